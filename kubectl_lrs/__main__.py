@@ -1,0 +1,5 @@
+"""`python -m kubectl_lrs`: the same as the `kubectl-lrs` launcher."""
+
+from kubectl_lrs.cli import main
+
+main()

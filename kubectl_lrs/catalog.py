@@ -1,0 +1,158 @@
+"""The catalog of a backup, `backup.json`: what the folder holds, of which cluster and instant. Pure.
+
+It is written last, so its presence means that the folder was sealed; its last field is the sum of all before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from kubectl_lrs.errors import DamageError, UsageError
+
+FILE = "backup.json"
+SUMS_FILE = "SHA256SUMS"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Which cluster a backup was taken of. `uid` is that of namespace kube-system, empty where it may not be read."""
+
+    server: str
+    ca_sha256: str = ""
+    uid: str = ""
+    version: str = ""
+    context: str = ""
+
+    def is_same(self, other: Cluster) -> bool:
+        """By uid where both have one, else by server URL and CA."""
+        if self.uid and other.uid:
+            return self.uid == other.uid
+        return (self.server, self.ca_sha256) == (other.server, other.ca_sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """`instant` (UTC) is when the snapshot was taken; `tiers` holds each tier's own facts by its name."""
+
+    name: str
+    instant: datetime
+    finished: datetime
+    tool: str
+    cluster: Cluster
+    selection: Mapping[str, Any]
+    profile: str
+    tiers: Mapping[str, Mapping[str, Any]]
+    missing: tuple[str, ...] = ()
+    sums_sha256: str = ""
+    format_version: int = field(default=FORMAT_VERSION)
+
+    @property
+    def state(self) -> str:
+        """`whole`, or `partial` where the source itself no longer had something; `missing` lists it."""
+        return "partial" if self.missing else "whole"
+
+    @property
+    def objects(self) -> int:
+        """How many LRS it holds."""
+        return int(self.tiers["resources"]["objects"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document, without its own sum."""
+        cluster = self.cluster
+        return {
+            "formatVersion": self.format_version,
+            "name": self.name,
+            "state": self.state,
+            "instant": _stamp(self.instant),
+            "finished": _stamp(self.finished),
+            "tool": self.tool,
+            "cluster": {
+                "uid": cluster.uid,
+                "server": cluster.server,
+                "caSha256": cluster.ca_sha256,
+                "version": cluster.version,
+                "context": cluster.context,
+            },
+            "profile": self.profile,
+            "selection": dict(self.selection),
+            "tiers": {name: dict(facts) for name, facts in self.tiers.items()},
+            "missing": list(self.missing),
+            "sums": {"file": SUMS_FILE, "sha256": self.sums_sha256},
+        }
+
+    def serialise(self) -> bytes:
+        """The bytes of `backup.json`, sealed with their own sum."""
+        body = self.to_dict()
+        return _text({**body, "sha256": _own_sum(body)})
+
+
+def parse(data: bytes, *, where: str) -> Catalog:
+    """The catalog in the bytes of a `backup.json`; `where` names it in errors."""
+    try:
+        document = json.loads(data)
+        version = document["formatVersion"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamageError(f"{where}: not a catalog: {error}") from error
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise UsageError(
+            f"{where}: format {version} is newer than this program reads ({FORMAT_VERSION})",
+            hint="use the version of kubectl lrs that made it, or a newer one",
+        )
+    _check_own_sum(document, data, where)
+    try:
+        return _from_dict(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamageError(f"{where}: not a valid catalog: {error!r}") from error
+
+
+def _check_own_sum(document: dict[str, Any], data: bytes, where: str) -> None:
+    body = {key: value for key, value in document.items() if key != "sha256"}
+    if document.get("sha256") != _own_sum(body) or _text(document) != data:
+        raise DamageError(f"{where}: altered since it was sealed (its own sum does not match)")
+
+
+def _from_dict(document: Mapping[str, Any]) -> Catalog:
+    cluster = document["cluster"]
+    catalog = Catalog(
+        name=str(document["name"]),
+        instant=_instant(document["instant"]),
+        finished=_instant(document["finished"]),
+        tool=str(document["tool"]),
+        cluster=Cluster(
+            uid=str(cluster["uid"]),
+            server=str(cluster["server"]),
+            ca_sha256=str(cluster["caSha256"]),
+            version=str(cluster["version"]),
+            context=str(cluster["context"]),
+        ),
+        selection=dict(document["selection"]),
+        profile=str(document["profile"]),
+        tiers={str(name): dict(facts) for name, facts in document["tiers"].items()},
+        missing=tuple(str(item) for item in document["missing"]),
+        sums_sha256=str(document["sums"]["sha256"]),
+        format_version=document["formatVersion"],
+    )
+    _ = catalog.objects
+    return catalog
+
+
+def _own_sum(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_text(body)).hexdigest()
+
+
+def _text(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+def _stamp(instant: datetime) -> str:
+    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)

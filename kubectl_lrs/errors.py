@@ -1,0 +1,81 @@
+"""The failures that are expected, each with its exit code and a hint. Must not import anything of the project.
+
+An `LrsError` reaches the user as one line (plus the hint); any other exception is a bug.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process ends with; the table of `docs/exit-codes.md`."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    DIFFERENCE = 4
+    UNREACHABLE = 5
+    INTERRUPTED = 130
+
+
+class LrsError(Exception):
+    """Something failed. `str(error)` says what and to which object, `hint` what to do about it."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(LrsError):
+    """The command line or a file that it names is wrong; nothing was done."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DamageError(LrsError):
+    """A backup is not what it was when it was sealed."""
+
+    exit_code = ExitCode.DIFFERENCE
+
+
+class UnreachableError(LrsError):
+    """A server could not be reached, or what answered is not one."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class DeniedError(LrsError):
+    """The server refused the credentials, or they lack a right."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class InterruptedRunError(LrsError):
+    """SIGINT, SIGTERM or SIGHUP ended the run; what was begun has been put away."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class ApiError(LrsError):
+    """The Kubernetes API answered with a Status. `status` is the HTTP code, `reason` the API's word for it."""
+
+    def __init__(self, message: str, *, status: int, reason: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.reason = reason
+
+
+class NotFoundError(ApiError):
+    """404: the object or the resource does not exist."""
+
+
+class ConflictError(ApiError):
+    """409: the object exists already, or changed since it was read."""
+
+
+class ExpiredError(ApiError):
+    """410: the continue token of a LIST is too old; the list begins anew."""

@@ -1,0 +1,100 @@
+"""An object as the API server gave it → a manifest that can be created anew. Pure.
+
+Sanitised means: without what the server sets and without what points at objects of a cluster that may be gone;
+everything else is untouched, in its order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+Manifest: TypeAlias = dict[str, Any]
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+SERVER_FIELDS = frozenset(
+    (
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "selfLink",
+        "managedFields",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    )
+)
+_DROPPED = SERVER_FIELDS | {"ownerReferences"}
+_MAY_BE_EMPTY = ("labels", "annotations", "finalizers")
+
+_NEGATIVE_ZERO = re.compile(r"-0[\s,\]}]")
+_fast = json.JSONDecoder()
+# Python reads the JSON number -0 as the integer 0 and so loses its sign; Go writes it for the float -0.0.
+_exact = json.JSONDecoder(parse_int=lambda text: -0.0 if text == "-0" else int(text))
+
+
+def sanitise(manifest: Mapping[str, Any]) -> Manifest:
+    """A new manifest without server-set fields, owners, status and kubectl's last-applied copy; the rest is shared."""
+    clean = {key: value for key, value in manifest.items() if key != "status"}
+    clean["metadata"] = metadata = {k: v for k, v in manifest["metadata"].items() if k not in _DROPPED}
+    annotations = metadata.get("annotations")
+    if annotations and LAST_APPLIED in annotations:
+        rest = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+        if rest:
+            metadata["annotations"] = rest
+        else:
+            del metadata["annotations"]
+    return clean
+
+
+def comparable(manifest: Mapping[str, Any]) -> Manifest:
+    """Sanitised, and without what the server does not tell apart: empty labels, annotations and finalizers."""
+    clean = sanitise(manifest)
+    metadata = clean["metadata"]
+    for key in _MAY_BE_EMPTY:
+        if key in metadata and not metadata[key]:
+            del metadata[key]
+    return clean
+
+
+def fingerprint(manifest: Mapping[str, Any]) -> bytes:
+    """16 bytes that two manifests share when they are equal (the order of keys aside); small enough to keep for all."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def loads(text: str) -> Any:
+    """JSON → data without loss: integers stay integers of any size, floats floats, -0 keeps its sign."""
+    return (_exact if _NEGATIVE_ZERO.search(text) else _fast).decode(text)
+
+
+def split_list(text: str) -> Iterator[tuple[str, Any]]:
+    """The top-level members of a JSON object in order, as (key, value); each element of `items` as ("items", (raw, value)).
+
+    `raw` is the element's own text in the answer, so that it can be kept exactly as the server wrote it.
+    """
+    decoder = _exact if _NEGATIVE_ZERO.search(text) else _fast
+    blank = re.compile(r"[\s,:]*").match
+
+    def skip(at: int) -> int:
+        match = blank(text, at)
+        return match.end() if match else at
+
+    at = skip(text.index("{") + 1)
+    while text[at] != "}":
+        key, at = decoder.raw_decode(text, at)
+        at = skip(at)
+        if key == "items" and text[at] == "[":
+            at = skip(at + 1)
+            while text[at] != "]":
+                value, end = decoder.raw_decode(text, at)
+                yield key, (text[at:end], value)
+                at = skip(end)
+            at = skip(at + 1)
+        else:
+            value, at = decoder.raw_decode(text, at)
+            yield key, value
+            at = skip(at)

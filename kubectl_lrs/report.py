@@ -1,0 +1,86 @@
+"""What was done, object by object, and the exit code that follows from it. Pure: the report owns the truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kubectl_lrs.errors import ExitCode
+from kubectl_lrs.plan import Action, Step
+
+
+class Result(str, Enum):
+    """What became of one object."""
+
+    CREATED = "created"
+    UNCHANGED = "unchanged"
+    UPDATED = "updated"
+    REPLACED = "replaced"
+    RECREATED = "recreated"
+    SKIPPED = "skipped"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+
+
+NOT_DONE = frozenset((Result.CONFLICT, Result.FAILED, Result.NOT_TRIED))
+"""What leaves something that was asked for undone; a planned skip is not among them."""
+
+RESULT_OF: dict[Action, Result] = {
+    Action.CREATE: Result.CREATED,
+    Action.UNCHANGED: Result.UNCHANGED,
+    Action.UPDATE: Result.UPDATED,
+    Action.REPLACE: Result.REPLACED,
+    Action.RECREATE: Result.RECREATED,
+    Action.CONFLICT: Result.CONFLICT,
+    Action.SKIP: Result.SKIPPED,
+}
+"""What each planned action becomes when it goes as planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One object, what became of it, and why where that is not plain."""
+
+    namespace: str
+    name: str
+    type: str
+    result: Result
+    message: str = ""
+
+    @classmethod
+    def of(cls, step: Step, result: Result | None = None, message: str = "") -> Outcome:
+        """The outcome of a step; without `result`, that it went as planned."""
+        return cls(step.namespace, step.name, step.type, result or RESULT_OF[step.action], message or step.reason)
+
+
+@dataclass(kw_only=True)
+class Report:
+    """All outcomes of a run. `interrupted`: it was stopped before its end."""
+
+    source: str
+    target: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    def counts(self) -> Counter[Result]:
+        """How many outcomes of each result."""
+        return Counter(outcome.result for outcome in self.outcomes)
+
+    @property
+    def not_done(self) -> list[Outcome]:
+        """Everything that was asked for and is not so now."""
+        return [outcome for outcome in self.outcomes if outcome.result in NOT_DONE]
+
+    def exit_code(self) -> ExitCode:
+        """0 only if everything asked for was done."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        undone = self.not_done
+        if not undone:
+            return ExitCode.DONE
+        all_failed = len(undone) == len(self.outcomes) and all(o.result is Result.FAILED for o in undone)
+        return ExitCode.FAILED if all_failed else ExitCode.PARTIAL
