@@ -42,6 +42,7 @@ class FolderWriter:
     def __init__(self, parent: Path, name: str) -> None:
         self.final = parent / name
         self.path = parent / f".{name}"
+        self.is_sealed = False
         self._lock = _Lock(parent / f".{name}{LOCK_SUFFIX}")
         if not self._lock.take():
             raise FileExistsError(errno.EEXIST, "another run is making a backup of this name", str(self.path))
@@ -109,6 +110,7 @@ class FolderWriter:
             file.write(sealed.serialise())
         _sync_file_system(self.path)
         self.path.rename(self.final)
+        self.is_sealed = True
         _sync_directory(self.final.parent)
         self._lock.release()
         return sealed
@@ -121,11 +123,15 @@ class FolderWriter:
         self._lock.release()
 
     def _open(self, relative: str) -> int:
-        parent = relative.rpartition("/")[0]
-        if parent not in self._directories:
-            Path(self._root, parent).mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._directories.add(parent)
+        self._make_directory(relative.rpartition("/")[0])
         return os.open(f"{self._root}/{relative}", _CREATE, 0o600)
+
+    def _make_directory(self, relative: str) -> None:
+        """The folder and those above it, each 0700, which `mkdir(parents=True)` would not give them."""
+        if relative not in self._directories:
+            self._make_directory(relative.rpartition("/")[0])
+            os.mkdir(f"{self._root}/{relative}", 0o700)  # noqa: PTH102
+            self._directories.add(relative)
 
     def _add_sum(self, relative: str, digest: str) -> None:
         self._sums.write(f"{digest}  {relative}\n".encode())

@@ -22,6 +22,7 @@ class Result(str, Enum):
     CONFLICT = "conflict"
     FAILED = "failed"
     NOT_TRIED = "not tried"
+    NOT_CHECKED = "not checked"
 
 
 NOT_DONE = frozenset((Result.CONFLICT, Result.FAILED, Result.NOT_TRIED))

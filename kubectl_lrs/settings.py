@@ -58,3 +58,11 @@ def size(count: int) -> str:
             break
         value /= 1024
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def self_name(argv0: str) -> str:
+    """The command as the user typed it: `kubectl lrs` for `kubectl-lrs`, whatever the plugin's name."""
+    name = argv0.replace("\\", "/").rpartition("/")[2].removesuffix(".exe")
+    if name.startswith("kubectl-"):
+        return f"kubectl {name.removeprefix('kubectl-').replace('_', '-')}"
+    return "kubectl lrs"

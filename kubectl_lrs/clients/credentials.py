@@ -103,7 +103,9 @@ def _ask_plugin(connection: Connection) -> Mapping[str, Any]:
             check=False,
         )
     except OSError as error:
-        hint = str(section.get("installHint") or "the kubeconfig's user names it; install it, or choose another user").strip()
+        hint = str(
+            section.get("installHint") or "the kubeconfig's user names it; install it, or choose another user"
+        ).strip()
         raise DeniedError(f"credential plugin {command!r}: cannot be run: {error.strerror}", hint=hint) from error
     if done.returncode != 0:
         raise DeniedError(f"credential plugin {command!r} failed with exit code {done.returncode}")
@@ -126,7 +128,9 @@ def _credential(output: bytes, command: str, api_version: str) -> Mapping[str, A
     except (ValueError, KeyError, TypeError) as error:
         raise DeniedError(f"credential plugin {command!r}: its output is no ExecCredential with a status") from error
     if answer.get("apiVersion") != api_version:
-        raise DeniedError(f"credential plugin {command!r}: it answers {answer.get('apiVersion')}, the kubeconfig asks for {api_version}")
+        raise DeniedError(
+            f"credential plugin {command!r}: it answers {answer.get('apiVersion')}, the kubeconfig asks for {api_version}"
+        )
     if not isinstance(status, dict) or not (status.get("token") or status.get("clientCertificateData")):
         raise DeniedError(f"credential plugin {command!r}: it gave neither a token nor a certificate")
     return status

@@ -25,6 +25,7 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 
 from kubectl_lrs import __version__
+from kubectl_lrs.catalog import Cluster
 from kubectl_lrs.clients.credentials import Credentials
 from kubectl_lrs.clients.kubeconfig import Connection
 from kubectl_lrs.errors import (
@@ -93,7 +94,11 @@ class Resource:
 
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 CRDS = Resource(
-    group="apiextensions.k8s.io", version="v1", plural="customresourcedefinitions", kind="CustomResourceDefinition", namespaced=False
+    group="apiextensions.k8s.io",
+    version="v1",
+    plural="customresourcedefinitions",
+    kind="CustomResourceDefinition",
+    namespaced=False,
 )
 
 
@@ -113,7 +118,9 @@ class KubeClient:
     def __init__(self, connection: Connection, *, timeout: float | None = None, connections: int = 16) -> None:
         self.connection = connection
         self._credentials = Credentials(connection)
-        self._timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout or CONNECT_TIMEOUT), read=timeout or READ_TIMEOUT)
+        self._timeout = urllib3.Timeout(
+            connect=min(CONNECT_TIMEOUT, timeout or CONNECT_TIMEOUT), read=timeout or READ_TIMEOUT
+        )
         self._size = connections
         self._lock = threading.Lock()
         self._pool: urllib3.HTTPConnectionPool | None = None
@@ -130,13 +137,23 @@ class KubeClient:
         return self._object(self._send("GET", resource.path(namespace, name)))
 
     def create(
-        self, resource: Resource, body: bytes, namespace: str | None = None, *, dry_run: bool = False, validation: str = "Strict"
-    ) -> Manifest:
+        self,
+        resource: Resource,
+        body: bytes,
+        namespace: str | None = None,
+        *,
+        dry_run: bool = False,
+        validation: str = "Strict",
+    ) -> None:
         """Create an object from its JSON. ConflictError: it exists. UnansweredError: it may exist."""
         query = {"fieldManager": "kubectl-lrs", "fieldValidation": validation}
         if dry_run:
             query["dryRun"] = "All"
-        return self._object(self._send("POST", resource.path(namespace), query=query, body=body))
+        self._send("POST", resource.path(namespace), query=query, body=body)
+
+    def create_object(self, resource: Resource, manifest: Manifest, namespace: str | None = None) -> None:
+        """`create` for an object at hand."""
+        self.create(resource, json.dumps(manifest).encode(), namespace)
 
     def pages(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> Iterator[Page]:
         """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot."""
@@ -157,22 +174,22 @@ class KubeClient:
 
     # ---- the server
 
-    def discover(self, group: str, plural: str) -> Resource | None:
-        """The resource in the version that the server prefers among those that serve it; None when none does."""
+    def discover(self, group: str, plural: str, *, version: str = "") -> Resource | None:
+        """The resource in the wanted version where it is served, else in the one the server prefers; None when in none."""
         try:
             found = self._object(self._send("GET", f"/apis/{group}"))
         except NotFoundError:
             return None
         preferred = (found.get("preferredVersion") or {}).get("version", "")
         served = [str(entry["version"]) for entry in found.get("versions") or ()]
-        for version in sorted(served, key=lambda name: name != preferred):
-            listed = self._object(self._send("GET", f"/apis/{group}/{version}")).get("resources") or []
+        for candidate in sorted(served, key=lambda name: (name != version, name != preferred)):
+            listed = self._object(self._send("GET", f"/apis/{group}/{candidate}")).get("resources") or []
             by_name = {str(entry.get("name")): entry for entry in listed}
             if plural in by_name:
                 entry = by_name[plural]
                 return Resource(
                     group=group,
-                    version=version,
+                    version=candidate,
                     plural=plural,
                     kind=str(entry["kind"]),
                     namespaced=bool(entry.get("namespaced")),
@@ -180,6 +197,38 @@ class KubeClient:
                     versions=tuple(served),
                 )
         return None
+
+    def resource_of_kind(self, api_version: str, kind: str) -> Resource | None:
+        """The resource that serves objects of this kind; None when none does."""
+        group, _, version = api_version.rpartition("/")
+        try:
+            listed = self._object(self._send("GET", f"/apis/{api_version}" if group else f"/api/{api_version}"))
+        except (ApiError, DeniedError):
+            return None
+        for entry in listed.get("resources") or ():
+            if entry.get("kind") == kind and "/" not in entry["name"]:
+                return Resource(
+                    group=group,
+                    version=version,
+                    plural=entry["name"],
+                    kind=kind,
+                    namespaced=bool(entry.get("namespaced")),
+                )
+        return None
+
+    def identity(self) -> Cluster:
+        """Which cluster this is, for the catalog."""
+        try:
+            uid = str(self.get(NAMESPACES, "kube-system")["metadata"]["uid"])
+        except (DeniedError, NotFoundError):
+            uid = ""
+        return Cluster(
+            uid=uid,
+            server=self.connection.server,
+            ca_sha256=self.ca_sha256,
+            version=self.server_version(),
+            context=self.connection.context,
+        )
 
     def server_version(self) -> str:
         """`gitVersion`, such as v1.36.2; empty where it may not be read."""
@@ -195,7 +244,9 @@ class KubeClient:
 
     # ---- HTTP
 
-    def _send(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None) -> bytes:
+    def _send(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> bytes:
         """Send until it is answered or hopeless; the body of a 2xx.
 
         A read is repeated on everything that may pass. A write is repeated only where the server surely did not
@@ -218,7 +269,9 @@ class KubeClient:
                 raise self._unreachable(error) from error
             except HTTPError as error:
                 if not reading:
-                    raise UnansweredError(f"{self.connection.server}: no answer to {method} {path}: {_cause(error)}") from error
+                    raise UnansweredError(
+                        f"{self.connection.server}: no answer to {method} {path}: {_cause(error)}"
+                    ) from error
                 if last:
                     raise self._unreachable(error) from error
                 _pause(attempt, None)
@@ -242,7 +295,9 @@ class KubeClient:
                 headers.add(name, value)
         if body is not None:
             headers["Content-Type"] = "application/json"
-        return self._connections().urlopen(method, url, body=body, headers=headers, retries=False, redirect=False, timeout=self._timeout)
+        return self._connections().urlopen(
+            method, url, body=body, headers=headers, retries=False, redirect=False, timeout=self._timeout
+        )
 
     def _connections(self) -> urllib3.HTTPConnectionPool:
         """The pool; made anew when a credential plugin gave another client certificate."""
@@ -263,7 +318,9 @@ class KubeClient:
         return document
 
     def _unreachable(self, error: Exception) -> UnreachableError:
-        return UnreachableError(f"{self.connection.server}: cannot be reached: {_cause(error)}", hint=_reach_hint(error))
+        return UnreachableError(
+            f"{self.connection.server}: cannot be reached: {_cause(error)}", hint=_reach_hint(error)
+        )
 
     def _refused(self, response: urllib3.BaseHTTPResponse, method: str, path: str) -> LrsError:
         status = response.status
@@ -271,9 +328,15 @@ class KubeClient:
             answer = json.loads(response.data)
             message, reason = str(answer["message"]), str(answer.get("reason") or "")
         except (ValueError, KeyError, TypeError):
-            message, reason = f"{self.connection.server}: HTTP {status} {response.reason or ''} to {method} {path}".strip(), ""
+            message, reason = (
+                f"{self.connection.server}: HTTP {status} {response.reason or ''} to {method} {path}".strip(),
+                "",
+            )
         if status == 401:
-            return DeniedError(f"{self.connection.server}: the credentials were refused", hint="check the context's user, or log in again")
+            return DeniedError(
+                f"{self.connection.server}: the credentials were refused",
+                hint="check the context's user, or log in again",
+            )
         if status == 403:
             return DeniedError(message)
         return _ERRORS.get(status, ApiError)(message, status=status, reason=reason)
@@ -306,7 +369,9 @@ def _pause(attempt: int, retry_after: str | None) -> None:
 def _cause(error: BaseException) -> str:
     """The innermost reason of a urllib3 error, in a few words."""
     reason: Any = error
-    while (inner := getattr(reason, "reason", None) or getattr(reason, "original_error", None)) and isinstance(inner, BaseException):
+    while (inner := getattr(reason, "reason", None) or getattr(reason, "original_error", None)) and isinstance(
+        inner, BaseException
+    ):
         reason = inner
     if isinstance(reason, ConnectTimeoutError):
         return "connection timed out"

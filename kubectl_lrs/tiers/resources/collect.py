@@ -1,32 +1,23 @@
-"""The LRS objects in a backup: one YAML manifest each, the objects as the server gave them, an index, and the CRD.
-
-It decides which bytes belong into the folder and reads them back; talking HTTP and touching files is done elsewhere.
-"""
+"""The LRS of a cluster → a backup, in one consistent snapshot."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from queue import Queue
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from kubectl_lrs.clients.kube import CRDS, KubeClient, Page, Resource
-from kubectl_lrs.errors import DamageError, DeniedError, ExpiredError, NotFoundError, UnreachableError
-from kubectl_lrs.folder import FolderWriter, SealedFolder
-from kubectl_lrs.manifest import Manifest, loads, sanitise
-from kubectl_lrs.names import is_namespace, is_object_name, manifest_path
+from kubectl_lrs.errors import DeniedError, ExpiredError, NotFoundError, UnreachableError
+from kubectl_lrs.folder import FolderWriter
+from kubectl_lrs.manifest import Manifest, sanitise
+from kubectl_lrs.names import manifest_path
+from kubectl_lrs.parallel import ahead
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
-from kubectl_lrs.workloads import CRD_NAME, GROUP, PLURAL, type_of
+from kubectl_lrs.tiers.resources.stored import CRD_FILE, INDEX_FILE, RAW_FILE
+from kubectl_lrs.workloads import CRD_NAME, type_of
 from kubectl_lrs.yamltext import dump
-
-NAME = "resources"
-RAW_FILE = "lrs.raw.jsonl.gz"
-INDEX_FILE = "lrs.index.jsonl.gz"
-CRD_FILE = "crd.yaml"
 
 SNAPSHOTS = 3
 """How often a LIST begins anew when the server no longer had its snapshot."""
@@ -91,7 +82,7 @@ class ResourcesTier:
         tally = _Tally()
         pages = self._kube.pages(self._resource, self._selection.namespace, selector=self._selection.label_selector())
         with writer.stream(RAW_FILE, compressed=True) as raw, writer.stream(INDEX_FILE, compressed=True) as index:
-            for page in _ahead(pages):
+            for page in ahead(pages):
                 tally.resource_version = page.resource_version
                 self._copy_page(page, writer, raw, index, tally)
                 progress.advance(len(page.items))
@@ -142,69 +133,3 @@ def _index_line(metadata: Manifest, kind: str, path: str) -> str:
         "owners": metadata.get("ownerReferences") or [],
     }
     return json.dumps(facts, separators=(",", ":"))
-
-
-def index(folder: SealedFolder) -> Iterator[dict[str, Any]]:
-    """What the index of a backup says of each object: namespace, name, type, uid, resourceVersion, created, path, owners."""
-    for line in folder.lines(INDEX_FILE):
-        yield json.loads(line)
-
-
-def objects(folder: SealedFolder) -> Iterator[Manifest]:
-    """Every object of a backup as the server gave it, none that is not an LRS.
-
-    A backup is untrusted: group, plural's kind, namespace and name of each object are checked before anyone uses them.
-    """
-    facts = folder.catalog.tiers[NAME]
-    if (facts.get("group"), facts.get("plural")) != (GROUP, PLURAL):
-        raise DamageError(f"{folder.path}: holds {facts.get('plural')}.{facts.get('group')}, not {CRD_NAME}")
-    for number, line in enumerate(folder.lines(RAW_FILE), 1):
-        manifest = loads(line)
-        if problem := _problem(manifest, str(facts.get("kind"))):
-            raise DamageError(f"{folder.path / RAW_FILE}: line {number}: {problem}")
-        yield manifest
-
-
-def _problem(manifest: Any, kind: str) -> str:
-    """Why this is no LRS that may be written; empty where it is one."""
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
-        return "not a Kubernetes object"
-    if str(manifest.get("apiVersion")).partition("/")[0] != GROUP or manifest.get("kind") != kind:
-        return f"{manifest.get('apiVersion')} {manifest.get('kind')} is not an LRS"
-    metadata = manifest["metadata"]
-    if not is_namespace(str(metadata.get("namespace"))):
-        return f"{metadata.get('namespace')!r} is not a valid namespace"
-    if not is_object_name(str(metadata.get("name"))):
-        return f"{metadata.get('name')!r} is not a valid object name"
-    return ""
-
-
-T = TypeVar("T")
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, the next one fetched while the one at hand is used. The thread never outlives the process."""
-    queue: Queue[tuple[T | None, BaseException | None]] = Queue(maxsize=1)
-    stopped = threading.Event()
-
-    def fetch() -> None:
-        try:
-            for item in items:
-                queue.put((item, None))
-                if stopped.is_set():
-                    return
-            queue.put((None, None))
-        except BaseException as error:  # noqa: BLE001  it is raised again where the items are used
-            queue.put((None, error))
-
-    threading.Thread(target=fetch, name="list", daemon=True).start()
-    try:
-        while True:
-            item, error = queue.get()
-            if error:
-                raise error
-            if item is None:
-                return
-            yield item
-    finally:
-        stopped.set()

@@ -1,0 +1,11 @@
+# Without make: run the line of the target.
+.PHONY: demo test bench
+
+demo:
+	python3 tests/demo.py
+
+test:
+	python3 tests/gate.py
+
+bench:
+	python3 benchmarks/run.py

@@ -1,0 +1,146 @@
+"""The command line: the verbs, the one error boundary, the signals. `--help` and `version` import nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from kubectl_lrs.commands.verb import kube_options
+from kubectl_lrs.errors import ExitCode, LrsError
+from kubectl_lrs.settings import self_name
+
+VERBS: dict[str, str] = {
+    "backup": "Back up LRS into a folder that plain kubectl can restore from.",
+    "restore": "Restore a backup, or some LRS out of one.",
+    "list": "List the backups.",
+    "show": "Show what a backup holds.",
+    "verify": "Check that a backup is as it was sealed.",
+    "options": "List the flags that all verbs share with kubectl.",
+    "version": "Print the version.",
+}
+"""Each verb is the `command` of the module of its name in `commands`, imported when it is called."""
+
+
+class Verbs(click.Group):
+    """The verbs, from the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the verb's module."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"kubectl_lrs.commands.{cmd_name}_")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table, without importing any verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs; the flags have a verb of their own."""
+        self.format_commands(ctx, formatter)
+        name = self_name(sys.argv[0])
+        formatter.write_paragraph()
+        formatter.write_text(
+            f'Use "{name} VERB --help" for more about a verb, "{name} options" for the flags of all verbs.'
+        )
+
+
+def _group() -> Verbs:
+    group = Verbs(
+        name="kubectl lrs",
+        help="Back up, verify and restore DataRobot Long Running Services (LRS).",
+        invoke_without_command=True,
+        no_args_is_help=False,
+        callback=_help_without_verb,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+        subcommand_metavar="VERB ...",
+        options_metavar="",
+    )
+    group.params.extend(kube_options())
+    return group
+
+
+@click.pass_context
+def _help_without_verb(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+    sys.exit(code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def run(arguments: list[str]) -> int:
+    """One call; every failure becomes a message and an exit code."""
+    name = self_name(sys.argv[0])
+    try:
+        result = _group().main(arguments, prog_name=name, standalone_mode=False)
+    except LrsError as error:
+        return _fail(str(error), error.hint, error.exit_code)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else name
+        return _fail(_lower(error.format_message()), f"see: {where} --help", ExitCode.USAGE)
+    except click.ClickException as error:
+        return _fail(_lower(error.format_message()), "", ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", "", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        _silence_stdout()
+        return 128 + signal.SIGPIPE
+    except Exception:  # noqa: BLE001  the boundary: a bug is told apart from a failure, and leaves a log
+        return _bug()
+    return int(result or 0)
+
+
+def _fail(message: str, hint: str, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return code
+
+
+def _lower(message: str) -> str:
+    first = message[:1].lower() + message[1:]
+    return first.rstrip(".")
+
+
+def _bug() -> int:
+    kind = sys.exc_info()[0]
+    with tempfile.NamedTemporaryFile("w", prefix="kubectl-lrs-", suffix=".log", delete=False) as log:
+        log.write(traceback.format_exc())
+    return _fail(
+        f"this is a bug in kubectl lrs ({kind.__name__ if kind else 'unknown'})",
+        f"please report it with {log.name}",
+        ExitCode.FAILED,
+    )
+
+
+def _silence_stdout() -> None:
+    """Whoever read our output is gone; what is still buffered has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

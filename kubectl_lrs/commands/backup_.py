@@ -1,0 +1,76 @@
+"""`kubectl lrs backup`."""
+
+from __future__ import annotations
+
+import click
+
+from kubectl_lrs import render, wiring
+from kubectl_lrs.commands.verb import (
+    backup_dir_option,
+    exclude_type_option,
+    kube_flags,
+    output_option,
+    quiet_option,
+    selector_option,
+    type_option,
+    verb,
+)
+from kubectl_lrs.operations.backup import Destination, back_up
+from kubectl_lrs.selection import Selection
+from kubectl_lrs.tiers.resources.collect import ResourcesTier
+
+
+@verb(
+    "backup",
+    examples=[
+        ("Everything in the context's namespace, into the current directory", "@ backup"),
+        ("Every namespace, into a folder of backups", "@ backup -A --backup-dir /var/backups/lrs"),
+        ("Custom models of one namespace only", "@ backup -n datarobot --type deployment"),
+    ],
+    exits=(0, 1, 2, 5, 130),
+)
+@click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces; overrides -n.")
+@type_option
+@exclude_type_option
+@selector_option
+@backup_dir_option
+@click.option(
+    "--name", default="", metavar="NAME", help="Name of the backup; lrs_backup_ and the UTC time where it is not given."
+)
+@output_option("table", "json", "yaml", "name")
+@quiet_option
+def command(
+    ctx: click.Context,
+    all_namespaces: bool,  # noqa: FBT001
+    types: tuple[str, ...],
+    excluded: tuple[str, ...],
+    selector: str,
+    backup_dir: str,
+    name: str,
+    output: str,
+    quiet: bool,  # noqa: FBT001
+) -> None:
+    """Back up LRS into a folder that plain kubectl can restore from.
+
+    Takes every LRS but Spark sessions, running and failed alike, in one consistent snapshot. The folder gets its name
+    when all of it is on the disk; before that it does not look like a backup.
+    """
+    flags = kube_flags(ctx)
+    destination = Destination(directory=wiring.backup_dir(backup_dir).path, name=name)
+    target = wiring.target(flags)
+    namespace = None if all_namespaces else target.connection.namespace
+    selection = Selection(namespace=namespace, types=types, excluded_types=excluded, selector=selector)
+    if namespace is not None:
+        wiring.require_namespace(target.kube, namespace)
+    progress = render.progress(quiet=quiet)
+    path, catalog = back_up(
+        {"resources": ResourcesTier(target.kube, target.resource, selection)},
+        destination=destination,
+        cluster=target.kube.identity(),
+        selection=selection,
+        profile="lrs",
+        progress=progress,
+    )
+    render.show(render.made(str(path), catalog), output)
+    for line in render.remarks(catalog):
+        render.say(line)

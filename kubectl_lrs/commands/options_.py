@@ -1,0 +1,18 @@
+"""`kubectl lrs options`: the flags that all verbs share with kubectl."""
+
+from __future__ import annotations
+
+import click
+
+from kubectl_lrs.commands.verb import kube_options
+
+
+@click.command("options")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """List the flags that all verbs share with kubectl."""
+    formatter = ctx.make_formatter()
+    formatter.write_text("These flags of kubectl can stand anywhere after the plugin's name, with any verb:")
+    with formatter.indentation():
+        formatter.write_dl([record for option in kube_options() if (record := option.get_help_record(ctx))])
+    click.echo(formatter.getvalue().rstrip())

@@ -1,0 +1,183 @@
+"""What all verbs share: kubectl's generic flags anywhere on the line, output formats, help with examples and exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from kubectl_lrs.errors import UsageError
+from kubectl_lrs.settings import self_name
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_KUBE = "kubectl_lrs.kube_flags"
+
+EXIT_STATUS: dict[int, str] = {
+    0: "everything that was asked for is done",
+    1: "it failed",
+    2: "the command line, or a file that it names, is wrong",
+    3: "done in part; the report names every item that was not",
+    4: "damage or a difference was found",
+    5: "the cluster is out of reach, or does not allow it",
+    130: "interrupted",
+}
+
+
+class Verb(click.Command):
+    """A command whose help ends with examples and EXIT STATUS. In both, `@` stands for the name it was called by."""
+
+    def __init__(
+        self, *args: Any, examples: Sequence[tuple[str, str]] = (), exits: Sequence[int] = (0, 2), **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.exits = exits
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples, exit status, and where the rest of the flags is."""
+        name = self_name(sys.argv[0])
+        if self.examples:
+            with formatter.section("Examples"):
+                for comment, line in self.examples:
+                    formatter.write(f"{' ' * formatter.current_indent}# {comment}\n")
+                    formatter.write(f"{' ' * formatter.current_indent}{line.replace('@', name)}\n\n")
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(code), EXIT_STATUS[code]) for code in self.exits])
+        formatter.write_paragraph()
+        formatter.write_text(
+            f'Use "{name} options" for the flags that all verbs share with kubectl (--context, --kubeconfig, ...).'
+        )
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Keep a generic flag for `kube_flags`, wherever on the line it stood."""
+    name = param.name or ""
+    if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+        values = ctx.meta.setdefault(_KUBE, {})
+        values[name] = (*values.get(name, ()), *value) if isinstance(value, tuple) else value
+    return value
+
+
+def _flag(*names: str, **settings: Any) -> click.Option:
+    return click.Option(names, expose_value=False, callback=_remember, **settings)
+
+
+def kube_options() -> list[click.Option]:
+    """kubectl's generic flags. Source: kubernetes/cli-runtime, `pkg/genericclioptions/config_flags.go`."""
+    return [
+        _flag("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file to use."),
+        _flag("--context", metavar="NAME", help="The name of the kubeconfig context to use."),
+        _flag("--cluster", metavar="NAME", help="The name of the kubeconfig cluster to use."),
+        _flag("--user", metavar="NAME", help="The name of the kubeconfig user to use."),
+        _flag("-s", "--server", metavar="URL", help="The address and port of the API server."),
+        _flag("--certificate-authority", metavar="FILE", help="Certificate file of the API server's authority."),
+        _flag("--insecure-skip-tls-verify", is_flag=True, help="Do not check the server's certificate."),
+        _flag("--tls-server-name", metavar="NAME", help="Server name to check the certificate against."),
+        _flag("--client-certificate", metavar="FILE", help="Client certificate file."),
+        _flag("--client-key", metavar="FILE", help="Client key file."),
+        _flag("--token", metavar="TOKEN", help="Bearer token; a kubeconfig keeps it out of the process list."),
+        _flag("--username", metavar="NAME", help="Username for basic authentication."),
+        _flag("--password", metavar="PASSWORD", help="Password for basic authentication."),
+        _flag("--as", "impersonate_user", metavar="USER", help="User to impersonate."),
+        _flag("--as-uid", "impersonate_uid", metavar="UID", help="UID to impersonate."),
+        _flag(
+            "--as-group",
+            "impersonate_groups",
+            metavar="GROUP",
+            multiple=True,
+            help="Group to impersonate; may be repeated.",
+        ),
+        _flag(
+            "--as-user-extra",
+            "impersonate_extra",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Extra of the user; may be repeated.",
+        ),
+        _flag(
+            "--request-timeout",
+            metavar="DURATION",
+            help="Time for a single request to the server (1s, 2m, 3h); 0 means the default.",
+        ),
+        _flag("--disable-compression", is_flag=True, help="Do not ask the server for compressed answers."),
+        _flag("--cache-dir", metavar="DIR", help="Accepted as kubectl does; nothing is cached."),
+        _flag("-n", "--namespace", metavar="NAMESPACE", help="The namespace; the context's where it is not given."),
+    ]
+
+
+def kube_flags(ctx: click.Context) -> Any:
+    """The generic flags of this call, as `KubeFlags`."""
+    from kubectl_lrs.clients.kubeconfig import KubeFlags
+
+    return KubeFlags(**ctx.meta.get(_KUBE, {}))
+
+
+def verb(name: str, *, examples: Sequence[tuple[str, str]] = (), exits: Sequence[int] = (0, 2)) -> Callable[[F], Verb]:
+    """A verb with kubectl's generic flags; all but -n are listed by the verb `options`, not in each help."""
+
+    def decorate(function: F) -> Verb:
+        command = click.command(name, cls=Verb, examples=examples, exits=exits)(click.pass_context(function))
+        for option in kube_options():
+            option.hidden = option.name != "namespace"
+            command.params.append(option)
+        return command
+
+    return decorate
+
+
+def output_option(*formats: str) -> Callable[[F], F]:
+    """`-o`, one of the formats; the first is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        default=formats[0],
+        metavar="FORMAT",
+        callback=_choice(formats),
+        help=f"Output format: {', '.join(formats)}.",
+        shell_complete=lambda _ctx, _param, start: [value for value in formats if value.startswith(start)],
+    )
+
+
+def _choice(formats: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], str]:
+    def check(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+        if value not in formats:
+            raise UsageError(f"unknown output format {value!r}", hint=f"it is one of: {', '.join(formats)}")
+        return value
+
+    return check
+
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress; results, warnings and errors only.")
+backup_dir_option = click.option(
+    "--backup-dir",
+    default="",
+    metavar="DIR",
+    help="Folder that holds the backups; else LRS_BACKUP_DIR, else the current directory.",
+)
+type_option = click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="T,...",
+    callback=lambda _c, _p, value: split(value),
+    help="Only these workload types.",
+)
+exclude_type_option = click.option(
+    "--exclude-type",
+    "excluded",
+    multiple=True,
+    metavar="T,...",
+    callback=lambda _c, _p, value: split(value),
+    help="Not these workload types.",
+)
+selector_option = click.option(
+    "-l", "--selector", default="", metavar="SELECTOR", help="Only objects with these labels (app=web,tier!=cache)."
+)
+
+
+def split(values: Sequence[str]) -> tuple[str, ...]:
+    """Values that were given several times, or with commas between them."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())

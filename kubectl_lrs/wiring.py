@@ -1,0 +1,64 @@
+"""The only place that builds clients: from flags and the environment to what the operations are handed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubectl_lrs.backupdir import BackupDir
+from kubectl_lrs.clients.kube import NAMESPACES, KubeClient, Resource
+from kubectl_lrs.clients.kubeconfig import Connection, KubeFlags, load
+from kubectl_lrs.errors import DeniedError, NotFoundError, UsageError
+from kubectl_lrs.settings import duration
+from kubectl_lrs.workloads import CRD_NAME, GROUP, PLURAL
+
+DEFAULT_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cluster that serves LRS."""
+
+    kube: KubeClient
+    resource: Resource
+
+    @property
+    def connection(self) -> Connection:
+        """Where and as whom."""
+        return self.kube.connection
+
+
+def connect(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> KubeClient:
+    """The API server that kubectl would talk to."""
+    timeout = (
+        duration(flags.request_timeout, what="--request-timeout").total_seconds() if flags.request_timeout else None
+    )
+    return KubeClient(load(flags, os.environ), timeout=timeout or None, connections=connections)
+
+
+def target(flags: KubeFlags, *, version: str = "", connections: int = DEFAULT_WORKERS) -> Target:
+    """The cluster, and the LRS resource as it serves it; `version` is the one that is wanted."""
+    kube = connect(flags, connections=connections)
+    resource = kube.discover(GROUP, PLURAL, version=version)
+    if resource is None:
+        raise UsageError(
+            f"{kube.connection.server} does not serve {CRD_NAME}: its CustomResourceDefinition is not installed",
+            hint="is this the right context? The CRD comes with DataRobot's Helm chart",
+        )
+    return Target(kube, resource)
+
+
+def require_namespace(kube: KubeClient, name: str) -> None:
+    """UsageError when the namespace surely does not exist; one that may not be looked up is no error."""
+    try:
+        kube.get(NAMESPACES, name)
+    except NotFoundError as error:
+        raise UsageError(f"namespace {name!r} does not exist", hint="list them with: kubectl get namespaces") from error
+    except DeniedError:
+        return
+
+
+def backup_dir(option: str) -> BackupDir:
+    """The folder of the backups: the flag, else LRS_BACKUP_DIR, else the current directory."""
+    return BackupDir(Path(option or os.environ.get("LRS_BACKUP_DIR") or "."))

@@ -1,0 +1,1 @@
+"""The tests, and what they and the demonstration stand on."""

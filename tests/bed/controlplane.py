@@ -1,0 +1,279 @@
+"""A Kubernetes control plane on loopback: etcd, API server, controller manager. Standard library only.
+
+Its processes end when this one does, however it ends: each watches its standard input, a pipe that we hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.bed import toolchain
+
+USERS = tuple(f"user-{number}" for number in range(10))
+CONTROLLERS = (
+    "namespace-controller",
+    "garbage-collector-controller",
+    "serviceaccount-controller",
+    "root-ca-certificate-publisher-controller",
+)
+START_LIMIT = 60.0
+"""Seconds in which a part must be ready."""
+
+
+class ControlPlane:
+    """A running control plane; use it as a context manager, or `stop` it.
+
+    `server` is its URL, `kubeconfig` the administrator's, `tokens` those of the plain users `user-0` to `user-9`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.keys = directory / "keys"
+        self.bin = directory / "bin"
+        self.kubectl = self.bin / "kubectl"
+        self.kubeconfig = directory / "admin.kubeconfig"
+        self.admin_token = secrets.token_hex(16)
+        self.tokens = {user: secrets.token_hex(16) for user in USERS}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._binary = toolchain.binary()
+
+    @classmethod
+    def start(cls, directory: Path) -> ControlPlane:
+        """Start one whose files lie in `directory`, and wait until it is ready."""
+        plane = cls(directory)
+        try:
+            plane._start()
+        except BaseException:
+            plane.stop()
+            raise
+        return plane
+
+    def __enter__(self) -> ControlPlane:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    # ---- life
+
+    def _start(self) -> None:
+        for path in (self.directory, self.keys, self.bin):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.kubectl.symlink_to(self._binary)
+        subprocess.run([self._binary, "keys", "init", str(self.keys)], check=True, env={})
+        self.ca_file = self.keys / "ca.crt"
+        self._write_tokens()
+        etcd, peer, self._port, manager = _free_ports(4)
+        self._etcd = f"http://127.0.0.1:{etcd}"
+        self.server = f"https://127.0.0.1:{self._port}"
+        self.write_kubeconfig(self.kubeconfig, token=self.admin_token)
+        self._run(
+            "etcd", "--dir", str(self.directory / "etcd"), "--client-url", self._etcd, "--peer-url", f"http://127.0.0.1:{peer}"
+        )
+        self.start_apiserver()
+        self._run(
+            "kube-controller-manager",
+            f"--kubeconfig={self.kubeconfig}",
+            f"--controllers={','.join(CONTROLLERS)}",
+            f"--service-account-private-key-file={self.keys / 'sa.key'}",
+            f"--root-ca-file={self.ca_file}",
+            "--use-service-account-credentials=false",
+            "--leader-elect=false",
+            f"--secure-port={manager}",
+            "--bind-address=127.0.0.1",
+            f"--cert-dir={self.directory / 'manager'}",
+            "--concurrent-gc-syncs=4",
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
+        )
+        self._wait("service account", lambda: self.api("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200)
+
+    def start_apiserver(self) -> None:
+        """Start the API server, or start it again on its port; returns when it is ready."""
+        self._run(
+            "kube-apiserver",
+            f"--etcd-servers={self._etcd}",
+            f"--secure-port={self._port}",
+            "--bind-address=127.0.0.1",
+            f"--tls-cert-file={self.keys / 'server.crt'}",
+            f"--tls-private-key-file={self.keys / 'server.key'}",
+            f"--client-ca-file={self.ca_file}",
+            f"--token-auth-file={self.directory / 'tokens.csv'}",
+            "--authorization-mode=RBAC",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={self.keys / 'sa.pub'}",
+            f"--service-account-signing-key-file={self.keys / 'sa.key'}",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--endpoint-reconciler-type=none",
+            "--allow-privileged",
+            "--profiling=false",
+            f"--cert-dir={self.directory / 'apiserver'}",
+        )
+        self._wait("kube-apiserver", lambda: self.api("GET", "/readyz")[0] == 200)
+
+    def kill_apiserver(self) -> None:
+        """Kill the API server, as a crash would."""
+        process = self._processes.pop("kube-apiserver")
+        process.kill()
+        process.wait()
+
+    def pause(self) -> None:
+        """Freeze the API server: connections stand, no answer comes."""
+        self._processes["kube-apiserver"].send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """End `pause`."""
+        self._processes["kube-apiserver"].send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End everything that was started."""
+        for process in self._processes.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        for process in self._processes.values():
+            process.wait()
+            if process.stdin:
+                process.stdin.close()
+        self._processes.clear()
+
+    def detach(self) -> list[int]:
+        """Leave it running after this process; the process ids, for whoever stops it."""
+        return [process.pid for process in self._processes.values()]
+
+    def _run(self, verb: str, *arguments: str) -> None:
+        with (self.directory / f"{verb}.log").open("ab") as log:
+            # Nothing of the user's: no HOME, no KUBECONFIG, no proxies, no certificates.
+            self._processes[verb] = subprocess.Popen(
+                [self._binary, verb, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                env={"PATH": os.defpath, "HOME": str(self.directory)},
+                start_new_session=True,
+            )
+
+    def _wait(self, what: str, is_ready: Any) -> None:
+        limit = time.monotonic() + START_LIMIT
+        while time.monotonic() < limit:
+            for verb, process in self._processes.items():
+                if process.poll() is not None:
+                    raise RuntimeError(f"{verb} ended with {process.returncode}:\n{self._tail(verb)}")
+            try:
+                if is_ready():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise RuntimeError(f"{what} is not ready after {START_LIMIT:.0f} s:\n{self._tail('kube-apiserver')}")
+
+    def _tail(self, verb: str) -> str:
+        return "\n".join((self.directory / f"{verb}.log").read_text(errors="replace").splitlines()[-15:])
+
+    def _write_tokens(self) -> None:
+        rows = [f'{self.admin_token},admin,admin,"system:masters"']
+        rows += [f"{token},{user},{user}" for user, token in self.tokens.items()]
+        path = self.directory / "tokens.csv"
+        path.touch(mode=0o600)
+        path.write_text("\n".join(rows) + "\n")
+
+    # ---- use
+
+    def write_kubeconfig(
+        self, path: Path, *, token: str = "", namespace: str = "", server: str = "", user: Mapping[str, Any] | None = None
+    ) -> Path:
+        """A kubeconfig with one context, `bed`; `user` gives the whole user section in place of a token."""
+        context = {"cluster": "bed", "user": "bed"} | ({"namespace": namespace} if namespace else {})
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {
+                    "name": "bed",
+                    "cluster": {
+                        "server": server or self.server,
+                        "certificate-authority-data": base64.b64encode(self.ca_file.read_bytes()).decode(),
+                    },
+                }
+            ],
+            "users": [{"name": "bed", "user": dict(user) if user is not None else {"token": token}}],
+            "contexts": [{"name": "bed", "context": context}],
+            "current-context": "bed",
+        }
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(document, indent=1))
+        return path
+
+    def client_certificate(self, name: str, *groups: str) -> tuple[Path, Path]:
+        """Certificate and key of a user, signed by the authority that the API server trusts."""
+        flags = [flag for group in groups for flag in ("--group", group)]
+        subprocess.run([self._binary, "keys", "client", str(self.keys), "--name", name, *flags], check=True, env={})
+        return self.keys / f"{name}.crt", self.keys / f"{name}.key"
+
+    def kubectl_run(self, *arguments: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:  # noqa: A002
+        """The real kubectl, as administrator."""
+        environment = {"PATH": os.defpath, "HOME": str(self.directory), "KUBECONFIG": str(self.kubeconfig)}
+        done = subprocess.run([self.kubectl, *arguments], input=input, capture_output=True, text=True, check=False, env=environment)
+        if check and done.returncode:
+            raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done
+
+    def api(
+        self, method: str, path: str, body: Any = None, *, token: str = "", content_type: str = "application/json"
+    ) -> tuple[int, dict[str, Any]]:
+        """One request to the API server, as administrator unless a token is given: (HTTP status, answer)."""
+        connection = self.connection()
+        try:
+            return request(connection, method, path, body, token=token or self.admin_token, content_type=content_type)
+        finally:
+            connection.close()
+
+    def connection(self) -> http.client.HTTPSConnection:
+        """A connection of one's own, for many requests."""
+        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trust.load_verify_locations(self.ca_file)
+        return http.client.HTTPSConnection("127.0.0.1", self._port, context=trust, timeout=60)
+
+
+def request(
+    connection: http.client.HTTPSConnection, method: str, path: str, body: Any, *, token: str, content_type: str = "application/json"
+) -> tuple[int, dict[str, Any]]:
+    """One request on a kept connection; `body` is data, or text that is sent as it is."""
+    data = body if isinstance(body, (str, bytes)) or body is None else json.dumps(body)
+    connection.request(method, path, data, {"Authorization": f"Bearer {token}", "Content-Type": content_type})
+    response = connection.getresponse()
+    text = response.read()
+    try:
+        return response.status, json.loads(text)
+    except ValueError:
+        return response.status, {"text": text.decode(errors="replace")}
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def remove(directory: Path) -> None:
+    """Remove what a stopped control plane left."""
+    shutil.rmtree(directory, ignore_errors=True)

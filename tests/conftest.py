@@ -1,0 +1,145 @@
+"""What every test stands on: nothing of the developer's own, a real control plane, the product as a process."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.bed import loader
+from tests.bed.controlplane import ControlPlane
+
+ROOT = Path(__file__).resolve().parents[1]
+FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's kubeconfig, HOME, settings, proxies and certificates are out of reach."""
+    for name in os.environ:
+        if name.upper().startswith(FOREIGN):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """The control plane that all tests share."""
+    with ControlPlane.start(tmp_path_factory.mktemp("plane")) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Crd:
+    """The installed CRD of LRS."""
+
+    path: Path
+    api_version: str
+    kind: str
+
+    @property
+    def has_status(self) -> bool:
+        return "status: {}" in self.path.read_text()
+
+
+class _Installed:
+    """Which CRD is installed now; changing it costs a second or two."""
+
+    current: Path | None = None
+
+    @classmethod
+    def ensure(cls, plane: ControlPlane, path: Path) -> Crd:
+        there = plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[0] == 200
+        if cls.current != path or not there:
+            loader.delete_crd(plane)
+            loader.install_crd(plane, path)
+            cls.current = path
+        return Crd(path, *loader.version_and_kind(path))
+
+
+@pytest.fixture
+def crd(plane: ControlPlane) -> Crd:
+    """The CRD with a schema and a status subresource."""
+    return _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
+
+
+@pytest.fixture(params=loader.crd_files(), ids=lambda path: path.stem)
+def each_crd(plane: ControlPlane, request: pytest.FixtureRequest) -> Crd:
+    """Each CRD of the bed in turn."""
+    return _Installed.ensure(plane, request.param)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def namespace(plane: ControlPlane) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"test-{next(_numbers)}"
+    loader.create_namespace(plane, name)
+    yield name
+    loader.delete_namespace(plane, name, wait=False)
+
+
+@dataclass(frozen=True)
+class Cli:
+    """The product, as the user's shell would start it."""
+
+    kubeconfig: Path
+    directory: Path
+
+    def run(self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            self._command(arguments),
+            env=self._environment(env),
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def ok(self, *arguments: object, env: Mapping[str, str] | None = None) -> str:
+        """Run it; it must end with 0. Its standard output."""
+        done = self.run(*arguments, env=env)
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start it, for a test that sends it signals."""
+        return subprocess.Popen(
+            self._command(arguments),
+            env=self._environment(env),
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+
+    def _command(self, arguments: tuple[object, ...]) -> list[str]:
+        return [sys.executable, "-m", "kubectl_lrs", *map(str, arguments)]
+
+    def _environment(self, extra: Mapping[str, str] | None) -> dict[str, str]:
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONPATH": str(ROOT), **(extra or {})}
+
+
+@pytest.fixture
+def cli(plane: ControlPlane, tmp_path: Path) -> Cli:
+    """The product as administrator of the control plane, in a folder of its own."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    return Cli(plane.kubeconfig, directory)
