@@ -51,9 +51,7 @@ class BackupDir:
             with os.scandir(self.path) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except FileNotFoundError as error:
-            raise UsageError(
-                f"{self.path}: no such folder", hint="name the folder of the backups with --backup-dir"
-            ) from error
+            raise UsageError(f"{self.path}: no such folder", hint="name the folder of the backups with --backup-dir") from error
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be read as a folder of backups: {error.strerror}") from error
 
@@ -77,13 +75,11 @@ class BackupDir:
 
     def latest(self) -> SealedFolder:
         """The newest sealed backup by its catalog's instant."""
-        return self._newest(lambda catalog: True, "no sealed backup")
+        return self._newest(lambda _catalog: True, "no sealed backup")
 
     def latest_of(self, cluster: Cluster) -> SealedFolder:
         """The newest sealed backup of this cluster."""
-        return self._newest(
-            lambda catalog: catalog.cluster.is_same(cluster), f"no sealed backup of the cluster {cluster.server}"
-        )
+        return self._newest(lambda catalog: catalog.cluster.is_same(cluster), f"no sealed backup of the cluster {cluster.server}")
 
     def _newest(self, wanted: Callable[[Catalog], bool], otherwise: str) -> SealedFolder:
         sealed, _ = self.survey()

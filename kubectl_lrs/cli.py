@@ -54,9 +54,7 @@ class Verbs(click.Group):
         self.format_commands(ctx, formatter)
         name = self_name(sys.argv[0])
         formatter.write_paragraph()
-        formatter.write_text(
-            f'Use "{name} VERB --help" for more about a verb, "{name} options" for the flags of all verbs.'
-        )
+        formatter.write_text(f'Use "{name} VERB --help" for more about a verb, "{name} options" for the flags of all verbs.')
 
 
 def _group() -> Verbs:

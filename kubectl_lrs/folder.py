@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO, Protocol
 
 from kubectl_lrs.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.catalog import SUMS_FILE, Catalog, parse
@@ -31,6 +31,13 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 _CHUNK = 1 << 20
+
+
+class Sink(Protocol):
+    """Where bytes are written to, bit by bit."""
+
+    def write(self, data: bytes, /) -> int:
+        """All of them."""
 
 
 class FolderWriter:
@@ -47,18 +54,18 @@ class FolderWriter:
         if not self._lock.take():
             raise FileExistsError(errno.EEXIST, "another run is making a backup of this name", str(self.path))
         try:
-            if os.path.lexists(self.final):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final))
-            self.path.mkdir(mode=0o700)
+            self._make_root()
         except BaseException:
             self._lock.release()
             raise
-        self._begin()
-
-    def _begin(self) -> None:
         self._root = str(self.path)
         self._directories: set[str] = {""}
         self._sums: BinaryIO = _create(f"{self._root}/{SUMS_FILE}")
+
+    def _make_root(self) -> None:
+        if os.path.lexists(self.final):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final))
+        self.path.mkdir(mode=0o700)
 
     def write(self, relative: str, data: bytes) -> None:
         """A new file with its sum; `relative` is a path below the folder, with `/`."""
@@ -70,17 +77,17 @@ class FolderWriter:
         self._add_sum(relative, hashlib.sha256(data).hexdigest())
 
     @contextmanager
-    def stream(self, relative: str, *, compressed: bool = False) -> Iterator[IO[bytes]]:
+    def stream(self, relative: str, *, compressed: bool = False) -> Iterator[Sink]:
         """A new file that is written bit by bit, gzip on request; its sum is added when the block ends well."""
         try:
             with os.fdopen(self._open(relative), "wb", buffering=_CHUNK) as file:
                 hashing = _Hashing(file)
                 if compressed:
                     # No name and no time in the header: the same content gives the same bytes.
-                    with gzip.GzipFile("", "wb", compresslevel=1, fileobj=hashing, mtime=0) as packed:  # type: ignore[arg-type]
+                    with gzip.GzipFile("", "wb", compresslevel=1, fileobj=hashing, mtime=0) as packed:
                         yield packed
                 else:
-                    yield hashing  # type: ignore[misc]
+                    yield hashing
         except BaseException:
             with suppress(OSError):
                 os.unlink(f"{self._root}/{relative}")  # noqa: PTH108
@@ -170,7 +177,7 @@ class _Lock:
                 return False
             # Whoever cleared remains may have removed the file between the open and the lock.
             with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
+                if os.path.samestat(os.fstat(descriptor), self.path.stat()):
                     os.ftruncate(descriptor, 0)
                     os.write(descriptor, f"{socket.gethostname()} {os.getpid()}\n".encode())
                     self._descriptor = descriptor
@@ -244,7 +251,7 @@ class SealedFolder:
                     raise DamageError(f"{self.path / SUMS_FILE}: line {number} is not a sum of a file in the backup")
                 yield match[2], match[1]
 
-    def damages(self, on_file: Callable[[int], None] = lambda size: None) -> Iterator[Damage]:
+    def damages(self, on_file: Callable[[int], None] = lambda _size: None) -> Iterator[Damage]:
         """Every file that is missing, surplus, altered or no plain file. `on_file` is told each file's bytes."""
         try:
             with _reading(str(self.path / SUMS_FILE)) as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from queue import Queue, SimpleQueue
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -17,43 +17,57 @@ def for_each(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: 
     Once `stop` is set no further item is begun; what is in work is finished and its results still come. An exception
     of `work` is a bug and ends the iteration.
     """
-    tasks: SimpleQueue[T | None] = SimpleQueue()
-    results: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
-
-    def run() -> None:
-        while (item := tasks.get()) is not None:
-            try:
-                results.put((work(item), None))
-            except BaseException as error:  # noqa: BLE001  it is raised again where the results are used
-                results.put((None, error))
-
-    threads = [threading.Thread(target=run, name=f"worker-{n}", daemon=True) for n in range(workers)]
-    for thread in threads:
-        thread.start()
-    waiting = 0
+    crew = _Crew(work, workers)
     try:
         for item in items:
             if stop.is_set():
                 break
-            tasks.put(item)
-            waiting += 1
+            crew.give(item)
             # As many again as there are workers, so that none of them waits for this thread.
-            if waiting >= 2 * workers:
-                yield _result(results.get())
-                waiting -= 1
-        while waiting:
-            yield _result(results.get())
-            waiting -= 1
+            if crew.waiting >= 2 * workers:
+                yield crew.take()
+        while crew.waiting:
+            yield crew.take()
     finally:
-        for _ in threads:
-            tasks.put(None)
+        crew.dismiss()
 
 
-def _result(pair: tuple[R | None, BaseException | None]) -> R:
-    value, error = pair
-    if error is not None:
-        raise error
-    return value  # type: ignore[return-value]
+class _Crew(Generic[T, R]):
+    """Daemon threads that take items and give results; `waiting` counts the items whose result has not been taken."""
+
+    def __init__(self, work: Callable[[T], R], size: int) -> None:
+        self.waiting = 0
+        self._work = work
+        self._size = size
+        self._tasks: SimpleQueue[T | None] = SimpleQueue()
+        self._results: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
+        for number in range(size):
+            threading.Thread(target=self._run, name=f"worker-{number}", daemon=True).start()
+
+    def give(self, item: T) -> None:
+        """One more item; None is not one."""
+        self._tasks.put(item)
+        self.waiting += 1
+
+    def take(self) -> R:
+        """The next result, waiting for it."""
+        value, error = self._results.get()
+        self.waiting -= 1
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+    def dismiss(self) -> None:
+        """No more items; the threads end when theirs are done."""
+        for _ in range(self._size):
+            self._tasks.put(None)
+
+    def _run(self) -> None:
+        while (item := self._tasks.get()) is not None:
+            try:
+                self._results.put((self._work(item), None))
+            except BaseException as error:  # noqa: BLE001  it is raised again where the results are taken
+                self._results.put((None, error))
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -271,9 +271,7 @@ def report_view(report: Report, *, dry_run: bool) -> View:
     """The end of a restore: what is not as asked for, then the counts."""
     columns = ("NAMESPACE", "NAME", "TYPE", "RESULT", "MESSAGE")
     notable = [o for o in report.outcomes if o.result in NOT_DONE or o.message]
-    counts = (
-        ", ".join(f"{count} {result.value}" for result, count in sorted(report.counts().items())) or "nothing to do"
-    )
+    counts = ", ".join(f"{count} {result.value}" for result, count in sorted(report.counts().items())) or "nothing to do"
     dry = " (server dry run: nothing was written)" if dry_run else ""
     return View(
         data={
@@ -290,11 +288,7 @@ def report_view(report: Report, *, dry_run: bool) -> View:
         rows=[_outcome_row(outcome) for outcome in notable],
         wide_columns=columns,
         wide_rows=[_outcome_row(outcome) for outcome in report.outcomes],
-        names=[
-            f"{o.namespace}/{o.name}"
-            for o in report.outcomes
-            if o.result not in NOT_DONE and o.result is not Result.SKIPPED
-        ],
+        names=[f"{o.namespace}/{o.name}" for o in report.outcomes if o.result not in NOT_DONE and o.result is not Result.SKIPPED],
         after=(f"restore from {report.source}: {counts} in {report.seconds:.1f}s{dry}",),
     )
 

@@ -31,9 +31,7 @@ class Target:
 
 def connect(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> KubeClient:
     """The API server that kubectl would talk to."""
-    timeout = (
-        duration(flags.request_timeout, what="--request-timeout").total_seconds() if flags.request_timeout else None
-    )
+    timeout = duration(flags.request_timeout, what="--request-timeout").total_seconds() if flags.request_timeout else None
     return KubeClient(load(flags, os.environ), timeout=timeout or None, connections=connections)
 
 

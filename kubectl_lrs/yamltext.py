@@ -17,7 +17,7 @@ MAX_SIMPLE_KEY = 500
 """YAML allows 1,024 characters for a key on one line; readers count differently, so longer ones get `? key` early."""
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*(?::[A-Za-z0-9_./@-]+)*")
-_WORDS = frozenset("y n yes no on off true false null nan inf infinity".split())
+_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"])
 # What JSON leaves as it is and a YAML reader refuses, folds or drops: DEL, C1, line and paragraph separators, BOM,
 # surrogates and the two non-characters of each plane's end that YAML excludes.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")

@@ -98,7 +98,9 @@ class Cli:
     kubeconfig: Path
     directory: Path
 
-    def run(self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return subprocess.run(
             self._command(arguments),

@@ -103,9 +103,7 @@ def _ask_plugin(connection: Connection) -> Mapping[str, Any]:
             check=False,
         )
     except OSError as error:
-        hint = str(
-            section.get("installHint") or "the kubeconfig's user names it; install it, or choose another user"
-        ).strip()
+        hint = str(section.get("installHint") or "the kubeconfig's user names it; install it, or choose another user").strip()
         raise DeniedError(f"credential plugin {command!r}: cannot be run: {error.strerror}", hint=hint) from error
     if done.returncode != 0:
         raise DeniedError(f"credential plugin {command!r} failed with exit code {done.returncode}")

@@ -22,7 +22,15 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from kubectl_lrs import __version__
 from kubectl_lrs.catalog import Cluster
@@ -57,8 +65,20 @@ PAGE_BYTES = 4 << 20
 """A LIST begins with a small page, and then asks for as many objects as fit in PAGE_BYTES, at most FULL_PAGE: the
 size of an object is not known before, and 500 objects of 1 MB would not fit in memory."""
 
-_BUSY = frozenset((429, 503))
-_GATEWAY = frozenset((500, 502, 504))
+
+@dataclass(frozen=True)
+class _Again:
+    """After which failures a request is sent again."""
+
+    errors: tuple[type[HTTPError], ...]
+    statuses: frozenset[int]
+
+
+_NEVER_SENT = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError)
+_READ_AGAIN = _Again(
+    (NewConnectionError, ConnectTimeoutError, ProtocolError, ReadTimeoutError), frozenset((429, 500, 502, 503, 504))
+)
+_WRITE_AGAIN = _Again((NewConnectionError, ConnectTimeoutError), frozenset((429, 503)))
 _ERRORS: Mapping[int, type[ApiError]] = {404: NotFoundError, 409: ConflictError, 410: ExpiredError}
 
 
@@ -118,9 +138,7 @@ class KubeClient:
     def __init__(self, connection: Connection, *, timeout: float | None = None, connections: int = 16) -> None:
         self.connection = connection
         self._credentials = Credentials(connection)
-        self._timeout = urllib3.Timeout(
-            connect=min(CONNECT_TIMEOUT, timeout or CONNECT_TIMEOUT), read=timeout or READ_TIMEOUT
-        )
+        self._timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout or CONNECT_TIMEOUT), read=timeout or READ_TIMEOUT)
         self._size = connections
         self._lock = threading.Lock()
         self._pool: urllib3.HTTPConnectionPool | None = None
@@ -244,48 +262,36 @@ class KubeClient:
 
     # ---- HTTP
 
-    def _send(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> bytes:
+    def _send(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None) -> bytes:
         """Send until it is answered or hopeless; the body of a 2xx.
 
         A read is repeated on everything that may pass. A write is repeated only where the server surely did not
         act on it: it was refused as too many or unavailable, or never reached the server.
         """
         url = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
-        reading = method == "GET"
-        renewed = False
+        again = _READ_AGAIN if method == "GET" else _WRITE_AGAIN
         for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
-            generation = self._credentials.generation
             try:
-                response = self._once(method, url, body)
-            except (NewConnectionError, ConnectTimeoutError, ProxyError) as error:
-                if last or isinstance(error, ProxyError):
-                    raise self._unreachable(error) from error
-                _pause(attempt, None)
-                continue
-            except SSLError as error:
-                raise self._unreachable(error) from error
+                response = self._authorised(method, url, body)
             except HTTPError as error:
-                if not reading:
-                    raise UnansweredError(
-                        f"{self.connection.server}: no answer to {method} {path}: {_cause(error)}"
-                    ) from error
-                if last:
-                    raise self._unreachable(error) from error
+                if attempt == ATTEMPTS or not isinstance(error, again.errors):
+                    raise self._unanswered(error, method, path) from error
                 _pause(attempt, None)
                 continue
-            status = response.status
-            if status < 300:
+            if response.status < 300:
                 return bytes(response.data)
-            if status == 401 and not renewed and self._credentials.renew(generation):
-                renewed = True
-            elif not last and (status in _BUSY or (reading and status in _GATEWAY)):
-                _pause(attempt, response.headers.get("Retry-After"))
-            else:
+            if attempt == ATTEMPTS or response.status not in again.statuses:
                 raise self._refused(response, method, path)
-        raise AssertionError("unreachable")
+            _pause(attempt, response.headers.get("Retry-After"))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _authorised(self, method: str, url: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
+        """Send once; once more with a new credential where the one at hand was refused and another can be had."""
+        generation = self._credentials.generation
+        response = self._once(method, url, body)
+        if response.status == 401 and self._credentials.renew(generation):
+            return self._once(method, url, body)
+        return response
 
     def _once(self, method: str, url: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
         headers = urllib3.HTTPHeaderDict(self._headers)
@@ -317,10 +323,11 @@ class KubeClient:
             raise UnreachableError(f"{self.connection.server}: what answered is not a Kubernetes API server")
         return document
 
-    def _unreachable(self, error: Exception) -> UnreachableError:
-        return UnreachableError(
-            f"{self.connection.server}: cannot be reached: {_cause(error)}", hint=_reach_hint(error)
-        )
+    def _unanswered(self, error: HTTPError, method: str, path: str) -> UnreachableError:
+        """A write that may have arrived is not the same as a server that is not there."""
+        if method != "GET" and not isinstance(error, _NEVER_SENT):
+            return UnansweredError(f"{self.connection.server}: no answer to {method} {path}: {_cause(error)}")
+        return UnreachableError(f"{self.connection.server}: cannot be reached: {_cause(error)}", hint=_reach_hint(error))
 
     def _refused(self, response: urllib3.BaseHTTPResponse, method: str, path: str) -> LrsError:
         status = response.status

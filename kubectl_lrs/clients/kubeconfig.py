@@ -213,9 +213,7 @@ def _server(text: str) -> str:
 
 def _exec_cluster(cluster: Mapping[str, Any]) -> dict[str, Any]:
     """`spec.cluster` of an ExecCredential, for plugins that ask for it with provideClusterInfo."""
-    facts = {
-        key: value for key, value in cluster.items() if key not in ("_directory", "extensions", "certificate-authority")
-    }
+    facts = {key: value for key, value in cluster.items() if key not in ("_directory", "extensions", "certificate-authority")}
     if not facts.get("certificate-authority-data") and cluster.get("certificate-authority"):
         pem = _read_pem(str(cluster["certificate-authority"]), "certificate-authority")
         facts["certificate-authority-data"] = base64.b64encode(pem).decode()

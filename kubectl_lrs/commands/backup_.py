@@ -41,14 +41,14 @@ from kubectl_lrs.tiers.resources.collect import ResourcesTier
 @quiet_option
 def command(
     ctx: click.Context,
-    all_namespaces: bool,  # noqa: FBT001
+    all_namespaces: bool,
     types: tuple[str, ...],
     excluded: tuple[str, ...],
     selector: str,
     backup_dir: str,
     name: str,
     output: str,
-    quiet: bool,  # noqa: FBT001
+    quiet: bool,
 ) -> None:
     """Back up LRS into a folder that plain kubectl can restore from.
 

@@ -74,12 +74,12 @@ def command(
     types: tuple[str, ...],
     excluded: tuple[str, ...],
     selector: str,
-    create_namespaces: bool,  # noqa: FBT001
+    create_namespaces: bool,
     dry_run: str,
     parallel: int,
     backup_dir: str,
     output: str,
-    quiet: bool,  # noqa: FBT001
+    quiet: bool,
 ) -> ExitCode:
     """Restore a backup, or some LRS out of one.
 
@@ -133,9 +133,7 @@ def _meaning(names: tuple[str, ...], from_: str, directory: BackupDir) -> tuple[
     if not backups:
         return from_, names
     if len(names) > 1:
-        raise UsageError(
-            f"{backups[0]!r} is a backup; it stands alone", hint="name the LRS, and the backup with --from"
-        )
+        raise UsageError(f"{backups[0]!r} is a backup; it stands alone", hint="name the LRS, and the backup with --from")
     if from_:
         raise UsageError(f"{backups[0]!r} is a backup, and --from names another", hint="give one of the two")
     return ("" if backups[0] == "latest" else backups[0]), ()

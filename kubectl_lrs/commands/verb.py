@@ -36,7 +36,7 @@ class Verb(click.Command):
         self.examples = examples
         self.exits = exits
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Examples, exit status, and where the rest of the flags is."""
         name = self_name(sys.argv[0])
         if self.examples:

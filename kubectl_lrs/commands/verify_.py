@@ -23,7 +23,7 @@ from kubectl_lrs.operations.verify import verify
 @backup_dir_option
 @output_option("table", "json", "yaml", "name")
 @quiet_option
-def command(_ctx: click.Context, backup: str, backup_dir: str, output: str, quiet: bool) -> ExitCode:  # noqa: FBT001
+def command(_ctx: click.Context, backup: str, backup_dir: str, output: str, quiet: bool) -> ExitCode:
     """Check that a backup is as it was sealed: every file there, none altered, none added.
 
     BACKUP is a name in the folder of the backups, a path, or `latest`, which is the default. No cluster is needed.

@@ -89,9 +89,7 @@ def plan_restore(
     cluster.read(name for name in namespaces if name not in to_create and name not in unusable)
     steps = list(plan_steps(chosen, cluster, wanted.policy, unusable))
     progress.end()
-    return Plan(
-        source=source.description, target=kube.connection.server, steps=steps, namespaces_to_create=to_create
-    ), chosen
+    return Plan(source=source.description, target=kube.connection.server, steps=steps, namespaces_to_create=to_create), chosen
 
 
 def _namespaces(kube: KubeClient, names: Collection[str], *, create: bool) -> tuple[tuple[str, ...], dict[str, str]]:

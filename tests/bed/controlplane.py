@@ -82,7 +82,13 @@ class ControlPlane:
         self.server = f"https://127.0.0.1:{self._port}"
         self.write_kubeconfig(self.kubeconfig, token=self.admin_token)
         self._run(
-            "etcd", "--dir", str(self.directory / "etcd"), "--client-url", self._etcd, "--peer-url", f"http://127.0.0.1:{peer}"
+            "etcd",
+            "--dir",
+            str(self.directory / "etcd"),
+            "--client-url",
+            self._etcd,
+            "--peer-url",
+            f"http://127.0.0.1:{peer}",
         )
         self.start_apiserver()
         self._run(
@@ -194,7 +200,13 @@ class ControlPlane:
     # ---- use
 
     def write_kubeconfig(
-        self, path: Path, *, token: str = "", namespace: str = "", server: str = "", user: Mapping[str, Any] | None = None
+        self,
+        path: Path,
+        *,
+        token: str = "",
+        namespace: str = "",
+        server: str = "",
+        user: Mapping[str, Any] | None = None,
     ) -> Path:
         """A kubeconfig with one context, `bed`; `user` gives the whole user section in place of a token."""
         context = {"cluster": "bed", "user": "bed"} | ({"namespace": namespace} if namespace else {})
@@ -224,10 +236,12 @@ class ControlPlane:
         subprocess.run([self._binary, "keys", "client", str(self.keys), "--name", name, *flags], check=True, env={})
         return self.keys / f"{name}.crt", self.keys / f"{name}.key"
 
-    def kubectl_run(self, *arguments: str, input: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:  # noqa: A002
+    def kubectl_run(self, *arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The real kubectl, as administrator."""
         environment = {"PATH": os.defpath, "HOME": str(self.directory), "KUBECONFIG": str(self.kubeconfig)}
-        done = subprocess.run([self.kubectl, *arguments], input=input, capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(
+            [self.kubectl, *arguments], input=stdin, capture_output=True, text=True, check=False, env=environment
+        )
         if check and done.returncode:
             raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
         return done
@@ -250,7 +264,13 @@ class ControlPlane:
 
 
 def request(
-    connection: http.client.HTTPSConnection, method: str, path: str, body: Any, *, token: str, content_type: str = "application/json"
+    connection: http.client.HTTPSConnection,
+    method: str,
+    path: str,
+    body: Any,
+    *,
+    token: str,
+    content_type: str = "application/json",
 ) -> tuple[int, dict[str, Any]]:
     """One request on a kept connection; `body` is data, or text that is sent as it is."""
     data = body if isinstance(body, (str, bytes)) or body is None else json.dumps(body)

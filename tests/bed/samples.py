@@ -21,7 +21,24 @@ COUNTS = {
 }
 """How many of each type; the empty one carries no type label."""
 
-TROUBLESOME = ("y", "n", "on", "null", "~", "1e3", "0o14", "08", "0x1F", "1_000", "12:30:45", "2026-11-23", ".inf", "=", "<<", "")
+TROUBLESOME = (
+    "y",
+    "n",
+    "on",
+    "null",
+    "~",
+    "1e3",
+    "0o14",
+    "08",
+    "0x1F",
+    "1_000",
+    "12:30:45",
+    "2026-11-23",
+    ".inf",
+    "=",
+    "<<",
+    "",
+)
 """Strings that some reader of YAML takes for something else."""
 
 

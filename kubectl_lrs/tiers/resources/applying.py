@@ -64,9 +64,7 @@ class Applier:
         """An object of this name is there, made by a request of ours that was not answered, or by somebody else."""
         live = self._kube.get(self._resource, stored.name, stored.namespace)
         if _equal(live, stored.manifest):
-            return Outcome.of(
-                step, None if ours else Result.UNCHANGED, "" if ours else "created meanwhile by somebody else"
-            )
+            return Outcome.of(step, None if ours else Result.UNCHANGED, "" if ours else "created meanwhile by somebody else")
         return Outcome.of(step, Result.CONFLICT, "created meanwhile by somebody else, and differs; left alone")
 
 

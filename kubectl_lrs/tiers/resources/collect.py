@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from kubectl_lrs.clients.kube import CRDS, KubeClient, Page, Resource
 from kubectl_lrs.errors import DeniedError, ExpiredError, NotFoundError, UnreachableError
-from kubectl_lrs.folder import FolderWriter
+from kubectl_lrs.folder import FolderWriter, Sink
 from kubectl_lrs.manifest import Manifest, sanitise
 from kubectl_lrs.names import manifest_path
 from kubectl_lrs.parallel import ahead
@@ -88,7 +88,7 @@ class ResourcesTier:
                 progress.advance(len(page.items))
         return tally
 
-    def _copy_page(self, page: Page, writer: FolderWriter, raw: IO[bytes], index: IO[bytes], tally: _Tally) -> None:
+    def _copy_page(self, page: Page, writer: FolderWriter, raw: Sink, index: Sink, tally: _Tally) -> None:
         raw_lines, index_lines = [], []
         for text, manifest in page.items:
             metadata = manifest["metadata"]

@@ -61,14 +61,10 @@ class Cluster:
 
 def _remembered(manifest: Manifest) -> tuple[tuple[str, str], Live]:
     metadata = manifest["metadata"]
-    return (metadata["namespace"], metadata["name"]), Live(
-        fingerprint(comparable(manifest)), "deletionTimestamp" in metadata
-    )
+    return (metadata["namespace"], metadata["name"]), Live(fingerprint(comparable(manifest)), "deletionTimestamp" in metadata)
 
 
-def plan_steps(
-    source: Iterable[StoredLrs], cluster: Cluster, policy: Policy, missing: Mapping[str, str]
-) -> Iterator[Step]:
+def plan_steps(source: Iterable[StoredLrs], cluster: Cluster, policy: Policy, missing: Mapping[str, str]) -> Iterator[Step]:
     """One step per object, in the order of the source. `missing` names namespaces that cannot be written to, and why."""
     for stored in source:
         action, reason = _decide(stored, cluster, policy, missing)
