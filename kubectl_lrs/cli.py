@@ -78,13 +78,20 @@ def _help_without_verb(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, _interrupt)
-    code = run(sys.argv[1:])
     try:
+        code = run(sys.argv[1:])
+        for number in SIGNALS:  # what is left to do is to end; a signal now would only spoil the exit code
+            signal.signal(number, signal.SIG_IGN)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
     sys.exit(code)

@@ -261,6 +261,9 @@ class SealedFolder:
         except FileNotFoundError:
             yield Damage(SUMS_FILE, "missing")
             return
+        except OSError as error:
+            yield Damage(SUMS_FILE, f"cannot be read: {error.strerror}")
+            return
         present = {CATALOG_FILE: True, SUMS_FILE: True}
         present.update(self._walk(""))
         del present[CATALOG_FILE], present[SUMS_FILE]
@@ -391,4 +394,6 @@ def disk_error(error: OSError, path: Path) -> LrsError:
         return LrsError(f"{path}: no space left; no backup was made", hint="free space or name another --backup-dir")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError(f"{path}: cannot be written: {error.strerror}", hint="name another folder with --backup-dir")
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return UsageError(f"{path}: not a folder", hint="name another one with --backup-dir")
     return LrsError(f"{error.filename or path}: {error.strerror or error}; no backup was made")

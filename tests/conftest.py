@@ -88,6 +88,7 @@ def namespace(plane: ControlPlane) -> Iterator[str]:
     name = f"test-{next(_numbers)}"
     loader.create_namespace(plane, name)
     yield name
+    loader.release(plane, namespace=name)
     loader.delete_namespace(plane, name, wait=False)
 
 

@@ -44,8 +44,20 @@ def install_crd(plane: ControlPlane, path: Path) -> None:
     wait_until(lambda: plane.api("GET", f"/apis/{api_version}/lrs?limit=1")[0] == 200, f"{path.name} to be served")
 
 
+def release(plane: ControlPlane, *, namespace: str = "") -> None:
+    """Take the finalizers off every LRS of a namespace, or of all, so that nothing holds a deletion."""
+    status, group = plane.api("GET", GROUP_PATH)
+    if status != 200:
+        return
+    for each in live(plane, group["preferredVersion"]["groupVersion"], namespace):
+        if each["metadata"].get("finalizers"):
+            path = f"{objects_path(each['apiVersion'], each['metadata']['namespace'])}/{each['metadata']['name']}"
+            plane.api("PATCH", path, {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
+
+
 def delete_crd(plane: ControlPlane) -> None:
     """Delete the CRD with all its objects, and wait until it is gone."""
+    release(plane)
     status, answer = plane.api("DELETE", f"{CRD_PATH}/{CRD_NAME}")
     if status == 404:
         return

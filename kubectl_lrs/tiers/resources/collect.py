@@ -76,6 +76,10 @@ class ResourcesTier:
                     ) from error
                 progress.note("the API server's snapshot expired; the list begins anew")
                 writer.rollback(start)
+            except DeniedError as error:
+                if self._selection.namespace is None and not error.hint:
+                    raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
+                raise
         raise AssertionError("unreachable")
 
     def _copy(self, writer: FolderWriter, progress: Progress) -> _Tally:
