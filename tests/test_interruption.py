@@ -14,7 +14,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
-from tests.conftest import ROOT, Cli, Crd
+from tests.conftest import ROOT, Cli
 
 OBJECTS = 1500
 MOMENTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
