@@ -30,10 +30,8 @@ SERVER_FIELDS = frozenset(
 _DROPPED = SERVER_FIELDS | {"ownerReferences"}
 _MAY_BE_EMPTY = ("labels", "annotations", "finalizers")
 
-_NEGATIVE_ZERO = re.compile(r"-0[\s,\]}]")
-_fast = json.JSONDecoder()
-# Python reads the JSON number -0 as the integer 0 and so loses its sign; Go writes it for the float -0.0.
-_exact = json.JSONDecoder(parse_int=lambda text: -0.0 if text == "-0" else int(text))
+_BETWEEN = re.compile(r"[\s,:]*")
+_DECODER = json.JSONDecoder()
 
 
 def sanitise(manifest: Mapping[str, Any]) -> Manifest:
@@ -67,8 +65,8 @@ def fingerprint(manifest: Mapping[str, Any]) -> bytes:
 
 
 def loads(text: str) -> Any:
-    """JSON → data without loss: integers stay integers of any size, floats floats, -0 keeps its sign."""
-    return (_exact if _NEGATIVE_ZERO.search(text) else _fast).decode(text)
+    """JSON → data without loss: integers stay integers of any size, floats floats."""
+    return _DECODER.decode(text)
 
 
 def split_list(text: str) -> Iterator[tuple[str, Any]]:
@@ -76,25 +74,23 @@ def split_list(text: str) -> Iterator[tuple[str, Any]]:
 
     `raw` is the element's own text in the answer, so that it can be kept exactly as the server wrote it.
     """
-    decoder = _exact if _NEGATIVE_ZERO.search(text) else _fast
-    blank = re.compile(r"[\s,:]*").match
 
     def skip(at: int) -> int:
-        match = blank(text, at)
+        match = _BETWEEN.match(text, at)
         return match.end() if match else at
 
     at = skip(text.index("{") + 1)
     while text[at] != "}":
-        key, at = decoder.raw_decode(text, at)
+        key, at = _DECODER.raw_decode(text, at)
         at = skip(at)
         if key == "items" and text[at] == "[":
             at = skip(at + 1)
             while text[at] != "]":
-                value, end = decoder.raw_decode(text, at)
+                value, end = _DECODER.raw_decode(text, at)
                 yield key, (text[at:end], value)
                 at = skip(end)
             at = skip(at + 1)
         else:
-            value, at = decoder.raw_decode(text, at)
+            value, at = _DECODER.raw_decode(text, at)
             yield key, value
             at = skip(at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
 
 from kubectl_lrs.errors import ExitCode
 from kubectl_lrs.plan import Action, Step
@@ -23,9 +24,10 @@ class Result(str, Enum):
     FAILED = "failed"
     NOT_TRIED = "not tried"
     NOT_CHECKED = "not checked"
+    NOT_READY = "not ready"
 
 
-NOT_DONE = frozenset((Result.CONFLICT, Result.FAILED, Result.NOT_TRIED))
+NOT_DONE = frozenset((Result.CONFLICT, Result.FAILED, Result.NOT_TRIED, Result.NOT_READY))
 """What leaves something that was asked for undone; a planned skip is not among them."""
 
 RESULT_OF: dict[Action, Result] = {
@@ -58,12 +60,14 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class Report:
-    """All outcomes of a run. `interrupted`: it was stopped before its end."""
+    """All outcomes of a run. `undone`: what else was asked for and is not so. `interrupted`: it was stopped before its end."""
+
+    WRITTEN: ClassVar[frozenset[Result]] = frozenset((Result.CREATED, Result.UPDATED, Result.REPLACED, Result.RECREATED))
 
     source: str
     target: str
     outcomes: list[Outcome] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -76,12 +80,18 @@ class Report:
         """Everything that was asked for and is not so now."""
         return [outcome for outcome in self.outcomes if outcome.result in NOT_DONE]
 
+    def add_not_tried(self, steps: list[Step]) -> None:
+        """The steps that were not begun, after an interruption."""
+        begun = {(outcome.namespace, outcome.name) for outcome in self.outcomes}
+        rest = [step for step in steps if (step.namespace, step.name) not in begun]
+        self.outcomes += [Outcome.of(step, Result.NOT_TRIED, "interrupted") for step in rest]
+
     def exit_code(self) -> ExitCode:
         """0 only if everything asked for was done."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        undone = self.not_done
-        if not undone:
-            return ExitCode.DONE
-        all_failed = len(undone) == len(self.outcomes) and all(o.result is Result.FAILED for o in undone)
+        not_done = self.not_done
+        if not not_done:
+            return ExitCode.PARTIAL if self.undone else ExitCode.DONE
+        all_failed = len(not_done) == len(self.outcomes) and all(o.result is Result.FAILED for o in not_done)
         return ExitCode.FAILED if all_failed else ExitCode.PARTIAL

@@ -39,18 +39,18 @@ class Selection:
         """The types that are not taken though nobody said so."""
         return () if self.types else tuple(t for t in LEFT_OUT_BY_DEFAULT if t not in self.excluded_types)
 
-    def label_selector(self) -> str:
+    def label_selector(self, *, with_left_out: bool = False) -> str:
         """The selection by labels as one selector for the API server; empty when it takes everything."""
         parts = [self.selector] if self.selector else []
         if self.types:
             parts.append(f"{TYPE_LABEL} in ({','.join(self.types)})")
-        if refused := (*self.left_out, *self.excluded_types):
+        if refused := (*(() if with_left_out else self.left_out), *self.excluded_types):
             parts.append(f"{TYPE_LABEL} notin ({','.join(refused)})")
         return ",".join(parts)
 
-    def matcher(self) -> Callable[[Mapping[str, Any]], bool]:
-        """The same decision for a manifest at hand, without a server."""
-        wanted = parse_selector(self.label_selector())
+    def matcher(self, *, with_left_out: bool = False) -> Callable[[Mapping[str, Any]], bool]:
+        """The same decision for a manifest at hand, without a server; on request with the types left out by default."""
+        wanted = parse_selector(self.label_selector(with_left_out=with_left_out))
 
         def matches(manifest: Mapping[str, Any]) -> bool:
             metadata = manifest["metadata"]

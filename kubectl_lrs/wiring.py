@@ -10,7 +10,9 @@ from kubectl_lrs.backupdir import BackupDir
 from kubectl_lrs.clients.kube import NAMESPACES, KubeClient, Resource
 from kubectl_lrs.clients.kubeconfig import Connection, KubeFlags, load
 from kubectl_lrs.errors import DeniedError, NotFoundError, UsageError
+from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.settings import duration
+from kubectl_lrs.tiers.resources.stored import Source
 from kubectl_lrs.workloads import CRD_NAME, GROUP, PLURAL
 
 DEFAULT_WORKERS = 16
@@ -35,16 +37,47 @@ def connect(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> KubeClie
     return KubeClient(load(flags, os.environ), timeout=timeout or None, connections=connections)
 
 
-def target(flags: KubeFlags, *, version: str = "", connections: int = DEFAULT_WORKERS) -> Target:
-    """The cluster, and the LRS resource as it serves it; `version` is the one that is wanted."""
+def target(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> Target:
+    """The cluster, and the LRS resource in the version that it prefers."""
     kube = connect(flags, connections=connections)
+    return Target(kube, _served(kube, ""))
+
+
+def _served(kube: KubeClient, version: str) -> Resource:
     resource = kube.discover(GROUP, PLURAL, version=version)
     if resource is None:
         raise UsageError(
             f"{kube.connection.server} does not serve {CRD_NAME}: its CustomResourceDefinition is not installed",
             hint="is this the right context? The CRD comes with DataRobot's Helm chart",
         )
-    return Target(kube, resource)
+    return resource
+
+
+def resource_to_write(kube: KubeClient, source: Source, crd: Manifest | None) -> Resource:
+    """The LRS resource in the version of the source's objects, as the cluster serves it or the CRD to be installed will."""
+    resource = _resource_of(crd, source.version) if crd else _served(kube, source.version)
+    if (resource.version, resource.kind) != (source.version, source.kind):
+        raise UsageError(
+            f"{source.description} holds {source.kind} of version {source.version}; "
+            f"{kube.connection.server} serves {resource.kind} of {', '.join(resource.versions)}",
+            hint="take a backup from a cluster that serves one of these, or restore with a CRD that serves both, and upgrade then",
+        )
+    return resource
+
+
+def _resource_of(crd: Manifest, version: str) -> Resource:
+    spec = crd["spec"]
+    served = {str(each["name"]): each for each in spec["versions"] if each.get("served")}
+    if version not in served:
+        raise UsageError(f"the saved CRD does not serve version {version}, which the backup's objects have")
+    return Resource(
+        group=GROUP,
+        version=version,
+        plural=PLURAL,
+        kind=str(spec["names"]["kind"]),
+        has_status="status" in (served[version].get("subresources") or {}),
+        versions=tuple(served),
+    )
 
 
 def require_namespace(kube: KubeClient, name: str) -> None:

@@ -77,7 +77,7 @@ def _scalar(value: Any) -> str:
         return str(value)
     if kind is float:
         return _number(value)
-    if value == [] or value == {}:
+    if kind is list or kind is dict:
         return "[]" if kind is list else "{}"
     raise TypeError(f"not JSON data: {kind.__name__}")
 

@@ -14,7 +14,6 @@ import random
 import ssl
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +46,9 @@ from kubectl_lrs.errors import (
     UsageError,
 )
 from kubectl_lrs.manifest import Manifest, loads, split_list
+from kubectl_lrs.workloads import GROUP
 
+FIELD_MANAGER = "kubectl-lrs"
 USER_AGENT = f"kubectl-lrs/{__version__} ({platform.system().lower()}/{platform.machine()})"
 
 CONNECT_TIMEOUT = 15.0
@@ -112,6 +113,8 @@ class Resource:
         return base if name is None else f"{base}/{quote(name, safe='')}"
 
 
+DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment")
+SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 CRDS = Resource(
     group="apiextensions.k8s.io",
@@ -133,7 +136,7 @@ class Page:
 
 
 class KubeClient:
-    """One API server as one user. Safe to use from several threads."""
+    """One API server as one user. Safe to use from several threads. Setting `stop` ends the waiting between attempts."""
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, connections: int = 16) -> None:
         self.connection = connection
@@ -141,6 +144,7 @@ class KubeClient:
         self._timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout or CONNECT_TIMEOUT), read=timeout or READ_TIMEOUT)
         self._size = connections
         self._lock = threading.Lock()
+        self.stop = threading.Event()
         self._pool: urllib3.HTTPConnectionPool | None = None
         self._pool_generation = -1
         self._prefix = urlsplit(connection.server).path.rstrip("/")
@@ -164,14 +168,44 @@ class KubeClient:
         validation: str = "Strict",
     ) -> None:
         """Create an object from its JSON. ConflictError: it exists. UnansweredError: it may exist."""
-        query = {"fieldManager": "kubectl-lrs", "fieldValidation": validation}
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation}
         if dry_run:
             query["dryRun"] = "All"
         self._send("POST", resource.path(namespace), query=query, body=body)
 
-    def create_object(self, resource: Resource, manifest: Manifest, namespace: str | None = None) -> None:
+    def change(
+        self,
+        resource: Resource,
+        method: str,
+        body: bytes,
+        namespace: str | None,
+        name: str,
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+        validation: str = "Strict",
+    ) -> None:
+        """PUT an object, or PATCH it with a JSON Patch. ConflictError: it is not the one that was read."""
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation} | ({"dryRun": "All"} if dry_run else {})
+        path = resource.path(namespace, name) + (f"/{subresource}" if subresource else "")
+        content_type = "application/json-patch+json" if method == "PATCH" else "application/json"
+        self._send(method, path, query=query, body=body, content_type=content_type)
+
+    def delete(self, resource: Resource, namespace: str | None, name: str, *, uid: str, dry_run: bool = False) -> None:
+        """Delete this very object in the background. ConflictError: another one has its name now."""
+        options: dict[str, Any] = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        query = {"dryRun": "All"} if dry_run else None
+        self._send("DELETE", resource.path(namespace, name), query=query, body=json.dumps(options).encode())
+
+    def create_object(
+        self, resource: Resource, manifest: Manifest, namespace: str | None = None, *, dry_run: bool = False
+    ) -> None:
         """`create` for an object at hand."""
-        self.create(resource, json.dumps(manifest).encode(), namespace)
+        self.create(resource, json.dumps(manifest).encode("utf-8", "surrogatepass"), namespace, dry_run=dry_run)
+
+    def items(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> list[Manifest]:
+        """Every object of a small LIST."""
+        return [manifest for page in self.pages(resource, namespace, selector=selector) for _, manifest in page.items]
 
     def pages(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> Iterator[Page]:
         """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot."""
@@ -191,6 +225,34 @@ class KubeClient:
                 limit = max(1, min(FULL_PAGE, PAGE_BYTES * len(page.items) // max(1, page.size)))
 
     # ---- the server
+
+    def may(self, verb: str, resource: str, *, group: str = GROUP, namespace: str = "", subresource: str = "") -> bool:
+        """Whether the user has a right; `namespace` empty: in all of them. The server's own answer, nothing is tried."""
+        wanted = {"verb": verb, "group": group, "resource": resource, "namespace": namespace, "subresource": subresource}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": wanted},
+        }
+        answer = self._object(
+            self._send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=json.dumps(body).encode())
+        )
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    def schema(self, resource: Resource) -> Mapping[str, Any] | None:
+        """The OpenAPI v3 schema of a custom resource, with its defaults; None where the server publishes none.
+
+        It needs no right on the CRD itself, which a Role in one namespace cannot give.
+        """
+        try:
+            document = self._object(self._send("GET", f"/openapi/v3/apis/{resource.api_version}"))
+        except (ApiError, DeniedError):
+            return None
+        wanted = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+        for schema in document.get("components", {}).get("schemas", {}).values():
+            if wanted in (schema.get("x-kubernetes-group-version-kind") or ()):
+                return dict(schema)
+        return None
 
     def discover(self, group: str, plural: str, *, version: str = "") -> Resource | None:
         """The resource in the wanted version where it is served, else in the one the server prefers; None when in none."""
@@ -262,7 +324,15 @@ class KubeClient:
 
     # ---- HTTP
 
-    def _send(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None) -> bytes:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
         """Send until it is answered or hopeless; the body of a 2xx.
 
         A read is repeated on everything that may pass. A write is repeated only where the server surely did not
@@ -272,35 +342,34 @@ class KubeClient:
         again = _READ_AGAIN if method == "GET" else _WRITE_AGAIN
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                response = self._authorised(method, url, body)
+                response = self._authorised(method, url, body, content_type)
             except HTTPError as error:
-                if attempt == ATTEMPTS or not isinstance(error, again.errors):
+                if attempt == ATTEMPTS or not isinstance(error, again.errors) or self.stop.wait(_pause(attempt, None)):
                     raise self._unanswered(error, method, path) from error
-                _pause(attempt, None)
                 continue
             if response.status < 300:
                 return bytes(response.data)
-            if attempt == ATTEMPTS or response.status not in again.statuses:
+            pause = _pause(attempt, response.headers.get("Retry-After"))
+            if attempt == ATTEMPTS or response.status not in again.statuses or self.stop.wait(pause):
                 raise self._refused(response, method, path)
-            _pause(attempt, response.headers.get("Retry-After"))
         raise AssertionError("the last attempt returns or raises")
 
-    def _authorised(self, method: str, url: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
+    def _authorised(self, method: str, url: str, body: bytes | None, content_type: str) -> urllib3.BaseHTTPResponse:
         """Send once; once more with a new credential where the one at hand was refused and another can be had."""
         generation = self._credentials.generation
-        response = self._once(method, url, body)
+        response = self._once(method, url, body, content_type)
         if response.status == 401 and self._credentials.renew(generation):
-            return self._once(method, url, body)
+            return self._once(method, url, body, content_type)
         return response
 
-    def _once(self, method: str, url: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
+    def _once(self, method: str, url: str, body: bytes | None, content_type: str) -> urllib3.BaseHTTPResponse:
         headers = urllib3.HTTPHeaderDict(self._headers)
         headers.update(self._credentials.headers())
         for name, values in self.connection.impersonate.items():
             for value in values:
                 headers.add(name, value)
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         return self._connections().urlopen(
             method, url, body=body, headers=headers, retries=False, redirect=False, timeout=self._timeout
         )
@@ -366,11 +435,12 @@ def _page(data: bytes) -> Page:
     return Page(items, str(metadata.get("resourceVersion", "")), str(metadata.get("continue") or ""), size)
 
 
-def _pause(attempt: int, retry_after: str | None) -> None:
-    wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311  jitter, no secret
+def _pause(attempt: int, retry_after: str | None) -> float:
+    """Seconds to wait before the next attempt."""
     if retry_after and retry_after.isdigit():
-        wait = min(LONGEST_PAUSE, float(retry_after))
-    time.sleep(wait)
+        return min(LONGEST_PAUSE, float(retry_after))
+    jitter = random.uniform(0.5, 1.0)  # noqa: S311  no secret
+    return jitter * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempt - 1))
 
 
 def _cause(error: BaseException) -> str:

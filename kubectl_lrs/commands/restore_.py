@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kubectl_lrs import render, wiring
 from kubectl_lrs.backupdir import BackupDir
+from kubectl_lrs.clients.kube import KubeClient
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
+    confirm,
     exclude_type_option,
     kube_flags,
     output_option,
     quiet_option,
     selector_option,
+    stop_on_signal,
     type_option,
     verb,
+    yes_option,
 )
 from kubectl_lrs.errors import ExitCode, UsageError
-from kubectl_lrs.operations.restore import Wanted, apply_plan, plan_restore
+from kubectl_lrs.folder import SealedFolder
+from kubectl_lrs.manifest import Manifest
+from kubectl_lrs.names import LATEST
+from kubectl_lrs.operations.chosen import namespace_map
+from kubectl_lrs.operations.restore import Effort, Restore, Wanted
 from kubectl_lrs.operations.verify import require_intact
+from kubectl_lrs.plan import Plan, Policy
+from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
-from kubectl_lrs.tiers.resources.stored import BackupSource
+from kubectl_lrs.settings import duration
+from kubectl_lrs.tiers.resources.preflight import conversion_webhook_problem
+from kubectl_lrs.tiers.resources.stored import BackupSource, Source, saved_crd
+from kubectl_lrs.workloads import GROUP, PLURAL
+
+if TYPE_CHECKING:
+    from kubectl_lrs.tiers.resources.files import FilesSource
+
+VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
 
 
 @verb(
     "restore",
     examples=[
         ("Everything in the newest backup of this cluster", "@ restore latest"),
-        ("What that would do", "@ restore latest --dry-run=client"),
+        ("What that would do, object by object and field by field", "@ restore latest --existing update --dry-run=client"),
+        ("Two LRS out of a certain backup", "@ restore my-model datarobot/my-app --from lrs_backup_2026_11_23_08_16_10"),
         (
-            "Two LRS out of a certain backup",
-            "@ restore my-model datarobot/my-app --from lrs_backup_2026_11_23_08_16_10",
+            "Into another namespace of a new cluster",
+            "@ restore ./lrs_backup_2026_11_23_08_16_10 --map-namespace old=new --create-namespaces",
         ),
+        ("What the vendor's script or kubectl get -o yaml saved", "@ restore -f lrs_backup_2026_11_23_08_16/"),
     ],
     exits=(0, 1, 2, 3, 4, 5, 130),
 )
@@ -47,81 +67,143 @@ from kubectl_lrs.tiers.resources.stored import BackupSource
     metavar="BACKUP",
     help="The backup that LRS names are taken from; else the newest of this cluster.",
 )
+@click.option(
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Plain manifests in place of a backup: a file, a folder, or -.",
+)
+@click.option("-R", "--recursive", is_flag=True, help="With -f: folders below folders too.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Objects of all namespaces; overrides -n.")
 @type_option
 @exclude_type_option
 @selector_option
+@click.option(
+    "--existing",
+    type=click.Choice([policy.value for policy in Policy]),
+    default=Policy.SKIP.value,
+    show_default=True,
+    help="What to do with an object that is there and differs.",
+)
+@click.option(
+    "--map-namespace",
+    "maps",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Restore objects of one namespace into another; may be repeated.",
+)
+@click.option("--accept-unmapped", is_flag=True, help="Take it that specs still name a namespace that was mapped.")
 @click.option("--create-namespaces", is_flag=True, help="Make the namespaces that are not there.")
+@click.option("--install-crd", is_flag=True, help="Install the CRD that the backup holds, where the cluster has none.")
+@click.option("--restore-status", is_flag=True, help="Set the saved status too.")
+@click.option(
+    "--validate",
+    type=click.Choice(list(VALIDATIONS)),
+    default="strict",
+    show_default=True,
+    help="What the server does with fields it does not know.",
+)
+@click.option("--pause-operator", is_flag=True, help="Scale the LRS operator to 0 while objects are written, and back.")
+@click.option(
+    "--operator", default="", metavar="NAMESPACE/NAME", help="The operator's Deployment, where it is not found by itself."
+)
+@click.option(
+    "--operator-replicas",
+    type=click.IntRange(0),
+    metavar="N",
+    help="What the operator is scaled to afterwards, where it is at 0 now.",
+)
+@click.option("--wait", is_flag=True, help="Wait until each written object is ready, as far as its conditions tell.")
+@click.option(
+    "--timeout", default="5m", show_default=True, metavar="DURATION", help="For what is being deleted to go, and for --wait."
+)
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), default=wiring.DEFAULT_WORKERS, show_default=True, help="Objects written at once."
+)
 @click.option(
     "--dry-run",
     type=click.Choice(["none", "client", "server"]),
     default="none",
     help="Show the plan, or ask the server about each write.",
 )
-@click.option(
-    "--parallel",
-    type=click.IntRange(1, 64),
-    default=wiring.DEFAULT_WORKERS,
-    show_default=True,
-    help="Objects written at once.",
-)
+@yes_option
 @backup_dir_option
 @output_option("table", "wide", "json", "yaml", "name")
 @quiet_option
 def command(
-    ctx: click.Context,
-    names: tuple[str, ...],
-    from_: str,
-    types: tuple[str, ...],
-    excluded: tuple[str, ...],
-    selector: str,
-    create_namespaces: bool,
-    dry_run: str,
-    parallel: int,
-    backup_dir: str,
-    output: str,
-    quiet: bool,
+    ctx: click.Context, names: tuple[str, ...], output: str, quiet: bool, yes: bool, dry_run: str, **options: Any
 ) -> ExitCode:
     """Restore a backup, or some LRS out of one.
 
     NAME is a backup (a name in the folder of the backups, a path, or `latest`), or an LRS (`name`, `namespace/name`).
-    Sums are checked before anything is written. An object that is there and equal is not written; one that is there
-    and differs is left alone and reported.
+    Sums are checked and the whole plan is made before anything is written. An object that is there and equal is not
+    written; one that is there and differs is left alone and reported, unless --existing says otherwise.
     """
     flags = kube_flags(ctx)
-    directory = wiring.backup_dir(backup_dir)
-    backup, objects = _meaning(names, from_, directory)
-    selection = Selection(namespace=flags.namespace or None, types=types, excluded_types=excluded, selector=selector)
-    kube = wiring.connect(flags, connections=parallel)
-    folder = directory.find(backup) if backup else directory.latest_of(kube.identity())
-    render.say(
-        f"restoring from {folder.path.name}, taken {render.local(folder.catalog.instant)} of {folder.catalog.cluster.server}"
-    )
+    directory = wiring.backup_dir(options["backup_dir"])
     progress = render.progress(quiet=quiet)
-    require_intact(folder, progress)
-    source = BackupSource(folder)
-    source.check()
-    target = wiring.target(flags, version=str(folder.catalog.tiers["resources"]["version"]), connections=parallel)
-    plan, chosen = plan_restore(
-        source,
-        Wanted(selection=selection, names=objects, create_namespaces=create_namespaces),
-        kube=target.kube,
-        resource=target.resource,
-        progress=progress,
+    kube = wiring.connect(flags, connections=options["parallel"])
+    kube.stop = stop_on_signal()
+    identity = kube.identity()
+    if options["files"]:
+        folder, objects = None, names
+        source: Source = _plain_files(options, kube.connection.namespace)
+    else:
+        backup, objects = _meaning(names, options["from_"], directory)
+        folder = directory.find(backup) if backup else directory.latest_of(identity)
+        source = _intact(directory, folder, progress)
+    crd = _crd_to_install(folder, kube) if options["install_crd"] else None
+    resource = wiring.resource_to_write(kube, source, crd)
+    wanted = Wanted(
+        selection=Selection(
+            namespace=None if options["all_namespaces"] else flags.namespace or None,
+            types=options["types"],
+            excluded_types=options["excluded"],
+            selector=options["selector"],
+        ),
+        names=objects,
+        policy=Policy(options["existing"]),
+        namespace_map=namespace_map(options["maps"]),
+        create_namespaces=options["create_namespaces"],
+        crd=crd,
+        validation=VALIDATIONS[options["validate"]],
+        restore_status=options["restore_status"],
+        accept_unmapped=options["accept_unmapped"],
+        operator=options["operator"],
+        pause_operator=options["pause_operator"],
+        operator_replicas=options["operator_replicas"],
+        from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(identity),
     )
-    if dry_run == "client":
-        render.show(render.plan_view(plan), output)
-        return ExitCode.DONE
-    report = apply_plan(
-        plan,
-        chosen,
-        kube=target.kube,
-        resource=target.resource,
+    restore = Restore(
+        source,
+        wanted,
+        kube=kube,
+        resource=resource,
+        directory=directory.path,
+        cluster=identity.uid or identity.server,
         progress=progress,
-        stop=_stop_on_signal(),
-        workers=parallel,
+        stop=kube.stop,
+    )
+    plan = restore.plan()
+    if dry_run == "client":
+        return _show_plan(plan, output)
+    _say_findings(plan)
+    if plan.errors:
+        return plan.errors[0].exit_code
+    if dry_run == "none" and plan.stakes:
+        if not yes and sys.stderr.isatty():
+            render.show(render.plan_view(plan), "table", err=True)
+        confirm(f"{'; '.join(plan.stakes)} on {plan.target}. Go on?", yes=yes)
+    effort = Effort(
+        workers=options["parallel"],
+        timeout=duration(options["timeout"], what="--timeout").total_seconds(),
+        wait=options["wait"],
         dry_run=dry_run == "server",
     )
-    render.show(render.report_view(report, dry_run=dry_run == "server"), output)
+    report = restore.apply(plan, effort)
+    render.show(render.report_view(report, dry_run=effort.dry_run), output)
     return report.exit_code()
 
 
@@ -131,23 +213,60 @@ def _meaning(names: tuple[str, ...], from_: str, directory: BackupDir) -> tuple[
         raise UsageError("restore needs a NAME: an LRS, a backup, or latest", hint="see what there is with: list, show")
     backups = [name for name in names if directory.names_backup(name)]
     if not backups:
-        return from_, names
+        return ("" if from_ == LATEST else from_), names
     if len(names) > 1:
         raise UsageError(f"{backups[0]!r} is a backup; it stands alone", hint="name the LRS, and the backup with --from")
     if from_:
         raise UsageError(f"{backups[0]!r} is a backup, and --from names another", hint="give one of the two")
-    return ("" if backups[0] == "latest" else backups[0]), ()
+    return ("" if backups[0] == LATEST else backups[0]), ()
 
 
-def _stop_on_signal() -> threading.Event:
-    """Set by the first SIGINT, SIGTERM or SIGHUP, so that what is in flight is finished; the second one ends at once."""
-    stop = threading.Event()
+def _plain_files(options: dict[str, Any], default_namespace: str) -> FilesSource:
+    if options["from_"] or options["install_crd"]:
+        raise UsageError("-f takes plain manifests; --from and --install-crd need a backup", hint="give one of the two")
+    render.say("restoring from plain files: there are no sums, so nothing tells whether they are as they were written")
+    from kubectl_lrs.tiers.resources.files import FilesSource
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
+    return FilesSource(
+        [Path(name) for name in options["files"]], recursive=options["recursive"], default_namespace=default_namespace
+    )
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, handle)
-    return stop
+
+def _intact(directory: BackupDir, folder: SealedFolder, progress: Progress) -> BackupSource:
+    """The backup as a source, after every file of it was held against its sum and its object."""
+    catalog = folder.catalog
+    taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
+    render.say(f"backup {folder.path.name}, {taken}, {render.scope(catalog)}")
+    if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):
+        render.say(f"warning: it holds less than {before.path.name}, the one before it ({render.scope(before.catalog)})")
+    require_intact(folder, progress)
+    source = BackupSource(folder)
+    source.check()
+    return source
+
+
+def _crd_to_install(folder: SealedFolder | None, kube: KubeClient) -> Manifest | None:
+    """The saved CRD, None where the cluster has one."""
+    if folder is None or kube.discover(GROUP, PLURAL) is not None:
+        return None
+    crd = saved_crd(folder)
+    if crd is None:
+        raise UsageError(
+            f"backup {folder.path.name} does not hold the CRD", hint="install DataRobot's Helm chart, which brings it"
+        )
+    if problem := conversion_webhook_problem(kube, crd):
+        raise UsageError(
+            f"the saved CRD cannot work here: {problem}", hint="install DataRobot's Helm chart first, which brings both"
+        )
+    return crd
+
+
+def _show_plan(plan: Plan, output: str) -> ExitCode:
+    _say_findings(plan)
+    render.show(render.plan_view(plan), output)
+    return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
+
+
+def _say_findings(plan: Plan) -> None:
+    for line in render.finding_lines(plan.findings):
+        render.say(line)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any, TypeVar
 
 import click
 
-from kubectl_lrs.errors import UsageError
+from kubectl_lrs.errors import InterruptedRunError, UsageError
 from kubectl_lrs.settings import self_name
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -150,6 +153,7 @@ def _choice(formats: tuple[str, ...]) -> Callable[[click.Context, click.Paramete
     return check
 
 
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask; go on with what the plan says.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress; results, warnings and errors only.")
 backup_dir_option = click.option(
     "--backup-dir",
@@ -181,3 +185,30 @@ selector_option = click.option(
 def split(values: Sequence[str]) -> tuple[str, ...]:
     """Values that were given several times, or with commas between them."""
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal; refuse where there is none, unless `--yes` was given."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"this needs a yes: {question}",
+            hint="there is no terminal to ask on; look at the plan with --dry-run, then say --yes",
+        )
+    if not click.confirm(question, err=True):
+        raise InterruptedRunError("not agreed to; nothing was written")
+
+
+def stop_on_signal() -> threading.Event:
+    """Set by the first SIGINT, SIGTERM or SIGHUP, so that what is in flight is finished; the second one ends at once."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handle)
+    return stop

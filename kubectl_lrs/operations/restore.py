@@ -4,164 +4,391 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from kubectl_lrs.clients.kube import NAMESPACES, KubeClient, Resource
-from kubectl_lrs.errors import ConflictError, DeniedError, LrsError, NotFoundError, UsageError
+from kubectl_lrs.clients.kube import CRDS, NAMESPACES, KubeClient, Resource
+from kubectl_lrs.deadline import Deadline
+from kubectl_lrs.errors import ApiError, ConflictError, DeniedError, ExitCode, LrsError, NotFoundError, UsageError
+from kubectl_lrs.manifest import Manifest, fingerprint
+from kubectl_lrs.operations.chosen import Census, Chosen, census
 from kubectl_lrs.parallel import for_each
-from kubectl_lrs.plan import WRITES, Plan, Step
+from kubectl_lrs.plan import WRITES, Action, Finding, Plan, Policy, Severity, Step
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import Outcome, Report, Result
+from kubectl_lrs.schema import Schema, problems, with_defaults
 from kubectl_lrs.selection import Selection
-from kubectl_lrs.tiers.resources.applying import Applier
+from kubectl_lrs.tiers.resources import preflight
+from kubectl_lrs.tiers.resources.applying import Applier, Manner
+from kubectl_lrs.tiers.resources.journal import RecreateJournal, operator_journal
+from kubectl_lrs.tiers.resources.operator import Operator, Pause, find_operator
 from kubectl_lrs.tiers.resources.owners import Owners
-from kubectl_lrs.tiers.resources.planning import Cluster, Policy, plan_steps
+from kubectl_lrs.tiers.resources.planning import LiveLrs, Rules, plan_steps
+from kubectl_lrs.tiers.resources.readiness import wait_ready, was_ready
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
+from kubectl_lrs.workloads import WORKLOADS
+
+CONFIRMED = 20
+"""How many objects that the schema refuses are tried with the server before the schema is believed."""
+
+SERVED_WITHIN = 60.0
+"""Seconds in which an installed CRD must be served."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which objects of the source are restored, and how."""
+    """What the user asked for. `crd`: the saved CRD, to be installed first. `operator`: NAMESPACE/NAME, empty to look for it."""
 
     selection: Selection
     names: tuple[str, ...] = ()
     policy: Policy = Policy.SKIP
+    namespace_map: Mapping[str, str] = field(default_factory=dict)
     create_namespaces: bool = False
+    crd: Manifest | None = None
+    validation: str = "Strict"
+    restore_status: bool = False
+    accept_unmapped: bool = False
+    operator: str = ""
+    pause_operator: bool = False
+    operator_replicas: int | None = None
+    from_another_cluster: bool = False
 
 
-class Chosen:
-    """The objects of a source that are wanted; may be read more than once, as the source."""
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How a plan is applied. `timeout` (seconds): for what is being deleted to go, and again for what must become ready."""
 
-    def __init__(self, source: Source, wanted: Wanted) -> None:
-        self.description = source.description
-        self._source = source
-        self._matches = wanted.selection.matcher()
-        self._keys = _resolve(source, wanted.names) if wanted.names else None
-
-    def __iter__(self) -> Iterator[StoredLrs]:
-        for stored in self._source:
-            if self._keys is not None:
-                if (stored.namespace, stored.name) in self._keys:
-                    yield stored
-            elif self._matches(stored.manifest):
-                yield stored
+    workers: int
+    timeout: float
+    wait: bool = False
+    dry_run: bool = False
 
 
-def _resolve(source: Source, names: Collection[str]) -> set[tuple[str, str]]:
-    """The objects that the names mean; a name that is there twice or not at all is an error."""
-    wanted = {name: tuple(name.rpartition("/")[::2]) for name in names}
-    found: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
-    everything: list[str] = []
-    for stored in source:
-        everything.append(stored.name)
-        for name, (namespace, plain) in wanted.items():
-            if plain == stored.name and namespace in ("", stored.namespace):
-                found[name].append((stored.namespace, stored.name))
-    for name, keys in found.items():
-        if not keys:
-            near = get_close_matches(wanted[name][1], set(everything), n=3, cutoff=0.6)
-            hint = f"did you mean {', '.join(near)}?" if near else "list them with: show -o name"
-            raise UsageError(f"LRS {name!r} is not in {source.description}", hint=hint)
-        if len(keys) > 1:
-            both = ", ".join("/".join(key) for key in keys)
-            raise UsageError(
-                f"LRS {name!r} is in {source.description} {len(keys)} times: {both}", hint="name it as namespace/name"
-            )
-    return {keys[0] for keys in found.values()}
+class Restore:
+    """One restore: `plan`, then perhaps `apply`. `directory` is where journals lie, `cluster` what names them."""
 
+    def __init__(
+        self,
+        source: Source,
+        wanted: Wanted,
+        *,
+        kube: KubeClient,
+        resource: Resource,
+        directory: Path,
+        cluster: str,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> None:
+        self._kube = kube
+        self._resource = resource
+        self._wanted = wanted
+        self._progress = progress
+        self._stop = stop
+        self._chosen = Chosen(source, wanted.selection, wanted.names, wanted.namespace_map)
+        self._journal = RecreateJournal(directory, cluster)
+        self._pause_journal = operator_journal(directory, cluster)
+        self._schema: Schema | None = None
+        self._pause: Pause | None = None
+        self._census = Census()
+        self._refusals: dict[str, int] = {}
 
-def plan_restore(
-    source: Source, wanted: Wanted, *, kube: KubeClient, resource: Resource, progress: Progress
-) -> tuple[Plan, Chosen]:
-    """Look at the cluster and decide; nothing is written. The plan, and the objects of its steps in the same order."""
-    chosen = Chosen(source, wanted)
-    progress.begin("reading the backup")
-    namespaces: Counter[str] = Counter()
-    for stored in chosen:
-        namespaces[stored.namespace] += 1
-        progress.advance()
-    to_create, unusable = _namespaces(kube, namespaces, create=wanted.create_namespaces)
-    progress.begin("looking at the cluster")
-    cluster = Cluster(kube, resource)
-    cluster.read(name for name in namespaces if name not in to_create and name not in unusable)
-    steps = list(plan_steps(chosen, cluster, wanted.policy, unusable))
-    progress.end()
-    return Plan(source=source.description, target=kube.connection.server, steps=steps, namespaces_to_create=to_create), chosen
+    # ---- plan
 
+    def plan(self) -> Plan:
+        """Look at the source and the cluster, and decide; nothing is written."""
+        self._progress.begin("reading the backup")
+        self._census = taken = census(self._chosen, self._resource.kind, self._wanted.namespace_map)
+        to_create, unusable = self._namespaces()
+        findings: list[Finding] = []
+        operator = self._look_for_operator(findings)
+        self._progress.begin("looking at the cluster")
+        live = LiveLrs(self._kube, self._resource)
+        if self._wanted.crd is None:
+            live.read(name for name in taken.namespaces if name not in to_create and name not in unusable)
+            self._schema = self._kube.schema(self._resource)
+        steps = list(plan_steps(self._chosen, live, self._rules(unusable, operator)))
+        findings += self._preflight(steps, to_create)
+        self._progress.end()
+        return Plan(
+            source=self._chosen.description,
+            target=self._kube.connection.server,
+            steps=steps,
+            findings=findings,
+            namespaces_to_create=to_create,
+            install_crd=self._wanted.crd is not None,
+            pause_operator=operator.key if operator and self._wanted.pause_operator else "",
+            from_another_cluster=self._wanted.from_another_cluster,
+            unmapped=len(taken.unmapped),
+        )
 
-def _namespaces(kube: KubeClient, names: Collection[str], *, create: bool) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Which namespaces are to be created, and which cannot be used, with the reason."""
-    to_create: list[str] = []
-    unusable: dict[str, str] = {}
-    for name in sorted(names):
-        try:
-            phase = kube.get(NAMESPACES, name).get("status", {}).get("phase")
-        except DeniedError:  # not an error in itself: one may write to a namespace that one may not look up
-            continue
-        except NotFoundError:
-            if create:
+    def _namespaces(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Which namespaces are to be created, and which cannot be used, with the reason."""
+        to_create: list[str] = []
+        unusable: dict[str, str] = {}
+        for name in sorted(self._census.namespaces):
+            phase = self._phase(name)
+            if phase in ("", "Active"):
+                continue
+            if self._wanted.create_namespaces:
                 to_create.append(name)
+            elif phase == "Terminating":
+                unusable[name] = f"namespace {name} is being deleted (--create-namespaces waits, and makes it anew)"
             else:
                 unusable[name] = f"namespace {name} does not exist (--create-namespaces makes it)"
-            continue
-        if phase == "Terminating":
-            unusable[name] = f"namespace {name} is being deleted"
-    return tuple(to_create), unusable
+        return tuple(to_create), unusable
 
-
-def apply_plan(
-    plan: Plan,
-    chosen: Chosen,
-    *,
-    kube: KubeClient,
-    resource: Resource,
-    progress: Progress,
-    stop: threading.Event,
-    workers: int,
-    dry_run: bool,
-) -> Report:
-    """Do what the plan says, several objects at once; one outcome per step."""
-    began = time.monotonic()
-    report = Report(source=plan.source, target=plan.target, warnings=list(plan.warnings))
-    failed = {} if dry_run else _create_namespaces(kube, plan.namespaces_to_create)
-    not_there = set(plan.namespaces_to_create) if dry_run else set()
-    applier = Applier(kube, resource, Owners(kube), dry_run=dry_run)
-
-    def work(pair: tuple[Step, StoredLrs]) -> Outcome:
-        step, stored = pair
-        if step.namespace in failed:
-            return Outcome.of(step, Result.FAILED, failed[step.namespace])
-        if step.namespace in not_there:
-            return Outcome.of(step, Result.NOT_CHECKED, "its namespace does not exist yet")
-        return applier.apply(step, stored)
-
-    progress.begin("restoring", sum(step.action in WRITES for step in plan.steps))
-    pairs = zip(plan.steps, chosen, strict=True)
-    for outcome in for_each(pairs, work, workers=workers, stop=stop):
-        report.outcomes.append(outcome)
-        progress.advance()
-    progress.end()
-    if stop.is_set():
-        report.interrupted = True
-        done = {(outcome.namespace, outcome.name) for outcome in report.outcomes}
-        report.outcomes += [
-            Outcome.of(s, Result.NOT_TRIED, "interrupted") for s in plan.steps if (s.namespace, s.name) not in done
-        ]
-    report.seconds = time.monotonic() - began
-    return report
-
-
-def _create_namespaces(kube: KubeClient, names: Collection[str]) -> dict[str, str]:
-    """Make the namespaces; those that could not be made, with the reason."""
-    failed = {}
-    for name in names:
+    def _phase(self, namespace: str) -> str:
+        """Active, Terminating or Missing; empty where one may not look, which is not an error in itself."""
         try:
-            kube.create_object(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        except ConflictError:  # somebody else made it meanwhile
-            continue
+            return str(self._kube.get(NAMESPACES, namespace).get("status", {}).get("phase", "Active"))
+        except DeniedError:
+            return ""
+        except NotFoundError:
+            return "Missing"
+
+    def _look_for_operator(self, findings: list[Finding]) -> Operator | None:
+        wanted = self._wanted
+        try:
+            operator = find_operator(self._kube, self._census.namespaces, wanted.operator)
+        except (ApiError, DeniedError) as error:
+            if wanted.pause_operator or wanted.operator:
+                raise
+            findings.append(preflight.operator_state(None, str(error)))
+            return None
+        if wanted.pause_operator:
+            if operator is None:
+                raise UsageError(
+                    "--pause-operator: the LRS operator was not found", hint="name it with --operator NAMESPACE/DEPLOYMENT"
+                )
+            self._pause = Pause(self._kube, operator, self._pause_journal, wanted.operator_replicas)
+        findings.append(preflight.operator_state(operator))
+        return operator
+
+    def _rules(self, unusable: Mapping[str, str], operator: Operator | None) -> Rules:
+        refused = ""
+        if self._wanted.pause_operator or (operator and operator.replicas == 0):
+            refused = "it has finalizers, and the operator that would remove them is paused or at 0 replicas; not recreated"
+        return Rules(
+            policy=self._wanted.policy,
+            skipped_types={kind: f"{WORKLOADS[kind].why}; --type {kind} restores it" for kind in self._wanted.selection.left_out},
+            unusable=unusable,
+            problems=self._problem,
+            normalise=self._normalise,
+            recreate_refused=refused,
+        )
+
+    def _normalise(self, manifest: Manifest) -> Manifest:
+        return manifest if self._schema is None else dict(with_defaults(manifest, self._schema))
+
+    def _problem(self, manifest: Manifest) -> str:
+        """Why the target would refuse this manifest, or drop a part of it; empty where it would not."""
+        found = list(problems(manifest, self._schema)) if self._schema is not None else []
+        if not found or not self._server_agrees(manifest):
+            return ""
+        text = "; ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        if self._wanted.validation == "Strict":
+            return f"the target's schema refuses it: {text}"
+        self._refusals[text] = self._refusals.get(text, 0) + 1
+        return ""
+
+    def _server_agrees(self, manifest: Manifest) -> bool:
+        """The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right."""
+        if sum(self._refusals.values()) >= CONFIRMED or self._wanted.policy is not Policy.SKIP:
+            return True
+        try:
+            self._kube.create_object(self._resource, manifest, manifest["metadata"]["namespace"], dry_run=True)
+        except LrsError:
+            return True
+        return False
+
+    def _preflight(self, steps: list[Step], to_create: tuple[str, ...]) -> list[Finding]:
+        wanted = self._wanted
+        findings = list(
+            preflight.missing_rights(
+                self._kube, steps, status=wanted.restore_status and self._resource.has_status, namespaces_to_create=to_create
+            )
+        )
+        conflicts = [step.key for step in steps if step.action is Action.CONFLICT]
+        if wanted.policy is Policy.FAIL and conflicts:
+            findings.append(
+                Finding(
+                    Severity.ERROR, f"{len(conflicts)} LRS exist and differ, or cannot be written: {preflight.names(conflicts)}"
+                )
+            )
+        if wanted.crd is None:
+            findings += preflight.refused_samples(
+                self._kube, self._resource, self._chosen, steps, absent=to_create, validation=wanted.validation
+            )
+            findings += preflight.missing_references(self._kube, self._chosen, steps)
+        findings += preflight.unknown_types(steps)
+        findings += [
+            Finding(Severity.WARNING, f"{count} LRS lose fields that the schema does not know: {text}")
+            for text, count in self._refusals.items()
+        ]
+        if self._census.unmapped:
+            findings.append(_unmapped(self._census.unmapped))
+        if pending := set(self._journal.pending) - {step.key for step in steps}:
+            findings.append(
+                Finding(
+                    Severity.WARNING,
+                    f"deleted by an earlier run and not created again: {preflight.names(pending)}",
+                    f"see {self._journal.path}",
+                )
+            )
+        return findings
+
+    # ---- apply
+
+    def apply(self, plan: Plan, effort: Effort) -> Report:
+        """Do what the plan says, several objects at once; one outcome per step."""
+        began = time.monotonic()
+        report = Report(source=plan.source, target=plan.target)
+        if self._census.unmapped and not self._wanted.accept_unmapped:
+            report.undone.append(
+                f"{len(self._census.unmapped)} strings still name a namespace that was mapped (--accept-unmapped)"
+            )
+        deadline = Deadline(effort.timeout, self._stop)
+        with ExitStack() as stack:
+            if plan.install_crd and not effort.dry_run:
+                self._install_crd()
+            failed = {} if effort.dry_run else self._create_namespaces(plan.namespaces_to_create, deadline)
+            if self._pause and not effort.dry_run:
+                stack.callback(self._resume, self._pause, report)
+                self._pause.begin(deadline)
+            applier = self._applier(effort, deadline)
+            self._write(plan, applier, failed, report, effort)
+        self._check_statuses(applier, report)
+        if effort.wait and not effort.dry_run and not self._stop.is_set():
+            self._wait(report, effort)
+        report.interrupted = self._stop.is_set()
+        report.seconds = time.monotonic() - began
+        return report
+
+    def _applier(self, effort: Effort, deadline: Deadline) -> Applier:
+        manner = Manner(
+            dry_run=effort.dry_run,
+            validation=self._wanted.validation,
+            restore_status=self._wanted.restore_status,
+            normalise=self._normalise,
+        )
+        return Applier(self._kube, self._resource, Owners(self._kube), manner, deadline, self._journal)
+
+    def _write(self, plan: Plan, applier: Applier, failed: Mapping[str, str], report: Report, effort: Effort) -> None:
+        absent = self._not_there_yet(plan) if effort.dry_run else {}
+
+        def work(pair: tuple[Step, StoredLrs]) -> Outcome:
+            step, stored = pair
+            if step.namespace in failed:
+                return Outcome.of(step, Result.FAILED, failed[step.namespace])
+            if step.namespace in absent and step.action in WRITES:
+                return Outcome.of(step, Result.NOT_CHECKED, absent[step.namespace])
+            outcome = applier.apply(step, stored)
+            if outcome.result is not Result.FAILED and not effort.dry_run:
+                self._journal.done(step.key)
+            return outcome
+
+        self._progress.begin("restoring", len(plan.steps))
+        for pairs in self._waves(plan):
+            for outcome in for_each(pairs, work, workers=effort.workers, stop=self._stop):
+                report.outcomes.append(outcome)
+                self._progress.advance()
+        self._progress.end()
+        if self._stop.is_set():
+            report.add_not_tried(plan.steps)
+
+    def _not_there_yet(self, plan: Plan) -> dict[str, str]:
+        """Why nothing can be tried in a namespace without making something first."""
+        if plan.install_crd:
+            return dict.fromkeys(self._census.namespaces, "the CRD is not installed yet")
+        return dict.fromkeys(plan.namespaces_to_create, "its namespace does not exist yet")
+
+    def _waves(self, plan: Plan) -> Iterator[Iterator[tuple[Step, StoredLrs]]]:
+        """The steps with their objects; an LRS that is owned by another one comes after it."""
+        waves = self._census.waves
+        for wave in range(1 + max(waves.values(), default=0)):
+            pairs = zip(plan.steps, self._chosen, strict=True)
+            yield (pair for pair in pairs if waves.get((pair[0].namespace, pair[0].name), 0) == wave)
+
+    def _install_crd(self) -> None:
+        crd = self._wanted.crd
+        if crd is None:
+            return
+        self._progress.begin("installing the CRD")
+        with suppress(ConflictError):  # somebody else installed it meanwhile
+            self._kube.create_object(CRDS, crd)
+        deadline = Deadline(SERVED_WITHIN, self._stop)
+        while (
+            self._kube.discover(self._resource.group, self._resource.plural, version=self._resource.version) is None
+            or not self._lists()
+        ):
+            if not deadline.pause(0.2):
+                raise LrsError(f"the CRD is installed, but not served after {SERVED_WITHIN:.0f}s")
+        self._schema = self._kube.schema(self._resource)
+
+    def _lists(self) -> bool:
+        """Whether the resource answers; it is published a moment before it does."""
+        try:
+            self._kube.items(self._resource, next(iter(self._census.namespaces), "default"))
+        except NotFoundError:
+            return False
+        return True
+
+    def _create_namespaces(self, names: tuple[str, ...], deadline: Deadline) -> dict[str, str]:
+        """Make the namespaces, after those that are being deleted are gone; those that could not be made, with the reason."""
+        failed = {}
+        for name in names:
+            while self._phase(name) == "Terminating":
+                if not deadline.pause(0.3):
+                    failed[name] = f"namespace {name} is still being deleted after {deadline.seconds:.0f}s"
+                    break
+            else:
+                try:
+                    self._kube.create_object(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+                except ConflictError:  # somebody else made it meanwhile
+                    continue
+                except LrsError as error:
+                    failed[name] = f"namespace {name} could not be created: {error}"
+        return failed
+
+    def _resume(self, pause: Pause, report: Report) -> None:
+        try:
+            pause.end()
         except LrsError as error:
-            failed[name] = f"namespace {name} could not be created: {error}"
-    return failed
+            report.undone.append(f"{error} ({error.hint})")
+
+    def _check_statuses(self, applier: Applier, report: Report) -> None:
+        """Read back the statuses that were set; an operator that is awake may have set others since."""
+        lost = []
+        for namespace in sorted({namespace for namespace, _ in applier.statuses}):
+            for manifest in self._kube.items(self._resource, namespace):
+                key = (namespace, manifest["metadata"]["name"])
+                if key in applier.statuses and fingerprint({"status": manifest.get("status")}) != applier.statuses[key]:
+                    lost.append("/".join(key))
+        if lost:
+            report.undone.append(f"the status of {len(lost)} LRS did not stick, something set another: {preflight.names(lost)}")
+
+    def _wait(self, report: Report, effort: Effort) -> None:
+        """Wait for what was written, as far as it was ready when it was backed up."""
+        written = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.result in report.WRITTEN}
+        expected = {(s.namespace, s.name) for s in self._chosen if (s.namespace, s.name) in written and was_ready(s.status)}
+        late = wait_ready(self._kube, self._resource, expected, Deadline(effort.timeout, self._stop), self._progress)
+        for key, what in late.items():
+            outcome = report.outcomes[written[key]]
+            report.outcomes[written[key]] = Outcome(
+                outcome.namespace,
+                outcome.name,
+                outcome.type,
+                Result.NOT_READY,
+                f"{outcome.result.value}, not ready in time: {what}",
+            )
+
+
+def _unmapped(found: list[str]) -> Finding:
+    return Finding(
+        Severity.WARNING,
+        f"{len(found)} strings still name a namespace that is mapped, such as {found[0][:160]}",
+        "nothing in a spec is rewritten; look at them, and then say --accept-unmapped",
+        ExitCode.PARTIAL,
+    )

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from kubectl_lrs.clients.kube import KubeClient, Resource
-from kubectl_lrs.errors import ExpiredError, UnreachableError
+from kubectl_lrs.diff import ABSENT, changes
+from kubectl_lrs.errors import ExpiredError, NotFoundError, UnreachableError
 from kubectl_lrs.manifest import Manifest, comparable, fingerprint
-from kubectl_lrs.plan import Action, Step
+from kubectl_lrs.plan import Action, Policy, Step
 from kubectl_lrs.tiers.resources.stored import StoredLrs
 
-
-class Policy(str, Enum):
-    """What to do with an object that is there already and differs."""
-
-    SKIP = "skip"
-    FAIL = "fail"
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +23,22 @@ class Live:
     terminating: bool
 
 
-class Cluster:
+class LiveLrs:
     """The live LRS of the namespaces that a restore is about."""
 
     def __init__(self, kube: KubeClient, resource: Resource) -> None:
         self._kube = kube
         self._resource = resource
-        self._live: dict[tuple[str, str], Live] = {}
+        self._seen: dict[Key, Live] = {}
 
     def read(self, namespaces: Iterable[str]) -> None:
         """Look at every LRS of these namespaces."""
         for namespace in namespaces:
-            self._live.update(self._list(namespace))
+            self._seen.update(self._list(namespace))
 
-    def _list(self, namespace: str) -> dict[tuple[str, str], Live]:
+    def _list(self, namespace: str) -> dict[Key, Live]:
         for _ in range(3):
-            found: dict[tuple[str, str], Live] = {}
+            found: dict[Key, Live] = {}
             try:
                 for page in self._kube.pages(self._resource, namespace):
                     found.update(map(_remembered, (manifest for _, manifest in page.items)))
@@ -54,29 +49,101 @@ class Cluster:
             f"namespace {namespace}: the API server gave up its snapshot three times before the list was whole"
         )
 
-    def get(self, namespace: str, name: str) -> Live | None:
-        """What lives under this name."""
-        return self._live.get((namespace, name))
+    def seen(self, namespace: str, name: str) -> Live | None:
+        """What lived under this name when it was read."""
+        return self._seen.get((namespace, name))
+
+    def fetch(self, namespace: str, name: str) -> Manifest | None:
+        """The whole object as it is now."""
+        try:
+            return self._kube.get(self._resource, name, namespace)
+        except NotFoundError:
+            return None
 
 
-def _remembered(manifest: Manifest) -> tuple[tuple[str, str], Live]:
+def _remembered(manifest: Manifest) -> tuple[Key, Live]:
     metadata = manifest["metadata"]
-    return (metadata["namespace"], metadata["name"]), Live(fingerprint(comparable(manifest)), "deletionTimestamp" in metadata)
+    live = Live(fingerprint(comparable(manifest)), "deletionTimestamp" in metadata)
+    return (metadata["namespace"], metadata["name"]), live
 
 
-def plan_steps(source: Iterable[StoredLrs], cluster: Cluster, policy: Policy, missing: Mapping[str, str]) -> Iterator[Step]:
-    """One step per object, in the order of the source. `missing` names namespaces that cannot be written to, and why."""
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What decides beside the objects themselves.
+
+    `skipped_types` names types that are not restored, `unusable` namespaces that cannot be written to, each with the
+    reason; `problems` says why the target would refuse a manifest; `normalise` fills in the target's defaults.
+    """
+
+    policy: Policy
+    skipped_types: Mapping[str, str] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    problems: Callable[[Manifest], str] = lambda _manifest: ""
+    normalise: Callable[[Manifest], Manifest] = lambda manifest: manifest
+    recreate_refused: str = ""
+
+
+def plan_steps(source: Iterable[StoredLrs], live: LiveLrs, rules: Rules) -> Iterator[Step]:
+    """One step per object, in the order of the source."""
     for stored in source:
-        action, reason = _decide(stored, cluster, policy, missing)
-        yield Step(stored.namespace, stored.name, stored.type, action, reason)
+        yield decide(stored, live, rules)
 
 
-def _decide(stored: StoredLrs, cluster: Cluster, policy: Policy, missing: Mapping[str, str]) -> tuple[Action, str]:
-    if stored.namespace in missing:
-        return Action.CONFLICT, missing[stored.namespace]
-    live = cluster.get(stored.namespace, stored.name)
-    if live is None:
-        return Action.CREATE, ""
-    if live.fingerprint == fingerprint(comparable(stored.manifest)):
-        return (Action.CONFLICT, "it is being deleted") if live.terminating else (Action.UNCHANGED, "")
-    return Action.CONFLICT, "it exists and differs; left alone"
+def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> Step:
+    """What is to happen to one object."""
+
+    def step(action: Action, reason: str = "") -> Step:
+        return Step(stored.namespace, stored.name, stored.type, action, reason)
+
+    if stored.type in rules.skipped_types:
+        return step(Action.SKIP, rules.skipped_types[stored.type])
+    if stored.namespace in rules.unusable:
+        return step(Action.CONFLICT, rules.unusable[stored.namespace])
+    seen = live.seen(stored.namespace, stored.name)
+    if seen is None:
+        problem = rules.problems(stored.manifest)
+        return step(Action.CONFLICT, problem) if problem else step(Action.CREATE)
+    if seen.terminating:
+        return step(Action.CREATE, "when the one that is being deleted is gone")
+    wanted = comparable(rules.normalise(stored.manifest))
+    if seen.fingerprint == fingerprint(wanted):
+        return step(Action.UNCHANGED)
+    return _differing(stored, wanted, live, rules)
+
+
+def _differing(stored: StoredLrs, wanted: Manifest, live: LiveLrs, rules: Rules) -> Step:
+    current = live.fetch(stored.namespace, stored.name)
+    if current is None:
+        return Step(stored.namespace, stored.name, stored.type, Action.CREATE)
+    action, reason, target = _by_policy(rules, current, wanted)
+    metadata = current["metadata"]
+    diff = tuple(changes(comparable(current), target))
+    if not diff or (action is Action.UPDATE and all(change.after is ABSENT for change in diff)):
+        action, reason = Action.UNCHANGED, "only the live object has: " + ", ".join(c.field for c in diff) if diff else ""
+    elif action in (Action.UPDATE, Action.REPLACE, Action.RECREATE) and (problem := rules.problems(stored.manifest)):
+        action, reason = Action.CONFLICT, problem
+    return Step(
+        stored.namespace, stored.name, stored.type, action, reason, diff, metadata["uid"], str(metadata["resourceVersion"])
+    )
+
+
+def _by_policy(rules: Rules, current: Manifest, wanted: Manifest) -> tuple[Action, str, Manifest]:
+    """(action, reason, what the object is to be like afterwards)."""
+    if rules.policy is Policy.UPDATE:
+        return Action.UPDATE, "", with_finalizers(wanted, current)
+    if rules.policy is Policy.REPLACE:
+        return Action.REPLACE, "", with_finalizers(wanted, current)
+    if rules.policy is Policy.RECREATE:
+        if rules.recreate_refused and current["metadata"].get("finalizers"):
+            return Action.CONFLICT, rules.recreate_refused, wanted
+        return Action.RECREATE, "", wanted
+    return Action.CONFLICT, "it exists and differs; left alone", wanted
+
+
+def with_finalizers(wanted: Manifest, current: Manifest) -> Manifest:
+    """The wanted object with the finalizers of both: who waits for one of the live object's must not wait in vain."""
+    own: list[str] = wanted["metadata"].get("finalizers") or []
+    live: list[str] = current["metadata"].get("finalizers") or []
+    if not own and not live:
+        return wanted
+    return {**wanted, "metadata": {**wanted["metadata"], "finalizers": [*live, *(each for each in own if each not in live)]}}

@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import yaml
 
@@ -53,6 +52,14 @@ class Source(Protocol):
 
     description: str
 
+    @property
+    def version(self) -> str:
+        """The API version of its objects, without the group."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its objects."""
+
     def __iter__(self) -> Iterator[StoredLrs]:
         """Every LRS."""
 
@@ -68,7 +75,8 @@ class BackupSource:
         self.folder = folder
         self.description = folder.path.name
         facts = folder.catalog.tiers["resources"]
-        self._kind = str(facts.get("kind"))
+        self.kind = str(facts.get("kind"))
+        self.version = str(facts.get("version"))
         if (facts.get("group"), facts.get("plural")) != (GROUP, PLURAL):
             raise DamageError(f"{folder.path}: holds {facts.get('plural')}.{facts.get('group')}, not {CRD_NAME}")
 
@@ -81,7 +89,7 @@ class BackupSource:
             manifest = loads(line)
         except (ValueError, RecursionError) as error:
             raise DamageError(f"{self.folder.path / RAW_FILE}: line {number}: not JSON") from error
-        if problem := _problem(manifest, self._kind):
+        if problem := _problem(manifest, self.kind):
             raise DamageError(f"{self.folder.path / RAW_FILE}: line {number}: {problem}")
         owners = manifest["metadata"].get("ownerReferences") or ()
         return StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"))
@@ -105,10 +113,7 @@ class BackupSource:
     def _compare(self, path: str, manifest: Manifest) -> None:
         """Another version may have written the same object in other words; only what it says counts."""
         with self.folder.reading(path) as file:
-            try:
-                document = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-            except (yaml.YAMLError, RecursionError) as error:
-                raise DamageError(f"{self.folder.path / path}: not YAML") from error
+            document = _yaml(file, f"{self.folder.path / path}")
         if not same(document, manifest):
             raise DamageError(f"{self.folder.path}: {path} and {RAW_FILE} say different things of the same object")
 
@@ -122,9 +127,26 @@ def index(folder: SealedFolder) -> Iterator[dict[str, Any]]:
             raise DamageError(f"{folder.path / INDEX_FILE}: not JSON") from error
 
 
-def saved_crd(folder: SealedFolder) -> Path | None:
-    """The file of the saved CRD, where the backup has it."""
-    return folder.path / CRD_FILE if folder.catalog.tiers["resources"].get("crd") else None
+def saved_crd(folder: SealedFolder) -> Manifest | None:
+    """The saved CRD, None where the backup has none; DamageError where the file holds something else."""
+    if not folder.catalog.tiers["resources"].get("crd"):
+        return None
+    with folder.reading(CRD_FILE) as file:
+        document = _yaml(file, f"{folder.path / CRD_FILE}")
+    if (
+        not isinstance(document, dict)
+        or document.get("kind") != "CustomResourceDefinition"
+        or document["metadata"]["name"] != CRD_NAME
+    ):
+        raise DamageError(f"{folder.path / CRD_FILE}: not the CustomResourceDefinition {CRD_NAME}")
+    return document
+
+
+def _yaml(file: BinaryIO, where: str) -> Any:
+    try:
+        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DamageError(f"{where}: not YAML") from error
 
 
 def _problem(manifest: Any, kind: str) -> str:

@@ -1,0 +1,178 @@
+"""Backups, as people and programs read them: `backup`, `list`, `show`, `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from kubectl_lrs.backupdir import Unsealed
+from kubectl_lrs.catalog import Catalog
+from kubectl_lrs.folder import Damage, SealedFolder
+from kubectl_lrs.render.view import View
+from kubectl_lrs.settings import age, size
+from kubectl_lrs.workloads import WORKLOADS
+
+
+def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> View:
+    """`list`: one row per backup."""
+    catalogs = [(folder, folder.catalog) for folder in sealed]
+    return View(
+        data={
+            "backups": [{**c.to_dict(), "path": str(f.path.resolve())} for f, c in catalogs],
+            "unsealed": [{"path": str(u.path), "why": u.why} for u in unsealed],
+        },
+        columns=("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE"),
+        rows=[_list_row(f, c) for f, c in catalogs],
+        wide_columns=(
+            "NAME",
+            "CREATED",
+            "AGE",
+            "OBJECTS",
+            "PROFILE",
+            "STATE",
+            "NAMESPACE",
+            "SIZE",
+            "CLUSTER",
+            "CONTEXT",
+        ),
+        wide_rows=[
+            (
+                *_list_row(f, c),
+                _scope(c),
+                size(int(c.tiers["resources"].get("bytes", 0))),
+                c.cluster.server,
+                c.cluster.context,
+            )
+            for f, c in catalogs
+        ],
+        names=[f.path.name for f in sealed],
+    )
+
+
+def _list_row(folder: SealedFolder, catalog: Catalog) -> tuple[str, ...]:
+    return (
+        folder.path.name,
+        local(catalog.instant),
+        _age(catalog),
+        str(catalog.objects),
+        catalog.profile,
+        catalog.state,
+    )
+
+
+def _scope(catalog: Catalog) -> str:
+    return str(catalog.selection.get("namespace") or "<all>")
+
+
+def _age(catalog: Catalog) -> str:
+    return age((datetime.now(timezone.utc) - catalog.instant).total_seconds())
+
+
+def local(instant: datetime) -> str:
+    """An instant in the user's own time zone."""
+    return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def catalog_view(path: str, catalog: Catalog, objects: Sequence[dict[str, Any]]) -> View:
+    """`show`: what one backup is and holds."""
+    facts = catalog.tiers["resources"]
+    skipped = [f"  skipped {s['namespace']}/{s['name']}: {s['reason']}" for s in facts.get("skipped", ())]
+    return View(
+        data={**catalog.to_dict(), "path": path, "objects": objects},
+        before=(*_headline(path, catalog), f"Selection:         {scope(catalog)}", ""),
+        columns=("NAMESPACE", "TYPE", "OBJECTS"),
+        rows=_count_rows(objects),
+        wide_columns=("NAMESPACE", "NAME", "TYPE", "CREATED", "OWNERS"),
+        wide_rows=[(o["namespace"], o["name"], o["type"], o["created"], _owners(o)) for o in objects],
+        names=[f"{o['namespace']}/{o['name']}" for o in objects],
+        after=tuple(["", "Being deleted at the time, so not in the backup:", *skipped] if skipped else []),
+    )
+
+
+def _owners(entry: dict[str, Any]) -> str:
+    return ",".join(f"{o.get('kind')}/{o.get('name')}" for o in entry["owners"]) or "<none>"
+
+
+def _headline(path: str, catalog: Catalog) -> tuple[str, ...]:
+    cluster = catalog.cluster
+    facts = catalog.tiers["resources"]
+    return (
+        f"Name:              {catalog.name}",
+        f"Path:              {path}",
+        f"Instant:           {local(catalog.instant)} ({_age(catalog)} ago)",
+        f"Cluster:           {cluster.server}{f' (context {cluster.context})' if cluster.context else ''}, {cluster.version}",
+        f"Resource:          {facts['plural']}.{facts['group']}/{facts['version']} ({facts['kind']})",
+        f"Resource version:  {facts['resourceVersion']}",
+        f"Profile:           {catalog.profile}",
+        f"State:             {catalog.state}",
+        f"Objects:           {catalog.objects} ({size(int(facts['bytes']))} of manifests)",
+        f"CRD:               {'saved' if facts.get('crd') else 'not saved: ' + str(facts.get('crdNote'))}",
+    )
+
+
+def scope(catalog: Catalog) -> str:
+    """What a backup was asked for, in a few words."""
+    selection = catalog.selection
+    parts = [f"namespace {selection['namespace']}" if selection["namespace"] else "all namespaces"]
+    parts += [f"types {', '.join(selection['types'])}"] if selection["types"] else []
+    without = [*selection["leftOutByDefault"], *selection["excludedTypes"]]
+    parts += [f"without {', '.join(without)}"] if without else []
+    parts += [f"labels {selection['selector']}"] if selection["selector"] else []
+    return "; ".join(parts)
+
+
+def _count_rows(objects: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    counts: dict[tuple[str, str], int] = {}
+    for entry in objects:
+        key = (entry["namespace"], entry["type"])
+        counts[key] = counts.get(key, 0) + 1
+    return [(namespace, kind, str(count)) for (namespace, kind), count in sorted(counts.items())]
+
+
+def made(path: str, catalog: Catalog) -> View:
+    """`backup`: what was just sealed."""
+    facts = catalog.tiers["resources"]
+    namespaces = len(facts["namespaces"])
+    lines = [
+        f"backup {catalog.name} sealed: {catalog.objects} LRS in {namespaces} namespace{'' if namespaces == 1 else 's'}, "
+        f"{size(int(facts['bytes']))}, as of resourceVersion {facts['resourceVersion']}"
+    ]
+    return View(
+        data={**catalog.to_dict(), "path": path},
+        before=tuple(lines),
+        columns=("TYPE", "OBJECTS"),
+        rows=[(kind, str(count)) for kind, count in facts["types"].items()],
+        names=[catalog.name],
+        after=(path,),
+    )
+
+
+def remarks(catalog: Catalog) -> Iterable[str]:
+    """What the user should know of a backup beyond what it holds."""
+    facts = catalog.tiers["resources"]
+    if not catalog.objects:
+        yield "warning: no LRS matched; the backup is valid and empty"
+    for skipped in facts["skipped"]:
+        yield f"warning: {skipped['namespace']}/{skipped['name']} was being deleted and is not in the backup"
+    for kind in catalog.selection["leftOutByDefault"]:
+        yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
+    if facts["crdNote"]:
+        yield f"note: the CRD is not in the backup: {facts['crdNote']}"
+
+
+def damage_report(name: str, damages: Sequence[Damage], files: int, seconds: float) -> View:
+    """`verify`: what is damaged, or that nothing is."""
+    verdict = f"{len(damages)} of {files} files damaged" if damages else f"{files} files checked, all as sealed"
+    return View(
+        data={
+            "backup": name,
+            "files": files,
+            "intact": not damages,
+            "damages": [{"path": d.path, "what": d.what} for d in damages],
+        },
+        columns=("FILE", "DAMAGE"),
+        rows=[(d.path, d.what) for d in damages],
+        names=[d.path for d in damages],
+        after=(f"backup {name}: {verdict} ({seconds:.1f}s)",),
+    )

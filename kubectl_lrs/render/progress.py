@@ -1,0 +1,115 @@
+"""How far long work is, and messages: all of it on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import rich.progress
+
+
+def say(message: str) -> None:
+    """A line for the person at the terminal."""
+    click.echo(message, err=True)
+
+
+class LiveProgress:
+    """A live display on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._progress: rich.progress.Progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: rich.progress.TaskID | None = None
+        self._began = 0.0
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        """A new piece of work."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._progress.start()
+        self._task = self._progress.add_task(what, total=total, rate="")
+        self._began = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        """So many more are done."""
+        if self._task is None:
+            return
+        done = self._progress.tasks[-1].completed + count
+        rate = done / max(0.001, time.monotonic() - self._began)
+        self._progress.update(self._task, advance=count, rate=f"{rate:,.0f}/s")
+
+    def note(self, message: str) -> None:
+        """A line that stays."""
+        self._progress.console.print(message, markup=False, highlight=False)
+
+    def end(self) -> None:
+        """The display goes away."""
+        self._progress.stop()
+
+
+class PlainProgress:
+    """A line when a piece of work begins and every few seconds, for logs."""
+
+    EVERY = 5.0
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._total: int | None = None
+        self._done = 0
+        self._last = 0.0
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        """A new piece of work."""
+        self._what, self._total, self._done, self._last = what, total, 0, time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        """So many more are done."""
+        self._done += count
+        if time.monotonic() - self._last >= self.EVERY:
+            self._last = time.monotonic()
+            say(f"{self._what}: {self._done}{f' of {self._total}' if self._total else ''}")
+
+    def note(self, message: str) -> None:
+        """A line that stays."""
+        say(message)
+
+    def end(self) -> None:
+        """Nothing stays open."""
+
+
+class QuietProgress(PlainProgress):
+    """Warnings only."""
+
+    def advance(self, count: int = 1) -> None:
+        """Nothing."""
+
+
+def progress(*, quiet: bool) -> LiveProgress | PlainProgress:
+    """What fits the terminal, or its absence."""
+    if quiet:
+        return QuietProgress()
+    return LiveProgress() if sys.stderr.isatty() else PlainProgress()

@@ -1,0 +1,119 @@
+"""A structural schema (OpenAPI v3, as the API server publishes it) held against a manifest. Pure.
+
+It fills in defaults as the server does, and names what strict validation would refuse: fields that are not in the
+schema, missing ones, wrong types. Everything finer (patterns, CEL, ranges) is the server's to judge.
+Source: kubernetes.io, "Extend the Kubernetes API with CustomResourceDefinitions", structural schemas and defaulting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+Schema: TypeAlias = Mapping[str, Any]
+
+PRESERVE = "x-kubernetes-preserve-unknown-fields"
+_NOT_OURS = ("apiVersion", "kind", "metadata", "status")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+def with_defaults(value: Any, schema: Schema) -> Any:
+    """The value with the schema's defaults filled in; the same object where there is none to fill in."""
+    if isinstance(value, dict):
+        return _object_with_defaults(value, schema)
+    items = schema.get("items")
+    if isinstance(value, list) and items:
+        filled = [with_defaults(item, items) for item in value]
+        return value if all(new is old for new, old in zip(filled, value, strict=True)) else filled
+    return value
+
+
+def _object_with_defaults(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    properties: Mapping[str, Schema] = schema.get("properties") or {}
+    others = schema.get("additionalProperties")
+    changed: dict[str, Any] = {}
+    for key, item in value.items():
+        below = properties.get(key) or (others if isinstance(others, dict) else None)
+        if below and (filled := _filled(item, below)) is not item:
+            changed[key] = filled
+    for key, below in properties.items():
+        if key not in value and "default" in below:
+            changed[key] = with_defaults(below["default"], below)
+    return {**value, **changed} if changed else value
+
+
+def _filled(item: Any, schema: Schema) -> Any:
+    """A null where the schema does not allow it is replaced by the default, as the server does."""
+    if item is None and "default" in schema and not schema.get("nullable"):
+        return with_defaults(schema["default"], schema)
+    return with_defaults(item, schema)
+
+
+def problems(manifest: Mapping[str, Any], schema: Schema) -> Iterator[str]:
+    """What strict validation would refuse in a manifest, one line each, such as `spec.foo: unknown field`."""
+    properties: Mapping[str, Schema] = schema.get("properties") or {}
+    loose = bool(schema.get(PRESERVE)) or not properties
+    for key, value in manifest.items():
+        if key in _NOT_OURS:
+            continue
+        if key in properties:
+            yield from _problems(value, properties[key], key)
+        elif not loose:
+            yield f"{key}: unknown field"
+    for key in schema.get("required") or ():
+        if key not in manifest:
+            yield f"{key}: missing, but required"
+
+
+def _problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
+    if value is None:
+        if not schema.get("nullable") and "default" not in schema and schema.get("type"):
+            yield f"{path}: null, but not nullable"
+        return
+    if not _has_type(value, schema):
+        yield f"{path}: {_kind(value)}, but the schema wants {schema['type']}"
+    elif isinstance(value, dict):
+        yield from _object_problems(value, schema, path)
+    elif isinstance(value, list) and schema.get("items"):
+        for index, item in enumerate(value):
+            yield from _problems(item, schema["items"], f"{path}[{index}]")
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{path}: {value!r} is not one of {', '.join(map(repr, schema['enum']))}"
+
+
+def _object_problems(value: dict[str, Any], schema: Schema, path: str) -> Iterator[str]:
+    properties: Mapping[str, Schema] = schema.get("properties") or {}
+    others = schema.get("additionalProperties")
+    open_ended = bool(others) or bool(schema.get(PRESERVE)) or bool(schema.get("x-kubernetes-embedded-resource"))
+    for key, item in value.items():
+        if key in properties:
+            yield from _problems(item, properties[key], f"{path}.{key}")
+        elif isinstance(others, dict) and others:
+            yield from _problems(item, others, f"{path}.{key}")
+        elif not open_ended:
+            yield f"{path}.{key}: unknown field"
+    for key in schema.get("required") or ():
+        if key not in value and "default" not in properties.get(key, {}):
+            yield f"{path}.{key}: missing, but required"
+
+
+def _has_type(value: Any, schema: Schema) -> bool:
+    wanted = _TYPES.get(schema.get("type", ""))
+    if wanted is None or schema.get("x-kubernetes-int-or-string"):
+        return True
+    if isinstance(value, bool):
+        return bool in wanted
+    if isinstance(value, float) and value.is_integer() and int in wanted:
+        return True
+    return isinstance(value, wanted)
+
+
+def _kind(value: Any) -> str:
+    return next((name for name, types in _TYPES.items() if type(value) in types), type(value).__name__)

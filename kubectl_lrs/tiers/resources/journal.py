@@ -1,0 +1,94 @@
+"""The journals of a restore, beside the backups: what was begun and must be put right if the run is killed.
+
+A line is on the disk before the act that it speaks of. `recreate` notes each object that it deletes, with the
+manifest, until it is there again; pausing the operator notes how many replicas it had.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kubectl_lrs.errors import UsageError
+from kubectl_lrs.plan import Step
+from kubectl_lrs.tiers.resources.stored import StoredLrs
+
+RECREATE_PREFIX = "lrs_recreate_"
+OPERATOR_PREFIX = "lrs_operator_paused_"
+SUFFIX = ".json"
+
+
+class RecreateJournal:
+    """Objects that are deleted and not yet created again. The file is there only while there is such an object."""
+
+    def __init__(self, directory: Path, cluster: str) -> None:
+        self.path = directory / f"{RECREATE_PREFIX}{_token(cluster)}{SUFFIX}"
+        self._cluster = cluster
+        self._lock = threading.Lock()
+        self._open: dict[str, Any] = _read(self.path).get("objects", {})
+
+    @property
+    def pending(self) -> dict[str, Any]:
+        """What an earlier run deleted and did not create: namespace/name → its manifest."""
+        return dict(self._open)
+
+    @contextmanager
+    def entry(self, step: Step, stored: StoredLrs) -> Iterator[None]:
+        """An object that is being recreated; it stays in the journal when the block ends with an exception."""
+        with self._lock:
+            self._open[step.key] = stored.manifest
+            self._write()
+        yield
+        self.done(step.key)
+
+    def done(self, key: str) -> None:
+        """The object is there again."""
+        with self._lock:
+            if self._open.pop(key, None) is not None:
+                self._write()
+
+    def _write(self) -> None:
+        if self._open:
+            write_atomically(self.path, {"cluster": self._cluster, "objects": self._open})
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def operator_journal(directory: Path, cluster: str) -> Path:
+    """Where the pause of a cluster's operator is noted."""
+    return directory / f"{OPERATOR_PREFIX}{_token(cluster)}{SUFFIX}"
+
+
+def read_journal(path: Path) -> dict[str, Any]:
+    """The journal, empty where there is none."""
+    return _read(path)
+
+
+def write_atomically(path: Path, document: dict[str, Any]) -> None:
+    """Put the document on the disk, 0600, whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _token(cluster: str) -> str:
+    return "".join(char if char.isalnum() or char == "-" else "_" for char in cluster)[:80]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not a journal that can be read: {error}", hint="look at it, and move it away") from error
+    return document if isinstance(document, dict) else {}

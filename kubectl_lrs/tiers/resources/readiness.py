@@ -1,0 +1,76 @@
+"""Waiting until restored LRS are ready, as far as their conditions tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kubectl_lrs.clients.kube import KubeClient, Resource
+from kubectl_lrs.deadline import Deadline
+from kubectl_lrs.errors import ExpiredError
+from kubectl_lrs.manifest import Manifest
+from kubectl_lrs.progress import Progress
+
+READY = ("Ready", "Available")
+FIRST_LOOK = 0.5
+LONGEST_LOOK = 5.0
+"""Seconds between two looks; they double."""
+
+Key = tuple[str, str]
+
+
+def was_ready(status: Any) -> bool:
+    """Whether a saved status says that the object was ready; one without conditions says nothing."""
+    return isinstance(status, Mapping) and any(_is_true(each) for each in _conditions(status))
+
+
+def wait_ready(kube: KubeClient, resource: Resource, keys: set[Key], deadline: Deadline, progress: Progress) -> dict[Key, str]:
+    """Wait for these objects; those that are not ready in time, each with what it says of itself."""
+    waiting = dict.fromkeys(keys, "it is not there")
+    progress.begin("waiting until ready", len(waiting))
+    pause = FIRST_LOOK
+    while waiting:
+        for namespace in sorted({namespace for namespace, _ in waiting}):
+            progress.advance(_look(kube, resource, namespace, waiting))
+        if not waiting or not deadline.pause(pause):
+            break
+        pause = min(LONGEST_LOOK, 2 * pause)
+    progress.end()
+    return waiting
+
+
+def _look(kube: KubeClient, resource: Resource, namespace: str, waiting: dict[Key, str]) -> int:
+    """Take the ready ones of a namespace out of `waiting`; how many they were."""
+    before = len(waiting)
+    try:
+        for page in kube.pages(resource, namespace):
+            for _, manifest in page.items:
+                key = (namespace, manifest["metadata"]["name"])
+                if key in waiting:
+                    _judge(manifest, key, waiting)
+    except ExpiredError:  # the next look begins anew
+        pass
+    return before - len(waiting)
+
+
+def _judge(manifest: Manifest, key: Key, waiting: dict[Key, str]) -> None:
+    status = manifest.get("status") or {}
+    conditions = _conditions(status) if isinstance(status, Mapping) else []
+    observed = status.get("observedGeneration", manifest["metadata"].get("generation")) if isinstance(status, Mapping) else None
+    if observed == manifest["metadata"].get("generation") and any(map(_is_true, conditions)):
+        del waiting[key]
+    elif conditions:
+        last = conditions[-1]
+        detail = " ".join(str(last[field]) for field in ("reason", "message") if last.get(field))
+        waiting[key] = f"{last.get('type')}={last.get('status')}{f' ({detail})' if detail else ''}"
+    else:
+        waiting[key] = "it has no conditions"
+
+
+def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = status.get("conditions")
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _is_true(condition: Mapping[str, Any]) -> bool:
+    return condition.get("type") in READY and condition.get("status") == "True"
