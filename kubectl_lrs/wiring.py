@@ -60,7 +60,7 @@ def resource_to_write(kube: KubeClient, source: Source, crd: Manifest | None) ->
         raise UsageError(
             f"{source.description} holds {source.kind} of version {source.version}; "
             f"{kube.connection.server} serves {resource.kind} of {', '.join(resource.versions)}",
-            hint="take a backup from a cluster that serves one of these, or restore with a CRD that serves both, and upgrade then",
+            hint="take a backup from a cluster that serves one of these, or restore with a CRD that serves both, then upgrade",
         )
     return resource
 

@@ -148,7 +148,7 @@ def test_object_that_the_server_refuses_does_not_stop_the_others(plane: ControlP
 
 
 def test_latest_is_the_newest_of_this_cluster(plane: ControlPlane, crd: Crd, saved: str, cli: Cli) -> None:
-    assert "restoring from saved" in cli.run("restore", "latest").stderr
+    assert "backup saved, taken" in cli.run("restore", "latest").stderr
     from kubectl_lrs.catalog import parse
 
     foreign = cli.directory / "saved" / "backup.json"
