@@ -74,7 +74,7 @@ def test_files_hold_what_the_server_has(plane: ControlPlane, crd: Crd, sampled: 
     cli.ok("backup", "-n", sampled, "--name", "one", "--type", "deployment")
     folder = cli.directory / "one"
     live = {each["metadata"]["name"]: each for each in loader.live(plane, crd.api_version, sampled)}
-    raw = [json.loads(line) for line in gzip.open(folder / "lrs.raw.jsonl.gz", "rt")]
+    raw = [json.loads(line) for line in gzip.decompress((folder / "lrs.raw.jsonl.gz").read_bytes()).splitlines()]
     assert len(raw) == 8
     for each in raw:
         name = each["metadata"]["name"]

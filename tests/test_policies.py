@@ -48,7 +48,12 @@ def one(plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli) -> One:
 
 DRIFT = {
     "metadata": {"labels": {"extra": "live"}, "annotations": {"datarobot.com/owner": "somebody"}},
-    "spec": {"image": "drifted", "env": {"LANG": "drifted", "ONLY_LIVE": "x"}, "args": ["other"], "template": {"added": {"deep": 1}}},
+    "spec": {
+        "image": "drifted",
+        "env": {"LANG": "drifted", "ONLY_LIVE": "x"},
+        "args": ["other"],
+        "template": {"added": {"deep": 1}},
+    },
 }
 
 
@@ -245,14 +250,17 @@ def test_defaults_of_the_target_do_not_make_a_difference(plane: ControlPlane, cr
     assert plane.api("PATCH", f"{loader.CRD_PATH}/{loader.CRD_NAME}", add, content_type=JSON_PATCH)[0] == 200
     try:
         loader.wait_until(
-            lambda: all(each["spec"].get("tier") == "gold" for each in loader.live(plane, crd.api_version, namespace)), "the default"
+            lambda: all(each["spec"].get("tier") == "gold" for each in loader.live(plane, crd.api_version, namespace)),
+            "the default",
         )
         loader.wait_until(
-            lambda: '"tier"' in json.dumps(plane.api("GET", f"/openapi/v3/apis/{crd.api_version}")[1]), "the schema to be published"
+            lambda: '"tier"' in json.dumps(plane.api("GET", f"/openapi/v3/apis/{crd.api_version}")[1]),
+            "the schema to be published",
         )
         assert "3 unchanged" in cli.ok("restore", "saved")
     finally:
         plane.api("PATCH", f"{loader.CRD_PATH}/{loader.CRD_NAME}", [{"op": "remove", "path": path}], content_type=JSON_PATCH)
         loader.wait_until(
-            lambda: '"tier"' not in json.dumps(plane.api("GET", f"/openapi/v3/apis/{crd.api_version}")[1]), "the schema to be as before"
+            lambda: '"tier"' not in json.dumps(plane.api("GET", f"/openapi/v3/apis/{crd.api_version}")[1]),
+            "the schema to be as before",
         )

@@ -194,8 +194,9 @@ class KubeClient:
     def delete(self, resource: Resource, namespace: str | None, name: str, *, uid: str, dry_run: bool = False) -> None:
         """Delete this very object in the background. ConflictError: another one has its name now."""
         options: dict[str, Any] = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
-        query = {"dryRun": "All"} if dry_run else None
-        self._send("DELETE", resource.path(namespace, name), query=query, body=json.dumps(options).encode())
+        if dry_run:  # in the body: the server ignores it in the query of a DELETE that has a body
+            options["dryRun"] = ["All"]
+        self._send("DELETE", resource.path(namespace, name), body=json.dumps(options).encode())
 
     def create_object(
         self, resource: Resource, manifest: Manifest, namespace: str | None = None, *, dry_run: bool = False

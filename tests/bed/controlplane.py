@@ -272,11 +272,18 @@ def request(
     token: str,
     content_type: str = "application/json",
 ) -> tuple[int, dict[str, Any]]:
-    """One request on a kept connection; `body` is data, or text that is sent as it is."""
+    """One request on a kept connection; `body` is data, or text that is sent as it is. A 429 is sent again.
+
+    The API server answers 429 for a moment after a CRD was changed: "storage is (re)initializing".
+    """
     data = body if isinstance(body, (str, bytes)) or body is None else json.dumps(body)
-    connection.request(method, path, data, {"Authorization": f"Bearer {token}", "Content-Type": content_type})
-    response = connection.getresponse()
-    text = response.read()
+    for _ in range(50):
+        connection.request(method, path, data, {"Authorization": f"Bearer {token}", "Content-Type": content_type})
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 429:
+            break
+        time.sleep(0.2)
     try:
         return response.status, json.loads(text)
     except ValueError:
