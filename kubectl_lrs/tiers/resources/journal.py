@@ -6,16 +6,15 @@ manifest, until it is there again; pausing the operator notes how many replicas 
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kubectl_lrs.errors import UsageError
+from kubectl_lrs.errors import LrsError
 from kubectl_lrs.plan import Step
+from kubectl_lrs.tiers.journalfile import read_journal, write_journal
 from kubectl_lrs.tiers.resources.stored import StoredLrs
 
 RECREATE_PREFIX = "lrs_recreate_"
@@ -30,7 +29,7 @@ class RecreateJournal:
         self.path = directory / f"{RECREATE_PREFIX}{_token(cluster)}{SUFFIX}"
         self._cluster = cluster
         self._lock = threading.Lock()
-        self._open: dict[str, Any] = _read(self.path).get("objects", {})
+        self._open: dict[str, Any] = read_journal(self.path).get("objects", {})
 
     @property
     def pending(self) -> dict[str, Any]:
@@ -54,7 +53,7 @@ class RecreateJournal:
 
     def _write(self) -> None:
         if self._open:
-            write_atomically(self.path, {"cluster": self._cluster, "objects": self._open})
+            save(self.path, {"cluster": self._cluster, "objects": self._open})
         else:
             self.path.unlink(missing_ok=True)
 
@@ -64,31 +63,15 @@ def operator_journal(directory: Path, cluster: str) -> Path:
     return directory / f"{OPERATOR_PREFIX}{_token(cluster)}{SUFFIX}"
 
 
-def read_journal(path: Path) -> dict[str, Any]:
-    """The journal, empty where there is none."""
-    return _read(path)
-
-
-def write_atomically(path: Path, document: dict[str, Any]) -> None:
-    """Put the document on the disk, 0600, whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(document, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+def save(path: Path, document: dict[str, Any]) -> None:
+    """Put a journal on the disk; LrsError where that fails, so that nothing is begun that could not be put right."""
+    try:
+        write_journal(path, document)
+    except OSError as error:
+        raise LrsError(
+            f"{path}: the journal cannot be written: {error.strerror}", hint="name a folder that can be with --backup-dir"
+        ) from error
 
 
 def _token(cluster: str) -> str:
     return "".join(char if char.isalnum() or char == "-" else "_" for char in cluster)[:80]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not a journal that can be read: {error}", hint="look at it, and move it away") from error
-    return document if isinstance(document, dict) else {}
