@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "list": "List the backups.",
     "show": "Show what a backup holds.",
     "verify": "Check that a backup is as it was sealed.",
+    "diff": "Show what differs between two backups, or a backup and the cluster.",
     "options": "List the flags that all verbs share with kubectl.",
     "version": "Print the version.",
 }

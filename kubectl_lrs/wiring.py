@@ -40,10 +40,11 @@ def connect(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> KubeClie
 def target(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> Target:
     """The cluster, and the LRS resource in the version that it prefers."""
     kube = connect(flags, connections=connections)
-    return Target(kube, _served(kube, ""))
+    return Target(kube, served(kube, ""))
 
 
-def _served(kube: KubeClient, version: str) -> Resource:
+def served(kube: KubeClient, version: str) -> Resource:
+    """The LRS resource in this version where the cluster serves it, else in the one that it prefers."""
     resource = kube.discover(GROUP, PLURAL, version=version)
     if resource is None:
         raise UsageError(
@@ -55,7 +56,7 @@ def _served(kube: KubeClient, version: str) -> Resource:
 
 def resource_to_write(kube: KubeClient, source: Source, crd: Manifest | None) -> Resource:
     """The LRS resource in the version of the source's objects, as the cluster serves it or the CRD to be installed will."""
-    resource = _resource_of(crd, source.version) if crd else _served(kube, source.version)
+    resource = _resource_of(crd, source.version) if crd else served(kube, source.version)
     if (resource.version, resource.kind) != (source.version, source.kind):
         raise UsageError(
             f"{source.description} holds {source.kind} of version {source.version}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.render.backups import catalog_view, damage_report, listing, local, made, remarks, scope
+from kubectl_lrs.render.diff import comparison_view, difference_data, show_unified, side_lines, summary, unified
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, say
 from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
 from kubectl_lrs.render.view import FORMATS, View, show, table
@@ -13,7 +14,9 @@ __all__ = [
     "PlainProgress",
     "View",
     "catalog_view",
+    "comparison_view",
     "damage_report",
+    "difference_data",
     "finding_lines",
     "listing",
     "local",
@@ -25,5 +28,9 @@ __all__ = [
     "say",
     "scope",
     "show",
+    "show_unified",
+    "side_lines",
+    "summary",
     "table",
+    "unified",
 ]
