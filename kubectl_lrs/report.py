@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
-from kubectl_lrs.errors import ExitCode
+from kubectl_lrs.errors import ExitCode, LrsError
 from kubectl_lrs.plan import Action, Step
 
 
@@ -44,18 +44,19 @@ RESULT_OF: dict[Action, Result] = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One object, what became of it, and why where that is not plain."""
+    """One object, what became of it, and why where that is not plain; `error` is what it failed with."""
 
     namespace: str
     name: str
     type: str
     result: Result
     message: str = ""
+    error: LrsError | None = None
 
     @classmethod
-    def of(cls, step: Step, result: Result | None = None, message: str = "") -> Outcome:
+    def of(cls, step: Step, result: Result | None = None, message: str = "", error: LrsError | None = None) -> Outcome:
         """The outcome of a step; without `result`, that it went as planned."""
-        return cls(step.namespace, step.name, step.type, result or RESULT_OF[step.action], message or step.reason)
+        return cls(step.namespace, step.name, step.type, result or RESULT_OF[step.action], message or step.reason, error)
 
 
 @dataclass(kw_only=True)

@@ -10,9 +10,11 @@ from kubectl_lrs.backupdir import BackupDir
 from kubectl_lrs.clients.kube import NAMESPACES, KubeClient, Resource
 from kubectl_lrs.clients.kubeconfig import Connection, KubeFlags, load
 from kubectl_lrs.errors import DeniedError, NotFoundError, UsageError
+from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.settings import duration
-from kubectl_lrs.tiers.resources.stored import Source
+from kubectl_lrs.tiers.resources.preflight import conversion_webhook_problem
+from kubectl_lrs.tiers.resources.stored import Source, saved_crd
 from kubectl_lrs.workloads import CRD_NAME, GROUP, PLURAL
 
 DEFAULT_WORKERS = 16
@@ -64,6 +66,22 @@ def resource_to_write(kube: KubeClient, source: Source, crd: Manifest | None) ->
             hint="take a backup from a cluster that serves one of these, or restore with a CRD that serves both, then upgrade",
         )
     return resource
+
+
+def crd_to_install(kube: KubeClient, folder: SealedFolder) -> Manifest | None:
+    """The CRD that a backup holds, None where the cluster has one; UsageError where it has none that can work there."""
+    if kube.discover(GROUP, PLURAL) is not None:
+        return None
+    crd = saved_crd(folder)
+    if crd is None:
+        raise UsageError(
+            f"backup {folder.path.name} does not hold the CRD", hint="install DataRobot's Helm chart, which brings it"
+        )
+    if problem := conversion_webhook_problem(kube, crd):
+        raise UsageError(
+            f"the saved CRD cannot work here: {problem}", hint="install DataRobot's Helm chart first, which brings both"
+        )
+    return crd
 
 
 def _resource_of(crd: Manifest, version: str) -> Resource:

@@ -10,7 +10,6 @@ import click
 
 from kubectl_lrs import render, wiring
 from kubectl_lrs.backupdir import BackupDir
-from kubectl_lrs.clients.kube import KubeClient
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
     confirm,
@@ -26,7 +25,6 @@ from kubectl_lrs.commands.verb import (
 )
 from kubectl_lrs.errors import ExitCode, UsageError
 from kubectl_lrs.folder import SealedFolder
-from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.names import LATEST
 from kubectl_lrs.operations.chosen import namespace_map
 from kubectl_lrs.operations.restore import Effort, Restore, Wanted
@@ -35,9 +33,7 @@ from kubectl_lrs.plan import Plan, Policy
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.settings import duration
-from kubectl_lrs.tiers.resources.preflight import conversion_webhook_problem
-from kubectl_lrs.tiers.resources.stored import BackupSource, Source, saved_crd
-from kubectl_lrs.workloads import GROUP, PLURAL
+from kubectl_lrs.tiers.resources.stored import BackupSource, Source
 
 if TYPE_CHECKING:
     from kubectl_lrs.tiers.resources.files import FilesSource
@@ -154,7 +150,7 @@ def command(
         backup, objects = _meaning(names, options["from_"], directory)
         folder = directory.find(backup) if backup else directory.latest_of(identity)
         source = _intact(directory, folder, progress)
-    crd = _crd_to_install(folder, kube) if options["install_crd"] else None
+    crd = wiring.crd_to_install(kube, folder) if folder and options["install_crd"] else None
     resource = wiring.resource_to_write(kube, source, crd)
     wanted = Wanted(
         selection=Selection(
@@ -243,22 +239,6 @@ def _intact(directory: BackupDir, folder: SealedFolder, progress: Progress) -> B
     source = BackupSource(folder)
     source.check()
     return source
-
-
-def _crd_to_install(folder: SealedFolder | None, kube: KubeClient) -> Manifest | None:
-    """The saved CRD, None where the cluster has one."""
-    if folder is None or kube.discover(GROUP, PLURAL) is not None:
-        return None
-    crd = saved_crd(folder)
-    if crd is None:
-        raise UsageError(
-            f"backup {folder.path.name} does not hold the CRD", hint="install DataRobot's Helm chart, which brings it"
-        )
-    if problem := conversion_webhook_problem(kube, crd):
-        raise UsageError(
-            f"the saved CRD cannot work here: {problem}", hint="install DataRobot's Helm chart first, which brings both"
-        )
-    return crd
 
 
 def _show_plan(plan: Plan, output: str) -> ExitCode:

@@ -39,7 +39,10 @@ SERVED_WITHIN = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the user asked for. `crd`: the saved CRD, to be installed first. `operator`: NAMESPACE/NAME, empty to look for it."""
+    """What the user asked for. `crd`: the saved CRD, to be installed first. `operator`: NAMESPACE/NAME, empty to look for it.
+
+    `try_each`: the server will be asked about every object, so neither the schema nor samples decide beforehand.
+    """
 
     selection: Selection
     names: tuple[str, ...] = ()
@@ -54,6 +57,7 @@ class Wanted:
     pause_operator: bool = False
     operator_replicas: int | None = None
     from_another_cluster: bool = False
+    try_each: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +188,9 @@ class Restore:
 
     def _problem(self, manifest: Manifest) -> str:
         """Why the target would refuse this manifest, or drop a part of it; empty where it would not."""
-        found = list(problems(manifest, self._schema)) if self._schema is not None else []
+        if self._schema is None or self._wanted.try_each:
+            return ""
+        found = list(problems(manifest, self._schema))
         if not found or not self._server_agrees(manifest):
             return ""
         text = "; ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
@@ -217,10 +223,11 @@ class Restore:
                     Severity.ERROR, f"{len(conflicts)} LRS exist and differ, or cannot be written: {preflight.names(conflicts)}"
                 )
             )
-        if wanted.crd is None:
+        if wanted.crd is None and not wanted.try_each:
             findings += preflight.refused_samples(
                 self._kube, self._resource, self._chosen, steps, absent=to_create, validation=wanted.validation
             )
+        if wanted.crd is None:
             findings += preflight.missing_references(self._kube, self._chosen, steps)
         findings += preflight.unknown_types(steps)
         findings += [
@@ -289,7 +296,7 @@ class Restore:
                 self._journal.done(step.key)
             return outcome
 
-        self._progress.begin("restoring", len(plan.steps))
+        self._progress.begin("asking the server" if effort.dry_run else "restoring", len(plan.steps))
         for pairs in self._waves(plan):
             for outcome in for_each(pairs, work, workers=effort.workers, stop=self._stop):
                 report.outcomes.append(outcome)

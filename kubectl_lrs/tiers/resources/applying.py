@@ -72,7 +72,7 @@ class Applier:
         except LrsError as error:
             if self._manner.dry_run and NO_DRY_RUN in str(error):
                 return Outcome.of(step, Result.NOT_CHECKED, str(error))
-            return Outcome.of(step, Result.FAILED, str(error))
+            return Outcome.of(step, Result.FAILED, str(error), error)
 
     # ---- the four writes
 
