@@ -6,6 +6,7 @@ from kubectl_lrs.render.backups import catalog_view, damage_report, listing, loc
 from kubectl_lrs.render.diff import comparison_view, difference_data, show_unified, side_lines, summary, unified
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, say
 from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
+from kubectl_lrs.render.verify import trial_view
 from kubectl_lrs.render.view import FORMATS, View, show, table
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "side_lines",
     "summary",
     "table",
+    "trial_view",
     "unified",
 ]

@@ -1,0 +1,76 @@
+"""Whether a cluster would take a backup, as people and programs read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubectl_lrs.errors import ExitCode
+from kubectl_lrs.operations.verify import Answer, Checked, Trial, Tried
+from kubectl_lrs.render.restore import finding_lines
+from kubectl_lrs.render.view import View
+
+NOTABLE = frozenset((Answer.REFUSED, Answer.NOT_CHECKED))
+COLUMNS = ("NAMESPACE", "NAME", "TYPE", "ANSWER", "WHY")
+
+VERDICTS: dict[ExitCode, str] = {
+    ExitCode.DONE: "would restore",
+    ExitCode.DIFFERENCE: "would NOT restore",
+    ExitCode.UNREACHABLE: "cannot tell whether it would restore",
+    ExitCode.INTERRUPTED: "interrupted before it was known whether it would restore",
+}
+
+
+def trial_view(name: str, checked: Checked, trial: Trial) -> View:
+    """`verify --against-cluster`: what was found, the objects that would not be accepted or not be tried, the verdict."""
+    notable = [each for each in trial.tried if each.answer in NOTABLE]
+    findings = tuple(finding_lines(trial.findings))
+    gap = ("",) if notable else ()
+    return View(
+        data=_data(name, checked, trial),
+        before=(*findings, *(gap if findings else ())),
+        columns=COLUMNS,
+        rows=[_row(each) for each in notable],
+        wide_columns=COLUMNS,
+        wide_rows=[_row(each) for each in trial.tried],
+        names=[f"{each.namespace}/{each.name}" for each in trial.tried if each.answer is Answer.REFUSED],
+        after=(
+            *gap,
+            f"backup {name}: {checked.files} files checked, all as sealed",
+            f"backup {name}: {_verdict(trial)} on {trial.target}: {_counted(trial)} (nothing was written)",
+        ),
+    )
+
+
+def _verdict(trial: Trial) -> str:
+    code = trial.exit_code()
+    partly = code is ExitCode.DONE and trial.counts()[Answer.NOT_CHECKED]
+    return f"{VERDICTS[code]}{', as far as could be checked,' if partly else ''}"
+
+
+def _row(each: Tried) -> tuple[str, ...]:
+    return (each.namespace, each.name, each.type, each.answer.value, each.why)
+
+
+def _counted(trial: Trial) -> str:
+    counts = trial.counts()
+    return ", ".join(f"{counts[answer]} {answer.value}" for answer in Answer if counts[answer]) or "it holds no such LRS"
+
+
+def _data(name: str, checked: Checked, trial: Trial) -> dict[str, Any]:
+    counts = trial.counts()
+    return {
+        "backup": name,
+        "files": checked.files,
+        "intact": True,
+        "damages": [],
+        "target": trial.target,
+        "verdict": _verdict(trial),
+        "restorable": {ExitCode.DONE: True, ExitCode.DIFFERENCE: False}.get(trial.exit_code()),
+        "interrupted": trial.interrupted,
+        "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in trial.findings],
+        "counts": {answer.value: counts[answer] for answer in Answer},
+        "objects": [
+            {"namespace": t.namespace, "name": t.name, "type": t.type, "answer": t.answer.value, "why": t.why}
+            for t in trial.tried
+        ],
+    }
