@@ -68,10 +68,10 @@ class BackupDir:
         raise UsageError(f"backup {name!r} not found in {self.path}", hint=hint)
 
     def names_backup(self, name: str) -> bool:
-        """Whether `name` can only mean a backup: `latest`, a path to a folder, or a folder of this one with a catalog."""
-        if name == LATEST:
+        """Whether `name` means a backup: no LRS can be called so, or there is a folder of this name with a catalog."""
+        if name == LATEST or name.startswith((".", "/", BACKUP_PREFIX)):
             return True
-        return any((candidate / CATALOG_FILE).is_file() for candidate in (self.path / name, Path(name)))
+        return any(os.path.lexists(candidate / CATALOG_FILE) for candidate in (self.path / name, Path(name)))
 
     def latest(self) -> SealedFolder:
         """The newest sealed backup by its catalog's instant."""

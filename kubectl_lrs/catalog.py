@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_lrs.errors import DamageError, UsageError
+from kubectl_lrs.settings import printable
 
 FILE = "backup.json"
 SUMS_FILE = "SHA256SUMS"
@@ -99,15 +100,17 @@ def parse(data: bytes, *, where: str) -> Catalog:
         version = document["formatVersion"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamageError(f"{where}: not a catalog: {error}") from error
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if type(version) is not int or version < 1:
+        raise DamageError(f"{where}: not a catalog: format {printable(str(version))[:40]}")
+    if version > FORMAT_VERSION:
         raise UsageError(
             f"{where}: format {version} is newer than this program reads ({FORMAT_VERSION})",
             hint="use the version of kubectl lrs that made it, or a newer one",
         )
-    _check_own_sum(document, data, where)
     try:
+        _check_own_sum(document, data, where)
         return _from_dict(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise DamageError(f"{where}: not a valid catalog: {error!r}") from error
 
 
@@ -138,8 +141,64 @@ def _from_dict(document: Mapping[str, Any]) -> Catalog:
         sums_sha256=str(document["sums"]["sha256"]),
         format_version=document["formatVersion"],
     )
-    _ = catalog.objects
+    _check_fields("selection", catalog.selection, _SELECTION)
+    _check_fields("resources", catalog.tiers["resources"], _RESOURCES)
     return catalog
+
+
+def _check_fields(what: str, facts: Mapping[str, Any], wanted: Mapping[str, Callable[[Any], bool]]) -> None:
+    for name, is_right in wanted.items():
+        if not is_right(facts[name]):
+            raise ValueError(f"{what}.{name}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_count, value.values()))
+
+
+def _are_skipped(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) and set(each) >= _SKIPPED for each in value)
+
+
+_SKIPPED = {"namespace", "name", "reason"}
+_SELECTION: Mapping[str, Callable[[Any], bool]] = {
+    "namespace": _is_text_or_none,
+    "types": _are_texts,
+    "excludedTypes": _are_texts,
+    "leftOutByDefault": _are_texts,
+    "selector": _is_text,
+}
+_RESOURCES: Mapping[str, Callable[[Any], bool]] = {
+    "group": _is_text,
+    "version": _is_text,
+    "kind": _is_text,
+    "plural": _is_text,
+    "resourceVersion": _is_text,
+    "objects": _is_count,
+    "bytes": _is_count,
+    "types": _are_counts,
+    "namespaces": _are_counts,
+    "skipped": _are_skipped,
+    "crd": _is_text_or_none,
+    "crdNote": _is_text_or_none,
+}
+"""What a catalog must say of what was asked for and of the resources tier; a backup is read without trust."""
 
 
 def _own_sum(body: Mapping[str, Any]) -> str:
@@ -155,4 +214,7 @@ def _stamp(instant: datetime) -> str:
 
 
 def _instant(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    instant = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    if not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it
+        raise ValueError(text)
+    return instant

@@ -16,9 +16,11 @@ import shutil
 import socket
 import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -31,6 +33,15 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 _CHUNK = 1 << 20
+
+MAX_CATALOG = 64 << 20
+MAX_LINE = 64 << 20
+MAX_SUM_LINE = 8 << 10
+"""Bytes that a catalog, a line of a packed file and a line of the sums may have. The API server takes no object of more
+than a few MB; whatever is longer is no backup, and is not read into memory to find out."""
+
+MAX_DEPTH = 64
+"""Folders below folders that are looked into."""
 
 
 class Sink(Protocol):
@@ -233,19 +244,21 @@ class SealedFolder:
         where = path / CATALOG_FILE
         try:
             with _reading(str(where)) as file:
-                data = file.read()
+                data = file.read(MAX_CATALOG + 1)
         except FileNotFoundError as error:
             raise UsageError(f"{path}: not a sealed backup: it has no {CATALOG_FILE}") from error
         except NotADirectoryError as error:
             raise UsageError(f"{path}: not a backup: it is not a folder") from error
         except OSError as error:
             raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
+        if len(data) > MAX_CATALOG:
+            raise DamageError(f"{where}: not a catalog: larger than {MAX_CATALOG >> 20} MiB")
         return cls(path, parse(data, where=str(where)))
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them, as the folder lists them."""
         with _reading(str(self.path / SUMS_FILE)) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(partial(file.readline, MAX_SUM_LINE), b""), 1):
                 match = _SUM_LINE.fullmatch(line.decode("utf-8", "replace"))
                 if not match or not _is_inside(match[2]):
                     raise DamageError(f"{self.path / SUMS_FILE}: line {number} is not a sum of a file in the backup")
@@ -288,15 +301,20 @@ class SealedFolder:
         if actual != digest:
             yield Damage(path, "altered: its sum does not match")
 
-    def _walk(self, below: str) -> Iterator[tuple[str, bool]]:
-        """(path, is a plain file) of everything in the folder but plain directories."""
-        with os.scandir(self.path / below) as entries:
-            for entry in entries:
-                path = f"{below}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._walk(f"{path}/")
-                else:
-                    yield path, entry.is_file(follow_symlinks=False)
+    def _walk(self, below: str, depth: int = 0) -> Iterator[tuple[str, bool]]:
+        """(path, is a plain file) of everything in the folder but plain directories that can be looked into."""
+        try:
+            with os.scandir(self.path / below) as found:
+                entries = list(found)
+        except OSError:
+            yield below, False
+            return
+        for entry in entries:
+            path = f"{below}{entry.name}"
+            if entry.is_dir(follow_symlinks=False) and depth < MAX_DEPTH:
+                yield from self._walk(f"{path}/", depth + 1)
+            else:
+                yield path, entry.is_file(follow_symlinks=False)
 
     @contextmanager
     def reading(self, relative: str) -> Iterator[BinaryIO]:
@@ -309,12 +327,14 @@ class SealedFolder:
             yield file
 
     def lines(self, relative: str) -> Iterator[str]:
-        """The lines of a gzip file, without their ends."""
+        """The lines of a gzip file."""
         try:
             with self.reading(relative) as file, gzip.GzipFile(fileobj=file) as unpacked:
-                for line in unpacked:
+                while line := unpacked.readline(MAX_LINE + 1):
+                    if len(line) > MAX_LINE:
+                        raise DamageError(f"{self.path / relative}: a line is longer than {MAX_LINE >> 20} MiB")
                     yield line.decode()
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise DamageError(f"{self.path / relative}: damaged: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Values that are set on a command line, read and checked. Pure."""
+"""Values that are set on a command line, read and checked; and how values are shown to a person. Pure."""
 
 from __future__ import annotations
 
@@ -58,6 +58,16 @@ def size(count: int) -> str:
             break
         value /= 1024
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def printable(text: str) -> str:
+    """Text that a terminal only shows: what would move the cursor, hide or reorder characters is written as an escape.
+
+    Names, labels and messages come from backups and servers; none of them may take over the terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def self_name(argv0: str) -> str:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubectl_lrs.settings import printable
+
 if TYPE_CHECKING:
     import rich.progress
 
 
 def say(message: str) -> None:
     """A line for the person at the terminal."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
 
 
 class LiveProgress:
@@ -64,7 +66,7 @@ class LiveProgress:
 
     def note(self, message: str) -> None:
         """A line that stays."""
-        self._progress.console.print(message, markup=False, highlight=False)
+        self._progress.console.print(printable(message), markup=False, highlight=False)
 
     def end(self) -> None:
         """The display goes away."""
