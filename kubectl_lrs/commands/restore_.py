@@ -109,9 +109,9 @@ VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "
     "--operator-replicas",
     type=click.IntRange(0),
     metavar="N",
-    help="What the operator is scaled to afterwards, where it is at 0 now.",
+    help="What the operator is scaled to afterwards; needed where it is at 0 now.",
 )
-@click.option("--wait", is_flag=True, help="Wait until each written object is ready, as far as its conditions tell.")
+@click.option("--wait", is_flag=True, help="Wait until what was ready at backup is ready again, by its conditions.")
 @click.option(
     "--timeout", default="5m", show_default=True, metavar="DURATION", help="For what is being deleted to go, and for --wait."
 )

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from kubectl_lrs.clients.kube import CRDS, NAMESPACES, KubeClient, Resource
 from kubectl_lrs.deadline import Deadline
-from kubectl_lrs.errors import ApiError, ConflictError, DeniedError, ExitCode, LrsError, NotFoundError, UsageError
-from kubectl_lrs.manifest import Manifest, fingerprint
+from kubectl_lrs.errors import ApiError, ConflictError, DeniedError, ExitCode, LrsError, NotFoundError
+from kubectl_lrs.manifest import Manifest
+from kubectl_lrs.operations.aftermath import check_statuses, wait_for
 from kubectl_lrs.operations.chosen import Census, Chosen, census
 from kubectl_lrs.parallel import for_each
 from kubectl_lrs.plan import WRITES, Action, Finding, Plan, Policy, Severity, Step
@@ -23,10 +24,9 @@ from kubectl_lrs.selection import Selection
 from kubectl_lrs.tiers.resources import preflight
 from kubectl_lrs.tiers.resources.applying import Applier, Manner
 from kubectl_lrs.tiers.resources.journal import RecreateJournal, operator_journal
-from kubectl_lrs.tiers.resources.operator import Operator, Pause, find_operator
+from kubectl_lrs.tiers.resources.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.tiers.resources.owners import Owners
 from kubectl_lrs.tiers.resources.planning import LiveLrs, Rules, plan_steps
-from kubectl_lrs.tiers.resources.readiness import wait_ready, was_ready
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
 from kubectl_lrs.workloads import WORKLOADS
 
@@ -106,13 +106,13 @@ class Restore:
         self._census = taken = census(self._chosen, self._resource.kind, self._wanted.namespace_map)
         to_create, unusable = self._namespaces()
         findings: list[Finding] = []
-        operator = self._look_for_operator(findings)
+        operators = self._look_for_operator(findings)
         self._progress.begin("looking at the cluster")
         live = LiveLrs(self._kube, self._resource)
         if self._wanted.crd is None:
             live.read(name for name in taken.namespaces if name not in to_create and name not in unusable)
             self._schema = self._kube.schema(self._resource)
-        steps = list(plan_steps(self._chosen, live, self._rules(unusable, operator)))
+        steps = list(plan_steps(self._chosen, live, self._rules(unusable, operators)))
         findings += self._preflight(steps, to_create)
         self._progress.end()
         return Plan(
@@ -122,7 +122,7 @@ class Restore:
             findings=findings,
             namespaces_to_create=to_create,
             install_crd=self._wanted.crd is not None,
-            pause_operator=operator.key if operator and self._wanted.pause_operator else "",
+            pause_operator=self._pause.operator.key if self._pause else "",
             from_another_cluster=self._wanted.from_another_cluster,
             unmapped=len(taken.unmapped),
         )
@@ -152,27 +152,44 @@ class Restore:
         except NotFoundError:
             return "Missing"
 
-    def _look_for_operator(self, findings: list[Finding]) -> Operator | None:
+    def _look_for_operator(self, findings: list[Finding]) -> list[Operator]:
         wanted = self._wanted
         try:
-            operator = find_operator(self._kube, self._census.namespaces, wanted.operator)
+            found = find_operators(self._kube, self._census.namespaces, wanted.operator)
         except (ApiError, DeniedError) as error:
             if wanted.pause_operator or wanted.operator:
                 raise
             findings.append(preflight.operator_state(None, str(error)))
-            return None
+            return []
+        findings += map(preflight.operator_state, found or (None,))
         if wanted.pause_operator:
-            if operator is None:
-                raise UsageError(
-                    "--pause-operator: the LRS operator was not found", hint="name it with --operator NAMESPACE/DEPLOYMENT"
-                )
-            self._pause = Pause(self._kube, operator, self._pause_journal, wanted.operator_replicas)
-        findings.append(preflight.operator_state(operator))
-        return operator
+            findings += self._prepare_pause(only_one(found))
+        else:
+            findings += self._forgotten_pauses(found)
+        return found
 
-    def _rules(self, unusable: Mapping[str, str], operator: Operator | None) -> Rules:
+    def _prepare_pause(self, operator: Operator) -> Iterator[Finding]:
+        self._pause = Pause(self._kube, operator, self._pause_journal, self._wanted.operator_replicas)
+        if not may_scale(self._kube, operator):
+            yield Finding(
+                Severity.ERROR,
+                f"you may not patch deployments.apps/scale in namespace {operator.namespace}, which --pause-operator needs",
+                "ask for the right, or scale the operator yourself",
+                ExitCode.UNREACHABLE,
+            )
+
+    def _forgotten_pauses(self, found: list[Operator]) -> Iterator[Finding]:
+        for operator in found:
+            if operator.replicas == 0 and (noted := noted_replicas(self._pause_journal, operator)) is not None:
+                yield Finding(
+                    Severity.WARNING,
+                    f"operator {operator.key} was paused by a run that did not end well; it had {noted} replicas",
+                    f"put it right with --pause-operator, or kubectl scale; see {self._pause_journal}",
+                )
+
+    def _rules(self, unusable: Mapping[str, str], operators: list[Operator]) -> Rules:
         refused = ""
-        if self._wanted.pause_operator or (operator and operator.replicas == 0):
+        if self._wanted.pause_operator or any(operator.replicas == 0 for operator in operators):
             refused = "it has finalizers, and the operator that would remove them is paused or at 0 replicas; not recreated"
         return Rules(
             policy=self._wanted.policy,
@@ -263,12 +280,12 @@ class Restore:
             failed = {} if effort.dry_run else self._create_namespaces(plan.namespaces_to_create, deadline)
             if self._pause and not effort.dry_run:
                 stack.callback(self._resume, self._pause, report)
-                self._pause.begin(deadline)
+                self._begin(self._pause, deadline)
             applier = self._applier(effort, deadline)
             self._write(plan, applier, failed, report, effort)
-        self._check_statuses(applier, report)
+        check_statuses(self._kube, self._resource, applier.statuses, report)
         if effort.wait and not effort.dry_run and not self._stop.is_set():
-            self._wait(report, effort)
+            wait_for(self._kube, self._resource, self._chosen, report, Deadline(effort.timeout, self._stop), self._progress)
         report.interrupted = self._stop.is_set()
         report.seconds = time.monotonic() - began
         return report
@@ -359,37 +376,22 @@ class Restore:
                     failed[name] = f"namespace {name} could not be created: {error}"
         return failed
 
+    def _begin(self, pause: Pause, deadline: Deadline) -> None:
+        """Pause the operator; when the user has had enough meanwhile, that is no failure, and nothing will be written."""
+        self._progress.begin(f"pausing the operator {pause.operator.key}")
+        try:
+            pause.begin(deadline)
+        except LrsError:
+            if not self._stop.is_set():
+                raise
+
     def _resume(self, pause: Pause, report: Report) -> None:
         try:
             pause.end()
         except LrsError as error:
+            # Both: an exception that is under way would keep the report from being shown.
+            self._progress.note(f"warning: {error} ({error.hint})")
             report.undone.append(f"{error} ({error.hint})")
-
-    def _check_statuses(self, applier: Applier, report: Report) -> None:
-        """Read back the statuses that were set; an operator that is awake may have set others since."""
-        lost = []
-        for namespace in sorted({namespace for namespace, _ in applier.statuses}):
-            for manifest in self._kube.items(self._resource, namespace):
-                key = (namespace, manifest["metadata"]["name"])
-                if key in applier.statuses and fingerprint({"status": manifest.get("status")}) != applier.statuses[key]:
-                    lost.append("/".join(key))
-        if lost:
-            report.undone.append(f"the status of {len(lost)} LRS did not stick, something set another: {preflight.names(lost)}")
-
-    def _wait(self, report: Report, effort: Effort) -> None:
-        """Wait for what was written, as far as it was ready when it was backed up."""
-        written = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.result in report.WRITTEN}
-        expected = {(s.namespace, s.name) for s in self._chosen if (s.namespace, s.name) in written and was_ready(s.status)}
-        late = wait_ready(self._kube, self._resource, expected, Deadline(effort.timeout, self._stop), self._progress)
-        for key, what in late.items():
-            outcome = report.outcomes[written[key]]
-            report.outcomes[written[key]] = Outcome(
-                outcome.namespace,
-                outcome.name,
-                outcome.type,
-                Result.NOT_READY,
-                f"{outcome.result.value}, not ready in time: {what}",
-            )
 
 
 def _unmapped(found: list[str]) -> Finding:

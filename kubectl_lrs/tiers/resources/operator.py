@@ -133,7 +133,9 @@ class Pause:
                 self._scale(self.replicas)
             except LrsError as error:
                 if pause is None or isinstance(error, (DeniedError, NotFoundError)):
-                    hint = f"kubectl scale -n {self.operator.namespace} deployment/{self.operator.name} --replicas={self.replicas}"
+                    hint = (
+                        f"kubectl scale -n {self.operator.namespace} deployment/{self.operator.name} --replicas={self.replicas}"
+                    )
                     raise LrsError(f"operator {self.operator.key} could not be scaled back: {error}", hint=hint) from error
                 time.sleep(pause)
             else:

@@ -16,17 +16,27 @@ FIRST_LOOK = 0.5
 LONGEST_LOOK = 5.0
 """Seconds between two looks; they double."""
 
+NOT_THERE = "it is not there"
+
 Key = tuple[str, str]
 
 
-def was_ready(status: Any) -> bool:
-    """Whether a saved status says that the object was ready; one without conditions says nothing."""
-    return isinstance(status, Mapping) and any(_is_true(each) for each in _conditions(status))
+def why_not_awaited(status: Any) -> str:
+    """Why an object with this saved status is not waited for; empty where it is.
+
+    What was not ready before need not become so. Where nothing was saved, nothing is known, and it is waited for.
+    """
+    if not isinstance(status, Mapping) or not status:
+        return ""
+    conditions = _conditions(status)
+    if not conditions:
+        return "had no conditions"
+    return "" if any(map(_is_true, conditions)) else "were not ready"
 
 
 def wait_ready(kube: KubeClient, resource: Resource, keys: set[Key], deadline: Deadline, progress: Progress) -> dict[Key, str]:
     """Wait for these objects; those that are not ready in time, each with what it says of itself."""
-    waiting = dict.fromkeys(keys, "it is not there")
+    waiting = dict.fromkeys(keys, NOT_THERE)
     progress.begin("waiting until ready", len(waiting))
     pause = FIRST_LOOK
     while waiting:
@@ -42,29 +52,38 @@ def wait_ready(kube: KubeClient, resource: Resource, keys: set[Key], deadline: D
 def _look(kube: KubeClient, resource: Resource, namespace: str, waiting: dict[Key, str]) -> int:
     """Take the ready ones of a namespace out of `waiting`; how many they were."""
     before = len(waiting)
+    missing = {key for key in waiting if key[0] == namespace}
     try:
         for page in kube.pages(resource, namespace):
             for _, manifest in page.items:
                 key = (namespace, manifest["metadata"]["name"])
-                if key in waiting:
+                if key in missing:
+                    missing.remove(key)
                     _judge(manifest, key, waiting)
+        waiting.update(dict.fromkeys(missing, NOT_THERE))
     except ExpiredError:  # the next look begins anew
         pass
     return before - len(waiting)
 
 
 def _judge(manifest: Manifest, key: Key, waiting: dict[Key, str]) -> None:
-    status = manifest.get("status") or {}
+    status = manifest.get("status")
     conditions = _conditions(status) if isinstance(status, Mapping) else []
-    observed = status.get("observedGeneration", manifest["metadata"].get("generation")) if isinstance(status, Mapping) else None
-    if observed == manifest["metadata"].get("generation") and any(map(_is_true, conditions)):
+    if any(map(_is_true, conditions)) and _is_current(manifest):
         del waiting[key]
     elif conditions:
         last = conditions[-1]
         detail = " ".join(str(last[field]) for field in ("reason", "message") if last.get(field))
-        waiting[key] = f"{last.get('type')}={last.get('status')}{f' ({detail})' if detail else ''}"
+        stale = "" if _is_current(manifest) else ", of an earlier generation"
+        waiting[key] = f"{last.get('type')}={last.get('status')}{f' ({detail})' if detail else ''}{stale}"
     else:
         waiting[key] = "it has no conditions"
+
+
+def _is_current(manifest: Manifest) -> bool:
+    """Whether the status speaks of the object as it is now, as far as it says of which generation it speaks."""
+    observed = manifest["status"].get("observedGeneration")
+    return observed is None or observed == manifest["metadata"].get("generation")
 
 
 def _conditions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
