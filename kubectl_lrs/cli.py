@@ -20,6 +20,8 @@ from kubectl_lrs.settings import self_name
 VERBS: dict[str, str] = {
     "backup": "Back up LRS into a folder that plain kubectl can restore from.",
     "restore": "Restore a backup, or some LRS out of one.",
+    "deactivate": "Deactivate deployments through the application's API, with a journal.",
+    "activate": "Activate what deactivate took down.",
     "list": "List the backups.",
     "show": "Show what a backup holds.",
     "verify": "Check that a backup is as it was sealed.",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs.backupdir import BackupDir
+from kubectl_lrs.clients.datarobot import DataRobotClient
+from kubectl_lrs.clients.datarobot_credentials import Access, ApiFlags, Ask, accesses, require_distinct
 from kubectl_lrs.clients.kube import NAMESPACES, KubeClient, Resource
 from kubectl_lrs.clients.kubeconfig import Connection, KubeFlags, load
 from kubectl_lrs.errors import DeniedError, NotFoundError, UsageError
@@ -107,6 +110,19 @@ def require_namespace(kube: KubeClient, name: str) -> None:
         raise UsageError(f"namespace {name!r} does not exist", hint="list them with: kubectl get namespaces") from error
     except DeniedError:
         return
+
+
+def api_accesses(flags: ApiFlags, *, ask: Ask | None) -> list[Access]:
+    """URL and token of each user of the application's API; `ask` is None where there is nobody to ask."""
+    found = accesses(flags, os.environ, home=Path.home(), ask=ask)
+    require_distinct(found)
+    return found
+
+
+def api_clients(found: Sequence[Access], request_timeout: str) -> list[DataRobotClient]:
+    """A client for each."""
+    timeout = duration(request_timeout, what="--request-timeout").total_seconds() if request_timeout else None
+    return [DataRobotClient(access, timeout=timeout or None) for access in found]
 
 
 def backup_dir(option: str) -> BackupDir:

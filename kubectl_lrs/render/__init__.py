@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from kubectl_lrs.render.backups import catalog_view, damage_report, listing, local, made, remarks, scope
+from kubectl_lrs.render.deployments import (
+    CONSEQUENCES,
+    account_lines,
+    deployment_plan_view,
+    deployment_report_view,
+    journal_view,
+)
 from kubectl_lrs.render.diff import comparison_view, difference_data, show_unified, side_lines, summary, unified
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, say
 from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
@@ -10,15 +17,20 @@ from kubectl_lrs.render.verify import trial_view
 from kubectl_lrs.render.view import FORMATS, View, show, table
 
 __all__ = [
+    "CONSEQUENCES",
     "FORMATS",
     "LiveProgress",
     "PlainProgress",
     "View",
+    "account_lines",
     "catalog_view",
     "comparison_view",
     "damage_report",
+    "deployment_plan_view",
+    "deployment_report_view",
     "difference_data",
     "finding_lines",
+    "journal_view",
     "listing",
     "local",
     "made",

@@ -1,0 +1,115 @@
+"""`kubectl lrs deactivate`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from kubectl_lrs import render, wiring
+from kubectl_lrs.commands.deployment_options import (
+    accounts_of,
+    api_options,
+    choice_of,
+    choice_options,
+    count,
+    effort_of,
+    effort_options,
+)
+from kubectl_lrs.commands.verb import (
+    backup_dir_option,
+    confirm,
+    output_option,
+    quiet_option,
+    stop_on_signal,
+    verb,
+    yes_option,
+)
+from kubectl_lrs.errors import ExitCode
+from kubectl_lrs.operations.deployments import deactivate, journal_for, plan_deactivation
+from kubectl_lrs.tiers.deployments.journal import Journal
+from kubectl_lrs.tiers.deployments.planning import DeploymentPlan
+from kubectl_lrs.tiers.deployments.statuses import State
+
+
+@verb(
+    "deactivate",
+    examples=[
+        ("What would be deactivated", "@ deactivate --dry-run=client"),
+        ("Every active custom model, with the journal in the current directory", "@ deactivate"),
+        (
+            "Two organisations, sixteen deployments at once",
+            "@ deactivate --url https://dr.example.com --org-token-file one.token --org-token-file two.token --parallel 16",
+        ),
+        ("Some of them, without a question", "@ deactivate --include 'churn-*' --exclude 65f0c0ffee65f0c0ffee65f0 --yes"),
+        ("And back again", "@ activate"),
+    ],
+    exits=(0, 1, 2, 3, 5, 130),
+)
+@api_options
+@click.option("--all", "every", is_flag=True, help="Every active deployment that the token sees, not custom models alone.")
+@choice_options
+@click.option(
+    "--journal",
+    default="",
+    metavar="FILE",
+    help="Where it is noted what was active; lrs_deactivated_ and the UTC time in the folder of the backups if not given.",
+)
+@effort_options
+@yes_option
+@backup_dir_option
+@output_option("table", "wide", "json", "yaml", "name")
+@quiet_option
+def command(
+    ctx: click.Context, output: str, quiet: bool, yes: bool, dry_run: str, journal: str, every: bool, **options: Any
+) -> ExitCode:
+    """Deactivate deployments through the application's API, and note what each one was before.
+
+    By default every active deployment of a custom model. Needs no cluster. Each deployment's status is in the journal
+    before anything is changed; `activate` brings back exactly those. A run that was interrupted, or did not wait, is
+    continued by the same command.
+
+    URL and token always come from one source, the first of: --org-token-file with --url, or a file that holds endpoint:
+    and token:; --url and a prompt; LRS_DATAROBOT_URL and LRS_DATAROBOT_API_TOKEN; DATAROBOT_ENDPOINT and
+    DATAROBOT_API_TOKEN; the file that DATAROBOT_CONFIG_FILE names; ~/.config/datarobot/drconfig.yaml.
+    """
+    choice, effort = choice_of(options, every=every), effort_of(options)
+    directory = wiring.backup_dir(options["backup_dir"]).path
+    accounts = accounts_of(ctx, options, quiet=quiet)
+    progress = render.progress(quiet=quiet)
+    endpoint = accounts[0].client.endpoint
+    with journal_for(directory, journal, endpoint=endpoint, dry_run=dry_run != "none") as book:
+        _say_continued(book, quiet=quiet)
+        plan = plan_deactivation(accounts, choice, book, progress)
+        for note in plan.notes:
+            render.say(f"note: {note}")
+        if dry_run != "none":
+            render.show(render.deployment_plan_view(plan), output)
+            return ExitCode.DONE
+        if plan.changes:
+            _agree(plan, yes=yes, quiet=quiet)
+            render.say(f"journal: {book.path}")
+        stop = stop_on_signal()
+        for account in accounts:
+            account.client.stop = stop
+        report = deactivate(plan, book, accounts, effort, progress=progress, stop=stop)
+    render.show(render.deployment_report_view(report), output)
+    if report.interrupted or not effort.wait:
+        render.say(f"the same command goes on where this one ended; see how far it is with: show {book.path}")
+    return report.exit_code()
+
+
+def _say_continued(journal: Journal, *, quiet: bool) -> None:
+    if journal.is_unfinished and not quiet:
+        done = sum(entry.state is State.DEACTIVATED for entry in journal.entries.values())
+        render.say(f"continuing {journal.path}: {done} of {count(len(journal.entries))} deactivated so far")
+
+
+def _agree(plan: DeploymentPlan, *, yes: bool, quiet: bool) -> None:
+    if not yes and sys.stderr.isatty():
+        render.show(render.deployment_plan_view(plan, applied=True), "table", err=True)
+    if not quiet:
+        for line in render.CONSEQUENCES:
+            render.say(line)
+    confirm(f"Deactivate {count(len(plan.changes))} on {plan.endpoint}. Go on?", yes=yes)

@@ -1,0 +1,173 @@
+"""Deployments, their plan, their report and their journal, as people and programs read them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from kubectl_lrs.render.view import View
+from kubectl_lrs.tiers.deployments.inventory import Account
+from kubectl_lrs.tiers.deployments.journal import Journal
+from kubectl_lrs.tiers.deployments.outcome import NOT_DONE, DeploymentReport, Fate, Outcome
+from kubectl_lrs.tiers.deployments.planning import DeploymentPlan, Step
+from kubectl_lrs.tiers.deployments.statuses import MEANING, OURS, State
+
+CONSEQUENCES = (
+    "Predictions of a deactivated deployment fail until it is activated again.",
+    "Its service statistics are cleared; they are computed anew when it is activated.",
+    "Its custom metric jobs and monitoring jobs fail meanwhile; they catch up afterwards.",
+)
+"""Source: the vendor's backup page."""
+
+NONE = "<none>"
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _plain(text: str) -> str:
+    """Words of the application in one line, without what a terminal would act on."""
+    return _UNSEEN.sub("?", text) or NONE
+
+
+def account_lines(accounts: Sequence[Account]) -> Iterator[str]:
+    """Who we are for the application, one line per token."""
+    for account in accounts:
+        version = f" {account.version}" if account.version else ""
+        yield f"DataRobot{version} at {account.client.endpoint} (from {account.client.source}): {_plain(account.description)}"
+
+
+def deployment_plan_view(plan: DeploymentPlan, *, applied: bool = False) -> View:
+    """What would be done with each deployment."""
+    columns = ("LABEL", "ID", "STATUS", "ACTION", "REASON")
+    counts = Counter(step.action.value for step in plan.steps)
+    summary = ", ".join(f"{count} {action}" for action, count in sorted(counts.items())) or f"nothing to {plan.direction.verb}"
+    return View(
+        data={
+            "endpoint": plan.endpoint,
+            "verb": plan.direction.verb,
+            "counts": dict(sorted(counts.items())),
+            "notes": plan.notes,
+            "undone": plan.undone,
+            "deployments": [_step_data(step) for step in plan.steps],
+        },
+        columns=columns,
+        rows=[_step_row(step) for step in plan.steps],
+        wide_columns=(*columns, "ORGANISATION", "MODEL", "IMPORTANCE"),
+        wide_rows=[
+            (*_step_row(step), step.organisation or NONE, step.model or NONE, _plain(step.importance)) for step in plan.steps
+        ],
+        names=[step.id for step in plan.changes],
+        after=(f"plan: {summary}{'' if applied else ' (nothing was changed)'}",),
+    )
+
+
+def _step_row(step: Step) -> tuple[str, ...]:
+    return (_plain(step.label), step.id, _plain(step.before), step.action.value, _UNSEEN.sub("?", step.reason))
+
+
+def _step_data(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "label": step.label,
+        "organisation": step.organisation,
+        "model": step.model,
+        "importance": step.importance,
+        "status": step.before,
+        "action": step.action.value,
+        "reason": step.reason,
+    }
+
+
+def deployment_report_view(report: DeploymentReport) -> View:
+    """One row per deployment that was asked for."""
+    columns = ("LABEL", "ID", "BEFORE", "AFTER", "SECONDS", "MESSAGE")
+    counts = ", ".join(f"{count} {fate.value}" for fate, count in sorted(report.counts().items())) or "nothing to do"
+    return View(
+        data={
+            "endpoint": report.endpoint,
+            "verb": report.verb,
+            "journals": report.journals,
+            "interrupted": report.interrupted,
+            "seconds": round(report.seconds, 3),
+            "counts": {fate.value: count for fate, count in sorted(report.counts().items())},
+            "undone": report.undone,
+            "deployments": [_outcome_data(outcome) for outcome in report.outcomes],
+        },
+        columns=columns,
+        rows=[_outcome_row(outcome) for outcome in report.outcomes],
+        wide_columns=(*columns, "RESULT", "ORGANISATION", "TASK"),
+        wide_rows=[
+            (*_outcome_row(outcome), outcome.fate.value, outcome.organisation or NONE, outcome.task or NONE)
+            for outcome in report.outcomes
+        ],
+        names=[outcome.id for outcome in report.outcomes if outcome.fate not in NOT_DONE],
+        after=(
+            *(f"not done: {line}" for line in report.undone),
+            f"{report.verb}: {counts} in {report.seconds:.1f}s{'; interrupted' if report.interrupted else ''}",
+        ),
+    )
+
+
+def _outcome_row(outcome: Outcome) -> tuple[str, ...]:
+    message = outcome.message or ("" if outcome.fate in (Fate.DEACTIVATED, Fate.ACTIVATED) else outcome.fate.value)
+    return (
+        _plain(outcome.label),
+        outcome.id,
+        _plain(outcome.before),
+        _plain(outcome.after),
+        f"{outcome.seconds:.1f}",
+        _UNSEEN.sub("?", message),
+    )
+
+
+def _outcome_data(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": outcome.id,
+        "label": outcome.label,
+        "organisation": outcome.organisation,
+        "before": outcome.before,
+        "after": outcome.after,
+        "seconds": round(outcome.seconds, 3),
+        "result": outcome.fate.value,
+        "message": outcome.message,
+        "task": outcome.task,
+    }
+
+
+def journal_view(journal: Journal) -> View:
+    """`show JOURNAL`: how far each deployment is."""
+    counts = Counter(entry.state for entry in journal.entries.values())
+    columns = ("LABEL", "ID", "BEFORE", "STATE", "STATUS", "UPDATED", "MESSAGE")
+    rows = [
+        (
+            _plain(entry.label),
+            entry.id,
+            _plain(entry.before),
+            entry.state.value,
+            _plain(entry.status),
+            entry.updated or NONE,
+            _UNSEEN.sub("?", entry.message),
+        )
+        for entry in journal.entries.values()
+    ]
+    return View(
+        data={**journal.to_dict(), "path": str(journal.path.resolve())},
+        before=(
+            f"Journal:        {journal.path.resolve()}",
+            f"API:            {journal.endpoint}",
+            f"Created:        {journal.created}",
+            f"Organisations:  {', '.join(name or NONE for name in journal.users) or NONE}",
+            f"State:          {'done' if journal.is_done else 'open'}",
+            "",
+        ),
+        columns=columns,
+        rows=rows,
+        wide_columns=(*columns, "ORGANISATION", "TASK"),
+        wide_rows=[
+            (*row, entry.organisation or NONE, entry.task or NONE)
+            for row, entry in zip(rows, journal.entries.values(), strict=True)
+        ],
+        names=[entry.id for entry in journal.entries.values() if entry.state in OURS],
+        after=("", *(f"{counts[state]} {state.value}: {MEANING[state]}" for state in State if counts[state])),
+    )

@@ -1,0 +1,424 @@
+"""A DataRobot API on loopback that behaves by the documented facts, and is strict: method, path, query, body, auth.
+
+No public server exists, so what it answers beside the documented facts is invented. Troubles are scripted for each
+deployment; every request is logged. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+PREFIX = "/api/v2"
+FOREVER = float("inf")
+HTML = b"<html><body><h1>502 Bad Gateway</h1>nginx</body></html>"
+
+
+@dataclass
+class Change:
+    """A change that was taken. It ends at the instant `end`, in `result`; its task then says `task_state`."""
+
+    task: str
+    begin: float
+    end: float
+    under_way: str
+    result: str
+    task_state: str = "COMPLETED"
+    task_message: str = ""
+    is_task_stuck: bool = False
+    task_end: float = 0.0
+
+
+@dataclass
+class Deployment:
+    """One deployment. `latency`: seconds that a change takes. `troubles`: what becomes of the next requests, see `TROUBLES`."""
+
+    id: str
+    label: str
+    organisation: str
+    settled: str = "active"
+    model: str = "65f0aaaaaaaaaaaaaaaaaaaa"
+    is_custom: bool = True
+    latency: float = 0.0
+    troubles: list[str] = field(default_factory=list)
+    open_change_requests: bool = False
+    is_listed: bool = True
+    change: Change | None = None
+
+    def status(self) -> str:
+        """As it is at this moment."""
+        change = self.change
+        if change is None:
+            return self.settled
+        if time.monotonic() < change.end:
+            return change.under_way
+        self.settled, self.change = change.result, None
+        return self.settled
+
+    def document(self) -> dict[str, Any]:
+        """As the API shows it."""
+        image = {"customModelImage": {"customModelId": "65f0bbbbbbbbbbbbbbbbbbbb"}} if self.is_custom else {}
+        return {
+            "id": self.id,
+            "label": self.label,
+            "status": self.status(),
+            "importance": "LOW",
+            "model": {"id": self.model, "type": "Custom", "targetType": "Regression", **image},
+            "predictionEnvironment": {"platform": "datarobotServerless", "plugin": None, "isManagedByManagementAgent": False},
+            "approvalStatus": "APPROVED",
+            "openedChangeRequests": ["65f0dddddddddddddddddddd"] if self.open_change_requests else [],
+            "permissions": ["CAN_VIEW"],
+        }
+
+
+REFUSALS: dict[str, tuple[int, dict[str, str]]] = {
+    "403": (403, {}),
+    "404": (404, {}),
+    "422": (422, {}),
+    "429": (429, {"Retry-After": "1"}),
+    "503": (503, {"Retry-After": "0"}),
+    "429 for long": (429, {"Retry-After": "4000"}),
+}
+"""Troubles that are an answer to a PATCH: it does nothing else."""
+
+EFFECTS = ("task error", "stuck", "errored", "task stuck", "task early", "lag")
+"""Troubles of a change that was taken."""
+
+TROUBLES = (*REFUSALS, *EFFECTS, "502", "cut before", "cut after", "slow", "get 429", "get 502", "get cut", "get 404", "busy")
+"""Every trouble. Those with `get` belong to the next GET of the deployment, `slow` and the rest to the next PATCH."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line of the log. `token` is what the request carried, `status` what was answered (0: nothing)."""
+
+    instant: float
+    method: str
+    path: str
+    query: dict[str, str]
+    token: str
+    status: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request with a valid token: the segments of its path, and what came with it."""
+
+    parts: list[str]
+    query: dict[str, str]
+    organisation: str
+    body: bytes
+    kind: str
+
+
+class DataRobot:
+    """The server; use it as a context manager. `tokens` maps each token to its organisation."""
+
+    def __init__(self, tokens: dict[str, str], *, certificate: tuple[Path, Path] | None = None) -> None:
+        self.tokens = tokens
+        self.deployments: dict[str, Deployment] = {}
+        self.log: list[Request] = []
+        self.changes: list[Change] = []
+        self.tasks: dict[str, Change] = {}
+        self.scheme = "Bearer"
+        self.is_old = False
+        self.redirect = ""
+        self.slow = 0.0
+        self.users: dict[str, str] = {}
+        self.on_page: Callable[[int], None] = lambda _offset: None
+        self.on_change: Callable[[Deployment], None] = lambda _deployment: None
+        self.lock = threading.RLock()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.api = self
+        self._scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
+        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.05), daemon=True)
+
+    def __enter__(self) -> DataRobot:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The bare host, as the vendor's variable has it."""
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+
+    def add(self, number: int, organisation: str, **settings: Any) -> Deployment:
+        """One more deployment; its id is made of the number."""
+        made = Deployment(identifier(number), settings.pop("label", f"model {number}"), organisation, **settings)
+        assert set(made.troubles) <= set(TROUBLES)
+        self.deployments[made.id] = made
+        return made
+
+    def statuses(self) -> dict[str, str]:
+        """The status of each deployment at this moment."""
+        with self.lock:
+            return {each.id: each.status() for each in self.deployments.values()}
+
+    def sent(self, method: str) -> list[Request]:
+        """The logged requests of a method."""
+        return [request for request in self.log if request.method == method]
+
+    def most_at_once(self) -> int:
+        """How many changes were under way at once, at most."""
+        instants = sorted([(c.begin, 1) for c in self.changes] + [(c.end, -1) for c in self.changes if c.end < FOREVER])
+        most = now = 0
+        for _, step in instants:
+            now += step
+            most = max(most, now)
+        return most
+
+    # ---- what it answers
+
+    def answer(self, method: str, path: str, query: dict[str, str], token: str, body: bytes, kind: str) -> Answer:
+        """The answer to one request."""
+        if self.redirect:
+            return Answer(302, headers={"Location": self.redirect + path})
+        scheme, _, secret = token.partition(" ")
+        if scheme != self.scheme or secret not in self.tokens:
+            return Answer(401, {"message": f"Invalid credentials: {secret}"})  # some servers are as careless as this
+        if not path.startswith(f"{PREFIX}/") or not path.endswith("/"):
+            return Answer(404, {"message": "Not Found"})
+        parts = path.removeprefix(f"{PREFIX}/").strip("/").split("/")
+        with self.lock:
+            route = _route(parts)
+            if route is None:
+                return Answer(404, {"message": "Not Found"})
+            wanted, name = route
+            if method != wanted:
+                return Answer(405, {"message": "Method Not Allowed"})
+            if method == "GET" and body:
+                return Answer(400, {"message": "A GET has no body"})
+            answer: Answer = getattr(self, name)(Call(parts, query, self.tokens[secret], body, kind))
+            return answer
+
+    def answer_version(self, _call: Call) -> Answer:
+        """`GET /version/`."""
+        return Answer(200, {"major": 2, "minor": 34, "versionString": "2.34.0"})
+
+    def answer_account(self, call: Call) -> Answer:
+        """`GET /account/info/`."""
+        if self.is_old:
+            return Answer(404, {"message": "Not Found"})
+        user = self.users.get(call.organisation, f"user-of-{call.organisation}")
+        return Answer(200, {"orgId": call.organisation, "uid": user, "permissions": {"MLOPS_ADMIN": True, "ORG_ADMIN": False}})
+
+    def answer_list(self, call: Call) -> Answer:
+        """`GET /deployments/`: without orderBy the order changes from page to page."""
+        query = call.query
+        if set(query) - {"offset", "limit", "orderBy"}:
+            return Answer(422, {"message": f"unknown parameters: {sorted(query)}"})
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", 20))
+        if not 1 <= limit <= 100 or query.get("orderBy", "createdAtTimestamp") != "createdAtTimestamp":
+            return Answer(422, {"message": "limit or orderBy is not valid"})
+        self.on_page(offset)
+        visible = [each for each in self.deployments.values() if each.organisation == call.organisation and each.is_listed]
+        if "orderBy" not in query:
+            random.shuffle(visible)
+        page = visible[offset : offset + limit]
+        following = None
+        if offset + limit < len(visible):
+            order = f"&orderBy={query['orderBy']}" if "orderBy" in query else ""
+            following = f"http://internal-proxy.invalid{PREFIX}/deployments/?offset={offset + limit}&limit={limit}{order}"
+        data = [each.document() for each in page]
+        facts = {"count": len(data), "next": following, "previous": None, "totalCount": len(visible)}
+        return Answer(200, {"data": data, **facts})
+
+    def answer_one(self, call: Call) -> Answer:
+        """`GET /deployments/{id}/`."""
+        found = self.deployments.get(call.parts[1])
+        if found is None or found.organisation != call.organisation or call.query:
+            return Answer(404, {"message": "Deployment not found"})
+        trouble = _take(found, lambda name: name.startswith("get "))
+        if trouble == "get 429":
+            return Answer(429, {"message": "slow down"}, {"Retry-After": "1"})
+        if trouble == "get 502":
+            return Answer(502, HTML)
+        if trouble == "get cut":
+            return Answer(0)
+        if trouble == "get 404":
+            del self.deployments[found.id]
+            return Answer(404, {"message": "Deployment not found"})
+        return Answer(200, found.document())
+
+    def answer_change(self, call: Call) -> Answer:
+        """`PATCH /deployments/{id}/status/`."""
+        wanted = _wanted(call)
+        if not wanted:
+            return Answer(400, {"message": "The body must be JSON with a status of active or inactive, and nothing else"})
+        found = self.deployments.get(call.parts[1])
+        if found is None or found.organisation != call.organisation:
+            return Answer(404, {"message": "Deployment not found"})
+        trouble = _take(found, lambda name: not name.startswith("get "))
+        if trouble in REFUSALS:
+            status, headers = REFUSALS[trouble]
+            return Answer(status, {"message": f"scripted: {trouble} for {found.label}"}, headers)
+        if trouble in NOT_TAKEN:
+            return NOT_TAKEN[trouble]
+        status_now = found.status()
+        if trouble == "busy" or status_now == wanted or status_now not in ("active", "inactive", "errored"):
+            return Answer(409, {"message": f"Deployment is {status_now}"})
+        made = self._begin(found, wanted, trouble)
+        if trouble == "cut after":
+            return Answer(0)
+        headers = {"Location": f"http://internal-proxy.invalid{PREFIX}/status/{made.task}/"}
+        return Answer(202, {}, headers, delay=self.slow if trouble == "slow" else 0.0)
+
+    def _begin(self, found: Deployment, wanted: str, trouble: str) -> Change:
+        now = time.monotonic()
+        before = found.status()
+        made = Change(
+            task=f"task-{len(self.tasks) + 1:04d}",
+            begin=now,
+            end=now + found.latency,
+            under_way="stopping" if wanted == "inactive" else "launching",
+            result=wanted,
+        )
+        made.task_end = made.end
+        if trouble == "stuck":
+            made.end = made.task_end = FOREVER
+        elif trouble == "errored":
+            made.result, made.task_state, made.task_message = "errored", "ERROR", "the container did not start"
+        elif trouble == "task error":
+            made.result, made.task_state, made.task_message = before, "ERROR", "no capacity left"
+        elif trouble == "task stuck":
+            made.is_task_stuck = True
+        elif trouble == "task early":
+            made.task_end = now
+        elif trouble == "lag":
+            made.under_way = before
+        found.change = made
+        self.tasks[made.task] = made
+        self.changes.append(made)
+        self.on_change(found)
+        return made
+
+    def answer_task(self, call: Call) -> Answer:
+        """`GET /status/{id}/`: 303 when it is done."""
+        found = self.tasks.get(call.parts[1])
+        if found is None:
+            return Answer(404, {"message": "Not Found"})
+        if found.is_task_stuck:
+            return Answer(200, {"status": "INITIALIZED", "message": ""})
+        if time.monotonic() < found.task_end:
+            return Answer(200, {"status": "RUNNING", "message": "in progress"})
+        if found.task_state == "COMPLETED":
+            return Answer(303, {}, {"Location": f"http://internal-proxy.invalid{PREFIX}/deployments/x/"})
+        return Answer(200, {"status": found.task_state, "message": found.task_message})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`status` 0 cuts the connection. A body of bytes is not JSON. `delay`: seconds before it is sent."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+
+
+NOT_TAKEN = {"502": Answer(502, HTML), "cut before": Answer(0)}
+"""Troubles in which nothing says that the PATCH was not taken, though it was not."""
+
+
+def _wanted(call: Call) -> str:
+    """The status that a PATCH asks for; empty where it is not as documented."""
+    try:
+        body = json.loads(call.body)
+    except ValueError:
+        return ""
+    is_valid = call.kind == "application/json" and not call.query and body in ({"status": "active"}, {"status": "inactive"})
+    return str(body["status"]) if is_valid else ""
+
+
+def identifier(number: int) -> str:
+    """An id as Mongo makes them."""
+    return f"65f0{number:04x}c0ffee{number:010x}"
+
+
+def _route(parts: list[str]) -> tuple[str, str] | None:
+    """(method, name of what answers)."""
+    shapes = {
+        ("version",): ("GET", "answer_version"),
+        ("account", "info"): ("GET", "answer_account"),
+        ("deployments",): ("GET", "answer_list"),
+        ("deployments", "*"): ("GET", "answer_one"),
+        ("deployments", "*", "status"): ("PATCH", "answer_change"),
+        ("status", "*"): ("GET", "answer_task"),
+    }
+    shape = tuple("*" if index == 1 and parts[0] in ("deployments", "status") else part for index, part in enumerate(parts))
+    return shapes.get(shape)
+
+
+def _take(deployment: Deployment, is_meant: Callable[[str], bool]) -> str:
+    """The next trouble of this kind, which is then over; empty where there is none."""
+    for index, name in enumerate(deployment.troubles):
+        if is_meant(name):
+            return deployment.troubles.pop(index)
+    return ""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    api: DataRobot
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is part of the tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Any method."""
+        api = self.server.api
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        token = self.headers.get("Authorization") or ""
+        query = dict(parse_qsl(url.query))
+        kind = (self.headers.get("Content-Type") or "").partition(";")[0]
+        answer = api.answer(self.command, url.path, query, token, body, kind)
+        api.log.append(Request(time.monotonic(), self.command, url.path, query, token, answer.status))
+        if answer.delay:
+            time.sleep(answer.delay)
+        self._send(answer)
+
+    do_PATCH = do_PUT = do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815
+
+    def _send(self, answer: Answer) -> None:
+        if answer.status == 0:
+            self.close_connection = True
+            return
+        is_raw = isinstance(answer.body, bytes)
+        data = answer.body if is_raw else json.dumps(answer.body or {}).encode()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "text/html" if is_raw else "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Nothing: the log is kept as data."""
