@@ -114,9 +114,14 @@ def require_namespace(kube: KubeClient, name: str) -> None:
 
 def api_accesses(flags: ApiFlags, *, ask: Ask | None) -> list[Access]:
     """URL and token of each user of the application's API; `ask` is None where there is nobody to ask."""
-    found = accesses(flags, os.environ, home=Path.home(), ask=ask)
+    found = accesses(flags, os.environ, home=_home(), ask=ask)
     require_distinct(found)
     return found
+
+
+def _home() -> Path:
+    """The user's home; in a pod the user may have none."""
+    return Path(os.environ.get("HOME") or "/nonexistent")
 
 
 def api_clients(found: Sequence[Access], request_timeout: str) -> list[DataRobotClient]:
