@@ -8,10 +8,12 @@ Source: kubernetes.io, "Extend the Kubernetes API with CustomResourceDefinitions
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Schema: TypeAlias = Mapping[str, Any]
 
+UNKNOWN = "unknown field"
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 _NOT_OURS = ("apiVersion", "kind", "metadata", "status")
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -56,8 +58,24 @@ def _filled(item: Any, schema: Schema) -> Any:
     return with_defaults(item, schema)
 
 
-def problems(manifest: Mapping[str, Any], schema: Schema) -> Iterator[str]:
-    """What strict validation would refuse in a manifest, one line each, such as `spec.foo: unknown field`."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One field of a manifest that the schema does not take, and what is wrong with it."""
+
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}"
+
+    @property
+    def is_unknown_field(self) -> bool:
+        """Whether strict validation alone refuses it; otherwise the server drops the field."""
+        return self.what == UNKNOWN
+
+
+def problems(manifest: Mapping[str, Any], schema: Schema) -> Iterator[Problem]:
+    """What strict validation would refuse in a manifest, such as `spec.foo: unknown field`."""
     properties: Mapping[str, Schema] = schema.get("properties") or {}
     loose = bool(schema.get(PRESERVE)) or not properties
     for key, value in manifest.items():
@@ -66,29 +84,29 @@ def problems(manifest: Mapping[str, Any], schema: Schema) -> Iterator[str]:
         if key in properties:
             yield from _problems(value, properties[key], key)
         elif not loose:
-            yield f"{key}: unknown field"
+            yield Problem(key, UNKNOWN)
     for key in schema.get("required") or ():
         if key not in manifest:
-            yield f"{key}: missing, but required"
+            yield Problem(key, "missing, but required")
 
 
-def _problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
+def _problems(value: Any, schema: Schema, path: str) -> Iterator[Problem]:
     if value is None:
         if not schema.get("nullable") and "default" not in schema and schema.get("type"):
-            yield f"{path}: null, but not nullable"
+            yield Problem(path, "null, but not nullable")
         return
     if not _has_type(value, schema):
-        yield f"{path}: {_kind(value)}, but the schema wants {schema['type']}"
+        yield Problem(path, f"{_kind(value)}, but the schema wants {schema['type']}")
     elif isinstance(value, dict):
         yield from _object_problems(value, schema, path)
     elif isinstance(value, list) and schema.get("items"):
         for index, item in enumerate(value):
             yield from _problems(item, schema["items"], f"{path}[{index}]")
     elif "enum" in schema and value not in schema["enum"]:
-        yield f"{path}: {value!r} is not one of {', '.join(map(repr, schema['enum']))}"
+        yield Problem(path, f"{value!r} is not one of {', '.join(map(repr, schema['enum']))}")
 
 
-def _object_problems(value: dict[str, Any], schema: Schema, path: str) -> Iterator[str]:
+def _object_problems(value: dict[str, Any], schema: Schema, path: str) -> Iterator[Problem]:
     properties: Mapping[str, Schema] = schema.get("properties") or {}
     others = schema.get("additionalProperties")
     open_ended = bool(others) or bool(schema.get(PRESERVE)) or bool(schema.get("x-kubernetes-embedded-resource"))
@@ -98,10 +116,10 @@ def _object_problems(value: dict[str, Any], schema: Schema, path: str) -> Iterat
         elif isinstance(others, dict) and others:
             yield from _problems(item, others, f"{path}.{key}")
         elif not open_ended:
-            yield f"{path}.{key}: unknown field"
+            yield Problem(f"{path}.{key}", UNKNOWN)
     for key in schema.get("required") or ():
         if key not in value and "default" not in properties.get(key, {}):
-            yield f"{path}.{key}: missing, but required"
+            yield Problem(f"{path}.{key}", "missing, but required")
 
 
 def _has_type(value: Any, schema: Schema) -> bool:

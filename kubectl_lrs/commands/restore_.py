@@ -10,6 +10,7 @@ import click
 
 from kubectl_lrs import render, wiring
 from kubectl_lrs.backupdir import BackupDir
+from kubectl_lrs.clients.kube import KubeClient, Resource
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
     confirm,
@@ -25,6 +26,7 @@ from kubectl_lrs.commands.verb import (
 )
 from kubectl_lrs.errors import ExitCode, UsageError
 from kubectl_lrs.folder import SealedFolder
+from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.names import LATEST
 from kubectl_lrs.operations.chosen import namespace_map
 from kubectl_lrs.operations.restore import Effort, Restore, Wanted
@@ -33,7 +35,8 @@ from kubectl_lrs.plan import Plan, Policy
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.settings import duration
-from kubectl_lrs.tiers.resources.stored import BackupSource, Source
+from kubectl_lrs.tiers.resources.stored import BackupSource, Source, saved_crd
+from kubectl_lrs.workloads import GROUP, PLURAL
 
 if TYPE_CHECKING:
     from kubectl_lrs.tiers.resources.files import FilesSource
@@ -88,7 +91,7 @@ VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "
     "maps",
     multiple=True,
     metavar="OLD=NEW",
-    help="Restore objects of one namespace into another; may be repeated.",
+    help="Restore what was saved in OLD into NEW; may be repeated. -n and names mean namespaces as they were saved.",
 )
 @click.option("--accept-unmapped", is_flag=True, help="Take it that specs still name a namespace that was mapped.")
 @click.option("--create-namespaces", is_flag=True, help="Make the namespaces that are not there.")
@@ -135,13 +138,13 @@ def command(
 
     NAME is a backup (a name in the folder of the backups, a path, or `latest`), or an LRS (`name`, `namespace/name`).
     Sums are checked and the whole plan is made before anything is written. An object that is there and equal is not
-    written; one that is there and differs is left alone and reported, unless --existing says otherwise.
+    written; one that is there and differs is left alone and reported, unless --existing says otherwise. Where no -n is
+    given, all namespaces that the backup holds are meant.
     """
     flags = kube_flags(ctx)
     directory = wiring.backup_dir(options["backup_dir"])
     progress = render.progress(quiet=quiet)
     kube = wiring.connect(flags, connections=options["parallel"])
-    kube.stop = stop_on_signal()
     identity = kube.identity()
     if options["files"]:
         folder, objects = None, names
@@ -151,7 +154,7 @@ def command(
         folder = directory.find(backup) if backup else directory.latest_of(identity)
         source = _intact(directory, folder, progress)
     crd = wiring.crd_to_install(kube, folder) if folder and options["install_crd"] else None
-    resource = wiring.resource_to_write(kube, source, crd)
+    resource = _resource(kube, source, crd, folder)
     wanted = Wanted(
         selection=Selection(
             namespace=None if options["all_namespaces"] else flags.namespace or None,
@@ -182,7 +185,10 @@ def command(
         progress=progress,
         stop=kube.stop,
     )
-    plan = restore.plan()
+    try:
+        plan = restore.plan()
+    finally:
+        progress.end()
     if dry_run == "client":
         return _show_plan(plan, output)
     _say_findings(plan)
@@ -198,6 +204,7 @@ def command(
         wait=options["wait"],
         dry_run=dry_run == "server",
     )
+    stop_on_signal(kube.stop)  # not before: as long as nothing is written, a signal ends the run at once
     report = restore.apply(plan, effort)
     render.show(render.report_view(report, dry_run=effort.dry_run), output)
     return report.exit_code()
@@ -239,6 +246,16 @@ def _intact(directory: BackupDir, folder: SealedFolder, progress: Progress) -> B
     source = BackupSource(folder)
     source.check()
     return source
+
+
+def _resource(kube: KubeClient, source: Source, crd: Manifest | None, folder: SealedFolder | None) -> Resource:
+    """The resource to write to; where the cluster has none, the error says so when the backup could bring it."""
+    try:
+        return wiring.resource_to_write(kube, source, crd)
+    except UsageError as error:
+        if crd is None and folder is not None and saved_crd(folder) and kube.discover(GROUP, PLURAL) is None:
+            error.hint += "; --install-crd takes the one in the backup"
+        raise
 
 
 def _show_plan(plan: Plan, output: str) -> ExitCode:

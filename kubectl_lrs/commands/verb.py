@@ -196,19 +196,33 @@ def confirm(question: str, *, yes: bool) -> None:
             f"this needs a yes: {question}",
             hint="there is no terminal to ask on; look at the plan with --dry-run, then say --yes",
         )
-    if not click.confirm(question, err=True):
+    # While nothing is in flight a signal ends the run at once, whatever `stop_on_signal` has said.
+    handlers = {number: signal.signal(number, _interrupt) for number in SIGNALS}
+    try:
+        agreed = click.confirm(question, err=True)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if not agreed:
         raise InterruptedRunError("not agreed to; nothing was written")
 
 
-def stop_on_signal() -> threading.Event:
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def stop_on_signal(stop: threading.Event | None = None) -> threading.Event:
     """Set by the first SIGINT, SIGTERM or SIGHUP, so that what is in flight is finished; the second one ends at once."""
-    stop = threading.Event()
+    stop = stop or threading.Event()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, handle)
     return stop

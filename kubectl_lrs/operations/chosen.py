@@ -12,25 +12,47 @@ from kubectl_lrs.errors import UsageError
 from kubectl_lrs.names import is_namespace
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
+from kubectl_lrs.tiers.resources.waves import waves
 
 Key = tuple[str, str]
 
 
 class Chosen:
-    """The objects of a source that are wanted, in their target namespaces; may be read more than once, as the source."""
+    """The objects of a source that are wanted, in their target namespaces; may be read more than once, as the source.
+
+    Namespaces, in names and in the selection alike, are those of the source. Names stand with a namespace or with types;
+    labels and exclusions are another way to choose (UsageError).
+    """
 
     def __init__(self, source: Source, selection: Selection, names: tuple[str, ...], namespace_map: Mapping[str, str]) -> None:
         self.description = source.description
+        self.namespace_map = namespace_map
+        self.left_out = frozenset(selection.left_out)
         self._source = source
-        self._map = namespace_map
         # Those that are left out by default stay in: the plan shows that they are skipped, and why.
         self._matches = selection.matcher(with_left_out=True)
-        self._keys = _resolve(source, names) if names else None
+        if names and (selection.selector or selection.excluded_types):
+            raise UsageError("an LRS by name cannot be given together with -l or --exclude-type", hint="choose by one of them")
+        self._keys = _resolve(source, names, selection) if names else None
 
     def __iter__(self) -> Iterator[StoredLrs]:
         for stored in self._source:
             if self._is_wanted(stored):
                 yield self._mapped(stored)
+
+    def nothing(self) -> UsageError | None:
+        """Why nothing is chosen, where the source does hold something."""
+        types: set[str] = set()
+        namespaces: set[str] = set()
+        for stored in self._source:
+            types.add(stored.type)
+            namespaces.add(stored.namespace)
+        if not types:
+            return None
+        return UsageError(
+            f"nothing in {self.description} matches",
+            hint=f"it holds the types {_listed(types)} in the namespaces {_listed(namespaces)}",
+        )
 
     def _is_wanted(self, stored: StoredLrs) -> bool:
         if self._keys is not None:
@@ -38,11 +60,16 @@ class Chosen:
         return self._matches(stored.manifest)
 
     def _mapped(self, stored: StoredLrs) -> StoredLrs:
-        target = self._map.get(stored.namespace)
+        target = self.namespace_map.get(stored.namespace)
         if target is None:
             return stored
         metadata = {**stored.manifest["metadata"], "namespace": target}
-        return replace(stored, manifest={**stored.manifest, "metadata": metadata})
+        return replace(stored, manifest={**stored.manifest, "metadata": metadata}, mapped_from=stored.namespace)
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = sorted(names)[:8]
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
 
 
 def namespace_map(pairs: Collection[str]) -> dict[str, str]:
@@ -50,7 +77,7 @@ def namespace_map(pairs: Collection[str]) -> dict[str, str]:
     mapped: dict[str, str] = {}
     for pair in pairs:
         source, separator, target = pair.partition("=")
-        if not (separator and is_namespace(source) and is_namespace(target)):
+        if not (separator and is_namespace(source) and is_namespace(target)) or source == target:
             raise UsageError(f"--map-namespace {pair!r}: write it as OLD=NEW with two names of namespaces")
         if source in mapped:
             raise UsageError(f"--map-namespace: {source} is mapped twice")
@@ -58,12 +85,9 @@ def namespace_map(pairs: Collection[str]) -> dict[str, str]:
     return mapped
 
 
-def _resolve(source: Source, names: Collection[str]) -> set[Key]:
-    """The objects that the names mean; a name that is there twice or not at all is an error."""
-    wanted: dict[str, tuple[str, str]] = {}
-    for name in names:
-        namespace, _, plain = name.rpartition("/")
-        wanted[name] = (namespace, plain)
+def _resolve(source: Source, names: tuple[str, ...], selection: Selection) -> set[Key]:
+    """The one object that each name means."""
+    wanted = {name: _split(name, selection) for name in names}
     found: dict[str, list[Key]] = {name: [] for name in names}
     everything: set[str] = set()
     for stored in source:
@@ -71,18 +95,30 @@ def _resolve(source: Source, names: Collection[str]) -> set[Key]:
         for name, (namespace, plain) in wanted.items():
             if plain == stored.name and namespace in ("", stored.namespace):
                 found[name].append((stored.namespace, stored.name))
-    return {_only(name, wanted[name][1], keys, everything, source.description) for name, keys in found.items()}
+                if selection.types and stored.type not in selection.types:
+                    raise UsageError(f"LRS {name!r} is of type {stored.type}, which --type does not name")
+    return {_only(name, wanted[name], keys, everything, source.description) for name, keys in found.items()}
 
 
-def _only(name: str, plain: str, keys: list[Key], everything: set[str], where: str) -> Key:
+def _split(name: str, selection: Selection) -> Key:
+    """(namespace or empty for any, name) that an argument means."""
+    namespace, separator, plain = name.rpartition("/")
+    if separator and selection.namespace not in (None, namespace):
+        raise UsageError(f"LRS {name!r} is not in namespace {selection.namespace}, which -n names", hint="give one of the two")
+    return (namespace if separator else selection.namespace or ""), plain
+
+
+def _only(name: str, wanted: Key, keys: list[Key], everything: set[str], where: str) -> Key:
     if len(keys) == 1:
         return keys[0]
     if keys:
         both = ", ".join("/".join(key) for key in keys)
         raise UsageError(f"LRS {name!r} is in {where} {len(keys)} times: {both}", hint="name it as namespace/name")
+    namespace, plain = wanted
     near = get_close_matches(plain, sorted(everything), n=3, cutoff=0.6)
+    place = f"namespace {namespace} of {where}" if namespace and namespace not in name else where
     raise UsageError(
-        f"LRS {name!r} is not in {where}", hint=f"did you mean {', '.join(near)}?" if near else "list them with: show -o name"
+        f"LRS {name!r} is not in {place}", hint=f"did you mean {', '.join(near)}?" if near else "list them with: show -o name"
     )
 
 
@@ -96,35 +132,39 @@ class Census:
     objects: int = 0
 
 
-def census(chosen: Chosen, kind: str, mapped: Mapping[str, str]) -> Census:
-    """Count the chosen objects; UsageError where two of them would become one."""
+def census(chosen: Chosen, kind: str) -> Census:
+    """Count the chosen objects; UsageError where there is none, where two become one, or a mapping has nothing to map."""
     taken = Census()
     owners: dict[Key, list[Key]] = {}
-    seen: set[Key] = set()
-    names_old = _token_finder(mapped)
+    seen: dict[Key, str] = {}
+    names_old = _token_finder(chosen.namespace_map)
     for stored in chosen:
         key = (stored.namespace, stored.name)
+        saved_in = stored.mapped_from or stored.namespace
         if key in seen:
             raise UsageError(
-                f"two LRS of {chosen.description} would become {'/'.join(key)}", hint="restore them one after the other"
+                f"{seen[key]}/{stored.name} and {saved_in}/{stored.name} of {chosen.description} would both become "
+                f"{'/'.join(key)}",
+                hint="map them to different namespaces, or restore one of them by name",
             )
-        seen.add(key)
+        seen[key] = saved_in
         taken.objects += 1
         taken.namespaces[stored.namespace] = taken.namespaces.get(stored.namespace, 0) + 1
         if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == kind]:
             owners[key] = above
-        if names_old:
+        if names_old and stored.type not in chosen.left_out:
             taken.unmapped += [
                 f"{stored.namespace}/{stored.name}: {text}" for text in _strings(stored.manifest) if names_old.search(text)
             ]
-    taken.waves = {key: _depth(key, owners, seen, ()) for key in owners}
+    if not seen and (error := chosen.nothing()):
+        raise error
+    if unused := set(chosen.namespace_map) - set(seen.values()):
+        raise UsageError(
+            f"--map-namespace: nothing that is to be restored from {chosen.description} was saved in namespace {min(unused)}",
+            hint=f"what is to be restored was saved in {_listed(set(seen.values())) or 'none'}",
+        )
+    taken.waves = waves(owners, seen)
     return taken
-
-
-def _depth(key: Key, owners: Mapping[Key, list[Key]], there: set[Key], path: tuple[Key, ...]) -> int:
-    """How many LRS of the source must be created before this one, in a row."""
-    above = [owner for owner in owners.get(key, ()) if owner in there and owner not in path and owner != key]
-    return max((1 + _depth(owner, owners, there, (*path, key)) for owner in above), default=0)
 
 
 def _token_finder(mapped: Mapping[str, str]) -> re.Pattern[str] | None:

@@ -19,19 +19,17 @@ from kubectl_lrs.parallel import for_each
 from kubectl_lrs.plan import WRITES, Action, Finding, Plan, Policy, Severity, Step
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import Outcome, Report, Result
-from kubectl_lrs.schema import Schema, problems, with_defaults
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.tiers.resources import preflight
 from kubectl_lrs.tiers.resources.applying import Applier, Manner
+from kubectl_lrs.tiers.resources.dependents import with_dependents
 from kubectl_lrs.tiers.resources.journal import RecreateJournal, operator_journal
 from kubectl_lrs.tiers.resources.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.tiers.resources.owners import Owners
 from kubectl_lrs.tiers.resources.planning import LiveLrs, Rules, plan_steps
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
+from kubectl_lrs.tiers.resources.validating import Validator
 from kubectl_lrs.workloads import WORKLOADS
-
-CONFIRMED = 20
-"""How many objects that the schema refuses are tried with the server before the schema is believed."""
 
 SERVED_WITHIN = 60.0
 """Seconds in which an installed CRD must be served."""
@@ -93,17 +91,16 @@ class Restore:
         self._chosen = Chosen(source, wanted.selection, wanted.names, wanted.namespace_map)
         self._journal = RecreateJournal(directory, cluster)
         self._pause_journal = operator_journal(directory, cluster)
-        self._schema: Schema | None = None
+        self._validator = Validator(kube, resource, None, wanted.validation)
         self._pause: Pause | None = None
         self._census = Census()
-        self._refusals: dict[str, int] = {}
 
     # ---- plan
 
     def plan(self) -> Plan:
         """Look at the source and the cluster, and decide; nothing is written."""
         self._progress.begin("reading the backup")
-        self._census = taken = census(self._chosen, self._resource.kind, self._wanted.namespace_map)
+        self._census = taken = census(self._chosen, self._resource.kind)
         to_create, unusable = self._namespaces()
         findings: list[Finding] = []
         operators = self._look_for_operator(findings)
@@ -111,8 +108,9 @@ class Restore:
         live = LiveLrs(self._kube, self._resource)
         if self._wanted.crd is None:
             live.read(name for name in taken.namespaces if name not in to_create and name not in unusable)
-            self._schema = self._kube.schema(self._resource)
-        steps = list(plan_steps(self._chosen, live, self._rules(unusable, operators)))
+            self._read_schema()
+        rules = self._rules(unusable, operators)
+        steps = with_dependents(list(plan_steps(self._chosen, live, rules)), self._chosen, live, rules)
         findings += self._preflight(steps, to_create)
         self._progress.end()
         return Plan(
@@ -187,6 +185,10 @@ class Restore:
                     f"put it right with --pause-operator, or kubectl scale; see {self._pause_journal}",
                 )
 
+    def _read_schema(self) -> None:
+        schema = self._kube.schema(self._resource)
+        self._validator = Validator(self._kube, self._resource, schema, self._wanted.validation)
+
     def _rules(self, unusable: Mapping[str, str], operators: list[Operator]) -> Rules:
         refused = ""
         if self._wanted.pause_operator or any(operator.replicas == 0 for operator in operators):
@@ -195,44 +197,15 @@ class Restore:
             policy=self._wanted.policy,
             skipped_types={kind: f"{WORKLOADS[kind].why}; --type {kind} restores it" for kind in self._wanted.selection.left_out},
             unusable=unusable,
-            problems=self._problem,
-            normalise=self._normalise,
+            problems=self._validator.problem if not self._wanted.try_each else lambda _manifest: "",
+            normalise=self._validator.normalise,
             recreate_refused=refused,
         )
 
-    def _normalise(self, manifest: Manifest) -> Manifest:
-        return manifest if self._schema is None else dict(with_defaults(manifest, self._schema))
-
-    def _problem(self, manifest: Manifest) -> str:
-        """Why the target would refuse this manifest, or drop a part of it; empty where it would not."""
-        if self._schema is None or self._wanted.try_each:
-            return ""
-        found = list(problems(manifest, self._schema))
-        if not found or not self._server_agrees(manifest):
-            return ""
-        text = "; ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-        if self._wanted.validation == "Strict":
-            return f"the target's schema refuses it: {text}"
-        self._refusals[text] = self._refusals.get(text, 0) + 1
-        return ""
-
-    def _server_agrees(self, manifest: Manifest) -> bool:
-        """The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right."""
-        if sum(self._refusals.values()) >= CONFIRMED or self._wanted.policy is not Policy.SKIP:
-            return True
-        try:
-            self._kube.create_object(self._resource, manifest, manifest["metadata"]["namespace"], dry_run=True)
-        except LrsError:
-            return True
-        return False
-
     def _preflight(self, steps: list[Step], to_create: tuple[str, ...]) -> list[Finding]:
         wanted = self._wanted
-        findings = list(
-            preflight.missing_rights(
-                self._kube, steps, status=wanted.restore_status and self._resource.has_status, namespaces_to_create=to_create
-            )
-        )
+        findings = list(preflight.missing_rights(self._kube, self._needed(steps, to_create)))
+        may_write = not any(finding.severity is Severity.ERROR for finding in findings)
         conflicts = [step.key for step in steps if step.action is Action.CONFLICT]
         if wanted.policy is Policy.FAIL and conflicts:
             findings.append(
@@ -240,19 +213,18 @@ class Restore:
                     Severity.ERROR, f"{len(conflicts)} LRS exist and differ, or cannot be written: {preflight.names(conflicts)}"
                 )
             )
-        if wanted.crd is None and not wanted.try_each:
+        if wanted.crd is not None:
+            findings += preflight.foreign_webhook(wanted.crd)
+        elif may_write and not wanted.try_each:
             findings += preflight.refused_samples(
                 self._kube, self._resource, self._chosen, steps, absent=to_create, validation=wanted.validation
             )
         if wanted.crd is None:
             findings += preflight.missing_references(self._kube, self._chosen, steps)
         findings += preflight.unknown_types(steps)
-        findings += [
-            Finding(Severity.WARNING, f"{count} LRS lose fields that the schema does not know: {text}")
-            for text, count in self._refusals.items()
-        ]
+        findings += self._validator.losses()
         if self._census.unmapped:
-            findings.append(_unmapped(self._census.unmapped))
+            findings.append(_unmapped(self._census.unmapped, accepted=wanted.accept_unmapped))
         if pending := set(self._journal.pending) - {step.key for step in steps}:
             findings.append(
                 Finding(
@@ -262,6 +234,17 @@ class Restore:
                 )
             )
         return findings
+
+    def _needed(self, steps: list[Step], to_create: tuple[str, ...]) -> Iterator[preflight.Right]:
+        """The rights that the plan needs."""
+        status = ""
+        if self._wanted.restore_status:
+            status = "lrs/status" if self._resource.has_status else "lrs"
+        yield from preflight.rights_of(steps, status=status)
+        if to_create:
+            yield preflight.Right("create", "namespaces")
+        if self._wanted.crd is not None:
+            yield preflight.Right("create", CRDS.plural, group=CRDS.group)
 
     # ---- apply
 
@@ -281,7 +264,7 @@ class Restore:
             if self._pause and not effort.dry_run:
                 stack.callback(self._resume, self._pause, report)
                 self._begin(self._pause, deadline)
-            applier = self._applier(effort, deadline)
+            applier = self._applier(plan, effort, deadline)
             self._write(plan, applier, failed, report, effort)
         check_statuses(self._kube, self._resource, applier.statuses, report)
         if effort.wait and not effort.dry_run and not self._stop.is_set():
@@ -290,14 +273,15 @@ class Restore:
         report.seconds = time.monotonic() - began
         return report
 
-    def _applier(self, effort: Effort, deadline: Deadline) -> Applier:
+    def _applier(self, plan: Plan, effort: Effort, deadline: Deadline) -> Applier:
+        coming = {(self._resource.kind, s.namespace, s.name) for s in plan.steps if effort.dry_run and s.action is Action.CREATE}
         manner = Manner(
             dry_run=effort.dry_run,
             validation=self._wanted.validation,
             restore_status=self._wanted.restore_status,
-            normalise=self._normalise,
+            normalise=self._validator.normalise,
         )
-        return Applier(self._kube, self._resource, Owners(self._kube), manner, deadline, self._journal)
+        return Applier(self._kube, self._resource, Owners(self._kube, coming), manner, deadline, self._journal)
 
     def _write(self, plan: Plan, applier: Applier, failed: Mapping[str, str], report: Report, effort: Effort) -> None:
         absent = self._not_there_yet(plan) if effort.dry_run else {}
@@ -349,7 +333,7 @@ class Restore:
         ):
             if not deadline.pause(0.2):
                 raise LrsError(f"the CRD is installed, but not served after {SERVED_WITHIN:.0f}s")
-        self._schema = self._kube.schema(self._resource)
+        self._read_schema()
 
     def _lists(self) -> bool:
         """Whether the resource answers; it is published a moment before it does."""
@@ -394,10 +378,10 @@ class Restore:
             report.undone.append(f"{error} ({error.hint})")
 
 
-def _unmapped(found: list[str]) -> Finding:
+def _unmapped(found: list[str], *, accepted: bool) -> Finding:
+    text = f"{len(found)} strings still name a namespace that is mapped, such as {found[0][:160]}"
+    if accepted:
+        return Finding(Severity.NOTE, f"{text}; accepted")
     return Finding(
-        Severity.WARNING,
-        f"{len(found)} strings still name a namespace that is mapped, such as {found[0][:160]}",
-        "nothing in a spec is rewritten; look at them, and then say --accept-unmapped",
-        ExitCode.PARTIAL,
+        Severity.WARNING, text, "nothing in a spec is rewritten; look at them, and then say --accept-unmapped", ExitCode.PARTIAL
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from kubectl_lrs.clients.kube import SERVICES, KubeClient, Resource
 from kubectl_lrs.errors import ApiError, DeniedError, ExitCode, LrsError, NotFoundError
@@ -13,34 +15,57 @@ from kubectl_lrs.plan import VERBS, WRITES, Action, Finding, Severity, Step
 from kubectl_lrs.tiers.resources.operator import Operator
 from kubectl_lrs.tiers.resources.references import KINDS, references
 from kubectl_lrs.tiers.resources.stored import StoredLrs
-from kubectl_lrs.workloads import CRD_NAME, UNTYPED, WORKLOADS
+from kubectl_lrs.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS
 
 SHOWN = 5
 """How many names a finding lists before it only counts."""
 
 
-def missing_rights(
-    kube: KubeClient, steps: Iterable[Step], *, status: bool, namespaces_to_create: Iterable[str]
-) -> Iterator[Finding]:
-    """An error for each right that the plan needs and the user has not, by the API server's own word."""
+@dataclass(frozen=True, order=True)
+class Right:
+    """A verb on a resource (`lrs`, `lrs/status`) in a namespace, empty for one that is in none."""
+
+    verb: str
+    resource: str
+    namespace: str = ""
+    group: str = ""
+
+    def __str__(self) -> str:
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        plural, _, subresource = self.resource.partition("/")
+        name = f"{plural}.{self.group}" if self.group else plural
+        return f"{self.verb} {name}{f'/{subresource}' if subresource else ''}{where}"
+
+
+def rights_of(steps: Iterable[Step], *, status: str) -> Iterator[Right]:
+    """The rights on LRS that these steps need; `status`: the resource by which a status is set, empty where none is."""
     needed: set[tuple[str, str, str]] = set()
     for step in steps:
-        needed.update((step.namespace, verb, "") for verb in VERBS.get(step.action, ()))
-        if status and step.action in WRITES:
-            needed.add((step.namespace, "patch", "status"))
-    everywhere: dict[tuple[str, str], bool] = {}
+        if step.action in WRITES:
+            needed.update((step.namespace, verb, PLURAL) for verb in (*VERBS[step.action], "get"))
+            if status:
+                needed.add((step.namespace, "patch", status))
+    for namespace, verb, resource in sorted(needed):
+        yield Right(verb, resource, namespace, GROUP)
+
+
+def missing_rights(kube: KubeClient, needed: Iterable[Right]) -> Iterator[Finding]:
+    """An error for each right that the user has not, by the API server's own word."""
+    everywhere: dict[Right, bool] = {}
     try:
-        for namespace, verb, subresource in sorted(needed):
-            right = (verb, subresource)
-            if right not in everywhere:
-                everywhere[right] = kube.may(verb, "lrs", subresource=subresource)
-            if not everywhere[right] and not kube.may(verb, "lrs", namespace=namespace, subresource=subresource):
-                resource = f"{CRD_NAME}{f'/{subresource}' if subresource else ''}"
-                yield _denied(f"you may not {verb} {resource} in namespace {namespace}")
-        if any(namespaces_to_create) and not kube.may("create", "namespaces", group=""):
-            yield _denied("you may not create namespaces")
+        for right in needed:
+            anywhere = replace(right, namespace="")
+            if anywhere not in everywhere:
+                everywhere[anywhere] = _has(kube, anywhere)
+            if not everywhere[anywhere] and not (right.namespace and _has(kube, right)):
+                yield _denied(f"you may not {right}")
     except (ApiError, DeniedError) as error:
         yield Finding(Severity.NOTE, f"rights were not checked: {error}")
+
+
+def _has(kube: KubeClient, right: Right) -> bool:
+    plural, _, subresource = right.resource.partition("/")
+    return kube.may(right.verb, plural, group=right.group, namespace=right.namespace, subresource=subresource)
 
 
 def _denied(message: str) -> Finding:
@@ -122,9 +147,8 @@ def operator_state(operator: Operator | None, why_unknown: str = "") -> Finding:
 
 def conversion_webhook_problem(kube: KubeClient, crd: Manifest) -> str:
     """Why this CRD cannot work on this cluster: the Service that its conversion webhook calls is not there."""
-    webhook = (crd["spec"].get("conversion") or {}).get("webhook") or {}
-    service = (webhook.get("clientConfig") or {}).get("service") or {}
-    if not service:
+    service = _client_config(crd).get("service")
+    if not isinstance(service, dict):
         return ""
     namespace, name = str(service.get("namespace")), str(service.get("name"))
     try:
@@ -134,6 +158,20 @@ def conversion_webhook_problem(kube: KubeClient, crd: Manifest) -> str:
     except DeniedError:
         return ""
     return ""
+
+
+def _client_config(crd: Manifest) -> Manifest:
+    """How the CRD's conversion webhook is called, empty where it has none."""
+    found: Any = crd["spec"]
+    for field in ("conversion", "webhook", "clientConfig"):
+        found = found.get(field) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def foreign_webhook(crd: Manifest) -> Iterator[Finding]:
+    """A warning where the saved CRD would send every LRS to an address outside of the cluster's Services."""
+    if url := _client_config(crd).get("url"):
+        yield Finding(Severity.WARNING, f"the saved CRD has LRS converted by {url}", "install it only if you know this address")
 
 
 def names(keys: Iterable[str]) -> str:

@@ -25,11 +25,15 @@ CRD_FILE = "crd.yaml"
 
 @dataclass(frozen=True, slots=True)
 class StoredLrs:
-    """One LRS out of a backup: the sanitised manifest, and what sanitising took away that a restore may want."""
+    """One LRS out of a backup: the sanitised manifest, and what sanitising took away that a restore may want.
+
+    `mapped_from`: the namespace that it was saved in, where it is to go into another one.
+    """
 
     manifest: Manifest
     owners: tuple[Mapping[str, Any], ...] = ()
     status: Any = None
+    mapped_from: str = ""
 
     @property
     def namespace(self) -> str:
