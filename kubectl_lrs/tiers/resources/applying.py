@@ -14,7 +14,7 @@ from kubectl_lrs.diff import ABSENT, same
 from kubectl_lrs.errors import ConflictError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.plan import Action, Step, json_patch
-from kubectl_lrs.report import Outcome, Result
+from kubectl_lrs.report import RESULT_OF, Outcome, Result
 from kubectl_lrs.tiers.resources.journal import RecreateJournal
 from kubectl_lrs.tiers.resources.owners import Owners
 from kubectl_lrs.tiers.resources.planning import with_finalizers
@@ -79,10 +79,9 @@ class Applier:
     def _create(self, step: Step, stored: StoredLrs) -> Outcome:
         manifest, note = self._owners.relink(stored)
         settled = self._create_or_settle(step, stored, _json(manifest))
-        if settled is not None:
+        if settled is not None and settled.result is not RESULT_OF[step.action]:
             return settled
-        self._set_status(stored)
-        return Outcome.of(step, message=note)
+        return self._finish(step, stored, note)
 
     def _create_or_settle(self, step: Step, stored: StoredLrs, body: bytes) -> Outcome | None:
         """None when it was created by an answered request; else what became of it."""
@@ -171,8 +170,7 @@ class Applier:
                 if attempt == TRIES:
                     raise
                 continue
-            self._set_status(stored)
-            return Outcome.of(step, message=note)
+            return self._finish(step, stored, note)
         raise AssertionError("the last attempt returns or raises")
 
     def _after_change(self, step: Step, stored: StoredLrs, live: Manifest, *, ours: bool) -> Outcome:
@@ -230,8 +228,17 @@ class Applier:
     def _is_wanted(self, live: Manifest, manifest: Manifest) -> bool:
         return fingerprint(comparable(live)) == fingerprint(comparable(self._manner.normalise(manifest)))
 
+    def _finish(self, step: Step, stored: StoredLrs, note: str) -> Outcome:
+        """The last act of a write: the saved status, where that is asked for. Without it the object is there all the same."""
+        try:
+            self._set_status(stored)
+        except LrsError as error:
+            message = f"{RESULT_OF[step.action].value}, but its status could not be set: {error}"
+            return Outcome.of(step, Result.FAILED, message, error)
+        return Outcome.of(step, message=note)
+
     def _set_status(self, stored: StoredLrs) -> None:
-        """Set the saved status, where that is asked for; a create drops it where there is a status subresource."""
+        """A create drops the status where there is a status subresource, and it is not in the manifest anyway."""
         if self._manner.dry_run or not self._manner.restore_status or stored.status is None:
             return
         patch = _json([{"op": "add", "path": "/status", "value": stored.status}])

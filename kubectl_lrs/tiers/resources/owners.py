@@ -6,60 +6,73 @@ A reference to a uid that is not there makes the garbage collector delete the ob
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from kubectl_lrs.clients.kube import KubeClient, Resource
-from kubectl_lrs.errors import ApiError, DeniedError
+from kubectl_lrs.errors import DeniedError, NotFoundError
 from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.tiers.resources.stored import StoredLrs
 
+NOT_THERE = "not there"
+MAY_NOT_BE_READ = "may not be read"
+
+Owner = Mapping[str, Any]
+
 
 class Owners:
-    """Looks up live owners, each once. Safe to use from several threads."""
+    """Looks up live owners, each once. Safe to use from several threads.
 
-    def __init__(self, kube: KubeClient) -> None:
+    `coming`: (kind, namespace, name) of what a dry run does not make; such an owner is not called gone.
+    """
+
+    def __init__(self, kube: KubeClient, coming: Collection[tuple[str, str, str]] = ()) -> None:
         self._kube = kube
+        self._coming = coming
         self._lock = threading.Lock()
-        self._uids: dict[tuple[str, str, str, str], str] = {}
+        self._found: dict[tuple[str, str, str, str], tuple[str, str]] = {}
         self._resources: dict[tuple[str, str], Resource | None] = {}
 
     def relink(self, stored: StoredLrs) -> tuple[Manifest, str]:
         """The manifest with the owners that live in its namespace, and a note that names those which do not."""
         if not stored.owners:
             return stored.manifest, ""
-        linked, dropped = [], []
+        linked: list[Manifest] = []
+        dropped: dict[str, list[str]] = {}
         for owner in stored.owners:
-            uid = self._uid(owner, stored.namespace)
+            uid, why = self._find(owner, stored.namespace)
             if uid:
                 linked.append({**owner, "uid": uid})
-            else:
-                dropped.append(f"{owner.get('kind')}/{owner.get('name')}")
+            elif (owner.get("kind"), stored.namespace, owner.get("name")) not in self._coming:
+                dropped.setdefault(why, []).append(f"{owner.get('kind')}/{owner.get('name')}")
         manifest = stored.manifest
         if linked:
             manifest = {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": linked}}
-        return manifest, f"owner not there, dropped: {', '.join(dropped)}" if dropped else ""
+        return manifest, "; ".join(f"owner {why}, dropped: {', '.join(names)}" for why, names in dropped.items())
 
-    def _uid(self, owner: Mapping[str, Any], namespace: str) -> str:
+    def _find(self, owner: Owner, namespace: str) -> tuple[str, str]:
+        """(uid of the live object, empty where it has none; why). Two threads that ask at once get the same answer."""
         key = (str(owner.get("apiVersion")), str(owner.get("kind")), namespace, str(owner.get("name")))
-        with self._lock:
-            if key not in self._uids:
-                self._uids[key] = self._look_up(*key)
-            return self._uids[key]
+        if key not in self._found:
+            self._found[key] = self._look_up(*key)
+        return self._found[key]
 
-    def _look_up(self, api_version: str, kind: str, namespace: str, name: str) -> str:
-        """The uid of the live object, empty where there is none or it may not be read."""
+    def _look_up(self, api_version: str, kind: str, namespace: str, name: str) -> tuple[str, str]:
+        """Any other failure is one of the object that is owned: it must not lose its owner because a server was busy."""
         resource = self._resource(api_version, kind)
         if resource is None:
-            return ""
+            return "", NOT_THERE
         try:
             owner = self._kube.get(resource, name, namespace if resource.namespaced else None)
-        except (ApiError, DeniedError):
-            return ""
+        except NotFoundError:
+            return "", NOT_THERE
+        except DeniedError:
+            return "", MAY_NOT_BE_READ
         alive = "deletionTimestamp" not in owner["metadata"]
-        return str(owner["metadata"]["uid"]) if alive else ""
+        return (str(owner["metadata"]["uid"]), "") if alive else ("", NOT_THERE)
 
     def _resource(self, api_version: str, kind: str) -> Resource | None:
-        if (api_version, kind) not in self._resources:
-            self._resources[api_version, kind] = self._kube.resource_of_kind(api_version, kind)
-        return self._resources[api_version, kind]
+        with self._lock:
+            if (api_version, kind) not in self._resources:
+                self._resources[api_version, kind] = self._kube.resource_of_kind(api_version, kind)
+            return self._resources[api_version, kind]

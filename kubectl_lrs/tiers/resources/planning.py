@@ -23,13 +23,22 @@ class Live:
     terminating: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A live object that has owners: its own uid, and theirs."""
+
+    uid: str
+    owners: tuple[str, ...]
+
+
 class LiveLrs:
-    """The live LRS of the namespaces that a restore is about."""
+    """The live LRS of the namespaces that a restore is about. `owned`: those that have owners."""
 
     def __init__(self, kube: KubeClient, resource: Resource) -> None:
         self._kube = kube
         self._resource = resource
         self._seen: dict[Key, Live] = {}
+        self.owned: dict[Key, Owned] = {}
 
     def read(self, namespaces: Iterable[str]) -> None:
         """Look at every LRS of these namespaces."""
@@ -39,11 +48,14 @@ class LiveLrs:
     def _list(self, namespace: str) -> dict[Key, Live]:
         for _ in range(3):
             found: dict[Key, Live] = {}
+            owned: dict[Key, Owned] = {}
             try:
                 for page in self._kube.pages(self._resource, namespace):
                     found.update(map(_remembered, (manifest for _, manifest in page.items)))
+                    owned.update(_owned(manifest for _, manifest in page.items))
             except ExpiredError:
                 continue
+            self.owned.update(owned)
             return found
         raise UnreachableError(
             f"namespace {namespace}: the API server gave up its snapshot three times before the list was whole"
@@ -65,6 +77,14 @@ def _remembered(manifest: Manifest) -> tuple[Key, Live]:
     metadata = manifest["metadata"]
     live = Live(fingerprint(comparable(manifest)), "deletionTimestamp" in metadata)
     return (metadata["namespace"], metadata["name"]), live
+
+
+def _owned(manifests: Iterable[Manifest]) -> Iterator[tuple[Key, Owned]]:
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        owners = metadata.get("ownerReferences")
+        if owners and "deletionTimestamp" not in metadata:
+            yield (metadata["namespace"], metadata["name"]), Owned(metadata["uid"], tuple(each["uid"] for each in owners))
 
 
 @dataclass(frozen=True, kw_only=True)
