@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
@@ -11,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,14 @@ import yaml
 
 from kubectl_lrs.catalog import Catalog, parse
 from kubectl_lrs.errors import ExpiredError, UnreachableError
-from kubectl_lrs.manifest import sanitise
-from kubectl_lrs.names import manifest_path
 from kubectl_lrs.operations.differ import Differ, Difference, Kind, Origin
 from kubectl_lrs.progress import Silent
 from kubectl_lrs.selection import Selection
-from kubectl_lrs.yamltext import dump
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.compare import essence
 from tests.conftest import ROOT, Cli, Crd, _Installed
+from tests.reseal import rewrite
 
 Lrs = dict[str, Any]
 JSON_PATCH = "application/json-patch+json"
@@ -90,24 +87,6 @@ def bed(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> Bed:
 @pytest.fixture
 def each_bed(plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli) -> Bed:
     return Bed(plane, each_crd, namespace, cli)
-
-
-def rewrite(folder: Path, edit: Callable[[list[Lrs]], list[Lrs]], catalog: Callable[[Catalog], Catalog] = lambda c: c) -> None:
-    """Edit the objects of a backup, and seal it anew, as if it had been taken so."""
-    raw = folder / "lrs.raw.jsonl.gz"
-    objects = edit([json.loads(line) for line in gzip.decompress(raw.read_bytes()).decode().splitlines()])
-    shutil.rmtree(folder / "lrs", ignore_errors=True)
-    raw.write_bytes(gzip.compress("".join(f"{json.dumps(each)}\n" for each in objects).encode()))
-    for each in objects:
-        file = folder / manifest_path(each["metadata"]["namespace"], each["metadata"]["name"])
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(dump(sanitise(each)))
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("SHA256SUMS", "backup.json"))
-    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files)
-    (folder / "SHA256SUMS").write_text(sums)
-    old = parse((folder / "backup.json").read_bytes(), where="")
-    new = replace(catalog(old), sums_sha256=hashlib.sha256(sums.encode()).hexdigest())
-    (folder / "backup.json").write_bytes(new.serialise())
 
 
 # ---- what it says
@@ -349,10 +328,10 @@ def test_one_and_one_point_nought_in_two_backups(bed: Bed) -> None:
 
 
 def test_what_belongs_to_one_life_is_no_difference(bed: Bed) -> None:
-    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "00000000-0000-0000-0000-000000000000"}
+    there = bed.plane.api("POST", f"/api/v1/namespaces/{bed.namespace}/configmaps", {"metadata": {"name": "owner"}})[1]
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": there["metadata"]["uid"]}
     applied = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
     bed.merge("one", {"metadata": {"ownerReferences": [owner], "annotations": applied}})
-    bed.merge("one", {"metadata": {"ownerReferences": None}})
     bed.merge("two", {"metadata": {"annotations": {}, "finalizers": []}})
     loader.set_status(bed.plane, _lrs(bed.crd, bed.namespace, "two"), {"phase": "Failed"})
     bed.delete("three")
@@ -625,6 +604,8 @@ USAGE: dict[str, tuple[list[str], str]] = {
     "format": (["saved", "-o", "patch"], "unknown output format 'patch'"),
     "map": (["saved", "--map-namespace", "a"], "--map-namespace 'a'"),
     "selector": (["saved", "-l", "a=b=c"], "selector 'a=b=c'"),
+    "type that nothing has": (["saved", "--type", "deploymnet"], "nothing on either side matches"),
+    "labels that nothing has": (["saved", "saved", "-l", "a=b"], "nothing on either side matches"),
     "type": (["saved", "--type", "a b"], "not a valid workload type"),
 }
 

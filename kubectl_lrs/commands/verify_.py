@@ -164,6 +164,6 @@ def _trial(
         stop=kube.stop,
     )
     trial = try_restore(restore, workers=options["parallel"], create_namespaces=options["create_namespaces"])
-    if crd:
+    if crd and trial.exit_code() is not ExitCode.UNREACHABLE:
         trial.findings += try_crd(kube, crd)
     return trial

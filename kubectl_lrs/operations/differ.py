@@ -269,14 +269,18 @@ class Differ:
     def _compare(self, keep: Callable[[Difference], T]) -> Comparison[T]:
         found: Comparison[T] = Comparison(before=self._before.origin, after=self._after.origin)
         self._progress.begin("comparing")
+        any_at_all = False
         for before, after in _pairs(self._ordered(self._before), self._ordered(self._after)):
             self._progress.advance()
+            any_at_all = True
             if not any(self._matches(manifest) for manifest in (before, after) if manifest is not None):
                 continue
             difference = self._difference(before, after, found)
             if difference is not None:
                 found.counts[difference.kind] += 1
                 found.kept.append(keep(difference))
+        if any_at_all and found.is_empty:
+            raise UsageError("nothing on either side matches", hint="see what there is with: show -o wide")
         found.before, found.after = self._before.origin, self._after.origin
         found.being_deleted = [*self._before.being_deleted, *self._after.being_deleted]
         return found
