@@ -145,7 +145,8 @@ def deactivate(
     for step in plan.changes:
         if not step.is_ours:
             journal.entries[step.id] = _planned(step)
-    keeper.write()
+    if plan.changes:
+        keeper.write()
     return _apply(plan, keeper, [journal], accounts, effort, progress=progress, stop=stop)
 
 
