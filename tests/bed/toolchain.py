@@ -127,6 +127,40 @@ def binary() -> Path:
     return target
 
 
+def program(module: Path, package: str, name: str, *, ldflags: str = "") -> Path:
+    """The Go program `name`: `package` of the Go module in the folder `module`, built when the module has changed."""
+    pins = [(module / file).read_bytes() for file in ("go.mod", "go.sum")]
+    key = _sum(package.encode(), ldflags.encode(), platform.machine().encode(), *pins)[:16]
+    target = cache() / f"{name}-{key}"
+    with held(name):
+        if not target.exists():
+            say(f"building {name}")
+            part = target.with_suffix(".part")
+            go_run(module, ["build", "-trimpath", "-ldflags", f"-s -w {ldflags}".strip(), "-o", str(part), package])
+            part.rename(target)
+    return target
+
+
+def go_run(module: Path, arguments: Sequence[str]) -> str:
+    """Run go in the folder of a Go module, with the cache of the bed; its standard output."""
+    command = [go(), *arguments]
+    return subprocess.run(
+        command, cwd=module, check=True, env=_go_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def pip(arguments: Sequence[str]) -> None:
+    """Run the pip of the project's virtual environment."""
+    _run_pip(venv(), arguments)
+
+
+@contextmanager
+def held(name: str) -> Iterator[None]:
+    """What is made in the cache under this name is made by one process at a time."""
+    with _lock(cache() / f"{name}.lock"):
+        yield
+
+
 def _build(target: Path) -> None:
     major, minor = KUBERNETES.removeprefix("v").split(".")[:2]
     version = "k8s.io/component-base/version"

@@ -1,0 +1,171 @@
+"""What an archive holds beside the product: a Python and the packages, by platform, compiled. Made once and kept in the cache.
+
+The pins are `runtime/go.mod` with its `go.sum`, and `requirements.txt` with its hashes; nothing else gets in.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.bed import toolchain
+
+HERE = Path(__file__).resolve().parent
+PYTHON = "python3.14"
+RUNTIME_MODULE = "github.com/kluctl/go-embed-python"
+PINS = ("base.py", "pack.py", "requirements.txt", "runtime/go.mod", "runtime/go.sum")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform in krew's words, the tags of the wheels that run on it, and the loader of its programs."""
+
+    os: str
+    arch: str
+    wheels: tuple[str, ...]
+    loader: str
+
+    @property
+    def name(self) -> str:
+        """As in `linux-amd64`."""
+        return f"{self.os}-{self.arch}"
+
+
+PLATFORMS = (
+    Platform("linux", "amd64", ("manylinux2014_x86_64", "manylinux_2_17_x86_64"), "/lib64/ld-linux-x86-64.so.2"),
+    Platform("linux", "arm64", ("manylinux2014_aarch64", "manylinux_2_17_aarch64"), "/lib/ld-linux-aarch64.so.1"),
+    Platform("darwin", "amd64", ("macosx_10_15_x86_64",), "/usr/lib/dyld"),
+    Platform("darwin", "arm64", ("macosx_11_0_arm64",), "/usr/lib/dyld"),
+)
+MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+LEFT_OUT = (
+    "_pyrepl", "build-details.json", "config-", "curses", "dbm", "doctest.py", "ensurepip", "idlelib", "pdb.py", "pydoc",
+    "sqlite3", "tkinter", "turtle", "unittest", "venv", "wsgiref", "xmlrpc", "_sysconfig_vars",
+)  # fmt: skip
+"""Of the standard library, by the beginning of the name: what no part of the product uses."""
+LEFT_OUT_NATIVE = ("_ctypes_test", "_dbm", "_test", "_tkinter")
+"""Of its native modules. `_dbm` also brings a library whose licence (AGPL) would bind the whole archive."""
+NOT_RUN = (".c", ".h", ".pxd", ".pyi", ".pyx", ".typed")
+"""Of the packages, by the end of the name: what only compilers and type checkers read."""
+
+
+def base() -> Path:
+    """A folder with one folder for each platform, made anew when a pin has changed; that takes about a minute."""
+    digest = hashlib.sha256()
+    for pin in PINS:
+        digest.update(hashlib.sha256((HERE / pin).read_bytes()).digest())
+    place = toolchain.cache() / f"krew-base-{digest.hexdigest()[:16]}"
+    with toolchain.held("krew-base"):
+        if not place.exists():
+            for old in toolchain.cache().glob("krew-base-*"):
+                shutil.rmtree(old)
+            part = place.with_suffix(".part")
+            _make(part)
+            part.rename(place)
+    return place
+
+
+def host() -> Platform:
+    """The platform of this machine: its archive is the one whose Python compiles and packs all of them."""
+    key = (platform.system().lower(), MACHINES.get(platform.machine().lower()))
+    for candidate in PLATFORMS:
+        if (candidate.os, candidate.arch) == key:
+            return candidate
+    sys.exit("the archives are built on Linux or macOS, on amd64 or arm64")
+
+
+def pack(python: Path, *arguments: str | Path) -> None:
+    """Run `pack.py` by a carried Python, in an environment that cannot change what comes out."""
+    command = [str(python / "bin" / PYTHON), "-I", "-S", "-B", str(HERE / "pack.py"), *map(str, arguments)]
+    subprocess.run(command, check=True, env={"PYTHONHASHSEED": "0", "LC_ALL": "C"}, stdin=subprocess.DEVNULL)
+
+
+def _make(part: Path) -> None:
+    toolchain.say("making the base of the krew archives")
+    shutil.rmtree(part, ignore_errors=True)
+    for each in PLATFORMS:
+        make(each, part / each.name)
+
+
+def make(target: Platform, root: Path) -> None:
+    """The base of one platform, in the folder `root`."""
+    runtimes = _runtimes()
+    with tempfile.TemporaryDirectory() as temporary:
+        runner, wheels = Path(temporary, "runner"), Path(temporary, "wheels")
+        _unpack_python(runtimes / host().name, runner)
+        _unpack_python(runtimes / target.name, root)
+        _download(target, wheels)
+        _unpack_wheels(wheels, root / "packages")
+        pack(runner, "compile", root)
+
+
+def _runtimes() -> Path:
+    """The folder of the Go module's data; go checks it against `go.sum`."""
+    answer = json.loads(toolchain.go_run(HERE / "runtime", ["mod", "download", "-json", RUNTIME_MODULE]))
+    return Path(answer["Dir"]) / "python" / "internal" / "data"
+
+
+def _unpack_python(source: Path, target: Path) -> None:
+    """The interpreter and its library without their links and without what is left out."""
+    listing: list[dict[str, Any]] = json.loads((source / "files.json").read_text())["files"]
+    for entry in listing:
+        name = str(entry["name"])
+        packed = source / f"{name}.gz" if entry.get("compressed") else source / name
+        if entry.get("symlink") or not packed.is_file() or not _is_wanted(name):
+            continue
+        content = packed.read_bytes()
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.decompress(content) if entry.get("compressed") else content)
+    (target / "bin" / PYTHON).chmod(0o755)
+
+
+def _is_wanted(name: str) -> bool:
+    library = f"lib/{PYTHON}/"
+    if not name.startswith(library):
+        return name == f"bin/{PYTHON}"
+    inside = name.removeprefix(library)
+    if inside.startswith("lib-dynload/"):
+        return not inside.removeprefix("lib-dynload/").startswith(LEFT_OUT_NATIVE)
+    return not inside.startswith(LEFT_OUT) and "__pycache__" not in inside
+
+
+def _download(target: Platform, folder: Path) -> None:
+    """The wheels of a platform, by hash, for the carried Python whatever Python this is."""
+    tags = [argument for tag in target.wheels for argument in ("--platform", tag)]
+    abis = [argument for abi in ("cp314", "abi3", "none") for argument in ("--abi", abi)]
+    toolchain.pip(
+        [
+            "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", "--python-version=3.14",
+            "--implementation=cp", *abis, *tags, "--dest", str(folder), "--requirement", str(HERE / "requirements.txt"),
+        ]
+    )  # fmt: skip
+
+
+def _unpack_wheels(folder: Path, target: Path) -> None:
+    for wheel in sorted(folder.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as packed:
+            for name in packed.namelist():
+                if ".data/" in name:
+                    sys.exit(f"{wheel.name} has files for elsewhere: {name}")
+                if not name.endswith("/") and _is_carried(name):
+                    packed.extract(name, target)
+
+
+def _is_carried(name: str) -> bool:
+    """Of a package all that runs; of its metadata what it is and its licences."""
+    folder, _, inside = name.partition("/")
+    if folder.endswith(".dist-info"):
+        return inside == "METADATA" or inside.upper().startswith(("LICENSE", "NOTICE", "COPYING", "AUTHORS"))
+    return not name.endswith(NOT_RUN)
