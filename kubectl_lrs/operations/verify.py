@@ -16,6 +16,7 @@ from kubectl_lrs.operations.restore import Effort, Restore
 from kubectl_lrs.plan import Action, Finding, Plan, Severity, Step
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import Outcome, Result
+from kubectl_lrs.settings import printable
 from kubectl_lrs.tiers.resources.stored import StoredLrs
 
 
@@ -50,7 +51,7 @@ def require_intact(folder: SealedFolder, progress: Progress) -> None:
     """DamageError that names the first damaged files, before anybody relies on them."""
     damages = verify(folder, progress).damages
     if damages:
-        named = "; ".join(f"{damage.path}: {damage.what}" for damage in damages[:3])
+        named = "; ".join(f"{printable(damage.path)}: {damage.what}" for damage in damages[:3])
         more = f" (and {len(damages) - 3} more)" if len(damages) > 3 else ""
         raise DamageError(f"backup {folder.path} is damaged: {named}{more}", hint="see all with: verify; nothing was written")
 
