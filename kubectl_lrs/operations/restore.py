@@ -181,8 +181,8 @@ class Restore:
             if operator.replicas == 0 and (noted := noted_replicas(self._pause_journal, operator)) is not None:
                 yield Finding(
                     Severity.WARNING,
-                    f"operator {operator.key} was paused by a run that did not end well; it had {noted} replicas",
-                    f"put it right with --pause-operator, or kubectl scale; see {self._pause_journal}",
+                    f"operator {operator.key} was paused by another run; it had {noted} replicas",
+                    f"if that run is over, put it right with --pause-operator, or kubectl scale; see {self._pause_journal}",
                 )
 
     def _read_schema(self) -> None:

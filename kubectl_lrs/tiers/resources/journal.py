@@ -65,8 +65,15 @@ def operator_journal(directory: Path, cluster: str) -> Path:
 
 def save(path: Path, document: dict[str, Any]) -> None:
     """Put a journal on the disk; LrsError where that fails, so that nothing is begun that could not be put right."""
-    try:
+    with writing(path):
         write_journal(path, document)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A failure of the disk in the block is one of the journal (LrsError)."""
+    try:
+        yield
     except OSError as error:
         raise LrsError(
             f"{path}: the journal cannot be written: {error.strerror}", hint="name a folder that can be with --backup-dir"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from kubectl_lrs.clients.kube import DEPLOYMENTS, KubeClient
 from kubectl_lrs.deadline import Deadline
 from kubectl_lrs.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.manifest import Manifest
-from kubectl_lrs.tiers.journalfile import read_journal
-from kubectl_lrs.tiers.resources.journal import save
+from kubectl_lrs.tiers.journalfile import held, read_journal
+from kubectl_lrs.tiers.resources.journal import save, writing
 
 RELEASE = "release=dr"
 
@@ -108,16 +109,26 @@ def _operator(deployment: Manifest) -> Operator:
 
 
 class Pause:
-    """The operator at 0 replicas for a while. What it had is on the disk before it is scaled, so that it is never lost."""
+    """The operator at 0 replicas for a while. What it had is on the disk before it is scaled, so that it is never lost.
+
+    One run at a time: it would be awake again while another one still writes.
+    """
 
     def __init__(self, kube: KubeClient, operator: Operator, journal: Path, replicas: int | None) -> None:
         self._kube = kube
         self._journal = journal
         self.operator = operator
         self.replicas = _afterwards(operator, journal, replicas)
+        self._mine = ExitStack()
+        self._begun = False
 
     def begin(self, deadline: Deadline) -> None:
         """Scale it to 0, and wait until its pods are gone."""
+        with writing(self._journal):
+            alone = self._mine.enter_context(held(self._journal))
+        if not alone:
+            raise LrsError(f"another run has paused the operator {self.operator.key}", hint="wait until that run is over")
+        self._begun = True
         save(self._journal, {"operator": self.operator.key, "replicas": self.replicas})
         self._scale(0)
         while self._pods() > 0:
@@ -127,7 +138,13 @@ class Pause:
                 )
 
     def end(self) -> None:
-        """Scale it back to what it had. It is tried several times: nobody else will do it."""
+        """Scale it back to what it had, if `begin` came so far."""
+        if self._begun:
+            with self._mine:
+                self._scale_back()
+
+    def _scale_back(self) -> None:
+        """It is tried several times: nobody else will do it."""
         for pause in (*PAUSES, None):
             try:
                 self._scale(self.replicas)
