@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -358,10 +359,23 @@ def test_no_wait(place: Place) -> None:
 # ---- many at once
 
 
+def _hold_until_full(place: Place, bound: int) -> None:
+    """No change ends before so many are under way; then there is a moment in which one too many would be sent."""
+
+    def release(_deployment: Deployment) -> None:
+        held = [change for change in place.api.changes if change.end == FOREVER]
+        if len(held) >= bound or len(place.api.changes) == len(place.api.deployments):
+            for change in held:
+                change.end = change.task_end = time.monotonic() + 0.1
+
+    place.api.on_change = release
+
+
 @pytest.mark.parametrize(("arguments", "bound"), [((), 8), (("--parallel", "3"), 3), (("--parallel", "1"), 1)])
 def test_bound(place: Place, arguments: tuple[str, ...], bound: int) -> None:
     """From the server's log: never more than the bound in flight, and really that many at once."""
-    _fill(place, 200 if bound == 8 else 20, latency=0.1)
+    _fill(place, 200 if bound == 8 else 20, latency=FOREVER)
+    _hold_until_full(place, bound)
     place.report("deactivate", "--yes", *arguments)
     assert set(place.api.statuses().values()) == {"inactive"}
     assert place.api.most_at_once() == bound

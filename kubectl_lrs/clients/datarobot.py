@@ -46,6 +46,7 @@ WRITE_AGAIN = frozenset((429, 503))
 DONE_TASKS = frozenset(("COMPLETED", "ERROR", "ABORTED", "EXPIRED"))
 
 _TASK = re.compile(r"/status/([^/?#]+)/?$")
+_PREFIX = re.compile(r"^(.*Failed to establish a new connection: )?(\[[^]]*\] )?")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -123,21 +124,21 @@ class DataRobotClient:
     def deployments(self) -> Iterator[dict[str, Any]]:
         """Every deployment that the token sees, once each, oldest first.
 
-        The list is read again when it gave fewer than it says there are: a deletion meanwhile moves the others to
-        pages that have been read already.
+        The list is read again when it changed in between: a deletion moves the others to pages that have been read.
         """
         seen: set[str] = set()
         for _ in range(LISTS):
-            total = 0
+            totals, count = set(), 0
             for page in self._pages():
-                total = int(page.get("totalCount") or 0)
+                totals.add(page.get("totalCount"))
+                count += len(page["data"])
                 for each in page["data"]:
                     if each["id"] not in seen:
                         seen.add(each["id"])
                         yield each
-            if len(seen) >= total:
+            if totals in ({count}, {None}):
                 return
-        self.notes.append(f"{self.endpoint}: the list of deployments says {total} and gave {len(seen)}")
+        self.notes.append(f"{self.endpoint}: the list of deployments changes all the time; some may be missing")
 
     def _pages(self) -> Iterator[dict[str, Any]]:
         """Of `next` only the query is used: its host may be a proxy's, and the token goes nowhere but to the endpoint."""
@@ -328,7 +329,7 @@ class DataRobotClient:
         while (inner := _inner(reason)) is not None:
             reason = inner
         text = str(reason.args[-1] if reason.args and isinstance(reason.args[-1], str) else reason)
-        return self._text(text.rpartition(": ")[2] or text)
+        return self._text(_PREFIX.sub("", text))
 
     def _object(self, response: requests.Response, method: str, path: str) -> dict[str, Any]:
         try:

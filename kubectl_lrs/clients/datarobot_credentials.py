@@ -189,7 +189,7 @@ def _checked(token: str, what: str) -> str:
 def normalise(url: str, *, what: str) -> str:
     """A URL as users write it (host alone, with or without `/api/v2`, slashes, blanks) → `https://host[:port][/prefix]/api/v2`."""
     text = url.strip()
-    parts = urlsplit(text if "://" in text else f"https://{text}")
+    parts = urlsplit("" if re.search(r"\s", text) else text if "://" in text else f"https://{text}")
     try:
         port = parts.port
     except ValueError:

@@ -10,7 +10,15 @@ from kubectl_lrs.render.deployments import (
     deployment_report_view,
     journal_view,
 )
-from kubectl_lrs.render.diff import comparison_view, difference_data, show_unified, side_lines, summary, unified
+from kubectl_lrs.render.diff import (
+    comparison_remarks,
+    comparison_view,
+    difference_data,
+    show_unified,
+    side_lines,
+    summary,
+    unified,
+)
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, say
 from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
 from kubectl_lrs.render.verify import trial_view
@@ -24,6 +32,7 @@ __all__ = [
     "View",
     "account_lines",
     "catalog_view",
+    "comparison_remarks",
     "comparison_view",
     "damage_report",
     "deployment_plan_view",

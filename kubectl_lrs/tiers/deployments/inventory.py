@@ -86,7 +86,7 @@ def look_up(clients: Iterable[DataRobotClient]) -> list[Account]:
                 organisation=str(facts.get("orgId") or ""),
                 uid=str(facts.get("uid") or ""),
                 user=user,
-                role=_role(facts),
+                role=_role(facts) if facts else "",
                 version=version,
             )
         )
