@@ -67,7 +67,7 @@ def command(ctx: click.Context, before: str, after: str, backup_dir: str, output
 
     A is before, B is after: an object that only A has is `removed`, one that only B has is `added`. A is a backup (a
     name in the folder of the backups, a path, or `latest`), B is another one, or `live`, the cluster, which is the
-    default. A backup that is called live is named by its path.
+    default. A backup that is called live is named by its path. Without -n, all that A was taken for is compared.
 
     Compared is what a backup restores: not what the server sets, not owners, not status; against the cluster, after
     the defaults of its schema. An object that one side was not taken for (another namespace, a type that was left
@@ -128,7 +128,7 @@ def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str,
         opened.say(f"note: {source.description} was taken of another cluster, {source.folder.catalog.cluster.server}")
     resource = wiring.served(kube, source.version)
     if resource.version != source.version:
-        opened.say(f"warning: the cluster does not serve version {source.version}, which the backup has, but {resource.version}")
+        render.say(f"warning: the cluster does not serve version {source.version}, which the backup has, but {resource.version}")
     before = BackupSide(source, maps, kube.schema(resource))
     matches = selection.matcher(with_left_out=True)
     return before, LiveSide(
@@ -141,16 +141,11 @@ def _show(differ: Differ, output: str, *, quiet: bool) -> ExitCode:
         texts = differ.run(render.unified)
         render.show_unified(texts.kept)
         comparison: Comparison[Any] = texts
-        lines = [*render.side_lines(texts), render.summary(texts)]
+        for line in () if quiet else (*render.side_lines(texts), render.summary(texts)):
+            render.say(line)
     else:
         comparison = differ.run(render.difference_data)
         render.show(render.comparison_view(comparison), output)
-        lines = []
-    if comparison.being_deleted:
-        named = ", ".join(comparison.being_deleted[:5])
-        lines.append(f"note: {len(comparison.being_deleted)} live LRS are being deleted, and count as not there: {named}")
-    if comparison.is_empty:
-        lines.append("warning: neither side holds such an LRS")
-    for line in lines if not quiet else ():
+    for line in render.comparison_remarks(comparison):
         render.say(line)
     return comparison.exit_code()

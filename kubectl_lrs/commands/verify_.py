@@ -95,7 +95,7 @@ def command(
     is `refused`; one that cannot be tried (its namespace or the CRD is not there yet, a webhook has side effects) is
     `not checked`. It would not work where an object is refused, or the CRD or a namespace is missing and the flag
     that makes it is not given; warnings, such as a Secret that a spec names and that is not there, do not count.
-    `latest` is then the newest backup of that cluster.
+    `latest` is then the newest backup of that cluster. Without -n, all that the backup holds is asked about.
     """
     directory = wiring.backup_dir(backup_dir)
     progress = render.progress(quiet=quiet)

@@ -28,6 +28,9 @@ ABSENT_MARK = "<absent>"
 WHOLE = "(whole object)"
 """In place of a value. Neither can be mistaken for one: strings stand in double quotes."""
 
+NAMED = 5
+"""How many names a remark lists before it only counts."""
+
 COLUMNS = ("NAMESPACE", "NAME", "TYPE", "CHANGE", "FIELD", "BEFORE", "AFTER")
 MEANING = {Kind.REMOVED: " (only before)", Kind.ADDED: " (only after)", Kind.CHANGED: ""}
 
@@ -136,6 +139,15 @@ def summary(comparison: Comparison[Any]) -> str:
         counted.append(f"{comparison.not_compared} not compared (the other side was not taken for them)")
     verdict = "differs" if comparison.kept else "nothing differs"
     return f"{comparison.before.label} -> {comparison.after.label}: {verdict}: {', '.join(counted)}"
+
+
+def comparison_remarks(comparison: Comparison[Any]) -> Iterator[str]:
+    """What the user should know besides."""
+    if going := comparison.being_deleted:
+        more = f" and {len(going) - NAMED} more" if len(going) > NAMED else ""
+        yield f"warning: being deleted, so taken as not there: {', '.join(going[:NAMED])}{more}"
+    if comparison.is_empty:
+        yield "warning: neither side holds an LRS"
 
 
 def unified(difference: Difference) -> str:
