@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubectl_lrs.clients.kube import CRDS, NAMESPACES, KubeClient, Resource
+from kubectl_lrs.clients.kube import CRDS, DEPLOYMENTS, NAMESPACES, KubeClient, Resource
 from kubectl_lrs.deadline import Deadline
 from kubectl_lrs.errors import ApiError, ConflictError, DeniedError, ExitCode, LrsError, NotFoundError
 from kubectl_lrs.manifest import Manifest
@@ -241,6 +241,8 @@ class Restore:
         if self._wanted.restore_status:
             status = "lrs/status" if self._resource.has_status else "lrs"
         yield from preflight.rights_of(steps, status=status)
+        if self._pause:
+            yield preflight.Right("get", DEPLOYMENTS.plural, self._pause.operator.namespace, DEPLOYMENTS.group)
         if to_create:
             yield preflight.Right("create", "namespaces")
         if self._wanted.crd is not None:

@@ -42,7 +42,7 @@ def rights_of(steps: Iterable[Step], *, status: str) -> Iterator[Right]:
     needed: set[tuple[str, str, str]] = set()
     for step in steps:
         if step.action in WRITES:
-            needed.update((step.namespace, verb, PLURAL) for verb in (*VERBS[step.action], "get"))
+            needed.update((step.namespace, verb, PLURAL) for verb in (*VERBS[step.action], "get", "list"))
             if status:
                 needed.add((step.namespace, "patch", status))
     for namespace, verb, resource in sorted(needed):
