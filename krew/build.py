@@ -81,11 +81,17 @@ def build(output: Path, *, name: str = "lrs", base_url: str | None = None) -> li
         product = Path(temporary)
         _stage_product(product, places / host().name)
         list(pool.map(lambda platform: _archive(platform, places, product, output / archive_name(platform)), PLATFORMS))
-    sums = {archive_name(platform): _sum(output / archive_name(platform)) for platform in PLATFORMS}
-    (output / SUMS).write_text("".join(f"{sums[file]}  {file}\n" for file in sorted(sums)))
+    sums = write_sums(output, [archive_name(platform) for platform in PLATFORMS])
     text = manifest(TEMPLATE.read_text(), version=version(), sums=sums, name=name, base_url=base_url)
     (output / f"{name}.yaml").write_text(text)
     return [*sorted(sums), SUMS, f"{name}.yaml"]
+
+
+def write_sums(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """SHA256SUMS for files of the folder, as `sha256sum -c` reads it; the sum of each."""
+    sums = {name: sum_of(folder / name) for name in sorted(names)}
+    (folder / SUMS).write_text("".join(f"{value}  {name}\n" for name, value in sums.items()))
+    return sums
 
 
 def check(folder: Path, *, name: str = "lrs", base_url: str | None = None) -> list[str]:
@@ -93,7 +99,7 @@ def check(folder: Path, *, name: str = "lrs", base_url: str | None = None) -> li
     with tempfile.TemporaryDirectory() as temporary:
         fresh = Path(temporary)
         names = build(fresh, name=name, base_url=base_url)
-        return [each for each in names if not (folder / each).is_file() or _sum(folder / each) != _sum(fresh / each)]
+        return [each for each in names if not (folder / each).is_file() or sum_of(folder / each) != sum_of(fresh / each)]
 
 
 def manifest(template: str, *, version: str, sums: Mapping[str, str], name: str, base_url: str | None) -> str:
@@ -137,7 +143,8 @@ def _archive(platform: Platform, places: Path, product: Path, output: Path) -> N
         pack(places / host().name, "archive", output, places / platform.name, product, temporary)
 
 
-def _sum(path: Path) -> str:
+def sum_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

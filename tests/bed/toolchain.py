@@ -149,9 +149,9 @@ def go_run(module: Path, arguments: Sequence[str]) -> str:
     ).stdout
 
 
-def pip(arguments: Sequence[str]) -> None:
-    """Run the pip of the project's virtual environment."""
-    _run_pip(venv(), arguments)
+def pip(arguments: Sequence[str], *, python: Path | None = None) -> None:
+    """Run pip for a Python: that of the project's virtual environment, or another."""
+    _run_pip(python or venv(), arguments)
 
 
 @contextmanager
