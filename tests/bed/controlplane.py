@@ -37,7 +37,8 @@ START_LIMIT = 60.0
 class ControlPlane:
     """A running control plane; use it as a context manager, or `stop` it.
 
-    `server` is its URL, `kubeconfig` the administrator's, `tokens` those of the plain users `user-0` to `user-9`.
+    `server` is its URL, `etcd` that of its store, `kubeconfig` the administrator's, `tokens` those of the plain users
+    `user-0` to `user-9`.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -78,7 +79,7 @@ class ControlPlane:
         self.ca_file = self.keys / "ca.crt"
         self._write_tokens()
         etcd, peer, self._port, manager = _free_ports(4)
-        self._etcd = f"http://127.0.0.1:{etcd}"
+        self.etcd = f"http://127.0.0.1:{etcd}"
         self.server = f"https://127.0.0.1:{self._port}"
         self.write_kubeconfig(self.kubeconfig, token=self.admin_token)
         self._run(
@@ -86,7 +87,7 @@ class ControlPlane:
             "--dir",
             str(self.directory / "etcd"),
             "--client-url",
-            self._etcd,
+            self.etcd,
             "--peer-url",
             f"http://127.0.0.1:{peer}",
         )
@@ -112,7 +113,7 @@ class ControlPlane:
         """Start the API server, or start it again on its port; returns when it is ready."""
         self._run(
             "kube-apiserver",
-            f"--etcd-servers={self._etcd}",
+            f"--etcd-servers={self.etcd}",
             f"--secure-port={self._port}",
             "--bind-address=127.0.0.1",
             f"--tls-cert-file={self.keys / 'server.crt'}",

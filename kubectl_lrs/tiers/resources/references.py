@@ -29,6 +29,7 @@ _BY_STRING: dict[str, str] = {
     "serviceAccountName": "ServiceAccount",
 }
 _BY_NAME: dict[str, str] = {
+    "secret": "Secret",
     "secretRef": "Secret",
     "secretKeyRef": "Secret",
     "configMap": "ConfigMap",
@@ -45,7 +46,8 @@ def references(value: Any) -> Iterator[Reference]:
             yield from references(item)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _of_field(key, item)
+            if not value.get("optional"):
+                yield from _of_field(key, item)
             yield from references(item)
 
 
@@ -53,9 +55,9 @@ def _of_field(key: str, item: Any) -> Iterator[Reference]:
     if key in _BY_STRING and isinstance(item, str) and item:
         yield _BY_STRING[key], item
     elif key in _BY_NAME and isinstance(item, dict):
-        if isinstance(item.get("name"), str) and not item.get("optional"):
+        if isinstance(item.get("name"), str) and item["name"] and not item.get("optional"):
             yield _BY_NAME[key], item["name"]
     elif key in _BY_LIST and isinstance(item, list):
         for entry in item:
-            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str) and entry["name"]:
                 yield _BY_LIST[key], entry["name"]

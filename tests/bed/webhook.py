@@ -1,0 +1,136 @@
+"""An admission webhook on loopback, with the certificate of the bed's own authority. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+import urllib.request
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+from tests.bed.controlplane import ControlPlane
+
+PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+
+Review = dict[str, Any]
+
+
+class Webhook:
+    """A validating webhook for LRS of one namespace; use it as a context manager.
+
+    `judge` is given each AdmissionReview request and returns why it is refused, empty where it is not. `requests` are
+    those that came. `side_effects` other than None and NoneOnDryRun can no longer be registered: such a webhook is one
+    that is left over from an older version of Kubernetes, so it is put into etcd as that version stored it.
+    """
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        namespace: str,
+        judge: Callable[[Review], str] = lambda _request: "",
+        *,
+        side_effects: str = "None",
+        operations: tuple[str, ...] = ("CREATE",),
+    ) -> None:
+        self._plane = plane
+        self._judge = judge
+        self._name = f"bed-{namespace}"
+        self._namespace = namespace
+        self._side_effects = side_effects
+        self._operations = operations
+        self.requests: list[Review] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(plane.keys / "server.crt", plane.keys / "server.key")
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def __enter__(self) -> Webhook:
+        self._thread.start()
+        try:
+            self._register()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._plane.api("DELETE", f"{PATH}/{self._name}")
+        self.stop()
+
+    def stop(self) -> None:
+        """Answer no more; the API server still asks."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def _register(self) -> None:
+        configuration = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": self._name},
+            "webhooks": [
+                {
+                    "name": "lrs.example.com",
+                    "sideEffects": "None",
+                    "admissionReviewVersions": ["v1"],
+                    "failurePolicy": "Fail",
+                    "timeoutSeconds": 5,
+                    "clientConfig": {
+                        "url": f"https://127.0.0.1:{self._server.server_address[1]}/",
+                        "caBundle": base64.b64encode(self._plane.ca_file.read_bytes()).decode(),
+                    },
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self._namespace}},
+                    "rules": [
+                        {
+                            "apiGroups": ["lrs.datarobot.com"],
+                            "apiVersions": ["*"],
+                            "operations": list(self._operations),
+                            "resources": ["lrs"],
+                        }
+                    ],
+                }
+            ],
+        }
+        status, answer = self._plane.api("POST", PATH, configuration)
+        if status != 201:
+            raise RuntimeError(f"{self._name}: {status} {answer}")
+        if self._side_effects != "None":
+            answer["webhooks"][0]["sideEffects"] = self._side_effects
+            stored = {"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], **answer}
+            self._store(f"/registry/validatingwebhookconfigurations/{self._name}", stored)
+
+    def _store(self, key: str, value: dict[str, Any]) -> None:
+        """Put an object into etcd, past the API server's validation."""
+        body = {name: base64.b64encode(text.encode()).decode() for name, text in (("key", key), ("value", json.dumps(value)))}
+        request = urllib.request.Request(f"{self._plane.etcd}/v3/kv/put", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=10) as response:
+            response.read()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        webhook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
+                webhook.requests.append(request)
+                reason = webhook._judge(request)
+                answer: dict[str, Any] = {"uid": request["uid"], "allowed": not reason}
+                if reason:
+                    answer["status"] = {"message": reason, "code": 403}
+                body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
+                pass
+
+        return Handler
