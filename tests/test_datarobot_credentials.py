@@ -235,7 +235,7 @@ def test_redirect_to_another_host_never_carries_the_token(place: Place) -> None:
 def test_token_shows_nowhere(place: Place) -> None:
     """In no output, file or process list, whatever happens; the server of the bed even says it back."""
     texts: list[str] = []
-    for number, trouble in enumerate([[], ["422"], ["502"], ["cut before"], ["errored"], ["task error"], ["stuck"]]):
+    for number, trouble in enumerate([[], ["echo"], ["502"], ["cut before"], ["errored"], ["task error"], ["stuck"]]):
         place.api.add(number, ORGANISATION, troubles=trouble)
     place.api.add(50, ORGANISATION, label=f"label with {TOKEN}")
     wrong = {**place.env, "LRS_DATAROBOT_API_TOKEN": "wr0ng-token"}
@@ -259,6 +259,7 @@ def test_token_shows_nowhere(place: Place) -> None:
         for token in (TOKEN, OTHER_TOKEN, "wr0ng-token"):
             assert token not in text
     assert "the token from LRS_DATAROBOT_URL was refused" in texts[0]
+    assert "scripted: refused, Authorization was Bearer <token> (HTTP 422)" in texts[2]
 
 
 def test_token_is_in_no_process_list_and_no_traceback(place: Place, tmp_path: Path) -> None:

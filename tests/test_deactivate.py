@@ -440,6 +440,22 @@ def test_interrupted_and_brought_back_at_once(place: Place, number: signal.Signa
     assert {key for key in before if place.api.deployments[key].change} == set()
 
 
+def test_nothing_is_sent_after_an_interruption(place: Place) -> None:
+    """Eight are under way and never end; it ends without waiting for them, and sends none of those that were next."""
+    _fill(place, 40, latency=FOREVER)
+    before = place.api.statuses()
+    run = _cut_short(place, signal.SIGINT, 8)
+    assert run.returncode == 130
+    assert len(place.api.sent("PATCH")) == 8
+    assert sorted(place.states().values()) == ["deactivating"] * 8 + ["planned"] * 32
+    for deployment in place.api.deployments.values():
+        deployment.latency = 0.0
+        if deployment.change:
+            deployment.change.end = 0.0
+    place.report("activate")
+    assert place.api.statuses() == before
+
+
 def test_interrupted_before_the_first_change(place: Place) -> None:
     _fill(place, 3)
     page = threading.Event()

@@ -93,7 +93,20 @@ REFUSALS: dict[str, tuple[int, dict[str, str]]] = {
 EFFECTS = ("task error", "stuck", "errored", "task stuck", "task early", "lag")
 """Troubles of a change that was taken."""
 
-TROUBLES = (*REFUSALS, *EFFECTS, "502", "cut before", "cut after", "slow", "get 429", "get 502", "get cut", "get 404", "busy")
+TROUBLES = (
+    *REFUSALS,
+    *EFFECTS,
+    "echo",
+    "502",
+    "cut before",
+    "cut after",
+    "slow",
+    "get 429",
+    "get 502",
+    "get cut",
+    "get 404",
+    "busy",
+)
 """Every trouble. Those with `get` belong to the next GET of the deployment, `slow` and the rest to the next PATCH."""
 
 
@@ -115,6 +128,7 @@ class Call:
 
     parts: list[str]
     query: dict[str, str]
+    token: str
     organisation: str
     body: bytes
     kind: str
@@ -207,7 +221,7 @@ class DataRobot:
                 return Answer(405, {"message": "Method Not Allowed"})
             if method == "GET" and body:
                 return Answer(400, {"message": "A GET has no body"})
-            answer: Answer = getattr(self, name)(Call(parts, query, self.tokens[secret], body, kind))
+            answer: Answer = getattr(self, name)(Call(parts, query, secret, self.tokens[secret], body, kind))
             return answer
 
     def answer_version(self, _call: Call) -> Answer:
@@ -271,6 +285,8 @@ class DataRobot:
         if trouble in REFUSALS:
             status, headers = REFUSALS[trouble]
             return Answer(status, {"message": f"scripted: {trouble} for {found.label}"}, headers)
+        if trouble == "echo":
+            return Answer(422, {"message": f"scripted: refused, Authorization was {self.scheme} {call.token}"})
         if trouble in NOT_TAKEN:
             return NOT_TAKEN[trouble]
         status_now = found.status()
