@@ -329,21 +329,20 @@ class Restore:
         with suppress(ConflictError):  # somebody else installed it meanwhile
             self._kube.create_object(CRDS, crd)
         deadline = Deadline(SERVED_WITHIN, self._stop)
-        while (
-            self._kube.discover(self._resource.group, self._resource.plural, version=self._resource.version) is None
-            or not self._lists()
-        ):
+        while not self._is_served():
             if not deadline.pause(0.2):
                 raise LrsError(f"the CRD is installed, but not served after {SERVED_WITHIN:.0f}s")
         self._read_schema()
 
-    def _lists(self) -> bool:
-        """Whether the resource answers; it is published a moment before it does."""
+    def _is_served(self) -> bool:
+        """Whether the resource answers; its group, its version and the resource itself are published one after the other."""
+        resource = self._resource
         try:
-            self._kube.items(self._resource, next(iter(self._census.namespaces), "default"))
+            found = self._kube.discover(resource.group, resource.plural, version=resource.version)
+            self._kube.items(resource, next(iter(self._census.namespaces), "default"))
         except NotFoundError:
             return False
-        return True
+        return found is not None and found.version == resource.version
 
     def _create_namespaces(self, names: tuple[str, ...], deadline: Deadline) -> dict[str, str]:
         """Make the namespaces, after those that are being deleted are gone; those that could not be made, with the reason."""
