@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from kubectl_lrs import pflag
 from kubectl_lrs.commands.verb import kube_options
 from kubectl_lrs.errors import ExitCode, LrsError
 from kubectl_lrs.settings import self_name
@@ -34,6 +35,10 @@ VERBS: dict[str, str] = {
 
 class Verbs(click.Group):
     """The verbs, from the table."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, after the flags before the verb were brought into the one form that it knows."""
+        return super().parse_args(ctx, pflag.as_click_reads(args, self.params, interspersed=False))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """In the order of the table."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kubectl_lrs import pflag
 from kubectl_lrs.errors import InterruptedRunError, UsageError
 from kubectl_lrs.settings import self_name
 
@@ -38,6 +39,10 @@ class Verb(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = examples
         self.exits = exits
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, after the words were brought into the one form that it knows."""
+        return super().parse_args(ctx, pflag.as_click_reads(args, self.params))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Examples, exit status, and where the rest of the flags is."""
