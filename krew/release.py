@@ -71,6 +71,8 @@ def packages(output: Path) -> list[str]:
                 shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copyfile(source, tree / name)
+        for path in tree.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         return [run_backend(tree, hook, output) for hook in ("build_sdist", "build_wheel")]
 
 
@@ -79,14 +81,12 @@ def run_backend(tree: Path, hook: str, output: Path) -> str:
 
     A wheel is the same bytes each time; a source distribution holds the time at which it was made.
     """
-    for path in [tree, *tree.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
     script = f"import sys; from setuptools import build_meta; print('made', build_meta.{hook}(sys.argv[1]))"
     environment = {**os.environ, "PYTHONPATH": str(_backend()), "SOURCE_DATE_EPOCH": str(EPOCH)}
     output.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [str(toolchain.venv()), "-W", "ignore", "-c", script, str(output.resolve())],
-        cwd=tree, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        cwd=tree, env=environment, umask=0o022, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         raise build.BuildError(f"{hook}: {done.stderr}")

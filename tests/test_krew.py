@@ -172,19 +172,19 @@ def test_same_sources_give_the_same_bytes(built: Built, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_check_names_what_is_of_another_commit(built: Built, tmp_path: Path) -> None:
-    folder = tmp_path / "release"
+def test_check_names_what_is_of_another_commit(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, damaged = tmp_path / "release", build.archive_name(base.PLATFORMS[2])
     shutil.copytree(built.folder, folder)
-    manifest = folder / "lrs.yaml"
-    manifest.write_text(manifest.read_text().replace(hashlib.sha256(b"").hexdigest()[:4], "0000").replace("v0.", "v9."))
-    with built.archive(base.PLATFORMS[2]).open("rb") as whole:
-        (folder / build.archive_name(base.PLATFORMS[2])).write_bytes(whole.read()[:-1])
-    done = _build_check(folder, built.url)
-    assert done.returncode == 1
-    assert [line.rpartition("/")[2].split()[0] for line in done.stderr.splitlines()] == [
-        build.archive_name(base.PLATFORMS[2]),
-        "lrs.yaml",
-    ]
+    (folder / damaged).write_bytes((folder / damaged).read_bytes()[:-1])
+    (folder / "lrs.yaml").write_text(built.manifest.read_text().replace("version: v0.", "version: v9."))
+    (folder / build.SUMS).unlink()
+    files = [path.name for path in built.folder.iterdir()]
+    monkeypatch.setattr(build, "build", lambda fresh, **_: [shutil.copy(built.folder / name, fresh) and name for name in files])
+    assert build.main(["--check", str(folder)]) == 1
+    named = {line.removeprefix(f"error: {folder}/").split()[0] for line in capsys.readouterr().err.splitlines()}
+    assert named == {damaged, "lrs.yaml", build.SUMS}
 
 
 def test_base_is_made_alike_each_time(tmp_path: Path) -> None:
