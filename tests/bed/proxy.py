@@ -174,13 +174,13 @@ class _Rule:
     act: Act
     nth: Container[int]
     each: bool
-    writes: bool
+    names: re.Pattern[str]
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def applies(self, exchange: Exchange) -> bool:
         if self.method not in ("*", exchange.method) or not self.pattern.search(exchange.url):
             return False
-        if self.writes and not exchange.is_write:
+        if not self.names.search(exchange.key[1]):
             return False
         key = exchange.key if self.each else ("", "")
         self.counts[key] += 1
@@ -225,12 +225,14 @@ class FaultProxy:
         *,
         nth: Container[int] = FIRST,
         each: bool = False,
-        writes: bool = False,
+        names: str = "",
     ) -> None:
-        """Do this to the nth requests (from 1) of a method (`*`: any) whose path and query match; the first rule that says
-        something to a request decides. `each`: counted for each object. `writes`: only those that change an LRS."""
+        """Do this to the nth requests (from 1) of a method (`*`: any) whose path and query match, and the name of the LRS.
+
+        `each`: counted for each object. The first rule that has something for a request decides.
+        """
         with self._lock:
-            self._rules.append(_Rule(method, re.compile(pattern), act, nth, each, writes))
+            self._rules.append(_Rule(method, re.compile(pattern), act, nth, each, re.compile(names)))
 
     def behave(self) -> None:
         """Forget the rules and the log; pass everything on from now."""

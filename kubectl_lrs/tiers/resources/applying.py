@@ -11,7 +11,7 @@ from typing import Any
 from kubectl_lrs.clients.kube import KubeClient, Resource, UnansweredError
 from kubectl_lrs.deadline import Deadline
 from kubectl_lrs.diff import ABSENT, same
-from kubectl_lrs.errors import ConflictError, DeniedError, LrsError, NotFoundError
+from kubectl_lrs.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.plan import Action, Step, json_patch
 from kubectl_lrs.report import RESULT_OF, Outcome, Result
@@ -21,7 +21,13 @@ from kubectl_lrs.tiers.resources.planning import with_finalizers
 from kubectl_lrs.tiers.resources.stored import StoredLrs
 
 TRIES = 3
-"""How often a write is sent when no answer comes and it turns out not to have been done."""
+"""How often a write is sent when it is not known whether it was done, and it turns out that it was not."""
+
+PAUSE = 0.5
+"""Seconds before it is sent for the second time; twice as long before the third."""
+
+MAY_BE_DONE = frozenset((500, 502, 504))
+"""Statuses that a server or a load balancer gives to a write that may have been done all the same."""
 
 POLL = 0.2
 """Seconds between two looks at an object that is being deleted."""
@@ -85,20 +91,23 @@ class Applier:
 
     def _create_or_settle(self, step: Step, stored: StoredLrs, body: bytes) -> Outcome | None:
         """None when it was created by an answered request; else what became of it."""
+        unsure = False
         for attempt in range(1, TRIES + 1):
             try:
                 self._send_create(stored, body)
-            except ConflictError:
-                settled = self._settled(step, stored, ours=attempt > 1)
-            except UnansweredError:
-                settled = self._settled(step, stored, ours=True)
+            except LrsError as error:
+                unsure = unsure or _may_be_done(error)
+                if not (unsure or isinstance(error, ConflictError)):
+                    raise
+                settled = self._settled(step, stored, ours=unsure or attempt > 1)
                 if settled is None and attempt == TRIES:
                     raise
             else:
                 return None
             if settled is not None:
                 return settled
-        raise LrsError("it is made and deleted by somebody else all the time")
+            self._kube.stop.wait(PAUSE * attempt)
+        raise AssertionError("the last attempt returns or raises")
 
     def _send_create(self, stored: StoredLrs, body: bytes) -> None:
         """Create it; while its namespace is being deleted, wait and try again."""
@@ -150,10 +159,11 @@ class Applier:
 
     def _change(self, step: Step, stored: StoredLrs, method: str, body: Callable[[Manifest], bytes], note: str) -> Outcome:
         """Send a write that the server refuses when the object is not the one that the plan was made for."""
+        unsure = False
         for attempt in range(1, TRIES + 1):
             live = self._kube.get(self._resource, stored.name, stored.namespace)
-            if attempt > 1 and live["metadata"]["resourceVersion"] != step.resource_version:
-                return self._after_change(step, stored, live, ours=True)
+            if (live["metadata"]["uid"], live["metadata"]["resourceVersion"]) != (step.uid, step.resource_version):
+                return self._after_change(step, stored, live, note, ours=unsure)
             try:
                 self._kube.change(
                     self._resource,
@@ -164,23 +174,27 @@ class Applier:
                     dry_run=self._manner.dry_run,
                     validation=self._manner.validation,
                 )
-            except ConflictError:
-                return self._after_change(step, stored, self._kube.get(self._resource, stored.name, stored.namespace), ours=False)
-            except UnansweredError:
-                if attempt == TRIES:
+            except LrsError as error:
+                unsure = unsure or _may_be_done(error)
+                if attempt == TRIES or not (unsure or isinstance(error, ConflictError)):
                     raise
+                self._kube.stop.wait(PAUSE * attempt)
                 continue
             return self._finish(step, stored, note)
         raise AssertionError("the last attempt returns or raises")
 
-    def _after_change(self, step: Step, stored: StoredLrs, live: Manifest, *, ours: bool) -> Outcome:
-        """The object is another than the plan was made for: planned anew, and reported."""
-        wanted = stored.manifest if step.action is Action.REPLACE else None
-        if ours and all(_holds(live, change.path, change.after) for change in step.diff):
-            return Outcome.of(step)
-        if wanted is not None and self._is_wanted(live, wanted):
+    def _after_change(self, step: Step, stored: StoredLrs, live: Manifest, note: str, *, ours: bool) -> Outcome:
+        """The object is another than the plan was made for: planned anew, and reported. `ours`: our write may have made it so."""
+        if self._is_as_planned(step, stored, live):
+            if ours:
+                return self._finish(step, stored, note)
             return Outcome.of(step, Result.UNCHANGED, "changed meanwhile by somebody else; equal now")
         return Outcome.of(step, Result.CONFLICT, "changed by somebody else since it was planned; left alone; run again")
+
+    def _is_as_planned(self, step: Step, stored: StoredLrs, live: Manifest) -> bool:
+        if step.action is Action.REPLACE:  # what only the live object had must be gone too
+            return self._is_wanted(live, with_finalizers(stored.manifest, live))
+        return all(_holds(live, change.path, change.after) for change in step.diff)
 
     def _recreate(self, step: Step, stored: StoredLrs) -> Outcome:
         if self._manner.dry_run:
@@ -189,28 +203,37 @@ class Applier:
         with self._journal.entry(step, stored):
             try:
                 self._delete(stored, step.uid)
-            except NotFoundError:
-                pass
             except ConflictError:
                 return Outcome.of(step, Result.CONFLICT, "made anew by somebody else since it was planned; left alone; run again")
-            left = self._gone_or_live(stored, uid=step.uid)
-            if left is not None and left["metadata"]["uid"] == step.uid:
-                finalizers = ", ".join(left["metadata"].get("finalizers") or ("none",))
-                raise LrsError(f"deleted, not yet created: still there, held by: {finalizers}; the same command finishes it")
+            except LrsError as error:
+                if isinstance(error, DeniedError) or (isinstance(error, ApiError) and error.status < 500):
+                    return Outcome.of(step, Result.FAILED, str(error), error)  # refused: it is still there
+                raise LrsError(f"perhaps deleted, not created: {error}; the same command finishes it") from error
             try:
+                self._wait_until_gone(stored, step.uid)
                 return self._create(step, stored)
             except LrsError as error:
                 raise LrsError(f"deleted, not yet created: {error}; the same command finishes it") from error
 
     def _delete(self, stored: StoredLrs, uid: str) -> None:
+        """Ask for the deletion; one that is under way or done is as good."""
         for attempt in range(1, TRIES + 1):
             try:
                 self._kube.delete(self._resource, stored.namespace, stored.name, uid=uid)
-            except UnansweredError:
-                if attempt == TRIES:
+            except NotFoundError:
+                return
+            except LrsError as error:
+                if attempt == TRIES or not _may_be_done(error):
                     raise
+                self._kube.stop.wait(PAUSE * attempt)
             else:
                 return
+
+    def _wait_until_gone(self, stored: StoredLrs, uid: str) -> None:
+        left = self._gone_or_live(stored, uid=uid)
+        if left is not None and left["metadata"]["uid"] == uid:
+            finalizers = ", ".join(left["metadata"].get("finalizers") or ("none",))
+            raise LrsError(f"still there, held by: {finalizers}")
 
     # ---- looks
 
@@ -246,6 +269,11 @@ class Applier:
         self._kube.change(self._resource, "PATCH", patch, stored.namespace, stored.name, subresource=subresource)
         with self._lock:
             self.statuses[stored.namespace, stored.name] = fingerprint({"status": stored.status})
+
+
+def _may_be_done(error: LrsError) -> bool:
+    """Whether a write that failed so may have been done all the same."""
+    return isinstance(error, UnansweredError) or (isinstance(error, ApiError) and error.status in MAY_BE_DONE)
 
 
 def _json(value: Any) -> bytes:
