@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kubectl_lrs.backupdir import BackupDir
 from kubectl_lrs.clients.datarobot import DataRobotClient
-from kubectl_lrs.clients.datarobot_credentials import Access, ApiFlags, Ask, accesses, require_distinct
+from kubectl_lrs.clients.datarobot_credentials import Access, ApiFlags, Ask, accesses, is_given, require_distinct
 from kubectl_lrs.clients.kube import NAMESPACES, KubeClient, Resource
 from kubectl_lrs.clients.kubeconfig import Connection, KubeFlags, load
 from kubectl_lrs.errors import DeniedError, NotFoundError, UsageError
@@ -117,6 +117,11 @@ def api_accesses(flags: ApiFlags, *, ask: Ask | None) -> list[Access]:
     found = accesses(flags, os.environ, home=_home(), ask=ask)
     require_distinct(found)
     return found
+
+
+def api_is_given(flags: ApiFlags) -> bool:
+    """Whether the user named the application's API, by flags or in the environment."""
+    return is_given(flags, os.environ)
 
 
 def _home() -> Path:

@@ -67,7 +67,7 @@ class Place:
 def new_place(tmp_path: Path) -> Iterator[Place]:
     """A place to try things in."""
     directory = tmp_path / "work"
-    directory.mkdir()
+    directory.mkdir(parents=True)
     with DataRobot({TOKEN: ORGANISATION, OTHER_TOKEN: OTHER}) as api:
         env = {"LRS_DATAROBOT_URL": api.url, "LRS_DATAROBOT_API_TOKEN": TOKEN}
         yield Place(api, Cli(tmp_path / "no-kubeconfig", directory), env)

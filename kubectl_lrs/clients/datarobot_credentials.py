@@ -83,10 +83,10 @@ def accesses(flags: ApiFlags, environment: Mapping[str, str], *, home: Path, ask
     ]
 
 
-def is_configured(flags: ApiFlags, environment: Mapping[str, str], *, home: Path) -> bool:
-    """Whether anything names an API, so that leaving it alone would be silent."""
+def is_given(flags: ApiFlags, environment: Mapping[str, str]) -> bool:
+    """Whether the user named an API for this call; a configuration file that merely lies in the home folder does not."""
     names = [name for pair in PAIRS for name in pair] + [CONFIG_VARIABLE]
-    return bool(flags.url or flags.token_files or any(environment.get(n) for n in names) or (home / CONFIG_FILE).is_file())
+    return bool(flags.url or flags.token_files or any(environment.get(name, "").strip() for name in names))
 
 
 def _from_flags(flags: ApiFlags, environment: Mapping[str, str], home: Path, ask: Ask | None) -> list[Access]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from kubectl_lrs import render, wiring
+from kubectl_lrs.backupdir import BackupDir
 from kubectl_lrs.commands.deployment_options import (
     accounts_of,
     api_options,
@@ -16,6 +19,7 @@ from kubectl_lrs.commands.deployment_options import (
     count,
     effort_of,
     effort_options,
+    refuse_token,
 )
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
@@ -26,8 +30,15 @@ from kubectl_lrs.commands.verb import (
     verb,
     yes_option,
 )
-from kubectl_lrs.errors import ExitCode
-from kubectl_lrs.operations.deployments import activate, entries_of, journals_for, plan_activation
+from kubectl_lrs.errors import ExitCode, UsageError
+from kubectl_lrs.operations.deployments import (
+    Origin,
+    activate,
+    journals_for,
+    origin_of_backup,
+    origin_of_journals,
+    plan_activation,
+)
 from kubectl_lrs.tiers.deployments.journal import Journal
 from kubectl_lrs.tiers.deployments.planning import DeploymentPlan
 
@@ -38,6 +49,7 @@ from kubectl_lrs.tiers.deployments.planning import DeploymentPlan
         ("What would be activated", "@ activate --dry-run=client"),
         ("Everything that deactivate took down, by the journals in the current directory", "@ activate"),
         ("What one journal says", "@ activate --journal lrs_deactivated_2026_11_23_08_16_10.json"),
+        ("The journal is lost: what was active when a backup was made", "@ activate --from lrs_backup_2026_11_23_08_16_10"),
     ],
     exits=(0, 1, 2, 3, 5, 130),
 )
@@ -50,13 +62,20 @@ from kubectl_lrs.tiers.deployments.planning import DeploymentPlan
     metavar="FILE",
     help="The journal of deactivate; else every one in the folder of the backups that is not done.",
 )
+@click.option(
+    "--from",
+    "from_",
+    default="",
+    metavar="BACKUP",
+    help="In place of a lost journal: what was active when this backup was made, shown and asked about first.",
+)
 @effort_options
 @yes_option
 @backup_dir_option
 @output_option("table", "wide", "json", "yaml", "name")
 @quiet_option
 def command(
-    ctx: click.Context, output: str, quiet: bool, yes: bool, dry_run: str, named: tuple[str, ...], **options: Any
+    ctx: click.Context, output: str, quiet: bool, yes: bool, dry_run: str, named: tuple[str, ...], from_: str, **options: Any
 ) -> ExitCode:
     """Activate the deployments that `deactivate` took down, and nothing else.
 
@@ -64,19 +83,23 @@ def command(
     archived or given another model meanwhile is reported, not forced. Run it again after an interruption: it goes on.
     URL and token are found as `deactivate --help` says.
     """
+    refuse_token(ctx)
+    if from_ and named:
+        raise UsageError("--from is for when the journal is lost, and --journal names one", hint="give one of the two")
     choice, effort = choice_of(options), effort_of(options)
-    directory = wiring.backup_dir(options["backup_dir"]).path
-    with journals_for(directory, named, dry_run=dry_run != "none") as journals:
+    directory = wiring.backup_dir(options["backup_dir"])
+    progress = render.progress(quiet=quiet)
+    with _origin(directory, from_, named, dry_run=dry_run != "none") as (journals, origin):
         if not quiet:
-            _say_journals(journals, str(directory))
+            _say_origin(journals, origin, str(directory.path))
         accounts = accounts_of(ctx, options, quiet=quiet)
-        progress = render.progress(quiet=quiet)
-        entries, users = entries_of(journals)
-        plan = plan_activation(accounts, choice, entries, users, progress)
+        plan = plan_activation(accounts, choice, origin, progress)
+        for note in plan.notes:
+            render.say(f"note: {note}")
         if dry_run != "none":
             render.show(render.deployment_plan_view(plan), output)
             return ExitCode.DONE
-        _agree_on_another_place(plan, journals, yes=yes)
+        _agree(plan, origin, yes=yes)
         stop = stop_on_signal()
         for account in accounts:
             account.client.stop = stop
@@ -88,15 +111,32 @@ def command(
     return report.exit_code()
 
 
-def _say_journals(journals: Sequence[Journal], directory: str) -> None:
+@contextmanager
+def _origin(directory: BackupDir, from_: str, named: Sequence[str], *, dry_run: bool) -> Iterator[tuple[list[Journal], Origin]]:
+    """The journals, held while the block lasts, and what they say; or what a backup says."""
+    if from_:
+        yield [], origin_of_backup(directory.find(from_))
+        return
+    with journals_for(directory.path, named, dry_run=dry_run) as journals:
+        yield journals, origin_of_journals(journals)
+
+
+def _say_origin(journals: Sequence[Journal], origin: Origin, directory: str) -> None:
     for journal in journals:
         render.say(f"journal {journal.path}: {count(len(journal.entries))}, made {journal.created}")
-    if not journals:
+    if origin.backup:
+        render.say(f"backup {origin.backup}: {count(len(origin.entries), 'active deployment')} at {origin.instant}")
+    elif not journals:
         render.say(f"no open journal in {directory}")
 
 
-def _agree_on_another_place(plan: DeploymentPlan, journals: Sequence[Journal], *, yes: bool) -> None:
-    """The application may have moved since; that the ids are the same is for the user to say."""
-    others = sorted({journal.endpoint for journal in journals if journal.endpoint != plan.endpoint})
-    if others and plan.changes:
-        confirm(f"Deactivated at {', '.join(others)}; activate {count(len(plan.changes))} at {plan.endpoint}. Go on?", yes=yes)
+def _agree(plan: DeploymentPlan, origin: Origin, *, yes: bool) -> None:
+    """The application may have moved since; and of a backup nobody knows what was taken down on purpose since."""
+    others = sorted(endpoint for endpoint in origin.endpoints if endpoint != plan.endpoint)
+    if not plan.changes or not (others or origin.backup):
+        return
+    if not yes and sys.stderr.isatty():
+        render.show(render.deployment_plan_view(plan, applied=True), "table", err=True)
+    since = f"Active in backup {origin.backup}, and not now" if origin.backup else "Deactivated"
+    place = f" at {', '.join(others)}" if others else ""
+    confirm(f"{since}{place}: activate {count(len(plan.changes))} at {plan.endpoint}. Go on?", yes=yes)

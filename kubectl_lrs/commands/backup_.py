@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from kubectl_lrs import render, wiring
+from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
     exclude_type_option,
@@ -15,8 +18,11 @@ from kubectl_lrs.commands.verb import (
     type_option,
     verb,
 )
-from kubectl_lrs.operations.backup import Destination, back_up
+from kubectl_lrs.errors import LrsError
+from kubectl_lrs.operations.backup import Destination, Tier, back_up
 from kubectl_lrs.selection import Selection
+from kubectl_lrs.tiers.deployments.collect import TIER, DeploymentsTier
+from kubectl_lrs.tiers.deployments.inventory import Account
 from kubectl_lrs.tiers.resources.collect import ResourcesTier
 
 
@@ -37,6 +43,13 @@ from kubectl_lrs.tiers.resources.collect import ResourcesTier
 @click.option(
     "--name", default="", metavar="NAME", help="Name of the backup; lrs_backup_ and the UTC time where it is not given."
 )
+@click.option(
+    "--deployments/--no-deployments",
+    "with_deployments",
+    default=None,
+    help="Save the status of each deployment too; by default when the application's URL and token are given.",
+)
+@api_options
 @output_option("table", "json", "yaml", "name")
 @quiet_option
 def command(
@@ -47,8 +60,10 @@ def command(
     selector: str,
     backup_dir: str,
     name: str,
+    with_deployments: bool | None,
     output: str,
     quiet: bool,
+    **api: Any,
 ) -> None:
     """Back up LRS into a folder that plain kubectl can restore from.
 
@@ -62,9 +77,12 @@ def command(
     selection = Selection(namespace=namespace, types=types, excluded_types=excluded, selector=selector)
     if namespace is not None:
         wiring.require_namespace(target.kube, namespace)
+    tiers: dict[str, Tier] = {"resources": ResourcesTier(target.kube, target.resource, selection)}
+    if with_deployments or (with_deployments is None and wiring.api_is_given(api_flags(api))):
+        tiers[TIER] = DeploymentsTier(_accounts(ctx, api, quiet=quiet))
     progress = render.progress(quiet=quiet)
     path, catalog = back_up(
-        {"resources": ResourcesTier(target.kube, target.resource, selection)},
+        tiers,
         destination=destination,
         cluster=target.kube.identity(),
         selection=selection,
@@ -74,3 +92,12 @@ def command(
     render.show(render.made(str(path), catalog), output)
     for line in render.remarks(catalog):
         render.say(line)
+
+
+def _accounts(ctx: click.Context, api: dict[str, Any], *, quiet: bool) -> list[Account]:
+    """The users of the API; a failure says how to do without."""
+    try:
+        return accounts_of(ctx, api, quiet=quiet)
+    except LrsError as error:
+        error.hint = f"{error.hint}; --no-deployments leaves them out" if error.hint else "--no-deployments leaves them out"
+        raise

@@ -16,6 +16,7 @@ from kubectl_lrs.commands.deployment_options import (
     count,
     effort_of,
     effort_options,
+    refuse_token,
 )
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
@@ -74,6 +75,7 @@ def command(
     and token:; --url and a prompt; LRS_DATAROBOT_URL and LRS_DATAROBOT_API_TOKEN; DATAROBOT_ENDPOINT and
     DATAROBOT_API_TOKEN; the file that DATAROBOT_CONFIG_FILE names; ~/.config/datarobot/drconfig.yaml.
     """
+    refuse_token(ctx)
     choice, effort = choice_of(options, every=every), effort_of(options)
     directory = wiring.backup_dir(options["backup_dir"]).path
     accounts = accounts_of(ctx, options, quiet=quiet)

@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_PARALLEL = 8
 
 _API = (
-    click.option("--url", default="", metavar="URL", help="The application's URL; see above."),
+    click.option("--url", default="", metavar="URL", help="The application's URL; deactivate --help tells from where else."),
     click.option(
         "--org-token-file",
         "token_files",
@@ -101,6 +101,20 @@ def accounts_of(ctx: click.Context, options: dict[str, Any], *, quiet: bool) -> 
         for line in render.account_lines(accounts):
             render.say(line)
     return accounts
+
+
+def refuse_token(ctx: click.Context) -> None:
+    """The flag that kubectl has for its own token would be taken for the application's."""
+    if kube_flags(ctx).token:
+        raise UsageError(
+            "--token is a flag of kubectl, and no token is taken from the command line",
+            hint="name a file that holds it with --org-token-file",
+        )
+
+
+def api_flags(options: dict[str, Any]) -> ApiFlags:
+    """The flags of the API as a value."""
+    return ApiFlags(url=options["url"], token_files=options["token_files"], ca_file=options["ca_file"], scheme=options["scheme"])
 
 
 def _ask(question: str) -> str:

@@ -11,6 +11,7 @@ import click
 from kubectl_lrs import render, wiring
 from kubectl_lrs.backupdir import BackupDir
 from kubectl_lrs.clients.kube import KubeClient, Resource
+from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
     confirm,
@@ -24,17 +25,20 @@ from kubectl_lrs.commands.verb import (
     verb,
     yes_option,
 )
-from kubectl_lrs.errors import ExitCode, UsageError
+from kubectl_lrs.errors import DeniedError, ExitCode, UnreachableError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.names import LATEST
 from kubectl_lrs.operations.chosen import namespace_map
+from kubectl_lrs.operations.deployments import known_deployments, left_to_activate
 from kubectl_lrs.operations.restore import Effort, Restore, Wanted
 from kubectl_lrs.operations.verify import require_intact
 from kubectl_lrs.plan import Plan, Policy
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.settings import duration
+from kubectl_lrs.tiers.deployments.inventory import Account
+from kubectl_lrs.tiers.deployments.whose import Whose
 from kubectl_lrs.tiers.resources.stored import BackupSource, Source, saved_crd
 from kubectl_lrs.workloads import GROUP, PLURAL
 
@@ -127,6 +131,17 @@ VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "
     default="none",
     help="Show the plan, or ask the server about each write.",
 )
+@click.option(
+    "--journal",
+    "journals",
+    multiple=True,
+    metavar="FILE",
+    help="Journal of deactivate, beside those in the folder of the backups: what it took down is left to activate.",
+)
+@click.option(
+    "--force", is_flag=True, help="While a deactivation is open: also write LRS of which nothing tells whose deployment they are."
+)
+@api_options
 @yes_option
 @backup_dir_option
 @output_option("table", "wide", "json", "yaml", "name")
@@ -174,6 +189,7 @@ def command(
         pause_operator=options["pause_operator"],
         operator_replicas=options["operator_replicas"],
         from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(identity),
+        left_alone=left_to_activate(_whose(ctx, options, directory, folder, progress, quiet=quiet), force=options["force"]),
     )
     restore = Restore(
         source,
@@ -222,6 +238,25 @@ def _meaning(names: tuple[str, ...], from_: str, directory: BackupDir) -> tuple[
     if from_:
         raise UsageError(f"{backups[0]!r} is a backup, and --from names another", hint="give one of the two")
     return ("" if backups[0] == LATEST else backups[0]), ()
+
+
+def _whose(
+    ctx: click.Context,
+    options: dict[str, Any],
+    directory: BackupDir,
+    folder: SealedFolder | None,
+    progress: Progress,
+    *,
+    quiet: bool,
+) -> Whose:
+    """What is known of the deployments; the application may be down, and then it is said."""
+    accounts: list[Account] = []
+    if wiring.api_is_given(api_flags(options)):
+        try:
+            accounts = accounts_of(ctx, options, quiet=quiet)
+        except (UnreachableError, DeniedError) as error:
+            render.say(f"warning: the application does not tell which deployments are deactivated: {error}")
+    return known_deployments(directory.path, options["journals"], folder, accounts, progress)
 
 
 def _plain_files(options: dict[str, Any], default_namespace: str) -> FilesSource:

@@ -6,14 +6,18 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubectl_lrs.clients.datarobot import DataRobotClient
 from kubectl_lrs.errors import NotFoundError, UsageError
+from kubectl_lrs.folder import SealedFolder
+from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.parallel import for_each
+from kubectl_lrs.plan import Action
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.tiers.deployments.changing import Changer, Manner
+from kubectl_lrs.tiers.deployments.collect import saved
 from kubectl_lrs.tiers.deployments.inventory import Account, Deployment, inventory
 from kubectl_lrs.tiers.deployments.journal import (
     Book,
@@ -29,9 +33,12 @@ from kubectl_lrs.tiers.deployments.journal import (
     open_journals,
 )
 from kubectl_lrs.tiers.deployments.outcome import NOT_DONE, DeploymentReport
+from kubectl_lrs.tiers.deployments.planning import Action as DeploymentAction
 from kubectl_lrs.tiers.deployments.planning import Choice, DeploymentPlan, Sight, Step, plan_down, plan_up
 from kubectl_lrs.tiers.deployments.statuses import OURS, State
+from kubectl_lrs.tiers.deployments.whose import Verdict, Whose
 from kubectl_lrs.tiers.journalfile import held
+from kubectl_lrs.tiers.resources.planning import LeftAlone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,25 +188,52 @@ def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool) -> Ite
         yield [load(journal.path) for journal in journals]
 
 
-def plan_activation(
-    accounts: Sequence[Account],
-    choice: Choice,
-    entries: Sequence[Entry],
-    users: Mapping[str, str],
-    progress: Progress,
-) -> DeploymentPlan:
-    """Look at the deployments of these entries, and decide; nothing is changed."""
-    wanted = [entry.id for entry in entries if entry.state in OURS]
-    sight = look(accounts, wanted, progress) if wanted else Sight(deployments={}, users={})
-    return plan_up(entries, sight, choice, users=users, endpoint=accounts[0].client.endpoint)
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """From where it is known what was active. `users`: by organisation, who saw it. `backup`: its name, else it is journals."""
+
+    entries: Sequence[Entry]
+    users: Mapping[str, str]
+    endpoints: frozenset[str]
+    backup: str = ""
+    instant: str = ""
 
 
-def entries_of(journals: Sequence[Journal]) -> tuple[list[Entry], dict[str, str]]:
-    """(entries, users by organisation) of several journals."""
+def origin_of_journals(journals: Sequence[Journal]) -> Origin:
+    """What several journals say."""
     users: dict[str, str] = {}
     for journal in journals:
         users |= journal.users
-    return merged(journals), users
+    return Origin(entries=merged(journals), users=users, endpoints=frozenset(journal.endpoint for journal in journals))
+
+
+def origin_of_backup(folder: SealedFolder) -> Origin:
+    """What was active when a backup was made."""
+    held_in = saved(folder)
+    if held_in is None:
+        raise UsageError(
+            f"backup {folder.path.name} does not hold the status of the deployments",
+            hint="it was made without URL and token of the application; take a backup that has it",
+        )
+    return Origin(
+        entries=held_in.entries(),
+        users=held_in.users,
+        endpoints=frozenset((held_in.endpoint,)),
+        backup=folder.path.name,
+        instant=held_in.instant,
+    )
+
+
+def plan_activation(accounts: Sequence[Account], choice: Choice, origin: Origin, progress: Progress) -> DeploymentPlan:
+    """Look at the deployments of these entries, and decide; nothing is changed."""
+    wanted = [entry.id for entry in origin.entries if entry.state in OURS]
+    sight = look(accounts, wanted, progress) if wanted else Sight(deployments={}, users={})
+    plan = plan_up(origin.entries, sight, choice, users=origin.users, endpoint=accounts[0].client.endpoint)
+    if not origin.backup:
+        return plan
+    rest = [step for step in plan.steps if step.action is not DeploymentAction.UNCHANGED]
+    active = len(plan.steps) - len(rest)
+    return replace(plan, steps=rest, notes=[f"active already: {active}"] if active else [])
 
 
 def activate(
@@ -255,3 +289,33 @@ def _apply(
     report.interrupted = stop.is_set() and any(outcome.fate in NOT_DONE for outcome in report.outcomes)
     report.seconds = time.monotonic() - began
     return report
+
+
+# ---- beside a restore
+
+
+def known_deployments(
+    directory: Path, named: Sequence[str], folder: SealedFolder | None, accounts: Sequence[Account], progress: Progress
+) -> Whose:
+    """What the journals that are not done, the application and the backup say of the deployments."""
+    whose = Whose()
+    for journal in (*open_journals(directory), *(load(Path(name)) for name in named)):
+        whose.add_journal(journal)
+    if accounts:
+        progress.begin("looking at the deployments")
+        whose.add_live(inventory(accounts).values())
+        progress.end()
+    if folder is not None and whose.is_open and (held_in := saved(folder)):
+        whose.add_saved(held_in.deployments)
+    return whose
+
+
+def left_to_activate(whose: Whose, *, force: bool) -> LeftAlone:
+    """Which LRS a restore leaves alone; with `force`, not those of which nobody knows."""
+    actions = {Verdict.ACTIVATE: Action.SKIP} | ({} if force else {Verdict.UNDECIDED: Action.CONFLICT})
+
+    def judge(manifest: Manifest) -> tuple[Action, str] | None:
+        verdict, reason = whose.judge(manifest)
+        return (actions[verdict], reason) if verdict in actions else None
+
+    return judge

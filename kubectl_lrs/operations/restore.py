@@ -26,7 +26,7 @@ from kubectl_lrs.tiers.resources.dependents import with_dependents
 from kubectl_lrs.tiers.resources.journal import RecreateJournal, operator_journal
 from kubectl_lrs.tiers.resources.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.tiers.resources.owners import Owners
-from kubectl_lrs.tiers.resources.planning import LiveLrs, Rules, plan_steps
+from kubectl_lrs.tiers.resources.planning import LeftAlone, LiveLrs, Rules, plan_steps
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
 from kubectl_lrs.tiers.resources.validating import Validator
 from kubectl_lrs.workloads import WORKLOADS
@@ -56,6 +56,7 @@ class Wanted:
     operator_replicas: int | None = None
     from_another_cluster: bool = False
     try_each: bool = False
+    left_alone: LeftAlone = lambda _manifest: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +201,7 @@ class Restore:
             problems=self._validator.problem if not self._wanted.try_each else lambda _manifest: "",
             normalise=self._validator.normalise,
             recreate_refused=refused,
+            left_alone=self._wanted.left_alone,
         )
 
     def _preflight(self, steps: list[Step], to_create: tuple[str, ...]) -> list[Finding]:

@@ -107,8 +107,18 @@ def _headline(path: str, catalog: Catalog) -> tuple[str, ...]:
         f"Profile:           {catalog.profile}",
         f"State:             {catalog.state}",
         f"Objects:           {catalog.objects} ({size(int(facts['bytes']))} of manifests)",
+        *_deployments(catalog),
         f"CRD:               {'saved' if facts.get('crd') else 'not saved: ' + str(facts.get('crdNote'))}",
     )
+
+
+def _deployments(catalog: Catalog) -> tuple[str, ...]:
+    facts = catalog.tiers.get("deployments")
+    if facts is None:
+        return ()
+    statuses = facts.get("statuses")
+    said = ", ".join(f"{count} {status}" for status, count in statuses.items()) if isinstance(statuses, dict) else ""
+    return (f"Deployments:       {facts.get('deployments')}{f' ({said})' if said else ''} of {facts.get('endpoint')}",)
 
 
 def scope(catalog: Catalog) -> str:
@@ -157,6 +167,7 @@ def remarks(catalog: Catalog) -> Iterable[str]:
         yield f"warning: {skipped['namespace']}/{skipped['name']} was being deleted and is not in the backup"
     for kind in catalog.selection["leftOutByDefault"]:
         yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
+    yield from (f"warning: {note}" for note in (catalog.tiers.get("deployments") or {}).get("notes", ()))
     if facts["crdNote"]:
         yield f"note: the CRD is not in the backup: {facts['crdNote']}"
 

@@ -176,8 +176,10 @@ class DataRobot:
         return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def add(self, number: int, organisation: str, **settings: Any) -> Deployment:
-        """One more deployment; its id is made of the number."""
-        made = Deployment(identifier(number), settings.pop("label", f"model {number}"), organisation, **settings)
+        """One more deployment; its id is made of the number, unless it is given."""
+        made = Deployment(
+            settings.pop("id", identifier(number)), settings.pop("label", f"model {number}"), organisation, **settings
+        )
         assert set(made.troubles) <= set(TROUBLES)
         self.deployments[made.id] = made
         return made

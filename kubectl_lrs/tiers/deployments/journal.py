@@ -86,6 +86,11 @@ class Journal:
         }
 
 
+def is_id(text: str) -> bool:
+    """Whether it may be the id of a deployment: what is not must not get into a URL."""
+    return _ID.fullmatch(text) is not None
+
+
 def now() -> str:
     """The instant, as journals write it."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -155,7 +160,7 @@ def _entry(data: Mapping[str, Any]) -> Entry:
         name: str(data[name]) for name in ("label", "organisation", "model", "before", "task", "status", "message", "updated")
     }
     identifier = str(data["id"])
-    if not _ID.fullmatch(identifier):
+    if not is_id(identifier):
         raise ValueError(f"{identifier!r} is not an id")
     return Entry(id=identifier, state=State(data["state"]), **texts)
 

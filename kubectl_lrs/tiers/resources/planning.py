@@ -13,6 +13,7 @@ from kubectl_lrs.plan import Action, Policy, Step
 from kubectl_lrs.tiers.resources.stored import StoredLrs
 
 Key = tuple[str, str]
+LeftAlone = Callable[[Manifest], "tuple[Action, str] | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Rules:
 
     `skipped_types` names types that are not restored, `unusable` namespaces that cannot be written to, each with the
     reason; `problems` says why the target would refuse a manifest; `normalise` fills in the target's defaults.
+    `left_alone` names objects that are somebody else's to bring back: what happens to them instead, and why.
     """
 
     policy: Policy
@@ -101,6 +103,7 @@ class Rules:
     problems: Callable[[Manifest], str] = lambda _manifest: ""
     normalise: Callable[[Manifest], Manifest] = lambda manifest: manifest
     recreate_refused: str = ""
+    left_alone: LeftAlone = lambda _manifest: None
 
 
 def plan_steps(source: Iterable[StoredLrs], live: LiveLrs, rules: Rules) -> Iterator[Step]:
@@ -117,6 +120,8 @@ def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> Step:
 
     if stored.type in rules.skipped_types:
         return step(Action.SKIP, rules.skipped_types[stored.type])
+    if alone := rules.left_alone(stored.manifest):
+        return step(*alone)
     if stored.namespace in rules.unusable:
         return step(Action.CONFLICT, rules.unusable[stored.namespace])
     seen = live.seen(stored.namespace, stored.name)
