@@ -194,6 +194,7 @@ def test_dry_run_of_a_release(packages: Packages, tmp_path: Path) -> None:
     assert sorted(line.rpartition("/")[2] for line in done.stdout.split()) == sorted(names)
     subprocess.run(["sha256sum", "--check", "--strict", build.SUMS], cwd=tmp_path / "dist", check=True, capture_output=True)
     assert len((tmp_path / "dist" / build.SUMS).read_text().splitlines()) == len(archives) + 2
+    assert build.check(tmp_path / "dist") == []
     again = _release("--dry-run", "--output", tmp_path / "dist")
     assert again.returncode == 1
     assert "is not empty" in again.stderr
