@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.tiers.resources.waves import waves
-from tests import collector
+from tests import collector, reseal
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.operator import FINALIZER, LrsOperator, deploy_operator, deployments_path
@@ -231,6 +231,25 @@ def test_owner_is_looked_for_in_the_namespace_that_is_restored_into(place: Place
     assert ("dropped" in _messages(out)["owned"]) == (not there)
     arrived.assert_stays("owned")
     loader.delete_namespace(place.plane, target, wait=False)
+
+
+def test_owner_in_another_namespace_is_none(place: Place) -> None:
+    """The collector takes what claims one, so a cluster does not keep such an object for long; a backup may."""
+    other = f"{place.namespace}-other"
+    loader.create_namespace(place.plane, other)
+    owner = place.config_map(other)
+    place.lrs("owned")
+    place.save()
+    place.clear()
+
+    def claim(objects: list[Manifest]) -> list[Manifest]:
+        return [{**each, "metadata": {**each["metadata"], "ownerReferences": [owner]}} for each in objects]
+
+    reseal.rewrite(place.cli.directory / "saved", claim)
+    out = place.cli.ok("restore", "saved", "-o", "json")
+    assert _messages(out)["owned"] == "owner not there, dropped: ConfigMap/owner"
+    place.assert_stays("owned")
+    loader.delete_namespace(place.plane, other, wait=False)
 
 
 # ---- LRS that own LRS

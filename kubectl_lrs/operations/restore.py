@@ -365,6 +365,8 @@ class Restore:
 
     def _begin(self, pause: Pause, deadline: Deadline) -> None:
         """Pause the operator; when the user has had enough meanwhile, that is no failure, and nothing will be written."""
+        if self._stop.is_set():
+            return
         self._progress.begin(f"pausing the operator {pause.operator.key}")
         try:
             pause.begin(deadline)
