@@ -15,7 +15,6 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,6 +27,7 @@ from tests.bed import loader, samples, toolchain
 from tests.bed.controlplane import ControlPlane
 from tests.compare import essences
 from tests.conftest import ROOT, Crd
+from tests.krewed import Built, QuietHandler, User
 
 pytestmark = pytest.mark.timeout(600)  # the first run on a machine fetches and compiles what the archives carry
 
@@ -45,31 +45,11 @@ def cached(isolation: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRS_BED_CACHE", str(CACHE))
 
 
-@dataclass(frozen=True)
-class Built:
-    """What `krew/build.py` gave, and where a web server offers it."""
-
-    folder: Path
-    url: str
-
-    @property
-    def manifest(self) -> Path:
-        return self.folder / "lrs.yaml"
-
-    def archive(self, platform: base.Platform) -> Path:
-        return self.folder / build.archive_name(platform)
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """All archives with a manifest that points to a server of ours."""
     folder = tmp_path_factory.mktemp("krew")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         build.build(folder, base_url=url)
@@ -91,51 +71,6 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, program in programs.items():
         (folder / name).symlink_to(program)
     return folder
-
-
-@dataclass(frozen=True)
-class User:
-    """Somebody with kubectl and krew, and with no Python on PATH."""
-
-    home: Path
-    tools: Path
-    kubeconfig: Path | None = None
-
-    @property
-    def root(self) -> Path:
-        return self.home / ".krew"
-
-    def run(self, *command: object, **extra: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            "PATH": f"{self.root / 'bin'}:{self.tools}",
-            "HOME": str(self.home),
-            "KREW_ROOT": str(self.root),
-            "KREW_NO_UPGRADE_CHECK": "1",
-            "TMPDIR": str(self.home),
-            **({"KUBECONFIG": str(self.kubeconfig)} if self.kubeconfig else {}),
-            **extra,
-        }
-        program = shutil.which(str(command[0]), path=environment["PATH"])
-        assert program, f"{command[0]} is not on the user's PATH"
-        return subprocess.run(
-            [program, *map(str, command[1:])],
-            env=environment,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-            check=False,
-        )
-
-    def ok(self, *command: object, **extra: str) -> str:
-        done = self.run(*command, **extra)
-        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def install(self, built: Built, **extra: str) -> None:
-        archive = built.archive(base.host())
-        self.ok("kubectl", "krew", "install", f"--manifest={built.manifest}", f"--archive={archive}", **extra)
 
 
 @pytest.fixture
