@@ -54,6 +54,10 @@ class DeniedError(LrsError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class CredentialsError(DeniedError):
+    """The credentials were refused, or none could be had: nothing else will succeed either."""
+
+
 class InterruptedRunError(LrsError):
     """SIGINT, SIGTERM or SIGHUP ended the run; what was begun has been put away."""
 

@@ -36,15 +36,15 @@ class Target:
         return self.kube.connection
 
 
-def connect(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> KubeClient:
+def connect(flags: KubeFlags) -> KubeClient:
     """The API server that kubectl would talk to."""
     timeout = duration(flags.request_timeout, what="--request-timeout").total_seconds() if flags.request_timeout else None
-    return KubeClient(load(flags, os.environ), timeout=timeout or None, connections=connections)
+    return KubeClient(load(flags, os.environ), timeout=timeout or None)
 
 
-def target(flags: KubeFlags, *, connections: int = DEFAULT_WORKERS) -> Target:
+def target(flags: KubeFlags) -> Target:
     """The cluster, and the LRS resource in the version that it prefers."""
-    kube = connect(flags, connections=connections)
+    kube = connect(flags)
     return Target(kube, served(kube, ""))
 
 

@@ -1,59 +1,41 @@
 """The door to the Kubernetes API: plain dicts in and out, every failure one of ours.
 
-It speaks HTTP through urllib3 (which both `kubernetes` and `requests` stand on) with kept-alive connections, one per
-thread that calls at once. Generated models are not used: they lose fields they do not know and cost most of the time.
+It decides what is sent again and after which pause; how it is sent is the transport's. Generated models are not used:
+they lose fields they do not know and cost most of the time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import random
-import ssl
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    ProtocolError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
 
 from kubectl_lrs import __version__
 from kubectl_lrs.catalog import Cluster
 from kubectl_lrs.clients.credentials import Credentials
 from kubectl_lrs.clients.kubeconfig import Connection
+from kubectl_lrs.clients.transport import Answer, Transport, TransportError, is_loopback
 from kubectl_lrs.errors import (
     ApiError,
     ConflictError,
+    CredentialsError,
     DeniedError,
     ExpiredError,
     LrsError,
     NotFoundError,
     UnreachableError,
-    UsageError,
 )
 from kubectl_lrs.manifest import Manifest, loads, split_list
 from kubectl_lrs.workloads import GROUP
 
 FIELD_MANAGER = "kubectl-lrs"
 USER_AGENT = f"kubectl-lrs/{__version__} ({platform.system().lower()}/{platform.machine()})"
-
-CONNECT_TIMEOUT = 15.0
-READ_TIMEOUT = 60.0
-"""Seconds without a byte before a request is given up, where --request-timeout says nothing."""
 
 ATTEMPTS = 6
 FIRST_PAUSE = 0.25
@@ -67,19 +49,10 @@ PAGE_BYTES = 4 << 20
 size of an object is not known before, and 500 objects of 1 MB would not fit in memory."""
 
 
-@dataclass(frozen=True)
-class _Again:
-    """After which failures a request is sent again."""
+_READ_AGAIN = frozenset((429, 500, 502, 503, 504))
+_WRITE_AGAIN = frozenset((429, 503))
+"""The statuses after which a request is sent again."""
 
-    errors: tuple[type[HTTPError], ...]
-    statuses: frozenset[int]
-
-
-_NEVER_SENT = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError)
-_READ_AGAIN = _Again(
-    (NewConnectionError, ConnectTimeoutError, ProtocolError, ReadTimeoutError), frozenset((429, 500, 502, 503, 504))
-)
-_WRITE_AGAIN = _Again((NewConnectionError, ConnectTimeoutError), frozenset((429, 503)))
 _ERRORS: Mapping[int, type[ApiError]] = {404: NotFoundError, 409: ConflictError, 410: ExpiredError}
 
 
@@ -138,19 +111,24 @@ class Page:
 class KubeClient:
     """One API server as one user. Safe to use from several threads. Setting `stop` ends the waiting between attempts."""
 
-    def __init__(self, connection: Connection, *, timeout: float | None = None, connections: int = 16) -> None:
+    def __init__(self, connection: Connection, *, timeout: float | None = None) -> None:
         self.connection = connection
-        self._credentials = Credentials(connection)
-        self._timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout or CONNECT_TIMEOUT), read=timeout or READ_TIMEOUT)
-        self._size = connections
-        self._lock = threading.Lock()
         self.stop = threading.Event()
-        self._pool: urllib3.HTTPConnectionPool | None = None
-        self._pool_generation = -1
+        self._credentials = Credentials(connection)
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+        self._transport_generation = -1
         self._prefix = urlsplit(connection.server).path.rstrip("/")
-        self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
-        if not (connection.disable_compression or _is_loopback(connection.server)):
-            self._headers["Accept-Encoding"] = "gzip"
+        self._headers = self._own_headers()
+
+    def _own_headers(self) -> list[tuple[str, str]]:
+        """The headers that every request has: who we are, and as whom we act."""
+        headers = [("User-Agent", USER_AGENT), ("Accept", "application/json")]
+        if not (self.connection.disable_compression or is_loopback(self.connection.server)):
+            headers.append(("Accept-Encoding", "gzip"))
+        headers += [(name, value) for name, values in self.connection.impersonate.items() for value in values]
+        return headers
 
     # ---- objects
 
@@ -339,50 +317,46 @@ class KubeClient:
         A read is repeated on everything that may pass. A write is repeated only where the server surely did not
         act on it: it was refused as too many or unavailable, or never reached the server.
         """
-        url = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
-        again = _READ_AGAIN if method == "GET" else _WRITE_AGAIN
+        target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+        is_read = method == "GET"
+        statuses = _READ_AGAIN if is_read else _WRITE_AGAIN
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                response = self._authorised(method, url, body, content_type)
-            except HTTPError as error:
-                if attempt == ATTEMPTS or not isinstance(error, again.errors) or self.stop.wait(_pause(attempt, None)):
+                answer = self._authorised(method, target, body, content_type)
+            except TransportError as error:
+                again = not error.tls and (is_read or not error.sent)
+                if attempt == ATTEMPTS or not again or self.stop.wait(_pause(attempt, None)):
                     raise self._unanswered(error, method, path) from error
                 continue
-            if response.status < 300:
-                return bytes(response.data)
-            pause = _pause(attempt, response.headers.get("Retry-After"))
-            if attempt == ATTEMPTS or response.status not in again.statuses or self.stop.wait(pause):
-                raise self._refused(response, method, path)
+            if answer.status < 300:
+                return answer.data
+            pause = _pause(attempt, answer.headers.get("Retry-After"))
+            if attempt == ATTEMPTS or answer.status not in statuses or self.stop.wait(pause):
+                raise self._refused(answer, method, path)
         raise AssertionError("the last attempt returns or raises")
 
-    def _authorised(self, method: str, url: str, body: bytes | None, content_type: str) -> urllib3.BaseHTTPResponse:
+    def _authorised(self, method: str, target: str, body: bytes | None, content_type: str) -> Answer:
         """Send once; once more with a new credential where the one at hand was refused and another can be had."""
         generation = self._credentials.generation
-        response = self._once(method, url, body, content_type)
-        if response.status == 401 and self._credentials.renew(generation):
-            return self._once(method, url, body, content_type)
-        return response
+        answer = self._once(method, target, body, content_type)
+        if answer.status == 401 and self._credentials.renew(generation):
+            return self._once(method, target, body, content_type)
+        return answer
 
-    def _once(self, method: str, url: str, body: bytes | None, content_type: str) -> urllib3.BaseHTTPResponse:
-        headers = urllib3.HTTPHeaderDict(self._headers)
-        headers.update(self._credentials.headers())
-        for name, values in self.connection.impersonate.items():
-            for value in values:
-                headers.add(name, value)
+    def _once(self, method: str, target: str, body: bytes | None, content_type: str) -> Answer:
+        headers = [*self._headers, *self._credentials.headers().items()]
         if body is not None:
-            headers["Content-Type"] = content_type
-        return self._connections().urlopen(
-            method, url, body=body, headers=headers, retries=False, redirect=False, timeout=self._timeout
-        )
+            headers.append(("Content-Type", content_type))
+        return self._connected().send(method, target, headers, body)
 
-    def _connections(self) -> urllib3.HTTPConnectionPool:
-        """The pool; made anew when a credential plugin gave another client certificate."""
+    def _connected(self) -> Transport:
+        """The transport; made anew when a credential plugin gave another client certificate."""
         certificate = self._credentials.certificate()
         with self._lock:
-            if self._pool is None or (certificate[0] and self._pool_generation != self._credentials.generation):
-                self._pool = _make_pool(self.connection, certificate, self._size)
-                self._pool_generation = self._credentials.generation
-            return self._pool
+            if self._transport is None or (certificate[0] and self._transport_generation != self._credentials.generation):
+                self._transport = Transport(self.connection, certificate, timeout=self._timeout)
+                self._transport_generation = self._credentials.generation
+            return self._transport
 
     def _object(self, data: bytes) -> Manifest:
         try:
@@ -393,24 +367,21 @@ class KubeClient:
             raise UnreachableError(f"{self.connection.server}: what answered is not a Kubernetes API server")
         return document
 
-    def _unanswered(self, error: HTTPError, method: str, path: str) -> UnreachableError:
+    def _unanswered(self, error: TransportError, method: str, path: str) -> UnreachableError:
         """A write that may have arrived is not the same as a server that is not there."""
-        if method != "GET" and not isinstance(error, _NEVER_SENT):
-            return UnansweredError(f"{self.connection.server}: no answer to {method} {path}: {_cause(error)}")
-        return UnreachableError(f"{self.connection.server}: cannot be reached: {_cause(error)}", hint=_reach_hint(error))
+        if method != "GET" and error.sent:
+            return UnansweredError(f"{self.connection.server}: no answer to {method} {path}: {error}")
+        return UnreachableError(f"{self.connection.server}: cannot be reached: {error}", hint=_reach_hint(error))
 
-    def _refused(self, response: urllib3.BaseHTTPResponse, method: str, path: str) -> LrsError:
-        status = response.status
+    def _refused(self, answer: Answer, method: str, path: str) -> LrsError:
+        status = answer.status
         try:
-            answer = json.loads(response.data)
-            message, reason = str(answer["message"]), str(answer.get("reason") or "")
+            said = json.loads(answer.data)
+            message, reason = str(said["message"]), str(said.get("reason") or "")
         except (ValueError, KeyError, TypeError):
-            message, reason = (
-                f"{self.connection.server}: HTTP {status} {response.reason or ''} to {method} {path}".strip(),
-                "",
-            )
+            message, reason = f"{self.connection.server}: HTTP {status} {answer.reason} to {method} {path}", ""
         if status == 401:
-            return DeniedError(
+            return CredentialsError(
                 f"{self.connection.server}: the credentials were refused",
                 hint="check the context's user, or log in again",
             )
@@ -444,86 +415,7 @@ def _pause(attempt: int, retry_after: str | None) -> float:
     return jitter * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempt - 1))
 
 
-def _cause(error: BaseException) -> str:
-    """The innermost reason of a urllib3 error, in a few words."""
-    reason: Any = error
-    while (inner := getattr(reason, "reason", None) or getattr(reason, "original_error", None)) and isinstance(
-        inner, BaseException
-    ):
-        reason = inner
-    if isinstance(reason, ConnectTimeoutError):
-        return "connection timed out"
-    text = str(reason.args[-1] if reason.args and isinstance(reason.args[-1], str) else reason)
-    return text.split(": ", 1)[-1] if isinstance(reason, NewConnectionError) else text
-
-
-def _reach_hint(error: Exception) -> str:
-    if isinstance(error, SSLError):
+def _reach_hint(error: TransportError) -> str:
+    if error.tls:
         return "check certificate-authority of the kubeconfig's cluster, or --tls-server-name"
     return "check the context with: kubectl cluster-info"
-
-
-def _is_loopback(server: str) -> bool:
-    host = urlsplit(server).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def _make_pool(connection: Connection, certificate: tuple[bytes, bytes], size: int) -> urllib3.HTTPConnectionPool:
-    """Kept-alive connections to the server, through a proxy where the kubeconfig or the environment names one."""
-    url = urlsplit(connection.server)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise UsageError(f"server {connection.server!r}: not an http or https URL")
-    options: dict[str, Any] = {"maxsize": size, "block": True}
-    if url.scheme == "https":
-        options["ssl_context"] = _tls(connection, certificate)
-        if connection.insecure:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            options["cert_reqs"], options["assert_hostname"] = "CERT_NONE", False
-        if connection.tls_server_name:
-            options["server_hostname"] = options["assert_hostname"] = connection.tls_server_name
-    manager: urllib3.PoolManager = urllib3.PoolManager(**options)
-    if proxy := _proxy(connection, url.scheme, url.hostname):
-        manager = urllib3.ProxyManager(proxy, **options)
-    return manager.connection_from_host(url.hostname, url.port, url.scheme)
-
-
-def _proxy(connection: Connection, scheme: str, host: str) -> str:
-    if connection.proxy_url:
-        return connection.proxy_url
-    if _is_loopback(connection.server) or proxy_bypass(host):
-        return ""
-    return getproxies().get(scheme, "")
-
-
-def _tls(connection: Connection, certificate: tuple[bytes, bytes]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if connection.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif connection.ca_data:
-        _load(lambda: context.load_verify_locations(cadata=connection.ca_data.decode()), "certificate-authority")
-    else:
-        context.load_default_certs()
-    pem, key = certificate
-    if pem:
-        _load(lambda: _load_pair(context, pem, key), "client certificate and key")
-    return context
-
-
-def _load(action: Callable[[], None], what: str) -> None:
-    try:
-        action()
-    except (ssl.SSLError, ValueError) as error:
-        raise UsageError(f"kubeconfig: {what}: not usable: {error}") from error
-
-
-def _load_pair(context: ssl.SSLContext, pem: bytes, key: bytes) -> None:
-    """`ssl` reads a client key from a file only; this one is gone again before the first request."""
-    descriptor, path = tempfile.mkstemp(prefix="kubectl-lrs-")  # 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem + b"\n" + key)
-        context.load_cert_chain(path)
-    finally:
-        os.unlink(path)  # noqa: PTH108

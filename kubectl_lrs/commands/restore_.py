@@ -159,7 +159,7 @@ def command(
     flags = kube_flags(ctx)
     directory = wiring.backup_dir(options["backup_dir"])
     progress = render.progress(quiet=quiet)
-    kube = wiring.connect(flags, connections=options["parallel"])
+    kube = wiring.connect(flags)
     identity = kube.identity()
     if options["files"]:
         folder, objects = None, names

@@ -101,7 +101,7 @@ def command(
     progress = render.progress(quiet=quiet)
     if not against_cluster:
         _refuse_cluster_flags(ctx)
-    kube = wiring.connect(kube_flags(ctx), connections=options["parallel"]) if against_cluster else None
+    kube = wiring.connect(kube_flags(ctx)) if against_cluster else None
     folder = directory.latest_of(kube.identity()) if kube and backup == LATEST else directory.find(backup)
     if backup == LATEST and not quiet:
         render.say(f"latest is {folder.path.name}")
