@@ -131,6 +131,32 @@ def test_not_visible_is_not_deleted(down: Place) -> None:
     assert down.journal()["state"] == "done"
 
 
+def test_not_allowed_to_look_is_not_deleted(down: Place) -> None:
+    hidden = down.api.deployments[identifier(0)]
+    hidden.is_listed = False
+    hidden.troubles = ["get 403"] * 3
+    rows = down.report("activate", code=3)
+    assert len(rows) == 6
+    assert "not allowed to see it (HTTP 403)" in next(row["message"] for row in rows.values() if row["id"] == hidden.id)
+    assert down.states()["model 0"] == "deactivated"
+    hidden.troubles = []
+    down.report("activate")
+    assert down.journal()["state"] == "done"
+
+
+def test_application_that_does_not_say_who_we_are(place: Place) -> None:
+    """Then nobody knows whether a deployment is deleted or not visible, and the journal stays open."""
+    for number in range(2):
+        place.api.add(number, ORGANISATION)
+    place.api.is_old = True
+    place.report("deactivate", "--yes")
+    del place.api.deployments[identifier(0)]
+    rows = place.report("activate", code=3)
+    assert "it is deleted, or this user does not see it" in rows["model 0"]["message"]
+    assert rows["model 1"]["result"] == "activated"
+    assert place.journal()["state"] == "open"
+
+
 TROUBLES: dict[str, tuple[list[str], str, str, str]] = {
     # troubles → result, words of the message, state in the journal
     "422": (["422"], "failed", "scripted: 422", "deactivated"),
@@ -213,7 +239,7 @@ def test_activated_elsewhere_is_asked_about(down: Place) -> None:
     path.write_text(path.read_text().replace(down.api.url, "https://old.example.com"))
     done = down.run("activate")
     assert done.returncode == 2
-    assert "Deactivated at https://old.example.com/api/v2; activate 6 deployments at" in done.stderr
+    assert "Deactivated at https://old.example.com/api/v2: activate 6 deployments at" in done.stderr
     assert len(down.api.sent("PATCH")) == 6
     down.report("activate", "--yes")
     assert down.journal()["state"] == "done"

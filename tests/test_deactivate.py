@@ -268,6 +268,7 @@ TROUBLES: dict[str, tuple[list[str], str, str, str, int]] = {
     "403": (["403"], "failed", "scripted: 403 for it (HTTP 403)", "unchanged", 1),
     "404": (["404"], "failed", "scripted: 404 for it (HTTP 404)", "unchanged", 1),
     "429 and then it is taken": (["429"], "deactivated", "", "deactivated", 2),
+    "429 for longer than there is time": (["429 for a while"], "failed", "429", "unchanged", 1),
     "429 for an hour": (["429 for long"], "failed", "429", "unchanged", 1),
     "503 twice and then it is taken": (["503", "503"], "deactivated", "", "deactivated", 3),
     "503 for ever": (["503"] * 9, "failed", "scripted: 503 for it (HTTP 503)", "unchanged", 6),
@@ -517,3 +518,20 @@ def test_folder_of_backups_is_made(place: Place) -> None:
     place.report("deactivate", "--yes", "--backup-dir", folder)
     assert stat.S_IMODE((place.cli.directory / folder).stat().st_mode) == 0o700
     assert len(list((place.cli.directory / folder).glob("lrs_deactivated_*.json"))) == 1
+
+
+@pytest.mark.parametrize("verb", ["deactivate", "activate"])
+def test_help(place: Place, verb: str) -> None:
+    """With examples and exit status, and without waiting for the library that speaks HTTP."""
+    code = (
+        f"import sys; sys.argv = ['kubectl-lrs', {verb!r}, '--help']\n"
+        "from kubectl_lrs.cli import run\n"
+        "code = run(sys.argv[1:])\n"
+        "sys.exit(code or 'requests' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Examples:" in done.stdout
+    assert "Exit status:" in done.stdout
+    assert "--org-token-file" in done.stdout

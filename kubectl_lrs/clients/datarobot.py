@@ -34,6 +34,8 @@ LONGEST_PAUSE = 20.0
 LONGEST_RETRY_AFTER = 300.0
 """Seconds. Pauses double from the first one, with jitter; a server that asks for more than the longest is not waited for."""
 
+FOREVER = float("inf")
+
 PAGE = 100
 LISTS = 3
 """How often the list is read when it changed in between and so gave fewer than it says there are."""
@@ -52,6 +54,10 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 
 class UnansweredError(UnreachableError):
     """A change was sent and no clear answer came: it may or may not have been taken. The caller finds out."""
+
+
+class ForbiddenError(DeniedError):
+    """403: the token is good, and does not allow this."""
 
 
 class BusyError(ConflictError):
@@ -154,23 +160,25 @@ class DataRobotClient:
             following = page.get("next")
             query = tuple(parse_qsl(urlsplit(str(following)).query)) if following else ()
 
-    def deployment(self, identifier: str) -> dict[str, Any]:
-        """One deployment; NotFoundError where it is not, or is not visible to the token."""
-        return self._get(f"/deployments/{quote(identifier, safe='')}/")
+    def deployment(self, identifier: str, *, limit: float = FOREVER) -> dict[str, Any]:
+        """One deployment; NotFoundError where it is not, or is not visible to the token. `limit`: seconds for attempts."""
+        path = f"/deployments/{quote(identifier, safe='')}/"
+        return self._object(self._send("GET", path, limit=limit), "GET", path)
 
-    def set_status(self, identifier: str, status: str) -> str:
+    def set_status(self, identifier: str, status: str, *, limit: float = FOREVER) -> str:
         """Ask for a status; the id of the task that brings it about, empty where none was named.
 
         BusyError: it is changing, or has that status. UnansweredError: the request may have been taken.
         """
-        response = self._send("PATCH", f"/deployments/{quote(identifier, safe='')}/status/", body={"status": status})
+        path = f"/deployments/{quote(identifier, safe='')}/status/"
+        response = self._send("PATCH", path, body={"status": status}, limit=limit)
         found = _TASK.search(urlsplit(response.headers.get("Location", "")).path)
         return found[1] if found and _is_id(found[1]) else ""
 
-    def task(self, identifier: str) -> Task:
+    def task(self, identifier: str, *, limit: float = FOREVER) -> Task:
         """How far a task is."""
         try:
-            response = self._send("GET", f"/status/{quote(identifier, safe='')}/")
+            response = self._send("GET", f"/status/{quote(identifier, safe='')}/", limit=limit)
         except NotFoundError:
             return Task("")
         if response.status_code == 303:
@@ -190,42 +198,48 @@ class DataRobotClient:
         *,
         query: tuple[tuple[str, str], ...] = (),
         body: Mapping[str, Any] | None = None,
+        limit: float = FOREVER,
     ) -> requests.Response:
-        """Send until it is answered or hopeless; the answer, 2xx or the 303 of a task.
+        """Send until it is answered or hopeless, or `limit` seconds are over; the answer, 2xx or the 303 of a task.
 
         A read is repeated on everything that may pass. A change is repeated only where the server surely did not
         act on it: it was refused as too many or unavailable, or never reached the server.
         """
         again = READ_AGAIN if method == "GET" else WRITE_AGAIN
         refused_before = False
+        end = time.monotonic() + limit
         for attempt in range(1, ATTEMPTS + 1):
-            self._wait_for_turn()
+            self._wait_for_turn(end)
             try:
                 response = self._authorised(method, path, query, body)
             except self._requests.RequestException as error:
                 passing = self._is_passing(error) if method == "GET" else self._was_never_sent(error)
-                if attempt == ATTEMPTS or not passing or self.stop.wait(_pause(attempt)):
+                if attempt == ATTEMPTS or not passing or not self._may_wait(_pause(attempt), end):
                     raise self._unanswered(error, method) from None
                 continue
             status = response.status_code
             if status < 300 or (status == 303 and path.startswith("/status/")):
                 return response
-            if status not in again or attempt == ATTEMPTS or not self._hold(response, attempt):
+            if status not in again or attempt == ATTEMPTS or not self._hold(response, attempt, end):
                 self._refuse(response, method, path, repeated=refused_before)
             refused_before = True
         raise AssertionError("the last attempt returns or raises")
 
-    def _hold(self, response: requests.Response, attempt: int) -> bool:
+    def _hold(self, response: requests.Response, attempt: int, end: float) -> bool:
         """Wait before the next attempt, as the server asks; whether there is to be one."""
         asked = _retry_after(response.headers.get("Retry-After", ""))
         if asked is not None and asked > LONGEST_RETRY_AFTER:
             return False
         if asked is not None and response.status_code == 429:  # it means everyone who uses this token
             self._not_before = max(self._not_before, time.monotonic() + asked)
-        return not self.stop.wait(_pause(attempt) if asked is None else asked)
+        return self._may_wait(_pause(attempt) if asked is None else asked, end)
 
-    def _wait_for_turn(self) -> None:
-        self.stop.wait(max(0.0, self._not_before - time.monotonic()))
+    def _may_wait(self, seconds: float, end: float) -> bool:
+        """Wait, where that is not longer than there is time; whether to go on."""
+        return time.monotonic() + seconds < end and not self.stop.wait(seconds)
+
+    def _wait_for_turn(self, end: float) -> None:
+        self.stop.wait(max(0.0, min(self._not_before, end) - time.monotonic()))
 
     def _authorised(
         self, method: str, path: str, query: tuple[tuple[str, str], ...], body: Mapping[str, Any] | None
@@ -354,7 +368,7 @@ class DataRobotClient:
                 hint="it may have expired; another scheme is chosen with --auth-scheme",
             )
         if status == 403:
-            raise DeniedError(message)
+            raise ForbiddenError(message)
         if status == 409 and method == "PATCH":
             raise BusyError(message, repeated=repeated)
         if method == "PATCH" and status >= 500 and status != 503:

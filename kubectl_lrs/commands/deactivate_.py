@@ -91,7 +91,8 @@ def command(
             return ExitCode.DONE
         if plan.changes:
             _agree(plan, yes=yes, quiet=quiet)
-            render.say(f"journal: {book.path}")
+            if not quiet:
+                render.say(f"journal: {book.path}")
         stop = stop_on_signal()
         for account in accounts:
             account.client.stop = stop

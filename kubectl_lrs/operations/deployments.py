@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubectl_lrs.clients.datarobot import DataRobotClient
+from kubectl_lrs.clients.datarobot import DataRobotClient, ForbiddenError
 from kubectl_lrs.errors import NotFoundError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.manifest import Manifest
@@ -58,17 +58,26 @@ def look(accounts: Sequence[Account], ids: Iterable[str], progress: Progress) ->
         if identifier not in found:
             found[identifier] = _one(accounts, identifier)
     progress.end()
-    return Sight(deployments=found, users={account.organisation: account.uid for account in accounts})
+    return Sight(deployments=found, users=_users(accounts))
+
+
+def _users(accounts: Sequence[Account]) -> dict[str, str]:
+    return {account.organisation: account.uid for account in accounts}
 
 
 def _one(accounts: Sequence[Account], identifier: str) -> Deployment | None:
+    """A deployment that may not be looked at is not one that is gone: its status is empty, and whoever changes it is told."""
+    closed = None
     for account in accounts:
         try:
             document = account.client.deployment(identifier)
         except NotFoundError:
             continue
+        except ForbiddenError:
+            closed = Deployment(id=identifier, label="", status="", organisation=account.organisation)
+            continue
         return Deployment.parse(document, organisation=account.organisation)
-    return None
+    return closed
 
 
 # ---- down
@@ -148,7 +157,7 @@ def deactivate(
 ) -> DeploymentReport:
     """Write the journal, then do what the plan says, several deployments at once."""
     keeper = Keeper(journal)
-    journal.users.update({account.organisation: account.uid for account in accounts})
+    journal.users.update(_users(accounts))
     for step in plan.changes:
         if not step.is_ours:
             journal.entries[step.id] = _planned(step)
@@ -226,8 +235,13 @@ def origin_of_backup(folder: SealedFolder) -> Origin:
 
 def plan_activation(accounts: Sequence[Account], choice: Choice, origin: Origin, progress: Progress) -> DeploymentPlan:
     """Look at the deployments of these entries, and decide; nothing is changed."""
-    wanted = [entry.id for entry in origin.entries if entry.state in OURS]
-    sight = look(accounts, wanted, progress) if wanted else Sight(deployments={}, users={})
+    mine = {account.organisation for account in accounts}
+    wanted = [
+        entry.id
+        for entry in origin.entries
+        if entry.state in OURS and (not entry.organisation or mine & {entry.organisation, ""})
+    ]
+    sight = look(accounts, wanted, progress) if wanted else Sight(deployments={}, users=_users(accounts))
     plan = plan_up(origin.entries, sight, choice, users=origin.users, endpoint=accounts[0].client.endpoint)
     if not origin.backup:
         return plan

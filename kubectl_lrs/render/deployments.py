@@ -58,6 +58,7 @@ def deployment_plan_view(plan: DeploymentPlan, *, applied: bool = False) -> View
             (*_step_row(step), step.organisation or NONE, step.model or NONE, _plain(step.importance)) for step in plan.steps
         ],
         names=[step.id for step in plan.changes],
+        before=tuple(f"not certain: {line}" for line in plan.undone),
         after=(f"plan: {summary}{'' if applied else ' (nothing was changed)'}",),
     )
 

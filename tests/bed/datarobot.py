@@ -86,6 +86,7 @@ REFUSALS: dict[str, tuple[int, dict[str, str]]] = {
     "422": (422, {}),
     "429": (429, {"Retry-After": "1"}),
     "503": (503, {"Retry-After": "0"}),
+    "429 for a while": (429, {"Retry-After": "60"}),
     "429 for long": (429, {"Retry-After": "4000"}),
 }
 """Troubles that are an answer to a PATCH: it does nothing else."""
@@ -270,6 +271,8 @@ class DataRobot:
             return Answer(502, HTML)
         if trouble == "get cut":
             return Answer(0)
+        if trouble == "get 403":
+            return Answer(403, {"message": "not allowed to see it"})
         if trouble == "get 404":
             del self.deployments[found.id]
             return Answer(404, {"message": "Deployment not found"})

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 
 from kubectl_lrs.clients.datarobot import BusyError, DataRobotClient, Task, UnansweredError
 from kubectl_lrs.deadline import Deadline
@@ -22,11 +23,12 @@ from kubectl_lrs.tiers.deployments.statuses import ARCHIVED, DOWN, ERRORED, SETT
 SETTLE = 30.0
 """Seconds in which the effect of a request whose answer is missing, or says no without a reason to be seen, must show."""
 
-SHORTEST_POLL = 0.2
+SHORTEST_POLL = 0.1
 LONGEST_POLL = 5.0
-POLL_SHARE = 0.1
+POLL_SHARE = 0.05
+TASK_EVERY = 4
 """Between two looks (seconds): a share of the time that has passed, so that what is fast is seen fast, and what is slow
-costs the application little."""
+costs the application little. The task is asked at every fourth look only: it matters where something went wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ class _Change:
             self._look()
             if self._status != self._direction.wanted:
                 return None
-            opposite = self._client.task(task) if task else Task("")
+            opposite = self._client.task(task, limit=self._left()) if task else Task("")
             if opposite.is_over and (settle.is_over or opposite.state == "ERROR"):
                 return None
             if not self._pause():
@@ -153,7 +155,7 @@ class _Change:
             before = self._status
             self._book.note(self._step.id, self._direction.asked, status=before, task="")
             try:
-                self._task = self._client.set_status(self._step.id, self._direction.wanted)
+                self._task = self._client.set_status(self._step.id, self._direction.wanted, limit=self._left())
             except BusyError as error:
                 self._is_ours = self._is_ours or error.repeated
                 self._look()
@@ -206,13 +208,13 @@ class _Change:
         """Wait for the wanted status; the task tells of failures sooner than the deployment does."""
         task = Task("") if not self._task else Task("INITIALIZED")
         first, trouble = self._status, ""
-        while True:
+        for number in count():
             try:
                 self._look()
                 if outcome := self._ended(first, task):
                     return outcome
-                if not task.is_over:
-                    task = self._client.task(self._task)
+                if not task.is_over and number % TASK_EVERY == 0:
+                    task = self._client.task(self._task, limit=self._left())
                     if task.is_over:
                         continue  # the deployment had not been looked at since
                 trouble = ""
@@ -220,6 +222,7 @@ class _Change:
                 trouble = f"; {error}"
             if not self._pause():
                 return self._still(task, trouble)
+        raise AssertionError("it ends by itself")
 
     def _ended(self, first: str, task: Task) -> Outcome | None:
         """How it ended, None while it is under way. What it said before the request is no answer to it."""
@@ -231,7 +234,7 @@ class _Change:
             self._book.note(self._step.id, State.GONE, status=status)
             return self._end(Fate.LEFT, "archived by somebody else meanwhile")
         if status == ERRORED and (first != ERRORED or (self._task and task.is_over)):
-            now = task if task.is_over or not self._task else self._client.task(self._task)
+            now = task if task.is_over or not self._task else self._client.task(self._task, limit=self._left())
             message = f"the deployment is errored{_said(now if now.is_over else Task(''))}"
             self._book.note(self._step.id, self._direction.asked, status=status, message=message)
             return self._end(Fate.FAILED, message)
@@ -265,7 +268,11 @@ class _Change:
     # ---- small things
 
     def _look(self) -> None:
-        self._status = str(self._client.deployment(self._step.id).get("status") or "")
+        self._status = str(self._client.deployment(self._step.id, limit=self._left()).get("status") or "")
+
+    def _left(self) -> float:
+        """Seconds; enough for one more look where the time is over."""
+        return max(1.0, self._began + self._manner.timeout - time.monotonic())
 
     def _patience(self) -> Deadline:
         return Deadline(min(SETTLE, self._manner.timeout / 2), self._stop)

@@ -191,8 +191,8 @@ def _out_of_sight(entry: Entry, sight: Sight, then: str) -> Step:
     if not sight.has_token_of(entry.organisation):
         return _entry_step(entry, f"there is no token of its organisation, {entry.organisation}")
     user = sight.users.get(entry.organisation, "")
-    if user != then:
-        return _entry_step(entry, f"it is deleted, or user {user} does not see it; user {then} did")
+    if not then or user != then:
+        return _entry_step(entry, f"it is deleted, or {f'user {user}' if user else 'this user'} does not see it")
     return replace(_entry_step(entry, "deleted by somebody else meanwhile"), closes=State.GONE)
 
 
