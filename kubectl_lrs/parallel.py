@@ -17,7 +17,7 @@ def for_each(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: 
     Once `stop` is set no further item is begun; what is in work is finished and its results still come. An exception
     of `work` is a bug and ends the iteration.
     """
-    crew = _Crew(work, workers)
+    crew = _Crew(work, workers, stop)
     try:
         for item in items:
             if stop.is_set():
@@ -25,9 +25,9 @@ def for_each(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: 
             crew.give(item)
             # As many again as there are workers, so that none of them waits for this thread.
             if crew.waiting >= 2 * workers:
-                yield crew.take()
+                yield from crew.take()
         while crew.waiting:
-            yield crew.take()
+            yield from crew.take()
     finally:
         crew.dismiss()
 
@@ -35,12 +35,13 @@ def for_each(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: 
 class _Crew(Generic[T, R]):
     """Daemon threads that take items and give results; `waiting` counts the items whose result has not been taken."""
 
-    def __init__(self, work: Callable[[T], R], size: int) -> None:
+    def __init__(self, work: Callable[[T], R], size: int, stop: threading.Event) -> None:
         self.waiting = 0
         self._work = work
         self._size = size
+        self._stop = stop
         self._tasks: SimpleQueue[T | None] = SimpleQueue()
-        self._results: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[R, None] | tuple[None, BaseException] | None] = SimpleQueue()
         for number in range(size):
             threading.Thread(target=self._run, name=f"worker-{number}", daemon=True).start()
 
@@ -49,13 +50,16 @@ class _Crew(Generic[T, R]):
         self._tasks.put(item)
         self.waiting += 1
 
-    def take(self) -> R:
-        """The next result, waiting for it."""
-        value, error = self._results.get()
+    def take(self) -> Iterator[R]:
+        """The next result, waiting for it; none for an item that was not begun any more."""
+        result = self._results.get()
         self.waiting -= 1
+        if result is None:
+            return
+        value, error = result
         if error is not None:
             raise error
-        return value  # type: ignore[return-value]
+        yield value  # type: ignore[misc]  # no error: there is a value
 
     def dismiss(self) -> None:
         """No more items; the threads end when theirs are done."""
@@ -64,6 +68,9 @@ class _Crew(Generic[T, R]):
 
     def _run(self) -> None:
         while (item := self._tasks.get()) is not None:
+            if self._stop.is_set():
+                self._results.put(None)
+                continue
             try:
                 self._results.put((self._work(item), None))
             except BaseException as error:  # noqa: BLE001  it is raised again where the results are taken

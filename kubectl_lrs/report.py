@@ -94,5 +94,8 @@ class Report:
         not_done = self.not_done
         if not not_done:
             return ExitCode.PARTIAL if self.undone else ExitCode.DONE
-        all_failed = len(not_done) == len(self.outcomes) and all(o.result is Result.FAILED for o in not_done)
-        return ExitCode.FAILED if all_failed else ExitCode.PARTIAL
+        if len(not_done) < len(self.outcomes):
+            return ExitCode.PARTIAL
+        if {o.error.exit_code for o in not_done if o.error} == {ExitCode.UNREACHABLE}:
+            return ExitCode.UNREACHABLE
+        return ExitCode.FAILED if all(o.result is Result.FAILED for o in not_done) else ExitCode.PARTIAL

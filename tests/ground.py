@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -19,6 +20,8 @@ from tests.compare import Key, essences
 from tests.conftest import Cli, Crd
 
 NAMESPACES = ("ground-a", "ground-b")
+REPORT = re.compile(r"^saved: (.*?) in [\d.]+s", re.MULTILINE)
+NOT_DONE = ("failed", "conflict", "not")  # the last one begins "not tried"
 EACH = 24
 """LRS in each namespace."""
 
@@ -96,6 +99,10 @@ class Ground:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def journals(self) -> list[Path]:
+        """The journals of objects that are deleted and not yet created."""
+        return sorted(self.cli.directory.glob("lrs_recreate_*"))
+
     # ---- what must be so in the end
 
     def assert_whole(self) -> None:
@@ -133,3 +140,16 @@ def clear(plane: ControlPlane, crd: Crd) -> None:
     loader.wait_until(
         lambda: not any(loader.live(plane, crd.api_version, namespace) for namespace in NAMESPACES), "the LRS to be gone"
     )
+
+
+def counts(output: str) -> dict[str, int]:
+    """The last line of a report, as {"created": 48}."""
+    found = REPORT.search(output)
+    assert found, output
+    return {what: int(number) for number, _, what in (part.partition(" ") for part in found[1].split(", "))}
+
+
+def undone(output: str) -> set[Key]:
+    """The objects that a report names as not done."""
+    rows = (line.split() for line in output.splitlines())
+    return {(row[0], row[1]) for row in rows if len(row) > 3 and row[0] in NAMESPACES and row[3] in NOT_DONE}

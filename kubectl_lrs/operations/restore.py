@@ -27,6 +27,7 @@ from kubectl_lrs.tiers.resources.journal import RecreateJournal, operator_journa
 from kubectl_lrs.tiers.resources.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.tiers.resources.owners import Owners
 from kubectl_lrs.tiers.resources.planning import LeftAlone, LiveLrs, Rules, plan_steps
+from kubectl_lrs.tiers.resources.reach import Reach
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
 from kubectl_lrs.tiers.resources.validating import Validator
 from kubectl_lrs.workloads import WORKLOADS
@@ -289,14 +290,16 @@ class Restore:
 
     def _write(self, plan: Plan, applier: Applier, failed: Mapping[str, str], report: Report, effort: Effort) -> None:
         absent = self._not_there_yet(plan) if effort.dry_run else {}
+        reach = Reach(self._kube)
 
         def work(pair: tuple[Step, StoredLrs]) -> Outcome:
             step, stored = pair
             if step.namespace in failed:
                 return Outcome.of(step, Result.FAILED, failed[step.namespace])
-            if step.namespace in absent and step.action in WRITES:
-                return Outcome.of(step, Result.NOT_CHECKED, absent[step.namespace])
-            outcome = applier.apply(step, stored)
+            if step.action in WRITES and (why := absent.get(step.namespace)):
+                return Outcome.of(step, Result.NOT_CHECKED, why)
+            outcome = applier.apply(step, stored) if not reach.lost else reach.not_tried(step)
+            reach.judge(outcome.error)
             if outcome.result is not Result.FAILED and not effort.dry_run:
                 self._journal.done(step.key)
             return outcome

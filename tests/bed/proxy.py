@@ -60,14 +60,15 @@ class Answer:
 class Act:
     """What becomes of a request.
 
-    `before` is called first, and `delay` (seconds) waited. `forward`: the server gets it. `answer`: told to the client
-    in place of the server's own. `hang`: no answer until the proxy ends. `cut` ends the connection, with a TCP reset
-    where `reset` says so. `rate`: bytes of the answer's body per second; 0: no bound.
+    `before` is called first, and `delay` (seconds) waited. `forward`: the server gets it; `after` is called once it has
+    answered. `answer`: told to the client in place of the server's own. `hang`: no answer until the proxy ends. `cut` ends
+    the connection, with a TCP reset where `reset` says so. `rate`: bytes of the answer's body per second; 0: no bound.
     """
 
     before: Callable[[], object] | None = None
     delay: float = 0.0
     forward: bool = True
+    after: Callable[[], object] | None = None
     answer: Answer | None = None
     hang: bool = False
     cut: Cut = Cut.NOT
@@ -406,6 +407,8 @@ class _Handler(BaseHTTPRequestHandler):
         if act.delay:
             time.sleep(act.delay)
         answer = proxy.forward(self._upstream, exchange, dict(self.headers.items())) if act.forward else None
+        if act.after:
+            act.after()
         if act.hang:
             proxy.hang()
             self.close_connection = True

@@ -208,12 +208,12 @@ class Applier:
             except LrsError as error:
                 if isinstance(error, DeniedError) or (isinstance(error, ApiError) and error.status < 500):
                     return Outcome.of(step, Result.FAILED, str(error), error)  # refused: it is still there
-                raise LrsError(f"perhaps deleted, not created: {error}; the same command finishes it") from error
+                raise _unfinished("perhaps deleted, not created", error) from error
             try:
                 self._wait_until_gone(stored, step.uid)
                 return self._create(step, stored)
             except LrsError as error:
-                raise LrsError(f"deleted, not yet created: {error}; the same command finishes it") from error
+                raise _unfinished("deleted, not yet created", error) from error
 
     def _delete(self, stored: StoredLrs, uid: str) -> None:
         """Ask for the deletion; one that is under way or done is as good."""
@@ -274,6 +274,12 @@ class Applier:
 def _may_be_done(error: LrsError) -> bool:
     """Whether a write that failed so may have been done all the same."""
     return isinstance(error, UnansweredError) or (isinstance(error, ApiError) and error.status in MAY_BE_DONE)
+
+
+def _unfinished(what: str, error: LrsError) -> LrsError:
+    told = LrsError(f"{what}: {error}; the same command finishes it")
+    told.exit_code = error.exit_code
+    return told
 
 
 def _json(value: Any) -> bytes:
