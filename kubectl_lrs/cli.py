@@ -27,14 +27,20 @@ VERBS: dict[str, str] = {
     "show": "Show what a backup holds.",
     "verify": "Check that a backup is as it was sealed.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
+    "completion": "Complete words with the Tab key.",
     "options": "List the flags that all verbs share with kubectl.",
     "version": "Print the version.",
 }
 """Each verb is the `command` of the module of its name in `commands`, imported when it is called."""
 
+HIDDEN = {"__complete": "complete"}
+"""Verbs that no person types, and the modules that they are in."""
+
 
 class Verbs(click.Group):
     """The verbs, from the table."""
+
+    meanings = VERBS
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after the flags before the verb were brought into the one form that it knows."""
@@ -46,9 +52,9 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the verb's module."""
-        if cmd_name not in VERBS:
+        if cmd_name not in VERBS and cmd_name not in HIDDEN:
             return None
-        module = importlib.import_module(f"kubectl_lrs.commands.{cmd_name}_")
+        module = importlib.import_module(f"kubectl_lrs.commands.{HIDDEN.get(cmd_name, cmd_name)}_")
         command: click.Command = module.command
         return command
 

@@ -1,0 +1,28 @@
+"""`kubectl lrs __complete`: what the shells and kubectl's `kubectl_complete-lrs` ask; no person types it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from kubectl_lrs.completion import engine
+
+
+class _Words(click.Command):
+    """Takes the words as they are: they are another command line, and may be flags."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.args = args
+        return args
+
+
+@click.command("__complete", cls=_Words, hidden=True, add_help_option=False)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Print what can stand at the last of the words."""
+    assert ctx.parent is not None
+    assert isinstance(ctx.parent.command, click.Group)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.__stdin__.fileno() if sys.__stdin__ else 0)  # nothing may ask a question now
+    click.echo(engine.complete(ctx.parent.command, ctx.parent, ctx.args).text(), nl=False)

@@ -1,0 +1,50 @@
+"""`kubectl lrs completion`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from kubectl_lrs.commands.verb import verb
+from kubectl_lrs.completion.install import executable, install
+from kubectl_lrs.completion.scripts import SCRIPTS, script
+from kubectl_lrs.errors import UsageError
+from kubectl_lrs.settings import self_name
+
+INSTALL = "install"
+
+
+@verb(
+    "completion",
+    examples=[
+        ('So that "@ <TAB>" completes, wherever kubectl itself completes', "@ completion install"),
+        ("For the plugin's own executable, in this bash", "source <(@ completion bash)"),
+        ("In every zsh", '@ completion zsh > "${fpath[1]}/_kubectl-lrs"'),
+        ("In every fish", "@ completion fish > ~/.config/fish/completions/kubectl-lrs.fish"),
+        ("In this PowerShell", "@ completion powershell | Out-String | Invoke-Expression"),
+    ],
+    exits=(0, 1, 2),
+)
+@click.argument("what", required=False, type=click.Choice([INSTALL, *SCRIPTS]))
+@click.option("--dir", "directory", default="", metavar="DIR", help="With install: another folder on PATH than the plugin's own.")
+def command(_ctx: click.Context, what: str | None, directory: str) -> None:
+    """Complete words with the Tab key: verbs, flags, values, names from the kubeconfig, the cluster and the backups.
+
+    `install` writes kubectl_complete-lrs, two lines, beside the plugin's executable: kubectl (1.26 or newer) calls it.
+    The names of the shells print a script for those who call the executable kubectl-lrs itself.
+    """
+    if what is None:
+        raise UsageError(f"completion needs one of: {INSTALL}, {', '.join(SCRIPTS)}", hint="most want: completion install")
+    if what != INSTALL:
+        if directory:
+            raise UsageError("--dir goes with install alone; a script is printed")
+        click.echo(script(what, executable(sys.argv[0])), nl=False)
+        return
+    done = install(sys.argv[0], directory, os.environ.get("PATH", os.defpath))
+    click.echo(f"wrote {done.path}" if done.is_new else f"{done.path} is there already")
+    if not done.is_on_path:
+        click.echo(f"warning: {done.path.parent} is not on PATH, where kubectl looks for it", err=True)
+    name = self_name(sys.argv[0])
+    click.echo(f'"{name} <TAB>" completes wherever kubectl does; for kubectl see: kubectl completion --help', err=True)

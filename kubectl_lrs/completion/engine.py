@@ -1,0 +1,167 @@
+"""What can stand at the last word of a command line: verbs and flags from click's own tables, values from `values`.
+
+Verbs and flags need neither the cluster nor a kubeconfig; only values import what looks them up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import TYPE_CHECKING
+
+import click
+
+from kubectl_lrs import pflag
+
+if TYPE_CHECKING:
+    from kubectl_lrs.clients.kubeconfig import KubeFlags
+
+
+class Directive(IntFlag):
+    """How the shell goes on. Source: spf13/cobra, `ShellCompDirective`."""
+
+    DEFAULT = 0
+    NO_SPACE = 2
+    NO_FILES = 4
+    FOLDERS = 16
+    KEEP_ORDER = 32
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A word that can stand there, and what it means."""
+
+    word: str
+    meaning: str = ""
+
+    def line(self) -> str:
+        """As kubectl and cobra's scripts read it: one line, the meaning after a tab."""
+        return f"{self.word}\t{' '.join(self.meaning.split())}" if self.meaning else self.word
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The candidates, and how the shell goes on."""
+
+    candidates: Sequence[Candidate] = ()
+    directive: Directive = Directive.NO_FILES
+
+    def text(self) -> str:
+        """One candidate per line; the directive ends it."""
+        return "".join(f"{candidate.line()}\n" for candidate in self.candidates) + f":{int(self.directive)}\n"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was typed before the last word, and the last word itself, `partial`: of a value, its part after `=`."""
+
+    verb: str
+    partial: str
+    options: Sequence[pflag.Word] = ()
+    arguments: Sequence[str] = ()
+    generic: Mapping[str, click.Option] = field(default_factory=dict)
+
+    def value(self, name: str) -> str:
+        """The value that the option was given last, empty where it was not."""
+        given = [word.value for word in self.options if word.option is not None and word.option.name == name]
+        return (given[-1] or "") if given else ""
+
+    def kube_flags(self) -> KubeFlags:
+        """kubectl's generic flags among the options."""
+        from kubectl_lrs.clients.kubeconfig import KubeFlags
+
+        given: dict[str, str | bool | tuple[str, ...]] = {}
+        for word in self.options:
+            name = str(word.option.name) if word.option else ""
+            option = self.generic.get(name)
+            if option is None:
+                continue
+            if option.is_flag:
+                given[name] = word.value not in pflag.FALSE
+            elif option.multiple:
+                before = given.get(name, ())
+                given[name] = (*(before if isinstance(before, tuple) else ()), word.value or "")
+            else:
+                given[name] = word.value or ""
+        return KubeFlags(**given)  # type: ignore[arg-type]  # the table of the flags gives the types
+
+
+def complete(group: click.Group, context: click.Context, words: Sequence[str]) -> Completion:
+    """What can stand at the last of `words`, which follow the plugin's name; it is empty where a new word begins."""
+    *before, last = words or [""]
+    generic = {str(option.name): option for option in group.params if isinstance(option, click.Option)}
+    options, arguments = _split(before, group.params, interspersed=False)
+    if not arguments:
+        line = Line("", last, options, (), generic)
+        return _option_or(line, group.get_params(context), _verbs(group, last))
+    command = group.get_command(context, arguments[0])
+    if command is None:
+        return Completion()
+    own, positional = _split(arguments[1:], command.params)
+    line = Line(arguments[0], last, (*options, *own), positional, generic)
+    params = command.get_params(click.Context(command, parent=context))
+    return _option_or(line, params, None)
+
+
+def _split(
+    words: Sequence[str], params: Iterable[click.Parameter], *, interspersed: bool = True
+) -> tuple[list[pflag.Word], list[str]]:
+    """(options, arguments)."""
+    read = list(pflag.read(words, pflag.by_name(params), interspersed=interspersed))
+    return [word for word in read if word.option], [str(word.value) for word in read if not word.option and word.value != "--"]
+
+
+def _option_or(line: Line, params: Sequence[click.Parameter], verbs: Completion | None) -> Completion:
+    by_name = pflag.by_name(params)
+    pending = line.options[-1] if line.options else None
+    if pending and pending.option and pflag.takes_value(pending.option) and pending.value is None:
+        return _values(line, pending.option)
+    name, equals, value = line.partial.partition("=")
+    if equals and (option := by_name.get(name)):
+        return _values(Line(line.verb, value, line.options, line.arguments, line.generic), option)
+    if line.partial.startswith("-"):
+        return Completion(_flags(line, params))
+    if verbs is not None:
+        return verbs
+    arguments = [param for param in params if isinstance(param, click.Argument)]
+    for index, argument in enumerate(arguments):
+        if argument.nargs == -1 or index == len(line.arguments):
+            return _values(line, argument)
+    return Completion()
+
+
+def _verbs(group: click.Group, partial: str) -> Completion:
+    """`meanings` of the group: each verb with what it does, known without importing it."""
+    meanings: Mapping[str, str] = getattr(group, "meanings", {})
+    return Completion(_matching((Candidate(name, meaning) for name, meaning in meanings.items()), partial), _LISTED)
+
+
+_LISTED = Directive.NO_FILES | Directive.KEEP_ORDER
+
+
+def _flags(line: Line, params: Sequence[click.Parameter]) -> list[Candidate]:
+    """The verb's own flags, then the generic ones; without those that can be given only once and were."""
+    given = {word.option.name for word in line.options if word.option and not (word.option.multiple or word.option.count)}
+    options = [param for param in params if isinstance(param, click.Option) and param.name not in given]
+    options.sort(key=lambda option: (option.name in line.generic, option.name == "help"))
+    return _matching(
+        (Candidate(name, option.help or "") for option in options for name in (*option.opts, *option.secondary_opts)),
+        line.partial,
+    )
+
+
+def _matching(candidates: Iterable[Candidate], partial: str) -> list[Candidate]:
+    return [candidate for candidate in candidates if candidate.word.startswith(partial)]
+
+
+def _values(line: Line, param: click.Parameter) -> Completion:
+    """The choices of a parameter that has some, else what the table of sources knows of it."""
+    if isinstance(param.type, click.Choice):
+        return Completion(_matching(map(Candidate, map(str, param.type.choices)), line.partial), _LISTED)
+    listed = param.shell_complete(click.Context(click.Command(line.verb)), line.partial)
+    if listed:
+        return Completion([Candidate(str(item.value)) for item in listed if item.type == "plain"], _LISTED)
+    from kubectl_lrs.completion import values
+
+    return values.complete(line, param)
