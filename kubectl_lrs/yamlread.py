@@ -266,6 +266,7 @@ def _as_integer(plain: str) -> int | None:
     if match := _INTEGER.fullmatch(plain):
         sign, *forms = match.groups()
         digits, base = next((form, base) for form, base in zip(forms, _BASES, strict=True) if form)
+        digits = digits.lstrip("0") or "0"
         number = int(sign + digits, base) if len(digits) <= 64 else 2**64
         return number if -(2**63) <= number < (2**63 if sign else 2**64) else None
     match = _ODD_BINARY.fullmatch(plain)
@@ -292,8 +293,7 @@ def _short_float(value: float) -> str:
     if not math.isfinite(single):
         return ".nan" if math.isnan(single) else ".inf" if single > 0 else "-.inf"
     text = next(text for text in (f"{single:.{digits}e}" for digits in range(9)) if _single(text) == single)
-    mantissa, _, power = text.partition("e")
-    return text if not -4 <= int(power) < max(21, 0) else f"{Decimal(text):f}" or mantissa
+    return f"{Decimal(text):f}" if -4 <= int(text.partition("e")[2]) < 6 else text
 
 
 def _single(text: str) -> float:
@@ -391,9 +391,9 @@ class _Yaml:
     def _scalar(self, event: Any) -> Any:
         """Its value; whole floats are floats yet."""
         tag = event.tag
-        if tag in (None, "!"):
+        if tag is None:
             return resolved(event.value) if event.implicit[0] else event.value
-        if tag == _STR:
+        if tag in ("!", _STR):
             return event.value
         if tag not in _TYPES:
             self._fail(event, f"the tag {_shown(tag)}, which is not read")
