@@ -104,5 +104,5 @@ def filler(number: int, api_version: str, kind: str, namespace: str) -> Lrs:
     """One of many: about 3.6 kB as the server returns it."""
     made = _sample(api_version, kind, namespace, "deployment", number % 5, number)
     made["metadata"]["name"] = f"lrs-{number:06d}-{made['metadata']['labels']['datarobot-deployment-id']}"
-    made["spec"]["env"] |= {f"SETTING_{n}": f"value {n} of {number} with some length" for n in range(18)}
+    made["spec"]["env"] |= {f"SETTING_{n}": f"value {n} of {number} with some length" for n in range(24)}
     return made
