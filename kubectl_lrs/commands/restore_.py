@@ -271,16 +271,14 @@ def _plain_files(options: dict[str, Any], default_namespace: str) -> FilesSource
 
 
 def _intact(directory: BackupDir, folder: SealedFolder, progress: Progress) -> BackupSource:
-    """The backup as a source, after every file of it was held against its sum and its object."""
+    """The backup as a source, after every file of it was held against its sum."""
     catalog = folder.catalog
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
     render.say(f"backup {folder.path.name}, {taken}, {render.scope(catalog)}")
     if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):
         render.say(f"warning: it holds less than {before.path.name}, the one before it ({render.scope(before.catalog)})")
     require_intact(folder, progress)
-    source = BackupSource(folder)
-    source.check()
-    return source
+    return BackupSource(folder)
 
 
 def _resource(kube: KubeClient, source: Source, crd: Manifest | None, folder: SealedFolder | None) -> Resource:

@@ -26,7 +26,7 @@ from kubectl_lrs.tiers.resources.dependents import with_dependents
 from kubectl_lrs.tiers.resources.journal import RecreateJournal, operator_journal
 from kubectl_lrs.tiers.resources.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.tiers.resources.owners import Owners
-from kubectl_lrs.tiers.resources.planning import LeftAlone, LiveLrs, Rules, plan_steps
+from kubectl_lrs.tiers.resources.planning import LeftAlone, LiveLrs, Rules, decide
 from kubectl_lrs.tiers.resources.reach import Reach
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
 from kubectl_lrs.tiers.resources.validating import Validator
@@ -112,8 +112,13 @@ class Restore:
             live.read(name for name in taken.namespaces if name not in to_create and name not in unusable)
             self._read_schema()
         rules = self._rules(unusable, operators)
-        steps = with_dependents(list(plan_steps(self._chosen, live, rules)), self._chosen, live, rules)
-        findings += self._preflight(steps, to_create)
+        steps: list[Step] = []
+        noticed = preflight.Noticed()
+        for place, stored in enumerate(self._chosen):
+            steps.append(decide(stored, live, rules))
+            noticed.note(place, steps[place], stored)
+        steps = with_dependents(steps, self._chosen, live, rules)
+        findings += self._preflight(steps, noticed, to_create)
         self._progress.end()
         return Plan(
             source=self._chosen.description,
@@ -205,7 +210,7 @@ class Restore:
             left_alone=self._wanted.left_alone,
         )
 
-    def _preflight(self, steps: list[Step], to_create: tuple[str, ...]) -> list[Finding]:
+    def _preflight(self, steps: list[Step], noticed: preflight.Noticed, to_create: tuple[str, ...]) -> list[Finding]:
         wanted = self._wanted
         findings = list(preflight.missing_rights(self._kube, self._needed(steps, to_create)))
         may_write = not any(finding.severity is Severity.ERROR for finding in findings)
@@ -220,10 +225,10 @@ class Restore:
             findings += preflight.foreign_webhook(wanted.crd)
         elif may_write and not wanted.try_each:
             findings += preflight.refused_samples(
-                self._kube, self._resource, self._chosen, steps, absent=to_create, validation=wanted.validation
+                self._kube, self._resource, noticed, absent=to_create, validation=wanted.validation
             )
         if wanted.crd is None:
-            findings += preflight.missing_references(self._kube, self._chosen, steps)
+            findings += preflight.missing_references(self._kube, noticed, steps)
         findings += preflight.unknown_types(steps)
         findings += self._validator.losses()
         if self._census.unmapped:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Queue
 from threading import Thread
 from typing import Any
 
@@ -83,31 +83,33 @@ def delete_namespace(plane: ControlPlane, name: str, *, wait: bool = True) -> No
 
 def create_many(plane: ControlPlane, objects: Iterable[dict[str, Any]], *, workers: int = 8) -> int:
     """Create LRS over kept connections, several at once, strictly; how many. A status is set too where the object has one."""
-    queue: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+    queue: Queue[dict[str, Any] | None] = Queue(maxsize=16 * workers)
     failures: list[str] = []
+    threads = [Thread(target=_create_each, args=(plane, queue, failures)) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
     count = 0
     for each in objects:
         queue.put(each)
         count += 1
-
-    def work() -> None:
-        connection = plane.connection()
-        while (each := queue.get()) is not None:
-            path = objects_path(each["apiVersion"], each["metadata"]["namespace"])
-            status, answer = request(connection, "POST", f"{path}?fieldValidation=Strict", each, token=plane.admin_token)
-            if status != 201:
-                failures.append(f"{each['metadata']['name']}: {status} {answer.get('message')}")
-        connection.close()
-
-    threads = [Thread(target=work) for _ in range(workers)]
-    for thread in threads:
+    for _ in threads:
         queue.put(None)
-        thread.start()
     for thread in threads:
         thread.join()
     if failures:
         raise RuntimeError("; ".join(failures[:3]))
     return count
+
+
+def _create_each(plane: ControlPlane, queue: Queue[dict[str, Any] | None], failures: list[str]) -> None:
+    """Create what the queue gives until it gives None."""
+    connection = plane.connection()
+    while (each := queue.get()) is not None:
+        path = objects_path(each["apiVersion"], each["metadata"]["namespace"])
+        status, answer = request(connection, "POST", f"{path}?fieldValidation=Strict", each, token=plane.admin_token)
+        if status != 201:
+            failures.append(f"{each['metadata']['name']}: {status} {answer.get('message')}")
+    connection.close()
 
 
 def set_status(plane: ControlPlane, manifest: dict[str, Any], status: dict[str, Any]) -> None:

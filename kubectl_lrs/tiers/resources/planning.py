@@ -106,12 +106,6 @@ class Rules:
     left_alone: LeftAlone = lambda _manifest: None
 
 
-def plan_steps(source: Iterable[StoredLrs], live: LiveLrs, rules: Rules) -> Iterator[Step]:
-    """One step per object, in the order of the source."""
-    for stored in source:
-        yield decide(stored, live, rules)
-
-
 def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> Step:
     """What is to happen to one object."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubectl_lrs.clients.kube import SERVICES, KubeClient, Resource
@@ -72,14 +72,32 @@ def _denied(message: str) -> Finding:
     return Finding(Severity.ERROR, message, "ask for the right, or leave those objects out", ExitCode.UNREACHABLE)
 
 
-def missing_references(kube: KubeClient, source: Iterable[StoredLrs], steps: Iterable[Step]) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class Noticed:
+    """What is kept of the objects while they are planned, one after the other, for what is looked at afterwards.
+
+    `samples`: one object to be created of each namespace and type. `users`: (namespace, kind, name) that specs refer to →
+    the places in the plan of those that do.
+    """
+
+    samples: dict[tuple[str, str], StoredLrs] = field(default_factory=dict)
+    users: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+
+    def note(self, place: int, step: Step, stored: StoredLrs) -> None:
+        """The object of the step at this place."""
+        for kind, name in set(references(stored.manifest.get("spec"))):
+            self.users.setdefault((step.namespace, kind, name), []).append(place)
+        if step.action is Action.CREATE and not step.reason:
+            self.samples.setdefault((step.namespace, step.type), stored)
+
+
+def missing_references(kube: KubeClient, noticed: Noticed, steps: Sequence[Step]) -> Iterator[Finding]:
     """A warning for each Secret, ConfigMap, claim or service account that a spec names and that is not there."""
-    users: Counter[tuple[str, str, str]] = Counter()
-    for step, stored in zip(steps, source, strict=True):
-        if step.action in WRITES:
-            users.update({(stored.namespace, kind, name) for kind, name in references(stored.manifest.get("spec"))})
     unchecked = 0
-    for (namespace, kind, name), count in sorted(users.items()):
+    for (namespace, kind, name), places in sorted(noticed.users.items()):
+        count = sum(steps[place].action in WRITES for place in places)
+        if not count:
+            continue
         try:
             kube.get(KINDS[kind], name, namespace)
         except NotFoundError:
@@ -95,34 +113,30 @@ def missing_references(kube: KubeClient, source: Iterable[StoredLrs], steps: Ite
 def refused_samples(
     kube: KubeClient,
     resource: Resource,
-    source: Iterable[StoredLrs],
-    steps: Iterable[Step],
+    noticed: Noticed,
     *,
-    absent: Iterable[str],
+    absent: Collection[str],
     validation: str,
 ) -> Iterator[Finding]:
     """One server-side dry run per namespace and type: a warning for each that the server would refuse."""
-    not_there = set(absent)
-    tried: set[tuple[str, str]] = set()
-    for step, stored in zip(steps, source, strict=True):
-        sort = (step.namespace, step.type)
-        if step.action is not Action.CREATE or step.reason or sort in tried or step.namespace in not_there:
+    for (namespace, kind), stored in noticed.samples.items():
+        if namespace in absent:
             continue
-        tried.add(sort)
         body = json.dumps(stored.manifest).encode("utf-8", "surrogatepass")
         try:
-            kube.create(resource, body, step.namespace, dry_run=True, validation=validation)
+            kube.create(resource, body, namespace, dry_run=True, validation=validation)
         except DeniedError as error:  # the rights were looked at before: this is admission
-            yield _refused(step, error)
+            yield _refused(stored, error)
         except ApiError as error:
             if "does not support dry run" in str(error):
-                yield Finding(Severity.NOTE, f"not checked for {step.type} in {step.namespace}: {error}")
+                yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}")
             else:
-                yield _refused(step, error)
+                yield _refused(stored, error)
 
 
-def _refused(step: Step, error: LrsError) -> Finding:
-    return Finding(Severity.WARNING, f"the server would refuse {step.type} in {step.namespace}, tried with {step.name}: {error}")
+def _refused(tried: StoredLrs, error: LrsError) -> Finding:
+    message = f"the server would refuse {tried.type} in {tried.namespace}, tried with {tried.name}: {error}"
+    return Finding(Severity.WARNING, message)
 
 
 def unknown_types(steps: Iterable[Step]) -> Iterator[Finding]:
@@ -163,8 +177,8 @@ def conversion_webhook_problem(kube: KubeClient, crd: Manifest) -> str:
 def _client_config(crd: Manifest) -> Manifest:
     """How the CRD's conversion webhook is called, empty where it has none."""
     found: Any = crd["spec"]
-    for field in ("conversion", "webhook", "clientConfig"):
-        found = found.get(field) if isinstance(found, dict) else None
+    for key in ("conversion", "webhook", "clientConfig"):
+        found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
 
 

@@ -1,0 +1,54 @@
+"""All measurements, each beside its peer, as one table; exit status 1 where a budget is exceeded.
+
+Run with the system's Python: `python3 benchmarks/run.py`, or `python3 benchmarks/run.py start small` for some of it.
+It needs a machine with nothing else to do, and sets up all that it needs. `large` takes some minutes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.measure import Row, table
+from tests.bed import toolchain
+
+SUITES = {
+    "start": ("benchmarks.start", "measure"),
+    "small": ("benchmarks.resources", "small"),
+    "large": ("benchmarks.resources", "large"),
+    "spark": ("benchmarks.spark", "measure"),
+    "deactivate": ("benchmarks.deactivate", "measure"),
+}
+"""Name → the module and the function that yields its rows."""
+
+
+def main(names: list[str]) -> int:
+    """Measure these suites, or all."""
+    if unknown := set(names) - SUITES.keys():
+        sys.exit(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    python = toolchain.venv()
+    toolchain.binary()
+    if Path(sys.executable).resolve() != python.resolve() or sys.prefix != str(python.parents[1]):
+        os.execv(python, [str(python), *sys.argv])
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, Kubernetes {toolchain.KUBERNETES}\n")
+    rows = [row for name in names or SUITES for row in _told(name)]
+    print(f"\n{table(rows)}")
+    return 0 if all(row.is_kept for row in rows) else 1
+
+
+def _told(name: str) -> Iterator[Row]:
+    """The rows of a suite, each said as soon as it is there."""
+    module, function = SUITES[name]
+    for row in getattr(importlib.import_module(module), function)():
+        print(f"{row.what}: {row.ours:.3f} {row.unit}; {row.against}: {row.theirs:.3f} {row.unit}", flush=True)
+        yield row
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
