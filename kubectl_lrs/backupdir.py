@@ -13,6 +13,7 @@ from kubectl_lrs.catalog import Catalog, Cluster
 from kubectl_lrs.errors import LrsError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.names import BACKUP_PREFIX, LATEST
+from kubectl_lrs.profiles import is_less
 
 
 @dataclass(frozen=True)
@@ -113,4 +114,5 @@ def is_narrower(catalog: Catalog, than: Catalog) -> bool:
         or set(mine.get("excludedTypes") or ()) - set(theirs.get("excludedTypes") or ())
         or (mine.get("selector") and mine.get("selector") != theirs.get("selector"))
         or set(than.tiers) - set(catalog.tiers)
+        or is_less(catalog.levels, than.levels)
     )

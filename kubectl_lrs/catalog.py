@@ -39,7 +39,10 @@ class Cluster:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """`instant` (UTC) is when the snapshot was taken; `tiers` holds each tier's own facts by its name."""
+    """`instant` (UTC) is when the snapshot was taken; `tiers` holds each tier's own facts by its name.
+
+    `levels`: how much of each store beside the cluster was asked for. `missing`: what the sources no longer had.
+    """
 
     name: str
     instant: datetime
@@ -49,6 +52,7 @@ class Catalog:
     selection: Mapping[str, Any]
     profile: str
     tiers: Mapping[str, Mapping[str, Any]]
+    levels: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     sums_sha256: str = ""
     format_version: int = field(default=FORMAT_VERSION)
@@ -81,6 +85,7 @@ class Catalog:
                 "context": cluster.context,
             },
             "profile": self.profile,
+            "levels": dict(self.levels),
             "selection": dict(self.selection),
             "tiers": {name: dict(facts) for name, facts in self.tiers.items()},
             "missing": list(self.missing),
@@ -136,6 +141,7 @@ def _from_dict(document: Mapping[str, Any]) -> Catalog:
         ),
         selection=dict(document["selection"]),
         profile=str(document["profile"]),
+        levels={str(name): str(level) for name, level in document["levels"].items()},
         tiers={str(name): dict(facts) for name, facts in document["tiers"].items()},
         missing=tuple(str(item) for item in document["missing"]),
         sums_sha256=str(document["sums"]["sha256"]),

@@ -27,6 +27,7 @@ class Action(str, Enum):
 
     CREATE = "create"
     UNCHANGED = "unchanged"
+    MERGE = "merge"
     UPDATE = "update"
     REPLACE = "replace"
     RECREATE = "recreate"
@@ -34,6 +35,7 @@ class Action(str, Enum):
     SKIP = "skip"
 
 
+DATA_WRITES = frozenset((Action.CREATE, Action.MERGE, Action.REPLACE))
 WRITES = frozenset((Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RECREATE))
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.RECREATE))
 
@@ -75,6 +77,17 @@ class Step:
         return tuple(change.field for change in self.diff if change.after is ABSENT)
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of a store beside the cluster (a collection, an image, a file) and what is to happen to it; `bytes` of data."""
+
+    tier: str
+    name: str
+    action: Action
+    reason: str = ""
+    bytes: int = 0
+
+
 class Severity(str, Enum):
     """How much a finding matters: an error keeps the plan from being applied."""
 
@@ -94,12 +107,44 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TierPlan:
+    """What a restore would do to one store beside the cluster.
+
+    `target` says where it goes, without secrets. `stakes`: what the user must agree to, in words.
+    """
+
+    tier: str
+    target: str
+    items: list[Item]
+    findings: list[Finding] = field(default_factory=list)
+    stakes: tuple[str, ...] = ()
+
+    def counts(self) -> Counter[Action]:
+        """How many items of each action."""
+        return Counter(item.action for item in self.items)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How a plan is applied. `timeout` (seconds): for what is being deleted to go, and again for what must become ready."""
+
+    workers: int
+    timeout: float
+    wait: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The steps in the order in which they are applied, what must be made before them, and what was found."""
+    """The steps in the order in which they are applied, what must be made before them, and what was found.
+
+    `data`: the plans of the stores beside the cluster, which are applied before the steps.
+    """
 
     source: str
     target: str
     steps: list[Step]
+    data: tuple[TierPlan, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     namespaces_to_create: tuple[str, ...] = ()
     install_crd: bool = False
@@ -112,18 +157,27 @@ class Plan:
         return Counter(step.action for step in self.steps)
 
     @property
+    def all_findings(self) -> list[Finding]:
+        """What was found in every store, the cluster last."""
+        return [finding for part in self.data for finding in part.findings] + self.findings
+
+    @property
     def errors(self) -> list[Finding]:
         """What keeps it from being applied."""
-        return [finding for finding in self.findings if finding.severity is Severity.ERROR]
+        return [finding for finding in self.all_findings if finding.severity is Severity.ERROR]
 
     @property
     def stakes(self) -> list[str]:
         """What the user must agree to, in words; empty where the plan only creates."""
         counts = self.counts()
-        said = [f"{action.value} {counts[action]} LRS" for action in Action if action in DESTRUCTIVE and counts[action]]
+        said = [stake for part in self.data for stake in part.stakes]
+        said += [f"{action.value} {counts[action]} LRS" for action in Action if action in DESTRUCTIVE and counts[action]]
         if self.pause_operator:
             said.append(f"pause the operator {self.pause_operator} meanwhile")
-        if self.from_another_cluster and any(step.action in WRITES for step in self.steps):
+        writes = any(step.action in WRITES for step in self.steps) or any(
+            item.action in DATA_WRITES for part in self.data for item in part.items
+        )
+        if self.from_another_cluster and writes:
             said.append("restore from a backup of another cluster")
         return said
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+BYTES = "bytes"
+
 
 class Progress(Protocol):
     """One piece of work after the other, each counted in its own unit."""
 
-    def begin(self, what: str, total: int | None = None) -> None:
-        """A new piece of work; `total` where it is known."""
+    def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:
+        """A new piece of work; `total` where it is known; `unit` is BYTES where bytes are counted."""
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
@@ -24,7 +26,7 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def begin(self, what: str, total: int | None = None) -> None:
+    def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:
         """Nothing."""
 
     def advance(self, count: int = 1) -> None:

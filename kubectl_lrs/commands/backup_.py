@@ -8,6 +8,7 @@ import click
 
 from kubectl_lrs import render, wiring
 from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
+from kubectl_lrs.commands.stores import BackupCall, backup_options, collectors, given_levels
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
     exclude_type_option,
@@ -18,8 +19,9 @@ from kubectl_lrs.commands.verb import (
     type_option,
     verb,
 )
-from kubectl_lrs.errors import LrsError
-from kubectl_lrs.operations.backup import Destination, Tier, back_up
+from kubectl_lrs.errors import ExitCode, LrsError
+from kubectl_lrs.operations.backup import Destination, Tier, back_up, without
+from kubectl_lrs.profiles import PROFILES, levels
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.tiers.deployments.collect import TIER, DeploymentsTier
 from kubectl_lrs.tiers.deployments.inventory import Account
@@ -33,7 +35,7 @@ from kubectl_lrs.tiers.resources.collect import ResourcesTier
         ("Every namespace, into a folder of backups", "@ backup -A --backup-dir /var/backups/lrs"),
         ("Custom models of one namespace only", "@ backup -n datarobot --type deployment"),
     ],
-    exits=(0, 1, 2, 5, 130),
+    exits=(0, 1, 2, 3, 5, 130),
 )
 @click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces; overrides -n.")
 @type_option
@@ -43,6 +45,14 @@ from kubectl_lrs.tiers.resources.collect import ResourcesTier
 @click.option(
     "--name", default="", metavar="NAME", help="Name of the backup; lrs_backup_ and the UTC time where it is not given."
 )
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default="lrs",
+    show_default=True,
+    help="How much to take: the LRS alone, or the vendor's minimum or complete recovery of custom applications.",
+)
+@backup_options
 @click.option(
     "--deployments/--no-deployments",
     "with_deployments",
@@ -60,17 +70,23 @@ def command(
     selector: str,
     backup_dir: str,
     name: str,
+    profile: str,
     with_deployments: bool | None,
     output: str,
     quiet: bool,
-    **api: Any,
-) -> None:
+    **options: Any,
+) -> ExitCode:
     """Back up LRS into a folder that plain kubectl can restore from.
 
     Takes every LRS but Spark sessions, running and failed alike, in one consistent snapshot. The folder gets its name
     when all of it is on the disk; before that it does not look like a backup.
+
+    With --profile minimum or complete, custom applications can be brought back too: their Mongo collections, images
+    and files are saved beside the LRS. Where one of these stores cannot be had, no backup is made, and the message
+    names the flag that leaves it out. What a store itself no longer has is listed, and the backup is `partial`.
     """
     flags = kube_flags(ctx)
+    wanted = levels(profile, given_levels(options))
     destination = Destination(directory=wiring.backup_dir(backup_dir).path, name=name)
     target = wiring.target(flags)
     namespace = None if all_namespaces else target.connection.namespace
@@ -78,20 +94,24 @@ def command(
     if namespace is not None:
         wiring.require_namespace(target.kube, namespace)
     tiers: dict[str, Tier] = {"resources": ResourcesTier(target.kube, target.resource, selection)}
-    if with_deployments or (with_deployments is None and wiring.api_is_given(api_flags(api))):
-        tiers[TIER] = DeploymentsTier(_accounts(ctx, api, quiet=quiet))
+    where = namespace or target.connection.namespace
+    tiers |= collectors(wanted, lambda level: BackupCall(level=level, kube=target.kube, namespace=where, options=options))
+    if with_deployments or (with_deployments is None and wiring.api_is_given(api_flags(options))):
+        tiers[TIER] = DeploymentsTier(_accounts(ctx, options, quiet=quiet))
     progress = render.progress(quiet=quiet)
     path, catalog = back_up(
         tiers,
         destination=destination,
         cluster=target.kube.identity(),
         selection=selection,
-        profile="lrs",
+        profile=profile,
+        levels=wanted,
         progress=progress,
     )
     render.show(render.made(str(path), catalog), output)
     for line in render.remarks(catalog):
         render.say(line)
+    return ExitCode.PARTIAL if catalog.missing else ExitCode.DONE
 
 
 def _accounts(ctx: click.Context, api: dict[str, Any], *, quiet: bool) -> list[Account]:
@@ -99,5 +119,5 @@ def _accounts(ctx: click.Context, api: dict[str, Any], *, quiet: bool) -> list[A
     try:
         return accounts_of(ctx, api, quiet=quiet)
     except LrsError as error:
-        error.hint = f"{error.hint}; --no-deployments leaves them out" if error.hint else "--no-deployments leaves them out"
+        without(error, TIER)
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ import click
 
 from kubectl_lrs import render, wiring
 from kubectl_lrs.backupdir import BackupDir
+from kubectl_lrs.catalog import Cluster
 from kubectl_lrs.clients.kube import KubeClient, Resource
 from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
+from kubectl_lrs.commands.stores import RESOURCES, STORES, RestoreCall, held, restore_options, wanted_tiers
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
     confirm,
@@ -20,6 +23,7 @@ from kubectl_lrs.commands.verb import (
     output_option,
     quiet_option,
     selector_option,
+    split,
     stop_on_signal,
     type_option,
     verb,
@@ -31,9 +35,10 @@ from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.names import LATEST
 from kubectl_lrs.operations.chosen import namespace_map
 from kubectl_lrs.operations.deployments import known_deployments, left_to_activate
-from kubectl_lrs.operations.restore import Effort, Restore, Wanted
+from kubectl_lrs.operations.recovery import Recovery
+from kubectl_lrs.operations.restore import Restore, Wanted
 from kubectl_lrs.operations.verify import require_intact
-from kubectl_lrs.plan import Plan, Policy
+from kubectl_lrs.plan import Effort, Plan, Policy
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.settings import duration
@@ -83,6 +88,14 @@ VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "
 @type_option
 @exclude_type_option
 @selector_option
+@click.option(
+    "--tier",
+    "tiers",
+    multiple=True,
+    metavar="T,...",
+    callback=lambda _c, _p, value: split(value),
+    help=f"Only these parts: {', '.join((*STORES, RESOURCES))}; else all that a backup holds, {RESOURCES} where LRS are chosen.",
+)
 @click.option(
     "--existing",
     type=click.Choice([policy.value for policy in Policy]),
@@ -141,6 +154,7 @@ VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "
 @click.option(
     "--force", is_flag=True, help="While a deactivation is open: also write LRS of which nothing tells whose deployment they are."
 )
+@restore_options
 @api_options
 @yes_option
 @backup_dir_option
@@ -155,6 +169,9 @@ def command(
     Sums are checked and the whole plan is made before anything is written. An object that is there and equal is not
     written; one that is there and differs is left alone and reported, unless --existing says otherwise. Where no -n is
     given, all namespaces that the backup holds are meant.
+
+    A whole backup is restored with all that it holds: Mongo collections, images and files first, then the LRS that need
+    them. Chosen LRS are restored alone, unless --tier says more.
     """
     flags = kube_flags(ctx)
     directory = wiring.backup_dir(options["backup_dir"])
@@ -168,41 +185,20 @@ def command(
         backup, objects = _meaning(names, options["from_"], directory)
         folder = directory.find(backup) if backup else directory.latest_of(identity)
         source = _intact(directory, folder, progress)
-    crd = wiring.crd_to_install(kube, folder) if folder and options["install_crd"] else None
-    resource = _resource(kube, source, crd, folder)
-    wanted = Wanted(
-        selection=Selection(
-            namespace=None if options["all_namespaces"] else flags.namespace or None,
-            types=options["types"],
-            excluded_types=options["excluded"],
-            selector=options["selector"],
-        ),
-        names=objects,
-        policy=Policy(options["existing"]),
-        namespace_map=namespace_map(options["maps"]),
-        create_namespaces=options["create_namespaces"],
-        crd=crd,
-        validation=VALIDATIONS[options["validate"]],
-        restore_status=options["restore_status"],
-        accept_unmapped=options["accept_unmapped"],
-        operator=options["operator"],
-        pause_operator=options["pause_operator"],
-        operator_replicas=options["operator_replicas"],
-        from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(identity),
-        left_alone=left_to_activate(_whose(ctx, options, directory, folder, progress, quiet=quiet), force=options["force"]),
-    )
-    restore = Restore(
-        source,
-        wanted,
-        kube=kube,
-        resource=resource,
-        directory=directory.path,
-        cluster=identity.uid or identity.server,
+    tiers = wanted_tiers(options["tiers"], folder, selects_objects=_selects(flags.namespace, objects, options))
+    _say_left_alone(folder, tiers)
+    call = _Call(ctx, options, directory, folder, source, kube, identity, progress, quiet)
+    recovery = Recovery(
+        [STORES[name].restorer(_store_call(call)) for name in tiers if name in STORES],
+        _resources(call, flags.namespace, objects) if RESOURCES in tiers else None,
+        source=source.description,
+        target=kube.connection.server,
+        from_another_cluster=call.is_foreign,
         progress=progress,
         stop=kube.stop,
     )
     try:
-        plan = restore.plan()
+        plan = recovery.plan()
     finally:
         progress.end()
     if dry_run == "client":
@@ -221,7 +217,7 @@ def command(
         dry_run=dry_run == "server",
     )
     stop_on_signal(kube.stop)  # not before: as long as nothing is written, a signal ends the run at once
-    report = restore.apply(plan, effort)
+    report = recovery.apply(plan, effort)
     render.show(render.report_view(report, dry_run=effort.dry_run), output)
     return report.exit_code()
 
@@ -240,23 +236,96 @@ def _meaning(names: tuple[str, ...], from_: str, directory: BackupDir) -> tuple[
     return ("" if backups[0] == LATEST else backups[0]), ()
 
 
-def _whose(
-    ctx: click.Context,
-    options: dict[str, Any],
-    directory: BackupDir,
-    folder: SealedFolder | None,
-    progress: Progress,
-    *,
-    quiet: bool,
-) -> Whose:
+@dataclass(frozen=True)
+class _Call:
+    """What one call of the verb is about. `folder` is None where plain files are restored."""
+
+    ctx: click.Context
+    options: dict[str, Any]
+    directory: BackupDir
+    folder: SealedFolder | None
+    source: Source
+    kube: KubeClient
+    identity: Cluster
+    progress: Progress
+    quiet: bool
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the backup is one of another cluster."""
+        return self.folder is not None and not self.folder.catalog.cluster.is_same(self.identity)
+
+
+def _selects(namespace: str, objects: tuple[str, ...], options: dict[str, Any]) -> bool:
+    """Whether the user chose some LRS, not a backup."""
+    return bool(objects or namespace or options["types"] or options["selector"])
+
+
+def _say_left_alone(folder: SealedFolder | None, tiers: list[str]) -> None:
+    """What the backup holds beside what is restored."""
+    if folder and (alone := [name for name in (*held(folder), RESOURCES) if name not in tiers]):
+        render.say(f"note: left alone: {', '.join(alone)}; --tier restores them too")
+
+
+def _store_call(call: _Call) -> RestoreCall:
+    if call.folder is None:
+        raise AssertionError("plain files have no stores")
+    saved = call.folder.catalog.selection["namespace"] or call.kube.connection.namespace
+    return RestoreCall(
+        folder=call.folder,
+        kube=call.kube,
+        namespace=namespace_map(call.options["maps"]).get(saved, saved),
+        options=call.options,
+        stop=call.kube.stop,
+    )
+
+
+def _resources(call: _Call, namespace: str, objects: tuple[str, ...]) -> Restore:
+    """The restore of the LRS."""
+    options, kube, folder = call.options, call.kube, call.folder
+    crd = wiring.crd_to_install(kube, folder) if folder and options["install_crd"] else None
+    wanted = Wanted(
+        selection=Selection(
+            namespace=None if options["all_namespaces"] else namespace or None,
+            types=options["types"],
+            excluded_types=options["excluded"],
+            selector=options["selector"],
+        ),
+        names=objects,
+        policy=Policy(options["existing"]),
+        namespace_map=namespace_map(options["maps"]),
+        create_namespaces=options["create_namespaces"],
+        crd=crd,
+        validation=VALIDATIONS[options["validate"]],
+        restore_status=options["restore_status"],
+        accept_unmapped=options["accept_unmapped"],
+        operator=options["operator"],
+        pause_operator=options["pause_operator"],
+        operator_replicas=options["operator_replicas"],
+        from_another_cluster=call.is_foreign,
+        left_alone=left_to_activate(_whose(call), force=options["force"]),
+    )
+    return Restore(
+        call.source,
+        wanted,
+        kube=kube,
+        resource=_resource(kube, call.source, crd, folder),
+        directory=call.directory.path,
+        cluster=call.identity.uid or call.identity.server,
+        progress=call.progress,
+        stop=kube.stop,
+    )
+
+
+def _whose(call: _Call) -> Whose:
     """What is known of the deployments; the application may be down, and then it is said."""
     accounts: list[Account] = []
-    if wiring.api_is_given(api_flags(options)):
+    if wiring.api_is_given(api_flags(call.options)):
         try:
-            accounts = accounts_of(ctx, options, quiet=quiet)
+            accounts = accounts_of(call.ctx, call.options, quiet=call.quiet)
         except (UnreachableError, DeniedError) as error:
             render.say(f"warning: the application does not tell which deployments are deactivated: {error}")
-    return known_deployments(directory.path, options["journals"], folder, accounts, progress)
+    return known_deployments(call.directory.path, call.options["journals"], call.folder, accounts, call.progress)
 
 
 def _plain_files(options: dict[str, Any], default_namespace: str) -> FilesSource:
@@ -298,5 +367,5 @@ def _show_plan(plan: Plan, output: str) -> ExitCode:
 
 
 def _say_findings(plan: Plan) -> None:
-    for line in render.finding_lines(plan.findings):
+    for line in render.finding_lines(plan.all_findings):
         render.say(line)

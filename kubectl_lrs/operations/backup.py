@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.catalog import Catalog, Cluster
-from kubectl_lrs.errors import InterruptedRunError, UsageError
-from kubectl_lrs.folder import FolderWriter, clear_abandoned, disk_error
+from kubectl_lrs.errors import InterruptedRunError, LrsError, UsageError
+from kubectl_lrs.folder import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
 from kubectl_lrs.names import backup_name, is_backup_name
+from kubectl_lrs.profiles import LEAVE_OUT
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
 
@@ -22,7 +23,11 @@ class Tier(Protocol):
     """What a backup consists of; each tier writes its own files."""
 
     def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
-        """Write everything into the folder; the facts for the catalog."""
+        """Write everything into the folder; the facts for the catalog.
+
+        Among them may be `missing`, what the source itself no longer has, and `notes`, what the user should know. An
+        LrsError means that there is no backup.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,19 +51,19 @@ def back_up(
     cluster: Cluster,
     selection: Selection,
     profile: str,
+    levels: Mapping[str, str],
     progress: Progress,
 ) -> tuple[Path, Catalog]:
     """Make one backup, whole or not at all; where it is, and its catalog."""
     directory = destination.directory
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in clear_abandoned(directory):
-            progress.note(f"removed the remains of an interrupted backup: {name}")
-        writer, instant = _open(destination)
+        leftovers = _worth_keeping(take_abandoned(directory), progress)
+        writer, instant = _open(destination, leftovers)
     except OSError as error:
         raise disk_error(error, directory) from error
     try:
-        facts = {name: tier.collect(writer, progress) for name, tier in tiers.items()}
+        facts = {name: _collect(name, tier, writer, progress) for name, tier in tiers.items()}
         progress.begin("sealing")
         catalog = writer.seal(
             Catalog(
@@ -69,36 +74,78 @@ def back_up(
                 cluster=cluster,
                 selection=selection.as_dict(),
                 profile=profile,
+                levels=levels,
+                missing=tuple(f"{name}: {each}" for name in facts for each in facts[name].pop("missing", ())),
                 tiers=facts,
             )
         )
+        for leftover in leftovers:
+            leftover.remove()
     except OSError as error:
-        writer.discard()
+        _put_away(writer, leftovers, progress, keep=error.errno not in NO_SPACE)
         raise disk_error(error, directory) from error
     except KeyboardInterrupt as error:
-        writer.discard()
+        _put_away(writer, leftovers, progress)
         if writer.is_sealed:
             raise InterruptedRunError(f"interrupted just after the backup was sealed: {writer.final}") from error
         raise InterruptedRunError("interrupted; no backup was made") from error
     except BaseException:
-        writer.discard()
+        _put_away(writer, leftovers, progress)
         raise
     finally:
         progress.end()
     return writer.final, catalog
 
 
-def _open(destination: Destination) -> tuple[FolderWriter, datetime]:
+def _collect(name: str, tier: Tier, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+    """One tier's part; a failure says how to do without it."""
+    try:
+        return tier.collect(writer, progress)
+    except LrsError as error:
+        without(error, name)
+        raise
+
+
+def without(error: LrsError, tier: str) -> None:
+    """Put the flag that leaves the tier out into the error's hint."""
+    if tier in LEAVE_OUT and LEAVE_OUT[tier] not in error.hint:
+        error.hint = f"{error.hint}; {LEAVE_OUT[tier]} leaves it out" if error.hint else f"{LEAVE_OUT[tier]} leaves it out"
+
+
+def _worth_keeping(abandoned: Sequence[Leftover], progress: Progress) -> list[Leftover]:
+    """What interrupted runs have left and this one may take over; the rest is removed."""
+    kept = [leftover for leftover in abandoned if leftover.is_worth_keeping]
+    for leftover in abandoned:
+        if leftover not in kept:
+            leftover.remove()
+            progress.note(f"removed the remains of an interrupted backup: {leftover.path.name.removeprefix('.')}")
+        else:
+            progress.note(f"an interrupted backup has left files that are used where they fit: {leftover.path.name}")
+    return kept
+
+
+def _put_away(writer: FolderWriter, leftovers: Sequence[Leftover], progress: Progress, *, keep: bool = True) -> None:
+    """After a failure: what another run can take over stays, under its hidden name; nothing else does."""
+    kept = writer.abandon() if keep else writer.discard()
+    kept += sum(leftover.keep() for leftover in leftovers)
+    if kept:
+        progress.note(f"{kept} files that were copied are kept in {writer.path} for the next backup")
+
+
+def _open(destination: Destination, leftovers: Sequence[Leftover]) -> tuple[FolderWriter, datetime]:
     """The folder of this run, and the instant it is named after."""
     if destination.name:
+        for leftover in leftovers:
+            if leftover.path.name == f".{destination.name}":
+                leftover.move_aside()
         try:
-            return FolderWriter(destination.directory, destination.name), _now()
+            return FolderWriter(destination.directory, destination.name, leftovers), _now()
         except FileExistsError as error:
             raise UsageError(f"{error.filename}: {error.strerror}", hint="choose another --name") from error
     while True:
         instant = _now()
         try:
-            return FolderWriter(destination.directory, backup_name(instant)), instant
+            return FolderWriter(destination.directory, backup_name(instant), leftovers), instant
         except FileExistsError:  # another run began in this second
             time.sleep(1 - _now().microsecond / 1e6)
 

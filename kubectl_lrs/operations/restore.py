@@ -1,4 +1,4 @@
-"""Restore: a source and the live cluster give a plan; the same plan is shown, and then applied."""
+"""Restore of LRS: a source and the live cluster give a plan; the same plan is shown, and then applied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.operations.aftermath import check_statuses, wait_for
 from kubectl_lrs.operations.chosen import Census, Chosen, census
 from kubectl_lrs.parallel import for_each
-from kubectl_lrs.plan import WRITES, Action, Finding, Plan, Policy, Severity, Step
+from kubectl_lrs.plan import WRITES, Action, Effort, Finding, Plan, Policy, Severity, Step
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import Outcome, Report, Result
 from kubectl_lrs.selection import Selection
@@ -58,16 +58,6 @@ class Wanted:
     from_another_cluster: bool = False
     try_each: bool = False
     left_alone: LeftAlone = lambda _manifest: None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How a plan is applied. `timeout` (seconds): for what is being deleted to go, and again for what must become ready."""
-
-    workers: int
-    timeout: float
-    wait: bool = False
-    dry_run: bool = False
 
 
 class Restore:

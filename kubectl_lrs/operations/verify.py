@@ -12,8 +12,8 @@ from kubectl_lrs.clients.kube import CRDS, KubeClient
 from kubectl_lrs.errors import ApiError, ConflictError, DamageError, DeniedError, ExitCode, UnreachableError
 from kubectl_lrs.folder import Damage, SealedFolder
 from kubectl_lrs.manifest import Manifest
-from kubectl_lrs.operations.restore import Effort, Restore
-from kubectl_lrs.plan import Action, Finding, Plan, Severity, Step
+from kubectl_lrs.operations.restore import Restore
+from kubectl_lrs.plan import Action, Effort, Finding, Plan, Severity, Step
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import Outcome, Result
 from kubectl_lrs.settings import printable

@@ -9,6 +9,7 @@ from typing import Any
 from kubectl_lrs.backupdir import Unsealed
 from kubectl_lrs.catalog import Catalog
 from kubectl_lrs.folder import Damage, SealedFolder
+from kubectl_lrs.profiles import NONE, lacking
 from kubectl_lrs.render.view import View
 from kubectl_lrs.settings import age, size
 from kubectl_lrs.workloads import WORKLOADS
@@ -105,11 +106,22 @@ def _headline(path: str, catalog: Catalog) -> tuple[str, ...]:
         f"Resource:          {facts['plural']}.{facts['group']}/{facts['version']} ({facts['kind']})",
         f"Resource version:  {facts['resourceVersion']}",
         f"Profile:           {catalog.profile}",
+        *_stores(catalog),
         f"State:             {catalog.state}",
+        *(f"Missing:           {each}" for each in catalog.missing),
         f"Objects:           {catalog.objects} ({size(int(facts['bytes']))} of manifests)",
         *_deployments(catalog),
         f"CRD:               {'saved' if facts.get('crd') else 'not saved: ' + str(facts.get('crdNote'))}",
     )
+
+
+def _stores(catalog: Catalog) -> Iterable[str]:
+    """How much of each store it holds, and what a recovery still needs from elsewhere."""
+    for name, level in catalog.levels.items():
+        if level != NONE:
+            yield f"{name.capitalize() + ':':18} {level}"
+    if needed := lacking(catalog.profile, catalog.levels):
+        yield f"Still needed:      {', '.join(needed)}, of which it holds less than the profile {catalog.profile} means"
 
 
 def _deployments(catalog: Catalog) -> tuple[str, ...]:
@@ -167,7 +179,12 @@ def remarks(catalog: Catalog) -> Iterable[str]:
         yield f"warning: {skipped['namespace']}/{skipped['name']} was being deleted and is not in the backup"
     for kind in catalog.selection["leftOutByDefault"]:
         yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
-    yield from (f"warning: {note}" for note in (catalog.tiers.get("deployments") or {}).get("notes", ()))
+    for missing in catalog.missing:
+        yield f"warning: the source no longer has {missing}"
+    for facts_of_tier in catalog.tiers.values():
+        yield from (f"warning: {note}" for note in facts_of_tier.get("notes", ()))
+    if needed := lacking(catalog.profile, catalog.levels):
+        yield f"note: a recovery also needs the {' and '.join(needed)}, of which this backup holds less than its profile means"
     if facts["crdNote"]:
         yield f"note: the CRD is not in the backup: {facts['crdNote']}"
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_lrs.settings import printable
+from kubectl_lrs.progress import BYTES
+from kubectl_lrs.settings import printable, size
 
 if TYPE_CHECKING:
     import rich.progress
@@ -19,6 +20,12 @@ def say(message: str) -> None:
     click.echo(printable(message), err=True)
 
 
+def _done(done: int, total: int | None, unit: str) -> str:
+    """How much is done, and of how much where that is known."""
+    shown = [size(count) if unit == BYTES else f"{count:,}" for count in (done, *((total,) if total else ()))]
+    return " of ".join(shown)
+
+
 class LiveProgress:
     """A live display on a terminal."""
 
@@ -26,7 +33,6 @@ class LiveProgress:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             SpinnerColumn,
             TextColumn,
@@ -38,7 +44,7 @@ class LiveProgress:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[done]}"),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
@@ -47,22 +53,27 @@ class LiveProgress:
         )
         self._task: rich.progress.TaskID | None = None
         self._began = 0.0
+        self._unit = ""
 
-    def begin(self, what: str, total: int | None = None) -> None:
+    def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:
         """A new piece of work."""
+        self._unit = unit
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._progress.start()
-        self._task = self._progress.add_task(what, total=total, rate="")
+        self._task = self._progress.add_task(what, total=total, done=_done(0, total, unit), rate="")
         self._began = time.monotonic()
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
         if self._task is None:
             return
-        done = self._progress.tasks[-1].completed + count
+        task = self._progress.tasks[-1]
+        done = int(task.completed) + count
         rate = done / max(0.001, time.monotonic() - self._began)
-        self._progress.update(self._task, advance=count, rate=f"{rate:,.0f}/s")
+        total = None if task.total is None else int(task.total)
+        shown = f"{size(int(rate))}/s" if self._unit == BYTES else f"{rate:,.0f}/s"
+        self._progress.update(self._task, advance=count, done=_done(done, total, self._unit), rate=shown)
 
     def note(self, message: str) -> None:
         """A line that stays."""
@@ -83,17 +94,19 @@ class PlainProgress:
         self._total: int | None = None
         self._done = 0
         self._last = 0.0
+        self._unit = ""
 
-    def begin(self, what: str, total: int | None = None) -> None:
+    def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:
         """A new piece of work."""
         self._what, self._total, self._done, self._last = what, total, 0, time.monotonic()
+        self._unit = unit
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
         self._done += count
         if time.monotonic() - self._last >= self.EVERY:
             self._last = time.monotonic()
-            say(f"{self._what}: {self._done}{f' of {self._total}' if self._total else ''}")
+            say(f"{self._what}: {_done(self._done, self._total, self._unit)}")
 
     def note(self, message: str) -> None:
         """A line that stays."""

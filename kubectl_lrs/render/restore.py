@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from kubectl_lrs.diff import ABSENT, Change
-from kubectl_lrs.plan import Action, Finding, Plan, Severity, Step
-from kubectl_lrs.render.view import View
-from kubectl_lrs.report import NOT_DONE, Outcome, Report, Result
+from kubectl_lrs.plan import Action, Finding, Plan, Severity, Step, TierPlan
+from kubectl_lrs.render.view import View, table
+from kubectl_lrs.report import NOT_DONE, ItemOutcome, Outcome, Report, Result
+from kubectl_lrs.settings import size
 
 
 def finding_lines(findings: list[Finding]) -> Iterator[str]:
@@ -28,12 +30,26 @@ def plan_view(plan: Plan, *, applied: bool = False) -> View:
     first += [f"pause the operator {plan.pause_operator}"] if plan.pause_operator else []
     return View(
         data=_plan_data(plan),
-        before=tuple(f"first: {line}" for line in first),
+        before=(*_data_lines(plan), *(f"first: {line}" for line in first)),
         columns=("NAMESPACE", "NAME", "TYPE", "ACTION", "REASON"),
         rows=[(s.namespace, s.name, s.type, s.action.value, s.reason or _summary(s)) for s in plan.steps],
         names=[s.key for s in plan.steps],
-        after=(*_diff_lines(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}"),
+        after=(*_diff_lines(plan), *_data_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}"),
     )
+
+
+def _data_lines(plan: Plan) -> Iterator[str]:
+    """The items of the stores beside the cluster, as a table of their own."""
+    rows = [(i.tier, i.name, i.action.value, size(i.bytes) if i.bytes else "", i.reason) for p in plan.data for i in p.items]
+    yield from table(("TIER", "NAME", "ACTION", "SIZE", "REASON"), rows)
+    if rows and plan.steps:
+        yield ""
+
+
+def _data_counts(plan: Plan) -> Iterator[str]:
+    for part in plan.data:
+        counts = ", ".join(f"{count} {action.value}" for action, count in sorted(part.counts().items())) or "nothing to do"
+        yield f"{part.tier}: {counts}, on {part.target}"
 
 
 def _summary(step: Step) -> str:
@@ -72,9 +88,19 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "namespacesToCreate": list(plan.namespaces_to_create),
         "pauseOperator": plan.pause_operator or None,
         "fromAnotherCluster": plan.from_another_cluster,
-        "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in plan.findings],
+        "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in plan.all_findings],
         "counts": {action.value: count for action, count in sorted(plan.counts().items())},
+        "data": [_part_data(part) for part in plan.data],
         "steps": [_step_data(step) for step in plan.steps],
+    }
+
+
+def _part_data(part: TierPlan) -> dict[str, Any]:
+    return {
+        "tier": part.tier,
+        "target": part.target,
+        "counts": {action.value: count for action, count in sorted(part.counts().items())},
+        "items": [{"name": i.name, "action": i.action.value, "reason": i.reason, "bytes": i.bytes} for i in part.items],
     }
 
 
@@ -109,18 +135,59 @@ def report_view(report: Report, *, dry_run: bool) -> View:
             "seconds": round(report.seconds, 3),
             "counts": {result.value: count for result, count in sorted(report.counts().items())},
             "undone": report.undone,
+            "items": [_item_data(item) for item in report.items],
             "outcomes": [_outcome_data(outcome) for outcome in report.outcomes],
         },
+        before=tuple(_item_lines(report, has_outcomes=bool(notable))),
         columns=columns,
         rows=[_outcome_row(outcome) for outcome in notable],
         wide_columns=columns,
         wide_rows=[_outcome_row(outcome) for outcome in report.outcomes],
-        names=[f"{o.namespace}/{o.name}" for o in report.outcomes if o.result not in NOT_DONE and o.result is not Result.SKIPPED],
+        names=[
+            *(f"{i.tier}/{i.name}" for i in report.items if i.result not in NOT_DONE and i.result is not Result.SKIPPED),
+            *(f"{o.namespace}/{o.name}" for o in report.outcomes if o.result not in NOT_DONE and o.result is not Result.SKIPPED),
+        ],
         after=(
             *(f"not done: {line}" for line in report.undone),
+            *_item_counts(report),
             f"{report.source}: {counts} in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}",
         ),
     )
+
+
+MANY = 50
+"""Items of a store that are listed one by one; of more, only those that are not as asked for."""
+
+
+def _item_lines(report: Report, *, has_outcomes: bool) -> Iterator[str]:
+    shown = [item for item in report.items if len(report.items) <= MANY or item.result in NOT_DONE]
+    rows = [(item.tier, item.name, item.result.value, _item_message(item)) for item in shown]
+    yield from table(("TIER", "NAME", "RESULT", "MESSAGE"), rows)
+    if rows and has_outcomes:
+        yield ""
+
+
+def _item_message(item: ItemOutcome) -> str:
+    counted = ", ".join(f"{count:,} {what}" for what, count in item.counts.items())
+    return "; ".join(part for part in (counted, item.message) if part)
+
+
+def _item_counts(report: Report) -> Iterator[str]:
+    counts: dict[str, Counter[Result]] = {}
+    for item in report.items:
+        counts.setdefault(item.tier, Counter())[item.result] += 1
+    for tier, results in counts.items():
+        yield f"{tier}: {', '.join(f'{count} {result.value}' for result, count in sorted(results.items()))}"
+
+
+def _item_data(item: ItemOutcome) -> dict[str, Any]:
+    return {
+        "tier": item.tier,
+        "name": item.name,
+        "result": item.result.value,
+        "message": item.message,
+        "counts": dict(item.counts),
+    }
 
 
 def _outcome_row(outcome: Outcome) -> tuple[str, ...]:

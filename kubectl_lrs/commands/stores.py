@@ -1,0 +1,121 @@
+"""The stores beside the cluster, as the verbs see them: one table, from which their flags and their tiers come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from kubectl_lrs.clients.kube import KubeClient
+from kubectl_lrs.errors import LrsError, UsageError
+from kubectl_lrs.folder import SealedFolder
+from kubectl_lrs.operations.backup import Tier, without
+from kubectl_lrs.operations.recovery import DataTier
+from kubectl_lrs.profiles import LEVELS, NONE
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+RESOURCES = "resources"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupCall:
+    """What a store's part of a backup is made from. `namespace`: where the application runs; `options`: all flags."""
+
+    level: str
+    kube: KubeClient
+    namespace: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreCall:
+    """What a store's part of a restore is made from. `namespace`: where the application is to run."""
+
+    folder: SealedFolder
+    kube: KubeClient
+    namespace: str
+    options: Mapping[str, Any]
+    stop: threading.Event
+
+
+@dataclass(frozen=True)
+class Store:
+    """One store: the flags that it adds to `backup` and to `restore`, and what makes its tiers."""
+
+    backup_options: Callable[[Any], Any]
+    restore_options: Callable[[Any], Any]
+    collector: Callable[[BackupCall], Tier]
+    restorer: Callable[[RestoreCall], DataTier]
+
+
+STORES: Mapping[str, Store] = {}
+"""By the name of its tier, in the order in which they are backed up and restored."""
+
+
+def backup_options(function: F) -> F:
+    """The flags of every store for `backup`: its level, and its own."""
+    for name in reversed(tuple(STORES)):
+        function = STORES[name].backup_options(function)
+        function = _level_option(name)(function)
+    return function
+
+
+def restore_options(function: F) -> F:
+    """The flags of every store for `restore`."""
+    for name in reversed(tuple(STORES)):
+        function = STORES[name].restore_options(function)
+    return function
+
+
+def _level_option(name: str) -> Callable[[F], F]:
+    return click.option(
+        f"--{name}",
+        f"{name}_level",
+        type=click.Choice(LEVELS[name]),
+        help=f"How much of the {name} to take; else what --profile says.",
+    )
+
+
+def given_levels(options: Mapping[str, Any]) -> dict[str, str | None]:
+    """What the user said of each store's level."""
+    return {name: options.get(f"{name}_level") for name in LEVELS}
+
+
+def collectors(levels: Mapping[str, str], call: Callable[[str], BackupCall]) -> dict[str, Tier]:
+    """The tiers of the stores that are wanted; a failure says how to do without."""
+    tiers: dict[str, Tier] = {}
+    for name, level in levels.items():
+        if level == NONE:
+            continue
+        try:
+            tiers[name] = STORES[name].collector(call(level))
+        except LrsError as error:
+            without(error, name)
+            raise
+    return tiers
+
+
+def held(folder: SealedFolder) -> list[str]:
+    """The stores of which a backup holds something, in the order of the table."""
+    return [name for name in STORES if name in folder.catalog.tiers]
+
+
+def wanted_tiers(given: Iterable[str], folder: SealedFolder | None, *, selects_objects: bool) -> list[str]:
+    """The tiers that a restore is about, in the order in which they are restored.
+
+    A backup means every tier that it holds; a selection of objects the LRS alone, unless --tier says more.
+    """
+    there = [*(held(folder) if folder else ()), RESOURCES]
+    asked = tuple(given)
+    if unknown := set(asked) - set(STORES) - {RESOURCES}:
+        raise UsageError(f"--tier: unknown tier {min(unknown)!r}", hint=f"it is one of: {', '.join((*STORES, RESOURCES))}")
+    if absent := [name for name in asked if name not in there]:
+        raise UsageError(f"--tier: the backup holds no {absent[0]}", hint=f"it holds: {', '.join(there)}")
+    if asked:
+        return [name for name in there if name in asked]
+    return [RESOURCES] if selects_objects else there
