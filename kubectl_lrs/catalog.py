@@ -216,11 +216,13 @@ def _text(document: Mapping[str, Any]) -> bytes:
 
 
 def _stamp(instant: datetime) -> str:
-    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """To the microsecond: of two backups that a script takes in one second, the later one is the latest."""
+    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    form = "%Y-%m-%dT%H:%M:%S.%fZ" if "." in text else "%Y-%m-%dT%H:%M:%SZ"
+    instant = datetime.strptime(text, form).replace(tzinfo=timezone.utc)
     if not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it
         raise ValueError(text)
     return instant

@@ -1,7 +1,7 @@
 """The gate: formatting, lint, types, the rule between layers, tests. One command; it sets up all that it needs.
 
-Run with the system's Python: `python3 tests/gate.py`. Arguments go to pytest and leave out the rest:
-`python3 tests/gate.py tests/test_yamltext.py -k float`.
+Run with the system's Python: `python3 tests/gate.py`. Arguments go to pytest and leave out the rest, and the tests then
+run in one process: `python3 tests/gate.py tests/test_yamltext.py -k float`. With `-n 3` there are three workers.
 """
 
 from __future__ import annotations
@@ -32,9 +32,17 @@ def main(arguments: list[str]) -> int:
         if status := subprocess.run([programs / check[0], *check[1:]], cwd=toolchain.ROOT, check=False).returncode:
             print(f"gate: {check[0]} failed", flush=True)
             return status
-    print("gate: pytest", flush=True)
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([programs / "pytest", *arguments], cwd=toolchain.ROOT, env=environment, check=False).returncode
+    command = ["pytest", *(arguments or ("-n", str(workers())))]
+    print(f"gate: {' '.join(command)}", flush=True)
+    sys.stdout.flush()
+    os.chdir(toolchain.ROOT)
+    os.execv(programs / command[0], [str(programs / command[0]), *command[1:]])
+
+
+def workers() -> int:
+    """One more than there are cores: a test waits now and then. Each has a control plane of its own, some 400 MB."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores + 1, 8)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,16 @@ MOMENTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 
 
 @pytest.fixture(scope="module")
-def many(plane: ControlPlane) -> str:
+def many(plane: ControlPlane) -> Iterator[str]:
     """A namespace with so many LRS that a backup takes long enough to be interrupted."""
     from tests.conftest import _Installed
 
     crd = _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
     loader.create_namespace(plane, "many")
     loader.create_many(plane, (samples.filler(n, crd.api_version, crd.kind, "many") for n in range(OBJECTS)))
-    return "many"
+    yield "many"
+    loader.clear(plane, namespace="many")
+    loader.delete_namespace(plane, "many", wait=False)
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -55,6 +55,25 @@ def release(plane: ControlPlane, *, namespace: str = "") -> None:
             plane.api("PATCH", path, {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
 
 
+def clear(plane: ControlPlane, *, namespace: str = "") -> None:
+    """Delete every LRS of a namespace, or of all, whatever holds it, and wait until none is there."""
+
+    def is_clear() -> bool:
+        status, group = plane.api("GET", GROUP_PATH)
+        if status != 200:
+            return True
+        version = group["preferredVersion"]["groupVersion"]
+        status, answer = plane.api("GET", objects_path(version, namespace) if namespace else f"/apis/{version}/lrs")
+        if status != 200 or not answer["items"]:
+            return True
+        release(plane, namespace=namespace)
+        for each in {item["metadata"]["namespace"] for item in answer["items"]}:
+            plane.api("DELETE", objects_path(version, each))
+        return False
+
+    wait_until(is_clear, f"the LRS of {namespace or 'all namespaces'} to be gone")
+
+
 def delete_crd(plane: ControlPlane) -> None:
     """Delete the CRD with all its objects, and wait until it is gone."""
     release(plane)
