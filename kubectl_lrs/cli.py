@@ -21,6 +21,7 @@ from kubectl_lrs.settings import self_name
 VERBS: dict[str, str] = {
     "backup": "Back up LRS into a folder that plain kubectl can restore from.",
     "restore": "Restore a backup, or some LRS out of one.",
+    "clean-spark": "Delete Spark sessions, as before a backup.",
     "deactivate": "Deactivate deployments through the application's API, with a journal.",
     "activate": "Activate what deactivate took down.",
     "list": "List the backups.",
@@ -31,7 +32,7 @@ VERBS: dict[str, str] = {
     "options": "List the flags that all verbs share with kubectl.",
     "version": "Print the version.",
 }
-"""Each verb is the `command` of the module of its name in `commands`, imported when it is called."""
+"""Each verb is the `command` of the module of its name (`_` for `-`) in `commands`, imported when it is called."""
 
 HIDDEN = {"__complete": "complete"}
 """Verbs that no person types, and the modules that they are in."""
@@ -54,7 +55,7 @@ class Verbs(click.Group):
         """Import the verb's module."""
         if cmd_name not in VERBS and cmd_name not in HIDDEN:
             return None
-        module = importlib.import_module(f"kubectl_lrs.commands.{HIDDEN.get(cmd_name, cmd_name)}_")
+        module = importlib.import_module(f"kubectl_lrs.commands.{HIDDEN.get(cmd_name, cmd_name.replace('-', '_'))}_")
         command: click.Command = module.command
         return command
 

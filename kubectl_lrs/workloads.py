@@ -10,6 +10,7 @@ GROUP = "lrs.datarobot.com"
 PLURAL = "lrs"
 CRD_NAME = f"{PLURAL}.{GROUP}"
 TYPE_LABEL = "datarobot-lrs-type"
+SPARK = "spark_app"
 
 UNTYPED = "<none>"
 """How an object without the type label is shown and counted; no label value can look like it."""
@@ -27,7 +28,7 @@ class Workload:
 WORKLOADS: Mapping[str, Workload] = {
     workload.label: workload
     for workload in (
-        Workload("spark_app", by_default=False, why="sessions are short-lived; the application makes new ones"),
+        Workload(SPARK, by_default=False, why="sessions are short-lived; the application makes new ones"),
         Workload("deployment", by_default=True, why="a custom model that serves predictions"),
         Workload("management_agent", by_default=True, why="stateless; its definition is all it has"),
         Workload("tracking_agent", by_default=True, why="stateless; its definition is all it has"),

@@ -40,7 +40,11 @@ def nowhere(cli: Cli) -> Cli:
 
 
 OFFERED: dict[str, tuple[tuple[str, ...], tuple[str, ...], int]] = {
-    "verbs": (("",), ("backup", "restore", "list", "show", "verify", "diff", "completion", "options", "version"), KEPT_ORDER),
+    "verbs": (
+        ("",),
+        ("backup", "restore", "clean-spark", "list", "show", "verify", "diff", "completion", "options", "version"),
+        KEPT_ORDER,
+    ),
     "verbs after flags": (("-n", "x", "--context=y", ""), ("backup", "version"), KEPT_ORDER),
     "a verb that is begun": (("ver",), ("verify", "version"), KEPT_ORDER),
     "choices of a format": (("backup", "-o", ""), ("table", "json", "yaml", "name"), KEPT_ORDER),
@@ -60,6 +64,8 @@ OFFERED: dict[str, tuple[tuple[str, ...], tuple[str, ...], int]] = {
         ("json",),
         KEPT_ORDER,
     ),
+    "verb with a dash": (("clean-",), ("clean-spark",), KEPT_ORDER),
+    "choices of its dry run": (("clean-spark", "--dry-run", ""), ("none", "client", "server"), KEPT_ORDER),
     "choices of a policy": (("restore", "--existing", "re"), ("replace", "recreate"), KEPT_ORDER),
     "choices of a dry run": (
         (
@@ -126,7 +132,9 @@ def test_flag_that_was_given_is_not_offered_again(nowhere: Cli) -> None:
     assert {"--type", "--as-group"} <= set(flags), "these may be repeated"
 
 
-@pytest.mark.parametrize("verb", ["backup", "restore", "list", "show", "verify", "diff", "deactivate", "activate", "version"])
+@pytest.mark.parametrize(
+    "verb", ["backup", "restore", "clean-spark", "list", "show", "verify", "diff", "deactivate", "activate", "version"]
+)
 def test_every_flag_of_a_verb_is_offered(nowhere: Cli, verb: str) -> None:
     shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", nowhere.ok(verb, "--help").partition("Examples:")[0]))
     assert {"--help", "--namespace"} <= shown

@@ -77,7 +77,7 @@ def test_unreadable_folder(crd: Crd, namespace: str, cli: Cli) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["backup", "restore", "list", "show", "verify", "version"])
+@pytest.mark.parametrize("verb", ["backup", "restore", "clean-spark", "list", "show", "verify", "version"])
 def test_help_has_examples_and_exit_status(cli: Cli, verb: str) -> None:
     text = cli.ok(verb, "--help")
     assert text.startswith(f"Usage: kubectl lrs {verb}")
@@ -88,7 +88,7 @@ def test_help_has_examples_and_exit_status(cli: Cli, verb: str) -> None:
 
 def test_no_verb_prints_help(cli: Cli) -> None:
     text = cli.ok()
-    for verb in ("backup", "restore", "list", "show", "verify", "version", "options"):
+    for verb in ("backup", "restore", "clean-spark", "list", "show", "verify", "version", "options"):
         assert f"  {verb} " in text
 
 

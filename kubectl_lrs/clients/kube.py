@@ -13,6 +13,8 @@ import random
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -116,6 +118,7 @@ class KubeClient:
         self.stop = threading.Event()
         self._credentials = Credentials(connection)
         self._timeout = timeout
+        self._date = ""
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._transport_generation = -1
@@ -169,12 +172,16 @@ class KubeClient:
         content_type = "application/json-patch+json" if method == "PATCH" else "application/json"
         self._send(method, path, query=query, body=body, content_type=content_type)
 
-    def delete(self, resource: Resource, namespace: str | None, name: str, *, uid: str, dry_run: bool = False) -> None:
-        """Delete this very object in the background. ConflictError: another one has its name now."""
+    def delete(self, resource: Resource, namespace: str | None, name: str, *, uid: str, dry_run: bool = False) -> bool:
+        """Delete this very object in the background; whether it is gone by now. ConflictError: another one has its name.
+
+        The server answers with a Status when it has removed the object, and with the object when a finalizer holds it.
+        """
         options: dict[str, Any] = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         if dry_run:  # in the body: the server ignores it in the query of a DELETE that has a body
             options["dryRun"] = ["All"]
-        self._send("DELETE", resource.path(namespace, name), body=json.dumps(options).encode())
+        answer = self._object(self._send("DELETE", resource.path(namespace, name), body=json.dumps(options).encode()))
+        return answer.get("kind") == "Status" and not dry_run
 
     def create_object(
         self, resource: Resource, manifest: Manifest, namespace: str | None = None, *, dry_run: bool = False
@@ -186,11 +193,17 @@ class KubeClient:
         """Every object of a small LIST."""
         return [manifest for page in self.pages(resource, namespace, selector=selector) for _, manifest in page.items]
 
-    def pages(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> Iterator[Page]:
-        """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot."""
+    def pages(self, resource: Resource, namespace: str | None = None, *, selector: str = "", since: str = "") -> Iterator[Page]:
+        """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot.
+
+        `since`: a resourceVersion. The server may then answer from its memory as of that version or any later one, which
+        costs it next to nothing.
+        """
         token, limit = "", FIRST_PAGE
         while True:
             query = {"limit": str(limit)}
+            if since and not token:
+                query |= {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"}
             if selector:
                 query["labelSelector"] = selector
             if token:
@@ -289,6 +302,14 @@ class KubeClient:
             context=self.connection.context,
         )
 
+    def now(self) -> datetime:
+        """The time by the clock of the server, which stamps the objects; by our own before its first answer."""
+        try:
+            told = parsedate_to_datetime(self._date)
+        except ValueError:
+            return datetime.now(timezone.utc)
+        return told if told.tzinfo else told.replace(tzinfo=timezone.utc)
+
     def server_version(self) -> str:
         """`gitVersion`, such as v1.36.2; empty where it may not be read."""
         try:
@@ -347,7 +368,9 @@ class KubeClient:
         headers = [*self._headers, *self._credentials.headers().items()]
         if body is not None:
             headers.append(("Content-Type", content_type))
-        return self._connected().send(method, target, headers, body)
+        answer = self._connected().send(method, target, headers, body)
+        self._date = answer.headers.get("Date") or ""
+        return answer
 
     def _connected(self) -> Transport:
         """The transport; made anew when a credential plugin gave another client certificate."""

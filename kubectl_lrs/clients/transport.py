@@ -177,6 +177,7 @@ def _read(connection: _Connection, response: http.client.HTTPResponse, ends: flo
     data = b"".join(parts)
     if expected is not None and len(data) < expected:
         raise http.client.IncompleteRead(data, expected - len(data))
+    response.close()  # read to its end piece by piece, it does not know that; the connection could not be used again
     return data
 
 

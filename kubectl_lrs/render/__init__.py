@@ -21,6 +21,7 @@ from kubectl_lrs.render.diff import (
 )
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, say
 from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
+from kubectl_lrs.render.spark import nothing_to_clean, spark_plan_view, spark_report_view, spark_stakes
 from kubectl_lrs.render.verify import trial_view
 from kubectl_lrs.render.view import FORMATS, View, show, table
 
@@ -43,6 +44,7 @@ __all__ = [
     "listing",
     "local",
     "made",
+    "nothing_to_clean",
     "plan_view",
     "progress",
     "remarks",
@@ -52,6 +54,9 @@ __all__ = [
     "show",
     "show_unified",
     "side_lines",
+    "spark_plan_view",
+    "spark_report_view",
+    "spark_stakes",
     "summary",
     "table",
     "trial_view",

@@ -8,26 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_lrs.clients.kube import KubeClient, Resource, UnansweredError
+from kubectl_lrs.clients.kube import KubeClient, Resource
 from kubectl_lrs.deadline import Deadline
 from kubectl_lrs.diff import ABSENT, same
 from kubectl_lrs.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.plan import Action, Step, json_patch
 from kubectl_lrs.report import RESULT_OF, Outcome, Result
+from kubectl_lrs.tiers.resources.deleting import PAUSE, TRIES, delete_this, may_be_done
 from kubectl_lrs.tiers.resources.journal import RecreateJournal
 from kubectl_lrs.tiers.resources.owners import Owners
 from kubectl_lrs.tiers.resources.planning import with_finalizers
 from kubectl_lrs.tiers.resources.stored import StoredLrs
-
-TRIES = 3
-"""How often a write is sent when it is not known whether it was done, and it turns out that it was not."""
-
-PAUSE = 0.5
-"""Seconds before it is sent for the second time; twice as long before the third."""
-
-MAY_BE_DONE = frozenset((500, 502, 504))
-"""Statuses that a server or a load balancer gives to a write that may have been done all the same."""
 
 POLL = 0.2
 """Seconds between two looks at an object that is being deleted."""
@@ -96,7 +88,7 @@ class Applier:
             try:
                 self._send_create(stored, body)
             except LrsError as error:
-                unsure = unsure or _may_be_done(error)
+                unsure = unsure or may_be_done(error)
                 if not (unsure or isinstance(error, ConflictError)):
                     raise
                 settled = self._settled(step, stored, ours=unsure or attempt > 1)
@@ -175,7 +167,7 @@ class Applier:
                     validation=self._manner.validation,
                 )
             except LrsError as error:
-                unsure = unsure or _may_be_done(error)
+                unsure = unsure or may_be_done(error)
                 if attempt == TRIES or not (unsure or isinstance(error, ConflictError)):
                     raise
                 self._kube.stop.wait(PAUSE * attempt)
@@ -202,7 +194,7 @@ class Applier:
             return Outcome.of(step)
         with self._journal.entry(step, stored):
             try:
-                self._delete(stored, step.uid)
+                delete_this(self._kube, self._resource, stored.namespace, stored.name, uid=step.uid)
             except ConflictError:
                 return Outcome.of(step, Result.CONFLICT, "made anew by somebody else since it was planned; left alone; run again")
             except LrsError as error:
@@ -214,20 +206,6 @@ class Applier:
                 return self._create(step, stored)
             except LrsError as error:
                 raise _unfinished("deleted, not yet created", error) from error
-
-    def _delete(self, stored: StoredLrs, uid: str) -> None:
-        """Ask for the deletion; one that is under way or done is as good."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                self._kube.delete(self._resource, stored.namespace, stored.name, uid=uid)
-            except NotFoundError:
-                return
-            except LrsError as error:
-                if attempt == TRIES or not _may_be_done(error):
-                    raise
-                self._kube.stop.wait(PAUSE * attempt)
-            else:
-                return
 
     def _wait_until_gone(self, stored: StoredLrs, uid: str) -> None:
         left = self._gone_or_live(stored, uid=uid)
@@ -269,11 +247,6 @@ class Applier:
         self._kube.change(self._resource, "PATCH", patch, stored.namespace, stored.name, subresource=subresource)
         with self._lock:
             self.statuses[stored.namespace, stored.name] = fingerprint({"status": stored.status})
-
-
-def _may_be_done(error: LrsError) -> bool:
-    """Whether a write that failed so may have been done all the same."""
-    return isinstance(error, UnansweredError) or (isinstance(error, ApiError) and error.status in MAY_BE_DONE)
 
 
 def _unfinished(what: str, error: LrsError) -> LrsError:

@@ -18,7 +18,30 @@ LONGEST_LOOK = 5.0
 
 NOT_THERE = "it is not there"
 
+UNKNOWN = "<unknown>"
+
+PHASES = ("phase", "state")
+"""Where a status without conditions commonly says in a word how it is."""
+
 Key = tuple[str, str]
+
+
+def state(manifest: Manifest) -> str:
+    """How an object is, in a few words, as far as it tells; what its status holds is not public."""
+    if manifest["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    status = manifest.get("status")
+    if not isinstance(status, Mapping):
+        return UNKNOWN
+    conditions = _conditions(status)
+    for condition in conditions:
+        if _is_true(condition):
+            return str(condition["type"])
+    if conditions:
+        last = conditions[-1]
+        reason = f" ({last['reason']})" if last.get("reason") else ""
+        return f"{last.get('type')}={last.get('status')}{reason}"
+    return next((status[word] for word in PHASES if isinstance(status.get(word), str) and status[word]), UNKNOWN)
 
 
 def why_not_awaited(status: Any) -> str:

@@ -1,0 +1,91 @@
+"""Cleaning Spark sessions away, as `clean-spark` does it and `backup --clean-spark` before its own work."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.verb import confirm, stop_on_signal
+from kubectl_lrs.errors import InterruptedRunError, LrsError, UsageError
+from kubectl_lrs.operations.clean_spark import CleanPlan, CleanReport, Wanted, clean, plan_cleaning
+from kubectl_lrs.settings import duration
+from kubectl_lrs.tiers.resources.cleaning import Effort
+from kubectl_lrs.wiring import DEFAULT_WORKERS, Target
+
+DEFAULT_TIMEOUT = "5m"
+LOST = "Work that runs in a Spark session is lost when it is deleted; the application makes new sessions."
+
+
+def plan_of(target: Target, wanted: Wanted, *, quiet: bool) -> CleanPlan:
+    """Which sessions there are."""
+    return plan_cleaning(target.kube, target.resource, wanted, render.progress(quiet=quiet))
+
+
+def require_rights(plan: CleanPlan) -> None:
+    """Say what was found; an error where the user may not delete them."""
+    errors = plan.errors
+    for line in render.finding_lines([finding for finding in plan.findings if finding not in errors]):
+        render.say(line)
+    if errors:
+        error = LrsError("; ".join(finding.message for finding in errors), hint=errors[0].hint)
+        error.exit_code = errors[0].exit_code
+        raise error
+
+
+def agree(plan: CleanPlan, *, yes: bool, quiet: bool) -> None:
+    """Show them, and ask; those that are being deleted already need no yes."""
+    if not plan.to_delete:
+        return
+    if not yes and sys.stderr.isatty():
+        render.show(render.spark_plan_view(plan, applied=True), "table", err=True)
+    if not quiet:
+        render.say(LOST)
+    confirm(f"{render.spark_stakes(plan)}. Go on?", yes=yes)
+
+
+def apply(target: Target, plan: CleanPlan, effort: Effort, *, operator: str, quiet: bool) -> CleanReport:
+    """Delete them; from here on a signal lets what is in flight be finished."""
+    report = clean(
+        plan,
+        effort,
+        kube=target.kube,
+        resource=target.resource,
+        progress=render.progress(quiet=quiet),
+        stop=stop_on_signal(target.kube.stop),
+        operator=operator,
+    )
+    for line in render.finding_lines(report.findings):
+        render.say(line)
+    return report
+
+
+def effort_of(*, parallel: int, timeout: str, wait: bool, dry_run: bool = False) -> Effort:
+    """How they are deleted."""
+    seconds = duration(timeout, what="--timeout").total_seconds()
+    if seconds <= 0:
+        raise UsageError("--timeout must be more than 0", hint="--no-wait does not wait until they are gone")
+    return Effort(workers=parallel, timeout=seconds, wait=wait, dry_run=dry_run)
+
+
+def clean_first(target: Target, wanted: Wanted, *, yes: bool, quiet: bool) -> bool:
+    """The step before a backup, told on stderr; whether all of it was done."""
+    plan = plan_of(target, wanted, quiet=quiet)
+    require_rights(plan)
+    if not plan.sessions:
+        if not quiet:
+            render.say(render.nothing_to_clean(plan))
+        return True
+    agree(plan, yes=yes, quiet=quiet)
+    effort = effort_of(parallel=DEFAULT_WORKERS, timeout=DEFAULT_TIMEOUT, wait=True)
+    report = apply(target, plan, effort, operator="", quiet=quiet)
+    render.show(render.spark_report_view(report), "table", err=True)
+    if report.interrupted:
+        raise InterruptedRunError("interrupted while Spark sessions were deleted; no backup was made")
+    return not report.not_done
+
+
+clean_spark_option = click.option(
+    "--clean-spark", is_flag=True, help="First delete the Spark sessions in the same namespaces, as clean-spark does."
+)
