@@ -8,6 +8,7 @@ import click
 
 from kubectl_lrs import render, wiring
 from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
+from kubectl_lrs.commands.spark_options import clean_first, clean_spark_options
 from kubectl_lrs.commands.stores import BackupCall, backup_options, collectors, given_levels
 from kubectl_lrs.commands.verb import (
     backup_dir_option,
@@ -19,13 +20,15 @@ from kubectl_lrs.commands.verb import (
     type_option,
     verb,
 )
-from kubectl_lrs.errors import ExitCode, LrsError
+from kubectl_lrs.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.operations.backup import Destination, Tier, back_up, without
+from kubectl_lrs.operations.clean_spark import Wanted
 from kubectl_lrs.profiles import PROFILES, levels
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.tiers.deployments.collect import TIER, DeploymentsTier
 from kubectl_lrs.tiers.deployments.inventory import Account
 from kubectl_lrs.tiers.resources.collect import ResourcesTier
+from kubectl_lrs.workloads import SPARK
 
 
 @verb(
@@ -33,6 +36,7 @@ from kubectl_lrs.tiers.resources.collect import ResourcesTier
     examples=[
         ("Everything in the context's namespace, into the current directory", "@ backup"),
         ("Every namespace, into a folder of backups", "@ backup -A --backup-dir /var/backups/lrs"),
+        ("The vendor's procedure: stale Spark sessions first, then the backup", "@ backup -n datarobot --clean-spark"),
         ("Custom models of one namespace only", "@ backup -n datarobot --type deployment"),
     ],
     exits=(0, 1, 2, 3, 5, 130),
@@ -59,6 +63,7 @@ from kubectl_lrs.tiers.resources.collect import ResourcesTier
     default=None,
     help="Save the status of each deployment too; by default when the application's URL and token are given.",
 )
+@clean_spark_options
 @api_options
 @output_option("table", "json", "yaml", "name")
 @quiet_option
@@ -72,6 +77,8 @@ def command(
     name: str,
     profile: str,
     with_deployments: bool | None,
+    clean_spark: bool,
+    yes: bool,
     output: str,
     quiet: bool,
     **options: Any,
@@ -87,6 +94,8 @@ def command(
     """
     flags = kube_flags(ctx)
     wanted = levels(profile, given_levels(options))
+    if clean_spark and SPARK in types:
+        raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
     destination = Destination(directory=wiring.backup_dir(backup_dir).path, name=name)
     target = wiring.target(flags)
     namespace = None if all_namespaces else target.connection.namespace
@@ -98,6 +107,8 @@ def command(
     tiers |= collectors(wanted, lambda level: BackupCall(level=level, kube=target.kube, namespace=where, options=options))
     if with_deployments or (with_deployments is None and wiring.api_is_given(api_flags(options))):
         tiers[TIER] = DeploymentsTier(_accounts(ctx, options, quiet=quiet))
+    sessions = Wanted(namespace=namespace, selector=selector)
+    is_clean = not clean_spark or clean_first(target, sessions, yes=yes, quiet=quiet)
     progress = render.progress(quiet=quiet)
     path, catalog = back_up(
         tiers,
@@ -111,7 +122,7 @@ def command(
     render.show(render.made(str(path), catalog), output)
     for line in render.remarks(catalog):
         render.say(line)
-    return ExitCode.PARTIAL if catalog.missing else ExitCode.DONE
+    return ExitCode.DONE if is_clean and not catalog.missing else ExitCode.PARTIAL
 
 
 def _accounts(ctx: click.Context, api: dict[str, Any], *, quiet: bool) -> list[Account]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.verb import confirm, stop_on_signal
+from kubectl_lrs.commands.verb import SIGNALS, confirm, stop_on_signal
 from kubectl_lrs.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.operations.clean_spark import CleanPlan, CleanReport, Wanted, clean, plan_cleaning
 from kubectl_lrs.settings import duration
 from kubectl_lrs.tiers.resources.cleaning import Effort
 from kubectl_lrs.wiring import DEFAULT_WORKERS, Target
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_TIMEOUT = "5m"
 LOST = "Work that runs in a Spark session is lost when it is deleted; the application makes new sessions."
@@ -46,16 +51,21 @@ def agree(plan: CleanPlan, *, yes: bool, quiet: bool) -> None:
 
 
 def apply(target: Target, plan: CleanPlan, effort: Effort, *, operator: str, quiet: bool) -> CleanReport:
-    """Delete them; from here on a signal lets what is in flight be finished."""
-    report = clean(
-        plan,
-        effort,
-        kube=target.kube,
-        resource=target.resource,
-        progress=render.progress(quiet=quiet),
-        stop=stop_on_signal(target.kube.stop),
-        operator=operator,
-    )
+    """Delete them; meanwhile a signal lets what is in flight be finished."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        report = clean(
+            plan,
+            effort,
+            kube=target.kube,
+            resource=target.resource,
+            progress=render.progress(quiet=quiet),
+            stop=stop_on_signal(target.kube.stop),
+            operator=operator,
+        )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     for line in render.finding_lines(report.findings):
         render.say(line)
     return report
@@ -80,12 +90,21 @@ def clean_first(target: Target, wanted: Wanted, *, yes: bool, quiet: bool) -> bo
     agree(plan, yes=yes, quiet=quiet)
     effort = effort_of(parallel=DEFAULT_WORKERS, timeout=DEFAULT_TIMEOUT, wait=True)
     report = apply(target, plan, effort, operator="", quiet=quiet)
-    render.show(render.spark_report_view(report), "table", err=True)
-    if report.interrupted:
+    if report.not_done or not quiet:
+        render.show(render.spark_report_view(report), "table", err=True)
+    if target.kube.stop.is_set():
         raise InterruptedRunError("interrupted while Spark sessions were deleted; no backup was made")
+    if report.not_done:
+        render.say("warning: not all Spark sessions are gone; the backup goes on without them")
     return not report.not_done
 
 
-clean_spark_option = click.option(
-    "--clean-spark", is_flag=True, help="First delete the Spark sessions in the same namespaces, as clean-spark does."
-)
+def clean_spark_options(function: F) -> F:
+    """The flags of a verb that cleans first."""
+    asks = click.option("-y", "--yes", is_flag=True, help="Do not ask before --clean-spark deletes.")
+    cleans = click.option(
+        "--clean-spark",
+        is_flag=True,
+        help="First delete the Spark sessions of the same namespaces and labels, as the verb clean-spark does.",
+    )
+    return cleans(asks(function))
