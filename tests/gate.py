@@ -37,7 +37,6 @@ def main(arguments: list[str]) -> int:
     sys.stdout.flush()
     os.chdir(toolchain.ROOT)
     os.execv(programs / command[0], [str(programs / command[0]), *command[1:]])
-    return 1  # it does not come back
 
 
 def workers() -> int:
