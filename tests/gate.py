@@ -34,9 +34,8 @@ def main(arguments: list[str]) -> int:
             return status
     command = ["pytest", *(arguments or ("-n", str(workers())))]
     print(f"gate: {' '.join(command)}", flush=True)
-    sys.stdout.flush()
     os.chdir(toolchain.ROOT)
-    os.execv(programs / command[0], [str(programs / command[0]), *command[1:]])
+    return os.execv(programs / command[0], [str(programs / command[0]), *command[1:]])  # a signal to the gate is one to pytest
 
 
 def workers() -> int:
