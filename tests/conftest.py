@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
@@ -20,6 +21,24 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the product starts thousands of times: compile it once
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY")
+LONG = ("krew", "citizen", "rights", "completion", "faults", "interruption", "wait", "hostile", "policies", "demo")
+"""The files of tests that take longest, longest first."""
+
+settings.register_profile("gate", max_examples=150, derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile("gate")  # the same documents each time; `--hypothesis-profile=search` looks for others
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that in the end no worker is alone with one; in each file one CRD after the other."""
+    rank = {f"test_{name}": place for place, name in enumerate(LONG)}
+
+    def place(item: pytest.Item) -> tuple[int, str, str]:
+        module, callspec = item.path.stem, getattr(item, "callspec", None)
+        crd = callspec.params.get("each_crd") if callspec else None
+        return rank.get(module, len(LONG)), module, crd.stem if crd else "v1alpha1-lrs"
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ def _generated(count: int) -> list[Any]:
     """That many documents from hypothesis, for a check that takes them all at once."""
     documents: list[Any] = []
 
-    @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(JSON)
     def collect(document: Any) -> None:
         documents.append(document)

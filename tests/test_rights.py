@@ -232,7 +232,7 @@ def test_restore_works_with_exactly_its_role(bed: Bed, name: str) -> None:
         assert bed.state()["operator"]["replicas"] == 2
 
 
-@pytest.mark.parametrize(("name", "role", "rule", "verb"), _removals())
+@pytest.mark.parametrize(("name", "role", "rule", "verb"), list(_removals()))
 def test_missing_right_is_named_and_nothing_is_written(bed: Bed, name: str, role: str, rule: dict[str, Any], verb: str) -> None:
     case = CASES[name]
     case.prepare(bed)

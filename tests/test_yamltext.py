@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -448,6 +448,5 @@ JSON = st.recursive(
 @each_reader
 @given(document=JSON)
 @example(document={"y": ["1e3", {"0o14": "08"}]})
-@settings(max_examples=150, deadline=None, database=None)
 def test_any_document(read: Reader, document: Any) -> None:
     assert difference(document, read(dump(document))) == []
