@@ -13,6 +13,7 @@ from kubectl_lrs.catalog import Catalog, Cluster
 from kubectl_lrs.errors import LrsError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.names import BACKUP_PREFIX, LATEST
+from kubectl_lrs.paths import exists, is_folder
 from kubectl_lrs.profiles import is_less
 
 
@@ -38,7 +39,7 @@ class BackupDir:
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
             path = Path(entry.path)
-            if not (path / CATALOG_FILE).exists() and not entry.name.startswith(BACKUP_PREFIX):
+            if not os.path.lexists(path / CATALOG_FILE) and not entry.name.startswith(BACKUP_PREFIX):
                 continue
             try:
                 sealed.append(SealedFolder.open(path))
@@ -60,10 +61,12 @@ class BackupDir:
         """The backup that `name` means: `latest`, a name in this folder, or a path."""
         if name == LATEST:
             return self.latest()
-        for candidate in (self.path / name, Path(name)):
-            if candidate.is_dir() or (candidate.exists() and os.sep in name):
-                return SealedFolder.open(candidate)
-        names = [folder.path.name for folder in self.survey()[0]] if self.path.is_dir() else []
+        candidates = (self.path / name, Path(name))
+        for is_meant in (is_folder, exists):  # a folder first; a file of this name is an error that says so
+            for candidate in candidates:
+                if is_meant(candidate):
+                    return SealedFolder.open(candidate)
+        names = [folder.path.name for folder in self.survey()[0]] if is_folder(self.path) else []
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names[-3:]
         hint = f"there is {', '.join(near)}" if near else f"{self.path} holds no sealed backup"
         raise UsageError(f"backup {name!r} not found in {self.path}", hint=hint)

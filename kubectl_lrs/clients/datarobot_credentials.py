@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from kubectl_lrs.errors import UsageError
+from kubectl_lrs.paths import is_file
 
 PAIRS = (("LRS_DATAROBOT_URL", "LRS_DATAROBOT_API_TOKEN"), ("DATAROBOT_ENDPOINT", "DATAROBOT_API_TOKEN"))
 """Environment variables that hold URL and token: the vendor's page, and the wider ecosystem's."""
@@ -69,7 +70,7 @@ def accesses(flags: ApiFlags, environment: Mapping[str, str], *, home: Path, ask
             "no DataRobot API is named, and no token for it",
             hint=f"set {names}, or give --url with --org-token-file",
         )
-    if flags.ca_file and not Path(flags.ca_file).is_file():
+    if flags.ca_file and not is_file(Path(flags.ca_file)):
         raise UsageError(f"--api-ca-file {flags.ca_file}: no such file")
     return [
         Access(
@@ -136,7 +137,7 @@ def _found(environment: Mapping[str, str], home: Path, ask: Ask | None, *, lenie
     if named := environment.get(CONFIG_VARIABLE, "").strip():
         return [_from_config(Path(named).expanduser(), _read(Path(named).expanduser()))]
     default = home / CONFIG_FILE
-    return [_from_config(default, _read(default))] if default.is_file() else []
+    return [_from_config(default, _read(default))] if is_file(default) else []
 
 
 def _from_pair(pair: tuple[str, str], environment: Mapping[str, str], ask: Ask | None) -> Access | None:

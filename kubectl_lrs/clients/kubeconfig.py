@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from kubectl_lrs.clients import kubeconfig_files
 from kubectl_lrs.clients.kubeconfig_files import DIRECTORY, Entry
 from kubectl_lrs.errors import UnreachableError, UsageError
+from kubectl_lrs.paths import is_file
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -358,7 +359,7 @@ def _in_cluster(flags: KubeFlags, environment: Mapping[str, str], service_accoun
     if flags.certificate_authority:
         ca_data = _read_pem(flags.certificate_authority, "--certificate-authority")
     else:
-        ca_data = own_ca.read_bytes() if own_ca.is_file() else b""
+        ca_data = own_ca.read_bytes() if is_file(own_ca) else b""
     return Connection(
         server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
         namespace=namespace,

@@ -158,6 +158,18 @@ def _choice(formats: tuple[str, ...]) -> Callable[[click.Context, click.Paramete
     return check
 
 
+def _types(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """The types; an empty value, such as that of a variable which is not set, must not mean all of them."""
+    if any(not value.strip() for value in values):
+        raise UsageError(f"{param.opts[0]}: an empty value names no type", hint="leave the flag out to take all types")
+    return split(values)
+
+
+def split(values: Sequence[str]) -> tuple[str, ...]:
+    """Values that were given several times, or with commas between them."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask; go on with what the plan says.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress; results, warnings and errors only.")
 backup_dir_option = click.option(
@@ -171,7 +183,7 @@ type_option = click.option(
     "types",
     multiple=True,
     metavar="T,...",
-    callback=lambda _c, _p, value: split(value),
+    callback=_types,
     help="Only these workload types.",
 )
 exclude_type_option = click.option(
@@ -179,17 +191,12 @@ exclude_type_option = click.option(
     "excluded",
     multiple=True,
     metavar="T,...",
-    callback=lambda _c, _p, value: split(value),
+    callback=_types,
     help="Not these workload types.",
 )
 selector_option = click.option(
     "-l", "--selector", default="", metavar="SELECTOR", help="Only objects with these labels (app=web,tier!=cache)."
 )
-
-
-def split(values: Sequence[str]) -> tuple[str, ...]:
-    """Values that were given several times, or with commas between them."""
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -14,6 +14,7 @@ from kubectl_lrs.errors import NotFoundError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.manifest import Manifest
 from kubectl_lrs.parallel import for_each
+from kubectl_lrs.paths import exists
 from kubectl_lrs.plan import Action
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.tiers.deployments.changing import Changer, Manner
@@ -95,11 +96,11 @@ def journal_for(directory: Path, named: str, *, endpoint: str, dry_run: bool) ->
         return
     with _held([journal]):
         # It may have changed between the first look and the moment from which nobody else works with it.
-        yield load(journal.path) if journal.path.exists() else journal
+        yield load(journal.path) if exists(journal.path) else journal
 
 
 def _named(path: Path, endpoint: str) -> Journal:
-    if not path.exists():
+    if not exists(path):
         return Journal(path=path, endpoint=endpoint, created=now())
     journal = load(path)
     if journal.is_done:

@@ -191,7 +191,7 @@ def remarks(catalog: Catalog) -> Iterable[str]:
 
 def damage_report(name: str, damages: Sequence[Damage], files: int, seconds: float) -> View:
     """`verify`: what is damaged, or that nothing is."""
-    verdict = f"{len(damages)} of {files} files damaged" if damages else f"{files} files checked, all as sealed"
+    verdict = f"damaged, {len(damages)} found, {files} files checked" if damages else f"{files} files checked, all as sealed"
     return View(
         data={
             "backup": name,

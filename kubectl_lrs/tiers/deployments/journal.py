@@ -7,6 +7,7 @@ moment is known exactly. It holds no token.
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.errors import LrsError, UsageError
+from kubectl_lrs.paths import exists, is_file
 from kubectl_lrs.tiers.deployments.statuses import OURS, UNFINISHED, State
 from kubectl_lrs.tiers.journalfile import read_journal, write_atomically
 
@@ -116,7 +118,7 @@ def default_path(directory: Path) -> Path:
     instant = datetime.now(timezone.utc)
     stem = f"{PREFIX}{instant:%Y_%m_%d_%H_%M_%S}"
     path, number = directory / f"{stem}{SUFFIX}", 1
-    while path.exists():
+    while os.path.lexists(path):
         number += 1
         path = directory / f"{stem}_{number}{SUFFIX}"
     return path
@@ -124,12 +126,12 @@ def default_path(directory: Path) -> Path:
 
 def is_journal(path: Path) -> bool:
     """Whether the name is that of a file that a journal may be in."""
-    return path.suffix == SUFFIX and path.is_file()
+    return path.suffix == SUFFIX and is_file(path)
 
 
 def load(path: Path) -> Journal:
     """Read a journal without trust; UsageError where it is none."""
-    if not path.exists():
+    if not exists(path):
         raise UsageError(f"{path}: no such journal")
     document = read_journal(path)
     version = document.get("formatVersion")
@@ -167,16 +169,22 @@ def _entry(data: Mapping[str, Any]) -> Entry:
 
 def open_journals(directory: Path) -> list[Journal]:
     """The journals in the folder that are not done, oldest first; one that cannot be read is an error, never passed over."""
-    try:
-        found = sorted(path for path in directory.glob(f"{PREFIX}*{SUFFIX}") if path.is_file())
-    except OSError as error:
-        raise UsageError(f"{directory}: cannot be read: {error.strerror}") from error
-    return [journal for journal in map(load, found) if not journal.is_done]
+    return [journal for journal in map(load, _found(directory)) if not journal.is_done]
 
 
 def has_journal(directory: Path) -> bool:
     """Whether there is any, done or not."""
-    return any(directory.glob(f"{PREFIX}*{SUFFIX}"))
+    return bool(_found(directory))
+
+
+def _found(directory: Path) -> list[Path]:
+    """Whatever is named like a journal, oldest first. Not `glob`, which takes a folder that cannot be read for an empty one."""
+    try:
+        return sorted(path for path in directory.iterdir() if path.name.startswith(PREFIX) and path.name.endswith(SUFFIX))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be read: {error.strerror}") from error
 
 
 class Book(Protocol):

@@ -19,6 +19,7 @@ from typing import Any
 from kubectl_lrs.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.errors import UsageError
 from kubectl_lrs.manifest import Manifest, fingerprint, loads, sanitise
+from kubectl_lrs.paths import is_folder
 from kubectl_lrs.settings import printable
 from kubectl_lrs.tiers.resources.stored import StoredLrs, problem_of
 from kubectl_lrs.workloads import GROUP
@@ -183,7 +184,7 @@ def _contents(paths: Sequence[Path], *, recursive: bool) -> Iterator[tuple[str, 
 
 
 def _files(path: Path, *, recursive: bool) -> Iterator[Path]:
-    if str(path) == STDIN or not path.is_dir():
+    if str(path) == STDIN or not is_folder(path):
         yield path
         return
     found = list(_walk(path, recursive=recursive))
