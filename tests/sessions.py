@@ -153,9 +153,12 @@ def main() -> int:
         with ControlPlane.start(directory / "plane") as plane:
             loader.install_crd(plane, CRD)
             for path in with_sessions():
+                before = path.read_text()
                 with shell(plane, path, directory / path.stem) as run:
-                    path.write_text(retold(path.read_text(), run))
-                print(f"told anew: {path.relative_to(ROOT)}")
+                    now = retold(before, run)
+                if essence(now) != essence(before):
+                    path.write_text(now)
+                    print(f"told anew: {path.relative_to(ROOT)}")
     return 0
 
 
