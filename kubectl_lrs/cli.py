@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from kubectl_lrs import pflag
+from kubectl_lrs import colour, pflag
 from kubectl_lrs.commands.verb import kube_options
 from kubectl_lrs.errors import ExitCode, LrsError
 from kubectl_lrs.settings import self_name
@@ -139,9 +139,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, hint: str, code: int) -> int:
-    click.echo(f"error: {message}", err=True)
-    if hint:
-        click.echo(f"hint: {hint}", err=True)
+    is_coloured = colour.is_on(sys.stderr)
+    for line in (f"error: {message}", *((f"hint: {hint}",) if hint else ())):
+        click.echo(colour.message(line) if is_coloured else line, err=True, color=is_coloured)
     return code
 
 

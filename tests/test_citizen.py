@@ -346,7 +346,7 @@ def test_help_shows_the_name_that_was_typed(
     folder = tmp_path / "bin"
     assert _called(plane, folder, file, *words).startswith(f"Usage: {name} VERB")
     text = _called(plane, folder, file, *words, "backup", "--help")
-    assert text.startswith(f"Usage: {name} backup ")
+    assert f"\n\nUsage: {name} backup " in text
     assert f"\n  {name} backup -A" in text
     assert f'"{name} options"' in " ".join(text.split())
     assert name == "kubectl lrs" or "kubectl lrs" not in text

@@ -80,7 +80,8 @@ def test_unreadable_folder(crd: Crd, namespace: str, cli: Cli) -> None:
 @pytest.mark.parametrize("verb", ["backup", "restore", "clean-spark", "list", "show", "verify", "version"])
 def test_help_has_examples_and_exit_status(cli: Cli, verb: str) -> None:
     text = cli.ok(verb, "--help")
-    assert text.startswith(f"Usage: kubectl lrs {verb}")
+    first, blank, usage = text.splitlines()[:3]
+    assert (first[-1], blank, usage.startswith(f"Usage: kubectl lrs {verb}")) == (".", "", True), "one line, then usage"
     assert "Examples:" in text
     assert "Exit status:" in text
     assert "kubectl lrs options" in text

@@ -6,6 +6,7 @@ is imported when a client is made, so that help does not wait for it.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import threading
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 from kubectl_lrs import __version__
+from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.datarobot_credentials import Access
 from kubectl_lrs.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
 
@@ -284,19 +286,25 @@ class DataRobotClient:
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = self._requests.Session()
+        headers = {"Accept": "application/json", "User-Agent": f"kubectl-lrs/{__version__}"}
+        shown = url + (f"?{urlencode(query)}" if query else "")
+        signed = [*headers.items(), ("Authorization", f"{self._scheme} {self._token}")]
         try:
-            return session.request(
-                method,
-                url,
-                params=query or None,
-                json=body,
-                # Given as a function, so that neither a .netrc nor a URL can put another credential in its place.
-                auth=self._sign,
-                headers={"Accept": "application/json", "User-Agent": f"kubectl-lrs/{__version__}"},
-                timeout=self._timeout,
-                allow_redirects=False,
-                verify=self._verify,
-            )
+            with wirelog.Exchange(method, shown, signed, json.dumps(body).encode() if body else None) as exchange:
+                response = session.request(
+                    method,
+                    url,
+                    params=query or None,
+                    json=body,
+                    # Given as a function, so that neither a .netrc nor a URL can put another credential in its place.
+                    auth=self._sign,
+                    headers=headers,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    verify=self._verify,
+                )
+                exchange.answered(response.status_code, response.reason, response.headers.items(), response.content)
+                return response
         except OSError as error:
             if isinstance(error, self._requests.RequestException):
                 raise

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from kubectl_lrs import __version__
 from kubectl_lrs.catalog import Cluster
+from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.credentials import Credentials
 from kubectl_lrs.clients.kubeconfig import Connection
 from kubectl_lrs.clients.transport import Answer, Transport, TransportError, is_loopback
@@ -122,7 +123,8 @@ class KubeClient:
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._transport_generation = -1
-        self._prefix = urlsplit(connection.server).path.rstrip("/")
+        url = urlsplit(connection.server)
+        self._origin, self._prefix = f"{url.scheme}://{url.netloc}", url.path.rstrip("/")
         self._headers = self._own_headers()
 
     def _own_headers(self) -> list[tuple[str, str]]:
@@ -368,7 +370,9 @@ class KubeClient:
         headers = [*self._headers, *self._credentials.headers().items()]
         if body is not None:
             headers.append(("Content-Type", content_type))
-        answer = self._connected().send(method, target, headers, body)
+        with wirelog.Exchange(method, self._origin + target, headers, body) as exchange:
+            answer = self._connected().send(method, target, headers, body)
+            exchange.answered(answer.status, answer.reason, answer.headers.items(), answer.data)
         self._date = answer.headers.get("Date") or ""
         return answer
 

@@ -60,12 +60,12 @@ def command(
     output: str,
     quiet: bool,
 ) -> ExitCode:
-    """Delete Spark sessions, so that the application does not connect to stale ones after a restore.
+    """Delete Spark sessions, as before a backup.
 
-    These are the LRS with the label datarobot-lrs-type=spark_app. They are shown first. Each is deleted by its uid, so
-    that one born meanwhile stays, and is waited for; what is stuck is named with the finalizers that hold it and the
-    likely cause. Do it while the LRS operator still runs, before the application is scaled down: the operator takes the
-    finalizers off.
+    These are the LRS with the label datarobot-lrs-type=spark_app; without them the application does not connect to
+    stale ones after a restore. They are shown first. Each is deleted by its uid, so that one born meanwhile stays, and
+    is waited for; what is stuck is named with the finalizers that hold it and the likely cause. Do it while the LRS
+    operator still runs, before the application is scaled down: the operator takes the finalizers off.
     """
     flags = kube_flags(ctx)
     effort = effort_of(parallel=parallel, timeout=timeout, wait=wait, dry_run=dry_run == "server")

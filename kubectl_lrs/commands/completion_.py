@@ -30,7 +30,9 @@ INSTALL = "install"
 @click.argument("what", required=False, type=click.Choice([INSTALL, *SCRIPTS]))
 @click.option("--dir", "directory", default="", metavar="DIR", help="With install: another folder on PATH than the plugin's own.")
 def command(_ctx: click.Context, what: str | None, directory: str) -> None:
-    """Complete words with the Tab key: verbs, flags, values, names from the kubeconfig, the cluster and the backups.
+    """Complete words with the Tab key.
+
+    Verbs, flags, values, and names from the kubeconfig, the cluster and the backups are completed.
 
     `install` writes kubectl_complete-lrs, two lines, beside the plugin's executable: kubectl (1.26 or newer) calls it.
     The names of the shells print a script for those who call the executable kubectl-lrs itself.

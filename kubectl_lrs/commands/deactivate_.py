@@ -65,11 +65,11 @@ from kubectl_lrs.tiers.deployments.statuses import State
 def command(
     ctx: click.Context, output: str, quiet: bool, yes: bool, dry_run: str, journal: str, every: bool, **options: Any
 ) -> ExitCode:
-    """Deactivate deployments through the application's API, and note what each one was before.
+    """Deactivate deployments, and note what each one was before.
 
-    By default every active deployment of a custom model. Needs no cluster. Each deployment's status is in the journal
-    before anything is changed; `activate` brings back exactly those. A run that was interrupted, or did not wait, is
-    continued by the same command.
+    By default every active deployment of a custom model. Goes through the application's API and needs no cluster. Each
+    deployment's status is in the journal before anything is changed; `activate` brings back exactly those. A run that
+    was interrupted, or did not wait, is continued by the same command.
 
     URL and token always come from one source, the first of: --org-token-file with --url, or a file that holds endpoint:
     and token:; --url and a prompt; LRS_DATAROBOT_URL and LRS_DATAROBOT_API_TOKEN; DATAROBOT_ENDPOINT and

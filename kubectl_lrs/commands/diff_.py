@@ -63,11 +63,12 @@ LIVE = "live"
 @output_option("table", "wide", "diff", "json", "yaml", "name")
 @quiet_option
 def command(ctx: click.Context, before: str, after: str, backup_dir: str, output: str, quiet: bool, **options: Any) -> ExitCode:
-    """Show what differs between two backups, or a backup and the cluster, object by object and field by field.
+    """Show what differs between two backups, or a backup and the cluster.
 
-    A is before, B is after: an object that only A has is `removed`, one that only B has is `added`. A is a backup (a
-    name in the folder of the backups, a path, or `latest`), B is another one, or `live`, the cluster, which is the
-    default. A backup that is called live is named by its path. Without -n, all that A was taken for is compared.
+    It does so object by object and field by field. A is before, B is after: an object that only A has is `removed`, one
+    that only B has is `added`. A is a backup (a name in the folder of the backups, a path, or `latest`), B is another
+    one, or `live`, the cluster, which is the default. A backup that is called live is named by its path. Without -n,
+    all that A was taken for is compared.
 
     Compared is what a backup restores: not what the server sets, not owners, not status; against the cluster, after
     the defaults of its schema. An object that one side was not taken for (another namespace, a type that was left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from kubectl_lrs import pflag
+from kubectl_lrs import colour, pflag
 from kubectl_lrs.errors import InterruptedRunError, UsageError
 from kubectl_lrs.settings import self_name
 
@@ -30,6 +31,38 @@ EXIT_STATUS: dict[int, str] = {
 }
 
 
+OTHER = "Flags"
+GROUPS: dict[str, tuple[str, ...]] = {
+    "What is meant": (
+        *("all_namespaces", "namespace", "types", "excluded", "selector", "older_than", "from_", "files", "recursive"),
+        *("every", "include", "exclude", "ids_file", "tier", "tiers", "profile", "unified"),
+    ),
+    OTHER: (),
+    "What objects become": (
+        *("existing", "maps", "accept_unmapped", "create_namespaces", "install_crd", "restore_status", "validate"),
+        *("pause_operator", "operator", "operator_replicas"),
+    ),
+    "Mongo": ("mongo",),
+    "Images": ("images", "image"),
+    "Files": ("files_",),
+    "Application's API": ("with_deployments", "url", "token_files", "ca_file", "scheme"),
+    "How it is done": ("dry_run", "yes", "force", "wait", "timeout", "parallel", "clean_spark"),
+    "Backups and output": ("backup_dir", "name", "journal", "journals", "output", "quiet", "help"),
+}
+"""The headings of a verb's flags, and the parameters that stand under each, in every verb; the rest is under `OTHER`."""
+
+BY_PREFIX = ("Mongo", "Images", "Files")
+"""Under these stands also whatever begins so."""
+
+
+def group_of(option: click.Option) -> str:
+    """The heading under which a flag stands."""
+    name = "help" if "--help" in option.opts else str(option.name)
+    exact = (title for title, names in GROUPS.items() if name in names)
+    begun = (title for title in BY_PREFIX if name.startswith(GROUPS[title]))
+    return next(exact, None) or next(begun, OTHER)
+
+
 class Verb(click.Command):
     """A command whose help ends with examples and EXIT STATUS. In both, `@` stands for the name it was called by."""
 
@@ -43,6 +76,28 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after the words were brought into the one form that it knows."""
         return super().parse_args(ctx, pflag.as_click_reads(args, self.params))
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line first, then usage, what it does, the flags in groups, examples, exit status."""
+        first, _, rest = inspect.cleandoc(self.help or "").partition("\n\n")
+        formatter.write_text(" ".join(first.split()))
+        formatter.write_paragraph()
+        self.format_usage(ctx, formatter)
+        if rest:
+            formatter.write_paragraph()
+            formatter.write_text(rest)
+        self.format_options(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The flags, each under the heading of its group."""
+        shown: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
+                shown.setdefault(group_of(param), []).append(record)
+        for title in sorted(shown, key=list(GROUPS).index):
+            with formatter.section(title):
+                formatter.write_dl(shown[title])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Examples, exit status, and where the rest of the flags is."""
@@ -70,7 +125,23 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 
 
 def _flag(*names: str, **settings: Any) -> click.Option:
-    return click.Option(names, expose_value=False, callback=_remember, **settings)
+    return click.Option(names, expose_value=False, **({"callback": _remember} | settings))
+
+
+def _show_requests(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    """Show requests from now on; the last one given counts."""
+    if ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT:
+        from kubectl_lrs.clients import wirelog
+
+        wirelog.configure(value)
+    return value
+
+
+def _choose_colour(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Colours from now on; the last one given counts."""
+    if ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT:
+        colour.choose(value)
+    return value
 
 
 def kube_options() -> list[click.Option]:
@@ -112,6 +183,23 @@ def kube_options() -> list[click.Option]:
         ),
         _flag("--disable-compression", is_flag=True, help="Do not ask the server for compressed answers."),
         _flag("--cache-dir", metavar="DIR", help="Accepted as kubectl does; nothing is cached."),
+        _flag(
+            "-v",
+            "--v",
+            "verbosity",
+            type=click.IntRange(0),
+            default=0,
+            metavar="LEVEL",
+            callback=_show_requests,
+            help="Show requests on stderr, secrets masked: 6 a line each, 7 headers, 8 bodies, 9 longer, 10 whole ones.",
+        ),
+        _flag(
+            "--color",
+            type=click.Choice(colour.CHOICES),
+            default=colour.AUTO,
+            callback=_choose_colour,
+            help="Colours: auto is on a terminal alone, and not where NO_COLOR is set.",
+        ),
         _flag("-n", "--namespace", metavar="NAMESPACE", help="The namespace; the context's where it is not given."),
     ]
 

@@ -86,9 +86,10 @@ CLUSTER_ONLY = {
 def command(
     ctx: click.Context, backup: str, against_cluster: bool, backup_dir: str, output: str, quiet: bool, **options: Any
 ) -> ExitCode:
-    """Check that a backup is as it was sealed: every file there, none altered, none added.
+    """Check that a backup is as it was sealed.
 
-    BACKUP is a name in the folder of the backups, a path, or `latest`, which is the default. No cluster is needed.
+    Every file must be there, none altered, none added. BACKUP is a name in the folder of the backups, a path, or
+    `latest`, which is the default. No cluster is needed.
 
     With --against-cluster it then answers: would `restore`, with the same flags, work here and now? The plan is made
     with all its checks, and the API server is asked about every object by a dry run. An object that it would not take

@@ -75,7 +75,7 @@ class Line:
         for word in self.options:
             name = str(word.option.name) if word.option else ""
             option = self.generic.get(name)
-            if option is None:
+            if option is None or name not in KubeFlags.__dataclass_fields__:
                 continue
             if option.is_flag:
                 given[name] = word.value not in pflag.FALSE

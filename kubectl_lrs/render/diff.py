@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
+from kubectl_lrs import colour
 from kubectl_lrs.diff import ABSENT, Change
 from kubectl_lrs.manifest import Manifest, loads
 from kubectl_lrs.operations.differ import Comparison, Difference, Kind, Origin
@@ -172,8 +172,8 @@ HEADER = 3
 
 
 def show_unified(texts: list[str]) -> None:
-    """Print unified diffs, in colours on a terminal, unless NO_COLOR is set (https://no-color.org) or it has none."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Print unified diffs, in colours where the output has some."""
+    coloured = colour.is_on(sys.stdout)
     for text in texts:
         click.echo(_coloured(text) if coloured else text, nl=False, color=coloured)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubectl_lrs import colour
 from kubectl_lrs.progress import BYTES
-from kubectl_lrs.settings import printable, size
+from kubectl_lrs.settings import age, printable, size
 
 if TYPE_CHECKING:
     import rich.progress
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 
 def say(message: str) -> None:
     """A line for the person at the terminal."""
-    click.echo(printable(message), err=True)
+    line, is_coloured = printable(message), colour.is_on(sys.stderr)
+    click.echo(colour.message(line) if is_coloured else line, err=True, color=is_coloured)
 
 
 def _done(done: int, total: int | None, unit: str) -> str:
     """How much is done, and of how much where that is known."""
     shown = [size(count) if unit == BYTES else f"{count:,}" for count in (done, *((total,) if total else ()))]
     return " of ".join(shown)
+
+
+def _rate(rate: float, unit: str) -> str:
+    """How fast it goes."""
+    return f"{size(int(rate))}/s" if unit == BYTES else f"{rate:,.0f}/s"
 
 
 class LiveProgress:
@@ -48,7 +55,7 @@ class LiveProgress:
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(stderr=True, no_color=not colour.is_on(sys.stderr)),
             transient=True,
         )
         self._task: rich.progress.TaskID | None = None
@@ -72,12 +79,12 @@ class LiveProgress:
         done = int(task.completed) + count
         rate = done / max(0.001, time.monotonic() - self._began)
         total = None if task.total is None else int(task.total)
-        shown = f"{size(int(rate))}/s" if self._unit == BYTES else f"{rate:,.0f}/s"
+        shown = _rate(rate, self._unit)
         self._progress.update(self._task, advance=count, done=_done(done, total, self._unit), rate=shown)
 
     def note(self, message: str) -> None:
         """A line that stays."""
-        self._progress.console.print(printable(message), markup=False, highlight=False)
+        say(message)  # rich takes what is written to stderr above its display
 
     def end(self) -> None:
         """The display goes away."""
@@ -85,7 +92,7 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """A line when a piece of work begins and every few seconds, for logs."""
+    """A line every few seconds, for logs: work that is done before says nothing."""
 
     EVERY = 5.0
 
@@ -93,20 +100,27 @@ class PlainProgress:
         self._what = ""
         self._total: int | None = None
         self._done = 0
-        self._last = 0.0
+        self._last = self._began = 0.0
         self._unit = ""
 
     def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:
         """A new piece of work."""
-        self._what, self._total, self._done, self._last = what, total, 0, time.monotonic()
-        self._unit = unit
+        self._what, self._total, self._done, self._unit = what, total, 0, unit
+        self._last = self._began = time.monotonic()
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
         self._done += count
         if time.monotonic() - self._last >= self.EVERY:
             self._last = time.monotonic()
-            say(f"{self._what}: {_done(self._done, self._total, self._unit)}")
+            say(f"{self._what}: {_done(self._done, self._total, self._unit)}, {self._outlook(self._last - self._began)}")
+
+    def _outlook(self, seconds: float) -> str:
+        """How fast it goes, and how long it will take where that is known."""
+        rate = _rate(self._done / seconds, self._unit)
+        if not (self._total and self._done):
+            return rate
+        return f"{rate}, {age((self._total - self._done) * seconds / self._done)} left"
 
     def note(self, message: str) -> None:
         """A line that stays."""

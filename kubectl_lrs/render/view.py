@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 import click
 
+from kubectl_lrs import colour
 from kubectl_lrs.settings import printable
 from kubectl_lrs.yamltext import dump
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
 GAP = "   "
+LEAST = 20
+"""Columns that the last one needs, to go on below itself; where fewer are left, the terminal wraps the lines."""
+
 _NOT_INERT = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -44,7 +52,13 @@ def show(view: View, output: str, *, err: bool = False) -> None:
     else:
         wide = output == "wide" and view.wide_columns
         columns, rows = (view.wide_columns, view.wide_rows) if wide else (view.columns, view.rows)
-        for line in (*view.before, *table(columns, rows), *view.after):
+        stream = sys.stderr if err else sys.stdout
+        width, is_coloured = get_terminal_size().columns if stream.isatty() else 0, colour.is_on(stream)
+        for line in view.before:
+            click.echo(printable(line), err=err)
+        for line in table(columns, rows, width=width, coloured=is_coloured):
+            click.echo(line, err=err, color=is_coloured)
+        for line in view.after:
             click.echo(printable(line), err=err)
 
 
@@ -53,11 +67,29 @@ def _inert(text: str) -> str:
     return _NOT_INERT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Aligned lines under upper-case headings, as kubectl prints them; nothing where there is no row."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 0, coloured: bool = False) -> Iterable[str]:
+    """Aligned lines under upper-case headings, as kubectl prints them; nothing where there is no row.
+
+    Where `width` (columns of a terminal) does not hold them, the last column goes on below itself: names are never cut.
+    """
     if not rows:
         return
     shown = [[printable(str(cell)) for cell in row] for row in (columns, *rows)]
-    widths = [max(len(row[n]) for row in shown) for n in range(len(columns))]
+    widths = [max(_columns(row[n]) for row in shown) for n in range(len(columns))]
+    before = sum(widths[:-1]) + len(GAP) * (len(columns) - 1)
+    room = width - before if LEAST <= width - before < widths[-1] else 0
     for row in shown:
-        yield GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        *head, last = row
+        parts = wrap(last, room, break_on_hyphens=False, break_long_words=False) if room else [last]
+        cells = [_padded(cell, size) for cell, size in zip((*head, parts[0] if parts else ""), widths, strict=True)]
+        yield GAP.join(map(colour.cell, cells) if coloured and row is not shown[0] else cells).rstrip()
+        yield from (" " * before + part for part in parts[1:])
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal it takes."""
+    return len(text) if text.isascii() else sum(2 if east_asian_width(char) in "WF" else not combining(char) for char in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))

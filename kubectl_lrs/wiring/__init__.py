@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs.backupdir import BackupDir
+from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.datarobot import DataRobotClient
 from kubectl_lrs.clients.datarobot_credentials import Access, ApiFlags, Ask, accesses, is_given, require_distinct
 from kubectl_lrs.clients.kube import NAMESPACES, KubeClient, Resource
@@ -39,7 +40,10 @@ class Target:
 def connect(flags: KubeFlags) -> KubeClient:
     """The API server that kubectl would talk to."""
     timeout = duration(flags.request_timeout, what="--request-timeout").total_seconds() if flags.request_timeout else None
-    return KubeClient(load(flags, os.environ), timeout=timeout or None)
+    connection = load(flags, os.environ)
+    context = f"context {connection.context}" if connection.context else "no context"
+    wirelog.note(f"API server {connection.server}, {context}, namespace {connection.namespace}")
+    return KubeClient(connection, timeout=timeout or None)
 
 
 def target(flags: KubeFlags) -> Target:
