@@ -78,7 +78,7 @@ class ControlPlane:
         subprocess.run([self._binary, "keys", "init", str(self.keys)], check=True, env={})
         self.ca_file = self.keys / "ca.crt"
         self._write_tokens()
-        etcd, peer, self._port, manager = _free_ports(4)
+        etcd, peer, self._port, manager = free_ports(4)
         self.etcd = f"http://127.0.0.1:{etcd}"
         self.server = f"https://127.0.0.1:{self._port}"
         self.write_kubeconfig(self.kubeconfig, token=self.admin_token)
@@ -291,7 +291,7 @@ def request(
         return response.status, {"text": text.decode(errors="replace")}
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
