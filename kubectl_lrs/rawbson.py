@@ -1,0 +1,138 @@
+"""BSON as bytes: where documents end, which `_id` one has, and a query by `_id`. Pure; nothing is decoded.
+
+Source: the BSON specification 1.1, bsonspec.org.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+
+MAX_DOCUMENT = 16 << 20
+"""Bytes that a document may have for mongorestore; what the server adds for itself never reaches a file."""
+
+MIN_DOCUMENT = 5
+
+_length = struct.Struct("<i").unpack_from
+_FIXED = {
+    0x01: 8,
+    0x06: 0,
+    0x07: 12,
+    0x08: 1,
+    0x09: 8,
+    0x0A: 0,
+    0x10: 4,
+    0x11: 8,
+    0x12: 8,
+    0x13: 16,
+    0x7F: 0,
+    0xFF: 0,
+}
+_PREFIXED = {0x02: 4, 0x03: 0, 0x04: 0, 0x05: 5, 0x0C: 16, 0x0D: 4, 0x0E: 4, 0x0F: 0}
+"""Types whose value begins with a length: what comes on top of that length."""
+
+
+class NotBsonError(ValueError):
+    """The bytes are no BSON."""
+
+
+def lengths(data: bytes) -> Iterator[int]:
+    """The length of each document in a row of whole ones; NotBsonError where the last is cut or a length cannot be."""
+    at, end = 0, len(data)
+    while at < end:
+        size = _length(data, at)[0] if at + 4 <= end else 0
+        if size < MIN_DOCUMENT or at + size > end or data[at + size - 1]:
+            raise NotBsonError(f"no document of {size} bytes can be at byte {at}")
+        yield size
+        at += size
+
+
+def split(data: bytes) -> list[bytes]:
+    """The documents in a row of whole ones."""
+    found, at = [], 0
+    for size in lengths(data):
+        found.append(data[at : at + size])
+        at += size
+    return found
+
+
+def id_of(document: bytes) -> bytes | None:
+    """The `_id` of a document as its type and value; None where it has none."""
+    at, end = 4, len(document) - 1
+    try:
+        while at < end:
+            kind = document[at]
+            name_end = document.index(0, at + 1)
+            value_end = name_end + 1 + _value_size(document, kind, name_end + 1)
+            if value_end > end:
+                break
+            if document[at + 1 : name_end] == b"_id":
+                return bytes((kind,)) + document[name_end + 1 : value_end]
+            at = value_end
+    except (ValueError, struct.error) as error:
+        raise NotBsonError(f"not a BSON document: {error}") from error
+    return None
+
+
+def by_ids(ids: Iterable[bytes]) -> bytes:
+    """The query `{_id: {$in: [...]}}` for what `id_of` gave."""
+    items = b"".join(each[:1] + str(place).encode() + b"\0" + each[1:] for place, each in enumerate(ids))
+    return document(b"\x03_id\0" + document(b"\x04$in\0" + document(items)))
+
+
+def with_id(value: bytes) -> bytes:
+    """A document that holds an `_id` alone: to show it."""
+    return document(value[:1] + b"_id\0" + value[1:])
+
+
+def document(elements: bytes) -> bytes:
+    """A document of these elements."""
+    return struct.pack("<i", len(elements) + 5) + elements + b"\0"
+
+
+def _value_size(data: bytes, kind: int, at: int) -> int:
+    if kind in _FIXED:
+        return _FIXED[kind]
+    if kind in _PREFIXED:
+        size: int = _length(data, at)[0]
+        if size < 0:
+            raise NotBsonError("a negative length")
+        return size + _PREFIXED[kind]
+    if kind == 0x0B:  # a regular expression: two texts
+        return data.index(0, data.index(0, at) + 1) + 1 - at
+    raise NotBsonError(f"unknown type 0x{kind:02x}")
+
+
+Reader = Callable[[int], bytes]
+
+
+def documents(read: Reader, *, limit: int) -> Iterator[bytes]:
+    """Rows of whole documents out of a stream, each of at most `limit` bytes or a single document.
+
+    NotBsonError: the stream ends in the middle of a document, or a length cannot be.
+    """
+    held, position = b"", 0
+    while data := read(limit):
+        held += data
+        whole = _whole(held, position)
+        if whole:
+            yield held[:whole]
+            position += whole
+            held = held[whole:]
+    if held:
+        raise NotBsonError(f"it ends in the middle of the document at byte {position}")
+
+
+def _whole(data: bytes, position: int) -> int:
+    """How many bytes at the beginning are whole documents."""
+    at, end = 0, len(data)
+    while at + 4 <= end:
+        size = _length(data, at)[0]
+        if not MIN_DOCUMENT <= size <= MAX_DOCUMENT:
+            raise NotBsonError(f"a document of {size} bytes at byte {position + at}")
+        if at + size > end:
+            break
+        if data[at + size - 1]:
+            raise NotBsonError(f"the document at byte {position + at} does not end where it says")
+        at += size
+    return at

@@ -1,0 +1,1 @@
+"""The Mongo tier: the collections that custom applications live in."""
