@@ -170,7 +170,7 @@ class Mongo:
         return at
 
     def batches(self, database: str, collection: str, *, at: Timestamp | None = None, size: int = 0) -> Iterator[bytes]:
-        """All documents in natural order, concatenated as mongodump writes them, about `size` at a time; 0: as the server does."""
+        """All documents in natural order, concatenated as mongodump writes them; `size`: in a batch, 0 for the server's."""
         concern = Instant(at) if at else None
         with translated(f"reading {database}.{collection}", self.describe()):
             source = self._database(database).get_collection(collection, read_concern=concern)
