@@ -15,7 +15,7 @@ import click
 
 from kubectl_lrs import colour, pflag
 from kubectl_lrs.commands.verb import kube_options
-from kubectl_lrs.errors import ExitCode, LrsError
+from kubectl_lrs.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.settings import self_name
 
 VERBS: dict[str, str] = {
@@ -58,6 +58,16 @@ class Verbs(click.Group):
         module = importlib.import_module(f"kubectl_lrs.commands.{HIDDEN.get(cmd_name, cmd_name.replace('-', '_'))}_")
         command: click.Command = module.command
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; a verb that does not exist is an error that names near ones."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"see: {ctx.command_path} --help"
+            raise UsageError(f"no such verb: {args[0]!r}", hint=hint)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table, without importing any verb."""

@@ -18,7 +18,7 @@ WORDS: Mapping[str, str] = {
     for style, words in {
         GREEN: [
             *("created", "updated", "replaced", "recreated", "merged", "deleted", "deactivated", "activated"),
-            *("accepted", "complete", "sealed", "Ready"),
+            *("accepted", "whole", "Ready"),
         ],
         YELLOW: ["conflict", "partial", "skip", "skipped", "deleting", "not checked", "not tried", "not ready", "unfinished"],
         RED: ["failed", "stuck", "refused", "damaged", "missing", "Terminating"],

@@ -58,6 +58,8 @@ def test_stuck_is_reported_with_its_cause(plane: ControlPlane, crd: Crd, namespa
     assert counts(done.stdout) == {"deleted": 2, "stuck": 1}
     assert [" ".join(row[4:]) for row in rows(done.stdout)][2] == f"stuck held by {FINALIZER}, {HOLD[0]}"
     assert CAUSES[replicas].format(key=f"{namespace}/lrs-operator", ns=namespace) in done.stderr
+    foretold = f"warning: 1 session with finalizers will be stuck: operator {namespace}/lrs-operator is not running"
+    assert (foretold in done.stderr) is (replicas != 1), "it is said before anything is deleted"
     assert live(plane, crd, namespace).keys() == {"spark-007"}
     assert "Terminating" in cli.ok("clean-spark", "-n", namespace, "--dry-run=client")
 

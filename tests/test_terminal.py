@@ -89,6 +89,17 @@ def test_last_column_goes_on_below_itself() -> None:
     assert all(line[:start_].strip() == "" for line in lines[2:-1])
 
 
+def test_last_column_has_lines_of_its_own_where_it_is_too_narrow() -> None:
+    rows = [("ns", "a" * 40, WORDS), ("ns", "b", "short")]
+    lines = list(table(("NAMESPACE", "NAME", "MESSAGE"), rows, width=66))
+    assert lines[1] == f"ns          {'a' * 40}"
+    assert all(line.startswith("    ") for line in lines[2:-1])
+    assert " ".join(line.strip() for line in lines[2:-1]) == WORDS
+    assert lines[-1].split() == ["ns", "b", "short"]
+    plain = list(table(("NAMESPACE", "NAME", "MESSAGE"), rows))
+    assert list(table(("NAMESPACE", "NAME", "MESSAGE"), rows, width=30)) == plain, "nothing is gained by that"
+
+
 def test_names_are_never_cut() -> None:
     name = "n" * 250
     assert any(name in line for line in table(("NAME", "MESSAGE"), [(name, WORDS)], width=80))

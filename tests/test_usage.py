@@ -14,7 +14,8 @@ from tests.bed.controlplane import ControlPlane
 from tests.conftest import ROOT, Cli, Crd
 
 CASES: dict[str, tuple[list[str], int, str]] = {
-    "no such verb": (["bakcup"], 2, "bakcup"),
+    "no such verb": (["bakcup"], 2, "did you mean backup?"),
+    "no such verb, nor one like it": (["xyzzy"], 2, "see: kubectl lrs --help"),
     "no such flag": (["backup", "--bogus"], 2, "--bogus"),
     "unknown output": (["list", "-o", "xml"], 2, "unknown output format 'xml'"),
     "output without value": (["list", "-o"], 2, "-o"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kubectl_lrs import render, wiring
-from kubectl_lrs.commands.spark_options import DEFAULT_TIMEOUT, agree, apply, effort_of, plan_of, require_rights
+from kubectl_lrs.commands.spark_options import DEFAULT_TIMEOUT, agree, apply, effort_of, plan_of, require_rights, show
 from kubectl_lrs.commands.verb import kube_flags, output_option, quiet_option, selector_option, verb, yes_option
 from kubectl_lrs.errors import ExitCode
 from kubectl_lrs.operations.clean_spark import Wanted
@@ -76,7 +76,7 @@ def command(
     wanted = Wanted(namespace=namespace, selector=selector, older_than=age)
     if namespace is not None:
         wiring.require_namespace(target.kube, namespace)
-    plan = plan_of(target, wanted, quiet=quiet)
+    plan = plan_of(target, wanted, quiet=quiet, operator=operator)
     if dry_run == "client" or not plan.sessions:
         for line in render.finding_lines(plan.findings):
             render.say(line)
@@ -86,5 +86,5 @@ def command(
     if dry_run == "none":
         agree(plan, yes=yes, quiet=quiet)
     report = apply(target, plan, effort, operator=operator, quiet=quiet)
-    render.show(render.spark_report_view(report), output)
+    show(report, output)
     return report.exit_code()

@@ -208,7 +208,7 @@ def command(
         return plan.errors[0].exit_code
     if dry_run == "none" and plan.stakes:
         if not yes and sys.stderr.isatty():
-            render.show(render.plan_view(plan), "table", err=True)
+            render.show(render.plan_view(plan, applied=True), "table", err=True)
         confirm(f"{'; '.join(plan.stakes)} on {plan.target}. Go on?", yes=yes)
     effort = Effort(
         workers=options["parallel"],

@@ -23,9 +23,9 @@ DEFAULT_TIMEOUT = "5m"
 LOST = "Work that runs in a Spark session is lost when it is deleted; the application makes new sessions."
 
 
-def plan_of(target: Target, wanted: Wanted, *, quiet: bool) -> CleanPlan:
+def plan_of(target: Target, wanted: Wanted, *, quiet: bool, operator: str = "") -> CleanPlan:
     """Which sessions there are."""
-    return plan_cleaning(target.kube, target.resource, wanted, render.progress(quiet=quiet))
+    return plan_cleaning(target.kube, target.resource, wanted, render.progress(quiet=quiet), operator)
 
 
 def require_rights(plan: CleanPlan) -> None:
@@ -54,7 +54,7 @@ def apply(target: Target, plan: CleanPlan, effort: Effort, *, operator: str, qui
     """Delete them; meanwhile a signal lets what is in flight be finished."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        report = clean(
+        return clean(
             plan,
             effort,
             kube=target.kube,
@@ -66,9 +66,13 @@ def apply(target: Target, plan: CleanPlan, effort: Effort, *, operator: str, qui
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def show(report: CleanReport, output: str, *, err: bool = False) -> None:
+    """What became of them, and after that what holds those that are stuck."""
+    render.show(render.spark_report_view(report), output, err=err)
     for line in render.finding_lines(report.findings):
         render.say(line)
-    return report
 
 
 def effort_of(*, parallel: int, timeout: str, wait: bool, dry_run: bool = False) -> Effort:
@@ -91,7 +95,7 @@ def clean_first(target: Target, wanted: Wanted, *, yes: bool, quiet: bool) -> bo
     effort = effort_of(parallel=DEFAULT_WORKERS, timeout=DEFAULT_TIMEOUT, wait=True)
     report = apply(target, plan, effort, operator="", quiet=quiet)
     if report.not_done or not quiet:
-        render.show(render.spark_report_view(report), "table", err=True)
+        show(report, "table", err=True)
     if target.kube.stop.is_set():
         raise InterruptedRunError("interrupted while Spark sessions were deleted; no backup was made")
     if report.not_done:

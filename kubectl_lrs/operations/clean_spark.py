@@ -14,7 +14,7 @@ from kubectl_lrs.plan import Finding, Severity
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
 from kubectl_lrs.tiers.resources.cleaning import NOT_DONE, Cleaner, Effort, Fate, Outcome
-from kubectl_lrs.tiers.resources.holding import causes
+from kubectl_lrs.tiers.resources.holding import asleep, causes
 from kubectl_lrs.tiers.resources.preflight import Right, missing_rights
 from kubectl_lrs.tiers.resources.sessions import Session, Sight, sessions_in
 from kubectl_lrs.workloads import GROUP, PLURAL
@@ -96,7 +96,7 @@ class CleanReport:
         return ExitCode.UNREACHABLE if is_all and errors == {ExitCode.UNREACHABLE} else ExitCode.PARTIAL
 
 
-def plan_cleaning(kube: KubeClient, resource: Resource, wanted: Wanted, progress: Progress) -> CleanPlan:
+def plan_cleaning(kube: KubeClient, resource: Resource, wanted: Wanted, progress: Progress, operator: str = "") -> CleanPlan:
     """Look which sessions there are, and whether they may be deleted; nothing is changed."""
     progress.begin("looking for Spark sessions")
     try:
@@ -109,7 +109,7 @@ def plan_cleaning(kube: KubeClient, resource: Resource, wanted: Wanted, progress
             target=kube.connection.server,
             sight=Sight(meant, sight.resource_version),
             kept=len(sight.sessions) - len(meant),
-            findings=list(missing_rights(kube, rights)),
+            findings=[*missing_rights(kube, rights), *asleep(kube, meant, operator)],
         )
     finally:
         progress.end()

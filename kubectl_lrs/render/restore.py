@@ -23,16 +23,20 @@ def finding_lines(findings: list[Finding]) -> Iterator[str]:
 
 
 def plan_view(plan: Plan, *, applied: bool = False) -> View:
-    """The plan: what would be made first, each step, and what differs field by field."""
+    """The plan: what would be made first, each step, and what differs field by field.
+
+    `applied`: it is about to be, so before the question stands only what is not as it is to be.
+    """
     counts = ", ".join(f"{count} {action.value}" for action, count in sorted(plan.counts().items())) or "nothing to do"
     first = [f"install the CRD {plan.source} holds"] if plan.install_crd else []
     first += [f"create namespace {name}" for name in plan.namespaces_to_create]
     first += [f"pause the operator {plan.pause_operator}"] if plan.pause_operator else []
+    shown = [step for step in plan.steps if not applied or step.action is not Action.UNCHANGED]
     return View(
         data=_plan_data(plan),
         before=(*_data_lines(plan), *(f"first: {line}" for line in first)),
         columns=("NAMESPACE", "NAME", "TYPE", "ACTION", "REASON"),
-        rows=[(s.namespace, s.name, s.type, s.action.value, s.reason or _summary(s)) for s in plan.steps],
+        rows=[(s.namespace, s.name, s.type, s.action.value, s.reason or _summary(s)) for s in shown],
         names=[s.key for s in plan.steps],
         after=(*_diff_lines(plan), *_data_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}"),
     )

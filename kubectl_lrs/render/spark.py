@@ -39,7 +39,7 @@ def _planned(plan: CleanPlan) -> str:
     if not plan.sessions:
         return nothing_to_clean(plan)
     going = len(plan.sessions) - len(plan.to_delete)
-    parts = [f"{len(plan.to_delete)} delete"] if plan.to_delete else []
+    parts = [f"{len(plan.to_delete)} to delete"] if plan.to_delete else []
     parts += [f"{going} being deleted already"] if going else []
     parts += [f"{plan.kept} younger, kept"] if plan.kept else []
     return ", ".join(parts)

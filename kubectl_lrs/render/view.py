@@ -20,8 +20,9 @@ from kubectl_lrs.yamltext import dump
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
 GAP = "   "
+INDENT = "    "
 LEAST = 20
-"""Columns that the last one needs, to go on below itself; where fewer are left, the terminal wraps the lines."""
+"""Columns that the last one needs to go on below itself."""
 
 _NOT_INERT = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -70,20 +71,25 @@ def _inert(text: str) -> str:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 0, coloured: bool = False) -> Iterable[str]:
     """Aligned lines under upper-case headings, as kubectl prints them; nothing where there is no row.
 
-    Where `width` (columns of a terminal) does not hold them, the last column goes on below itself: names are never cut.
+    Where `width` (columns of a terminal) does not hold them, what stands in the last column goes on below itself, or on
+    lines of its own where that is too narrow. Nothing is cut; where not even the others fit, the terminal wraps.
     """
     if not rows:
         return
     shown = [[printable(str(cell)) for cell in row] for row in (columns, *rows)]
     widths = [max(_columns(row[n]) for row in shown) for n in range(len(columns))]
     before = sum(widths[:-1]) + len(GAP) * (len(columns) - 1)
-    room = width - before if LEAST <= width - before < widths[-1] else 0
+    is_wide = before <= width < before + widths[-1]
+    longest = max(_columns(word) for row in shown for word in (row[-1].split() or [""]))
+    indent = before if width - before >= max(LEAST, longest) else len(INDENT)
     for row in shown:
-        *head, last = row
-        parts = wrap(last, room, break_on_hyphens=False, break_long_words=False) if room else [last]
-        cells = [_padded(cell, size) for cell, size in zip((*head, parts[0] if parts else ""), widths, strict=True)]
+        parts = [row[-1]]
+        if is_wide and before + _columns(row[-1]) > width:
+            parts = wrap(row[-1], max(LEAST, width - indent), break_on_hyphens=False, break_long_words=False)
+            parts = parts if indent == before else ["", *parts]
+        cells = [_padded(cell, size) for cell, size in zip((*row[:-1], parts[0]), widths, strict=True)]
         yield GAP.join(map(colour.cell, cells) if coloured and row is not shown[0] else cells).rstrip()
-        yield from (" " * before + part for part in parts[1:])
+        yield from (" " * indent + part for part in parts[1:])
 
 
 def _columns(text: str) -> int:

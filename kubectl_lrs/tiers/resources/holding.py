@@ -31,6 +31,21 @@ def causes(kube: KubeClient, stuck: Sequence[Session], operator: str = "") -> It
         yield from _operators(kube, others, operator)
 
 
+def asleep(kube: KubeClient, sessions: Sequence[Session], operator: str = "") -> Iterator[Finding]:
+    """A warning before anything is deleted, where something holds sessions and no operator is awake to let them go."""
+    held = [session for session in sessions if set(session.finalizers) - KUBERNETES_OWN.keys()]
+    if not held:
+        return
+    try:
+        found = find_operators(kube, sorted({session.namespace for session in held}), operator)
+    except LrsError:
+        return
+    if found and not any(each.ready for each in found):
+        number = f"{len(held)} session{'' if len(held) == 1 else 's'} with finalizers"
+        names = " and ".join(each.key for each in found)
+        yield Finding(Severity.WARNING, f"{number} will be stuck: operator {names} is not running", "scale it up first")
+
+
 def _operators(kube: KubeClient, held: Sequence[Session], wanted: str) -> Iterator[Finding]:
     namespaces = sorted({session.namespace for session in held})
     try:
