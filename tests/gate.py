@@ -23,7 +23,7 @@ CHECKS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def main(arguments: list[str]) -> int:  # noqa: RET503  execv does not come back
+def main(arguments: list[str]) -> int:
     """Set up, check, test; the exit status of the first that fails."""
     programs = toolchain.venv().parent
     toolchain.binary()
