@@ -129,7 +129,7 @@ def binary() -> Path:
 
 def program(module: Path, package: str, name: str, *, ldflags: str = "") -> Path:
     """The Go program `name`: `package` of the Go module in the folder `module`, built when the module has changed."""
-    pins = [(module / file).read_bytes() for file in ("go.mod", "go.sum")]
+    pins = [(module / file).read_bytes() for file in ("go.mod", "go.sum", *sorted(path.name for path in module.glob("*.go")))]
     key = _sum(package.encode(), ldflags.encode(), platform.machine().encode(), *pins)[:16]
     target = cache() / f"{name}-{key}"
     with held(name):

@@ -1,0 +1,1 @@
+"""Images: what LRS and Mongo documents name, copied out of its registry and pushed back. Unaware of the other tiers."""
