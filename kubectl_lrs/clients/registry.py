@@ -48,6 +48,9 @@ CUTS = 100
 UPLOADS = 4
 """How often an upload is begun."""
 
+PULL, PUSH, DELETE = "pull", "pull,push", "pull,push,delete"
+"""What a token is asked for: to give up an upload is a deletion."""
+
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -258,7 +261,7 @@ class RegistryClient:
         with opener() as file:
             try:
                 body = Body(file, self._http.stop)
-                response = self._authorised("PUT", url, repository, push=True, headers=headers, body=body, repeat=False)
+                response = self._authorised("PUT", url, repository, actions=PUSH, headers=headers, body=body, repeat=False)
             except UnreachableError:
                 # Some registries break off in place of an answer; a blob that arrived all the same shows at the next look.
                 if last and not self.has_blob(repository, digest):
@@ -276,7 +279,7 @@ class RegistryClient:
             "PUT",
             repository,
             f"manifests/{reference}",
-            push=True,
+            actions=PUSH,
             headers={"Content-Type": manifest.media_type},
             body=manifest.data,
         )
@@ -290,11 +293,11 @@ class RegistryClient:
         """202: an upload may go on; 201: the blob was mounted. Where it may not be mounted it is uploaded."""
         if mount_from:
             query = f"?mount={quote(digest)}&from={quote(mount_from, safe='')}"
-            response = self._send("POST", repository, f"blobs/uploads/{query}", push=True, mount_from=mount_from)
+            response = self._send("POST", repository, f"blobs/uploads/{query}", actions=PUSH, mount_from=mount_from)
             if response.status_code in (201, 202):
                 return response
             response.close()
-        return self._send("POST", repository, "blobs/uploads/", push=True)
+        return self._send("POST", repository, "blobs/uploads/", actions=PUSH)
 
     def _session_url(self, response: requests.Response) -> str:
         """Where an upload goes on. A registry behind a proxy may say http of itself; what was https stays so."""
@@ -307,7 +310,7 @@ class RegistryClient:
 
     def _give_up(self, response: requests.Response, repository: str) -> None:
         with suppress(LrsError):  # not every registry can; an upload that is not gone on with is cleared away in time
-            self._authorised("DELETE", self._session_url(response), repository, push=True, repeat=False).close()
+            self._authorised("DELETE", self._session_url(response), repository, actions=DELETE, repeat=False).close()
 
     # ---- HTTP
 
@@ -323,13 +326,13 @@ class RegistryClient:
         repository: str,
         path: str,
         *,
-        push: bool = False,
+        actions: str = PULL,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         mount_from: str = "",
     ) -> requests.Response:
         url = f"{self._base()}/v2/{repository}/{path}"
-        return self._authorised(method, url, repository, push=push, headers=headers, body=body, mount_from=mount_from)
+        return self._authorised(method, url, repository, actions=actions, headers=headers, body=body, mount_from=mount_from)
 
     def _authorised(
         self,
@@ -337,16 +340,14 @@ class RegistryClient:
         url: str,
         repository: str,
         *,
-        push: bool = False,
+        actions: str = PULL,
         headers: Mapping[str, str] | None = None,
         body: bytes | Body | None = None,
         repeat: bool = True,
         mount_from: str = "",
     ) -> requests.Response:
         """Send; once more with another credential where the one at hand (or none) was refused. The registry's own answer."""
-        scope = f"repository:{repository}:{'pull,push' if push else 'pull'}" + (
-            f" repository:{mount_from}:pull" if mount_from else ""
-        )
+        scope = f"repository:{repository}:{actions}" + (f" repository:{mount_from}:pull" if mount_from else "")
         is_ours = origin(url) == origin(self._base())
         authorization = self._authority.header(repository, scope) if is_ours else ""
         for is_last in (False, True):
