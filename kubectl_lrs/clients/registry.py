@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, urljoin, urlsplit
 
 from kubectl_lrs.clients.registry_auth import Authority
-from kubectl_lrs.clients.registry_credentials import Keychain, Login
+from kubectl_lrs.clients.registry_credentials import Config, Keychain, Login
 from kubectl_lrs.clients.registry_http import AGAIN, Http, HttpOptions, StoppedError, origin, words
 from kubectl_lrs.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 
@@ -96,6 +96,10 @@ class Registries:
         self._keychain = keychain
         self._lock = threading.Lock()
         self._clients: dict[str, RegistryClient] = {}
+
+    def add_logins(self, configs: Iterable[Config]) -> None:
+        """Further places where credentials are looked for, after those that are known."""
+        self._keychain.add(configs)
 
     def of(self, name: str) -> RegistryClient:
         """The registry of this name."""

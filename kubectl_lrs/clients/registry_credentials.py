@@ -64,10 +64,14 @@ class Keychain:
     """The login for each registry: the first of the configurations that has one. Safe to use from several threads."""
 
     def __init__(self, configs: Sequence[Config], *, environment: Mapping[str, str]) -> None:
-        self._configs = configs
+        self._configs = list(configs)
         self._environment = environment
         self._lock = threading.Lock()
         self._found: dict[str, Login | None] = {}
+
+    def add(self, configs: Iterable[Config]) -> None:
+        """Further places to look, after those that are known."""
+        self._configs += configs
 
     def login(self, registry: str, repository: str) -> Login | None:
         """For a repository of a registry (`docker.io` for Docker Hub); None: as nobody."""
@@ -225,10 +229,12 @@ SECRET_TYPES = {
 
 
 def pull_secrets(names: Iterable[tuple[str, str]], get: Callable[[str, str], Mapping[str, Any]]) -> list[Config]:
-    """The logins of the image pull secrets (namespace, name); `get` reads a Secret. Those of another type are an error."""
+    """The logins of the image pull secrets (namespace, name); `get` reads a Secret, empty where it is not there."""
     found = []
     for namespace, name in sorted(set(names)):
         secret = get(namespace, name)
+        if not secret:  # it is not there; Kubernetes passes over it too
+            continue
         where = f"Secret {namespace}/{name}"
         key = SECRET_TYPES.get(str(secret.get("type")))
         if key is None:

@@ -71,10 +71,15 @@ def _split_host(name: str) -> tuple[str, str]:
     host, slash, repository = name.partition("/")
     if not slash or not is_host(host):
         return HUB, name if slash else f"library/{name}"
-    host = host.lower()
-    if host in HUB_ALIASES:
+    host = normal_host(host)
+    if host == HUB:
         return HUB, repository if "/" in repository else f"library/{repository}"
     return host, repository
+
+
+def normal_host(host: str) -> str:
+    """The one way to write a host."""
+    return HUB if host.lower() in HUB_ALIASES else host.lower()
 
 
 def is_host(first: str) -> bool:
