@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from kubectl_lrs.commands.stores import BackupCall, RestoreCall
+    from kubectl_lrs.operations.backup import Tier
+    from kubectl_lrs.operations.recovery import DataTier
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,3 +89,18 @@ def _all(options: Sequence[Callable[[Any], Any]]) -> Callable[[F], F]:
 
 backup_options = _all(_BACKUP)
 restore_options = _all(_RESTORE)
+
+
+def collector(call: BackupCall) -> Tier:
+    """The images' part of a backup."""
+    from kubectl_lrs.wiring import images
+
+    return images.collector(call.kube, call.level, call.options)
+
+
+def restorer(call: RestoreCall) -> DataTier:
+    """The images' part of a restore."""
+    from kubectl_lrs.operations.chosen import namespace_map
+    from kubectl_lrs.wiring import images
+
+    return images.restorer(call.folder, call.kube, call.options, namespace_map(call.options["maps"]), call.stop)

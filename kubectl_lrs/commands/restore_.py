@@ -44,6 +44,7 @@ from kubectl_lrs.selection import Selection
 from kubectl_lrs.settings import duration
 from kubectl_lrs.tiers.deployments.inventory import Account
 from kubectl_lrs.tiers.deployments.whose import Whose
+from kubectl_lrs.tiers.images.mapping import registry_map
 from kubectl_lrs.tiers.resources.stored import BackupSource, Source, saved_crd
 from kubectl_lrs.workloads import GROUP, PLURAL
 
@@ -110,7 +111,9 @@ VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "
     metavar="OLD=NEW",
     help="Restore what was saved in OLD into NEW; may be repeated. -n and names mean namespaces as they were saved.",
 )
-@click.option("--accept-unmapped", is_flag=True, help="Take it that specs still name a namespace that was mapped.")
+@click.option(
+    "--accept-unmapped", is_flag=True, help="Take it that something still names a namespace or registry that was mapped."
+)
 @click.option("--create-namespaces", is_flag=True, help="Make the namespaces that are not there.")
 @click.option("--install-crd", is_flag=True, help="Install the CRD that the backup holds, where the cluster has none.")
 @click.option("--restore-status", is_flag=True, help="Set the saved status too.")
@@ -294,6 +297,7 @@ def _resources(call: _Call, namespace: str, objects: tuple[str, ...]) -> Restore
         names=objects,
         policy=Policy(options["existing"]),
         namespace_map=namespace_map(options["maps"]),
+        registry_map=registry_map(options["registry_maps"]),
         create_namespaces=options["create_namespaces"],
         crd=crd,
         validation=VALIDATIONS[options["validate"]],

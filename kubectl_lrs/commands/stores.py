@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from kubectl_lrs.clients.kube import KubeClient
+from kubectl_lrs.commands import images_options
 from kubectl_lrs.errors import LrsError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.operations.backup import Tier, without
@@ -53,7 +54,11 @@ class Store:
     restorer: Callable[[RestoreCall], DataTier]
 
 
-STORES: Mapping[str, Store] = {}
+STORES: Mapping[str, Store] = {
+    "images": Store(
+        images_options.backup_options, images_options.restore_options, images_options.collector, images_options.restorer
+    ),
+}
 """By the name of its tier, in the order in which they are backed up and restored."""
 
 

@@ -11,6 +11,9 @@ from typing import Any
 from kubectl_lrs.errors import UsageError
 from kubectl_lrs.names import is_namespace
 from kubectl_lrs.selection import Selection
+from kubectl_lrs.tiers.images.find import LRS
+from kubectl_lrs.tiers.images.mapping import RegistryMap, map_images, unmapped
+from kubectl_lrs.tiers.mentions import Mention, mentions, strings
 from kubectl_lrs.tiers.resources.stored import Source, StoredLrs
 from kubectl_lrs.tiers.resources.waves import waves
 
@@ -24,9 +27,17 @@ class Chosen:
     labels and exclusions are another way to choose (UsageError).
     """
 
-    def __init__(self, source: Source, selection: Selection, names: tuple[str, ...], namespace_map: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        selection: Selection,
+        names: tuple[str, ...],
+        namespace_map: Mapping[str, str],
+        registry_map: RegistryMap | None = None,
+    ) -> None:
         self.description = source.description
         self.namespace_map = namespace_map
+        self.registry_map = registry_map or RegistryMap()
         self.left_out = frozenset(selection.left_out)
         self._source = source
         # Those that are left out by default stay in: the plan shows that they are skipped, and why.
@@ -59,12 +70,26 @@ class Chosen:
             return (stored.namespace, stored.name) in self._keys
         return self._matches(stored.manifest)
 
+    def documents(self) -> Iterator[Mention]:
+        """Every string of the Mongo documents that the source holds beside the objects."""
+        folder = getattr(self._source, "folder", None)
+        return (each for each in mentions(folder) if each.store != LRS) if folder else iter(())
+
     def _mapped(self, stored: StoredLrs) -> StoredLrs:
+        stored = self._with_images_mapped(stored)
         target = self.namespace_map.get(stored.namespace)
         if target is None:
             return stored
         metadata = {**stored.manifest["metadata"], "namespace": target}
         return replace(stored, manifest={**stored.manifest, "metadata": metadata}, mapped_from=stored.namespace)
+
+    def _with_images_mapped(self, stored: StoredLrs) -> StoredLrs:
+        """With the images of its spec where they go to, and a note of what still names the old registries."""
+        if not self.registry_map:
+            return stored
+        manifest = map_images(stored.manifest, self.registry_map)
+        names_old = tuple(text for _, text in unmapped(strings(stored.manifest), self.registry_map, is_lrs=True))
+        return replace(stored, manifest=manifest, names_old=names_old)
 
 
 def _listed(names: Collection[str]) -> str:
@@ -124,7 +149,7 @@ def _only(name: str, wanted: Key, keys: list[Key], everything: set[str], where: 
 
 @dataclass
 class Census:
-    """What one pass over the chosen objects tells: how many where, who owns whom, what still names a mapped namespace."""
+    """What one pass over the chosen objects tells: how many where, who owns whom, what still names a mapped place."""
 
     namespaces: dict[str, int] = field(default_factory=dict)
     waves: dict[Key, int] = field(default_factory=dict)
@@ -152,10 +177,8 @@ def census(chosen: Chosen, kind: str) -> Census:
         taken.namespaces[stored.namespace] = taken.namespaces.get(stored.namespace, 0) + 1
         if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == kind]:
             owners[key] = above
-        if names_old and stored.type not in chosen.left_out:
-            taken.unmapped += [
-                f"{stored.namespace}/{stored.name}: {text}" for text in _strings(stored.manifest) if names_old.search(text)
-            ]
+        if stored.type not in chosen.left_out:
+            taken.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, names_old)]
     if not seen and (error := chosen.nothing()):
         raise error
     if unused := set(chosen.namespace_map) - set(seen.values()):
@@ -163,8 +186,24 @@ def census(chosen: Chosen, kind: str) -> Census:
             f"--map-namespace: nothing that is to be restored from {chosen.description} was saved in namespace {min(unused)}",
             hint=f"what is to be restored was saved in {_listed(set(seen.values())) or 'none'}",
         )
+    if chosen.registry_map:
+        taken.unmapped += _documents_that_name_old(chosen)
     taken.waves = waves(owners, seen)
     return taken
+
+
+def _still_named(stored: StoredLrs, names_old: re.Pattern[str] | None) -> Iterator[str]:
+    """The strings of an object that name a mapped registry or namespace."""
+    yield from stored.names_old
+    if names_old:
+        yield from (text for text in _strings(stored.manifest) if names_old.search(text))
+
+
+def _documents_that_name_old(chosen: Chosen) -> Iterator[str]:
+    """What Mongo documents say of a mapped registry: they are never rewritten."""
+    for each in chosen.documents():
+        if chosen.registry_map.names_old(each.text):
+            yield f"{each.store} {each.id} {each.field}: {each.text}"
 
 
 def _token_finder(mapped: Mapping[str, str]) -> re.Pattern[str] | None:

@@ -20,6 +20,7 @@ from kubectl_lrs.plan import WRITES, Action, Effort, Finding, Plan, Policy, Seve
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import Outcome, Report, Result
 from kubectl_lrs.selection import Selection
+from kubectl_lrs.tiers.images.mapping import RegistryMap
 from kubectl_lrs.tiers.resources import preflight
 from kubectl_lrs.tiers.resources.applying import Applier, Manner
 from kubectl_lrs.tiers.resources.dependents import with_dependents
@@ -47,6 +48,7 @@ class Wanted:
     names: tuple[str, ...] = ()
     policy: Policy = Policy.SKIP
     namespace_map: Mapping[str, str] = field(default_factory=dict)
+    registry_map: RegistryMap = field(default_factory=RegistryMap)
     create_namespaces: bool = False
     crd: Manifest | None = None
     validation: str = "Strict"
@@ -80,7 +82,7 @@ class Restore:
         self._wanted = wanted
         self._progress = progress
         self._stop = stop
-        self._chosen = Chosen(source, wanted.selection, wanted.names, wanted.namespace_map)
+        self._chosen = Chosen(source, wanted.selection, wanted.names, wanted.namespace_map, wanted.registry_map)
         self._journal = RecreateJournal(directory, cluster)
         self._pause_journal = operator_journal(directory, cluster)
         self._validator = Validator(kube, resource, None, wanted.validation)
@@ -222,7 +224,7 @@ class Restore:
         findings += preflight.unknown_types(steps)
         findings += self._validator.losses()
         if self._census.unmapped:
-            findings.append(_unmapped(self._census.unmapped, accepted=wanted.accept_unmapped))
+            findings.append(_unmapped(self._census.unmapped, self._what_is_mapped, accepted=wanted.accept_unmapped))
         if pending := set(self._journal.pending) - {step.key for step in steps}:
             findings.append(
                 Finding(
@@ -232,6 +234,12 @@ class Restore:
                 )
             )
         return findings
+
+    @property
+    def _what_is_mapped(self) -> str:
+        """What the user has mapped, in words."""
+        maps = {"namespace": self._wanted.namespace_map, "registry": self._wanted.registry_map}
+        return " or ".join(name for name, given in maps.items() if given)
 
     def _needed(self, steps: list[Step], to_create: tuple[str, ...]) -> Iterator[preflight.Right]:
         """The rights that the plan needs."""
@@ -254,7 +262,7 @@ class Restore:
         report = Report(source=plan.source, target=plan.target)
         if self._census.unmapped and not self._wanted.accept_unmapped:
             report.undone.append(
-                f"{len(self._census.unmapped)} strings still name a namespace that was mapped (--accept-unmapped)"
+                f"{len(self._census.unmapped)} strings still name a {self._what_is_mapped} that was mapped (--accept-unmapped)"
             )
         deadline = Deadline(effort.timeout, self._stop)
         with ExitStack() as stack:
@@ -381,10 +389,13 @@ class Restore:
             report.undone.append(f"{error} ({error.hint})")
 
 
-def _unmapped(found: list[str], *, accepted: bool) -> Finding:
-    text = f"{len(found)} strings still name a namespace that is mapped, such as {found[0][:160]}"
+def _unmapped(found: list[str], what: str, *, accepted: bool) -> Finding:
+    text = f"{len(found)} strings still name a {what} that is mapped, such as {found[0][:160]}"
     if accepted:
         return Finding(Severity.NOTE, f"{text}; accepted")
     return Finding(
-        Severity.WARNING, text, "nothing in a spec is rewritten; look at them, and then say --accept-unmapped", ExitCode.PARTIAL
+        Severity.WARNING,
+        text,
+        "nothing but images in a spec is rewritten; look at them, and then say --accept-unmapped",
+        ExitCode.PARTIAL,
     )

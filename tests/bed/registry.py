@@ -52,6 +52,7 @@ class Registry:
     tokens: TokenServer | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     port: int = 0
+    _binary: Path | None = None  # looked up once: in a test the user's cache folder is out of reach
     _process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Registry:
@@ -79,10 +80,10 @@ class Registry:
         self.port = self.port or _free_port()
         config = self.directory / "config.json"  # YAML is what it reads, and JSON is YAML
         config.write_text(json.dumps(self._config(), indent=1))
-        binary = toolchain.program(MODULE, ".", "registry")
+        self._binary = self._binary or toolchain.program(MODULE, ".", "registry")
         with (self.directory / "registry.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [binary, "serve", str(config)],
+                [self._binary, "serve", str(config)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

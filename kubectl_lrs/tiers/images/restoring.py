@@ -180,8 +180,7 @@ class ImagesRestore:
         places = sorted({(step.target.registry, step.target.repository) for step in self._steps if step.action in WRITES})
         progress.begin("images: trying the repositories", len(places))
         answers = for_each(places, self._probe, workers=self._workers, stop=self._registries.stop)
-        for found in sorted((each for each in answers if each), key=lambda finding: finding.message):
-            yield found
+        yield from sorted((each for each in answers if each), key=lambda finding: finding.message)
         progress.end()
 
     def _probe(self, place: tuple[str, str]) -> Finding | None:

@@ -27,13 +27,15 @@ CRD_FILE = "crd.yaml"
 class StoredLrs:
     """One LRS out of a backup: the sanitised manifest, and what sanitising took away that a restore may want.
 
-    `mapped_from`: the namespace that it was saved in, where it is to go into another one.
+    `mapped_from`: the namespace that it was saved in, where it is to go into another one. `names_old`: its strings that still
+    name a registry whose images go elsewhere.
     """
 
     manifest: Manifest
     owners: tuple[Mapping[str, Any], ...] = ()
     status: Any = None
     mapped_from: str = ""
+    names_old: tuple[str, ...] = ()
 
     @property
     def namespace(self) -> str:
