@@ -17,6 +17,9 @@ from tests.bed.controlplane import ControlPlane
 from tests.bed.registry import Registry
 from tests.conftest import Cli, Crd
 
+OLD_SKOPEO_PASSES_OVER = (images.TYPES["docker"]["manifest"], images.TYPES["docker"]["index"])
+"""Its older versions find images in Docker's words in no layout, whoever wrote it; the newer ones do."""
+
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
@@ -84,8 +87,11 @@ def test_layout_is_read_by_skopeo(
         done = subprocess.run(
             [*command, f"oci:{cli.directory}/saved/images:{name}", target], capture_output=True, text=True, check=False
         )
+        if image.manifests[image.digest][0] in OLD_SKOPEO_PASSES_OVER and "no descriptor found" in done.stderr:
+            continue
         assert done.returncode == 0, done.stderr
         assert registry.tags(f"by-skopeo/{repository}")[tag] == image.digest
+        images.held(registry, f"by-skopeo/{repository}", image)
 
 
 def test_inventory(registry: Registry, made: dict[str, images.Image], cli: Cli, namespace: str) -> None:

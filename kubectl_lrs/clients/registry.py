@@ -41,7 +41,7 @@ MAX_MANIFEST = 4 << 20
 
 MAX_ERROR = 64 << 10
 CHUNK = 256 << 10
-STALLS = 6
+STALLS = 4
 CUTS = 100
 """How often a blob is asked for again without a single new byte, and at all."""
 
@@ -163,27 +163,30 @@ class RegistryClient:
 
         Where the connection breaks, what is left is asked for.
         """
+        what = f"{self.name}/{repository}@{digest}"
         hashing = hashlib.new(digest.partition(":")[0])
         at, cuts, stalls = 0, 0, 0
-        while True:
+        while at < size or not cuts:
             before = at
             try:
                 for data in self._from(repository, digest, at):
                     at += len(data)
                     if at > size:
-                        raise WrongContentError(f"{self.name}/{repository}@{digest}: longer than the {size} bytes that it has")
+                        raise WrongContentError(f"{what}: longer than the {size} bytes that it has")
                     hashing.update(data)
                     yield data
-                break
+                reason = "" if at == size else "it ends too early"
             except _CutError as error:
-                cuts, stalls = cuts + 1, 0 if at > before else stalls + 1
-                if stalls >= STALLS or cuts >= CUTS:
-                    raise UnreachableError(
-                        f"{self.name}/{repository}@{digest}: the connection breaks off after {at} of {size} bytes: {error}"
-                    ) from error
-                self._http.pause(stalls + 1)
-        if at != size or f"{digest.partition(':')[0]}:{hashing.hexdigest()}" != digest:
-            raise WrongContentError(f"{self.name}/{repository}@{digest}: what the registry gives is not that blob")
+                reason = str(error)
+            if not reason:
+                break
+            cuts, stalls = cuts + 1, 0 if at > before else stalls + 1
+            if stalls >= STALLS or cuts >= CUTS:
+                kind = WrongContentError if reason == "it ends too early" else UnreachableError
+                raise kind(f"{what}: it breaks off after {at} of {size} bytes: {reason}")
+            self._http.pause(stalls)
+        if f"{digest.partition(':')[0]}:{hashing.hexdigest()}" != digest:
+            raise WrongContentError(f"{what}: what the registry gives is not that blob")
 
     def _from(self, repository: str, digest: str, at: int) -> Iterator[bytes]:
         """The bytes from there on; _CutError where they end too early for what the server said."""
