@@ -21,6 +21,7 @@ class Trouble:
 
     `status` and `headers`: that is the answer. `cut`: so many bytes of the body, and the end of the connection, though more
     were announced. `body`: in place of the registry's. `mute`: no Content-Length, so that nothing tells a short body.
+    `held`: the answer waits for the event; `seen` is set when the request is there.
     """
 
     pattern: str
@@ -30,6 +31,8 @@ class Trouble:
     cut: int | None = None
     body: bytes | None = None
     mute: bool = False
+    held: threading.Event | None = None
+    seen: threading.Event = field(default_factory=threading.Event)
 
     def takes(self, line: str) -> bool:
         """Whether it is this request's turn."""
@@ -101,6 +104,10 @@ class Front:
             trouble = next((each for each in self.troubles if each.takes(line)), None)
             if trouble:
                 trouble.times -= 1
+        if trouble:
+            trouble.seen.set()
+            if trouble.held:
+                trouble.held.wait()
         if trouble and trouble.status:
             self._send(handler, trouble.status, trouble.headers, trouble.body or b"", trouble)
             return
