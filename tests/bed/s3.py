@@ -1,0 +1,134 @@
+"""An S3 service on loopback: versitygw over plain files. It ends when this process does, however it ends."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from tests.bed import toolchain
+
+MODULE = Path(__file__).resolve().parent / "go-s3"
+PACKAGE = "github.com/versity/versitygw/cmd/versitygw"
+START_LIMIT = 30.0
+"""Seconds in which it must answer."""
+
+_WITH_ITS_PARENT = """
+import os, subprocess, sys
+gateway = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+sys.stdin.buffer.read()
+gateway.kill()
+"""
+"""The gateway does not watch its standard input; this does, and ends it."""
+
+
+def program() -> Path:
+    """The gateway, built once."""
+    return toolchain.program(MODULE, PACKAGE, "versitygw")
+
+
+class S3:
+    """A running gateway. `endpoint` is its URL; `buckets` the folder whose folders are the buckets."""
+
+    access, secret = "lrs-test", "lrs-test-not-a-secret"
+    """The root user's credentials."""
+
+    def __init__(self, directory: Path, *, certificate: tuple[Path, Path] | None = None) -> None:
+        self.directory = directory
+        self.buckets = directory / "buckets"
+        self._certificate = certificate
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.endpoint = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> S3:
+        for path in (self.buckets, self.directory / "users", self.directory / "sidecar"):
+            path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a client finds the root user's credentials in."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def start(self) -> None:
+        """Start it, or start it again on its port; returns when it answers."""
+        command = [str(program()), "--port", f"127.0.0.1:{self.port}", "--region", "us-east-1", "--quiet"]
+        command += ["--iam-dir", str(self.directory / "users")]
+        if self._certificate:
+            command += ["--cert", str(self._certificate[0]), "--key", str(self._certificate[1])]
+        command += ["posix", "--sidecar", str(self.directory / "sidecar"), str(self.buckets)]
+        with (self.directory / "s3.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _WITH_ITS_PARENT, *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                env={
+                    "PATH": os.defpath,
+                    "HOME": str(self.directory),
+                    "ROOT_ACCESS_KEY": self.access,
+                    "ROOT_SECRET_KEY": self.secret,
+                },
+                start_new_session=True,
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        limit = time.monotonic() + START_LIMIT
+        while time.monotonic() < limit:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection.request("GET", "/")
+                connection.getresponse()
+            except http.client.HTTPException:  # it speaks TLS
+                return
+            except OSError:
+                if self._process and self._process.poll() is not None:
+                    break
+                time.sleep(0.05)
+            else:
+                return
+        raise RuntimeError(f"the S3 gateway does not answer: {(self.directory / 's3.log').read_text(errors='replace')[-2000:]}")
+
+    def stop(self) -> None:
+        """End it, as a crash would."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            if self._process.stdin:
+                self._process.stdin.close()
+            self._process = None
+
+    def pause(self) -> None:
+        """Freeze it: connections stand, no answer comes."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """End `pause`."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGCONT)
