@@ -36,7 +36,7 @@ def opened(place: Place) -> Remote:
     hidden = tuple(secrets_of(place.options))
     try:
         system, root = fsspec.core.url_to_fs(place.url, **options)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  each library has its own
         _raise(error, shown(place.url, hidden), hidden)
     if place.scheme == "webhdfs":
         _limit_waiting(system)
@@ -160,9 +160,9 @@ class Remote:
             raise
 
     def _write_and_rename(self, path: str, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> list[str]:
-        parent, _, name = path.rpartition("/")
+        parent = path.rpartition("/")[0]
         self._make_folders(parent)
-        part = self._full(f"{parent}/{PART_PREFIX}{secrets.token_hex(8)}" if parent else f"{PART_PREFIX}{secrets.token_hex(8)}")
+        part = self._full(f"{parent}/{PART_PREFIX}{secrets.token_hex(8)}".lstrip("/"))
         try:
             self._stream(part, path, chunks)
             unset = self._set(part, attributes, path)
@@ -252,7 +252,7 @@ class Remote:
             return call()
         except LrsError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  each library has its own
             _raise(error, f"{self.url}: {shown(path)}", self._hidden)
 
 
@@ -281,7 +281,7 @@ def _raise(error: Exception, where: str, hidden: tuple[str, ...]) -> NoReturn:
         raise TakenError(f"{where}: {said}") from error
     if any(word in lowered for word in _FULL):
         raise FullError(f"{where}: {said}", hint="make room there; running it again goes on") from error
-    if status in _STATUS:
+    if status is not None and status in _STATUS:
         kind, hint = _STATUS[status]
         raise kind(f"{where}: {said}", hint=hint) from error
     if isinstance(error, (TypeError, ValueError, ImportError)):
