@@ -54,7 +54,7 @@ def file_stem(name: str) -> str:
     if stem.startswith("."):
         stem = f"%2e{stem[1:]}"
     if len(stem) > MAX_STEM:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:24]
         stem = f"{stem[: MAX_STEM - 26]}%~{digest}"
     return stem
 
@@ -63,7 +63,7 @@ _KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 def _percent(char: str) -> str:
-    encoded = quote(char, safe="")
+    encoded = quote(char, safe="", errors="surrogateescape")
     return encoded.lower() if encoded != char else f"%{ord(char):02x}"
 
 

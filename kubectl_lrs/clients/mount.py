@@ -41,6 +41,7 @@ class Mount:
     def __init__(self, root: str) -> None:
         self.root = os.path.normpath(root)
         self.url = f"file://{shown(self.root)}"
+        self.marks_content = False
         self.notes: list[str] = []
         self._folders: Mapping[str, Mapping[str, Any]] = {}
 

@@ -61,6 +61,7 @@ class Remote:
 
     def __init__(self, system: Any, root: str, url: str, hidden: tuple[str, ...], is_hierarchy: bool) -> None:
         self.url = url
+        self.marks_content = False
         self.notes: list[str] = []
         self._system = system
         self._root = root

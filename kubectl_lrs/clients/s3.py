@@ -18,6 +18,9 @@ from kubectl_lrs.errors import DeniedError, LrsError, UnreachableError, UsageErr
 KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl", "Metadata")
 """What is kept beside the content, by the names that both GetObject and PutObject have for it."""
 
+FOREIGN = ("mode", "uid", "gid", "permission", "owner", "group")
+"""What other storages keep, and an object has not."""
+
 MAX_KEY = 1024
 MIN_PART = 16 << 20
 MAX_PARTS = 9_000
@@ -56,6 +59,7 @@ class S3Storage:
         from fsspec.asyn import sync
 
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+        self.marks_content = True
         self.notes: list[str] = []
         self._system = system
         self._bucket = bucket
@@ -257,15 +261,16 @@ def _is_encrypted(answer: Mapping[str, Any]) -> bool:
 
 
 def _to_put(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What of the saved attributes PutObject takes: text, and text by text; the rest by name."""
-    kept: dict[str, Any] = {}
-    for name in KEPT:
-        value = attributes.get(name)
-        if name == "Metadata" and isinstance(value, dict):
-            kept[name] = {str(key): str(text) for key, text in value.items()}
-        elif isinstance(value, str):
-            kept[name] = value
-    return kept, sorted(str(name) for name in attributes if name not in KEPT and name not in ("mode", "uid", "gid"))
+    """What of the saved attributes PutObject takes: text that a header can have; the names of the rest."""
+    kept: dict[str, Any] = {name: attributes[name] for name in KEPT if _is_header(attributes.get(name))}
+    metadata = attributes.get("Metadata")
+    if isinstance(metadata, dict) and all(map(_is_header, (*metadata, *metadata.values()))):
+        kept["Metadata"] = metadata
+    return kept, sorted(str(name) for name in attributes if name not in kept and name not in FOREIGN)
+
+
+def _is_header(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def _regrouped(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:

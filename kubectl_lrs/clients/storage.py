@@ -59,6 +59,9 @@ class Storage(Protocol):
     url: str
     """As it may be shown."""
 
+    marks_content: bool
+    """Whether equal markers mean equal content, wherever the objects are; one of 32 hex digits is then the content's MD5."""
+
     notes: list[str]
     """What a listing has left out, and why."""
 
