@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from kubectl_lrs.clients.storage import CHUNK, FullError, GoneError, Place, Stored, TakenError, secrets_of, shown
+from kubectl_lrs.clients.storage import CHUNK, FullError, GoneError, Place, Stored, TakenError, heard, secrets_of, shown
 from kubectl_lrs.errors import DeniedError, LrsError, UnreachableError, UsageError
 
 HIERARCHIES = ("webhdfs", "hdfs")
@@ -37,10 +37,10 @@ def opened(place: Place) -> Remote:
     try:
         system, root = fsspec.core.url_to_fs(place.url, **options)
     except Exception as error:  # noqa: BLE001  each library has its own
-        _raise(error, shown(place.url, hidden), hidden)
+        _raise(error, shown(place.url), hidden)
     if place.scheme == "webhdfs":
         _limit_waiting(system)
-    return Remote(system, str(root).rstrip("/"), shown(place.url, hidden).rstrip("/"), hidden, place.scheme in HIERARCHIES)
+    return Remote(system, str(root).rstrip("/"), shown(place.url).rstrip("/"), hidden, place.scheme in HIERARCHIES)
 
 
 def _limit_waiting(system: Any) -> None:
@@ -235,8 +235,8 @@ class Remote:
     def probe(self) -> None:
         """A small object, made and removed."""
         name = f"{PART_PREFIX}{secrets.token_hex(8)}"
-        self._try(name, lambda: self._system.pipe_file(self._full(name), b"lrs"))
-        self._try(name, lambda: self._system.rm_file(self._full(name)))
+        self._try("a file", lambda: self._system.pipe_file(self._full(name), b"lrs"))
+        self._try("a file", lambda: self._system.rm_file(self._full(name)))
 
     def free(self) -> int | None:
         """HDFS: what the folder's quota leaves. Object stores do not say."""
@@ -271,7 +271,7 @@ _DENIED = ("credential", "authenticat", "accesscontrol", "not authorized", "perm
 
 def _raise(error: Exception, where: str, hidden: tuple[str, ...]) -> NoReturn:
     """Every library has its own words; classes of Python and HTTP's status tell most of them apart."""
-    said = shown(error, hidden) or type(error).__name__
+    said = heard(error, hidden) or type(error).__name__
     lowered = f"{type(error).__name__} {said}".lower()
     status = _status(error)
     if isinstance(error, FileNotFoundError):

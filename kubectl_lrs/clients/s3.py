@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from kubectl_lrs.clients.s3errors import UnknownRequestError, translated
-from kubectl_lrs.clients.storage import CHUNK, GoneError, Place, Stored, TakenError, secrets_of, shown
+from kubectl_lrs.clients.storage import CHUNK, GoneError, Place, Stored, TakenError, heard, secrets_of, shown
 from kubectl_lrs.errors import DeniedError, LrsError, UnreachableError, UsageError
 
 KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl", "Metadata")
@@ -47,7 +47,7 @@ def opened(place: Place) -> S3Storage:
         system = s3fs.S3FileSystem(**options)
         system.retries = 1  # botocore's own are enough
     except (TypeError, ValueError, KeyError, BotoCoreError) as error:
-        raise UsageError(f"--files-options: {shown(error, hidden)}") from None
+        raise UsageError(f"--files-options: {heard(error, hidden)}") from None
     bucket, prefix = place.host_and_path
     return S3Storage(system, bucket, f"{prefix}/" if prefix else "", hidden)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from kubectl_lrs.clients.storage import FullError, GoneError, TakenError, shown
+from kubectl_lrs.clients.storage import FullError, GoneError, TakenError, heard, shown
 from kubectl_lrs.errors import DeniedError, LrsError, UnreachableError, UsageError
 
 
@@ -39,7 +39,7 @@ _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
 
 def translated(error: Exception, url: str, path: str, hidden: tuple[str, ...]) -> LrsError:
     """The error of ours for one that a request for `path` ended with."""
-    where, said, code = f"{url}: {shown(path)}", shown(error, hidden), code_of(error)
+    where, said, code = f"{url}: {shown(path)}", heard(error, hidden), code_of(error)
     if code in _BY_CODE:
         kind, hint = _BY_CODE[code]
         return kind(f"{where}: {said} ({code})", hint=hint)

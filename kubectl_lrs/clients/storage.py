@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from kubectl_lrs.errors import LrsError, UsageError
 from kubectl_lrs.settings import printable
@@ -240,6 +241,7 @@ def _parsed(data: bytes) -> Any:
 
 _SECRET = re.compile(r"key|secret|token|pass|sas|cred|connection", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+_QUERY = re.compile(r"(?<=\S)\?[^\s'\")]+=[^\s'\")]*")
 MAX_MESSAGE = 300
 
 
@@ -255,10 +257,15 @@ def secrets_of(options: Any, name: str = "") -> Iterator[str]:
         yield options
 
 
-def shown(text: object, hidden: tuple[str, ...] = ()) -> str:
-    """Words of a library or a server as they may be shown: one line, no secret in it, of some length."""
+def shown(text: object) -> str:
+    """A path or URL as it may be shown: one line, no password in it, of some length."""
+    said = printable(_USERINFO.sub(r"\1:<secret>@", str(text)))
+    return said if len(said) <= MAX_MESSAGE else f"{said[:MAX_MESSAGE]}..."
+
+
+def heard(text: object, hidden: tuple[str, ...]) -> str:
+    """Words of a library or a server as they may be shown: without the secrets, and without queries, which may hold some."""
     said = str(text)
     for secret in sorted(hidden, key=len, reverse=True):
-        said = said.replace(secret, "<secret>")
-    said = printable(" ".join(_USERINFO.sub(r"\1:<secret>@", said).split()))
-    return said if len(said) <= MAX_MESSAGE else f"{said[:MAX_MESSAGE]}..."
+        said = said.replace(secret, "<secret>").replace(quote(secret, safe=""), "<secret>")
+    return shown(" ".join(_QUERY.sub("?...", said).split()))
