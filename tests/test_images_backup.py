@@ -58,7 +58,7 @@ def _is_sealed(cli: Cli, name: str) -> bool:
 def test_an_image_that_is_gone_makes_the_backup_partial(
     registry: Registry, made: dict[str, images.Image], cli: Cli, namespace: str
 ) -> None:
-    gone, kept = list(made)[0], list(made)[1:]
+    gone, kept = next(iter(made)), list(made)[1:]
     repository, _ = imagery.repository_of(gone)
     assert registry.call("DELETE", f"/v2/{repository}/manifests/{made[gone].digest}")[0] == 202
     done = cli.run("backup", "-n", namespace, "--images", "copy", "--name", "saved")
@@ -86,7 +86,7 @@ def test_an_image_without_one_of_its_blobs_or_platforms_is_missing_as_a_whole(
     alone = [digest for digest in made[one].blobs if digest not in made[two].blobs]
     registry.blob_file(alone[0]).unlink()
     registry.blob_file(next(iter(made[three].manifests))).unlink()
-    changed = [digest for digest in made[two].blobs if digest not in made[one].blobs][0]
+    changed = next(digest for digest in made[two].blobs if digest not in made[one].blobs)
     registry.blob_file(changed).write_bytes(registry.blob_file(changed).read_bytes()[:-1] + b"x")
     done = cli.run("backup", "-n", namespace, "--images", "copy", "--name", "saved")
     assert done.returncode == 3, done.stderr

@@ -24,8 +24,8 @@ PART_PREFIX = ".lrs-part-"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_MODE = 0o777
-"""What is kept of a mode: a backup brings back no set-user-id."""
+_FILE_MODE, _FOLDER_MODE = 0o777, 0o3777
+"""What is kept of a mode. A backup brings back no set-user-id; on a folder, set-group-id only says whose new files are."""
 
 MAX_NOTED = 20
 
@@ -306,7 +306,7 @@ def _stored(path: str, status: os.stat_result) -> Stored:
 
 
 def _attributes(status: os.stat_result) -> dict[str, Any]:
-    return {"mode": status.st_mode & _MODE, "uid": status.st_uid, "gid": status.st_gid}
+    return {"mode": status.st_mode & _mask(status), "uid": status.st_uid, "gid": status.st_gid}
 
 
 def _set_attributes(descriptor: int, attributes: Mapping[str, Any]) -> list[str]:
@@ -320,5 +320,9 @@ def _set_attributes(descriptor: int, attributes: Mapping[str, Any]) -> list[str]
         except (OSError, OverflowError):
             unset.append(f"owner {uid}:{gid}")
     if isinstance(mode, int):
-        os.fchmod(descriptor, mode & _MODE)
+        os.fchmod(descriptor, mode & _mask(now))
     return unset
+
+
+def _mask(status: os.stat_result) -> int:
+    return _FOLDER_MODE if stat.S_ISDIR(status.st_mode) else _FILE_MODE

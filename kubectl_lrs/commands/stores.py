@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from kubectl_lrs.clients.kube import KubeClient
-from kubectl_lrs.commands import images_options
+from kubectl_lrs.commands import files_options, images_options
 from kubectl_lrs.errors import LrsError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.operations.backup import Tier, without
@@ -44,20 +44,27 @@ class RestoreCall:
     stop: threading.Event
 
 
-@dataclass(frozen=True)
-class Store:
-    """One store: the flags that it adds to `backup` and to `restore`, and what makes its tiers."""
+class Store(Protocol):
+    """One store, which is the module of its flags: what it adds to `backup` and to `restore`, and what makes its tiers."""
 
-    backup_options: Callable[[Any], Any]
-    restore_options: Callable[[Any], Any]
-    collector: Callable[[BackupCall], Tier]
-    restorer: Callable[[RestoreCall], DataTier]
+    @property
+    def backup_options(self) -> Callable[[Any], Any]:
+        """A decorator with its flags for `backup`, but for its level."""
+
+    @property
+    def restore_options(self) -> Callable[[Any], Any]:
+        """A decorator with its flags for `restore`."""
+
+    def collector(self, call: BackupCall, /) -> Tier:
+        """Its part of a backup."""
+
+    def restorer(self, call: RestoreCall, /) -> DataTier:
+        """Its part of a restore."""
 
 
 STORES: Mapping[str, Store] = {
-    "images": Store(
-        images_options.backup_options, images_options.restore_options, images_options.collector, images_options.restorer
-    ),
+    "images": images_options,
+    "files": files_options,
 }
 """By the name of its tier, in the order in which they are backed up and restored."""
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from kubectl_lrs.folder.files import sum_of
 from kubectl_lrs.folder.lock import SUFFIX, Lock
 
-WORTH_KEEPING = ("images/blobs", "files")
-"""The parts of a backup that another one can take over."""
+WORTH_KEEPING = ("images/blobs", "files", "files.json")
+"""The parts of a backup that another one can take over, and the list that says which files they are."""
 
 
 class Leftover:

@@ -121,6 +121,11 @@ class FolderWriter:
             raise
         self._add_sum(relative, sink.digest)
 
+    def folder(self, relative: str) -> Path:
+        """A folder below this one, made where it is not there."""
+        self._make_directory(relative)
+        return self.path / relative
+
     def adopt(self, relative: str, digest: str) -> bool:
         """Take a file over that a run which is no more had written under this path, if its SHA-256 is `digest`."""
         if not self.leftovers:

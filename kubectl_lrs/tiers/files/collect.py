@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,9 +25,10 @@ INVENTORY, COPY = "inventory", "copy"
 ATTEMPTS = 3
 """How often a file is read that changes meanwhile."""
 
-PROGRESS_FILE = "files.progress.jsonl"
+PROGRESS_FILE = f"{index.FOLDER}/~finished.jsonl"
 """What was finished, while it is not sealed: the next run takes it over. Not part of the backup."""
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PATIENCE = 15.0
 """Seconds in which what is in work when a run is broken off must have ended."""
 
@@ -192,14 +192,14 @@ class _Copier:
 
     def copy(self, chosen: list[_Chosen], progress: Progress) -> tuple[list[Entry], list[_Lost]]:
         """What was copied, and what could not be, because it is not there any more or never stands still."""
-        before = finished(self._writer.leftovers)
+        before = finished([leftover.path for leftover in self._writer.leftovers])
         progress.begin("files", len(chosen))
         entries: list[Entry] = []
         lost: list[_Lost] = []
         notes = self._writer.path / PROGRESS_FILE
         try:
-            with notes.open("xb") as self._noted:
-                notes.chmod(0o600)
+            self._writer.folder(index.FOLDER)
+            with os.fdopen(os.open(notes, _NEW, 0o600), "wb") as self._noted:
                 work = ((each, before.get(each.stored.path)) for each in chosen)
                 for result in for_each(work, self._one, workers=self._workers, stop=self._stop):
                     progress.advance()
@@ -211,7 +211,7 @@ class _Copier:
             self._end()
         if self._failures:
             raise self._failures[0]
-        notes.unlink()
+        notes.unlink()  # from here on the list of files says the same
         return entries, lost
 
     def _end(self) -> None:
@@ -250,35 +250,31 @@ class _Copier:
 
     def _copied(self, chosen: _Chosen) -> Entry | _Lost:
         sums: list[str] = []
-        for _ in range(ATTEMPTS):
-            digest = hashlib.sha256()
-            try:
-                with self._kept_if_steady(chosen.file) as (write, keep):
-                    seen, is_steady = self._storage.read(chosen.stored, _both(digest.update, write))
-                    sums.append(digest.hexdigest())
-                    if is_steady or sums[-1] in sums[:-1]:
-                        keep()
-            except GoneError:
-                return _Lost(chosen, GONE)
-            except _UnsteadyError:
-                continue
-            return self._note(_entry(chosen, seen, file=chosen.file, sha256=sums[-1]))
+        try:
+            for _ in range(ATTEMPTS):
+                if seen := self._attempt(chosen, sums):
+                    return self._note(_entry(chosen, seen, file=chosen.file, sha256=sums[-1]))
+        except GoneError:
+            return _Lost(chosen, GONE)
         return _Lost(chosen, CHANGED)
 
-    @contextmanager
-    def _kept_if_steady(self, file: str) -> Iterator[tuple[Callable[[bytes], object], Callable[[], None]]]:
-        """A file in the folder that stays only where `keep` was called."""
-        kept = []
-        with self._writer.stream(file) as sink:
+    def _attempt(self, chosen: _Chosen, sums: list[str]) -> Stored | None:
+        """One reading, which is kept where the object stood still, or has the same content as at an earlier one."""
+        with suppress(_UnsteadyError), self._writer.stream(chosen.file) as sink:
+            seen, is_steady = self._storage.read(chosen.stored, self._unless_stopped(sink.write))
+            sums.append(sink.digest)
+            if is_steady or sums[-1] in sums[:-1]:
+                return seen
+            _drop()
+        return None
 
-            def write(data: bytes) -> None:
-                if self._stop.is_set():
-                    raise _StoppedError
-                sink.write(data)
+    def _unless_stopped(self, write: Callable[[bytes], object]) -> Callable[[bytes], None]:
+        def sink(data: bytes) -> None:
+            if self._stop.is_set():
+                raise _StoppedError
+            write(data)
 
-            yield write, lambda: kept.append(True)
-            if not kept:
-                raise _UnsteadyError
+        return sink
 
     def _note(self, entry: Entry) -> Entry:
         """For the next run, should this one be killed."""
@@ -294,15 +290,12 @@ class _UnsteadyError(Exception):
     """What was read is not one state of the object."""
 
 
-def _both(first: Callable[[bytes], object], second: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    def sink(data: bytes) -> None:
-        first(data)
-        second(data)
-
-    return sink
+def _drop() -> None:
+    """Leave the block of a file that is not to stay."""
+    raise _UnsteadyError
 
 
-def finished(leftovers: list[Path]) -> dict[str, Entry]:
+def finished(leftovers: Sequence[Path]) -> dict[str, Entry]:
     """What interrupted runs have noted, by path; a line that is cut off or is not ours is none."""
     found: dict[str, Entry] = {}
     for folder in leftovers:

@@ -11,7 +11,7 @@ from kubectl_lrs.clients.storage import CHUNK, FullError, GoneError, Storage, St
 from kubectl_lrs.errors import DamageError, DeniedError, ExitCode, LrsError, UnreachableError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.parallel import for_each
-from kubectl_lrs.plan import Action, Finding, Item, Severity, TierPlan
+from kubectl_lrs.plan import Action, Effort, Finding, Item, Severity, TierPlan
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import ItemOutcome, Result
 from kubectl_lrs.settings import size
@@ -117,9 +117,6 @@ class FilesRestore:
         return digest.hexdigest() if is_steady else ""
 
     def _findings(self, items: list[Item]) -> Iterator[Finding]:
-        if self._index.level != "copy":
-            message = f"the backup only lists {len(self._index.entries)} files; it does not hold their content"
-            yield Finding(Severity.WARNING, message, "copy them from where they are; backup --files copy takes them along")
         if self._index.url != self._storage.url and items:
             message = f"the files were in {shown(self._index.url)} and go to {self._storage.url}"
             yield Finding(Severity.NOTE, message, "documents that name the old place in full are not rewritten")
@@ -142,23 +139,23 @@ class FilesRestore:
         except FullError as error:
             yield Finding(Severity.ERROR, str(error), error.hint)
 
-    def _stakes(self, items: list[Item]) -> list[str]:
+    def _stakes(self, items: list[Item]) -> tuple[str, ...]:
         count = sum(item.action is Action.REPLACE for item in items)
-        return [f"replace {count} file{'' if count == 1 else 's'} in {self._storage.url}"] if count else []
+        return (f"replace {count} file{'' if count == 1 else 's'} in {self._storage.url}",) if count else ()
 
     # ---- apply
 
-    def apply(self, plan: TierPlan, effort: object, progress: Progress) -> Iterator[ItemOutcome]:
+    def apply(self, plan: TierPlan, effort: Effort, progress: Progress) -> Iterator[ItemOutcome]:
         """Do what the plan says, several files at once. When the storage is gone or full, what is left is not tried."""
-        if getattr(effort, "dry_run", False):
-            yield from (_outcome(item) for item in plan.items)
+        if effort.dry_run:
+            yield from (ItemOutcome.of(item) for item in plan.items)
             return
         self._storage.prepare(self._index.folders)
         broken = threading.Event()
 
         def work(planned: _Planned) -> ItemOutcome:
             if broken.is_set():
-                return _outcome(planned.item, Result.NOT_TRIED, "the storage is out of reach or full")
+                return ItemOutcome.of(planned.item, Result.NOT_TRIED, "the storage is out of reach or full")
             outcome = self._written(planned)
             if isinstance(outcome.error, (UnreachableError, FullError)):
                 broken.set()
@@ -172,25 +169,25 @@ class FilesRestore:
             yield outcome
         for planned in self._planned:
             if planned.entry.path not in begun:
-                yield _outcome(planned.item, Result.NOT_TRIED, "interrupted")
+                yield ItemOutcome.of(planned.item, Result.NOT_TRIED, "interrupted")
 
     def _written(self, planned: _Planned) -> ItemOutcome:
         item, entry = planned.item, planned.entry
         if item.action not in (Action.CREATE, Action.REPLACE):
-            return _outcome(item)
+            return ItemOutcome.of(item)
         try:
             if item.action is Action.REPLACE and not self._is_as_planned(planned):
-                return _outcome(item, Result.CONFLICT, "it has changed since the plan was made")
+                return ItemOutcome.of(item, Result.CONFLICT, "it has changed since the plan was made")
             source = _Source(self._folder, entry)
             unset = self._storage.write(
                 entry.path, entry.size, source.chunks(), entry.attributes, replace=item.action is Action.REPLACE
             )
             self._verify(entry, source)
         except TakenError as error:
-            return _outcome(item, Result.CONFLICT, str(error))
+            return ItemOutcome.of(item, Result.CONFLICT, str(error))
         except LrsError as error:
-            return _outcome(item, Result.FAILED, str(error), error)
-        return _outcome(item, message=f"could not be set: {', '.join(unset)}" if unset else "")
+            return ItemOutcome.of(item, Result.FAILED, str(error), error)
+        return ItemOutcome.of(item, message=f"could not be set: {', '.join(unset)}" if unset else "")
 
     def _is_as_planned(self, planned: _Planned) -> bool:
         now = self._storage.look(planned.entry.path)
@@ -236,14 +233,23 @@ class _Source:
             yield held
 
 
-_RESULTS = {
-    Action.CREATE: Result.CREATED,
-    Action.REPLACE: Result.REPLACED,
-    Action.UNCHANGED: Result.UNCHANGED,
-    Action.CONFLICT: Result.CONFLICT,
-    Action.SKIP: Result.SKIPPED,
-}
+class OnlyListed:
+    """The files of a backup that lists them and does not hold them: nothing can be brought back, and that is said."""
 
+    name = TIER
 
-def _outcome(item: Item, result: Result | None = None, message: str = "", error: LrsError | None = None) -> ItemOutcome:
-    return ItemOutcome(TIER, item.name, result or _RESULTS[item.action], message or item.reason, error)
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def plan(self, progress: Progress) -> TierPlan:  # noqa: ARG002
+        """No item."""
+        finding = Finding(
+            Severity.WARNING,
+            f"the backup only lists {len(self._index.entries)} files of {shown(self._index.url)}; it does not hold their content",
+            "copy them from where they are; backup --files copy takes them along",
+        )
+        return TierPlan(tier=TIER, target=shown(self._index.url), items=[], findings=[finding])
+
+    def apply(self, plan: TierPlan, effort: Effort, progress: Progress) -> Iterator[ItemOutcome]:  # noqa: ARG002
+        """Nothing."""
+        return iter(())
