@@ -127,7 +127,8 @@ class Mount:
         try:
             before = _stored(wanted.path, self._status(descriptor, wanted.path))
             size = 0
-            while data := self._chunk(descriptor, wanted.path):
+            # One that grows as fast as it is read would never end.
+            while size <= before.size and (data := self._chunk(descriptor, wanted.path)):
                 sink(data)
                 size += len(data)
             after = _stored(wanted.path, self._status(descriptor, wanted.path))
