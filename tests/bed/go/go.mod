@@ -8,6 +8,7 @@ require (
 	github.com/spf13/cobra v1.10.2
 	go.etcd.io/etcd/server/v3 v3.6.8
 	k8s.io/component-base v0.36.2
+	k8s.io/cri-streaming v0.0.0
 	k8s.io/kubectl v0.36.2
 	k8s.io/kubernetes v1.36.2
 )

@@ -22,10 +22,11 @@ import (
 //
 //	keys init DIR                              ca.crt ca.key server.crt server.key sa.pub sa.key
 //	keys client DIR --name N [--group G ...]   N.crt N.key, signed by DIR's CA
+//	keys server DIR --name N [--host H ...]    the same, for a server with these names and addresses
 func newKeysCommand() *cobra.Command {
 	command := &cobra.Command{Use: "keys"}
 	var name string
-	var groups []string
+	var groups, hosts []string
 	client := &cobra.Command{
 		Use:  "client DIR",
 		Args: cobra.ExactArgs(1),
@@ -33,7 +34,14 @@ func newKeysCommand() *cobra.Command {
 	}
 	client.Flags().StringVar(&name, "name", "", "the user")
 	client.Flags().StringArrayVar(&groups, "group", nil, "a group of the user")
-	command.AddCommand(client, &cobra.Command{
+	server := &cobra.Command{
+		Use:  "server DIR",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return writeServer(args[0], name, hosts) },
+	}
+	server.Flags().StringVar(&name, "name", "", "the subject, and the name of the files")
+	server.Flags().StringArrayVar(&hosts, "host", nil, "a name or address of the server")
+	command.AddCommand(client, server, &cobra.Command{
 		Use:  "init DIR",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return writeAll(args[0]) },
@@ -78,6 +86,20 @@ func writeClient(directory, name string, groups []string) error {
 	client.Subject.Organization = groups
 	client.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return issueSigned(directory, name, client)
+}
+
+// writeServer also allows the certificate for clients: members of a replica set call each other with it.
+func writeServer(directory, name string, hosts []string) error {
+	server := template(name)
+	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	for _, host := range hosts {
+		if address := net.ParseIP(host); address != nil {
+			server.IPAddresses = append(server.IPAddresses, address)
+		} else {
+			server.DNSNames = append(server.DNSNames, host)
+		}
+	}
+	return issueSigned(directory, name, server)
 }
 
 func template(name string) *x509.Certificate {

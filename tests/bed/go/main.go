@@ -1,5 +1,6 @@
 // Command lrs-bed is a Kubernetes control plane for tests, in one binary: etcd, the API server, the controller
-// manager and kubectl, each as a verb, and `keys`, which makes the certificates that they need.
+// manager and kubectl, each as a verb, a stand-in for a node's kubelet, and `keys`, which makes the certificates that
+// they need.
 //
 // Called by the name kubectl, it is kubectl.
 package main
@@ -24,13 +25,14 @@ var commands = map[string]func() *cobra.Command{
 	"kubectl":                 func() *cobra.Command { return kubectl.NewDefaultKubectlCommand() },
 	"etcd":                    newEtcdCommand,
 	"keys":                    newKeysCommand,
+	"kubelet":                 newKubeletCommand,
 }
 
 func main() {
 	name := filepath.Base(os.Args[0])
 	if _, called := commands[name]; !called {
 		if len(os.Args) < 2 {
-			fail("usage: lrs-bed etcd|kube-apiserver|kube-controller-manager|kubectl|keys …")
+			fail("usage: lrs-bed etcd|kube-apiserver|kube-controller-manager|kubectl|keys|kubelet …")
 		}
 		name = os.Args[1]
 		os.Args = append([]string{name}, os.Args[2:]...)
