@@ -11,7 +11,7 @@ import json
 import platform
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -23,7 +23,7 @@ from kubectl_lrs.catalog import Cluster
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.credentials import Credentials
 from kubectl_lrs.clients.kubeconfig import Connection
-from kubectl_lrs.clients.transport import Answer, Transport, TransportError, is_loopback
+from kubectl_lrs.clients.transport import Answer, Transport, TransportError, Upgraded, is_loopback
 from kubectl_lrs.errors import (
     ApiError,
     ConflictError,
@@ -90,6 +90,7 @@ class Resource:
 
 
 DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment")
+PODS = Resource(group="", version="v1", plural="pods", kind="Pod")
 SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 CRDS = Resource(
@@ -325,6 +326,23 @@ class KubeClient:
         return hashlib.sha256(self.connection.ca_data).hexdigest() if self.connection.ca_data else ""
 
     # ---- HTTP
+
+    def upgrade(self, path: str, query: Mapping[str, str], headers: Iterable[tuple[str, str]]) -> Upgraded:
+        """A connection of its own to what is behind `path`, on which another protocol is spoken from now on. Tried once."""
+        target = f"{self._prefix}{path}?{urlencode(query)}"
+        generation = self._credentials.generation
+        try:
+            answer = self._upgraded(target, headers)
+            if isinstance(answer, Answer) and answer.status == 401 and self._credentials.renew(generation):
+                answer = self._upgraded(target, headers)
+        except TransportError as error:
+            raise self._unanswered(error, "GET", path) from error
+        if isinstance(answer, Answer):
+            raise self._refused(answer, "GET", path)
+        return answer
+
+    def _upgraded(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
+        return self._connected().upgrade(target, [*self._headers, *self._credentials.headers().items(), *headers])
 
     def _send(
         self,

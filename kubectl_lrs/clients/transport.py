@@ -52,6 +52,19 @@ class Answer:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """A connection on which another protocol is spoken from now on. `early`: what the server has already sent in it."""
+
+    socket: socket.socket
+    early: bytes
+    headers: http.client.HTTPMessage
+
+    def close(self) -> None:
+        """End it."""
+        self.socket.close()
+
+
 class Transport:
     """Connections to one server with one client certificate. Safe to use from several threads.
 
@@ -84,6 +97,32 @@ class Transport:
             connection.close()
         return answer
 
+    def upgrade(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
+        """A GET on a connection of its own that asks for another protocol; an Answer where the server does not agree.
+
+        The socket is handed over without blocking and without a time limit.
+        """
+        ends = None if self._timeout is None else time.monotonic() + self._timeout
+        connection = self._opened(ends)
+        try:
+            connection.limit(ends)
+            connection.putrequest("GET", self._target(target), skip_accept_encoding=True)
+            for name, value in headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            if response.status == http.client.SWITCHING_PROTOCOLS:
+                return _taken(connection, response)
+            answer = Answer(response.status, response.reason, response.headers, response.read(_CHUNK))
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise TransportError(_cause(error), sent=True) from error
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        return answer
+
     def _target(self, target: str) -> str:
         """Through a proxy without a tunnel, the whole URL."""
         return f"{self._url.scheme}://{self._url.netloc}{target}" if self._proxy and self._tls is None else target
@@ -98,6 +137,10 @@ class Transport:
             if connection.is_alive():
                 return connection
             connection.close()
+        return self._opened(ends)
+
+    def _opened(self, ends: float | None) -> _Connection:
+        """A new connection."""
         connection = self._new()
         connection.timeout = CONNECT_TIMEOUT if ends is None else max(0.001, min(CONNECT_TIMEOUT, ends - time.monotonic()))
         try:
@@ -179,6 +222,19 @@ def _read(connection: _Connection, response: http.client.HTTPResponse, ends: flo
         raise http.client.IncompleteRead(data, expected - len(data))
     response.close()  # read to its end piece by piece, it does not know that; the connection could not be used again
     return data
+
+
+def _taken(connection: _Connection, response: http.client.HTTPResponse) -> Upgraded:
+    """Take the socket out of a connection, with what was read beyond the answer's head."""
+    taken = connection.sock
+    connection.sock = None
+    taken.setblocking(False)
+    try:
+        early = response.fp.peek()
+    except (BlockingIOError, ssl.SSLWantReadError):
+        early = b""
+    response.close()
+    return Upgraded(taken, early, response.headers)
 
 
 def is_loopback(server: str) -> bool:
