@@ -105,7 +105,7 @@ def _head(view: memoryview) -> tuple[int, bool, int, int] | None:
 def encoded(channel: int, data: bytes | memoryview) -> Iterator[bytes]:
     """The frames that carry this data."""
     for start in range(0, len(data), LARGEST):
-        yield frame(BINARY, b"%c%b" % (channel, data[start : start + LARGEST]))
+        yield frame(BINARY, bytes((channel,)) + data[start : start + LARGEST])
 
 
 def frame(opcode: int, payload: bytes) -> bytes:

@@ -92,6 +92,8 @@ class Resource:
 DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment")
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod")
 SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
+SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
+ENDPOINT_SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice")
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 CRDS = Resource(
     group="apiextensions.k8s.io",

@@ -86,7 +86,7 @@ class PortForward:
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
-        while not self._closing:
+        while True:
             poll.poll()
             if self._closing:
                 return
@@ -245,4 +245,4 @@ def _private_directory() -> str:
     if len(os.fsencode(path)) + 1 + len(SOCKET_NAME) <= PATH_LIMIT:
         return path
     os.rmdir(path)  # noqa: PTH106
-    return tempfile.mkdtemp(prefix="kubectl-lrs-", dir="/tmp")  # noqa: S108  its mode keeps others out
+    return tempfile.mkdtemp(prefix="kubectl-lrs-", dir="/tmp")
