@@ -67,6 +67,12 @@ class Catalog:
         """How many LRS it holds."""
         return int(self.tiers["resources"]["objects"])
 
+    @property
+    def bytes(self) -> int:
+        """How much its tiers hold, before anything is packed."""
+        sizes = (facts.get("bytes") for facts in self.tiers.values())
+        return sum(each for each in sizes if type(each) is int)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document, without its own sum."""
         cluster = self.cluster
