@@ -68,8 +68,8 @@ class Catalog:
         return int(self.tiers["resources"]["objects"])
 
     @property
-    def bytes(self) -> int:
-        """How much its tiers hold, before anything is packed."""
+    def size(self) -> int:
+        """Bytes that its tiers hold, before anything is packed."""
         sizes = (facts.get("bytes") for facts in self.tiers.values())
         return sum(each for each in sizes if type(each) is int)
 

@@ -41,7 +41,7 @@ def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> Vie
             (
                 *_list_row(f, c),
                 _scope(c),
-                size(c.bytes),
+                size(c.size),
                 c.cluster.server,
                 c.cluster.context,
             )
@@ -131,7 +131,8 @@ COUNTED = {"mongo": "documents", "images": "images", "files": "files"}
 def _store(catalog: Catalog, name: str, level: str) -> str:
     """`copy (12 images, 3.4 MiB)`."""
     facts = catalog.tiers.get(name) or {}
-    counted = [f"{facts[what]} {what}" for what in (COUNTED.get(name),) if type(facts.get(what)) is int]
+    what = COUNTED.get(name, "")
+    counted = [f"{facts[what]} {what}"] if type(facts.get(what)) is int else []
     counted += [size(facts["bytes"])] if type(facts.get("bytes")) is int else []
     return f"{level} ({', '.join(counted)})" if counted else level
 
