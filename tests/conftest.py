@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.bed import loader
+from tests.bed import loader, toolchain
 from tests.bed.controlplane import ControlPlane
 
 ROOT = Path(__file__).resolve().parents[1]
+toolchain.cache()  # found before a test hides the developer's HOME
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the product starts thousands of times: compile it once
-FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY")
+FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
 LONG = ("krew", "citizen", "rights", "completion", "faults", "interruption", "wait", "hostile", "policies", "demo")
 """The files of tests that take longest, longest first."""
 

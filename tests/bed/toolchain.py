@@ -6,6 +6,7 @@ Everything is made once, kept, and found again in a moment. Standard library onl
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import os
@@ -29,8 +30,12 @@ GO_AT_LEAST = (1, 26)
 STAMPED = ("setup.cfg", "pyproject.toml", "tests/requirements.txt")
 
 
+@functools.cache
 def cache() -> Path:
-    """Where what was built is kept: `LRS_BED_CACHE`, else a folder of our own in the user's cache folder."""
+    """Where what was built is kept: `LRS_BED_CACHE`, else a folder of our own in the user's cache folder.
+
+    Found once for each process: a test has another HOME.
+    """
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     path = Path(os.environ.get("LRS_BED_CACHE") or f"{home}/kubectl-lrs-bed")
     path.mkdir(parents=True, exist_ok=True)
@@ -54,7 +59,8 @@ def venv() -> Path:
             return python
         say(f"making the virtual environment {VENV}")
         _make_venv()
-        _run_pip(python, ["install", "--quiet", "--requirement", "tests/requirements.txt", "--editable", "."])
+        needed = ["--requirement", "tests/requirements.txt", "--editable", "."]
+        _run_pip(python, ["install", "--quiet", "pip", *needed])  # a pip of its own: the tests make environments with it
         stamp.write_text(wanted)
     return python
 
