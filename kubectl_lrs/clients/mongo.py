@@ -5,6 +5,7 @@ Documents are never decoded on the way: what a batch holds is what the server st
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,15 +98,19 @@ class Mongo:
 
     def __init__(self, access: MongoAccess) -> None:
         self.access = access
+        self.generation = 0
+        self._guard = threading.Lock()
 
     def describe(self) -> str:
         """Where it is, without secrets."""
         return self.access.describe()
 
-    def reopen(self) -> None:
-        """After a lost connection or primary."""
-        with translated("connecting again", self.describe()):
-            self.access.reopen()
+    def reopen(self, generation: int) -> None:
+        """After a connection or primary of this `generation` was lost; what another thread has opened anew is left alone."""
+        with self._guard, translated("connecting again", self.describe()):
+            if generation == self.generation:
+                self.generation += 1
+                self.access.reopen()
 
     def close(self) -> None:
         """End all connections."""

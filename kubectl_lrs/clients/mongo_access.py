@@ -33,7 +33,7 @@ class MongoAccess(Protocol):
         """Where it leads, for people and catalogs: never a password."""
 
     def reopen(self) -> None:
-        """Open the way anew after the connection or the primary was lost; the next `client` is a new one."""
+        """Open the way anew, after the connection or the primary was lost; `client` gives what is to be used from then on."""
 
     def close(self) -> None:
         """End all connections, and whatever carried them."""
@@ -60,8 +60,7 @@ class UriAccess:
         return self._described
 
     def reopen(self) -> None:
-        """The driver finds the new primary by itself; stale connections go."""
-        self.close()
+        """Nothing: the driver finds the new primary and drops stale connections by itself."""
 
     def close(self) -> None:
         """End the connections."""

@@ -142,6 +142,7 @@ class _Dump:
     def _write_documents(self, info: CollectionInfo, at: Timestamp | None) -> _Written:
         """The documents of one collection; from the beginning again when the way to the server is lost, at the same instant."""
         for reading in range(1, READINGS + 1):
+            generation = self._mongo.generation
             try:
                 with self._writer.stream(names.data_path(self._database, info.name)) as sink:
                     return self._copy(info, None if info.is_capped else at, sink)
@@ -149,7 +150,7 @@ class _Dump:
                 if reading == READINGS:
                     raise
                 self._progress.note(f"warning: {error}; reading {info.name} from its beginning")
-                self._mongo.reopen()
+                self._mongo.reopen(generation)
         raise AssertionError
 
     def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink) -> _Written:
