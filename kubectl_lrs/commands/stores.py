@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from kubectl_lrs.clients.kube import KubeClient
-from kubectl_lrs.commands import files_options, images_options
+from kubectl_lrs.commands import files_options, images_options, mongo_options
 from kubectl_lrs.errors import LrsError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.operations.backup import Tier, without
@@ -63,6 +63,7 @@ class Store(Protocol):
 
 
 STORES: Mapping[str, Store] = {
+    "mongo": mongo_options,
     "images": images_options,
     "files": files_options,
 }
