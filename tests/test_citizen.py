@@ -359,7 +359,7 @@ def test_every_verb_takes_every_generic_flag() -> None:
     from kubectl_lrs.commands.verb import kube_options
 
     generic = {option.name for option in kube_options()}
-    assert len(generic) == 21
+    assert len(generic) == 23
     context = click.Context(Verbs())
     for verb in VERBS:
         command = Verbs().get_command(context, verb)

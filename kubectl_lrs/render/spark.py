@@ -31,18 +31,18 @@ def spark_plan_view(plan: CleanPlan, *, applied: bool = False) -> View:
         wide_columns=(*COLUMNS, *WIDE),
         wide_rows=[(*_row(session), *_wide(session)) for session in plan.sessions],
         names=[session.key for session in plan.sessions],
-        after=(f"plan: {_planned(plan)}{'' if applied else ' (nothing was deleted)'}",),
+        after=(_planned(plan, applied=applied),),
     )
 
 
-def _planned(plan: CleanPlan) -> str:
+def _planned(plan: CleanPlan, *, applied: bool) -> str:
     if not plan.sessions:
         return nothing_to_clean(plan)
     going = len(plan.sessions) - len(plan.to_delete)
     parts = [f"{len(plan.to_delete)} to delete"] if plan.to_delete else []
     parts += [f"{going} being deleted already"] if going else []
     parts += [f"{plan.kept} younger, kept"] if plan.kept else []
-    return ", ".join(parts)
+    return f"plan: {', '.join(parts)}{'' if applied else ' (nothing was deleted)'}"
 
 
 def nothing_to_clean(plan: CleanPlan) -> str:
