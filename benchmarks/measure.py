@@ -67,10 +67,11 @@ def run(
 def side_by_side(ours: Callable[[], Run], theirs: Callable[[], Run], times: int) -> tuple[Run, Run]:
     """Both in turn, `times` times each: the median of each by wall time."""
     pairs = [(ours(), theirs()) for _ in range(times)]
-    return _median([pair[0] for pair in pairs]), _median([pair[1] for pair in pairs])
+    return median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])
 
 
-def _median(runs: list[Run]) -> Run:
+def median(runs: list[Run]) -> Run:
+    """The one in the middle by wall time."""
     middle = statistics.median_low(run.wall for run in runs)
     return next(run for run in runs if run.wall == middle)
 
