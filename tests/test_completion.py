@@ -47,13 +47,13 @@ OFFERED: dict[str, tuple[tuple[str, ...], tuple[str, ...], int]] = {
     ),
     "verbs after flags": (("-n", "x", "--context=y", ""), ("backup", "version"), KEPT_ORDER),
     "a verb that is begun": (("ver",), ("verify", "version"), KEPT_ORDER),
-    "choices of a format": (("backup", "-o", ""), ("table", "json", "yaml", "name"), KEPT_ORDER),
+    "choices of a format": (("backup", "-o", ""), ("table", "wide", "json", "yaml", "name"), KEPT_ORDER),
     "choices after =": (
         (
             "backup",
             "--output=",
         ),
-        ("table", "json", "yaml", "name"),
+        ("table", "wide", "json", "yaml", "name"),
         KEPT_ORDER,
     ),
     "choices after a short =": (

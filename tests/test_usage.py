@@ -112,6 +112,7 @@ def test_every_output_format(crd: Crd, namespace: str, cli: Cli) -> None:
     for verb in ("list", "show", "verify", "version"):
         assert json.loads(cli.ok(verb, "-o", "json")) == yaml.safe_load(cli.ok(verb, "-o", "yaml"))
         cli.ok(verb, "-o", "name")
+        cli.ok(verb, "-o", "wide")
     assert cli.ok("list", "-o", "name") == "b\n"
 
 

@@ -65,7 +65,7 @@ from kubectl_lrs.workloads import SPARK
 )
 @clean_spark_options
 @api_options
-@output_option("table", "json", "yaml", "name")
+@output_option("table", "wide", "json", "yaml", "name")
 @quiet_option
 def command(
     ctx: click.Context,

@@ -43,7 +43,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("pause_operator", "operator", "operator_replicas"),
     ),
     "Mongo": ("mongo",),
-    "Images": ("images", "image"),
+    "Images": ("images", "image", "exclude_image", "registry"),
     "Files": ("files_",),
     "Application's API": ("with_deployments", "url", "token_files", "ca_file", "scheme"),
     "How it is done": ("dry_run", "yes", "force", "wait", "timeout", "parallel", "clean_spark"),

@@ -13,8 +13,9 @@ from kubectl_lrs.commands.verb import output_option, verb
 
 
 @verb("version", examples=[("Version, Python and the backup format it writes", "@ version -o json")])
-@output_option("table", "json", "yaml", "name")
-def command(_ctx: click.Context, output: str) -> None:
+@click.option("--client", is_flag=True, help="As kubectl has it; there is no other part whose version could be told.")
+@output_option("table", "wide", "json", "yaml", "name")
+def command(_ctx: click.Context, client: bool, output: str) -> None:  # noqa: ARG001
     """Print the version."""
     facts = {"version": __version__, "python": platform.python_version(), "backupFormat": FORMAT_VERSION}
     if output == "json":
