@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from tests.bed import toolchain
 from tests.bed.controlplane import START_LIMIT, ControlPlane
 
 LABELS = {"app.kubernetes.io/name": "mongodb", "app.kubernetes.io/instance": "pcs", "app.kubernetes.io/component": "mongodb"}
@@ -30,7 +29,7 @@ class Kubelet:
         self._pods: dict[str, dict[str, Any]] = {}
         self._process = subprocess.Popen(
             [
-                toolchain.binary(),
+                plane.kubectl.resolve(),
                 "kubelet",
                 f"--cert={plane.keys / 'server.crt'}",
                 f"--key={plane.keys / 'server.key'}",

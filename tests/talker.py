@@ -1,0 +1,145 @@
+"""A TCP server for tests of what carries bytes: it echoes, gives and takes; and the pieces of a port-forward around it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import socket
+import threading
+from types import TracebackType
+from typing import Any
+
+BLOCK = hashlib.shake_128(b"talker").digest(1 << 20)
+
+
+class Talker:
+    """Echoes what it is sent; `GIVE n` gives n bytes of BLOCK, `TAKE n` takes n and answers their SHA-256, `END n` gives n and
+    closes. Use it as a context manager. `given` counts the bytes it could send.
+    """
+
+    def __init__(self) -> None:
+        self.given = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Talker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End it, and every connection."""
+        for each in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        try:
+            while data := connection.recv(1 << 16):
+                word, _, number = data.partition(b" ")
+                if word in (b"GIVE", b"END"):
+                    self._give(connection, int(number))
+                    if word == b"END":
+                        break
+                elif word == b"TAKE":
+                    connection.sendall(_taken(connection, int(number)).encode())
+                else:
+                    connection.sendall(data)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def _give(self, connection: socket.socket, count: int) -> None:
+        while count:
+            sent = connection.send(BLOCK[:count])
+            block = BLOCK[sent:count]
+            while block:
+                more = connection.send(block)
+                block, sent = block[more:], sent + more
+            self.given += sent
+            count -= sent
+
+
+def _taken(connection: socket.socket, count: int) -> str:
+    digest = hashlib.sha256()
+    while count and (data := connection.recv(min(count, 1 << 20))):
+        digest.update(data)
+        count -= len(data)
+    return digest.hexdigest()
+
+
+def expected(count: int) -> bytes:
+    """What `GIVE count` gives."""
+    return BLOCK * (count // len(BLOCK)) + BLOCK[: count % len(BLOCK)]
+
+
+def read(connection: socket.socket, count: int) -> bytes:
+    """So many bytes, or fewer where it ends before."""
+    parts = []
+    while count and (data := connection.recv(min(count, 1 << 20))):
+        parts.append(data)
+        count -= len(data)
+    return b"".join(parts)
+
+
+class Tunnel:
+    """A proxy that speaks CONNECT and nothing else; `asked` is what it was asked for. Use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Tunnel:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for each in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += client.recv(1)
+            target = head.split()[1].decode()
+            self.asked.append(target)
+            host, _, port = target.rpartition(":")
+            server = socket.create_connection((host, int(port)))
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self._open += [client, server]
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _copy(one: socket.socket, other: socket.socket) -> None:
+        try:
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
