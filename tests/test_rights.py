@@ -74,6 +74,7 @@ class User:
         for resource in rule["resources"]:
             plural, _, subresource = resource.partition("/")
             attributes = {"verb": verb, "group": rule["apiGroups"][0], "resource": plural, "subresource": subresource}
+            attributes["name"] = next(iter(rule.get("resourceNames") or ()), "")
             if kind == "Role":
                 attributes["namespace"] = self._namespace
             body = {"spec": {"resourceAttributes": attributes}}
@@ -340,7 +341,7 @@ def test_status_without_a_subresource_needs_patch_of_the_object(
         user.revoke()
 
 
-OTHERS = {"lrs-backup", "lrs-backup-all", "lrs-clean-spark", "lrs-clean-spark-all"}
+OTHERS = {"lrs-backup", "lrs-backup-all", "lrs-clean-spark", "lrs-clean-spark-all", "lrs-mongo"}
 """Those that `restore` does not need."""
 
 

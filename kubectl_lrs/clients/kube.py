@@ -344,7 +344,14 @@ class KubeClient:
         return answer
 
     def _upgraded(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
-        return self._connected().upgrade(target, [*self._headers, *self._credentials.headers().items(), *headers])
+        every = [*self._headers, *self._credentials.headers().items(), *headers]
+        with wirelog.Exchange("GET", self._origin + target, every) as exchange:
+            answer = self._connected().upgrade(target, every)
+            if isinstance(answer, Answer):
+                exchange.answered(answer.status, answer.reason, answer.headers.items(), answer.data)
+            else:
+                exchange.answered(101, "Switching Protocols", answer.headers.items(), b"")
+        return answer
 
     def _send(
         self,

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import bson
 from bson.errors import BSONError
@@ -118,7 +119,7 @@ class ClusterAccess:
         forward = PortForward(self._kube, target, tls=tls)
         try:
             client: Client = MongoClient(
-                forward.path,
+                f"mongodb://{quote(forward.path, safe='')}",
                 directConnection=True,
                 username=self._where.user,
                 password=password,

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.bed.controlplane import START_LIMIT, ControlPlane
+from tests.bed.mongo import MongoServers
 
 LABELS = {"app.kubernetes.io/name": "mongodb", "app.kubernetes.io/instance": "pcs", "app.kubernetes.io/component": "mongodb"}
 """As the chart that the vendor's Mongo comes from sets them."""
@@ -178,6 +179,37 @@ class MongoPods:
     def _remove(self, plural: str, name: str) -> None:
         options = {"gracePeriodSeconds": 0}
         self._plane.api("DELETE", f"/api/v1/namespaces/{self.namespace}/{plural}/{name}", options)
+
+
+def domain(namespace: str, name: str = "pcs-mongo") -> str:
+    """Where the pods of a namespace have their names: `pcs-mongo-0.DOMAIN`."""
+    return f"{name}-headless.{namespace}.svc.cluster.local"
+
+
+def name_members(plane: ControlPlane, servers: MongoServers, namespace: str) -> None:
+    """Let the members of a replica set with TLS be what they are in a cluster: certificates with the names of pods, and these
+    names in `hello` for whoever asks for one of them by TLS' server name (MongoDB's horizons).
+    """
+    certify(plane, servers, f"*.{domain(namespace)}")
+    client = servers.client()
+    config = client.admin.command("replSetGetConfig")["config"]
+    for number, member in enumerate(config["members"]):
+        member["horizons"] = {"cluster": f"pcs-mongo-{number}.{domain(namespace)}:{MONGO_PORT}"}
+    config["version"] += 1
+    client.admin.command({"replSetReconfig": config})
+    client.close()
+
+
+def certify(plane: ControlPlane, servers: MongoServers, *hosts: str) -> None:
+    """Give every member a certificate for these names, beside those of this machine, while it runs."""
+    keys = servers.ca_file.parent
+    flags = [f"--host={host}" for host in (*hosts, "localhost", "127.0.0.1")]
+    subprocess.run([plane.kubectl.resolve(), "keys", "server", str(keys), "--name=pods", *flags], check=True, env={})
+    (keys / "server.pem").write_text((keys / "pods.crt").read_text() + (keys / "pods.key").read_text())
+    for member in servers.members:
+        client = servers.direct(member)
+        client.admin.command({"rotateCertificates": 1})
+        client.close()
 
 
 def _made(plane: ControlPlane, path: str, body: dict[str, Any]) -> None:
