@@ -31,6 +31,9 @@ READ_TIMEOUT = 60.0
 """Seconds without a byte before a request is given up."""
 
 ATTEMPTS = 6
+FIRST_ATTEMPTS = 3
+"""How often a request is sent at most, and to a host that has never answered."""
+
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 20.0
 LONGEST_RETRY_AFTER = 300.0
@@ -69,6 +72,7 @@ class Http:
         self._options = options
         self._local = threading.local()
         self._timeout = (min(CONNECT_TIMEOUT, options.read_timeout), options.read_timeout)
+        self._answered: set[Origin] = set()
         self._not_before: dict[Origin, float] = {}
 
     def is_plain(self, host: str) -> bool:
@@ -117,10 +121,12 @@ class Http:
             try:
                 response = self._follow(method, url, headers, authorization, body)
             except self._library().RequestException as error:
-                if attempt == attempts or not self._is_passing(error):
+                known = origin(url) in self._answered
+                if attempt == (attempts if known else min(attempts, FIRST_ATTEMPTS)) or not self._is_passing(error):
                     raise self._unreachable(url, error, secrets) from None
                 self.pause(attempt)
                 continue
+            self._answered.add(origin(url))
             if response.status_code not in AGAIN or attempt == attempts or not self._hold(response, attempt, url):
                 return response
             response.close()

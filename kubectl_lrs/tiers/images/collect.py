@@ -14,7 +14,8 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from kubectl_lrs.clients.registry import MissingError, PushError, Registries, WrongContentError
-from kubectl_lrs.errors import LrsError
+from kubectl_lrs.clients.registry_http import StoppedError
+from kubectl_lrs.errors import LrsError, UnreachableError
 from kubectl_lrs.folder import FolderWriter
 from kubectl_lrs.parallel import for_each
 from kubectl_lrs.progress import Progress
@@ -78,6 +79,7 @@ class ImagesTier:
         self._level = level
         self._wanted = wanted
         self._workers = workers
+        self._lost: dict[str, str] = {}
 
     def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
         """Write `images.json` and, at `copy`, the layout; the facts for the catalog."""
@@ -98,6 +100,8 @@ class ImagesTier:
     # ---- what there is
 
     def _resolve(self, reference: Reference) -> _Resolved:
+        if reference.registry in self._lost:
+            return _Resolved(Entry(reference=reference, state=State.UNRESOLVED, reason=self._lost[reference.registry]))
         registry = self._registries.of(reference.registry)
         try:
             top = registry.manifest(reference.repository, reference.wanted)
@@ -105,7 +109,9 @@ class ImagesTier:
         except GONE as error:
             return _Resolved(Entry(reference=reference, state=State.MISSING, reason=str(error)))
         except LrsError as error:
-            if self._level is Level.INVENTORY:
+            if self._level is Level.INVENTORY and not isinstance(error, StoppedError):
+                if isinstance(error, UnreachableError):  # nor will it answer for the next one
+                    self._lost[reference.registry] = str(error)
                 return _Resolved(Entry(reference=reference, state=State.UNRESOLVED, reason=str(error)))
             raise
         entry = Entry(
