@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 from kubectl_lrs.clients.mount import PART_PREFIX, Mount
 from kubectl_lrs.clients.storage import GoneError, Place, Stored, TakenError, open_storage
 from kubectl_lrs.errors import DeniedError, LrsError, UnreachableError
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -164,16 +168,37 @@ def test_a_storage_that_is_not_mounted(root: Path) -> None:
     assert not (root / "nowhere").exists()
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may do everything")
-def test_what_may_not_be_read_or_written(mount: Mount, root: Path) -> None:
+@pytest.fixture
+def as_nobody() -> Iterator[Path]:
+    """A folder of somebody who is not allowed everything, as who the test goes on."""
+    folder = Path(tempfile.mkdtemp())
+    user = os.geteuid()
+    if user == 0:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
+
+
+def test_what_may_not_be_read_or_written(as_nobody: Path) -> None:
+    mount = Mount(str(as_nobody))
     _put(mount, "a")
-    (root / "a").chmod(0)
-    root.chmod(0o500)
+    (as_nobody / "a").chmod(0)
+    as_nobody.chmod(0o500)
     with pytest.raises(DeniedError):
         _get(mount, "a")
-    with pytest.raises(DeniedError):
-        mount.probe()
-    root.chmod(0o700)
+    for call in (mount.probe, lambda: _put(mount, "b"), lambda: _put(mount, "in/b")):
+        with pytest.raises(DeniedError):
+            call()
+    as_nobody.chmod(0o700)
+
+
+def test_an_owner_that_may_not_be_given_is_said(as_nobody: Path) -> None:
+    assert Mount(str(as_nobody)).write("a", 1, iter([b"1"]), {"mode": 0o640, "uid": 0, "gid": 0}, replace=False) == ["owner 0:0"]
+    assert (as_nobody / "a").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9", b"a\\b", b"new\nline", b"\x1b[2J", b"x" * 255, "\N{GRINNING FACE}".encode()])

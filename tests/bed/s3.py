@@ -114,6 +114,18 @@ class S3:
                 return
         raise RuntimeError(f"the S3 gateway does not answer: {(self.directory / 's3.log').read_text(errors='replace')[-2000:]}")
 
+    def add_user(self, access: str, secret: str) -> Mapping[str, str]:
+        """One who may do nothing but what a bucket's policy says; what a client finds the credentials in."""
+        command = [str(program()), "admin", "--endpoint-url", self.endpoint, "--region", "us-east-1", "create-user"]
+        subprocess.run(
+            [*command, "--access", access, "--secret", secret, "--role", "user"],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={"ADMIN_ACCESS_KEY": self.access, "ADMIN_SECRET_KEY": self.secret, "PATH": os.defpath},
+        )
+        return {**self.environment, "AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret}
+
     def stop(self) -> None:
         """End it, as a crash would."""
         if self._process:
