@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -46,6 +49,16 @@ class Verbs(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after the flags before the verb were brought into the one form that it knows."""
         return super().parse_args(ctx, pflag.as_click_reads(args, self.params, interspersed=False))
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As click does, but for a reader of the help that is gone."""
+        with _as_in_a_pipe():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but for a reader of the results that is gone."""
+        with _as_in_a_pipe():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """In the order of the table."""
@@ -103,6 +116,9 @@ def _help_without_verb(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""What a disk fails with; where it is not ours to handle, it is still no bug."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -140,9 +156,11 @@ def run(arguments: list[str]) -> int:
         return _fail(_lower(error.format_message()), "", ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", "", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in DISK:
+            return _bug()
         _silence_stdout()
-        return 128 + signal.SIGPIPE
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror}", "", ExitCode.FAILED)
     except Exception:  # noqa: BLE001  the boundary: a bug is told apart from a failure, and leaves a log
         return _bug()
     return int(result or 0)
@@ -169,6 +187,16 @@ def _bug() -> int:
         f"please report it with {log.name}",
         ExitCode.FAILED,
     )
+
+
+@contextmanager
+def _as_in_a_pipe() -> Iterator[None]:
+    """Whoever read our output is gone: end as other programs do. click would call that a failure of the verb."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        _silence_stdout()
+        raise click.exceptions.Exit(128 + signal.SIGPIPE) from error
 
 
 def _silence_stdout() -> None:

@@ -133,6 +133,33 @@ def test_bug_is_told_apart(cli: Cli, tmp_path: Path) -> None:
     assert "boom" in next(tmp_path.glob("kubectl-lrs-*.log")).read_text()
 
 
+def _into(cli: Cli, out: int, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "kubectl_lrs", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(cli.kubeconfig)}
+    done = subprocess.run(command, env=environment, cwd=cli.directory, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("list", "-o", "json"), ("--help",), ("options",)])
+def test_reader_that_is_gone(cli: Cli, arguments: tuple[str, ...]) -> None:
+    """As with any other program in a pipe: no message, and not the status of a failure."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert _into(cli, writer, *arguments) == (141, "")
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("arguments", [("list", "-o", "json"), ("--help",)])
+def test_standard_output_that_is_full(cli: Cli, arguments: tuple[str, ...]) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        assert _into(cli, full, *arguments) == (1, "error: standard output: No space left on device\n")
+    finally:
+        os.close(full)
+
+
 def test_launcher_runs_from_a_clone(tmp_path: Path) -> None:
     done = subprocess.run([ROOT / "bin" / "kubectl-lrs", "version"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("kubectl lrs ")) == (0, True), done.stderr
