@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import bson
 import pytest
 from bson.binary import Binary
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
 
 from kubectl_lrs import rawbson
-from kubectl_lrs.tiers.mongo.profiles import COMPLETE, MINIMUM
 from tests.conftest import Cli, Crd
-from tests.mongo_fixtures import App, dump_files
+from tests.mongo_fixtures import App
 
 EVERY_TYPE: dict[str, Any] = {
     "double": 1.5,
