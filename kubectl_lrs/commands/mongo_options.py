@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from kubectl_lrs.commands.mongo_cluster_options import mongo_cluster_options, refuse_beside_uri
 
 if TYPE_CHECKING:
     from kubectl_lrs.commands.stores import BackupCall, RestoreCall
@@ -19,11 +21,12 @@ _PLACE = (
         "--mongo-uri",
         default="",
         metavar="URI",
-        help="MongoDB of the application, without a password, which others could see here; else --mongo-uri-file.",
+        help="MongoDB of the application, without a password, which others could see here; else the one in the cluster.",
     ),
     click.option(
         "--mongo-uri-file", default="", metavar="FILE", help="File with the MongoDB URI, password and all; else LRS_MONGO_URI."
     ),
+    mongo_cluster_options,
     click.option(
         "--mongo-db", default="", metavar="NAME", help="The application's database; else it is found by its collections."
     ),
@@ -91,6 +94,7 @@ def collector(call: BackupCall) -> Tier:
     """The tier that saves collections."""
     from kubectl_lrs.wiring import mongo
 
+    _refuse_two_ways(call.options)
     return mongo.collector(call.level, call.kube, call.namespace, call.options)
 
 
@@ -98,4 +102,13 @@ def restorer(call: RestoreCall) -> DataTier:
     """The tier that restores collections."""
     from kubectl_lrs.wiring import mongo
 
+    _refuse_two_ways(call.options)
     return mongo.restorer(mongo.saved(call.folder, call.options), call.kube, call.namespace, call.options, call.stop)
+
+
+def _refuse_two_ways(options: Mapping[str, Any]) -> None:
+    """UsageError where a URI is given and flags say where in the cluster MongoDB is."""
+    from kubectl_lrs.wiring import mongo
+
+    if uri := mongo.given_uri(options):
+        refuse_beside_uri(click.get_current_context(), uri[1])

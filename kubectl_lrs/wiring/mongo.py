@@ -22,6 +22,7 @@ from kubectl_lrs.tiers.mongo.planning import TIER, Existing, RestoreWish
 from kubectl_lrs.tiers.mongo.presence import Presence
 from kubectl_lrs.tiers.mongo.stored import StoredDump
 from kubectl_lrs.tiers.mongo.stored import saved as saved_in
+from kubectl_lrs.wiring.mongo_cluster import cluster_access
 
 VARIABLE = "LRS_MONGO_URI"
 MAX_URI = 16 << 10
@@ -64,13 +65,13 @@ def saved(folder: SealedFolder, options: Mapping[str, Any]) -> StoredDump:
 
 def access(kube: KubeClient, namespace: str, options: Mapping[str, Any]) -> MongoAccess:
     """The way to MongoDB: the URI that was given, else the one in the cluster."""
-    if uri := _uri(options):
+    if uri := given_uri(options):
         return UriAccess(uri[0], source=uri[1])
-    return _in_cluster(kube, namespace, options)
+    return cluster_access(kube, options, namespace=namespace)
 
 
-def _uri(options: Mapping[str, Any]) -> tuple[str, str] | None:
-    """(the URI, where it came from)."""
+def given_uri(options: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(the URI, where it came from), None where the way is through the cluster."""
     if options["mongo_uri"] and options["mongo_uri_file"]:
         raise UsageError("--mongo-uri and --mongo-uri-file were both given", hint="give one of the two")
     if given := str(options["mongo_uri"]):
@@ -97,9 +98,3 @@ def _read(path: Path) -> str:
     if not text or len(text) > MAX_URI or "\n" in text:
         raise UsageError(f"--mongo-uri-file {path}: it must hold one MongoDB URI, and nothing else")
     return text
-
-
-def _in_cluster(_kube: KubeClient, _namespace: str, _options: Mapping[str, Any]) -> MongoAccess:
-    raise UsageError(
-        "nothing says where the application's MongoDB is", hint=f"give --mongo-uri-file FILE, --mongo-uri URI or {VARIABLE}"
-    )
