@@ -37,6 +37,10 @@ from kubectl_lrs.workloads import SPARK
         ("Everything in the context's namespace, into the current directory", "@ backup"),
         ("Every namespace, into a folder of backups", "@ backup -A --backup-dir /var/backups/lrs"),
         ("The vendor's procedure: stale Spark sessions first, then the backup", "@ backup -n datarobot --clean-spark"),
+        (
+            "All that custom applications need: collections, images and files too",
+            "@ backup -n datarobot --profile complete --files-url s3://datarobot/storage",
+        ),
         ("Custom models of one namespace only", "@ backup -n datarobot --type deployment"),
     ],
     exits=(0, 1, 2, 3, 5, 130),

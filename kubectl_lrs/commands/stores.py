@@ -70,6 +70,14 @@ STORES: Mapping[str, Store] = {
 """By the name of its tier, in the order in which they are backed up and restored."""
 
 
+HELD: Mapping[str, str] = {
+    "mongo": "application's Mongo collections",
+    "images": "images that LRS and Mongo documents name",
+    "files": "files that Mongo documents refer to",
+}
+"""What each store holds, in words."""
+
+
 def backup_options(function: F) -> F:
     """The flags of every store for `backup`: its level, and its own."""
     for name in reversed(tuple(STORES)):
@@ -90,7 +98,7 @@ def _level_option(name: str) -> Callable[[F], F]:
         f"--{name}",
         f"{name}_level",
         type=click.Choice(LEVELS[name]),
-        help=f"How much of the {name} to take; else what --profile says.",
+        help=f"How much of the {HELD[name]} to take; else what --profile says.",
     )
 
 
