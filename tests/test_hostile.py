@@ -124,7 +124,11 @@ HOSTILE: dict[str, tuple[Tamper, int, str]] = {
     "YAML that makes an object": (yaml_text(lambda text: f"{text}x: !!python/object/apply:os.system [id]\n"), 4, "not YAML"),
     "YAML with aliases that grow": (yaml_text(lambda text: text + LAUGHS), 4, "alias"),
     "YAML with merges that grow": (yaml_text(lambda text: text + MERGES), 4, "alias"),
-    "YAML that is deep": (yaml_text(lambda text: f"{text}x: {'[' * DEEP}{']' * DEEP}\n"), 4, "levels deep"),
+    "YAML that is deep": (
+        yaml_text(lambda text: f"{text}x: {'[' * DEEP}{']' * DEEP}\n"),
+        4,
+        "nest",
+    ),  # libyaml has a limit of its own
     "YAML that is none": (yaml_text(lambda _: "{["), 4, "not YAML"),
     "YAML with a control character": (yaml_text(lambda text: f"{text}x: \x07\n"), 4, "not YAML"),
     "YAML that is empty": (yaml_text(lambda _: ""), 4, "different things"),

@@ -67,6 +67,8 @@ def resource_to_write(kube: KubeClient, source: Source, crd: Manifest | None) ->
     """The LRS resource in the version of the source's objects, as the cluster serves it or the CRD to be installed will."""
     resource = _resource_of(crd, source.version) if crd else served(kube, source.version)
     if (resource.version, resource.kind) != (source.version, source.kind):
+        for _ in source:  # a catalog that does not say what the objects are is damage, and nothing that a cluster could serve
+            pass
         raise UsageError(
             f"{source.description} holds {source.kind} of version {source.version}; "
             f"{kube.connection.server} serves {resource.kind} of {', '.join(resource.versions)}",

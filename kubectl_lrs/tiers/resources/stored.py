@@ -15,6 +15,7 @@ from kubectl_lrs.errors import DamageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.manifest import Manifest, loads, sanitise
 from kubectl_lrs.names import is_namespace, is_object_name, manifest_path
+from kubectl_lrs.settings import printable
 from kubectl_lrs.workloads import CRD_NAME, GROUP, PLURAL, type_of
 from kubectl_lrs.yamltext import dump
 
@@ -198,6 +199,8 @@ def _yaml(file: BinaryIO, where: str) -> Any:
         if problem := _yaml_problem(data, loader):
             raise DamageError(f"{where}: {problem}")
         return yaml.load(data, Loader=loader)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        raise DamageError(f"{where}: not YAML: {printable(str(error.problem))}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DamageError(f"{where}: not YAML") from error
 
