@@ -14,14 +14,16 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from kubectl_lrs.tiers.mongo.profiles import COMPLETE
-from tests.bed.mongo import MongoServers
+from tests.bed.mongo import MongoServers, tool
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServers]:
-    """Three members with passwords and TLS."""
+    """Three members with passwords and TLS; the tools, too, are found while HOME is still the developer's."""
+    for name in ("mongodump", "mongorestore"):
+        tool(name)
     directory = tmp_path_factory.mktemp("mongo")
     with MongoServers.start(directory, members=3, replica_set="rs0", secure=True) as running:
         yield running

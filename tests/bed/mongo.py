@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,6 +44,7 @@ wait $pid
 """
 
 
+@cache
 def mongod() -> Path:
     """The server's program, made sure that it runs here."""
     named = os.environ.get("LRS_MONGOD") or shutil.which("mongod")
@@ -73,6 +75,7 @@ def _from_wheel() -> Path:
     return program
 
 
+@cache
 def tool(name: str) -> Path:
     """`mongodump` or `mongorestore`, of the line that the vendor documents."""
     package = f"github.com/mongodb/mongo-tools/{name}/main"

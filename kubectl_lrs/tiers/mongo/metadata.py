@@ -71,8 +71,8 @@ def read(data: bytes, where: str) -> Metadata:
         raise DamageError(f"{where}: not a metadata file: {error}") from error
     if not isinstance(document, dict):
         raise DamageError(f"{where}: not a metadata file: no object")
-    options, indexes = document.get("options") or {}, document.get("indexes") or []
-    name, kind = document.get("collectionName") or "", document.get("type") or ""
+    options, indexes = document.get("options", {}), document.get("indexes", [])
+    name, kind = document.get("collectionName", ""), document.get("type", "")
     if (
         not isinstance(options, dict)
         or not isinstance(indexes, list)
