@@ -164,9 +164,9 @@ def test_certificate_of_another_is_refused(bed: Bed, access: Access) -> None:
     access().client()
 
 
-@pytest.mark.parametrize("form", ["*.pcs-mongo-headless", f"*.pcs-mongo-headless.{NAMESPACE}.svc"])
+@pytest.mark.parametrize("form", ["pcs-mongo-{}", "pcs-mongo-{}.pcs-mongo-headless", f"*.pcs-mongo-headless.{NAMESPACE}.svc"])
 def test_certificate_with_a_shorter_name(bed: Bed, access: Access, form: str) -> None:
-    certify(bed.plane, bed.servers, form)
+    certify(bed.plane, bed.servers, *(form.format(number) for number in range(3)))
     try:
         access().client()
     finally:
@@ -184,11 +184,30 @@ def test_without_tls_where_mongo_wants_it(bed: Bed, access: Access) -> None:
     assert "--mongo-tls" in error.hint
 
 
-def test_tls_where_there_is_none(bed: Bed, access: Access, tmp_path: Path) -> None:
-    with MongoServers.start(tmp_path / "plain") as plain:
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServers]:
+    with MongoServers.start(tmp_path_factory.mktemp("plain")) as servers:
+        yield servers
+
+
+def test_a_standalone_without_tls_and_users(bed: Bed, access: Access, plain: MongoServers) -> None:
+    bed.pods.clear()
+    bed.pods.service()
+    bed.pods.pod(0, plain.members[0].port)
+    bed.pods.secret("standalone")
+    error = fails(access(), UnreachableError, bed)
+    assert "no TLS there" in str(error)
+    assert "--mongo-tls" in error.hint
+    plain.client().admin.command({"createUser": "pcs-mongodb", "pwd": "standalone", "roles": ["root"]})
+    assert access(tls=False, ca_file="", user="pcs-mongodb").client().admin.command("hello")["isWritablePrimary"]
+
+
+def test_tls_where_something_else_answers(bed: Bed, access: Access) -> None:
+    with Talker() as talker:
         for number in range(3):
-            bed.pods.replace(number, plain.members[0].port)
+            bed.pods.replace(number, talker.port)
         error = fails(access(), UnreachableError, bed)
+    assert "no TLS there" in str(error)
     assert "--mongo-tls" in error.hint
 
 
@@ -270,6 +289,13 @@ def mongo(access: Access, bed: Bed) -> Mongo:
     return mongo
 
 
+def pod_of(mongo: Mongo) -> str:
+    """The pod to which the way leads."""
+    assert isinstance(mongo.access, ClusterAccess)
+    assert mongo.access.target
+    return f"{mongo.access.target.namespace}/{mongo.access.target.pod}"
+
+
 def ids(batches: Any) -> list[int]:
     return [document["_id"] for batch in batches for document in decode_all(batch)]
 
@@ -297,23 +323,28 @@ def replaced(bed: Bed, pod: str) -> None:
 @pytest.mark.parametrize("trouble", [cut, replaced])
 def test_lost_in_mid_dump(bed: Bed, mongo: Mongo, trouble: Callable[[Bed, str], None]) -> None:
     at = mongo.instant("trouble", "bulk")
-    batches = mongo.batches("trouble", "bulk", at=at, size=2)
+    batches = mongo.batches("trouble", "bulk", at=at, size=12)
     ids([next(batches)])
-    trouble(bed, bed.primary())
-    with pytest.raises(MongoUnreachableError, match=r"reading trouble\.bulk"):
-        ids(batches)
+    pod = pod_of(mongo)
+    bed.kubelet.trouble(pod, rate=8_000_000)  # so that the next batch is on its way for more than a second
+    timer = threading.Timer(0.5, trouble, (bed, pod))
+    timer.start()
+    try:
+        with pytest.raises(MongoUnreachableError, match=r"reading trouble\.bulk"):
+            ids(batches)
+    finally:
+        timer.join()
+        bed.kubelet.trouble(pod)
     mongo.reopen()
     assert ids(mongo.batches("trouble", "bulk", at=at)) == list(range(40))
 
 
 def test_the_pod_comes_back_later(bed: Bed, mongo: Mongo) -> None:
-    primary = bed.primary()
+    primary = pod_of(mongo)
     number = int(primary[-1])
     for each in range(3):
         bed.pods.ready(each, is_ready=False)
     bed.pods.remove(number)
-    with pytest.raises(LrsError):
-        mongo.names("trouble")
     mongo.reopen()
 
     def later() -> None:
@@ -328,11 +359,11 @@ def test_the_pod_comes_back_later(bed: Bed, mongo: Mongo) -> None:
 
 
 def test_half_open_in_mid_dump(bed: Bed, access: Access, mongo: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kubectl_lrs.clients.portforward.SILENCE", 1.0)
+    monkeypatch.setattr(mongo_cluster, "HALF_OPEN_LIMIT", 1.0)
     mongo.reopen()
     batches = mongo.batches("trouble", "bulk", size=2)
     ids([next(batches)])
-    primary = bed.primary()
+    primary = pod_of(mongo)
     bed.kubelet.trouble(primary, frozen=True)
     try:
         with pytest.raises(MongoUnreachableError):
@@ -344,7 +375,7 @@ def test_half_open_in_mid_dump(bed: Bed, access: Access, mongo: Mongo, monkeypat
 
 
 def test_a_slow_way_is_only_slow(bed: Bed, mongo: Mongo) -> None:
-    primary = bed.primary()
+    primary = pod_of(mongo)
     bed.kubelet.trouble(primary, rate=20_000_000)
     try:
         assert ids(mongo.batches("trouble", "bulk")) == list(range(40))

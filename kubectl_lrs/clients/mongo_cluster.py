@@ -28,7 +28,7 @@ from kubectl_lrs.clients.kube import ENDPOINT_SLICES, PODS, SECRETS, SERVICES, K
 from kubectl_lrs.clients.mongo_access import APP_NAME, SELECTION_LIMIT, Client
 from kubectl_lrs.clients.mongo_errors import AUTHENTICATION_FAILED, of
 from kubectl_lrs.clients.podstream import NameMismatchError, PodPort, PodStream, PodTls
-from kubectl_lrs.clients.portforward import PortForward
+from kubectl_lrs.clients.portforward import SILENCE, PortForward
 from kubectl_lrs.errors import CredentialsError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
 from kubectl_lrs.manifest import Manifest
 
@@ -39,9 +39,11 @@ ELECTION_LIMIT = 15.0
 """Seconds that a replica set may take to have a primary, when the way is opened first."""
 RETURN_LIMIT = 60.0
 """The same when the way was open and got lost; and for its pods to be ready again."""
+HALF_OPEN_LIMIT = SILENCE
 PAUSE = 1.0
 LARGEST_HELLO = 1 << 20
 OP_MSG = 2013
+_REQUEST = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,12 @@ class ClusterAccess:
         """The Service."""
         return f"MongoDB of Service {self._where.namespace}/{self._where.service}"
 
+    @property
+    def target(self) -> PodPort | None:
+        """Where the way leads now; None where there is none."""
+        way = self._way
+        return way.forward.target if way else None
+
     def client(self) -> Client:
         """A client of the primary; the way there is opened where there is none."""
         with self._lock:
@@ -116,7 +124,7 @@ class ClusterAccess:
     def _opened(self) -> _Way:
         password = self._password()
         target, tls = self._primary()
-        forward = PortForward(self._kube, target, tls=tls)
+        forward = PortForward(self._kube, target, tls=tls, silence=HALF_OPEN_LIMIT)
         try:
             client: Client = MongoClient(
                 f"mongodb://{quote(forward.path, safe='')}",
@@ -205,7 +213,7 @@ class ClusterAccess:
             try:
                 target, tls, hello = self._ask(pods[name])
             except UnreachableError as error:
-                problem = error
+                problem = problem or error
                 continue
             answered = True
             if _is_writable(hello):
@@ -360,11 +368,11 @@ def _is_writable(hello: Mapping[str, Any]) -> bool:
 def _hello(stream: PodStream, *, is_plain: bool) -> Mapping[str, Any]:
     """Ask a member who it is, as nobody: one OP_MSG there and one back. Source: MongoDB's wire protocol."""
     body = b"\0\0\0\0\0" + bson.encode({"hello": 1, "$db": "admin"})
-    question = b"".join(number.to_bytes(4, "little") for number in (16 + len(body), 1, 0, OP_MSG)) + body
+    question = b"".join(number.to_bytes(4, "little") for number in (16 + len(body), _REQUEST, 0, OP_MSG)) + body
     try:
         answer = stream.exchange(question, enough=16, limit=HELLO_LIMIT)
-        length = int.from_bytes(answer[:4], "little")
-        if int.from_bytes(answer[12:16], "little") != OP_MSG or not 26 <= length <= LARGEST_HELLO:
+        length = _number(answer, 0)
+        if (_number(answer, 8), _number(answer, 12)) != (_REQUEST, OP_MSG) or not 26 <= length <= LARGEST_HELLO:
             raise _no_mongo(stream)
         answer += stream.exchange(b"", enough=length - len(answer), limit=HELLO_LIMIT)
         hello: dict[str, Any] = bson.decode(answer[21:length])
@@ -375,6 +383,10 @@ def _hello(stream: PodStream, *, is_plain: bool) -> Mapping[str, Any]:
             error.hint = "does MongoDB want TLS? give --mongo-tls"
         raise
     return hello
+
+
+def _number(data: bytes, place: int) -> int:
+    return int.from_bytes(data[place : place + 4], "little")
 
 
 def _no_mongo(stream: PodStream) -> UnreachableError:

@@ -169,6 +169,8 @@ class PodStream:
             self.flush()
             for _ in self.receive():  # nothing can come before the handshake's end
                 pass
+            if self.is_over and not self._layer.has_input:
+                raise self._no_tls("it closed the connection")
             self._wait(ends, unless=self._layer.has_input)
         self.flush()
 
@@ -178,12 +180,14 @@ class PodStream:
         except ssl.SSLCertVerificationError as error:
             raise _untrusted(error, self.target, layer.server_name) from error
         except (ssl.SSLError, OSError) as error:
-            raise UnreachableError(
-                f"{self.target}: no TLS there: {error.strerror or error}",
-                hint="does MongoDB speak TLS? leave out --mongo-tls if not",
-            ) from error
+            raise self._no_tls(error.strerror or str(error)) from error
         finally:
             self._queue(layer.output())
+
+    def _no_tls(self, reason: str) -> UnreachableError:
+        return UnreachableError(
+            f"{self.target}: no TLS there: {reason}", hint="does MongoDB speak TLS? leave out --mongo-tls if not"
+        )
 
     def _wait(self, ends: float, *, unless: bool = False) -> None:
         """Until the socket has something to read, or takes what is queued."""
