@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,121 +16,70 @@ from kubectl_lrs.clients import mongo_cluster
 from kubectl_lrs.clients.kube import KubeClient
 from kubectl_lrs.clients.kubeconfig import KubeFlags, load
 from kubectl_lrs.clients.mongo import Mongo
-from kubectl_lrs.clients.mongo_cluster import ClusterAccess, InCluster
+from kubectl_lrs.clients.mongo_cluster import ClusterAccess
 from kubectl_lrs.clients.mongo_errors import MongoUnreachableError
 from kubectl_lrs.errors import CredentialsError, DeniedError, LrsError, UnreachableError, UsageError
-from tests.bed import loader
-from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import wait_until
 from tests.bed.mongo import MongoServers
-from tests.bed.pods import Kubelet, MongoPods, certify, domain, name_members
+from tests.bed.pods import certify, domain
+from tests.mongo_pods import NAMESPACE, MongoBed
 from tests.talker import Talker
 from tests.test_rights import ROLES, User, _rights, _without
-
-NAMESPACE = "mongo-in-cluster"
-
-
-@dataclass
-class Bed:
-    """A namespace with three pods of MongoDB, and what is needed to reach them as administrator."""
-
-    plane: ControlPlane
-    servers: MongoServers
-    kubelet: Kubelet
-    pods: MongoPods
-    kube: KubeClient
-
-    @property
-    def where(self) -> InCluster:
-        return InCluster(namespace=NAMESPACE, user=self.servers.user, tls=True, ca_file=str(self.servers.ca_file))
-
-    def primary(self) -> str:
-        """The pod that is the primary now."""
-        return f"{NAMESPACE}/pcs-mongo-{self.servers.members.index(self.servers.primary())}"
-
-    def open_connections(self) -> int:
-        return sum(self.kubelet.connections(f"{NAMESPACE}/pcs-mongo-{number}")[0] for number in range(3))
-
-    def reset(self) -> None:
-        """Everything as the vendor's chart makes it, whatever a test did."""
-        self.pods.clear()
-        self.pods.service()
-        self.pods.secret(self.servers.password)
-        for number, member in enumerate(self.servers.members):
-            self.pods.pod(number, member.port)
-
-
-@pytest.fixture(scope="module")
-def running(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    directory = tmp_path_factory.mktemp("mongo")
-    with MongoServers.start(directory, members=3, replica_set="rs0", secure=True) as servers, Kubelet(plane) as kubelet:
-        loader.create_namespace(plane, NAMESPACE)
-        name_members(plane, servers, NAMESPACE)
-        kube = KubeClient(load(KubeFlags(kubeconfig=str(plane.kubeconfig)), {}))
-        yield Bed(plane, servers, kubelet, MongoPods(kubelet, NAMESPACE), kube)
-        loader.delete_namespace(plane, NAMESPACE, wait=False)
-
-
-@pytest.fixture
-def bed(running: Bed) -> Bed:
-    running.reset()
-    return running
-
 
 Access = Callable[..., ClusterAccess]
 
 
 @pytest.fixture
-def access(bed: Bed) -> Iterator[Access]:
+def access(mongo_bed: MongoBed) -> Iterator[Access]:
     """Ways in, closed at the end; then no connection and no thread is left."""
     made: list[ClusterAccess] = []
 
     def access(kube: KubeClient | None = None, **changes: Any) -> ClusterAccess:
-        made.append(ClusterAccess(kube or bed.kube, replace(bed.where, **changes)))
+        made.append(ClusterAccess(kube or mongo_bed.kube, replace(mongo_bed.where, **changes)))
         return made[-1]
 
     yield access
     for each in made:
         each.close()
-    wait_until(lambda: bed.open_connections() == 0, "the port-forwards to end")
+    wait_until(lambda: mongo_bed.open_connections() == 0, "the port-forwards to end")
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("port-forward")]
 
 
-def fails(access: ClusterAccess, kind: type[LrsError], bed: Bed) -> LrsError:
+def fails(access: ClusterAccess, kind: type[LrsError], mongo_bed: MongoBed) -> LrsError:
     """The error of the first use, in which the password does not stand, nor in anything that led to it."""
     with pytest.raises(LrsError) as caught:
         access.client()
     assert type(caught.value) is kind or isinstance(caught.value, kind)
     told = "".join(traceback.format_exception(caught.value)) + caught.value.hint + repr(access) + access.describe()
-    assert bed.servers.password not in told
+    assert mongo_bed.servers.password not in told
     return caught.value
 
 
 # ---- the way
 
 
-def test_reaches_the_primary_and_leaves_nothing(bed: Bed, access: Access) -> None:
+def test_reaches_the_primary_and_leaves_nothing(mongo_bed: MongoBed, access: Access) -> None:
     way = access()
     client = way.client()
     assert way.client() is client
     hello = client.admin.command("hello")
     assert hello["isWritablePrimary"]
-    assert f"{NAMESPACE}/{hello['me'].partition('.')[0]}" == bed.primary()
+    assert f"{NAMESPACE}/{hello['me'].partition('.')[0]}" == mongo_bed.primary()
     document = {"_id": 1, "data": b"x" * 1_000_000}
     client.get_database("reach")["things"].replace_one({"_id": 1}, document, upsert=True)
     assert client.get_database("reach")["things"].find_one() == document
     assert way.describe() == f"MongoDB of Service {NAMESPACE}/pcs-mongo-headless"
-    assert bed.open_connections() > 0
+    assert mongo_bed.open_connections() > 0
 
 
-def test_the_secret_may_have_another_key_and_name(bed: Bed, access: Access) -> None:
-    bed.pods.secret(bed.servers.password, key="other")
+def test_the_secret_may_have_another_key_and_name(mongo_bed: MongoBed, access: Access) -> None:
+    mongo_bed.pods.secret(mongo_bed.servers.password, key="other")
     access(secret_key="other").client()
 
 
-def test_pods_by_the_slices_of_a_service_without_selector(bed: Bed, access: Access) -> None:
-    bed.plane.api("DELETE", f"/api/v1/namespaces/{NAMESPACE}/services/pcs-mongo-headless")
-    bed.pods.service(selector=None)
+def test_pods_by_the_slices_of_a_service_without_selector(mongo_bed: MongoBed, access: Access) -> None:
+    mongo_bed.plane.api("DELETE", f"/api/v1/namespaces/{NAMESPACE}/services/pcs-mongo-headless")
+    mongo_bed.pods.service(selector=None)
     endpoints = [
         {"addresses": ["10.1.2.3"], "targetRef": {"kind": "Pod", "name": f"pcs-mongo-{number}", "namespace": NAMESPACE}}
         for number in range(3)
@@ -142,89 +91,85 @@ def test_pods_by_the_slices_of_a_service_without_selector(bed: Bed, access: Acce
         "ports": [{"port": 27017}],
     }
     path = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
-    status, answer = bed.plane.api("POST", path, body)
+    status, answer = mongo_bed.plane.api("POST", path, body)
     assert status == 201, answer
     try:
         assert access().client().admin.command("hello")["isWritablePrimary"]
     finally:
-        bed.plane.api("DELETE", f"{path}/mongo")
+        mongo_bed.plane.api("DELETE", f"{path}/mongo")
 
 
 # ---- TLS
 
 
-def test_certificate_of_another_is_refused(bed: Bed, access: Access) -> None:
-    certify(bed.plane, bed.servers, f"*.{domain('another-namespace')}")
+def test_certificate_of_another_is_refused(mongo_bed: MongoBed, access: Access) -> None:
+    certify(mongo_bed.plane, mongo_bed.servers, f"*.{domain('another-namespace')}")
     try:
-        error = fails(access(), UnreachableError, bed)
+        error = fails(access(), UnreachableError, mongo_bed)
     finally:
-        certify(bed.plane, bed.servers, f"*.{domain(NAMESPACE)}")
+        certify(mongo_bed.plane, mongo_bed.servers, f"*.{domain(NAMESPACE)}")
     assert f"pcs-mongo-0.pcs-mongo-headless.{NAMESPACE}.svc.cluster.local" in str(error)
     assert "its certificate names none of" in str(error)
     access().client()
 
 
 @pytest.mark.parametrize("form", ["pcs-mongo-{}", "pcs-mongo-{}.pcs-mongo-headless", f"*.pcs-mongo-headless.{NAMESPACE}.svc"])
-def test_certificate_with_a_shorter_name(bed: Bed, access: Access, form: str) -> None:
-    certify(bed.plane, bed.servers, *(form.format(number) for number in range(3)))
+def test_certificate_with_a_shorter_name(mongo_bed: MongoBed, access: Access, form: str) -> None:
+    certify(mongo_bed.plane, mongo_bed.servers, *(form.format(number) for number in range(3)))
     try:
         access().client()
     finally:
-        certify(bed.plane, bed.servers, f"*.{domain(NAMESPACE)}")
+        certify(mongo_bed.plane, mongo_bed.servers, f"*.{domain(NAMESPACE)}")
 
 
-def test_certificate_of_another_authority_is_refused(bed: Bed, access: Access) -> None:
-    error = fails(access(ca_file=str(bed.plane.ca_file)), UnreachableError, bed)
+def test_certificate_of_another_authority_is_refused(mongo_bed: MongoBed, access: Access) -> None:
+    error = fails(access(ca_file=str(mongo_bed.plane.ca_file)), UnreachableError, mongo_bed)
     assert "certificate was not accepted" in str(error)
     assert "--mongo-ca-file" in error.hint
 
 
-def test_without_tls_where_mongo_wants_it(bed: Bed, access: Access) -> None:
-    error = fails(access(tls=False, ca_file=""), UnreachableError, bed)
+def test_without_tls_where_mongo_wants_it(mongo_bed: MongoBed, access: Access) -> None:
+    error = fails(access(tls=False, ca_file=""), UnreachableError, mongo_bed)
     assert "--mongo-tls" in error.hint
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServers]:
-    with MongoServers.start(tmp_path_factory.mktemp("plain")) as servers:
-        yield servers
-
-
-def test_a_standalone_without_tls_and_users(bed: Bed, access: Access, plain: MongoServers) -> None:
-    bed.pods.clear()
-    bed.pods.service()
-    bed.pods.pod(0, plain.members[0].port)
-    bed.pods.secret("standalone")
-    error = fails(access(), UnreachableError, bed)
+def test_a_standalone_without_tls(mongo_bed: MongoBed, access: Access, standalone: MongoServers) -> None:
+    mongo_bed.pods.clear()
+    mongo_bed.pods.service()
+    mongo_bed.pods.pod(0, standalone.members[0].port)
+    mongo_bed.pods.secret("standalone")
+    error = fails(access(), UnreachableError, mongo_bed)
     assert "no TLS there" in str(error)
     assert "--mongo-tls" in error.hint
-    plain.client().admin.command({"createUser": "pcs-mongodb", "pwd": "standalone", "roles": ["root"]})
+    admin = standalone.client().admin
+    admin.command({"createUser": "pcs-mongodb", "pwd": "standalone", "roles": ["root"]})
     assert access(tls=False, ca_file="", user="pcs-mongodb").client().admin.command("hello")["isWritablePrimary"]
+    admin.command({"dropUser": "pcs-mongodb"})
 
 
-def test_tls_where_something_else_answers(bed: Bed, access: Access) -> None:
+def test_tls_where_something_else_answers(mongo_bed: MongoBed, access: Access) -> None:
     with Talker() as talker:
         for number in range(3):
-            bed.pods.replace(number, talker.port)
-        error = fails(access(), UnreachableError, bed)
+            mongo_bed.pods.replace(number, talker.port)
+        error = fails(access(), UnreachableError, mongo_bed)
     assert "no TLS there" in str(error)
     assert "--mongo-tls" in error.hint
 
 
-def test_files_that_cannot_be_used(bed: Bed, tmp_path: Path) -> None:
+def test_files_that_cannot_be_used(mongo_bed: MongoBed, tmp_path: Path) -> None:
     junk = tmp_path / "junk"
     junk.write_text("junk")
     for changes in ({"ca_file": "/none"}, {"ca_file": str(junk)}, {"certificate_key_file": str(junk)}, {"tls": False}):
         with pytest.raises(UsageError):
-            ClusterAccess(bed.kube, replace(bed.where, **changes))
+            ClusterAccess(mongo_bed.kube, replace(mongo_bed.where, **changes))
 
 
 # ---- refusals
 
 
-def test_wrong_password(bed: Bed, access: Access) -> None:
-    bed.pods.secret("wr0ng-and-secret")
-    error = fails(access(), CredentialsError, bed)
+def test_wrong_password(mongo_bed: MongoBed, access: Access) -> None:
+    mongo_bed.pods.secret("wr0ng-and-secret")
+    error = fails(access(), CredentialsError, mongo_bed)
     assert f"Secret {NAMESPACE}/pcs-mongo" in str(error)
     assert "wr0ng" not in "".join(traceback.format_exception(error)) + error.hint
 
@@ -238,48 +183,48 @@ def test_wrong_password(bed: Bed, access: Access) -> None:
         ({"port": 4711}, "port 4711: connection refused", "--mongo-port"),
     ],
 )
-def test_wrong_names(bed: Bed, access: Access, changes: dict[str, Any], said: str, flag: str) -> None:
-    error = fails(access(**changes), UnreachableError, bed)
+def test_wrong_names(mongo_bed: MongoBed, access: Access, changes: dict[str, Any], said: str, flag: str) -> None:
+    error = fails(access(**changes), UnreachableError, mongo_bed)
     assert said in str(error)
     assert flag in error.hint
 
 
-def test_what_answers_is_not_mongo(bed: Bed, access: Access) -> None:
+def test_what_answers_is_not_mongo(mongo_bed: MongoBed, access: Access) -> None:
     with Talker() as talker:
         for number in range(3):
-            bed.pods.replace(number, talker.port)
-        error = fails(access(tls=False, ca_file=""), UnreachableError, bed)
+            mongo_bed.pods.replace(number, talker.port)
+        error = fails(access(tls=False, ca_file=""), UnreachableError, mongo_bed)
     assert "what answers is not MongoDB" in str(error)
 
 
-def test_pods_that_are_not_ready_are_not_asked(bed: Bed, access: Access) -> None:
-    primary = bed.primary()
+def test_pods_that_are_not_ready_are_not_asked(mongo_bed: MongoBed, access: Access) -> None:
+    primary = mongo_bed.primary()
     secondaries = [number for number in range(3) if not primary.endswith(str(number))]
     for number in secondaries:
-        bed.pods.ready(number, is_ready=False)
-    before = [bed.kubelet.connections(f"{NAMESPACE}/pcs-mongo-{number}")[1] for number in secondaries]
+        mongo_bed.pods.ready(number, is_ready=False)
+    before = [mongo_bed.kubelet.connections(f"{NAMESPACE}/pcs-mongo-{number}")[1] for number in secondaries]
     access().client().admin.command("ping")
-    assert [bed.kubelet.connections(f"{NAMESPACE}/pcs-mongo-{number}")[1] for number in secondaries] == before
+    assert [mongo_bed.kubelet.connections(f"{NAMESPACE}/pcs-mongo-{number}")[1] for number in secondaries] == before
 
 
-def test_no_pod_is_ready(bed: Bed, access: Access) -> None:
+def test_no_pod_is_ready(mongo_bed: MongoBed, access: Access) -> None:
     for number in range(3):
-        bed.pods.ready(number, is_ready=False)
-    error = fails(access(), UnreachableError, bed)
+        mongo_bed.pods.ready(number, is_ready=False)
+    error = fails(access(), UnreachableError, mongo_bed)
     assert "none of its pods is ready: pcs-mongo-0, pcs-mongo-1, pcs-mongo-2" in str(error)
 
 
-def test_the_primary_is_not_among_the_ready_pods(bed: Bed, access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_primary_is_not_among_the_ready_pods(mongo_bed: MongoBed, access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mongo_cluster, "ELECTION_LIMIT", 0.0)
-    bed.pods.ready(int(bed.primary()[-1]), is_ready=False)
-    assert "none of its ready pods is the primary" in str(fails(access(), UnreachableError, bed))
+    mongo_bed.pods.ready(int(mongo_bed.primary()[-1]), is_ready=False)
+    assert "none of its ready pods is the primary" in str(fails(access(), UnreachableError, mongo_bed))
 
 
 # ---- trouble on the way
 
 
 @pytest.fixture
-def mongo(access: Access, bed: Bed) -> Mongo:
+def mongo(access: Access, mongo_bed: MongoBed) -> Mongo:
     """A door with a collection of 40 MB behind it."""
     mongo = Mongo(access())
     documents = [encode({"_id": number, "data": bytes([number]) * 1_000_000}) for number in range(40)]
@@ -300,55 +245,55 @@ def ids(batches: Any) -> list[int]:
     return [document["_id"] for batch in batches for document in decode_all(batch)]
 
 
-def test_the_primary_steps_down(bed: Bed, mongo: Mongo) -> None:
+def test_the_primary_steps_down(mongo_bed: MongoBed, mongo: Mongo) -> None:
     mongo.insert("trouble", "steps", [encode({})])
-    before = bed.primary()
-    bed.servers.direct(bed.servers.primary()).admin.command({"replSetStepDown": 30, "force": True})
+    before = mongo_bed.primary()
+    mongo_bed.servers.direct(mongo_bed.servers.primary()).admin.command({"replSetStepDown": 30, "force": True})
     with pytest.raises(MongoUnreachableError):
         mongo.insert("trouble", "steps", [encode({})])
-    mongo.reopen()
+    mongo.reopen(mongo.generation)
     assert mongo.insert("trouble", "steps", [encode({})]) == []
-    assert bed.primary() != before
+    assert mongo_bed.primary() != before
 
 
-def cut(bed: Bed, pod: str) -> None:
-    bed.kubelet.cut(pod)
+def cut(mongo_bed: MongoBed, pod: str) -> None:
+    mongo_bed.kubelet.cut(pod)
 
 
-def replaced(bed: Bed, pod: str) -> None:
+def replaced(mongo_bed: MongoBed, pod: str) -> None:
     number = int(pod[-1])
-    bed.pods.replace(number, bed.servers.members[number].port)
+    mongo_bed.pods.replace(number, mongo_bed.servers.members[number].port)
 
 
 @pytest.mark.parametrize("trouble", [cut, replaced])
-def test_lost_in_mid_dump(bed: Bed, mongo: Mongo, trouble: Callable[[Bed, str], None]) -> None:
+def test_lost_in_mid_dump(mongo_bed: MongoBed, mongo: Mongo, trouble: Callable[[MongoBed, str], None]) -> None:
     at = mongo.instant("trouble", "bulk")
     batches = mongo.batches("trouble", "bulk", at=at, size=12)
     ids([next(batches)])
     pod = pod_of(mongo)
-    bed.kubelet.trouble(pod, rate=8_000_000)  # so that the next batch is on its way for more than a second
-    timer = threading.Timer(0.5, trouble, (bed, pod))
+    mongo_bed.kubelet.trouble(pod, rate=8_000_000)  # so that the next batch is on its way for more than a second
+    timer = threading.Timer(0.5, trouble, (mongo_bed, pod))
     timer.start()
     try:
         with pytest.raises(MongoUnreachableError, match=r"reading trouble\.bulk"):
             ids(batches)
     finally:
         timer.join()
-        bed.kubelet.trouble(pod)
-    mongo.reopen()
+        mongo_bed.kubelet.trouble(pod)
+    mongo.reopen(mongo.generation)
     assert ids(mongo.batches("trouble", "bulk", at=at)) == list(range(40))
 
 
-def test_the_pod_comes_back_later(bed: Bed, mongo: Mongo) -> None:
+def test_the_pod_comes_back_later(mongo_bed: MongoBed, mongo: Mongo) -> None:
     primary = pod_of(mongo)
     number = int(primary[-1])
     for each in range(3):
-        bed.pods.ready(each, is_ready=False)
-    bed.pods.remove(number)
-    mongo.reopen()
+        mongo_bed.pods.ready(each, is_ready=False)
+    mongo_bed.pods.remove(number)
+    mongo.reopen(mongo.generation)
 
     def later() -> None:
-        bed.pods.pod(number, bed.servers.members[number].port)
+        mongo_bed.pods.pod(number, mongo_bed.servers.members[number].port)
 
     timer = threading.Timer(2.0, later)
     timer.start()
@@ -358,37 +303,37 @@ def test_the_pod_comes_back_later(bed: Bed, mongo: Mongo) -> None:
         timer.join()
 
 
-def test_half_open_in_mid_dump(bed: Bed, access: Access, mongo: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_open_in_mid_dump(mongo_bed: MongoBed, access: Access, mongo: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mongo_cluster, "HALF_OPEN_LIMIT", 1.0)
-    mongo.reopen()
+    mongo.reopen(mongo.generation)
     batches = mongo.batches("trouble", "bulk", size=2)
     ids([next(batches)])
     primary = pod_of(mongo)
-    bed.kubelet.trouble(primary, frozen=True)
+    mongo_bed.kubelet.trouble(primary, frozen=True)
     try:
         with pytest.raises(MongoUnreachableError):
             ids(batches)
     finally:
-        bed.kubelet.trouble(primary)
-    mongo.reopen()
+        mongo_bed.kubelet.trouble(primary)
+    mongo.reopen(mongo.generation)
     assert ids(mongo.batches("trouble", "bulk")) == list(range(40))
 
 
-def test_a_slow_way_is_only_slow(bed: Bed, mongo: Mongo) -> None:
+def test_a_slow_way_is_only_slow(mongo_bed: MongoBed, mongo: Mongo) -> None:
     primary = pod_of(mongo)
-    bed.kubelet.trouble(primary, rate=20_000_000)
+    mongo_bed.kubelet.trouble(primary, rate=20_000_000)
     try:
         assert ids(mongo.batches("trouble", "bulk")) == list(range(40))
     finally:
-        bed.kubelet.trouble(primary)
+        mongo_bed.kubelet.trouble(primary)
 
 
 # ---- rights
 
 
 @pytest.fixture
-def user(bed: Bed, tmp_path: Path) -> Iterator[User]:
-    user = User(bed.plane, NAMESPACE, tmp_path)
+def user(mongo_bed: MongoBed, tmp_path: Path) -> Iterator[User]:
+    user = User(mongo_bed.plane, NAMESPACE, tmp_path)
     yield user
     user.revoke()
 
@@ -403,8 +348,10 @@ def test_the_role_of_the_document_is_enough(user: User, access: Access) -> None:
 
 
 @pytest.mark.parametrize(("rule", "verb"), list(_rights(ROLES["lrs-mongo"])), ids=lambda value: str(value))
-def test_each_right_of_the_role_is_needed(bed: Bed, user: User, access: Access, rule: dict[str, Any], verb: str) -> None:
+def test_each_right_of_the_role_is_needed(
+    mongo_bed: MongoBed, user: User, access: Access, rule: dict[str, Any], verb: str
+) -> None:
     user.grant(_without(ROLES["lrs-mongo"], rule, verb))
-    error = fails(access(kube_of(user)), DeniedError, bed)
+    error = fails(access(kube_of(user)), DeniedError, mongo_bed)
     assert rule["resources"][0].partition("/")[0] in f"{error} {error.hint}"
     assert verb in f"{error} {error.hint}"
