@@ -24,6 +24,7 @@ SUITES = {
     "large": ("benchmarks.resources", "large"),
     "spark": ("benchmarks.spark", "measure"),
     "deactivate": ("benchmarks.deactivate", "measure"),
+    "images": ("benchmarks.images", "measure"),
 }
 """Name → the module and the function that yields its rows."""
 

@@ -26,7 +26,26 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SEPARATORS = frozenset(("|", ">", ">>", "2>", "&&", "||", ";", "&"))
 OURS = ("kubectl lrs", "kubectl-lrs")
 OTHERS_FLAGS = frozenset(
-    ("--help", "--version", "--check", "--manifest", "--archive", "--base-url", "--name", "--client", "--raw", "--drop", "--gzip")
+    (
+        "--help",
+        "--version",
+        "--check",
+        "--manifest",
+        "--archive",
+        "--base-url",
+        "--name",
+        "--client",
+        "--raw",
+        "--drop",
+        "--gzip",
+        "--authfile",
+        "--password-stdin",
+        "--username",
+        "--preserve-digests",
+        "--repository-name",
+        "--region",
+        "--registry-id",
+    )
 )
 """Flags of other programs that the documents name."""
 
