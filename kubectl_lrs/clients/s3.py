@@ -35,7 +35,7 @@ def opened(place: Place) -> S3Storage:
 
     options = dict(place.options)
     client = {**(options.pop("client_kwargs", None) or {})}
-    config = {"retries": {"max_attempts": 4, "mode": "standard"}, "connect_timeout": 10, "read_timeout": 60}
+    config = {"retries": {"max_attempts": 3, "mode": "standard"}, "connect_timeout": 10, "read_timeout": 60}
     config |= {"max_pool_connections": max(10, 2 * place.workers), **(options.pop("config_kwargs", None) or {})}
     if place.endpoint:
         options["endpoint_url"] = place.endpoint

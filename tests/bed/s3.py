@@ -44,6 +44,7 @@ class S3:
         self.directory = directory
         self.buckets = directory / "buckets"
         self._certificate = certificate
+        self._program = program()  # now: a test may have another HOME, and so another cache, when it starts it again
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -75,7 +76,7 @@ class S3:
 
     def start(self) -> None:
         """Start it, or start it again on its port; returns when it answers."""
-        command = [str(program()), "--port", f"127.0.0.1:{self.port}", "--region", "us-east-1", "--quiet"]
+        command = [str(self._program), "--port", f"127.0.0.1:{self.port}", "--region", "us-east-1", "--quiet"]
         command += ["--iam-dir", str(self.directory / "users")]
         if self._certificate:
             command += ["--cert", str(self._certificate[0]), "--key", str(self._certificate[1])]
@@ -116,7 +117,7 @@ class S3:
 
     def add_user(self, access: str, secret: str) -> Mapping[str, str]:
         """One who may do nothing but what a bucket's policy says; what a client finds the credentials in."""
-        command = [str(program()), "admin", "--endpoint-url", self.endpoint, "--region", "us-east-1", "create-user"]
+        command = [str(self._program), "admin", "--endpoint-url", self.endpoint, "--region", "us-east-1", "create-user"]
         subprocess.run(
             [*command, "--access", access, "--secret", secret, "--role", "user"],
             check=True,
