@@ -33,6 +33,18 @@ def opened(place: Place) -> S3Storage:
     import s3fs
     from botocore.exceptions import BotoCoreError
 
+    hidden = tuple(secrets_of(place.options))
+    try:
+        system = s3fs.S3FileSystem(**_options(place))
+    except (TypeError, ValueError, KeyError, BotoCoreError) as error:
+        raise UsageError(f"--files-options: {heard(error, hidden)}") from None
+    system.retries = 1  # botocore's own are enough
+    bucket, prefix = place.host_and_path
+    return S3Storage(system, bucket, f"{prefix}/" if prefix else "", hidden)
+
+
+def _options(place: Place) -> dict[str, Any]:
+    """As s3fs takes them."""
     options = dict(place.options)
     client = {**(options.pop("client_kwargs", None) or {})}
     config = {"retries": {"max_attempts": 3, "mode": "standard"}, "connect_timeout": 10, "read_timeout": 60}
@@ -41,15 +53,8 @@ def opened(place: Place) -> S3Storage:
         options["endpoint_url"] = place.endpoint
     if place.ca_file:
         client["verify"] = place.ca_file
-    options |= {"client_kwargs": client, "config_kwargs": config, "use_listings_cache": False, "skip_instance_cache": True}
-    hidden = tuple(secrets_of(place.options))
-    try:
-        system = s3fs.S3FileSystem(**options)
-        system.retries = 1  # botocore's own are enough
-    except (TypeError, ValueError, KeyError, BotoCoreError) as error:
-        raise UsageError(f"--files-options: {heard(error, hidden)}") from None
-    bucket, prefix = place.host_and_path
-    return S3Storage(system, bucket, f"{prefix}/" if prefix else "", hidden)
+    fixed = {"use_listings_cache": False, "skip_instance_cache": True}
+    return {**options, **fixed, "client_kwargs": client, "config_kwargs": config}
 
 
 class S3Storage:

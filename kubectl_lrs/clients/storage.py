@@ -187,7 +187,7 @@ def _check_path(place: Place) -> None:
 
 
 def _check_remote(place: Place, host: str, path: str) -> None:
-    url = shown(place.url)
+    url = shown(re.split(r"[?#]", place.url, maxsplit=1)[0])
     if not host:
         raise UsageError(f"--files-url: {url!r} names no bucket or host", hint="write it like s3://bucket/prefix")
     if "?" in place.url or "#" in place.url:
