@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,13 +25,10 @@ from kubectl_lrs.commands.verb import (
     verb,
     yes_option,
 )
-from kubectl_lrs.errors import ExitCode
+from kubectl_lrs.errors import ExitCode, UsageError
 from kubectl_lrs.operations.recovery import Recovery
 from kubectl_lrs.plan import Effort, Plan, Policy
 from kubectl_lrs.settings import duration
-
-if TYPE_CHECKING:
-    pass
 
 
 @verb(
@@ -159,35 +156,48 @@ def command(
     them. Chosen LRS are restored alone, unless --tier says more.
     """
     flags = kube_flags(ctx)
+    effort = _effort(options, dry_run=dry_run)
     directory = wiring.backup_dir(options["backup_dir"])
     progress = render.progress(quiet=quiet)
     kube = wiring.connect(flags)
     identity = kube.identity()
     call = Call(ctx, options, directory, kube, identity, progress, quiet)
-    return _carry_out(recovery_of(call, names), call, output, yes=yes, dry_run=dry_run)
+    return _carry_out(recovery_of(call, names), call, output, effort, yes=yes, plan_only=dry_run == "client")
 
 
-def _carry_out(recovery: Recovery, call: Call, output: str, *, yes: bool, dry_run: str) -> ExitCode:
+def _effort(options: dict[str, Any], *, dry_run: str) -> Effort:
+    """How the plan is to be applied; UsageError for a flag that says nothing without another one."""
+    is_mapped = bool(options["maps"] or options["registry_maps"])
+    for flag, is_given, needed, is_there in (
+        ("-R", options["recursive"], "-f", bool(options["files"])),
+        ("--operator-replicas", options["operator_replicas"] is not None, "--pause-operator", options["pause_operator"]),
+        ("--accept-unmapped", options["accept_unmapped"], "--map-namespace or --map-registry", is_mapped),
+    ):
+        if is_given and not is_there:
+            raise UsageError(f"{flag} says nothing without {needed}", hint="leave it out, or give both")
+    return Effort(
+        workers=options["parallel"],
+        timeout=duration(options["timeout"], what="--timeout").total_seconds(),
+        wait=options["wait"],
+        dry_run=dry_run == "server",
+    )
+
+
+def _carry_out(recovery: Recovery, call: Call, output: str, effort: Effort, *, yes: bool, plan_only: bool) -> ExitCode:
     """Plan, ask, apply, report."""
     try:
         plan = recovery.plan()
     finally:
         call.progress.end()
-    if dry_run == "client":
+    if plan_only:
         return _show_plan(plan, output)
     _say_findings(plan)
     if plan.errors:
         return plan.errors[0].exit_code
-    if dry_run == "none" and plan.stakes:
+    if plan.stakes and not effort.dry_run:
         if not yes and sys.stderr.isatty():
-            render.show(render.plan_view(plan), "table", err=True)
+            render.show(render.plan_view(plan, applied=True), "table", err=True)
         confirm(f"{'; '.join(plan.stakes)} on {plan.target}. Go on?", yes=yes)
-    effort = Effort(
-        workers=call.options["parallel"],
-        timeout=duration(call.options["timeout"], what="--timeout").total_seconds(),
-        wait=call.options["wait"],
-        dry_run=dry_run == "server",
-    )
     stop_on_signal(call.kube.stop)  # not before: as long as nothing is written, a signal ends the run at once
     report = recovery.apply(plan, effort)
     render.show(render.report_view(report, dry_run=effort.dry_run), output)

@@ -26,6 +26,7 @@ from kubectl_lrs.operations.deployments import known_deployments, left_to_activa
 from kubectl_lrs.operations.recovery import Recovery
 from kubectl_lrs.operations.restore import Restore, Wanted
 from kubectl_lrs.operations.verify import require_intact
+from kubectl_lrs.paths import is_folder
 from kubectl_lrs.plan import Policy
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
@@ -57,7 +58,7 @@ def _of_source(call: Call, names: tuple[str, ...]) -> Recovery:
     else:
         backup, objects = _meaning(names, options["from_"], directory)
         folder = directory.find(backup) if backup else directory.latest_of(call.identity)
-        source = _intact(directory, folder, call.progress)
+        source = _intact(directory, folder, objects, call.progress)
     namespace = kube_flags(call.ctx).namespace
     tiers = wanted_tiers(options["tiers"], folder, selects_objects=_selects(namespace, objects, options))
     _say_left_alone(folder, tiers)
@@ -81,7 +82,7 @@ def _mongodump(directory: BackupDir, names: tuple[str, ...], options: dict[str, 
     from kubectl_lrs.tiers.mongo.stored import is_mongodump
 
     for path in (directory.path / names[0], Path(names[0])):
-        if path.is_dir() and not os.path.lexists(path / CATALOG_FILE) and is_mongodump(path):
+        if is_folder(path) and not os.path.lexists(path / CATALOG_FILE) and is_mongodump(path):
             return path
     return None
 
@@ -148,7 +149,8 @@ class _Chosen:
 
 def _selects(namespace: str, objects: tuple[str, ...], options: dict[str, Any]) -> bool:
     """Whether the user chose some LRS, not a backup."""
-    return bool(objects or namespace or options["types"] or options["selector"])
+    one_namespace = namespace and not options["all_namespaces"]
+    return bool(objects or one_namespace or options["types"] or options["selector"])
 
 
 def _say_left_alone(folder: SealedFolder | None, tiers: list[str]) -> None:
@@ -228,11 +230,12 @@ def _plain_files(options: dict[str, Any], default_namespace: str) -> FilesSource
     )
 
 
-def _intact(directory: BackupDir, folder: SealedFolder, progress: Progress) -> BackupSource:
-    """The backup as a source, after every file of it was held against its sum."""
+def _intact(directory: BackupDir, folder: SealedFolder, objects: tuple[str, ...], progress: Progress) -> BackupSource:
+    """The backup as a source, after every file of it was held against its sum; what the arguments were taken for is said."""
     catalog = folder.catalog
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
-    render.say(f"backup {folder.path.name}, {taken}, {render.scope(catalog)}")
+    chosen = f"{len(objects)} LRS out of " if objects else ""
+    render.say(f"{chosen}backup {folder.path.name}, {taken}, {render.scope(catalog)}")
     if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):
         render.say(f"warning: it holds less than {before.path.name}, the one before it ({render.scope(before.catalog)})")
     require_intact(folder, progress)
