@@ -16,6 +16,8 @@ from tests.bed.mongo import MongoServers
 from tests.bed.pods import Kubelet, MongoPods, name_members
 
 NAMESPACE = "mongo-in-cluster"
+STEP_DOWN = {"replSetStepDown": 3, "secondaryCatchUpPeriodSecs": 1, "force": True}
+"""Another member is elected; the first one, which has a higher priority, takes over again some seconds later."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class MongoBed:
         return sum(self.kubelet.connections(f"{NAMESPACE}/pcs-mongo-{number}")[0] for number in range(3))
 
     def reset(self) -> None:
-        """Everything as the vendor's chart makes it, whatever a test did."""
+        """Everything as the vendor's chart makes it, whatever a test did; the first member is the primary."""
+        loader.wait_until(lambda: self.servers.primary() is self.servers.members[0], "the first member to be the primary again")
         self.pods.clear()
         self.pods.service()
         self.pods.secret(self.servers.password)

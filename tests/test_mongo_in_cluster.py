@@ -22,7 +22,7 @@ from kubectl_lrs.errors import CredentialsError, DeniedError, LrsError, Unreacha
 from tests.bed.loader import wait_until
 from tests.bed.mongo import MongoServers
 from tests.bed.pods import certify, domain
-from tests.mongo_pods import NAMESPACE, MongoBed
+from tests.mongo_pods import NAMESPACE, STEP_DOWN, MongoBed
 from tests.talker import Talker
 from tests.test_rights import ROLES, User, _rights, _without
 
@@ -49,7 +49,7 @@ def fails(access: ClusterAccess, kind: type[LrsError], mongo_bed: MongoBed) -> L
     """The error of the first use, in which the password does not stand, nor in anything that led to it."""
     with pytest.raises(LrsError) as caught:
         access.client()
-    assert type(caught.value) is kind or isinstance(caught.value, kind)
+    assert isinstance(caught.value, kind)
     told = "".join(traceback.format_exception(caught.value)) + caught.value.hint + repr(access) + access.describe()
     assert mongo_bed.servers.password not in told
     return caught.value
@@ -248,7 +248,7 @@ def ids(batches: Any) -> list[int]:
 def test_the_primary_steps_down(mongo_bed: MongoBed, mongo: Mongo) -> None:
     mongo.insert("trouble", "steps", [encode({})])
     before = mongo_bed.primary()
-    mongo_bed.servers.direct(mongo_bed.servers.primary()).admin.command({"replSetStepDown": 30, "force": True})
+    mongo_bed.servers.direct(mongo_bed.servers.primary()).admin.command(STEP_DOWN)
     with pytest.raises(MongoUnreachableError):
         mongo.insert("trouble", "steps", [encode({})])
     mongo.reopen(mongo.generation)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from tests.bed.loader import wait_until
 from tests.conftest import Cli, Crd
 from tests.mongo_fixtures import App
-from tests.mongo_pods import NAMESPACE, MongoBed
+from tests.mongo_pods import NAMESPACE, STEP_DOWN, MongoBed
 
 MEGABYTES = 24
 
@@ -42,8 +44,10 @@ def test_drill(cli: Cli, crd: Crd, namespace: str, app: App, mongo_bed: MongoBed
     assert app.everything() == before
     wait_until(lambda: mongo_bed.open_connections() == 0, "the port-forwards to end")
     password = mongo_bed.servers.password
-    assert password not in done.stdout + done.stderr + again.stdout + again.stderr
-    assert secrets_in(cli.directory, password) == []
+    for form in (password, base64.b64encode(password.encode()).decode(), quote(password, safe="")):
+        assert form not in done.stdout + done.stderr + again.stdout + again.stderr
+        assert secrets_in(cli.directory, form) == []
+    assert "pods/pcs-mongo-0/portforward" in done.stderr  # that is what -v is for
     catalog = json.loads(cli.ok("show", "saved", "-o", "json"))
     assert catalog["tiers"]["mongo"]["server"]["address"] == f"MongoDB of Service {NAMESPACE}/pcs-mongo-headless"
 
@@ -54,7 +58,7 @@ def replaced(bed: MongoBed, pod: str) -> None:
 
 
 def stepped_down(bed: MongoBed, pod: str) -> None:
-    bed.servers.direct(bed.servers.members[int(pod[-1])]).admin.command({"replSetStepDown": 5, "force": True})
+    bed.servers.direct(bed.servers.members[int(pod[-1])]).admin.command(STEP_DOWN)
     bed.kubelet.cut(pod)
 
 

@@ -22,6 +22,7 @@ from kubectl_lrs.errors import DeniedError, LrsError, UnreachableError
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import wait_until
 from tests.bed.pods import MONGO_PORT, Kubelet, MongoPods
+from tests.bed.proxy import FaultProxy, refuse
 from tests.talker import Talker, Tunnel, expected, read
 
 MEGABYTE = 1 << 20
@@ -299,6 +300,15 @@ def test_not_allowed(plane: ControlPlane, pod: str, tmp_path: Path) -> None:
     assert f"pod {pod}" in str(error)
     assert "pods/portforward" in str(error)
     assert "get and create on pods/portforward" in error.hint
+
+
+def test_a_server_that_is_busy_is_asked_again(plane: ControlPlane, pod: str, tmp_path: Path) -> None:
+    with FaultProxy(plane) as proxy:
+        proxy.when("GET", "/portforward", refuse(429, retry_after="0"), nth=range(1, 3))
+        proxy.when("GET", "/portforward", refuse(500, message="enough"), nth=range(1, 9))
+        error = refusal(kube_of(proxy.kubeconfig(tmp_path / "config")), port_of(pod))
+        assert [each.status for each in proxy.log] == [429, 429, 500]
+    assert str(error) == f"pod {pod} port 27017: enough"
 
 
 def test_refused_credentials(plane: ControlPlane, pod: str, tmp_path: Path) -> None:

@@ -330,18 +330,25 @@ class KubeClient:
     # ---- HTTP
 
     def upgrade(self, path: str, query: Mapping[str, str], headers: Iterable[tuple[str, str]]) -> Upgraded:
-        """A connection of its own to what is behind `path`, on which another protocol is spoken from now on. Tried once."""
+        """A connection of its own to what is behind `path`, on which another protocol is spoken from now on.
+
+        Asked for again only where the server is too busy; whoever uses it connects again anyhow.
+        """
         target = f"{self._prefix}{path}?{urlencode(query)}"
-        generation = self._credentials.generation
-        try:
-            answer = self._upgraded(target, headers)
-            if isinstance(answer, Answer) and answer.status == 401 and self._credentials.renew(generation):
+        for attempt in range(1, ATTEMPTS + 1):
+            generation = self._credentials.generation
+            try:
                 answer = self._upgraded(target, headers)
-        except TransportError as error:
-            raise self._unanswered(error, "GET", path) from error
-        if isinstance(answer, Answer):
-            raise self._refused(answer, "GET", path)
-        return answer
+                if isinstance(answer, Answer) and answer.status == 401 and self._credentials.renew(generation):
+                    answer = self._upgraded(target, headers)
+            except TransportError as error:
+                raise self._unanswered(error, "GET", path) from error
+            if isinstance(answer, Upgraded):
+                return answer
+            pause = _pause(attempt, answer.headers.get("Retry-After"))
+            if attempt == ATTEMPTS or answer.status not in _WRITE_AGAIN or self.stop.wait(pause):
+                raise self._refused(answer, "GET", path)
+        raise AssertionError("the last attempt returns or raises")
 
     def _upgraded(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
         every = [*self._headers, *self._credentials.headers().items(), *headers]
