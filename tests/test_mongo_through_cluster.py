@@ -32,7 +32,12 @@ def secrets_in(directory: Path, secret: str) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
 
 
-def test_drill(cli: Cli, crd: Crd, namespace: str, app: App, mongo_bed: MongoBed) -> None:
+def test_drill(
+    cli: Cli, crd: Crd, namespace: str, app: App, mongo_bed: MongoBed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     app.fill(50)
     before = app.everything()
     done = cli.run("backup", "-n", namespace, "--mongo", "complete", "--name", "saved", "-v", "10", *mongo_bed.flags)
@@ -43,6 +48,7 @@ def test_drill(cli: Cli, crd: Crd, namespace: str, app: App, mongo_bed: MongoBed
     assert again.returncode == 0, again.stderr
     assert app.everything() == before
     wait_until(lambda: mongo_bed.open_connections() == 0, "the port-forwards to end")
+    assert list(temporary.iterdir()) == []
     password = mongo_bed.servers.password
     for form in (password, base64.b64encode(password.encode()).decode(), quote(password, safe="")):
         assert form not in done.stdout + done.stderr + again.stdout + again.stderr

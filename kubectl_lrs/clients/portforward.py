@@ -7,6 +7,7 @@ Each connection to it gets one `PodStream` and one thread. It does not choose po
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -65,10 +66,12 @@ class PortForward:
         except OSError:
             self.close()
             raise
+        atexit.register(self.close)  # whoever uses it may be done with the last word of the program only
         self._start(self._accept, "port-forward")
 
     def close(self) -> None:
-        """End all connections and threads, and remove the socket."""
+        """End all connections and threads, and remove the socket. At the latest when the program ends."""
+        atexit.unregister(self.close)
         with self._lock:
             self._closing = True
             pipes, threads = list(self._pipes), list(self._threads)
