@@ -24,7 +24,10 @@ toolchain.cache()  # found before a test hides the developer's HOME
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the product starts thousands of times: compile it once
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
-LONG = ("krew", "citizen", "rights", "completion", "faults", "interruption", "wait", "hostile", "policies", "demo")
+LONG = (
+    "krew", "install", "hostile", "interruption", "deactivate", "policies", "rights", "citizen", "activate", "wait", "damage",
+    "diff_selection", "diff", "faults", "completion", "datarobot_api", "datarobot_credentials", "backup", "demo",
+)  # fmt: skip
 """The files of tests that take longest, longest first."""
 
 settings.register_profile("gate", max_examples=150, derandomize=True, deadline=None, print_blob=True)
