@@ -87,7 +87,7 @@ def test_list_does_not_take_remains_for_a_backup(many: str, cli: Cli) -> None:
 
 def test_run_that_is_alive_is_not_cleared_away(many: str, cli: Cli) -> None:
     slow = cli.start("backup", "-n", many)
-    while not _hidden(cli.directory):
+    while not any(path.is_dir() for path in _hidden(cli.directory)):
         time.sleep(0.002)
     slow.send_signal(signal.SIGSTOP)
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +20,8 @@ from kubectl_lrs.names import backup_name, is_backup_name
 from kubectl_lrs.profiles import LEAVE_OUT
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.selection import Selection
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Tier(Protocol):
@@ -56,45 +61,84 @@ def back_up(
 ) -> tuple[Path, Catalog]:
     """Make one backup, whole or not at all; where it is, and its catalog."""
     directory = destination.directory
-    try:
+    with _translated(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         leftovers = _worth_keeping(take_abandoned(directory), progress)
-        writer, instant = _open(destination, leftovers)
-    except OSError as error:
-        raise disk_error(error, directory) from error
-    try:
-        facts = {name: _collect(name, tier, writer, progress) for name, tier in tiers.items()}
-        progress.begin("sealing")
-        catalog = writer.seal(
-            Catalog(
-                name=writer.final.name,
-                instant=instant,
-                finished=_now(),
-                tool=f"kubectl-lrs {__version__}",
-                cluster=cluster,
-                selection=selection.as_dict(),
-                profile=profile,
-                levels=levels,
-                missing=tuple(f"{name}: {each}" for name in facts for each in facts[name].pop("missing", ())),
-                tiers=facts,
+    with _Postponed() as signals:
+        with _translated(directory):
+            writer, instant = _open(destination, leftovers)
+        try:
+            signals.release()
+            facts = {name: _collect(name, tier, writer, progress) for name, tier in tiers.items()}
+            progress.begin("sealing")
+            catalog = writer.seal(
+                Catalog(
+                    name=writer.final.name,
+                    instant=instant,
+                    finished=_now(),
+                    tool=f"kubectl-lrs {__version__}",
+                    cluster=cluster,
+                    selection=selection.as_dict(),
+                    profile=profile,
+                    levels=levels,
+                    missing=tuple(f"{name}: {each}" for name in facts for each in facts[name].pop("missing", ())),
+                    tiers=facts,
+                )
             )
-        )
-        for leftover in leftovers:
-            leftover.remove()
-    except OSError as error:
-        _put_away(writer, leftovers, progress, keep=error.errno not in NO_SPACE)
-        raise disk_error(error, directory) from error
-    except KeyboardInterrupt as error:
-        _put_away(writer, leftovers, progress)
-        if writer.is_sealed:
-            raise InterruptedRunError(f"interrupted just after the backup was sealed: {writer.final}") from error
-        raise InterruptedRunError("interrupted; no backup was made") from error
-    except BaseException:
-        _put_away(writer, leftovers, progress)
-        raise
-    finally:
-        progress.end()
+            for leftover in leftovers:
+                leftover.remove()
+        except OSError as error:
+            _put_away(writer, leftovers, progress, keep=error.errno not in NO_SPACE)
+            raise disk_error(error, directory) from error
+        except KeyboardInterrupt as error:
+            _put_away(writer, leftovers, progress)
+            if writer.is_sealed:
+                raise InterruptedRunError(f"interrupted just after the backup was sealed: {writer.final}") from error
+            raise InterruptedRunError("interrupted; no backup was made") from error
+        except BaseException:
+            _put_away(writer, leftovers, progress)
+            raise
+        finally:
+            progress.end()
     return writer.final, catalog
+
+
+@contextmanager
+def _translated(directory: Path) -> Iterator[None]:
+    """What the disk refuses, as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, directory) from error
+
+
+class _Postponed:
+    """A signal that comes before `release` counts from then on: a folder is either not there yet or is put away.
+
+    Where it does not run in the main thread, no signal comes and nothing is done.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Any] = {}
+        self._came: list[int] = []
+
+    def __enter__(self) -> _Postponed:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._handlers[number] = signal.signal(number, lambda number, _frame: self._came.append(number))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Signals count again, and so does what came."""
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+        if self._came:
+            number = self._came[-1]
+            self._came.clear()
+            signal.raise_signal(number)
 
 
 def _collect(name: str, tier: Tier, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
