@@ -11,6 +11,7 @@ from kubectl_lrs.clients.storage import Place, Storage, open_storage, read_optio
 from kubectl_lrs.errors import DamageError, UsageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.operations.recovery import DataTier
+from kubectl_lrs.paths import is_file
 from kubectl_lrs.tiers.files import index
 from kubectl_lrs.tiers.files.collect import COPY, FilesTier
 from kubectl_lrs.tiers.files.references import read_references
@@ -33,7 +34,7 @@ def storage(flags: FilesFlags, *, otherwise: str) -> Storage:
     url = flags.url or os.environ.get("LRS_FILES_URL", "")
     if not url:
         raise UsageError(f"nothing says where the application's file storage is; {otherwise}", hint="give --files-url URL")
-    if flags.ca_file and not Path(flags.ca_file).is_file():
+    if flags.ca_file and not is_file(Path(flags.ca_file)):
         raise UsageError(f"--files-ca-file {flags.ca_file}: no such file")
     kind = Place(url=url).scheme
     # What the environment says is for every call: it is no error where it does not fit.

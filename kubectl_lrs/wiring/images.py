@@ -14,6 +14,7 @@ from kubectl_lrs.clients.registry_credentials import Keychain, docker_config, pu
 from kubectl_lrs.clients.registry_http import HttpOptions
 from kubectl_lrs.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.folder import SealedFolder
+from kubectl_lrs.paths import is_file
 from kubectl_lrs.tiers.images.collect import ImagesTier
 from kubectl_lrs.tiers.images.find import Wanted
 from kubectl_lrs.tiers.images.inventory import Level
@@ -29,7 +30,7 @@ SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", ki
 def registries(options: Mapping[str, Any], stop: threading.Event | None = None) -> Registries:
     """The registries as the flags and docker's configuration say."""
     ca_file = options["registry_ca_file"]
-    if ca_file and not Path(ca_file).is_file():
+    if ca_file and not is_file(Path(ca_file)):
         raise UsageError(f"--registry-ca-file {ca_file}: no such file")
     keychain = Keychain([docker_config(os.environ, Path(os.environ.get("HOME") or "/nonexistent"))], environment=os.environ)
     plain = frozenset(host.strip().lower() for host in options["registry_plain"])
