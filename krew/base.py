@@ -56,6 +56,8 @@ LEFT_OUT = (
 """Of the standard library, by the beginning of the name: what no part of the product uses."""
 LEFT_OUT_NATIVE = ("_ctypes_test", "_dbm", "_test", "_tkinter")
 """Of its native modules. `_dbm` also brings a library whose licence (AGPL) would bind the whole archive."""
+AWS_SERVICES = ("s3", "sts", "sso", "sso-oidc")
+"""Of the services that botocore describes: the one that is used, and those from which credentials come."""
 NOT_RUN = (".c", ".h", ".pxd", ".pyi", ".pyx", ".typed")
 """Of the packages, by the end of the name: what only compilers and type checkers read."""
 
@@ -157,6 +159,8 @@ def _unpack_wheels(folder: Path, target: Path) -> None:
     for wheel in sorted(folder.glob("*.whl")):
         with zipfile.ZipFile(wheel) as packed:
             for name in packed.namelist():
+                if ".data/scripts/" in name:  # programs that nobody calls
+                    continue
                 if ".data/" in name:
                     sys.exit(f"{wheel.name} has files for elsewhere: {name}")
                 if not name.endswith("/") and _is_carried(name):
@@ -168,4 +172,7 @@ def _is_carried(name: str) -> bool:
     folder, _, inside = name.partition("/")
     if folder.endswith(".dist-info"):
         return inside == "METADATA" or inside.upper().startswith(("LICENSE", "NOTICE", "COPYING", "AUTHORS"))
+    described = inside.removeprefix("data/").partition("/") if name.startswith("botocore/data/") else ("", "", "")
+    if described[1] and described[0] not in AWS_SERVICES:
+        return False
     return not name.endswith(NOT_RUN)
