@@ -25,6 +25,7 @@ from krew import base, build, pack
 from kubectl_lrs import __version__
 from tests.bed import loader, samples, toolchain
 from tests.bed.controlplane import ControlPlane
+from tests.bed.s3 import S3
 from tests.compare import essences
 from tests.conftest import ROOT, Crd
 from tests.krewed import Built, QuietHandler, User
@@ -281,6 +282,27 @@ def test_backup_and_restore_through_krew(
     user.ok("kubectl", "lrs", "restore", "latest", "--yes")
     assert kept
     assert essences(plane, crd.api_version, namespace) == kept
+
+
+def test_file_storage_of_s3_through_krew(
+    plane: ControlPlane, crd: Crd, namespace: str, built: Built, tools: Path, tmp_path: Path
+) -> None:
+    """The archive carries what S3 needs: no package is asked for."""
+    home = tmp_path / "admin"
+    home.mkdir()
+    user = User(home, tools, plane.kubeconfig)
+    user.install(built)
+    loader.create_many(plane, samples.samples(crd.api_version, crd.kind, namespace)[4:6])
+    with S3(tmp_path / "s3") as s3:
+        file = s3.buckets / "files" / "app" / "source.py"
+        file.parent.mkdir(parents=True)
+        file.write_text("print('hello')\n")
+        flags = ("--files-url", "s3://files", "--files-endpoint", s3.endpoint)
+        call = ("kubectl", "lrs", "backup", "-n", namespace, "--files", "copy", "--files-all", *flags, "--name", "b")
+        user.ok(*call, **s3.environment)
+        file.unlink()
+        user.ok("kubectl", "lrs", "restore", "b", "--tier", "files", "--yes", *flags, **s3.environment)
+        assert file.read_text() == "print('hello')\n"
 
 
 def _type(manifest: dict[str, Any]) -> str:
