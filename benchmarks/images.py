@@ -44,7 +44,6 @@ def measure() -> Iterator[Row]:
         yield Row(
             what=f"backup of {what}", ours=ours.wall, against="skopeo copy, one after the other", theirs=theirs.wall, budget=1.0
         )
-        yield Row(what="its peak memory", ours=ours.peak, against="skopeo copy", theirs=theirs.peak, budget=None, unit="MB")
 
         ours, theirs = side_by_side(
             lambda: _into_nothing(registry, lambda: place.lrs("restore", "saved", "--tier", "images", "-q")),

@@ -13,15 +13,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.clients.registry import (
-    Manifest,
-    MissingError,
-    Push,
-    PushError,
-    Registries,
-    RegistryClient,
-    WrongContentError,
-)
+from kubectl_lrs.clients.registry import Push, Registries, RegistryClient
+from kubectl_lrs.clients.registry_content import Manifest, MissingError, PushError, WrongContentError
 from kubectl_lrs.clients.registry_credentials import Keychain, docker_config
 from kubectl_lrs.clients.registry_http import HttpOptions
 from kubectl_lrs.errors import CredentialsError, DeniedError, LrsError, UnreachableError

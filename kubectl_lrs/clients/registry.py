@@ -12,14 +12,24 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
-from dataclasses import dataclass
 from enum import Enum
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 from urllib.parse import quote, urljoin, urlsplit
 
 from kubectl_lrs.clients.registry_auth import Authority
+from kubectl_lrs.clients.registry_content import (
+    ACCEPT,
+    MAX_MANIFEST,
+    Body,
+    Manifest,
+    MissingError,
+    PushError,
+    WrongContentError,
+    digest_of,
+    media_type_of,
+)
 from kubectl_lrs.clients.registry_credentials import Config, Keychain, Login
-from kubectl_lrs.clients.registry_http import AGAIN, Http, HttpOptions, StoppedError, origin, words
+from kubectl_lrs.clients.registry_http import AGAIN, CHUNK, Http, HttpOptions, StoppedError, origin, words
 from kubectl_lrs.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 
 if TYPE_CHECKING:
@@ -27,20 +37,7 @@ if TYPE_CHECKING:
 
 HOSTS: Mapping[str, str] = {"docker.io": "registry-1.docker.io"}
 """Registries whose API is at another host than their name says."""
-
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-INDEXES = frozenset((OCI_INDEX, DOCKER_LIST))
-MANIFESTS = frozenset((OCI_MANIFEST, DOCKER_MANIFEST))
-ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
-
-MAX_MANIFEST = 4 << 20
-"""Bytes: what the distribution specification says that a registry takes."""
-
 MAX_ERROR = 64 << 10
-CHUNK = 256 << 10
 STALLS = 4
 CUTS = 100
 """How often a blob is asked for again without a single new byte, and at all."""
@@ -54,33 +51,12 @@ PULL, PUSH, DELETE = "pull", "pull,push", "pull,push,delete"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
-class MissingError(LrsError):
-    """The registry does not have it (404)."""
-
-
-class WrongContentError(LrsError):
-    """What the registry gives is not what its digest says, or not what an image consists of."""
-
-
-class PushError(LrsError):
-    """The registry refused what was pushed: an immutable tag, a quota, a manifest that it does not take."""
-
-
 class Push(str, Enum):
     """Whether a repository may be pushed to."""
 
     ALLOWED = "allowed"
     MISSING = "missing"
     DENIED = "denied"
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """A manifest or an index, exactly as the registry gave it."""
-
-    data: bytes
-    digest: str
-    media_type: str
 
 
 Opener = Callable[[], AbstractContextManager[IO[bytes]]]
@@ -156,15 +132,26 @@ class RegistryClient:
         digest = digest_of(data, wanted.partition(":")[0] if wanted else "sha256")
         if wanted and digest != wanted:
             raise WrongContentError(f"{what}: the registry gives a manifest whose digest is {digest}, not {words(wanted)}")
-        return Manifest(data, digest, _media_type(data, content_type, what))
+        return Manifest(data, digest, media_type_of(data, content_type, what))
 
-    def blob(self, repository: str, digest: str, size: int) -> Iterator[bytes]:
+    def blob(self, repository: str, digest: str, size: int, *, written: Callable[[], str] | None = None) -> Iterator[bytes]:
         """The bytes of a blob, checked while they pass: WrongContentError at the end where they are not those of the digest.
 
-        Where the connection breaks, what is left is asked for.
+        `written`: gives the SHA-256 of what the caller has done with them so far, so that it is not computed twice.
         """
+        algorithm = digest.partition(":")[0]
+        hashing = None if written and algorithm == "sha256" else hashlib.new(algorithm)
+        for data in self._resumed(repository, digest, size):
+            if hashing:
+                hashing.update(data)
+            yield data
+        actual = hashing.hexdigest() if hashing else written() if written else ""
+        if f"{algorithm}:{actual}" != digest:
+            raise WrongContentError(f"{self.name}/{repository}@{digest}: what the registry gives is not that blob")
+
+    def _resumed(self, repository: str, digest: str, size: int) -> Iterator[bytes]:
+        """So many bytes of a blob; where the connection breaks, what is left is asked for."""
         what = f"{self.name}/{repository}@{digest}"
-        hashing = hashlib.new(digest.partition(":")[0])
         at, cuts, stalls = 0, 0, 0
         while at < size or not cuts:
             before = at
@@ -173,20 +160,17 @@ class RegistryClient:
                     at += len(data)
                     if at > size:
                         raise WrongContentError(f"{what}: longer than the {size} bytes that it has")
-                    hashing.update(data)
                     yield data
                 reason = "" if at == size else "it ends too early"
             except _CutError as error:
                 reason = str(error)
             if not reason:
-                break
+                return
             cuts, stalls = cuts + 1, 0 if at > before else stalls + 1
             if stalls >= STALLS or cuts >= CUTS:
                 kind = WrongContentError if reason == "it ends too early" else UnreachableError
                 raise kind(f"{what}: it breaks off after {at} of {size} bytes: {reason}")
             self._http.pause(stalls)
-        if f"{digest.partition(':')[0]}:{hashing.hexdigest()}" != digest:
-            raise WrongContentError(f"{what}: what the registry gives is not that blob")
 
     def _from(self, repository: str, digest: str, at: int) -> Iterator[bytes]:
         """The bytes from there on; _CutError where they end too early for what the server said."""
@@ -450,56 +434,8 @@ class RegistryClient:
         return f"{words(said, self._authority.secrets)} ({head})" if said else head
 
 
-class Body:
-    """A file as requests sends it bit by bit; once `stop` is set it ends with StoppedError."""
-
-    def __init__(self, file: IO[bytes], stop: threading.Event) -> None:
-        self._file = file
-        self._stop = stop
-        self._size = file.seek(0, 2)
-        file.seek(0)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        while data := self.read(CHUNK):
-            yield data
-
-    def read(self, size: int = -1) -> bytes:
-        """Some of it."""
-        if self._stop.is_set():
-            raise StoppedError("stopped")
-        return self._file.read(size)
-
-    def rewind(self) -> None:
-        """From its beginning again."""
-        self._file.seek(0)
-
-
 class _CutError(Exception):
     """A body ended before its end."""
-
-
-def digest_of(data: bytes, algorithm: str = "sha256") -> str:
-    """`sha256:...` of some bytes; WrongContentError where the algorithm is not one that can be checked."""
-    if algorithm not in ("sha256", "sha512"):
-        raise WrongContentError(f"{words(algorithm)}: not an algorithm that digests are checked by")
-    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
-
-
-def _media_type(data: bytes, content_type: str, what: str) -> str:
-    """What the manifest says of itself, else the header; WrongContentError where it is nothing that can be copied."""
-    try:
-        document: Any = json.loads(data)
-        said = document.get("mediaType")
-        version = document.get("schemaVersion")
-    except (ValueError, AttributeError, RecursionError):
-        raise WrongContentError(f"{what}: its manifest is not JSON") from None
-    media_type = said if isinstance(said, str) and said else content_type
-    if version != 2 or media_type not in INDEXES | MANIFESTS:
-        raise WrongContentError(f"{what}: its manifest is of a kind that cannot be copied: {words(media_type)}")
-    return media_type
 
 
 def _length(response: requests.Response) -> int:

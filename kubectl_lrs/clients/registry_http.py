@@ -24,7 +24,7 @@ from kubectl_lrs.errors import LrsError, UnreachableError, UsageError
 if TYPE_CHECKING:
     import requests
 
-    from kubectl_lrs.clients.registry import Body
+    from kubectl_lrs.clients.registry_content import Body
 
 CONNECT_TIMEOUT = 15.0
 READ_TIMEOUT = 60.0
@@ -43,6 +43,7 @@ Origin = tuple[str, str, "int | None"]
 """Scheme, host and port."""
 
 HOPS = 5
+CHUNK = 256 << 10
 AGAIN = frozenset((429, 500, 502, 503, 504))
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 MAX_WORDS = 300

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from kubectl_lrs.clients.registry import MissingError, PushError, Registries, WrongContentError
+from kubectl_lrs.clients.registry import Registries
+from kubectl_lrs.clients.registry_content import MissingError, PushError, WrongContentError
 from kubectl_lrs.clients.registry_http import StoppedError
 from kubectl_lrs.errors import LrsError, UnreachableError
 from kubectl_lrs.folder import FolderWriter
@@ -144,7 +145,8 @@ class ImagesTier:
             return _Copied(blob.digest, blob.size, reused=True)
         try:
             with writer.stream(blob.path) as sink:
-                for data in self._registries.of(source.registry).blob(source.repository, blob.digest, blob.size):
+                registry = self._registries.of(source.registry)
+                for data in registry.blob(source.repository, blob.digest, blob.size, written=lambda: sink.digest):
                     sink.write(data)
         except GONE as error:
             return _Copied(blob.digest, gone=str(error))

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubectl_lrs.clients.registry import INDEXES, MANIFESTS, MAX_MANIFEST, OCI_INDEX, Manifest, WrongContentError, digest_of
+from kubectl_lrs.clients.registry_content import (
+    INDEXES,
+    MANIFESTS,
+    MAX_MANIFEST,
+    OCI_INDEX,
+    Manifest,
+    WrongContentError,
+    digest_of,
+)
 from kubectl_lrs.errors import DamageError
 from kubectl_lrs.folder import FolderWriter, SealedFolder
 from kubectl_lrs.tiers.images.reference import is_digest
