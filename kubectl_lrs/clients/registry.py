@@ -11,7 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, suppress
 from enum import Enum
 from typing import IO, TYPE_CHECKING, NoReturn
 from urllib.parse import quote, urljoin, urlsplit
@@ -29,7 +29,7 @@ from kubectl_lrs.clients.registry_content import (
     media_type_of,
 )
 from kubectl_lrs.clients.registry_credentials import Config, Keychain, Login
-from kubectl_lrs.clients.registry_http import AGAIN, CHUNK, Http, HttpOptions, StoppedError, origin, words
+from kubectl_lrs.clients.registry_http import AGAIN, CHUNK, Http, HttpOptions, StoppedError, finish, finished, origin, words
 from kubectl_lrs.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class RegistryClient:
     def digest_of(self, repository: str, reference: str) -> str:
         """The digest that a tag (or a digest) stands for; empty where the registry does not have it."""
         response = self._send("HEAD", repository, f"manifests/{reference}", headers={"Accept": ACCEPT})
-        with closing(response):
+        with finished(response):
             if response.status_code == 404:
                 return ""
             self._require(response, repository, (200,))
@@ -123,7 +123,7 @@ class RegistryClient:
     def manifest(self, repository: str, reference: str) -> Manifest:
         """A manifest by tag or digest. MissingError, WrongContentError where it is larger than any or not what it should be."""
         what = f"{self.name}/{repository}{'@' if ':' in reference else ':'}{reference}"
-        with closing(self._send("GET", repository, f"manifests/{reference}", headers={"Accept": ACCEPT})) as response:
+        with finished(self._send("GET", repository, f"manifests/{reference}", headers={"Accept": ACCEPT})) as response:
             self._require(response, repository, (200,))
             data = self._bounded(response, MAX_MANIFEST, f"{what}: its manifest")
             said = response.headers.get("Docker-Content-Digest", "")
@@ -175,7 +175,7 @@ class RegistryClient:
     def _from(self, repository: str, digest: str, at: int) -> Iterator[bytes]:
         """The bytes from there on; _CutError where they end too early for what the server said."""
         headers = {"Range": f"bytes={at}-"} if at else {}
-        with closing(self._send("GET", repository, f"blobs/{digest}", headers=headers)) as response:
+        with finished(self._send("GET", repository, f"blobs/{digest}", headers=headers)) as response:
             if response.status_code == 416:  # all of it is here already
                 return
             self._require(response, repository, (200, 206))
@@ -210,7 +210,7 @@ class RegistryClient:
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether a repository has a blob."""
-        with closing(self._send("HEAD", repository, f"blobs/{digest}")) as response:
+        with finished(self._send("HEAD", repository, f"blobs/{digest}")) as response:
             if response.status_code == 404:
                 return False
             self._require(response, repository, (200,))
@@ -220,7 +220,7 @@ class RegistryClient:
 
     def probe(self, repository: str) -> tuple[Push, str]:
         """Whether a repository may be pushed to, and what the registry says where not: an upload is begun and given up."""
-        with closing(self._begin_upload(repository)) as response:
+        with finished(self._begin_upload(repository)) as response:
             said = self._said(response)
             if response.status_code == 404:
                 return Push.MISSING, said
@@ -235,7 +235,7 @@ class RegistryClient:
         if self.has_blob(repository, digest):
             return False
         for attempt in range(1, UPLOADS + 1):
-            with closing(self._begin_upload(repository, digest, mount_from if attempt == 1 else "")) as response:
+            with finished(self._begin_upload(repository, digest, mount_from if attempt == 1 else "")) as response:
                 if response.status_code == 201:
                     return False
                 self._require(response, repository, (202,))
@@ -258,7 +258,7 @@ class RegistryClient:
                 if last and not self.has_blob(repository, digest):
                     raise
                 return self.has_blob(repository, digest)
-        with closing(response):
+        with finished(response):
             if response.status_code in (*AGAIN, 404, 416) and not last:  # the session is lost
                 return self.has_blob(repository, digest)
             self._require(response, repository, (201, 202, 204))
@@ -274,7 +274,7 @@ class RegistryClient:
             headers={"Content-Type": manifest.media_type},
             body=manifest.data,
         )
-        with closing(response):
+        with finished(response):
             self._require(response, repository, (201, 202))
             said = response.headers.get("Docker-Content-Digest", "")
         if said and said != manifest.digest:
@@ -287,7 +287,7 @@ class RegistryClient:
             response = self._send("POST", repository, f"blobs/uploads/{query}", actions=PUSH, mount_from=mount_from)
             if response.status_code in (201, 202):
                 return response
-            response.close()
+            finish(response)
         return self._send("POST", repository, "blobs/uploads/", actions=PUSH)
 
     def _session_url(self, response: requests.Response) -> str:
@@ -301,7 +301,7 @@ class RegistryClient:
 
     def _give_up(self, response: requests.Response, repository: str) -> None:
         with suppress(LrsError):  # not every registry can; an upload that is not gone on with is cleared away in time
-            self._authorised("DELETE", self._session_url(response), repository, actions=DELETE, repeat=False).close()
+            finish(self._authorised("DELETE", self._session_url(response), repository, actions=DELETE, repeat=False))
 
     # ---- HTTP
 
@@ -356,7 +356,7 @@ class RegistryClient:
             another = self._another(response.headers.get("WWW-Authenticate", ""), repository, scope, authorization)
             if not another:
                 break
-            response.close()
+            finish(response)
             authorization = another
             if isinstance(body, Body):
                 body.rewind()

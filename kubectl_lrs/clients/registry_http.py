@@ -11,7 +11,8 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -44,6 +45,7 @@ Origin = tuple[str, str, "int | None"]
 
 HOPS = 5
 CHUNK = 256 << 10
+SMALL = 64 << 10
 AGAIN = frozenset((429, 500, 502, 503, 504))
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 MAX_WORDS = 300
@@ -130,7 +132,7 @@ class Http:
             self._answered.add(origin(url))
             if response.status_code not in AGAIN or attempt == attempts or not self._hold(response, attempt, url):
                 return response
-            response.close()
+            finish(response)
         raise AssertionError("the last attempt returns or raises")
 
     def pause(self, attempt: int) -> None:
@@ -167,7 +169,7 @@ class Http:
             target = response.headers.get("Location", "")
             if response.status_code not in REDIRECTS or method not in ("GET", "HEAD") or not target:
                 return response
-            response.close()
+            finish(response)
             url = urljoin(url, target)
             if not self.may_go_to(url):
                 raise UnreachableError(
@@ -245,6 +247,28 @@ class Http:
             reason = inner
         text = str(reason.args[-1] if reason.args and isinstance(reason.args[-1], str) else reason)
         return words(_PREFIX.sub("", text), secrets)
+
+
+def finish(response: requests.Response) -> None:
+    """The answer is done with. What little is left of it is read, so that its connection serves the next request."""
+    try:
+        if response.raw.read(SMALL, decode_content=False) and response.raw.read(1, decode_content=False):
+            response.close()  # much is left: cheaper to connect anew
+    except Exception:  # noqa: BLE001  nobody wants it any more, and urllib3 has errors of many kinds
+        response.close()
+    else:
+        response.raw.release_conn()
+
+
+@contextmanager
+def finished(response: requests.Response) -> Iterator[requests.Response]:
+    """An answer that is done with at the end of the block."""
+    try:
+        yield response
+    except BaseException:
+        response.close()
+        raise
+    finish(response)
 
 
 def _adapter(ca_file: str) -> Any:
