@@ -25,6 +25,7 @@ SUITES = {
     "spark": ("benchmarks.spark", "measure"),
     "deactivate": ("benchmarks.deactivate", "measure"),
     "images": ("benchmarks.images", "measure"),
+    "files": ("benchmarks.files", "measure"),
 }
 """Name → the module and the function that yields its rows."""
 

@@ -100,3 +100,20 @@ def test_one_that_is_gone_when_its_turn_comes(tmp_path: Path, spoken_of: bool) -
     facts = tier.collect(FolderWriter(tmp_path, "backup"), Silent())
     said = f"file {PATH}: gone before it was read"
     assert (facts["missing"], facts["notes"]) == (([said], []) if spoken_of else ([], [said]))
+
+
+class Halting(Mount):
+    """A storage that gives the first half again and again, and says that it was not all."""
+
+    def read(self, wanted: Stored, sink: Callable[[bytes], object]) -> tuple[Stored, bool]:
+        sink(b"fir")
+        return wanted, False
+
+
+def test_two_halves_that_are_equal_are_no_whole(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "file").write_bytes(b"first")
+    tier = FilesTier(Halting(str(tmp_path / "root")), lambda _writer, _progress: References(), take_all=True)
+    facts = tier.collect(FolderWriter(tmp_path, "backup"), Silent())
+    assert facts["files"] == 0
+    assert len(facts["missing"]) == 1

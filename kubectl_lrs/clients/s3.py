@@ -22,7 +22,7 @@ FOREIGN = ("mode", "uid", "gid", "permission", "owner", "group")
 """What other storages keep, and an object has not."""
 
 MAX_KEY = 1024
-MIN_PART = 16 << 20
+MIN_PART = 8 << 20
 MAX_PARTS = 9_000
 TIMES = 3
 """How often a body is asked for that breaks off."""
@@ -115,17 +115,17 @@ class S3Storage:
                 raise GoneError(f"{self.url}: {shown(wanted.path)}: not there")
             return found, found.size == 0
         seen: Stored | None = None
-        start, size = 0, wanted.size
+        start, size, etag = 0, wanted.size, ""
         digest = hashlib.md5(usedforsecurity=False)
         while start < size:
             try:
-                answer, data = self._range(wanted.path, start, min(start + CHUNK, size), seen)
+                answer, data = self._range(wanted.path, start, min(start + CHUNK, size), etag)
             except TakenError:
                 return seen or wanted, False
             now = _stored(wanted.path, answer, _total(answer, len(data)))
             if not data or (seen is not None and (now.marker, now.size) != (seen.marker, seen.size)):
                 return now, False
-            seen, size = now, now.size
+            seen, size, etag = now, now.size, str(answer.get("ETag") or "")
             digest.update(data)
             sink(data)
             start += len(data)
@@ -135,9 +135,9 @@ class S3Storage:
             raise UnreachableError(f"{self.url}: {shown(wanted.path)}: what came is not what the server's ETag says")
         return seen, True
 
-    def _range(self, path: str, start: int, end: int, seen: Stored | None) -> tuple[dict[str, Any], bytes]:
-        """Bytes from `start` to `end`; TakenError where the object is not that one any more."""
-        same = {"IfMatch": f'"{seen.marker}"'} if seen and seen.marker else {}
+    def _range(self, path: str, start: int, end: int, etag: str) -> tuple[dict[str, Any], bytes]:
+        """Bytes from `start` to `end`; TakenError where the object has not this ETag any more."""
+        same = {"IfMatch": etag} if etag else {}
 
         async def fetch() -> tuple[dict[str, Any], bytes | None]:
             wanted = {"Key": self._prefix + path, "Range": f"bytes={start}-{end - 1}", **same}

@@ -262,8 +262,10 @@ class _Copier:
         """One reading, which is kept where the object stood still, or has the same content as at an earlier one."""
         with suppress(_UnsteadyError), self._writer.stream(chosen.file) as sink:
             seen, is_steady = self._storage.read(chosen.stored, self._unless_stopped(sink.write))
-            sums.append(sink.digest)
-            if is_steady or sums[-1] in sums[:-1]:
+            is_whole = sink.size == seen.size
+            is_known = is_whole and sink.digest in sums
+            sums.append(sink.digest if is_whole else "")
+            if is_whole and (is_steady or is_known):
                 return seen
             _drop()
         return None
