@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "show": "Show what a backup holds.",
     "verify": "Check that a backup is as it was sealed.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
+    "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
     "completion": "Complete words with the Tab key.",
     "options": "List the flags that all verbs share with kubectl.",
     "version": "Print the version.",

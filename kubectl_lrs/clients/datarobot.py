@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 from kubectl_lrs import __version__
@@ -37,6 +37,8 @@ LONGEST_RETRY_AFTER = 300.0
 """Seconds. Pauses double from the first one, with jitter; a server that asks for more than the longest is not waited for."""
 
 FOREVER = float("inf")
+
+Query: TypeAlias = "tuple[tuple[str, str], ...]"
 
 PAGE = 100
 LISTS = 3
@@ -130,14 +132,22 @@ class DataRobotClient:
             return {}
 
     def deployments(self) -> Iterator[dict[str, Any]]:
-        """Every deployment that the token sees, once each, oldest first.
+        """Every deployment that the token sees, once each, oldest first."""
+        return self._listed("/deployments/", (("orderBy", "createdAtTimestamp"),), "deployments")
+
+    def custom_applications(self) -> Iterator[dict[str, Any]]:
+        """Every custom application that the token sees, once each; NotFoundError where the application is too old for them."""
+        return self._listed("/customApplications/", (), "custom applications")
+
+    def _listed(self, path: str, query: Query, what: str) -> Iterator[dict[str, Any]]:
+        """Everything in a list, once each.
 
         The list is read again when it changed in between: a deletion moves the others to pages that have been read.
         """
         seen: set[str] = set()
         for _ in range(LISTS):
             totals, count = set(), 0
-            for page in self._pages():
+            for page in self._pages(path, query):
                 totals.add(page.get("totalCount"))
                 count += len(page["data"])
                 for each in page["data"]:
@@ -146,18 +156,18 @@ class DataRobotClient:
                         yield each
             if totals in ({count}, {None}):
                 return
-        self.notes.append(f"{self.endpoint}: the list of deployments changes all the time; some may be missing")
+        self.notes.append(f"{self.endpoint}: the list of {what} changes all the time; some may be missing")
 
-    def _pages(self) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
         """Of `next` only the query is used: its host may be a proxy's, and the token goes nowhere but to the endpoint."""
-        query: tuple[tuple[str, str], ...] = (("limit", str(PAGE)), ("offset", "0"), ("orderBy", "createdAtTimestamp"))
+        query = (("limit", str(PAGE)), ("offset", "0"), *query)
         asked = set()
         while query and query not in asked:
             asked.add(query)
-            page = self._get("/deployments/", query)
+            page = self._get(path, query)
             data = page.get("data")
             if not isinstance(data, list) or not all(isinstance(each, dict) and _is_id(each.get("id")) for each in data):
-                raise self._not_the_api("GET", "/deployments/")
+                raise self._not_the_api("GET", path)
             yield page
             following = page.get("next")
             query = tuple(parse_qsl(urlsplit(str(following)).query)) if following else ()
@@ -190,7 +200,7 @@ class DataRobotClient:
 
     # ---- HTTP
 
-    def _get(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> dict[str, Any]:
+    def _get(self, path: str, query: Query = ()) -> dict[str, Any]:
         return self._object(self._send("GET", path, query=query), "GET", path)
 
     def _send(
@@ -198,7 +208,7 @@ class DataRobotClient:
         method: str,
         path: str,
         *,
-        query: tuple[tuple[str, str], ...] = (),
+        query: Query = (),
         body: Mapping[str, Any] | None = None,
         limit: float = FOREVER,
     ) -> requests.Response:
@@ -243,9 +253,7 @@ class DataRobotClient:
     def _wait_for_turn(self, end: float) -> None:
         self.stop.wait(max(0.0, min(self._not_before, end) - time.monotonic()))
 
-    def _authorised(
-        self, method: str, path: str, query: tuple[tuple[str, str], ...], body: Mapping[str, Any] | None
-    ) -> requests.Response:
+    def _authorised(self, method: str, path: str, query: Query, body: Mapping[str, Any] | None) -> requests.Response:
         """Send once; where the very first credential is refused, once more in the other scheme that installations have."""
         response = self._follow(method, path, query, body)
         if response.status_code == 401 and self._may_find_out:
@@ -259,9 +267,7 @@ class DataRobotClient:
             self._may_find_out = self._may_find_out and path == "/version/"  # which some answer to anyone
         return response
 
-    def _follow(
-        self, method: str, path: str, query: tuple[tuple[str, str], ...], body: Mapping[str, Any] | None
-    ) -> requests.Response:
+    def _follow(self, method: str, path: str, query: Query, body: Mapping[str, Any] | None) -> requests.Response:
         """Send once. A read is redirected within the same origin only, so that the token goes nowhere else."""
         url = self.endpoint + path
         for _ in range(HOPS):
@@ -280,9 +286,7 @@ class DataRobotClient:
             url, query = following, ()
         raise UnreachableError(f"{self.endpoint}: it redirects {method} {path} for ever")
 
-    def _once(
-        self, method: str, url: str, query: tuple[tuple[str, str], ...], body: Mapping[str, Any] | None
-    ) -> requests.Response:
+    def _once(self, method: str, url: str, query: Query, body: Mapping[str, Any] | None) -> requests.Response:
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = self._requests.Session()

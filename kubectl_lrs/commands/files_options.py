@@ -52,6 +52,11 @@ def backup_options(function: F) -> F:
     return _with(function, *_PLACE, everything)
 
 
+def check_options(function: F) -> F:
+    """Where the storage is."""
+    return _with(function, *_PLACE)
+
+
 def restore_options(function: F) -> F:
     """Where the storage is, and what to do with what is in it."""
     existing = click.option(
@@ -68,17 +73,18 @@ def collector(call: BackupCall) -> Tier:
     """The tier that saves files."""
     from kubectl_lrs.wiring import files
 
-    return files.collector(_flags(call.options), level=call.level, take_all=call.options["files_all"])
+    return files.collector(place_of(call.options), level=call.level, take_all=call.options["files_all"])
 
 
 def restorer(call: RestoreCall) -> DataTier:
     """The tier that restores files."""
     from kubectl_lrs.wiring import files
 
-    return files.restorer(_flags(call.options), call.folder, existing=call.options["files_existing"], stop=call.stop)
+    return files.restorer(place_of(call.options), call.folder, existing=call.options["files_existing"], stop=call.stop)
 
 
-def _flags(options: Any) -> Any:
+def place_of(options: Any) -> Any:
+    """The flags as `FilesFlags`."""
     from kubectl_lrs.wiring.files import FilesFlags
 
     return FilesFlags(

@@ -64,6 +64,11 @@ def backup_options(function: F) -> F:
     )
 
 
+def check_options(function: F) -> F:
+    """Where MongoDB is."""
+    return _with(function, *_PLACE)
+
+
 def restore_options(function: F) -> F:
     """Where MongoDB is, and what to do with what is in it."""
     return _with(
@@ -94,7 +99,7 @@ def collector(call: BackupCall) -> Tier:
     """The tier that saves collections."""
     from kubectl_lrs.wiring import mongo
 
-    _refuse_two_ways(call.options)
+    refuse_two_ways(call.options)
     return mongo.collector(call.level, call.kube, call.namespace, call.options)
 
 
@@ -102,11 +107,11 @@ def restorer(call: RestoreCall) -> DataTier:
     """The tier that restores collections."""
     from kubectl_lrs.wiring import mongo
 
-    _refuse_two_ways(call.options)
+    refuse_two_ways(call.options)
     return mongo.restorer(mongo.saved(call.folder, call.options), call.kube, call.namespace, call.options, call.stop)
 
 
-def _refuse_two_ways(options: Mapping[str, Any]) -> None:
+def refuse_two_ways(options: Mapping[str, Any]) -> None:
     """UsageError where a URI is given and flags say where in the cluster MongoDB is."""
     from kubectl_lrs.wiring import mongo
 

@@ -35,7 +35,7 @@ OTHER = "Flags"
 GROUPS: dict[str, tuple[str, ...]] = {
     "What is meant": (
         *("all_namespaces", "namespace", "types", "excluded", "selector", "older_than", "from_", "files", "recursive"),
-        *("every", "include", "exclude", "ids_file", "tier", "tiers", "profile", "unified"),
+        *("every", "include", "exclude", "ids_file", "tier", "tiers", "profile", "unified", "spark_older_than"),
     ),
     OTHER: (),
     "What objects become": (

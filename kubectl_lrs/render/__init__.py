@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kubectl_lrs.render.backups import catalog_view, damage_report, listing, local, made, remarks, scope
+from kubectl_lrs.render.check import check_view
+from kubectl_lrs.render.check_page import check_page, show_page
 from kubectl_lrs.render.deployments import (
     CONSEQUENCES,
     account_lines,
@@ -33,6 +35,8 @@ __all__ = [
     "View",
     "account_lines",
     "catalog_view",
+    "check_page",
+    "check_view",
     "comparison_remarks",
     "comparison_view",
     "damage_report",
@@ -52,6 +56,7 @@ __all__ = [
     "say",
     "scope",
     "show",
+    "show_page",
     "show_unified",
     "side_lines",
     "spark_plan_view",

@@ -7,14 +7,14 @@ is being made as well as one that is sealed.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
 from kubectl_lrs.errors import DamageError
 from kubectl_lrs.folder import Readable
-from kubectl_lrs.manifest import loads
+from kubectl_lrs.manifest import Manifest, loads
 
 LRS_FILE = "lrs.raw.jsonl.gz"
 MONGO = "mongo/"
@@ -42,9 +42,22 @@ class Mention:
 def documents(folder: Readable) -> Iterator[Document]:
     """Every saved LRS (its metadata's labels and annotations, and its spec), then every saved Mongo document."""
     yield from _lrs(folder)
+    yield from collections(folder)
+
+
+def collections(folder: Readable, is_wanted: Callable[[str], bool] = lambda _stem: True) -> Iterator[Document]:
+    """Every saved Mongo document; `is_wanted`: whether those in the file of this stem are meant."""
     for path in folder.paths(MONGO):
-        if path.endswith((".bson", ".bson.gz")):
+        stem = path.rpartition("/")[2].removesuffix(".gz")
+        if stem.endswith(".bson") and is_wanted(stem.removesuffix(".bson")):
             yield from _collection(folder, path)
+
+
+def of_lrs(manifest: Manifest) -> Document:
+    """What is looked at of an LRS: its metadata's labels and annotations, and its spec."""
+    metadata = manifest["metadata"]
+    labels = {key: metadata.get(key) or {} for key in ("labels", "annotations")}
+    return Document("lrs", f"{metadata['namespace']}/{metadata['name']}", {"metadata": labels, "spec": manifest.get("spec")})
 
 
 def mentions(folder: Readable) -> Iterator[Mention]:
@@ -72,13 +85,7 @@ def _lrs(folder: Readable) -> Iterator[Document]:
     try:
         with folder.reading(LRS_FILE) as file, gzip.GzipFile(fileobj=file) as unpacked:
             for line in unpacked:
-                manifest = loads(line.decode("utf-8", "surrogatepass"))
-                metadata = manifest["metadata"]
-                content = {
-                    "metadata": {key: metadata.get(key) or {} for key in ("labels", "annotations")},
-                    "spec": manifest.get("spec"),
-                }
-                yield Document("lrs", f"{metadata['namespace']}/{metadata['name']}", content)
+                yield of_lrs(loads(line.decode("utf-8", "surrogatepass")))
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise DamageError(f"{folder.path / LRS_FILE}: cannot be read: {error}") from error
 
@@ -90,13 +97,13 @@ def _collection(folder: Readable, path: str) -> Iterator[Document]:
     try:
         with folder.reading(path) as file:
             stream = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
-            for content in bson.decode_file_iter(stream, _options()):  # type: ignore[arg-type]
+            for content in bson.decode_file_iter(stream, codec_options()):  # type: ignore[arg-type]
                 yield Document(name, str(content.get("_id")), content)
     except (OSError, EOFError, bson.errors.BSONError) as error:
         raise DamageError(f"{folder.path / path}: cannot be read: {error}") from error
 
 
-def _options() -> Any:
+def codec_options() -> Any:
     """Dates and broken UTF-8 must not keep a document from being looked at."""
     from bson.codec_options import CodecOptions, DatetimeConversion
 

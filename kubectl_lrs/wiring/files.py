@@ -17,6 +17,8 @@ from kubectl_lrs.tiers.files.collect import COPY, FilesTier
 from kubectl_lrs.tiers.files.references import read_references
 from kubectl_lrs.tiers.files.restoring import FilesRestore, OnlyListed
 
+VARIABLE = "LRS_FILES_URL"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FilesFlags:
@@ -31,7 +33,7 @@ class FilesFlags:
 
 def storage(flags: FilesFlags, *, otherwise: str) -> Storage:
     """The storage that flags and environment name; `otherwise` says how to do without."""
-    url = flags.url or os.environ.get("LRS_FILES_URL", "")
+    url = flags.url or os.environ.get(VARIABLE, "")
     if not url:
         raise UsageError(f"nothing says where the application's file storage is; {otherwise}", hint="give --files-url URL")
     if flags.ca_file and not is_file(Path(flags.ca_file)):

@@ -45,7 +45,7 @@ def collector(kube: KubeClient, level: str, options: Mapping[str, Any]) -> Image
         Level(level),
         wanted=Wanted(also=options["images_also"], excluded=options["images_excluded"]),
         workers=options["images_parallel"],
-        log_in=_log_in(kube, found, {}, is_wanted=options["registry_pull_secrets"]),
+        log_in=log_in(kube, found, {}, is_wanted=options["registry_pull_secrets"]),
     )
 
 
@@ -60,16 +60,16 @@ def restorer(
         mapping=registry_map(options["registry_maps"]),
         replace=options["images_existing"] == "replace",
         workers=options["images_parallel"],
-        log_in=_log_in(kube, found, namespaces, is_wanted=options["registry_pull_secrets"]),
+        log_in=log_in(kube, found, namespaces, is_wanted=options["registry_pull_secrets"]),
     )
 
 
-def _log_in(
+def log_in(
     kube: KubeClient, found: Registries, namespaces: Mapping[str, str], *, is_wanted: bool
 ) -> Callable[[Iterable[Mention]], None]:
     """Gives the registries what the pull secrets hold, where that is wanted."""
 
-    def log_in(mentions: Iterable[Mention]) -> None:
+    def give(mentions: Iterable[Mention]) -> None:
         if is_wanted:
             names = named(mentions)
             secrets = {(namespaces.get(namespace, namespace), name) for namespace, name in names.secrets}
@@ -77,7 +77,7 @@ def _log_in(
                 secrets.update(_of_account(kube, namespaces.get(namespace, namespace), name))
             found.add_logins(pull_secrets(secrets, lambda namespace, name: _object(kube, SECRETS, namespace, name)))
 
-    return log_in
+    return give
 
 
 def _of_account(kube: KubeClient, namespace: str, name: str) -> Iterator[tuple[str, str]]:

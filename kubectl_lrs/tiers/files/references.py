@@ -18,12 +18,13 @@ def read_references(folder: Readable, progress: Progress) -> References:
     """Every document's strings and id. An application's LRS has its id in its name."""
     references = References()
     for document in documents(folder):
-        _add(references, document)
+        add(references, document)
         progress.advance()
     return references
 
 
-def _add(references: References, document: Document) -> None:
+def add(references: References, document: Document) -> None:
+    """What one document says."""
     field = "metadata.name" if document.store == LRS else "_id"
     for identifier in _ID.findall(document.id):
         references.add_id(Where(document.store, document.id, field), identifier)

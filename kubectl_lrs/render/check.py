@@ -1,0 +1,132 @@
+"""Whether all agrees, as people and programs read it: a table grouped by application, data, names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_lrs.consistency import RULES, Found, Gap
+from kubectl_lrs.errors import ExitCode
+from kubectl_lrs.operations.check import CheckReport
+from kubectl_lrs.plan import Severity
+from kubectl_lrs.render.view import View
+
+COLUMNS = ("APPLICATION", "SEVERITY", "OBJECT", "FINDING")
+WIDE = ("WHY IT MATTERS", "WHAT TO DO")
+
+VERDICTS: dict[ExitCode, str] = {
+    ExitCode.DONE: "agrees",
+    ExitCode.DIFFERENCE: "does NOT agree",
+    ExitCode.UNREACHABLE: "cannot be told",
+}
+
+WORDS = {
+    "applications": "application",
+    "documents": "LRS document",
+    "objects": "LRS",
+    "deployments": "deployment",
+    "images": "image",
+    "files": "file",
+}
+"""The parts that are counted."""
+
+
+def check_view(report: CheckReport) -> View:
+    """What was found, what it means, what was not looked at, the verdict."""
+    found = report.examination.findings
+    rows = [(*each, finding) for each, finding in zip(_grouped(found), found, strict=True)]
+    return View(
+        data=_data(report),
+        columns=COLUMNS,
+        rows=[row[:4] for row in rows],
+        wide_columns=(*COLUMNS, *WIDE),
+        wide_rows=[(*row[:4], row[4].rule.why, row[4].rule.do) for row in rows],
+        names=[each.object for each in found],
+        after=(*(["", *meanings(found)] if found else ()), *gap_lines(report.examination.gaps), verdict(report)),
+    )
+
+
+def _grouped(found: list[Found]) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each; the application stands in the first of its rows alone."""
+    before: str | None = None
+    for each in found:
+        shown = owner(each) if each.application != before else ""
+        before = each.application
+        yield shown, each.severity.value, each.object, f"{each.rule.title}: {each.message}"
+
+
+def owner(found: Found) -> str:
+    """The application of a finding."""
+    if not found.application:
+        return "<none>"
+    return f"{found.application_name} ({found.application})" if found.application_name else found.application
+
+
+def meanings(found: list[Found]) -> Iterator[str]:
+    """Why each kind of finding matters and what to do, once."""
+    there = {each.rule.code for each in found}
+    for rule in RULES:
+        if rule.code in there:
+            yield f"{rule.title}: {rule.why}"
+            yield f"  do: {rule.do}"
+
+
+def gap_lines(gaps: list[Gap]) -> Iterator[str]:
+    """What was not looked at, and how it would be."""
+    for gap in gaps:
+        flag = f" [{gap.flag}]" if gap.flag else ""
+        yield f"{'not checked, though asked for' if gap.failed else 'not checked'}: {gap.part}: {gap.why}{flag}"
+
+
+def verdict(report: CheckReport) -> str:
+    """One line at the end."""
+    counts = report.examination.counts()
+    said = ", ".join(f"{counts[each]} {each.value}{'' if counts[each] == 1 else 's'}" for each in Severity if counts[each])
+    what = f"backup {report.backup}" if report.backup else report.target
+    partly = " as far as it was looked at" if report.exit_code() is ExitCode.DONE and report.examination.gaps else ""
+    return (
+        f"check of {what}, {report.scope}: {VERDICTS[report.exit_code()]}{partly}: {said or 'nothing found'}; {looked_at(report)}"
+    )
+
+
+def looked_at(report: CheckReport) -> str:
+    """How many of each were held against each other."""
+    parts = [f"{report.counts[name]} {word}{_plural(word, report.counts[name])}" for name, word in WORDS.items()]
+    return ", ".join(part for part, name in zip(parts, WORDS, strict=True) if report.counts[name] is not None)
+
+
+def _plural(word: str, count: int | None) -> str:
+    return "" if count == 1 or word == "LRS" else "s"
+
+
+def _data(report: CheckReport) -> dict[str, Any]:
+    counts = report.examination.counts()
+    return {
+        "target": report.target,
+        "backup": report.backup or None,
+        "scope": report.scope,
+        "instant": f"{report.instant:%Y-%m-%dT%H:%M:%SZ}",
+        "verdict": VERDICTS[report.exit_code()],
+        "counts": {each.value: counts[each] for each in Severity},
+        "lookedAt": report.counts,
+        "findings": [_finding(each) for each in report.examination.findings],
+        "unchecked": [
+            {"part": gap.part, "why": gap.why, "flag": gap.flag, "askedFor": gap.failed, "findings": list(gap.titles)}
+            for gap in report.examination.gaps
+        ],
+        "notes": report.notes,
+    }
+
+
+def _finding(found: Found) -> dict[str, Any]:
+    return {
+        "code": found.rule.code,
+        "severity": found.severity.value,
+        "application": found.application or None,
+        "applicationName": found.application_name or None,
+        "object": found.object,
+        "title": found.rule.title,
+        "message": found.message,
+        "why": found.rule.why,
+        "do": found.rule.do,
+    }
