@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -20,6 +20,8 @@ from kubectl_lrs.profiles import LEVELS, NONE, PROFILES
 from kubectl_lrs.settings import duration
 from kubectl_lrs.tiers.deployments.inventory import Account
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 PREFIXES = {"mongo": ("mongo_",), "images": ("images_", "registry_"), "files": ("files_",)}
 """Store → how the names of its parameters begin."""
 
@@ -27,7 +29,7 @@ LIVE_ONLY = ("mongo_", "images_", "registry_", "files_", "with_deployments", "ur
 """How the parameters begin that say nothing of a backup."""
 
 
-def _store_option(store: str) -> Any:
+def _store_option(store: str) -> Callable[[F], F]:
     return click.option(
         f"--{store}/--no-{store}",
         f"{store}_wanted",

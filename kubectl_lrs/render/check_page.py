@@ -13,7 +13,7 @@ from kubectl_lrs.consistency import RULES, Found
 from kubectl_lrs.errors import ExitCode
 from kubectl_lrs.operations.check import CheckReport
 from kubectl_lrs.plan import Severity
-from kubectl_lrs.render.check import VERDICTS, owner
+from kubectl_lrs.render.check import owner
 from kubectl_lrs.settings import printable
 
 TILES = {
@@ -24,6 +24,11 @@ TILES = {
     "images": "images",
     "files": "files",
     "keys": "sets of keys",
+}
+
+HEADLINES = {
+    ExitCode.DIFFERENCE: "It does not agree",
+    ExitCode.UNREACHABLE: "It cannot be told whether all agrees",
 }
 
 STYLE = """
@@ -65,6 +70,23 @@ body{font-size:11pt} main{max-width:none;padding:0} h2{break-after:avoid} tr{bre
 """
 
 
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>LRS check of {title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>"""
+
+
 def show_page(page: str) -> None:
     """Print it on stdout."""
     click.echo(page)
@@ -74,12 +96,7 @@ def check_page(report: CheckReport) -> str:
     """The page: verdict, what was looked at, the findings by application, what was not looked at, a place to sign."""
     what = f"backup {report.backup}" if report.backup else report.target
     body = "\n".join((*_head(report, what), *_tiles(report), *_findings(report), *_gaps(report), *_rules(report), *_foot(report)))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>LRS check of {_text(what)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>"
-    )
+    return PAGE.format(title=_text(what), style=STYLE, body=body)
 
 
 def _text(text: object) -> str:
@@ -100,16 +117,8 @@ def _head(report: CheckReport, what: str) -> Iterator[str]:
     if report.applications and len(report.applications) < (report.counts["applications"] or 0):
         names = ", ".join(each.name or each.id for each in report.applications)
         yield f'<p class="soft">only of: {_text(names)}</p>'
-    yield (
-        f'<div class="verdict{kind}"><b>Everything {VERDICTS[code]}{partly}</b>'
-        if not kind
-        else (f'<div class="verdict{kind}"><b>{_headline(code)}</b>')
-    )
-    yield f"<p>{said or 'Nothing was found.'}</p></div>"
-
-
-def _headline(code: ExitCode) -> str:
-    return "It does not agree" if code is ExitCode.DIFFERENCE else "It cannot be told whether all agrees"
+    headline = f"Everything agrees{partly}" if code is ExitCode.DONE else HEADLINES[code]
+    yield f'<div class="verdict{kind}"><b>{headline}</b><p>{said or "Nothing was found."}</p></div>'
 
 
 def _tiles(report: CheckReport) -> Iterator[str]:
@@ -156,13 +165,18 @@ def _gaps(report: CheckReport) -> Iterator[str]:
         return
     yield "<h2>Not checked</h2>"
     if report.examination.gaps:
-        yield "<table><thead><tr><th>what</th><th>why</th><th>so it is not known whether there is</th><th>checked with</th></tr></thead><tbody>"
+        titles = ("what", "why", "so it is not known whether there is", "checked with")
+        yield f"<table><thead>{_row('th', titles)}</thead><tbody>"
         for gap in report.examination.gaps:
-            why = f"<b>asked for, and not had:</b> {_text(gap.why)}" if gap.failed else _text(gap.why)
-            yield f"<tr><td>{_text(gap.part)}</td><td>{why}</td><td>{_text('; '.join(gap.titles))}</td><td>{_text(gap.flag)}</td></tr>"
+            why = f"asked for, and not had: {gap.why}" if gap.failed else gap.why
+            yield _row("td", (gap.part, why, "; ".join(gap.titles), gap.flag))
         yield "</tbody></table>"
     for note in report.notes:
         yield f'<p class="soft">Note: {_text(note)}</p>'
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{_text(cell)}</{tag}>' for cell in cells)}</tr>"
 
 
 def _rules(report: CheckReport) -> Iterator[str]:
