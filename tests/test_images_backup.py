@@ -139,6 +139,15 @@ def test_images_that_are_not_meant_and_more_that_are(
     assert cli.run("backup", "-n", namespace, "--images", "copy", "--image", "Not An Image").returncode == 2
 
 
+@pytest.mark.parametrize("flags", [("--image", "python:3"), ("--exclude-image", "*"), ("--registry-pull-secrets",)])
+def test_a_flag_about_images_that_are_not_taken_is_refused(crd: Crd, cli: Cli, namespace: str, flags: tuple[str, ...]) -> None:
+    for level in ((), ("--images", "none")):
+        done = cli.run("backup", "-n", namespace, *level, *flags)
+        assert done.returncode == 2, done.stderr
+        assert f"{flags[0]} is about images, of which nothing is taken" in done.stderr
+    assert not list(cli.directory.iterdir())
+
+
 # ---- interrupted and damaged
 
 

@@ -112,6 +112,7 @@ def collectors(levels: Mapping[str, str], call: Callable[[str], BackupCall]) -> 
     tiers: dict[str, Tier] = {}
     for name, level in levels.items():
         if level == NONE:
+            _refuse_unused(name)
             continue
         try:
             tiers[name] = STORES[name].collector(call(level))
@@ -119,6 +120,20 @@ def collectors(levels: Mapping[str, str], call: Callable[[str], BackupCall]) -> 
             without(error, name)
             raise
     return tiers
+
+
+def _refuse_unused(name: str) -> None:
+    """UsageError where a flag of a store was given of which nothing is taken."""
+    context = click.get_current_context()
+
+    def bare() -> None:
+        """Takes the store's flags, so that they can be looked at."""
+
+    for option in getattr(STORES[name].backup_options(bare), "__click_params__", ()):
+        if option.name and context.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"{option.opts[0]} is about {name}, of which nothing is taken", hint=f"take them with --{name} or --profile"
+            )
 
 
 def held(folder: SealedFolder) -> list[str]:
