@@ -63,6 +63,7 @@ def test_choice_by_namespace_and_labels(plane: ControlPlane, crd: Crd, namespace
     assert live(plane, crd, second).keys() == {"spark-000"}
     everywhere = cli.ok("clean-spark", "-A", "--dry-run=client", "-o", "name").split()
     assert {f"{namespace}/spark-000", f"{second}/spark-000"} <= set(everywhere)
+    assert "nothing to clean: no Spark session in any namespace with labels" in cli.ok("clean-spark", "-A", "-l", "team=b")
 
 
 @pytest.mark.parametrize("kind", ["client", "server"])

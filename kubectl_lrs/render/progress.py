@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_lrs import colour
+from kubectl_lrs.clients import wirelog
 from kubectl_lrs.progress import BYTES
 from kubectl_lrs.settings import age, printable, size
 
@@ -138,7 +139,7 @@ class QuietProgress(PlainProgress):
 
 
 def progress(*, quiet: bool) -> LiveProgress | PlainProgress:
-    """What fits the terminal, or its absence."""
+    """What fits the terminal, or its absence; beside requests that are shown, a display would only be in the way."""
     if quiet:
         return QuietProgress()
-    return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+    return LiveProgress() if sys.stderr.isatty() and not wirelog.is_on() else PlainProgress()

@@ -47,10 +47,11 @@ def _planned(plan: CleanPlan, *, applied: bool) -> str:
 
 def nothing_to_clean(plan: CleanPlan) -> str:
     """Why there is nothing to do."""
+    where = plan.wanted.scope.replace("all namespaces", "any namespace")
     if plan.kept and plan.wanted.older_than is not None:
         than = age(plan.wanted.older_than.total_seconds())
-        return f"nothing to clean: no Spark session older than {than} in {plan.wanted.scope}, {plan.kept} younger"
-    return f"nothing to clean: no Spark session in {plan.wanted.scope}"
+        return f"nothing to clean: no Spark session older than {than} in {where}, {plan.kept} younger"
+    return f"nothing to clean: no Spark session in {where}"
 
 
 def spark_stakes(plan: CleanPlan) -> str:
