@@ -24,6 +24,7 @@ toolchain.cache()  # found before a test hides the developer's HOME
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the product starts thousands of times: compile it once
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
+FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "FSSPEC_", "HADOOP_")
 LONG = (
     "krew", "install", "hostile", "interruption", "deactivate", "policies", "rights", "citizen", "activate", "wait", "damage",
     "diff_selection", "diff", "faults", "completion", "datarobot_api", "datarobot_credentials", "backup", "demo",

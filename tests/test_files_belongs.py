@@ -129,6 +129,12 @@ def test_a_url_of_another_place_in_a_field_of_paths_is_not_missing_here() -> Non
     assert belonging.missing() == []
 
 
+def test_a_folder_that_is_there_is_not_missing() -> None:
+    belonging = _belonging("s3://bucket/pre/fix/apps", "s3://bucket/pre/fix/apps/x", "s3://bucket/pre/fix/none")
+    assert belonging.found("apps/x/file")
+    assert [path for path, _ in belonging.missing()] == ["none"]
+
+
 def test_folders_of() -> None:
     assert folders_of(["a/b/c", "a/d", "e"]) == {"a", "a/b"}
 

@@ -124,13 +124,25 @@ def test_the_storage_goes_away_in_mid_restore(bucket: stored.Ground, app: str, c
     report, said = process.communicate()
     s3.start()
     assert process.returncode == 3, said
-    results = [each["result"] for each in json.loads(report)["items"]]
-    assert len(results) == len(MANY)
-    assert results.count("not tried") > 0
+    results = {each["name"]: each["result"] for each in json.loads(report)["items"]}
+    assert results.keys() == MANY.keys() | {bucket.url}
+    assert set(results.values()) == {"created", "failed", "not tried"}
     there = bucket.content()
     assert there.items() <= MANY.items(), "a file is there as a whole or not at all"
     cli.ok("restore", "saved", "--tier", "files", *bucket.reached)
     assert bucket.content() == MANY
+
+
+def test_lrs_are_not_restored_without_their_files(bucket: stored.Ground, app: str, cli: Cli, s3: S3) -> None:
+    cli.ok("backup", "-n", app, *ALL, *bucket.reached, "--name", "saved")
+    bucket.empty()
+    process = cli.start("restore", "saved", *bucket.reached, "--files-parallel", "2", "-o", "json")
+    loader.wait_until(lambda: len(bucket.content()) >= 3, "some files to be written")
+    s3.stop()
+    report, said = process.communicate()
+    s3.start()
+    assert process.returncode == 3, said
+    assert [each["result"] for each in json.loads(report)["outcomes"]] == ["not tried"]
 
 
 def test_an_interrupted_restore_goes_on_where_it_was(bucket: stored.Ground, app: str, cli: Cli) -> None:
@@ -190,7 +202,7 @@ def test_no_room_for_the_backup(app: str, cli: Cli, tmp_path: Path) -> None:
     ground = stored.mount(tmp_path)
     ground.fill(MANY)
     small = tmp_path / "small"
-    done = _in_small_space(cli, small, "2m", "backup", "-n", app, *ALL, *ground.reached, "--backup-dir", str(small))
+    done = _in_small_space(cli, small, "1m", "backup", "-n", app, *ALL, *ground.reached, "--backup-dir", str(small))
     assert done.returncode == 1, done.stderr
     assert "no space left; no backup was made" in done.stderr
     assert "LEFT []" in done.stdout
@@ -202,7 +214,7 @@ def test_no_room_for_the_files_is_known_before_the_first_write(app: str, cli: Cl
     ground.fill(MANY)
     cli.ok("backup", "-n", app, *ALL, *ground.reached, "--name", "saved")
     small = tmp_path / "small"
-    done = _in_small_space(cli, small, "2m", "restore", "saved", "--tier", "files", "--files-url", str(small))
+    done = _in_small_space(cli, small, "1m", "restore", "saved", "--tier", "files", "--files-url", str(small))
     assert done.returncode == 1, done.stderr
     assert "there is room for" in done.stderr
     assert "LEFT []" in done.stdout
@@ -226,5 +238,5 @@ def test_the_storage_fills_up_in_mid_restore(app: str, cli: Cli, tmp_path: Path)
     )
     assert done.returncode == 3, done.stderr
     results = {each["name"]: each["result"] for each in json.loads(done.stdout)["items"]}
-    assert results == {"a/small": "created", "b/large": "failed", "c/small": "not tried"}
+    assert results == {"a/small": "created", "b/large": "failed", "c/small": "not tried", ground.url: "failed"}
     assert ground.content() == {"a/small": b"1"}

@@ -138,11 +138,13 @@ class Belonging:
         self._names = names
         self._take_all = take_all
         self._there: set[str] = set()
+        self._folders: set[str] = set()
         self._own = sorted({_plain(name) for name in names("")} - {""}, key=len, reverse=True)
 
     def found(self, path: str) -> Found | None:
         """How the object of this path belongs, None where it does not."""
         references = self._references
+        self._folders.update(_new_folders(path.strip("/"), self._folders))
         where = references.tokens.get(path.strip("/")) or next(
             (references.tokens[name] for name in map(_plain, self._names(path)) if name in references.tokens), None
         )
@@ -183,7 +185,7 @@ class Belonging:
             holds_paths = len(absent) < len(texts)
             for text in absent:
                 path = self._meant(text, holds_paths=holds_paths)
-                if path and len(lost) < MAX_MISSING:
+                if path and path not in self._folders and len(lost) < MAX_MISSING:
                     lost.setdefault(path, Where(source, texts[text], name))
         return sorted(lost.items())
 
@@ -213,8 +215,15 @@ def folders_of(paths: Iterable[str]) -> set[str]:
     """Every folder that one of these paths lies in."""
     found: set[str] = set()
     for path in paths:
-        parent = path.rpartition("/")[0]
-        while parent and parent not in found:
-            found.add(parent)
-            parent = parent.rpartition("/")[0]
+        found.update(_new_folders(path, found))
     return found
+
+
+def _new_folders(path: str, known: set[str]) -> list[str]:
+    """The folders of a path that are not known yet."""
+    new = []
+    parent = path.rpartition("/")[0]
+    while parent and parent not in known:
+        new.append(parent)
+        parent = parent.rpartition("/")[0]
+    return new

@@ -146,30 +146,28 @@ class FilesRestore:
     # ---- apply
 
     def apply(self, plan: TierPlan, effort: Effort, progress: Progress) -> Iterator[ItemOutcome]:
-        """Do what the plan says, several files at once. When the storage is gone or full, what is left is not tried."""
+        """Do what the plan says, several files at once. UnreachableError or FullError where the storage is lost or full."""
         if effort.dry_run:
             yield from (ItemOutcome.of(item) for item in plan.items)
             return
         self._storage.prepare(self._index.folders)
-        broken = threading.Event()
+        broken: list[LrsError] = []
 
-        def work(planned: _Planned) -> ItemOutcome:
-            if broken.is_set():
-                return ItemOutcome.of(planned.item, Result.NOT_TRIED, "the storage is out of reach or full")
+        def work(planned: _Planned) -> ItemOutcome | None:
+            if broken:
+                return None
             outcome = self._written(planned)
             if isinstance(outcome.error, (UnreachableError, FullError)):
-                broken.set()
+                broken.append(outcome.error)
             return outcome
 
         progress.begin("writing files", len(self._planned))
-        begun: set[str] = set()
         for outcome in for_each(self._planned, work, workers=self._workers, stop=self._stop):
-            begun.add(outcome.name)
-            progress.advance()
-            yield outcome
-        for planned in self._planned:
-            if planned.entry.path not in begun:
-                yield ItemOutcome.of(planned.item, Result.NOT_TRIED, "interrupted")
+            if outcome:
+                progress.advance()
+                yield outcome
+        if broken:
+            raise broken[0]
 
     def _written(self, planned: _Planned) -> ItemOutcome:
         item, entry = planned.item, planned.entry
