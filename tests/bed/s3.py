@@ -76,7 +76,7 @@ class S3:
 
     def start(self) -> None:
         """Start it, or start it again on its port; returns when it answers."""
-        command = [str(self._program), "--port", f"127.0.0.1:{self.port}", "--region", "us-east-1", "--quiet"]
+        command = [str(self._program), "--port", f"127.0.0.1:{self.port}", "--region", "us-east-1", "--quiet", "--keep-alive"]
         command += ["--iam-dir", str(self.directory / "users")]
         if self._certificate:
             command += ["--cert", str(self._certificate[0]), "--key", str(self._certificate[1])]
