@@ -14,6 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from kubectl_lrs.tiers.mongo.profiles import COMPLETE
+from tests.bed import loader
 from tests.bed.mongo import MongoServers, tool
 
 _numbers = itertools.count()
@@ -108,3 +109,13 @@ def app_alone(standalone: MongoServers) -> Iterator[App]:
 def dump_files(backup: Path, database: str) -> set[str]:
     """The names of the files that a backup holds of a database."""
     return {path.name for path in (backup / "mongo" / database).iterdir()}
+
+
+def wait_until_alone(servers: MongoServers) -> None:
+    """The server has noticed that the clients of tests are gone."""
+    with MongoClient[dict[str, Any]](servers.uri(), appname="looking") as client:
+        pipeline = [
+            {"$currentOp": {"idleConnections": True}},
+            {"$match": {"client": {"$exists": True}, "appName": {"$ne": "looking"}}},
+        ]
+        loader.wait_until(lambda: not list(client.admin.aggregate(pipeline)), "clients of tests to be gone")

@@ -91,7 +91,7 @@ def _described(uri: str, source: str) -> str:
         return f"{scheme}://{hosts}"
     try:
         parsed = parse_uri(uri, validate=True, warn=False)
-    except (PyMongoError, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:
         raise _unusable(error, source) from None
     name = parsed["options"].get("replicaSet") or parsed["options"].get("replicaset")
     return f"{scheme}://{hosts}" + (f"/?replicaSet={quote(str(name))}" if name else "")
@@ -105,6 +105,8 @@ def has_password(uri: str) -> bool:
 
 def _unusable(error: Exception, source: str) -> UsageError:
     hint = "user and password must be percent-encoded; options are those of the MongoDB drivers"
+    if isinstance(error, OSError):  # a file that an option names
+        return UsageError(f"{source} cannot be used: {error.filename or 'a file in it'}: {error.strerror}", hint=hint)
     if isinstance(error, ConfigurationError) and not isinstance(error, InvalidURI):
         return UsageError(f"{source} cannot be used: {str(error)[:200]}", hint=hint)  # about options and files only
     return UsageError(f"{source} is not a valid MongoDB URI ({type(error).__name__})", hint=hint)

@@ -281,7 +281,8 @@ class MongoServers:
         if self.secure:
             command = {"createUser": self.user, "pwd": self.password, "roles": ["root", "__system"]}
             self._insist(lambda: self._ask_first(command))
-        self.client().admin.command("ping")
+        with MongoClient[dict[str, Any]](self.uri()) as client:
+            client.admin.command("ping")
 
     def _initiate(self) -> None:
         members = [{"_id": number, "host": member.address} for number, member in enumerate(self.members)]
