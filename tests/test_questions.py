@@ -103,6 +103,7 @@ def test_control_c_at_the_question(drifted: Drifted) -> None:
     terminal.sendintr()
     assert _end(terminal) == 130
     assert "Traceback" not in (terminal.before or "")
+    assert re.sub(r"\x1b\[\d+m", "", terminal.before or "").splitlines()[-1] == "error: interrupted"
     assert drifted.live() == drifted.before
 
 

@@ -187,6 +187,8 @@ def test_restore_does_not_write_what_is_undecided(
     half = len(others) // 2
     outcomes = _restore(place, namespace, *journal, "--force", "--type", "deployment", code=0)
     assert {outcomes[name]["result"] for name in others[:half]} == {"created"}
+    outcomes = _restore(place, namespace, *journal, code=0)
+    assert {outcomes[name]["result"] for name in others} == {"unchanged"}, "what is there and equal needs no decision"
     _destroy(plane, crd, namespace)
     outcomes = _restore(place, namespace, *journal, code=0, env=place.env)
     assert outcomes[first]["result"] == "skipped"

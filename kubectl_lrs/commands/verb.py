@@ -300,6 +300,9 @@ def confirm(question: str, *, yes: bool) -> None:
     handlers = {number: signal.signal(number, _interrupt) for number in SIGNALS}
     try:
         agreed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)  # what is said next begins on a line of its own
+        raise
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -114,11 +114,11 @@ def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> Step:
 
     if stored.type in rules.skipped_types:
         return step(Action.SKIP, rules.skipped_types[stored.type])
+    seen = live.seen(stored.namespace, stored.name)
     if alone := rules.left_alone(stored.manifest):
-        return step(*alone)
+        return step(*alone) if seen is None or not _is_equal(seen, stored, rules) else step(Action.UNCHANGED)
     if stored.namespace in rules.unusable:
         return step(Action.CONFLICT, rules.unusable[stored.namespace])
-    seen = live.seen(stored.namespace, stored.name)
     if seen is None:
         problem = rules.problems(stored.manifest)
         return step(Action.CONFLICT, problem) if problem else step(Action.CREATE)
@@ -128,6 +128,10 @@ def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> Step:
     if seen.fingerprint == fingerprint(wanted):
         return step(Action.UNCHANGED)
     return _differing(stored, wanted, live, rules)
+
+
+def _is_equal(seen: Live, stored: StoredLrs, rules: Rules) -> bool:
+    return not seen.terminating and seen.fingerprint == fingerprint(comparable(rules.normalise(stored.manifest)))
 
 
 def _differing(stored: StoredLrs, wanted: Manifest, live: LiveLrs, rules: Rules) -> Step:
