@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -90,9 +89,7 @@ def shell(plane: ControlPlane, document: Path, directory: Path) -> Iterator[Run]
     programs, home, work = directory / "bin", directory / "home", directory / "work"
     for path in (programs, home, work):
         path.mkdir(parents=True)
-    launcher = programs / "kubectl-lrs"
-    launcher.write_text(f'#!/bin/bash\nexec -a "$0" {shlex.quote(sys.executable)} -m kubectl_lrs "$@"\n')
-    launcher.chmod(0o755)
+    (programs / "kubectl-lrs").symlink_to(Path(sys.executable).with_name("kubectl-lrs"))
     _populate(plane)
     with _application() as api:
         environment = {

@@ -172,8 +172,7 @@ def test_launcher_runs_from_a_clone(tmp_path: Path) -> None:
 def test_called_by_kubectl_as_a_plugin(plane: ControlPlane, tmp_path: Path) -> None:
     plugin = tmp_path / "bin" / "kubectl-datarobot_lrs"
     plugin.parent.mkdir()
-    plugin.write_text(f'#!/bin/sh\nexec -a "$0" {sys.executable} -m kubectl_lrs "$@"\n'.replace("#!/bin/sh", "#!/bin/bash"))
-    plugin.chmod(0o755)
+    plugin.symlink_to(Path(sys.executable).with_name("kubectl-lrs"))  # as krew does
     environment = {**os.environ, "PATH": f"{plugin.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [plane.kubectl, "datarobot-lrs", "version"], env=environment, capture_output=True, text=True, check=False
