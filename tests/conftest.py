@@ -108,10 +108,15 @@ class _Installed:
         return Crd(path, *loader.version_and_kind(path))
 
 
+def installed(plane: ControlPlane) -> Crd:
+    """The CRD with a schema and a status subresource, for a fixture of a wider scope."""
+    return _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
+
+
 @pytest.fixture
 def crd(plane: ControlPlane) -> Crd:
     """The CRD with a schema and a status subresource."""
-    return _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
+    return installed(plane)
 
 
 @pytest.fixture(params=loader.crd_files(), ids=lambda path: path.stem)

@@ -246,7 +246,7 @@ def _keys_changed(index: Index) -> Iterator[Hit]:
 def _stale_spark(index: Index) -> Iterator[Hit]:
     for each in known(index.inventory.sessions):
         yield Hit(
-            f"lrs/{each.namespace}/{each.name}", f"a Spark session {each.age} old, older than {index.inventory.stale_after}"
+            f"lrs/{each.namespace}/{each.name}", f"a Spark session {each.age} old; {index.inventory.stale_after} is the limit"
         )
 
 

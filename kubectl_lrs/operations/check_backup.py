@@ -37,13 +37,14 @@ def check_backup(
         survey.read(_lrs(folder), _documents(folder), Wanted() if images else None, progress)
     finally:
         progress.end()
+    objects = _objects(catalog, survey)
     made = Inventory(
         scope=scope_of(namespace if namespace is not None else catalog.selection["namespace"]),
-        objects=_objects(catalog, survey),
+        objects=objects,
         applications=_without(catalog, APPLICATIONS) or list(survey.applications.values()),
         documents=_without(catalog, LRS_DOCUMENTS) or survey.documents,
         deployments=_deployments(folder),
-        sessions=_sessions(catalog, survey),
+        sessions=_sessions(catalog, objects, survey),
         images=_images(images, survey),
         files=_files(catalog, survey),
         keys=Unchecked("a backup is held against no cluster here", LIVE),
@@ -77,7 +78,9 @@ def _objects(catalog: Catalog, survey: Survey) -> Part[LrsObject]:
     return survey.objects
 
 
-def _sessions(catalog: Catalog, survey: Survey) -> Part[SparkSession]:
+def _sessions(catalog: Catalog, objects: Part[LrsObject], survey: Survey) -> Part[SparkSession]:
+    if isinstance(objects, Unchecked):
+        return objects
     if SPARK in catalog.selection["leftOutByDefault"]:
         return Unchecked("a backup leaves Spark sessions out", LIVE)
     return survey.sessions

@@ -120,7 +120,7 @@ class Survey:
             old = self.now - datetime.fromisoformat(created.replace("Z", "+00:00"))
         except (ValueError, TypeError):
             return
-        if old > self.stale_after and not lrs.is_going:
+        if old >= self.stale_after and not lrs.is_going:
             self.sessions.append(SparkSession(namespace=lrs.namespace, name=lrs.name, age=age(old.total_seconds())))
 
     def _take_document(self, document: Document) -> None:

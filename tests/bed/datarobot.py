@@ -141,6 +141,7 @@ class DataRobot:
     def __init__(self, tokens: dict[str, str], *, certificate: tuple[Path, Path] | None = None) -> None:
         self.tokens = tokens
         self.deployments: dict[str, Deployment] = {}
+        self.applications: dict[str, dict[str, str]] = {}
         self.log: list[Request] = []
         self.changes: list[Change] = []
         self.tasks: dict[str, Change] = {}
@@ -184,6 +185,11 @@ class DataRobot:
         assert set(made.troubles) <= set(TROUBLES)
         self.deployments[made.id] = made
         return made
+
+    def add_application(self, identifier: str, organisation: str, name: str, status: str = "running") -> None:
+        """One more custom application, whose LRS has its id."""
+        made = {"id": identifier, "name": name, "status": status, "lrsId": identifier}
+        self.applications[identifier] = {**made, "organisation": organisation}
 
     def statuses(self) -> dict[str, str]:
         """The status of each deployment at this moment."""
@@ -250,14 +256,19 @@ class DataRobot:
         visible = [each for each in self.deployments.values() if each.organisation == call.organisation and each.is_listed]
         if "orderBy" not in query:
             random.shuffle(visible)
-        page = visible[offset : offset + limit]
-        following = None
-        if offset + limit < len(visible):
-            order = f"&orderBy={query['orderBy']}" if "orderBy" in query else ""
-            following = f"http://internal-proxy.invalid{PREFIX}/deployments/?offset={offset + limit}&limit={limit}{order}"
-        data = [each.document() for each in page]
-        facts = {"count": len(data), "next": following, "previous": None, "totalCount": len(visible)}
-        return Answer(200, {"data": data, **facts})
+        order = f"&orderBy={query['orderBy']}" if "orderBy" in query else ""
+        return _page("deployments", [each.document() for each in visible], offset, limit, order)
+
+    def answer_applications(self, call: Call) -> Answer:
+        """`GET /customApplications/`."""
+        if self.is_old:
+            return Answer(404, {"message": "Not Found"})
+        if set(call.query) - {"offset", "limit"}:
+            return Answer(422, {"message": f"unknown parameters: {sorted(call.query)}"})
+        offset, limit = int(call.query.get("offset", 0)), int(call.query.get("limit", 20))
+        visible = [each for each in self.applications.values() if each["organisation"] == call.organisation]
+        shown = [{name: each[name] for name in ("id", "name", "status", "lrsId")} for each in visible]
+        return _page("customApplications", shown, offset, limit)
 
     def answer_one(self, call: Call) -> Answer:
         """`GET /deployments/{id}/`."""
@@ -356,6 +367,15 @@ class Answer:
     delay: float = 0.0
 
 
+def _page(path: str, data: list[dict[str, Any]], offset: int, limit: int, order: str = "") -> Answer:
+    """A page of a list; `next` has the host of a proxy."""
+    page = data[offset : offset + limit]
+    following = None
+    if offset + limit < len(data):
+        following = f"http://internal-proxy.invalid{PREFIX}/{path}/?offset={offset + limit}&limit={limit}{order}"
+    return Answer(200, {"data": page, "count": len(page), "next": following, "previous": None, "totalCount": len(data)})
+
+
 NOT_TAKEN = {"502": Answer(502, HTML), "cut before": Answer(0)}
 """Troubles in which nothing says that the PATCH was not taken, though it was not."""
 
@@ -381,6 +401,7 @@ def _route(parts: list[str]) -> tuple[str, str] | None:
         ("version",): ("GET", "answer_version"),
         ("account", "info"): ("GET", "answer_account"),
         ("deployments",): ("GET", "answer_list"),
+        ("customApplications",): ("GET", "answer_applications"),
         ("deployments", "*"): ("GET", "answer_one"),
         ("deployments", "*", "status"): ("PATCH", "answer_change"),
         ("status", "*"): ("GET", "answer_task"),
