@@ -1,4 +1,4 @@
-"""`check` on a whole installation in small: nothing is found; then one thing after the other is broken, and just that is found."""
+"""`check` on a whole installation in small: nothing is found; then one thing at a time is broken, and just that is found."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def _object_without_document(index: Index) -> Iterator[Hit]:
             owners = index.owners(each.ids)
             yield Hit(
                 f"lrs/{each.key}",
-                f"no document of longrunningservices has an id of its ({each.type})",
+                f"no document of longrunningservices has an id that stands in it (type {each.type})",
                 owners[0] if owners else "",
             )
 
@@ -270,7 +270,7 @@ def _lrs_of_inactive_deployment(index: Index) -> Iterator[Hit]:
 def _lrs_of_unknown_deployment(index: Index) -> Iterator[Hit]:
     for lrs in index.serving():
         if not lrs.ids & index.deployments.keys():
-            yield Hit(f"lrs/{lrs.key}", "no deployment that the tokens see has an id of its")
+            yield Hit(f"lrs/{lrs.key}", "no deployment that the tokens see has an id that stands in it")
 
 
 RULES: tuple[Rule, ...] = (
