@@ -23,7 +23,7 @@ import yaml
 
 from krew import base, build, pack
 from kubectl_lrs import __version__
-from tests.bed import loader, samples, toolchain
+from tests.bed import loader, prepare, samples, toolchain
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
 from tests.compare import essences
@@ -62,11 +62,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for PATH that holds kubectl, krew, what krew needs, and no Python."""
     folder = tmp_path_factory.mktemp("tools")
-    module = toolchain.SOURCES.parent / "go-krew"
     programs = {
         "kubectl": toolchain.binary(),
-        "kubectl-krew": toolchain.program(module, "sigs.k8s.io/krew/cmd/krew", "krew"),
-        "validate": toolchain.program(module, "sigs.k8s.io/krew/cmd/validate-krew-manifest", "validate-krew-manifest"),
+        "kubectl-krew": prepare.krew("krew"),
+        "validate": prepare.krew("validate-krew-manifest"),
         **{name: Path(str(shutil.which(name))) for name in ("git", "readlink", "sh")},
     }
     for name, program in programs.items():

@@ -37,6 +37,11 @@ def keys(directory: Path) -> Path:
     return directory
 
 
+def program() -> Path:
+    """The registry, built once."""
+    return toolchain.program(MODULE, ".", "registry")
+
+
 @dataclass
 class Registry:
     """A running registry; use it as a context manager.
@@ -80,7 +85,7 @@ class Registry:
         self.port = self.port or _free_port()
         config = self.directory / "config.json"  # YAML is what it reads, and JSON is YAML
         config.write_text(json.dumps(self._config(), indent=1))
-        self._binary = self._binary or toolchain.program(MODULE, ".", "registry")
+        self._binary = self._binary or program()
         with (self.directory / "registry.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._binary, "serve", str(config)],
