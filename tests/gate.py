@@ -20,7 +20,9 @@ CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "check", "--quiet"),
     ("mypy",),
     ("lint-imports", "--no-cache"),
+    ("python", "-m", "tests.bed.prepare"),
 )
+"""What comes before the tests; the last one makes the servers that they talk to."""
 
 
 def main(arguments: list[str]) -> int:
@@ -32,10 +34,6 @@ def main(arguments: list[str]) -> int:
         if status := subprocess.run([programs / check[0], *check[1:]], cwd=toolchain.ROOT, check=False).returncode:
             print(f"gate: {check[0]} failed", flush=True)
             return status
-    if not arguments and (
-        status := subprocess.run([programs / "python", "-m", "tests.bed.prepare"], cwd=toolchain.ROOT, check=False).returncode
-    ):
-        return status
     command = ["pytest", *(arguments or ("-n", str(workers())))]
     print(f"gate: {' '.join(command)}", flush=True)
     os.chdir(toolchain.ROOT)
