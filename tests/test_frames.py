@@ -83,6 +83,7 @@ def test_ours_reads_another_implementation(messages: list[tuple[int, bytes]], cu
         b"\x83\x01x",  # an opcode that is not used
         b"HTTP/1.1 400 Bad Request\r\n",
     ],
+    ids=["masked", "text", "continues nothing", "begins anew", "long ping", "reserved bit", "unused opcode", "no frame"],
 )
 def test_what_no_server_may_send(bad: bytes) -> None:
     with pytest.raises(FrameError):
