@@ -1,31 +1,98 @@
-"""Everything that people and programs read. It decides nothing."""
+"""Everything that people and programs read. It decides nothing.
+
+Each part is imported when it is first used, so that the help of a verb does not wait for all of them.
+"""
 
 from __future__ import annotations
 
-from kubectl_lrs.render.backups import catalog_view, damage_report, listing, local, made, remarks, scope
-from kubectl_lrs.render.check import check_view
-from kubectl_lrs.render.check_page import check_page, show_page
-from kubectl_lrs.render.deployments import (
-    CONSEQUENCES,
-    account_lines,
-    deployment_plan_view,
-    deployment_report_view,
-    journal_view,
-)
-from kubectl_lrs.render.diff import (
-    comparison_remarks,
-    comparison_view,
-    difference_data,
-    show_unified,
-    side_lines,
-    summary,
-    unified,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, say
-from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
-from kubectl_lrs.render.spark import nothing_to_clean, spark_plan_view, spark_report_view, spark_stakes
-from kubectl_lrs.render.verify import trial_view
 from kubectl_lrs.render.view import FORMATS, View, show, table
+
+if TYPE_CHECKING:
+    from kubectl_lrs.render.backups import catalog_view, damage_report, listing, local, made, remarks, scope
+    from kubectl_lrs.render.check import check_view
+    from kubectl_lrs.render.check_page import check_page, show_page
+    from kubectl_lrs.render.deployments import (
+        CONSEQUENCES,
+        account_lines,
+        deployment_plan_view,
+        deployment_report_view,
+        journal_view,
+    )
+    from kubectl_lrs.render.diff import (
+        comparison_remarks,
+        comparison_view,
+        difference_data,
+        show_unified,
+        side_lines,
+        summary,
+        unified,
+    )
+    from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
+    from kubectl_lrs.render.spark import nothing_to_clean, spark_plan_view, spark_report_view, spark_stakes
+    from kubectl_lrs.render.verify import trial_view
+
+_PARTS = {
+    "backups": (
+        "catalog_view",
+        "damage_report",
+        "listing",
+        "local",
+        "made",
+        "remarks",
+        "scope",
+    ),
+    "check": ("check_view",),
+    "check_page": (
+        "check_page",
+        "show_page",
+    ),
+    "deployments": (
+        "CONSEQUENCES",
+        "account_lines",
+        "deployment_plan_view",
+        "deployment_report_view",
+        "journal_view",
+    ),
+    "diff": (
+        "comparison_remarks",
+        "comparison_view",
+        "difference_data",
+        "show_unified",
+        "side_lines",
+        "summary",
+        "unified",
+    ),
+    "restore": (
+        "finding_lines",
+        "plan_view",
+        "report_view",
+    ),
+    "spark": (
+        "nothing_to_clean",
+        "spark_plan_view",
+        "spark_report_view",
+        "spark_stakes",
+    ),
+    "verify": ("trial_view",),
+}
+"""Module of this package → what is taken from it."""
+
+_WHERE = {name: module for module, names in _PARTS.items() for name in names}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import the part that a name is in."""
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+        globals()[name] = value
+        return value
+
 
 __all__ = [
     "CONSEQUENCES",

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
-import yaml
-
 from kubectl_lrs.diff import same
 from kubectl_lrs.errors import DamageError
 from kubectl_lrs.folder import SealedFolder
@@ -191,6 +189,8 @@ MAX_YAML = 32 << 20
 
 def _yaml(file: BinaryIO, where: str) -> Any:
     """A YAML document that is plain data: no tags that make objects, no aliases (which can grow without bound)."""
+    import yaml  # only where it is used: the help of a verb does not wait for it
+
     data = file.read(MAX_YAML + 1)
     if len(data) > MAX_YAML:
         raise DamageError(f"{where}: larger than {MAX_YAML >> 20} MiB")
@@ -207,6 +207,8 @@ def _yaml(file: BinaryIO, where: str) -> Any:
 
 def _yaml_problem(data: bytes, loader: Any) -> str:
     """What would make loading this YAML unsafe: the events tell before anything is built from them."""
+    import yaml
+
     depth = 0
     for event in yaml.parse(data, Loader=loader):
         if isinstance(event, yaml.AliasEvent):
