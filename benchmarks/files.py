@@ -15,7 +15,7 @@ from tests.bed import loader, toolchain
 from tests.bed.s3 import S3
 
 AWSCLI = "awscli==1.46.3"
-SMALL, SMALL_SIZE = 2_000, 20_000
+SMALL, SMALL_SIZE = 2_000, 20 << 10
 LARGE, LARGE_SIZE = 4, 128 << 20
 SAVED = "saved"
 
@@ -67,7 +67,7 @@ def _s3(place: Place, s3: S3, count: int, size: int) -> Iterator[Row]:
     yield Row(
         what=f"backup of {what}: peak memory", ours=ours.peak, against="aws s3 sync", theirs=peer.peak, budget=None, unit="MB"
     )
-    shutil.rmtree(s3.buckets / name / "all")
+    place.run(*sync[:4], "rm", "--recursive", "--quiet", f"s3://{name}/all")
     up = place.run(*sync, "synced", f"s3://{name}/other")
     restore = _restore(place, flags)
     yield Row(what=f"restore of {what}", ours=restore.wall, against="aws s3 sync", theirs=up.wall, budget=None)
