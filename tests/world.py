@@ -26,7 +26,7 @@ from tests.bed import images, loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.datarobot import DataRobot, Deployment, identifier
 from tests.bed.mongo import MongoServers
-from tests.bed.operator import deploy_operator
+from tests.bed.operator import deploy_operator, deployments_path
 from tests.bed.registry import Registry
 from tests.conftest import Crd
 
@@ -124,13 +124,12 @@ class World:
 
     def build(self) -> None:
         """Everything."""
-        for name in PRODUCT:
-            deploy_operator(self.plane, self.namespace, name=name, image=f"registry.example.com/{name}:1.0")
         self.mend()
         self.api.on_change = self._follow
 
     def mend(self) -> None:
         """Whatever was broken is as it must be, and nothing else is there."""
+        self.install()
         self.set_keys("first")
         for app in APPS:
             self._push(app)
@@ -147,6 +146,20 @@ class World:
         for name in there - {each["metadata"]["name"] for each in wanted}:
             self.delete_lrs(name)
         loader.create_many(self.plane, [each for each in wanted if each["metadata"]["name"] not in there])
+
+    def install(self) -> None:
+        """What Helm brings: the CRD, the namespace, the Deployments of the application."""
+        if self.plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[0] == 404:
+            loader.install_crd(self.plane, self.crd.path)
+        if self.plane.api("GET", f"/api/v1/namespaces/{self.namespace}")[0] == 404:
+            loader.create_namespace(self.plane, self.namespace)
+        self.deploy_product()
+
+    def deploy_product(self) -> None:
+        """The Deployments of the application itself."""
+        for name in PRODUCT:
+            if self.plane.api("GET", f"{deployments_path(self.namespace)}/{name}")[0] == 404:
+                deploy_operator(self.plane, self.namespace, name=name, image=f"registry.example.com/{name}:1.0")
 
     def _follow(self, deployment: Deployment) -> None:
         """What the application does when a deployment changes: its LRS comes or goes."""
@@ -214,7 +227,7 @@ class World:
             "workspace_items": {
                 "_id": bson.ObjectId(f"66a4{app.id[4:]}"),
                 "applicationId": own,
-                "filePath": f"{self.files_url}/workspaces/{app.name}/app.py",
+                "filePath": f"workspaces/{app.name}/app.py",
             },
         }.items():
             self.db[name].replace_one({"_id": document["_id"]}, document, upsert=True)
@@ -258,6 +271,14 @@ class World:
         for entry in self.root.iterdir():
             shutil.rmtree(entry)
 
+    def move(self, plane: ControlPlane, mongo: MongoServers, root: Path) -> None:
+        """The installation is to be in another cluster, with stores of its own, which are empty."""
+        root.mkdir()
+        self.plane, self.mongo, self.root = plane, mongo, root
+        self.client.close()
+        self.client = MongoClient(mongo.uri(), w="majority")
+        self.registry.destroy()
+
     # ---- what there is, to be compared
 
     def content(self) -> dict[str, Any]:
@@ -271,6 +292,8 @@ class World:
 
     def _live_lrs(self) -> dict[str, Manifest]:
         found = {}
+        if self.plane.api("GET", f"/apis/{self.crd.api_version}")[0] == 404:
+            return {}
         for each in loader.live(self.plane, self.crd.api_version, self.namespace):
             metadata = each["metadata"]
             if metadata["labels"]["datarobot-lrs-type"] != "spark_app":
@@ -320,7 +343,7 @@ def made(
         try:
             yield world
         finally:
-            client.close()
+            world.client.close()
 
 
 def environment(world: World, **other: str) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from kubectl_lrs.errors import LrsError
+from kubectl_lrs.errors import ExitCode, LrsError
 from kubectl_lrs.operations.restore import Restore
 from kubectl_lrs.plan import Effort, Plan, TierPlan
 from kubectl_lrs.progress import Progress
@@ -70,7 +70,7 @@ class Recovery:
                 items.add_items_not_tried(part, broken or "interrupted")
             else:
                 broken = self._apply(tier, part, effort, items)
-        report = self._apply_steps(plan, effort, broken)
+        report = self._apply_steps(plan, effort, broken, is_first=not items.items)
         report.items = items.items
         report.undone = items.undone + report.undone
         report.interrupted = self._stop.is_set()
@@ -78,7 +78,11 @@ class Recovery:
         return report
 
     def _apply(self, tier: DataTier, part: TierPlan, effort: Effort, report: Report) -> str:
-        """Apply one store's plan; why what comes after it must not be tried, empty where it may."""
+        """Apply one store's plan; why what comes after it must not be tried, empty where it may.
+
+        A store that is lost says so by an error, or by items that failed because it is out of reach.
+        """
+        before = len(report.items)
         try:
             for outcome in tier.apply(part, effort, self._progress):
                 report.items.append(outcome)
@@ -91,14 +95,25 @@ class Recovery:
             self._progress.end()
         if self._stop.is_set():
             report.add_items_not_tried(part)
+        errors = (outcome.error for outcome in report.items[before:])
+        if lost := next((each for each in errors if each and each.exit_code is ExitCode.UNREACHABLE), None):
+            self._progress.note(f"error: {tier.name}: {lost}{f' ({lost.hint})' if lost.hint else ''}")
+            return f"{tier.name} broke off"
         return ""
 
-    def _apply_steps(self, plan: Plan, effort: Effort, broken: str) -> Report:
+    def _apply_steps(self, plan: Plan, effort: Effort, broken: str, *, is_first: bool) -> Report:
+        """The LRS. A cluster that is lost then must not hide what was done in the stores before."""
         report = Report(source=plan.source, target=plan.target)
         if broken:
             report.add_not_tried(plan.steps, broken)
         elif self._stop.is_set():
             report.add_not_tried(plan.steps)
         elif self._resources:
-            report = self._resources.apply(plan, effort)
+            try:
+                return self._resources.apply(plan, effort)
+            except LrsError as error:
+                if is_first:
+                    raise
+                report.add_not_tried(plan.steps, str(error))
+                report.undone.append(f"the LRS were not restored: {error}{f' ({error.hint})' if error.hint else ''}")
         return report

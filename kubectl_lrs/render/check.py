@@ -83,10 +83,14 @@ def verdict(report: CheckReport) -> str:
     counts = report.examination.counts()
     said = ", ".join(f"{counts[each]} {each.value}{'' if counts[each] == 1 else 's'}" for each in Severity if counts[each])
     what = f"backup {report.backup}" if report.backup else report.target
-    partly = " as far as it was looked at" if report.exit_code() is ExitCode.DONE and report.examination.gaps else ""
-    return (
-        f"check of {what}, {report.scope}: {VERDICTS[report.exit_code()]}{partly}: {said or 'nothing found'}; {looked_at(report)}"
-    )
+    return f"check of {what}, {report.scope}: {in_short(report)}: {said or 'nothing found'}; {looked_at(report)}"
+
+
+def in_short(report: CheckReport) -> str:
+    """The verdict, and how far it goes."""
+    code = report.exit_code()
+    word = "has no errors" if code is ExitCode.DONE and report.examination.findings else VERDICTS[code]
+    return f"{word}{' as far as it was looked at' if code is ExitCode.DONE and report.examination.gaps else ''}"
 
 
 def looked_at(report: CheckReport) -> str:
@@ -106,7 +110,7 @@ def _data(report: CheckReport) -> dict[str, Any]:
         "backup": report.backup or None,
         "scope": report.scope,
         "instant": f"{report.instant:%Y-%m-%dT%H:%M:%SZ}",
-        "verdict": VERDICTS[report.exit_code()],
+        "verdict": in_short(report),
         "counts": {each.value: counts[each] for each in Severity},
         "lookedAt": report.counts,
         "findings": [_finding(each) for each in report.examination.findings],

@@ -13,7 +13,7 @@ from kubectl_lrs.consistency import RULES, Found
 from kubectl_lrs.errors import ExitCode
 from kubectl_lrs.operations.check import CheckReport
 from kubectl_lrs.plan import Severity
-from kubectl_lrs.render.check import owner
+from kubectl_lrs.render.check import in_short, owner
 from kubectl_lrs.settings import printable
 
 TILES = {
@@ -109,7 +109,6 @@ def _head(report: CheckReport, what: str) -> Iterator[str]:
     counts = report.examination.counts()
     kind = {ExitCode.DIFFERENCE: " error", ExitCode.UNREACHABLE: " unknown"}.get(code, "")
     said = ", ".join(f"{counts[each]} {each.value}{'' if counts[each] == 1 else 's'}" for each in Severity if counts[each])
-    partly = " as far as it was looked at" if code is ExitCode.DONE and report.examination.gaps else ""
     yield "<h1>Long Running Services: check</h1>"
     yield f'<p class="soft"><code>{_text(what)}</code>, {_text(report.scope)}, {report.instant:%Y-%m-%d %H:%M:%S} UTC</p>'
     if report.backup:
@@ -117,7 +116,7 @@ def _head(report: CheckReport, what: str) -> Iterator[str]:
     if report.applications and len(report.applications) < (report.counts["applications"] or 0):
         names = ", ".join(each.name or each.id for each in report.applications)
         yield f'<p class="soft">only of: {_text(names)}</p>'
-    headline = f"Everything agrees{partly}" if code is ExitCode.DONE else HEADLINES[code]
+    headline = f"All of it {in_short(report)}" if code is ExitCode.DONE else HEADLINES[code]
     yield f'<div class="verdict{kind}"><b>{headline}</b><p>{said or "Nothing was found."}</p></div>'
 
 

@@ -147,6 +147,7 @@ class DataRobot:
         self.tasks: dict[str, Change] = {}
         self.scheme = "Bearer"
         self.is_old = False
+        self.is_down = False
         self.redirect = ""
         self.slow = 0.0
         self.users: dict[str, str] = {}
@@ -213,6 +214,8 @@ class DataRobot:
 
     def answer(self, method: str, path: str, query: dict[str, str], token: str, body: bytes, kind: str) -> Answer:
         """The answer to one request."""
+        if self.is_down:
+            return Answer(503, HTML, {"Retry-After": "0"})
         if self.redirect:
             return Answer(302, headers={"Location": self.redirect + path})
         scheme, _, secret = token.partition(" ")
