@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
 from kubectl_lrs.clients.mongo_access import Client, MongoAccess
-from kubectl_lrs.clients.mongo_errors import NAMESPACE_NOT_FOUND, MongoError, translated
+from kubectl_lrs.clients.mongo_errors import NAMESPACE_NOT_FOUND, MongoError, translated, unconfirmed
 from kubectl_lrs.rawbson import lengths
 
 PLAIN: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -235,14 +235,7 @@ class Mongo:
         }
         if not validate:
             command["bypassDocumentValidation"] = True
-        with translated(what, self.describe()):
-            answer = self._client.get_database(database).command(command)
-        if failed := answer.get("writeConcernError"):
-            raise MongoError(
-                f"{what}: the majority of the members did not confirm the write: {failed.get('errmsg', '')}",
-                code=int(failed.get("code", 0)),
-                hint="once they do, run the same command again",
-            )
+        answer = self._send(what, database, command)
         return [_refused(each) for each in answer.get("writeErrors") or ()]
 
     # ---- who else is there
@@ -271,8 +264,15 @@ class Mongo:
         return list(found)
 
     def _write(self, what: str, database: str, command: dict[str, Any]) -> None:
+        self._send(what, database, {**command, "writeConcern": _MAJORITY})
+
+    def _send(self, what: str, database: str, command: dict[str, Any]) -> Mapping[str, Any]:
+        """The answer to a command that writes; an error where the majority has not confirmed it."""
         with translated(what, self.describe()):
-            self._client.get_database(database).command({**command, "writeConcern": _MAJORITY})
+            answer: Mapping[str, Any] = self._client.get_database(database).command(command)
+        if failed := answer.get("writeConcernError"):
+            raise unconfirmed(what, int(failed.get("code", 0)), str(failed.get("errmsg", "")))
+        return answer
 
 
 def _info(found: RawBSONDocument) -> CollectionInfo:

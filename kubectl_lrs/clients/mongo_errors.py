@@ -70,6 +70,14 @@ def of(error: Exception, what: str, where: str) -> LrsError:
     )
 
 
+def unconfirmed(what: str, code: int, said: str) -> LrsError:
+    """The error for a write that the majority of the members has not confirmed: it may be lost with the primary."""
+    message, hint = f"{what}: the majority of the members did not confirm the write: {said}", "run the same command again"
+    if code in TRANSIENT:
+        return MongoUnreachableError(message, hint=hint)
+    return MongoError(message, code=code, hint=f"once they do, {hint}")
+
+
 def _refusal(error: errors.OperationFailure, what: str, where: str) -> LrsError:
     code, said = error.code or 0, _short(error)
     if code == AUTHENTICATION_FAILED:
