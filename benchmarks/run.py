@@ -26,6 +26,8 @@ SUITES = {
     "deactivate": ("benchmarks.deactivate", "measure"),
     "images": ("benchmarks.images", "measure"),
     "files": ("benchmarks.files", "measure"),
+    "mongo-dump": ("benchmarks.mongo", "dump"),
+    "mongo-restore": ("benchmarks.mongo", "restore"),
 }
 """Name → the module and the function that yields its rows."""
 

@@ -101,7 +101,7 @@ def test_what_comes_later_is_not_in_it(app: App, tmp_path: Path) -> None:
 
     class Adding(Silent):
         def begin(self, what: str, total: int | None = None) -> None:  # noqa: ARG002
-            if what.endswith("custom_applications"):
+            if ".custom_applications" in what:
                 app.fill(3)
 
     writer = FolderWriter(tmp_path, "saved")
@@ -184,7 +184,7 @@ def test_a_real_history_that_ends(app: App, tmp_path: Path) -> None:
 
     class Ageing(Silent):
         def begin(self, what: str, total: int | None = None) -> None:  # noqa: ARG002
-            if what.endswith("longrunningservices"):
+            if ".longrunningservices" in what:
                 app.db.other.insert_many([{"n": n} for n in range(2000)])
                 app.client.admin.command("fsync")
 

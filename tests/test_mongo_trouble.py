@@ -117,7 +117,8 @@ def test_the_primary_steps_down_in_mid_dump(trio: App, tmp_path: Path) -> None:
 
     writer = FolderWriter(tmp_path, "saved")
     progress = Acting(1500, step_down)
-    facts = MongoTier(Mongo(UriAccess(trio.servers.uri())), Wish(level="minimum")).collect(writer, progress)
+    mongo = Mongo(UriAccess(trio.servers.uri(serverSelectionTimeoutMS="6000")))
+    facts = MongoTier(mongo, Wish(level="minimum")).collect(writer, progress)
     writer.discard()
     assert [each["documents"] for each in facts["collections"]] == [3, MANY + 3]
 

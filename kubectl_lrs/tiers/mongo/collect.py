@@ -18,6 +18,7 @@ from kubectl_lrs.folder import FolderWriter, Sink
 from kubectl_lrs.parallel import ahead
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.rawbson import lengths
+from kubectl_lrs.settings import size
 from kubectl_lrs.tiers.mongo import metadata, names
 from kubectl_lrs.tiers.mongo.finding import Wish, choose, find_database
 from kubectl_lrs.tiers.mongo.profiles import NOT_COVERED
@@ -155,19 +156,18 @@ class _Dump:
 
     def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink) -> _Written:
         done = _Written()
-        self._progress.begin(f"{self._database}.{info.name}", self._mongo.count(self._database, info.name))
-        size = self._batch_size(info.name, at)
-        for batch in ahead(self._mongo.batches(self._database, info.name, at=at, size=size)):
+        documents, length = self._mongo.sample(self._database, info.name, at=at)
+        total = self._mongo.count(self._database, info.name)
+        about = f", about {size(length * total // documents)}" if documents else ""
+        self._progress.begin(f"{self._database}.{info.name}{about}", total)
+        in_batch = max(2, min(MOST_IN_BATCH, BATCH_BYTES * documents // length)) if length else 0
+        for batch in ahead(self._mongo.batches(self._database, info.name, at=at, size=in_batch)):
             count = sum(1 for _ in lengths(batch))
             sink.write(batch)
             done.documents += count
             done.bytes += len(batch)
             self._progress.advance(count)
         return done
-
-    def _batch_size(self, collection: str, at: Timestamp | None) -> int:
-        documents, size = self._mongo.sample(self._database, collection, at=at)
-        return max(2, min(MOST_IN_BATCH, BATCH_BYTES * documents // size)) if size else 0
 
 
 def _facts(info: CollectionInfo, done: _Written | None) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""The Mongo tier on 1 GB, beside mongodump and mongorestore."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import bson
+from pymongo import MongoClient
+
+from benchmarks.measure import Row, Run, side_by_side
+from benchmarks.place import Place
+from kubectl_lrs.tiers.mongo.profiles import MINIMUM
+from tests.bed import loader
+from tests.bed.mongo import MongoServers, tool
+
+DATABASE = "MMApp"
+COLLECTIONS = ((MINIMUM[0], 125_000), (MINIMUM[1], 500_000))
+"""Name → documents of 1.6 kB each: 1 GB in all."""
+
+BATCH = 5_000
+TIMES = 3
+NAMESPACE = "datarobot"
+
+
+def dump() -> Iterator[Row]:
+    """`backup --mongo minimum` beside `mongodump --db`."""
+    with _filled() as (place, servers, _):
+        ours, theirs = side_by_side(lambda: _backup(place), lambda: _mongodump(place, servers), TIMES)
+        yield Row(what="Mongo dump of 1 GB", ours=ours.wall, against="mongodump", theirs=theirs.wall, budget=1.2)
+        yield Row(
+            what="Mongo dump of 1 GB: peak memory",
+            ours=ours.peak,
+            against="mongodump",
+            theirs=theirs.peak,
+            budget=None,
+            unit="MB",
+        )
+
+
+def restore() -> Iterator[Row]:
+    """`restore --tier mongo` beside `mongorestore`, each into nothing, indexes included."""
+    with _filled() as (place, servers, client):
+        _backup(place)
+        _mongodump(place, servers)
+
+        def from_nothing(command: Callable[[], Run]) -> Run:
+            client.drop_database(DATABASE)
+            return command()
+
+        ours, theirs = side_by_side(
+            lambda: from_nothing(lambda: place.lrs("restore", "saved", "--tier", "mongo", "-q")),
+            lambda: from_nothing(lambda: place.run(str(tool("mongorestore")), *servers.tool_flags(), "dump")),
+            TIMES,
+        )
+        yield Row(what="Mongo restore of 1 GB", ours=ours.wall, against="mongorestore", theirs=theirs.wall, budget=1.3)
+        yield Row(
+            what="Mongo restore of 1 GB: peak memory",
+            ours=ours.peak,
+            against="mongorestore",
+            theirs=theirs.peak,
+            budget=None,
+            unit="MB",
+        )
+
+
+@contextmanager
+def _filled() -> Iterator[tuple[Place, MongoServers, MongoClient[dict[str, object]]]]:
+    tool("mongodump"), tool("mongorestore")
+    with Place.fresh() as place:
+        loader.create_namespace(place.plane, NAMESPACE)
+        with MongoServers.start(place.directory / "servers", members=1, replica_set="rs0") as servers:
+            client = servers.client()
+            place.environment["LRS_MONGO_URI"] = servers.uri()
+            dice = random.Random(1)
+            for name, count in COLLECTIONS:
+                for start in range(0, count, BATCH):
+                    client[DATABASE][name].insert_many([_document(dice, n) for n in range(start, start + BATCH)])
+                client[DATABASE][name].create_index("name")
+                client[DATABASE][name].create_index([("n", 1), ("name", -1)])
+            yield place, servers, client
+
+
+def _document(dice: random.Random, number: int) -> dict[str, object]:
+    spec = {"image": f"registry/app:{number}", "payload": dice.randbytes(730).hex()}
+    return {"_id": bson.ObjectId(), "name": f"application-{number}", "n": number, "tags": ["a", {"x": number}], "spec": spec}
+
+
+def _backup(place: Place) -> Run:
+    return place.clean("saved", lambda: place.lrs("backup", "-n", NAMESPACE, "--mongo", "minimum", "--name", "saved", "-q"))
+
+
+def _mongodump(place: Place, servers: MongoServers) -> Run:
+    shutil.rmtree(place.directory / "dump", ignore_errors=True)
+    return place.run(str(tool("mongodump")), *servers.tool_flags(), "--db", DATABASE, "--out", "dump")
