@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "runbooks"
 
-_FENCE = re.compile(r"^```(\S*)(?: stand-in=(\S+))?\n(.*?)^```\n\n?(.*?)$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(\S*)(?: stand-in=(\S+))?\n(.*?)^```$(?=\n*(.*?)$)", re.MULTILINE | re.DOTALL)
 _STATUS = re.compile(r"^(.*\S) +# exit status (\d+)$", re.MULTILINE)
 
 

@@ -16,7 +16,7 @@ from tests import world as worlds
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.mongo import MongoServers
-from tests.bed.operator import LrsOperator, deployments_path
+from tests.bed.operator import LrsOperator, deploy_operator, deployments_path
 from tests.bed.registry import Registry
 from tests.conftest import installed
 from tests.kubelet import Kubelet
@@ -51,7 +51,10 @@ class Installation:
         """A runbook; afterwards all is as it was."""
         known = {"settings": self.settings, **{key.replace("_", "-"): each for key, each in stand_ins.items()}}
         runbooks.run(runbooks.FOLDER / f"{name}.md", self.shell, known)
-        assert self.world.content() == self.before
+        now = self.world.content()
+        for store, wanted in self.before.items():
+            assert now[store].keys() == wanted.keys(), store
+            assert {name: each for name, each in wanted.items() if now[store][name] != each} == {}, store
         assert self.world.api.statuses() == {each: made.settled for each, made in self.world.api.deployments.items()}
         assert sorted(made.settled for made in self.world.api.deployments.values()) == ["active", "active", "inactive"]
 
@@ -70,14 +73,16 @@ def installation(plane: ControlPlane, standalone: MongoServers, registry: Regist
         world = running.enter_context(worlds.made(plane, crd, NAMESPACE, standalone, registry, tmp_path))
 
         def serves(name: str, replicas: int) -> None:
-            world.api.is_down = world.api.is_down if name != PRODUCT[0] else replicas == 0
+            if name == PRODUCT[0]:
+                world.api.is_down = replicas == 0
+                if not replicas:
+                    world.disconnect()
 
         kubelet = running.enter_context(Kubelet(plane, NAMESPACE, PRODUCT, serves))
         operator = running.enter_context(LrsOperator(plane, crd.api_version, [NAMESPACE]))
         loader.wait_until(lambda: operator.is_done(NAMESPACE), "the operator to have seen to every LRS")
         yield Installation(world, Shell.prepared(tmp_path / "shell", plane.bin, plane.kubeconfig), kubelet, world.content())
-        loader.release(plane, namespace=NAMESPACE)
-    loader.release(plane, namespace=NAMESPACE)
+    loader.clear(plane, namespace=NAMESPACE)
     loader.delete_namespace(plane, NAMESPACE)
 
 
@@ -122,6 +127,7 @@ def test_nightly_backup_and_disaster(installation: Installation) -> None:
     def install() -> None:
         loader.create_namespace(world.plane, NAMESPACE)
         world.deploy_product()
+        deploy_operator(world.plane, NAMESPACE, replicas=0)
         installation.scaled(0)
         world.set_keys("first")
 
@@ -193,6 +199,9 @@ def _both(old: ControlPlane, new: ControlPlane, path: Path) -> Path:
 def test_every_runbook_is_run() -> None:
     tested = Path(__file__).read_text()
     assert all(f'"{path.stem}"' in tested for path in runbooks.documents())
+    for path in runbooks.documents():
+        text = path.read_text()
+        assert len(list(runbooks.blocks(text))) == text.count("\n```sh"), f"{path.name}: every block is found"
     listed = (runbooks.FOLDER / "README.md").read_text()
     assert all(f"({path.name})" in listed for path in runbooks.documents())
 

@@ -96,9 +96,9 @@ class World:
     api: DataRobot
     database: str
     uri_file: Path
-    client: MongoClient[Manifest]
     pushed: dict[str, images.Image] = field(default_factory=dict)
     serving: dict[str, Manifest] = field(default_factory=dict)
+    _client: MongoClient[Manifest] | None = None
 
     @property
     def files_url(self) -> str:
@@ -118,7 +118,15 @@ class World:
     @property
     def db(self) -> Any:
         """The application's database."""
-        return self.client[self.database]
+        if self._client is None:
+            self._client = MongoClient(self.mongo.uri(), w="majority")
+        return self._client[self.database]
+
+    def disconnect(self) -> None:
+        """The application's connections to its database end; the next use makes new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     # ---- what it is made of
 
@@ -169,8 +177,10 @@ class World:
             return
         if change.result == "active":
             self.plane.api("POST", loader.objects_path(self.crd.api_version, self.namespace), made)
-        else:
+        else:  # it is inactive when its LRS is gone, not before
             self.delete_lrs(made["metadata"]["name"])
+            path = f"{loader.objects_path(self.crd.api_version, self.namespace)}/{made['metadata']['name']}"
+            loader.wait_until(lambda: self.plane.api("GET", path)[0] == 404, f"{path} to be gone")
 
     def image_of(self, app: App) -> str:
         """The reference of its image."""
@@ -263,10 +273,10 @@ class World:
 
     def destroy(self) -> None:
         """The disaster: namespace, CRD, database, registry and file storage."""
-        loader.release(self.plane, namespace=self.namespace)
+        loader.clear(self.plane, namespace=self.namespace)
         loader.delete_namespace(self.plane, self.namespace)
         loader.delete_crd(self.plane)
-        self.client.drop_database(self.database)
+        self.db.client.drop_database(self.database)
         self.registry.destroy()
         for entry in self.root.iterdir():
             shutil.rmtree(entry)
@@ -275,8 +285,7 @@ class World:
         """The installation is to be in another cluster, with stores of its own, which are empty."""
         root.mkdir()
         self.plane, self.mongo, self.root = plane, mongo, root
-        self.client.close()
-        self.client = MongoClient(mongo.uri(), w="majority")
+        self.disconnect()
         self.registry.destroy()
 
     # ---- what there is, to be compared
@@ -321,10 +330,10 @@ def made(
     uri_file = directory / "mongo-uri"
     uri_file.touch(mode=0o600)
     uri_file.write_text(mongo.uri() + "\n")
-    client: MongoClient[Manifest] = MongoClient(mongo.uri(), w="majority")
-    for name in client.list_database_names():
-        if name not in ("admin", "config", "local"):
-            client.drop_database(name)
+    with MongoClient[Manifest](mongo.uri()) as client:
+        for name in client.list_database_names():
+            if name not in ("admin", "config", "local"):
+                client.drop_database(name)
     registry.destroy()
     with DataRobot({TOKEN: ORGANISATION}) as api:
         world = World(
@@ -337,13 +346,12 @@ def made(
             api=api,
             database=f"MMApp{next(_numbers)}",
             uri_file=uri_file,
-            client=client,
         )
         world.build()
         try:
             yield world
         finally:
-            world.client.close()
+            world.disconnect()
 
 
 def environment(world: World, **other: str) -> Mapping[str, str]:
