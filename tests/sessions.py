@@ -51,7 +51,7 @@ _VARYING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def documents() -> list[Path]:
     """Every document for people, the README first."""
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def with_sessions() -> list[Path]:

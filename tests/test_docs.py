@@ -20,7 +20,7 @@ from tests.bed.controlplane import ControlPlane
 from tests.conftest import ROOT, Crd
 
 DOCUMENTS = sessions.documents()
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SEPARATORS = frozenset(("|", ">", ">>", "2>", "&&", "||", ";", "&"))

@@ -272,6 +272,9 @@ def test_backup_with_exactly_its_role(bed: Bed) -> None:
     assert bed.user.cli.run("diff", "mine", "live", "-n", bed.namespace).returncode == 0
     for verb in ("list", "show", "verify"):
         bed.user.cli.ok(verb)
+    assert bed.user.cli.run("check", "-n", bed.namespace).returncode == 0
+    assert bed.user.cli.run("check", "--from", "mine").returncode == 0
+    assert bed.user.cli.run("check", "-A").returncode == 5
     elsewhere = bed.user.cli.run("backup", "-n", "default", "--name", "elsewhere")
     assert elsewhere.returncode == 5
     everywhere = bed.user.cli.run("backup", "-A", "--name", "everywhere")
@@ -283,6 +286,7 @@ def test_backup_with_exactly_its_role(bed: Bed) -> None:
 
 def test_backup_of_all_namespaces_with_exactly_its_role(bed: Bed) -> None:
     bed.user.grant(ROLES["lrs-backup-all"])
+    assert bed.user.cli.run("check", "-A").returncode == 0
     bed.user.cli.ok("backup", "-A", "--name", "all")
 
 
