@@ -35,7 +35,7 @@ from kubectl_lrs.errors import ExitCode, UsageError
 from kubectl_lrs.operations.check import CheckReport, merged, report_of
 from kubectl_lrs.plan import Severity
 from kubectl_lrs.render.check import check_view
-from kubectl_lrs.render.check_page import check_page
+from kubectl_lrs.render.check_html import check_page
 from kubectl_lrs.render.view import show
 
 IDS = st.text("0123456789abcdef", min_size=24, max_size=24)

@@ -162,7 +162,7 @@ def test_a_pipe_in_a_files_place_does_not_hang(mount: Mount, root: Path) -> None
 def test_a_storage_that_is_not_mounted(root: Path) -> None:
     mount = Mount(str(root / "nowhere"))
     for call in (lambda: list(mount.listing()), mount.probe, lambda: _put(mount, "a"), lambda: mount.look("a")):
-        with pytest.raises(GoneError) as caught:
+        with pytest.raises((GoneError, UnreachableError)) as caught:  # what is written to was there before
             call()
         assert "mounted" in caught.value.hint
     assert not (root / "nowhere").exists()

@@ -242,7 +242,7 @@ class Mount:
     @contextmanager
     def _folder(self, path: str, *, make: bool = False) -> Iterator[int]:
         """The folder below the prefix, opened; with `make` what is missing is made."""
-        descriptor = self._top()
+        descriptor = self._top(is_lost=make)
         try:
             at = ""
             for part in path.split("/") if path else ():
@@ -254,11 +254,13 @@ class Mount:
         finally:
             os.close(descriptor)
 
-    def _top(self) -> int:
+    def _top(self, *, is_lost: bool) -> int:
+        """The prefix itself; `is_lost`: it was there before, so that where it is not the storage is out of reach."""
         try:
             return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise GoneError(f"{self.url}: no such folder", hint="is the storage mounted there?") from error
+            kind = UnreachableError if is_lost else GoneError
+            raise kind(f"{self.url}: no such folder", hint="is the storage mounted there?") from error
         except OSError as error:
             self._raise(error, "its folder")
 

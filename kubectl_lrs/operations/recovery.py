@@ -33,6 +33,12 @@ class DataTier(Protocol):
         """Do what the plan says, one outcome per item; an LrsError where the store is lost, which ends the run."""
 
 
+def _tells_of_loss(outcome: ItemOutcome) -> bool:
+    """Whether nothing more can be done in the store that an item is of."""
+    is_away = outcome.error is not None and outcome.error.exit_code is ExitCode.UNREACHABLE
+    return is_away or outcome.result is Result.NOT_TRIED
+
+
 class Recovery:
     """A restore of several tiers: `plan`, then perhaps `apply`. `resources` is None where the LRS are left alone."""
 
@@ -80,7 +86,7 @@ class Recovery:
     def _apply(self, tier: DataTier, part: TierPlan, effort: Effort, report: Report) -> str:
         """Apply one store's plan; why what comes after it must not be tried, empty where it may.
 
-        A store that is lost says so by an error, or by items that failed because it is out of reach.
+        A store that is lost says so by an error, or by items that failed because it is out of reach, or that it did not try.
         """
         before = len(report.items)
         try:
@@ -95,11 +101,12 @@ class Recovery:
             self._progress.end()
         if self._stop.is_set():
             report.add_items_not_tried(part)
-        errors = (outcome.error for outcome in report.items[before:])
-        if lost := next((each for each in errors if each and each.exit_code is ExitCode.UNREACHABLE), None):
-            self._progress.note(f"error: {tier.name}: {lost}{f' ({lost.hint})' if lost.hint else ''}")
-            return f"{tier.name} broke off"
-        return ""
+            return ""
+        lost = next((each for each in report.items[before:] if _tells_of_loss(each)), None)
+        if lost:
+            hint = f" ({lost.error.hint})" if lost.error and lost.error.hint else ""
+            self._progress.note(f"error: {tier.name}: {lost.message}{hint}")
+        return f"{tier.name} broke off" if lost else ""
 
     def _apply_steps(self, plan: Plan, effort: Effort, broken: str, *, is_first: bool) -> Report:
         """The LRS. A cluster that is lost then must not hide what was done in the stores before."""

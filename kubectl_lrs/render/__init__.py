@@ -14,7 +14,7 @@ from kubectl_lrs.render.view import FORMATS, View, show, table
 if TYPE_CHECKING:
     from kubectl_lrs.render.backups import catalog_view, damage_report, listing, local, made, remarks, scope
     from kubectl_lrs.render.check import check_view
-    from kubectl_lrs.render.check_page import check_page, show_page
+    from kubectl_lrs.render.check_html import check_page, show_page
     from kubectl_lrs.render.deployments import (
         CONSEQUENCES,
         account_lines,
@@ -46,7 +46,7 @@ _PARTS = {
         "scope",
     ),
     "check": ("check_view",),
-    "check_page": (
+    "check_html": (
         "check_page",
         "show_page",
     ),
