@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from queue import Queue, SimpleQueue
+from queue import Empty, Queue, SimpleQueue
 from typing import Generic, TypeVar
+
+PATIENCE = 10.0
+"""Seconds that a thread has to notice that it is to end; one that waits for a server ends with the process."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -103,3 +106,38 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
             yield item
     finally:
         stopped.set()
+
+
+def together(items: Iterable[T], work: Callable[[T], None], *, workers: int, halt: threading.Event) -> None:
+    """Work on all items, and return when no thread works any more; the first exception sets `halt` and is raised then.
+
+    For work that must not go on after its caller has given up: `work` looks at `halt` now and then, and ends.
+    """
+    waiting: SimpleQueue[T] = SimpleQueue()
+    for item in items:
+        waiting.put(item)
+    errors: list[BaseException] = []
+    arguments = (waiting, work, halt, errors)
+    threads = [threading.Thread(target=_until_empty, args=arguments, name=f"worker-{n}", daemon=True) for n in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    finally:
+        halt.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+    if errors:
+        raise errors[0]
+
+
+def _until_empty(waiting: SimpleQueue[T], work: Callable[[T], None], halt: threading.Event, errors: list[BaseException]) -> None:
+    try:
+        while not halt.is_set():
+            work(waiting.get_nowait())
+    except Empty:
+        return
+    except BaseException as error:  # noqa: BLE001  it is raised again where all of it was asked for
+        errors.append(error)
+        halt.set()

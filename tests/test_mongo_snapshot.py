@@ -100,8 +100,8 @@ def test_what_comes_later_is_not_in_it(app: App, tmp_path: Path) -> None:
     mongo = Mongo(UriAccess(app.servers.uri()))
 
     class Adding(Silent):
-        def begin(self, what: str, total: int | None = None) -> None:  # noqa: ARG002
-            if ".custom_applications" in what:
+        def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:  # noqa: ARG002
+            if what.startswith(app.name):
                 app.fill(3)
 
     writer = FolderWriter(tmp_path, "saved")
@@ -183,14 +183,14 @@ def test_a_real_history_that_ends(app: App, tmp_path: Path) -> None:
     mongo = Mongo(UriAccess(app.servers.uri()))
 
     class Ageing(Silent):
-        def begin(self, what: str, total: int | None = None) -> None:  # noqa: ARG002
-            if ".longrunningservices" in what:
+        def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:  # noqa: ARG002
+            if what.startswith(app.name):
                 app.db.other.insert_many([{"n": n} for n in range(2000)])
                 app.client.admin.command("fsync")
 
     writer = FolderWriter(tmp_path, "saved")
     try:
-        with pytest.raises(LrsError, match="longrunningservices") as caught:
+        with pytest.raises(LrsError, match="forgets its past") as caught:
             MongoTier(mongo, Wish(level="minimum")).collect(writer, Ageing())
         assert "minSnapshotHistoryWindowInSeconds" in caught.value.hint
     finally:

@@ -56,7 +56,7 @@ def fill_large(app: App, count: int = MANY) -> None:
 
 
 class Acting(Silent):
-    """Does something once, when so many documents have passed."""
+    """Does something once, when so much has passed: bytes of a dump, documents of a restore."""
 
     def __init__(self, after: int, act: Any) -> None:
         self.left = after
@@ -87,7 +87,7 @@ def restoring(app: App, path: Path, stop: threading.Event | None = None, **wish:
 def test_the_server_dies_in_mid_dump(alone: App, tmp_path: Path) -> None:
     fill_large(alone)
     writer = FolderWriter(tmp_path, "saved")
-    progress = Acting(1000, alone.servers.members[0].kill)
+    progress = Acting(2_000_000, alone.servers.members[0].kill)
     with pytest.raises(UnreachableError, match="longrunningservices"):
         MongoTier(Mongo(UriAccess(fast(alone))), Wish(level="minimum")).collect(writer, progress)
     assert f"mongo/{alone.name}/longrunningservices.bson" not in writer.paths()
@@ -116,7 +116,7 @@ def test_the_primary_steps_down_in_mid_dump(trio: App, tmp_path: Path) -> None:
         primary.kill()
 
     writer = FolderWriter(tmp_path, "saved")
-    progress = Acting(1500, step_down)
+    progress = Acting(3_000_000, step_down)
     mongo = Mongo(UriAccess(trio.servers.uri(serverSelectionTimeoutMS="6000")))
     facts = MongoTier(mongo, Wish(level="minimum")).collect(writer, progress)
     writer.discard()
@@ -280,3 +280,21 @@ def test_report_of_a_restore_that_lost_the_server(cli: Cli, crd: Crd, namespace:
     assert "the connection to mongodb://127.0.0.1" in done.stderr
     cli.ok("restore", "saved", env=env)
     assert alone.db.longrunningservices.count_documents({}) == 13
+
+
+@pytest.mark.parametrize("command", ["create", "insert", "createIndexes", "renameCollection"])
+def test_one_lost_connection_is_no_failure(app: App, tmp_path: Path, command: str) -> None:
+    app.fill(3)
+    app.db.custom_applications.create_index("name")
+    app.servers.run_tool("mongodump", "--db", app.name, "--out", tmp_path)
+    before = app.everything()
+    app.db.custom_applications.delete_many({})
+    tier = restoring(app, tmp_path, existing=Existing.DROP)
+    plan = tier.plan(Silent())
+    app.servers.fail_on(app.servers.primary(), {"failCommands": [command], "closeConnection": True}, {"times": 1})
+    try:
+        outcomes = list(tier.apply(plan, Effort(workers=4, timeout=60), Silent()))
+    finally:
+        app.servers.fail({}, "off")
+    assert {each.result for each in outcomes} == {Result.REPLACED}
+    assert app.everything() == before

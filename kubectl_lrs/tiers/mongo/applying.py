@@ -12,14 +12,14 @@ from typing import Any
 import bson
 
 from kubectl_lrs.clients.mongo import CollectionInfo, Mongo
-from kubectl_lrs.clients.mongo_errors import MongoError, MongoUnreachableError
+from kubectl_lrs.clients.mongo_errors import NAMESPACE_EXISTS, NAMESPACE_NOT_FOUND, MongoError, MongoUnreachableError
 from kubectl_lrs.errors import DeniedError, LrsError
 from kubectl_lrs.plan import Action, Effort, Finding, Severity, TierPlan
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.report import ItemOutcome, Result
 from kubectl_lrs.tiers.mongo import names
 from kubectl_lrs.tiers.mongo.keys import KeySource
-from kubectl_lrs.tiers.mongo.loading import BATCH_BYTES, Loader, Tally
+from kubectl_lrs.tiers.mongo.loading import BATCH_BYTES, Loader, Tally, insist
 from kubectl_lrs.tiers.mongo.metadata import Metadata
 from kubectl_lrs.tiers.mongo.planning import (
     TIER,
@@ -177,7 +177,7 @@ class _Work:
             return self._replace()
         if action is Action.REPLACE:
             self._has_begun = True
-            self._mongo.drop(self._database, self._name)
+            insist(self._mongo, self._stop, lambda _attempt: self._mongo.drop(self._database, self._name))
         if action is not Action.MERGE:
             self._create(self._name)
         return self._fill()
@@ -196,7 +196,7 @@ class _Work:
     def _replace(self) -> ItemOutcome:
         """Load beside, with its indexes; then one rename puts it in the place of the old one."""
         temporary = beside(self._name)
-        self._mongo.drop(self._database, temporary)
+        insist(self._mongo, self._stop, lambda _attempt: self._mongo.drop(self._database, temporary))
         self._create(temporary)
         self._has_begun = True
         try:
@@ -206,10 +206,20 @@ class _Work:
             if problem := self._flaw(tally) or self._build_indexes(temporary):
                 message = f"{problem}: the old {self._name} is as it was"
                 return ItemOutcome.of(self._intent.item, Result.FAILED, message, MongoError(message))
-            self._mongo.rename(self._database, temporary, self._name)
+            self._put_in_place(temporary)
             return self._outcome(tally)
         finally:
             self._clear(temporary)
+
+    def _put_in_place(self, temporary: str) -> None:
+        def rename(attempt: int) -> None:
+            try:
+                self._mongo.rename(self._database, temporary, self._name)
+            except MongoError as error:
+                if not (attempt and error.code == NAMESPACE_NOT_FOUND):  # the answer was lost, and it was done all the same
+                    raise
+
+        insist(self._mongo, self._stop, rename)
 
     def _flaw(self, tally: Tally) -> str:
         """Why what was loaded must not take the place of what is there; empty where it may."""
@@ -228,7 +238,15 @@ class _Work:
 
     def _create(self, name: str) -> None:
         options = {key: value for key, value in self._about.options.items() if key not in _NOT_AN_OPTION}
-        self._mongo.create(self._database, name, options)
+
+        def create(attempt: int) -> None:
+            try:
+                self._mongo.create(self._database, name, options)
+            except MongoError as error:
+                if not (attempt and error.code == NAMESPACE_EXISTS):  # the answer was lost, and it was done all the same
+                    raise
+
+        insist(self._mongo, self._stop, create)
 
     def _data_name(self, name: str) -> str:
         return names.BUCKETS + name if self._about.is_timeseries else name
@@ -264,7 +282,7 @@ class _Work:
         self._progress.begin(f"building {len(missing)} indexes of {self._name}")
         try:
             if missing:
-                self._mongo.create_indexes(self._database, name, missing)
+                insist(self._mongo, self._stop, lambda _attempt: self._mongo.create_indexes(self._database, name, missing))
         except MongoUnreachableError:
             raise
         except MongoError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,13 +13,12 @@ from bson.timestamp import Timestamp
 
 from kubectl_lrs import __version__
 from kubectl_lrs.clients.mongo import CollectionInfo, Mongo, Server
-from kubectl_lrs.clients.mongo_errors import CursorLostError, MongoUnreachableError, SnapshotTooOldError
-from kubectl_lrs.errors import LrsError
+from kubectl_lrs.clients.mongo_errors import CursorLostError, MongoError, MongoUnreachableError, SnapshotTooOldError
+from kubectl_lrs.errors import DeniedError, LrsError
 from kubectl_lrs.folder import FolderWriter, Sink
-from kubectl_lrs.parallel import ahead
-from kubectl_lrs.progress import Progress
+from kubectl_lrs.parallel import ahead, together
+from kubectl_lrs.progress import BYTES, Progress
 from kubectl_lrs.rawbson import lengths
-from kubectl_lrs.settings import size
 from kubectl_lrs.tiers.mongo import metadata, names
 from kubectl_lrs.tiers.mongo.finding import Wish, choose, find_database
 from kubectl_lrs.tiers.mongo.profiles import NOT_COVERED
@@ -27,6 +27,9 @@ BATCH_BYTES = 1 << 20
 """About so much is read at once: with larger batches it takes longer, and more memory."""
 
 MOST_IN_BATCH = 50_000
+AT_ONCE = 4
+"""Collections that are read at once."""
+
 SNAPSHOTS = 2
 """How often a snapshot is taken before it is given up that one lives long enough."""
 
@@ -106,6 +109,7 @@ class _Dump:
         self._writer = writer
         self._progress = progress
         self._has_snapshots = wish.consistent and server.has_snapshots
+        self._guard = threading.Lock()
 
     def run(self) -> dict[str, Any]:
         """The metadata of all, then the documents of all, last the prelude, whose presence hints at a finished dump."""
@@ -115,7 +119,7 @@ class _Dump:
         for info in chosen:
             if not info.name.startswith(names.BUCKETS):
                 self._write_metadata(info)
-        counts = {info.name: self._write_documents(info, at) for info in chosen if info.kind not in ("view", "timeseries")}
+        counts = self._write_all([info for info in chosen if info.kind not in ("view", "timeseries")], at)
         server = self._mongo.server()
         prelude = {"ServerVersion": server.version, "ToolVersion": f"kubectl-lrs {__version__}"}
         self._writer.write(f"mongo/{names.PRELUDE}", json.dumps(prelude, separators=(",", ":")).encode())
@@ -140,34 +144,57 @@ class _Dump:
         content = metadata.written(name=info.name, kind=info.kind, uuid=info.uuid, options=info.options, indexes=indexes)
         self._writer.write(names.metadata_path(self._database, info.name), content)
 
-    def _write_documents(self, info: CollectionInfo, at: Timestamp | None) -> _Written:
+    def _write_all(self, chosen: list[CollectionInfo], at: Timestamp | None) -> dict[str, _Written]:
+        """The documents of each, some collections at once; the first error, after all of them have stopped."""
+        totals = {info.name: self._mongo.count(self._database, info.name) for info in chosen}
+        what = f"{self._database}: {len(chosen)} collections, {sum(totals.values())} documents"
+        self._progress.begin(what, self._bytes(chosen), unit=BYTES)
+        halt, done = threading.Event(), dict[str, _Written]()
+
+        def work(info: CollectionInfo) -> None:
+            done[info.name] = self._write_documents(info, None if info.is_capped else at, halt)
+
+        largest_first = sorted(chosen, key=lambda info: -totals[info.name])
+        together(largest_first, work, workers=min(AT_ONCE, len(chosen)), halt=halt)
+        return done
+
+    def _bytes(self, chosen: list[CollectionInfo]) -> int | None:
+        """What all of them have; None where the server does not tell."""
+        try:
+            return sum(self._mongo.measure(self._database, info.name) for info in chosen)
+        except (DeniedError, MongoError):
+            return None
+
+    def _write_documents(self, info: CollectionInfo, at: Timestamp | None, halt: threading.Event) -> _Written:
         """The documents of one collection; from the beginning again when the way to the server is lost, at the same instant."""
         for reading in range(1, READINGS + 1):
             generation = self._mongo.generation
+            done = _Written()
             try:
                 with self._writer.stream(names.data_path(self._database, info.name)) as sink:
-                    return self._copy(info, None if info.is_capped else at, sink)
+                    self._copy(info, at, sink, done, halt)
             except (MongoUnreachableError, CursorLostError) as error:
-                if reading == READINGS:
+                if reading == READINGS or halt.is_set():
                     raise
-                self._progress.note(f"warning: {error}; reading {info.name} from its beginning")
+                with self._guard:
+                    self._progress.note(f"warning: {error}; reading {info.name} from its beginning")
+                    self._progress.advance(-done.bytes)
                 self._mongo.reopen(generation)
+            else:
+                return done
         raise AssertionError
 
-    def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink) -> _Written:
-        done = _Written()
+    def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink, done: _Written, halt: threading.Event) -> None:
         documents, length = self._mongo.sample(self._database, info.name, at=at)
-        total = self._mongo.count(self._database, info.name)
-        about = f", about {size(length * total // documents)}" if documents else ""
-        self._progress.begin(f"{self._database}.{info.name}{about}", total)
         in_batch = max(2, min(MOST_IN_BATCH, BATCH_BYTES * documents // length)) if length else 0
         for batch in ahead(self._mongo.batches(self._database, info.name, at=at, size=in_batch)):
-            count = sum(1 for _ in lengths(batch))
+            if halt.is_set():
+                raise LrsError(f"reading {self._database}.{info.name}: stopped")
             sink.write(batch)
-            done.documents += count
+            done.documents += sum(1 for _ in lengths(batch))
             done.bytes += len(batch)
-            self._progress.advance(count)
-        return done
+            with self._guard:
+                self._progress.advance(len(batch))
 
 
 def _facts(info: CollectionInfo, done: _Written | None) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import bson
 from bson import json_util
@@ -16,6 +17,8 @@ from kubectl_lrs.errors import LrsError
 from kubectl_lrs.parallel import for_each
 from kubectl_lrs.progress import Progress
 from kubectl_lrs.rawbson import by_ids, id_of, split, with_id
+
+R = TypeVar("R")
 
 BATCH_BYTES = 2 << 20
 MOST_IN_BATCH = 20_000
@@ -112,18 +115,8 @@ class Loader:
 
     def _missing(self, documents: list[bytes], tally: Tally) -> list[bytes]:
         """Those whose `_id` is not there; the others are counted."""
-        for attempt in range(ATTEMPTS):
-            generation = self._mongo.generation
-            try:
-                there = self._there(documents)
-                break
-            except MongoUnreachableError:
-                if not self._may_try_again(attempt, generation):
-                    raise
-        before = Tally()
-        missing = _sort_out(documents, there, before)
-        tally.add(before)
-        return missing
+        there = insist(self._mongo, self._stop, lambda _attempt: self._there(documents))
+        return _sort_out(documents, there, tally)
 
     def _there(self, documents: list[bytes]) -> set[bytes]:
         """What the collection holds under these documents' `_id`s."""
@@ -138,17 +131,15 @@ class Loader:
         if self._dry_run:
             tally.new += len(documents)
             return
-        left, refused = documents, list[Refused]()
-        for attempt in range(ATTEMPTS):
-            generation = self._mongo.generation
-            try:
-                if attempt:
-                    left = self._without_arrived(left, tally)
-                refused = self._send(left)
-                break
-            except MongoUnreachableError:
-                if not self._may_try_again(attempt, generation):
-                    raise
+        left = documents
+
+        def send(attempt: int) -> list[Refused]:
+            nonlocal left
+            if attempt:
+                left = self._without_arrived(left, tally)
+            return self._send(left)
+
+        refused = insist(self._mongo, self._stop, send)
         tally.new += len(left) - len(refused)
         for each in refused:
             self._count_refused(left[each.place], each, tally)
@@ -179,12 +170,18 @@ class Loader:
         else:
             tally.add(Tally(refusals=1, refused=[(shown_id(document), refused.message)]))
 
-    def _may_try_again(self, attempt: int, generation: int) -> bool:
-        """Whether another attempt is due, after a pause and over a new connection."""
-        if attempt + 1 == ATTEMPTS or self._stop.wait(FIRST_PAUSE * 2**attempt):
-            return False
-        self._mongo.reopen(generation)
-        return True
+
+def insist(mongo: Mongo, stop: threading.Event, act: Callable[[int], R]) -> R:
+    """Do it, again after a pause and over a new connection where the server was lost; `act` is told how often it was tried."""
+    for attempt in range(ATTEMPTS):
+        generation = mongo.generation
+        try:
+            return act(attempt)
+        except MongoUnreachableError:
+            if attempt + 1 == ATTEMPTS or stop.wait(FIRST_PAUSE * 2**attempt):
+                raise
+            mongo.reopen(generation)
+    raise AssertionError
 
 
 def shown_id(document: bytes) -> str:
