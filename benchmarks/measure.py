@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 MAX_RSS_UNIT = 1 if sys.platform == "darwin" else 1 << 10
 """What `ru_maxrss` counts in, in bytes."""
+
+
+_STARTER = """
+import json, os, sys, time
+answer = int(sys.argv[1])
+os.set_inheritable(answer, False)
+began = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ), 0)
+wall = time.perf_counter() - began
+os.write(answer, json.dumps([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]).encode())
+sys.exit(os.waitstatus_to_exitcode(status) % 256)
+"""
+"""A small process that starts the command: a peak counts from before exec on, and ours may be larger than the command's."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +64,19 @@ def run(
     command: Sequence[str | Path], *, environment: Mapping[str, str], cwd: Path, output: Path | None = None, code: int = 0
 ) -> Run:
     """Run a command to its end, its standard output into a file or nowhere; RuntimeError where it does not end as it should."""
-    with (output or Path(os.devnull)).open("wb") as out, (cwd / "stderr").open("w+b") as err:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != code:
+    reader, writer = os.pipe()
+    with (output or Path(os.devnull)).open("wb") as out, (cwd / "stderr").open("w+b") as err, os.fdopen(reader, "rb") as answer:
+        starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(writer), *map(str, command)]
+        done = subprocess.run(
+            starter, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=environment, pass_fds=[writer], check=False
+        )
+        os.close(writer)
+        if done.returncode != code:
             err.seek(0)
             said = err.read().decode(errors="replace")[-2000:]
-            raise RuntimeError(f"{' '.join(map(str, command))}: exit status {process.returncode}: {said}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAX_RSS_UNIT / 1e6)
+            raise RuntimeError(f"{' '.join(map(str, command))}: exit status {done.returncode}: {said}")
+        wall, cpu, peak = json.loads(answer.read())
+    return Run(wall, cpu, peak * MAX_RSS_UNIT / 1e6)
 
 
 def side_by_side(ours: Callable[[], Run], theirs: Callable[[], Run], times: int) -> tuple[Run, Run]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
 
 from kubectl_lrs.tiers.mongo.profiles import COMPLETE
 from tests.bed import loader
@@ -76,8 +78,15 @@ class App:
         return found
 
     def drop(self) -> None:
-        """The disaster."""
-        self.client.drop_database(self.name)
+        """The disaster; a primary that has just stepped down may be asked first."""
+        for attempt in range(20):
+            try:
+                self.client.drop_database(self.name)
+                return
+            except AutoReconnect:
+                if attempt == 19:
+                    raise
+                time.sleep(0.5)
 
 
 _RAW: Any = bson.CodecOptions(document_class=RawBSONDocument)

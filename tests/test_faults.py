@@ -184,7 +184,7 @@ def test_made_by_somebody_else_meanwhile(ground: Ground, equal: bool) -> None:
     theirs = originals(ground.crd)[5] if equal else changed(originals(ground.crd)[5])
     key = (theirs["metadata"]["namespace"], theirs["metadata"]["name"])
     ground.proxy.when("POST", POST, call(lambda: loader.create_many(ground.plane, [theirs])))
-    done = ground.restore()
+    done = ground.restore("--parallel", 1)
     live = ground.live()
     assert done.returncode == (0 if equal else 3), (done.stdout, done.stderr)
     assert undone(done.stdout) == (set() if equal else {key})

@@ -91,7 +91,7 @@ def test_server_that_comes_back_in_time(ground: Ground) -> None:
 
     def restart() -> None:
         ground.proxy.go_away()
-        Timer(2.0, ground.proxy.come_back).start()
+        Timer(1.0, ground.proxy.come_back).start()
 
     ground.proxy.when("POST", POST, call(restart), nth={15})
     done = ground.restore()

@@ -38,7 +38,7 @@ def test_drill_with_the_operator_at_work(plane: ControlPlane, each_crd: Crd, nam
         assert all(FINALIZER in each["metadata"]["finalizers"] for each in before.values())
         cli.ok("backup", "-A", "-l", "app.kubernetes.io/part-of=datarobot", "--name", "saved")
         destroy(plane, each_crd, *both)
-        assert len(operator.did("cleaned")) == len(before)
+        loader.wait_until(lambda: len(operator.did("cleaned")) == len(before), "the operator to have noted each")
 
         cli.ok("restore", "saved", "--wait", "--timeout", "60s")
         assert essences(plane, each_crd.api_version, *both) == before
