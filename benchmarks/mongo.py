@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ def restore() -> Iterator[Row]:
 
         def from_nothing(command: Callable[[], Run]) -> Run:
             client.drop_database(DATABASE)
+            _settled()
             return command()
 
         ours, theirs = side_by_side(
@@ -88,10 +90,17 @@ def _document(dice: random.Random, number: int) -> dict[str, object]:
     return {"_id": bson.ObjectId(), "name": f"application-{number}", "n": number, "tags": ["a", {"x": number}], "spec": spec}
 
 
+def _settled() -> None:
+    """What the one before has left to be written must not be waited for by the next: a backup ends on the disk."""
+    os.sync()
+
+
 def _backup(place: Place) -> Run:
+    _settled()
     return place.clean("saved", lambda: place.lrs("backup", "-n", NAMESPACE, "--mongo", "minimum", "--name", "saved", "-q"))
 
 
 def _mongodump(place: Place, servers: MongoServers) -> Run:
+    _settled()
     shutil.rmtree(place.directory / "dump", ignore_errors=True)
     return place.run(str(tool("mongodump")), *servers.tool_flags(), "--db", DATABASE, "--out", "dump")

@@ -18,9 +18,9 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
+from kubectl_lrs import rawbson
 from kubectl_lrs.clients.mongo_access import Client, MongoAccess
 from kubectl_lrs.clients.mongo_errors import NAMESPACE_NOT_FOUND, MongoError, translated, unconfirmed
-from kubectl_lrs.rawbson import lengths
 
 PLAIN: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 """For what is looked into: dates of any year, binary data as it is."""
@@ -195,7 +195,7 @@ class Mongo:
             source = self._database(database).get_collection(collection, read_concern=concern)
             batches: Any = source.find_raw_batches(limit=100, hint=[("$natural", 1)])
             data = b"".join(batches)
-        return sum(1 for _ in lengths(data)), len(data)
+        return rawbson.count(data), len(data)
 
     def matching(self, database: str, collection: str, query: bytes) -> Iterator[bytes]:
         """Batches of the documents that match a query (BSON), from the primary."""

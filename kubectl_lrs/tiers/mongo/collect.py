@@ -11,19 +11,18 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
-from kubectl_lrs import __version__
+from kubectl_lrs import __version__, rawbson
 from kubectl_lrs.clients.mongo import CollectionInfo, Mongo, Server
 from kubectl_lrs.clients.mongo_errors import CursorLostError, MongoError, MongoUnreachableError, SnapshotTooOldError
 from kubectl_lrs.errors import DeniedError, LrsError
 from kubectl_lrs.folder import FolderWriter, Sink
 from kubectl_lrs.parallel import ahead, together
 from kubectl_lrs.progress import BYTES, Progress
-from kubectl_lrs.rawbson import lengths
 from kubectl_lrs.tiers.mongo import metadata, names
 from kubectl_lrs.tiers.mongo.finding import Wish, choose, find_database
 from kubectl_lrs.tiers.mongo.profiles import NOT_COVERED
 
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 512 << 10
 """About so much is read at once: with larger batches it takes longer, and more memory."""
 
 MOST_IN_BATCH = 50_000
@@ -191,7 +190,7 @@ class _Dump:
             if halt.is_set():
                 raise LrsError(f"reading {self._database}.{info.name}: stopped")
             sink.write(batch)
-            done.documents += sum(1 for _ in lengths(batch))
+            done.documents += rawbson.count(batch)
             done.bytes += len(batch)
             with self._guard:
                 self._progress.advance(len(batch))

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from kubectl_lrs import rawbson
 from kubectl_lrs.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.folder import Readable
 from kubectl_lrs.folder.files import reading
-from kubectl_lrs.rawbson import NotBsonError, documents, lengths
+from kubectl_lrs.rawbson import NotBsonError, documents
 from kubectl_lrs.tiers.mongo import metadata, names
 from kubectl_lrs.tiers.mongo.metadata import Metadata
 from kubectl_lrs.tiers.mongo.profiles import COMPLETE, MINIMUM
@@ -77,7 +78,7 @@ class StoredDump:
         """(documents, bytes), after every length in the file was looked at; DamageError where one cannot be."""
         count = size = 0
         for batch in self.batches(collection, 1 << 20):
-            count += sum(1 for _ in lengths(batch))
+            count += rawbson.count(batch)
             size += len(batch)
         if collection.documents not in (-1, count):
             where = self.folder.path / collection.data
