@@ -78,6 +78,9 @@ def test_a_whole_installation_agrees(world: World, cli: Cli) -> None:
         "keys": None,
     }
     assert [each["part"] for each in said["unchecked"]] == ["encryption keys"]
+    page = cli.ok("check", "-n", world.namespace, "--profile", "complete", "-o", "html", env=world.environment)
+    assert page.startswith("<!doctype html>")
+    assert "All of it agrees as far as it was looked at" in page
 
 
 BREAKS: dict[str, tuple[Callable[[World], object], list[tuple[str, str, str]]]] = {

@@ -150,7 +150,7 @@ def test_a_restore_is_planned_as_a_whole(world: World, cli: Cli, store: str) -> 
     """A store that is out of reach when it begins: nothing is written, and the same command restores all of it later."""
     before = world.content()
     assert save(cli, world).returncode == 0
-    world.destroy()
+    world.empty()
     takes_away, environment, _ = FAILURES[store]
     with takes_away(world):
         done = run(cli, world, *RESTORE, "--yes", **environment)
@@ -164,7 +164,7 @@ def test_a_restore_does_without_the_api_and_says_so(world: World, cli: Cli) -> N
     """After a disaster it is down: the application is not there yet."""
     before = world.content()
     assert save(cli, world).returncode == 0
-    world.destroy()
+    world.empty()
     done = run(cli, world, *RESTORE, "--yes", LRS_DATAROBOT_URL="http://127.0.0.1:9")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "does not tell which deployments are deactivated" in done.stderr
@@ -196,7 +196,7 @@ def _wait_until_mongo_is_written_to(world: World, running: subprocess.Popen[str]
 def test_what_comes_after_a_store_that_is_lost_is_not_tried(world: World, cli: Cli, store: str) -> None:
     before = world.content()
     assert save(cli, world).returncode == 0
-    world.destroy()
+    world.empty()
     held = {"failCommands": ["insert"], "blockConnection": True, "blockTimeMS": 2500}
     world.mongo.fail(held)
     running = cli.start(*RESTORE, "--yes", "-o", "json", env=worlds.environment(world))
@@ -216,7 +216,7 @@ def test_what_comes_after_a_store_that_is_lost_is_not_tried(world: World, cli: C
 def test_nothing_is_tried_when_mongo_is_lost_first(world: World, cli: Cli) -> None:
     before = world.content()
     assert save(cli, world).returncode == 0
-    world.destroy()
+    world.empty()
     world.mongo.fail({"failCommands": ["insert"], "closeConnection": True})
     done = run(cli, world, *RESTORE, "--yes", "-o", "json")
     world.mongo.fail({}, "off")

@@ -157,6 +157,7 @@ def test_migration_to_another_cluster(installation: Installation, tmp_path: Path
     with ExitStack() as running:
         new = running.enter_context(ControlPlane.start(tmp_path / "plane"))
         mongo = running.enter_context(MongoServers.start(tmp_path / "new-mongo"))
+        running.callback(world.disconnect)
         shell.environment["KUBECONFIG"] = str(_both(world.plane, new, tmp_path / "both.kubeconfig"))
 
         def install_new() -> None:

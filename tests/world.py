@@ -273,9 +273,13 @@ class World:
 
     def destroy(self) -> None:
         """The disaster: namespace, CRD, database, registry and file storage."""
-        loader.clear(self.plane, namespace=self.namespace)
+        self.empty()
         loader.delete_namespace(self.plane, self.namespace)
         loader.delete_crd(self.plane)
+
+    def empty(self) -> None:
+        """A smaller one: nothing is left in any store, but the stores themselves, the namespace and the CRD are there."""
+        loader.clear(self.plane, namespace=self.namespace)
         self.db.client.drop_database(self.database)
         self.registry.destroy()
         for entry in self.root.iterdir():
