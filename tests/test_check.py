@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import bson
 import pytest
 
+from kubectl_lrs import rawbson
+from kubectl_lrs.catalog import Catalog
+from tests import reseal
 from tests import world as worlds
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
@@ -263,6 +268,29 @@ def test_a_backup_says_what_it_cannot_tell(world: World, cli: Cli) -> None:
         "files",
         "encryption keys",
     }
+
+
+def test_a_backup_is_not_trusted(world: World, cli: Cli) -> None:
+    """Sealed by somebody who means harm: documents nested without end, counts that are none."""
+    cli.ok("backup", "-n", world.namespace, "--mongo", "minimum", "--files", "inventory", "--name", "evil", env=world.environment)
+    folder = cli.directory / "evil"
+    deep = bson.encode({})
+    for depth in range(20_001):
+        deep = rawbson.document(b"\x03a\0" + deep)
+        if depth in (300, 900, 960, 980, 20_000):
+            (folder / "mongo" / world.database / "longrunningservices.bson").write_bytes(deep)
+            reseal.rewrite(folder, lambda objects: objects, _with_wrong_counts)
+            done = cli.run("check", "--from", "evil")
+            assert done.returncode == 4, done.stderr
+            assert "this is a bug" not in done.stderr
+    (folder / "mongo" / world.database / "longrunningservices.bson").write_bytes(b"")
+    reseal.rewrite(folder, lambda objects: objects)
+    done = cli.run("check", "--from", "evil", "-o", "json")
+    assert (done.returncode, json.loads(done.stdout)["lookedAt"]["files"]) == (4, 0)
+
+
+def _with_wrong_counts(catalog: Catalog) -> Catalog:
+    return replace(catalog, tiers={**catalog.tiers, "files": {**catalog.tiers["files"], "files": "many"}})
 
 
 @pytest.mark.parametrize(

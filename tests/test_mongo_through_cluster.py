@@ -139,3 +139,21 @@ def test_names_that_are_none(cli: Cli, crd: Crd, namespace: str, name: str) -> N
     done = cli.run("backup", "-n", namespace, "--mongo", "minimum", "--mongo-secret", name)
     assert done.returncode == 2
     assert "--mongo-secret" in done.stderr
+
+
+def test_check_looks_through_it_too(cli: Cli, crd: Crd, namespace: str, app: App, mongo_bed: MongoBed) -> None:
+    app.fill(3)
+    arguments = ("check", "-n", namespace, "--mongo", *mongo_bed.flags, "-o", "json")
+    done = cli.run(*arguments)
+    assert done.returncode == 4, done.stderr
+    found = [each["code"] for each in json.loads(done.stdout)["findings"]]
+    assert found == ["application-without-document"] * 3 + ["document-without-application"] * 3
+    app.db.longrunningservices.delete_many({})
+    app.db.longrunningservices.insert_many([{"_id": each["_id"]} for each in app.db.custom_applications.find()])
+    assert json.loads(cli.ok(*arguments))["lookedAt"]["documents"] == 3
+    wait_until(lambda: mongo_bed.open_connections() == 0, "the port-forwards to end")
+    mongo_bed.pods.secret("wrong")
+    away = cli.run(*arguments)
+    assert away.returncode == 5, away.stdout
+    (gap,) = (each for each in json.loads(away.stdout)["unchecked"] if each["part"] == "LRS documents")
+    assert gap["askedFor"]

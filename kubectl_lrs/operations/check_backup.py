@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from kubectl_lrs.catalog import Catalog
 from kubectl_lrs.consistency import Deployed, ImageAt, Inventory, LostFile, LrsObject, Part, Place, SparkSession, Unchecked
+from kubectl_lrs.errors import DamageError
 from kubectl_lrs.folder import SealedFolder
 from kubectl_lrs.manifest import Manifest, loads
 from kubectl_lrs.operations.check import CheckReport, deployed, image_at, report_of, scope_of
@@ -35,6 +36,8 @@ def check_backup(
     progress.begin("LRS and documents")
     try:
         survey.read(_lrs(folder), _documents(folder), Wanted() if images else None, progress)
+    except RecursionError as error:
+        raise DamageError(f"{folder.path}: a document in it is nested deeper than any that MongoDB takes") from error
     finally:
         progress.end()
     objects = _objects(catalog, survey)
@@ -49,10 +52,16 @@ def check_backup(
         files=_files(catalog, survey),
         keys=Unchecked("a backup is held against no cluster here", LIVE),
         stale_after=age(stale_after.total_seconds()),
-        counts={"files": int(catalog.tiers.get("files", {}).get("files", 0))},
+        counts={"files": _count(catalog, "files")},
     )
     target = f"{catalog.cluster.server}, as of {catalog.instant:%Y-%m-%d %H:%M:%S}Z"
     return report_of(made, target=target, backup=folder.path.name, instant=catalog.instant, only=only, notes=())
+
+
+def _count(catalog: Catalog, tier: str) -> int:
+    """How many things a tier says that it holds."""
+    said = catalog.tiers.get(tier, {}).get(tier)
+    return said if type(said) is int else 0
 
 
 def _lrs(folder: SealedFolder) -> Iterator[Manifest]:
