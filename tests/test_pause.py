@@ -226,7 +226,7 @@ def test_two_runs_at_once(plane: ControlPlane, crd: Crd, saved: str, held: str, 
         assert replicas_of(plane, saved) == 0
         _let_go(plane, held)
         assert run.wait(60) == 0, run.communicate()
-        assert operator.replicas_seen == (2, 0, 2)
+        loader.wait_until(lambda: operator.replicas_seen == (2, 0, 2), "the operator to be seen awake")
     assert [path.name for path in cli.directory.iterdir()] == ["saved"], "neither journal nor lock is left"
 
 

@@ -29,6 +29,7 @@ from tests.bed.mongo import MongoServers
 from tests.bed.operator import deploy_operator, deployments_path
 from tests.bed.registry import Registry
 from tests.conftest import Crd
+from tests.mongo_fixtures import wait_until_alone
 
 TOKEN = "a-token-of-the-world"
 ORGANISATION = "org-one"
@@ -127,6 +128,7 @@ class World:
         if self._client is not None:
             self._client.close()
             self._client = None
+            wait_until_alone(self.mongo)
 
     # ---- what it is made of
 

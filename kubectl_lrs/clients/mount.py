@@ -41,9 +41,12 @@ class Mount:
     def __init__(self, root: str) -> None:
         self.root = os.path.normpath(root)
         self.url = f"file://{shown(self.root)}"
-        self.marks_content = False
         self.notes: list[str] = []
         self._folders: Mapping[str, Mapping[str, Any]] = {}
+
+    def tells_content(self, _marker: str) -> bool:
+        """Never: a marker is made of times here."""
+        return False
 
     def names(self, path: str) -> tuple[str, ...]:
         """With the folder before it, as a path and as a URL."""

@@ -61,13 +61,16 @@ class Remote:
 
     def __init__(self, system: Any, root: str, url: str, hidden: tuple[str, ...], is_hierarchy: bool) -> None:
         self.url = url
-        self.marks_content = False
         self.notes: list[str] = []
         self._system = system
         self._root = root
         self._hidden = hidden
         self._is_hierarchy = is_hierarchy
         self._folders: Mapping[str, Mapping[str, Any]] = {}
+
+    def tells_content(self, _marker: str) -> bool:
+        """Never: a marker is made of times here."""
+        return False
 
     def names(self, path: str) -> tuple[str, ...]:
         """With the root before it, without the bucket, and as a URL."""

@@ -64,13 +64,16 @@ class S3Storage:
         from fsspec.asyn import sync
 
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
-        self.marks_content = True
         self.notes: list[str] = []
         self._system = system
         self._bucket = bucket
         self._prefix = prefix
         self._hidden = hidden
         self._sync = sync
+
+    def tells_content(self, marker: str) -> bool:
+        """Where the server gave an ETag; a time says nothing of two writes within its second."""
+        return bool(marker) and not marker.startswith(MODIFIED)
 
     def names(self, path: str) -> tuple[str, ...]:
         """As a key, with its bucket, and as a URL."""
@@ -246,8 +249,14 @@ def _stored(path: str, answer: Mapping[str, Any], size: int | None = None) -> St
     return Stored(path, int(answer["ContentLength"]) if size is None else size, _marker(answer), kept)
 
 
+MODIFIED = "modified "
+"""How the marker of an object without an ETag begins: only the time of its last change is known."""
+
+
 def _marker(answer: Mapping[str, Any]) -> str:
-    return str(answer.get("ETag") or answer.get("LastModified") or "").strip('"')
+    if etag := str(answer.get("ETag") or "").strip('"'):
+        return etag
+    return f"{MODIFIED}{answer['LastModified']}" if answer.get("LastModified") else ""
 
 
 def _total(answer: Mapping[str, Any], got: int) -> int:

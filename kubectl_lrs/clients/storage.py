@@ -60,11 +60,11 @@ class Storage(Protocol):
     url: str
     """As it may be shown."""
 
-    marks_content: bool
-    """Whether equal markers mean equal content, wherever the objects are; one of 32 hex digits is then the content's MD5."""
-
     notes: list[str]
     """What a listing has left out, and why."""
+
+    def tells_content(self, marker: str) -> bool:
+        """Whether objects with this marker are of equal content, wherever they are; one of 32 hex digits is then its MD5."""
 
     def names(self, path: str) -> tuple[str, ...]:
         """Every way in which a document may write this path out in full."""
