@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.bed.controlplane import ControlPlane
+from tests.bed.mongo import MongoServers
 from tests.conftest import Cli, Crd
-from tests.mongo_fixtures import App, wait_until_alone
+from tests.mongo_fixtures import App, app_on, wait_until_alone
 
 DROP = ("--mongo-existing", "drop", "--yes")
 
@@ -34,13 +36,21 @@ def write_keys(plane: ControlPlane, namespace: str, **keys: str) -> None:
     assert plane.api("POST", f"/api/v1/namespaces/{namespace}/secrets", secret)[0] == 201
 
 
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServers]:
+    """A standalone that no other test has connected to."""
+    with MongoServers.start(tmp_path_factory.mktemp("lonely")) as servers:
+        yield servers
+
+
 @pytest.fixture
-def quiet(app_alone: App) -> App:
+def quiet(lonely: MongoServers) -> Iterator[App]:
     """The application's database, filled, with nobody connected."""
-    app_alone.fill(3)
-    app_alone.client.close()
-    wait_until_alone(app_alone.servers)
-    return app_alone
+    for app in app_on(lonely):
+        app.fill(3)
+        app.client.close()
+        wait_until_alone(lonely)
+        yield app
 
 
 def save(cli: Cli, namespace: str, app: App) -> None:
