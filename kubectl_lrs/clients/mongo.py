@@ -14,6 +14,7 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from bson.timestamp import Timestamp
+from pymongo import CursorType
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -179,12 +180,18 @@ class Mongo:
             raise MongoError(f"{self.describe()} names no instant for its snapshot", hint="take --mongo-consistency=none")
         return at
 
-    def batches(self, database: str, collection: str, *, at: Timestamp | None = None, size: int = 0) -> Iterator[bytes]:
-        """All documents in natural order, concatenated as mongodump writes them; `size`: in a batch, 0 for the server's."""
+    def batches(
+        self, database: str, collection: str, *, at: Timestamp | None = None, size: int = 0, pushed: bool = False
+    ) -> Iterator[bytes]:
+        """All documents in natural order, concatenated as mongodump writes them; `size`: in a batch, 0 for the server's.
+
+        `pushed`: the server sends one batch after the other without being asked, which a mongos cannot.
+        """
         concern = Instant(at) if at else None
+        manner = CursorType.EXHAUST if pushed else CursorType.NON_TAILABLE
         with translated(f"reading {database}.{collection}", self.describe()):
             source = self._database(database).get_collection(collection, read_concern=concern)
-            batches: Any = source.find_raw_batches(batch_size=size, hint=[("$natural", 1)])
+            batches: Any = source.find_raw_batches(batch_size=size, hint=[("$natural", 1)], cursor_type=manner)
             with batches:
                 yield from batches
 

@@ -276,7 +276,8 @@ class _Work:
 
     def _build_indexes(self, name: str) -> str:
         """Those that are not there, after the data; what went wrong, empty where nothing did."""
-        there = {each["name"]: each for each in map(bson.decode, self._mongo.indexes(self._database, name))}
+        found = insist(self._mongo, self._stop, lambda _attempt: self._mongo.indexes(self._database, name))
+        there = {each["name"]: each for each in map(bson.decode, found)}
         wanted = [each for each in map(_cleaned, self._about.indexes) if not _is_own(each)]
         missing = [each for each in wanted if each.get("name") not in there]
         self._progress.begin(f"building {len(missing)} indexes of {self._name}")

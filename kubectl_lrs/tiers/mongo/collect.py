@@ -22,7 +22,7 @@ from kubectl_lrs.tiers.mongo import metadata, names
 from kubectl_lrs.tiers.mongo.finding import Wish, choose, find_database
 from kubectl_lrs.tiers.mongo.profiles import NOT_COVERED
 
-BATCH_BYTES = 512 << 10
+BATCH_BYTES = 1 << 20
 """About so much is read at once: with larger batches it takes longer, and more memory."""
 
 MOST_IN_BATCH = 50_000
@@ -108,6 +108,7 @@ class _Dump:
         self._writer = writer
         self._progress = progress
         self._has_snapshots = wish.consistent and server.has_snapshots
+        self._is_pushed = not server.is_mongos
         self._guard = threading.Lock()
 
     def run(self) -> dict[str, Any]:
@@ -186,7 +187,7 @@ class _Dump:
     def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink, done: _Written, halt: threading.Event) -> None:
         documents, length = self._mongo.sample(self._database, info.name, at=at)
         in_batch = max(2, min(MOST_IN_BATCH, BATCH_BYTES * documents // length)) if length else 0
-        for batch in ahead(self._mongo.batches(self._database, info.name, at=at, size=in_batch)):
+        for batch in ahead(self._mongo.batches(self._database, info.name, at=at, size=in_batch, pushed=self._is_pushed)):
             if halt.is_set():
                 raise LrsError(f"reading {self._database}.{info.name}: stopped")
             sink.write(batch)

@@ -25,7 +25,7 @@ MOST_IN_BATCH = 20_000
 """Well below what one message may hold: 48 MB and 100,000 documents."""
 
 WORKERS = 4
-ATTEMPTS = 3
+ATTEMPTS = 4
 FIRST_PAUSE = 1.0
 """Seconds before a batch is tried again over a new connection; doubled each time."""
 
