@@ -243,7 +243,7 @@ class MongoServers:
         hosts = ",".join(member.address for member in self.members)
         uri = f"mongodb://{hosts}/?{urlencode({'replicaSet': self.replica_set})}" if self.replica_set else f"mongodb://{hosts}/"
         config.write_text(f'uri: "{uri}"\n' + (f'password: "{self.password}"\n' if self.secure else ""))
-        flags = ["--config", str(config), "--quiet"]
+        flags = ["--config", str(config)]
         if self.secure:
             flags += ["--username", self.user, "--authenticationDatabase", "admin", "--ssl", "--sslCAFile", str(self.ca_file)]
         return flags
