@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from benchmarks.measure import Row, Run, side_by_side
 from benchmarks.place import Place
-from kubectl_lrs.tiers.mongo.profiles import MINIMUM
+from kubectl_lrs.stores.mongo.levels import MINIMUM
 from tests.bed import loader
 from tests.bed.mongo import MongoServers, tool
 

@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 
 import click
 
-from kubectl_lrs import colour, pflag
-from kubectl_lrs.commands.verb import kube_options
-from kubectl_lrs.errors import ExitCode, LrsError, UsageError
-from kubectl_lrs.settings import self_name
+from kubectl_lrs.commands.command import kube_options
+from kubectl_lrs.formats import pflag
+from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.units import self_name
+from kubectl_lrs.render import colour
 
 VERBS: dict[str, str] = {
     "backup": "Back up LRS into a folder that plain kubectl can restore from.",

@@ -16,8 +16,8 @@ from hypothesis import settings
 
 from tests.bed import loader, toolchain
 from tests.bed.controlplane import ControlPlane
-from tests.mongo_fixtures import app, app_alone, replica_set, standalone  # noqa: F401  fixtures
-from tests.mongo_pods import mongo_bed, named_pods  # noqa: F401  fixtures
+from tests.builders.mongo_fixtures import app, app_alone, replica_set, standalone  # noqa: F401  fixtures
+from tests.builders.mongo_pods import mongo_bed, named_pods  # noqa: F401  fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
 toolchain.cache()  # found before a test hides the developer's HOME

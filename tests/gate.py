@@ -1,7 +1,7 @@
 """The gate: formatting, lint, types, the rule between layers, tests. One command; it sets up all that it needs.
 
 Run with the system's Python: `python3 tests/gate.py`. Arguments go to pytest and leave out the rest, and the tests then
-run in one process: `python3 tests/gate.py tests/test_yamltext.py -k float`. With `-n 3` there are three workers.
+run in one process: `python3 tests/gate.py tests/unit/formats/test_yaml_writer.py -k float`. With `-n 3` there are three workers.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from kubectl_lrs.settings import printable
+from kubectl_lrs.model.units import printable
 
 URLS, HEADERS, BODIES, LONG_BODIES, WHOLE_BODIES = 6, 7, 8, 9, 10
 LIMITS = {BODIES: 1024, LONG_BODIES: 10240}

@@ -6,11 +6,8 @@ from typing import Any
 
 import click
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
-from kubectl_lrs.commands.spark_options import clean_first, clean_spark_options
-from kubectl_lrs.commands.stores import BackupCall, backup_options, collectors, given_levels
-from kubectl_lrs.commands.verb import (
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import (
     backup_dir_option,
     exclude_type_option,
     kube_flags,
@@ -20,15 +17,19 @@ from kubectl_lrs.commands.verb import (
     type_option,
     verb,
 )
-from kubectl_lrs.errors import ExitCode, LrsError, UsageError
-from kubectl_lrs.operations.backup import Destination, Tier, back_up, without
-from kubectl_lrs.operations.clean_spark import Wanted
-from kubectl_lrs.profiles import PROFILES, levels
-from kubectl_lrs.selection import Selection
-from kubectl_lrs.tiers.deployments.collect import TIER, DeploymentsTier
-from kubectl_lrs.tiers.deployments.inventory import Account
-from kubectl_lrs.tiers.resources.collect import ResourcesTier
-from kubectl_lrs.workloads import SPARK
+from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
+from kubectl_lrs.commands.spark_options import clean_first, clean_spark_options
+from kubectl_lrs.commands.stores import BackupCall, backup_options, collectors, given_levels
+from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.profiles import PROFILES, levels
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.workloads import SPARK
+from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsTier
+from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.lrs.collect import ResourcesTier
+from kubectl_lrs.usecases.backup import Destination, Tier, back_up, without
+from kubectl_lrs.usecases.clean_spark import Wanted
 
 
 @verb(

@@ -8,17 +8,20 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.commands import files_options, images_options, mongo_options
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import backup_dir_option, kube_flags, output_option, quiet_option, verb
 from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
-from kubectl_lrs.commands.verb import backup_dir_option, kube_flags, output_option, quiet_option, verb
 from kubectl_lrs.consistency import Unchecked
-from kubectl_lrs.errors import ExitCode, LrsError, UsageError
-from kubectl_lrs.names import LATEST
-from kubectl_lrs.operations.check import API_FLAG, CheckReport, unavailable
-from kubectl_lrs.profiles import LEVELS, NONE, PROFILES
-from kubectl_lrs.settings import duration
-from kubectl_lrs.tiers.deployments.inventory import Account
+from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.profiles import LEVELS, NONE, PROFILES
+from kubectl_lrs.model.units import duration
+from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.files import flags as files_options
+from kubectl_lrs.stores.images import flags as images_options
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.mongo import flags as mongo_options
+from kubectl_lrs.usecases.check import API_FLAG, CheckReport, unavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -113,9 +116,9 @@ def command(
     progress = render.progress(quiet=quiet)
     if from_:
         _refuse_live_flags(ctx)
-        from kubectl_lrs.operations.check_backup import check_backup
-        from kubectl_lrs.operations.verify import require_intact
-        from kubectl_lrs.tiers.resources.stored import BackupSource
+        from kubectl_lrs.stores.lrs.saved import BackupSource
+        from kubectl_lrs.usecases.check_backup import check_backup
+        from kubectl_lrs.usecases.verify import require_intact
 
         folder = directory.find(from_)
         if from_ == LATEST and not quiet:
@@ -130,8 +133,8 @@ def command(
     namespace = None if all_namespaces else target.connection.namespace
     if namespace is not None:
         wiring.require_namespace(target.kube, namespace)
-    from kubectl_lrs.operations.check_live import check_live
-    from kubectl_lrs.wiring.check import sources
+    from kubectl_lrs.usecases.check_live import check_live
+    from kubectl_lrs.usecases.check_sources import sources
 
     found = sources(
         target,
@@ -174,7 +177,7 @@ def _refuse_live_flags(ctx: click.Context) -> None:
 
 def _wanted(ctx: click.Context, options: dict[str, Any]) -> set[str]:
     """The stores to look at: asked for, named by flags or the environment, or part of the profile."""
-    from kubectl_lrs.wiring.check import named_in_environment
+    from kubectl_lrs.usecases.check_sources import named_in_environment
 
     wanted = {name for name in LEVELS if PROFILES[options["profile"]][name] != NONE} | set(named_in_environment())
     for name, prefixes in PREFIXES.items():

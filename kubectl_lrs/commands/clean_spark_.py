@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from kubectl_lrs import render, wiring
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import kube_flags, output_option, quiet_option, selector_option, verb, yes_option
 from kubectl_lrs.commands.spark_options import DEFAULT_TIMEOUT, agree, apply, effort_of, plan_of, require_rights, show
-from kubectl_lrs.commands.verb import kube_flags, output_option, quiet_option, selector_option, verb, yes_option
-from kubectl_lrs.errors import ExitCode
-from kubectl_lrs.operations.clean_spark import Wanted
-from kubectl_lrs.selection import Selection
-from kubectl_lrs.settings import duration
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.units import duration
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.usecases.clean_spark import Wanted
 
 
 @verb(

@@ -7,11 +7,11 @@ import sys
 
 import click
 
-from kubectl_lrs.commands.verb import verb
+from kubectl_lrs.commands.command import verb
 from kubectl_lrs.completion.install import executable, install
 from kubectl_lrs.completion.scripts import SCRIPTS, script
-from kubectl_lrs.errors import UsageError
-from kubectl_lrs.settings import self_name
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.units import self_name
 
 INSTALL = "install"
 

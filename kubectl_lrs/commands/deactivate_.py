@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from kubectl_lrs import render, wiring
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import (
+    backup_dir_option,
+    confirm,
+    output_option,
+    quiet_option,
+    stop_on_signal,
+    verb,
+    yes_option,
+)
 from kubectl_lrs.commands.deployment_options import (
     accounts_of,
     api_options,
@@ -18,20 +27,12 @@ from kubectl_lrs.commands.deployment_options import (
     effort_options,
     refuse_token,
 )
-from kubectl_lrs.commands.verb import (
-    backup_dir_option,
-    confirm,
-    output_option,
-    quiet_option,
-    stop_on_signal,
-    verb,
-    yes_option,
-)
-from kubectl_lrs.errors import ExitCode
-from kubectl_lrs.operations.deployments import deactivate, journal_for, plan_deactivation
-from kubectl_lrs.tiers.deployments.journal import Journal
-from kubectl_lrs.tiers.deployments.planning import DeploymentPlan
-from kubectl_lrs.tiers.deployments.statuses import State
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.stores.deployments.journal import Journal
+from kubectl_lrs.stores.deployments.plan import DeploymentPlan
+from kubectl_lrs.stores.deployments.statuses import State
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.usecases.deployments import deactivate, journal_for, plan_deactivation
 
 
 @verb(

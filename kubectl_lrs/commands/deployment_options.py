@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 
 import click
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.clients.datarobot_credentials import SCHEMES, ApiFlags
-from kubectl_lrs.commands.verb import kube_flags
-from kubectl_lrs.errors import UsageError
-from kubectl_lrs.operations.deployments import Effort
-from kubectl_lrs.settings import duration
-from kubectl_lrs.tiers.deployments.inventory import Account, look_up
-from kubectl_lrs.tiers.deployments.planning import Choice, parse_ids
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import kube_flags
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.units import duration
+from kubectl_lrs.stores.deployments.api.credentials import SCHEMES, ApiFlags
+from kubectl_lrs.stores.deployments.inventory import Account, look_up
+from kubectl_lrs.stores.deployments.plan import Choice, parse_ids
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.usecases.deployments import Effort
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.backupdir import BackupDir
-from kubectl_lrs.catalog import Cluster
-from kubectl_lrs.clients.kube import KubeClient
-from kubectl_lrs.commands.verb import (
+from kubectl_lrs import render
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.commands.command import (
     backup_dir_option,
     exclude_type_option,
     kube_flags,
@@ -21,14 +19,17 @@ from kubectl_lrs.commands.verb import (
     type_option,
     verb,
 )
-from kubectl_lrs.errors import ExitCode, UsageError
-from kubectl_lrs.names import LATEST
-from kubectl_lrs.operations.chosen import namespace_map
-from kubectl_lrs.operations.differ import BackupSide, Comparison, Differ, LiveSide, Side
-from kubectl_lrs.operations.verify import require_intact
-from kubectl_lrs.progress import Progress
-from kubectl_lrs.selection import Selection
-from kubectl_lrs.tiers.resources.stored import BackupSource
+from kubectl_lrs.model.catalog import Cluster
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.lrs.saved import BackupSource
+from kubectl_lrs.stores.lrs.selected import namespace_map
+from kubectl_lrs.usecases.diff import BackupSide, Comparison, Differ, LiveSide, Side
+from kubectl_lrs.usecases.verify import require_intact
 
 LIVE = "live"
 

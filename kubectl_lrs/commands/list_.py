@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.commands.verb import backup_dir_option, output_option, verb
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import backup_dir_option, output_option, verb
+from kubectl_lrs.stores.lrs import connect as wiring
 
 
 @verb(

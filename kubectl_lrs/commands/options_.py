@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kubectl_lrs.commands.verb import kube_options
+from kubectl_lrs.commands.command import kube_options
 
 
 @click.command("options")

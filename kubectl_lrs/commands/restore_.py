@@ -7,11 +7,8 @@ from typing import Any
 
 import click
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.commands.deployment_options import api_options
-from kubectl_lrs.commands.restoring import VALIDATIONS, Call, recovery_of
-from kubectl_lrs.commands.stores import RESOURCES, STORES, restore_options
-from kubectl_lrs.commands.verb import (
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import (
     backup_dir_option,
     confirm,
     exclude_type_option,
@@ -25,10 +22,14 @@ from kubectl_lrs.commands.verb import (
     verb,
     yes_option,
 )
-from kubectl_lrs.errors import ExitCode, UsageError
-from kubectl_lrs.operations.recovery import Recovery
-from kubectl_lrs.plan import Effort, Plan, Policy
-from kubectl_lrs.settings import duration
+from kubectl_lrs.commands.deployment_options import api_options
+from kubectl_lrs.commands.restoring import VALIDATIONS, Call, recovery_of
+from kubectl_lrs.commands.stores import RESOURCES, STORES, restore_options
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.plan import Effort, Plan, Policy
+from kubectl_lrs.model.units import duration
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.usecases.restore import Recovery
 
 
 @verb(

@@ -9,35 +9,36 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.backupdir import BackupDir
-from kubectl_lrs.catalog import FILE as CATALOG_FILE
-from kubectl_lrs.catalog import Cluster
-from kubectl_lrs.clients.kube import KubeClient, Resource
+from kubectl_lrs import render
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.commands.command import kube_flags
 from kubectl_lrs.commands.deployment_options import accounts_of, api_flags
 from kubectl_lrs.commands.stores import RESOURCES, STORES, RestoreCall, held, wanted_tiers
-from kubectl_lrs.commands.verb import kube_flags
-from kubectl_lrs.errors import DeniedError, UnreachableError, UsageError
-from kubectl_lrs.folder import SealedFolder
-from kubectl_lrs.manifest import Manifest
-from kubectl_lrs.names import LATEST
-from kubectl_lrs.operations.chosen import namespace_map
-from kubectl_lrs.operations.deployments import known_deployments, left_to_activate
-from kubectl_lrs.operations.recovery import Recovery
-from kubectl_lrs.operations.restore import Restore, Wanted
-from kubectl_lrs.operations.verify import require_intact
-from kubectl_lrs.paths import is_folder
-from kubectl_lrs.plan import Policy
-from kubectl_lrs.progress import Progress
-from kubectl_lrs.selection import Selection
-from kubectl_lrs.tiers.deployments.inventory import Account
-from kubectl_lrs.tiers.deployments.whose import Whose
-from kubectl_lrs.tiers.images.mapping import registry_map
-from kubectl_lrs.tiers.resources.stored import BackupSource, Source, saved_crd
-from kubectl_lrs.workloads import GROUP, PLURAL
+from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
+from kubectl_lrs.model.catalog import Cluster
+from kubectl_lrs.model.errors import DeniedError, UnreachableError, UsageError
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.plan import Policy
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.workloads import GROUP, PLURAL
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.paths import is_folder
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.deployments.ownership import Whose
+from kubectl_lrs.stores.images.mapping import registry_map
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.lrs.restore import Restore, Wanted
+from kubectl_lrs.stores.lrs.saved import BackupSource, Source, saved_crd
+from kubectl_lrs.stores.lrs.selected import namespace_map
+from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate
+from kubectl_lrs.usecases.restore import Recovery
+from kubectl_lrs.usecases.verify import require_intact
 
 if TYPE_CHECKING:
-    from kubectl_lrs.tiers.resources.files import FilesSource
+    from kubectl_lrs.stores.lrs.plain_files import FilesSource
 
 VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
 
@@ -79,7 +80,7 @@ def _mongodump(directory: BackupDir, names: tuple[str, ...], options: dict[str, 
     """The folder of a plain mongodump that a single path names, if it is one."""
     if len(names) != 1 or os.sep not in names[0] or options["files"]:
         return None
-    from kubectl_lrs.tiers.mongo.stored import is_mongodump
+    from kubectl_lrs.stores.mongo.saved import is_mongodump
 
     for path in (directory.path / names[0], Path(names[0])):
         if is_folder(path) and not os.path.lexists(path / CATALOG_FILE) and is_mongodump(path):
@@ -89,8 +90,8 @@ def _mongodump(directory: BackupDir, names: tuple[str, ...], options: dict[str, 
 
 def _of_dump(call: Call, path: Path) -> Recovery:
     """The restore of what the real mongodump wrote; the database's part of a recovery, and nothing else."""
-    from kubectl_lrs.tiers.mongo.stored import dumped
-    from kubectl_lrs.wiring import mongo
+    from kubectl_lrs.stores.mongo import connect as mongo
+    from kubectl_lrs.stores.mongo.saved import dumped
 
     options = call.options
     if options["from_"] or _selects("", (), options) or set(options["tiers"]) - {"mongo"}:
@@ -223,7 +224,7 @@ def _plain_files(options: dict[str, Any], default_namespace: str) -> FilesSource
     if options["from_"] or options["install_crd"]:
         raise UsageError("-f takes plain manifests; --from and --install-crd need a backup", hint="give one of the two")
     render.say("restoring from plain files: there are no sums, so nothing tells whether they are as they were written")
-    from kubectl_lrs.tiers.resources.files import FilesSource
+    from kubectl_lrs.stores.lrs.plain_files import FilesSource
 
     return FilesSource(
         [Path(name) for name in options["files"]], recursive=options["recursive"], default_namespace=default_namespace

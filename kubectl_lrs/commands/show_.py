@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.commands.verb import backup_dir_option, output_option, verb
-from kubectl_lrs.names import LATEST
-from kubectl_lrs.tiers.deployments.journal import is_journal, load
-from kubectl_lrs.tiers.resources.stored import index
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import backup_dir_option, output_option, verb
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.stores.deployments.journal import is_journal, load
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.lrs.saved import index
 
 
 @verb(

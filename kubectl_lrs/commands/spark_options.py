@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import click
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.verb import SIGNALS, confirm, stop_on_signal
-from kubectl_lrs.errors import InterruptedRunError, LrsError, UsageError
-from kubectl_lrs.operations.clean_spark import CleanPlan, CleanReport, Wanted, clean, plan_cleaning
-from kubectl_lrs.settings import duration
-from kubectl_lrs.tiers.resources.cleaning import Effort
-from kubectl_lrs.wiring import DEFAULT_WORKERS, Target
+from kubectl_lrs.commands.command import SIGNALS, confirm, stop_on_signal
+from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
+from kubectl_lrs.model.units import duration
+from kubectl_lrs.stores.lrs.connect import DEFAULT_WORKERS, Target
+from kubectl_lrs.stores.spark.apply import Effort
+from kubectl_lrs.usecases.clean_spark import CleanPlan, CleanReport, Wanted, clean, plan_cleaning
 
 F = TypeVar("F", bound=Callable[..., Any])
 

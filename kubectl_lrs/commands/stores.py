@@ -9,13 +9,15 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from kubectl_lrs.clients.kube import KubeClient
-from kubectl_lrs.commands import files_options, images_options, mongo_options
-from kubectl_lrs.errors import LrsError, UsageError
-from kubectl_lrs.folder import SealedFolder
-from kubectl_lrs.operations.backup import Tier, without
-from kubectl_lrs.operations.recovery import DataTier
-from kubectl_lrs.profiles import LEVELS, NONE
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.model.profiles import LEVELS, NONE
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.stores.files import flags as files_options
+from kubectl_lrs.stores.images import flags as images_options
+from kubectl_lrs.stores.mongo import flags as mongo_options
+from kubectl_lrs.usecases.backup import Tier, without
+from kubectl_lrs.usecases.restore import DataTier
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]

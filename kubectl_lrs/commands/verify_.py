@@ -8,10 +8,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from kubectl_lrs import render, wiring
-from kubectl_lrs.backupdir import BackupDir
-from kubectl_lrs.clients.kube import KubeClient
-from kubectl_lrs.commands.verb import (
+from kubectl_lrs import render
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.commands.command import (
     backup_dir_option,
     exclude_type_option,
     kube_flags,
@@ -22,17 +21,19 @@ from kubectl_lrs.commands.verb import (
     type_option,
     verb,
 )
-from kubectl_lrs.errors import ExitCode, UsageError
-from kubectl_lrs.names import LATEST
-from kubectl_lrs.operations.chosen import Chosen, namespace_map
-from kubectl_lrs.operations.restore import Restore, Wanted
-from kubectl_lrs.operations.verify import Trial, hopeless, try_crd, try_restore, verify
-from kubectl_lrs.plan import Finding, Policy, Severity
-from kubectl_lrs.progress import Progress
-from kubectl_lrs.selection import Selection
-from kubectl_lrs.tiers.resources.stored import BackupSource, saved_crd
-from kubectl_lrs.wiring import DEFAULT_WORKERS
-from kubectl_lrs.workloads import GROUP, PLURAL
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.plan import Finding, Policy, Severity
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.workloads import GROUP, PLURAL
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.lrs.connect import DEFAULT_WORKERS
+from kubectl_lrs.stores.lrs.restore import Restore, Wanted
+from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
+from kubectl_lrs.stores.lrs.selected import Chosen, namespace_map
+from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, verify
 
 CLUSTER_ONLY = {
     "all_namespaces": "-A",

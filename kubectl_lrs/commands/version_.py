@@ -8,8 +8,8 @@ import platform
 import click
 
 from kubectl_lrs import __version__
-from kubectl_lrs.catalog import FORMAT_VERSION
-from kubectl_lrs.commands.verb import output_option, verb
+from kubectl_lrs.commands.command import output_option, verb
+from kubectl_lrs.model.catalog import FORMAT_VERSION
 
 
 @verb("version", examples=[("Version, Python and the backup format it writes", "@ version -o json")])

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_lrs import pflag
+from kubectl_lrs.formats import pflag
 
 if TYPE_CHECKING:
-    from kubectl_lrs.clients.kubeconfig import KubeFlags
+    from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
 
 
 class Directive(IntFlag):
@@ -69,7 +69,7 @@ class Line:
 
     def kube_flags(self) -> KubeFlags:
         """kubectl's generic flags among the options."""
-        from kubectl_lrs.clients.kubeconfig import KubeFlags
+        from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
 
         given: dict[str, str | bool | tuple[str, ...]] = {}
         for word in self.options:

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubectl_lrs.errors import LrsError, UsageError
+from kubectl_lrs.model.errors import LrsError, UsageError
 
 PREFIX = "kubectl-"
 DEFAULT_FILE = "kubectl-lrs"

@@ -14,7 +14,7 @@ from threading import Thread
 import click
 
 from kubectl_lrs.completion.engine import Candidate, Completion, Directive, Line
-from kubectl_lrs.errors import LrsError
+from kubectl_lrs.model.errors import LrsError
 
 LIMIT = 2.0
 """Seconds that a look-up may take; a plugin that asks for credentials included."""
@@ -69,14 +69,14 @@ def _users(line: Line) -> list[Candidate]:
 
 
 def _from_kubeconfig(line: Line, section: str) -> list[Candidate]:
-    from kubectl_lrs.clients.kubeconfig import names
+    from kubectl_lrs.clients.kubernetes.kubeconfig import names
 
     return [Candidate(name) for name in names(line.kube_flags(), os.environ, section) if name]
 
 
 def _namespaces(line: Line) -> list[Candidate]:
-    from kubectl_lrs import wiring
-    from kubectl_lrs.clients.kube import NAMESPACES
+    from kubectl_lrs.clients.kubernetes.client import NAMESPACES
+    from kubectl_lrs.stores.lrs import connect as wiring
 
     flags = replace(line.kube_flags(), namespace="", request_timeout=f"{LIMIT:g}s")
     return [Candidate(str(each["metadata"]["name"])) for each in wiring.connect(flags).items(NAMESPACES)]
@@ -87,7 +87,7 @@ def _namespaces(line: Line) -> list[Candidate]:
 
 def _types(line: Line) -> list[Candidate]:
     """After a comma, the types that are not there yet."""
-    from kubectl_lrs.workloads import WORKLOADS
+    from kubectl_lrs.model.workloads import WORKLOADS
 
     *chosen, _ = line.partial.split(",")
     begin = "".join(f"{each}," for each in chosen)
@@ -99,8 +99,8 @@ def _types(line: Line) -> list[Candidate]:
 
 def _backups(line: Line) -> list[Candidate]:
     """The newest first, `latest` before them all."""
-    from kubectl_lrs import wiring
-    from kubectl_lrs.names import LATEST
+    from kubectl_lrs.model.names import LATEST
+    from kubectl_lrs.stores.lrs import connect as wiring
 
     sealed, _ = wiring.backup_dir(line.value("backup_dir")).survey()
     named = [
@@ -116,9 +116,9 @@ def _after(line: Line) -> list[Candidate]:
 
 def _names(line: Line) -> list[Candidate]:
     """Backups for the first word, and the LRS in the one that --from names, else in the newest."""
-    from kubectl_lrs import wiring
-    from kubectl_lrs.names import LATEST
-    from kubectl_lrs.tiers.resources.stored import index
+    from kubectl_lrs.model.names import LATEST
+    from kubectl_lrs.stores.lrs import connect as wiring
+    from kubectl_lrs.stores.lrs.saved import index
 
     backups = [] if line.arguments or line.value("from_") else _backups(line)
     folder = wiring.backup_dir(line.value("backup_dir")).find(line.value("from_") or LATEST)

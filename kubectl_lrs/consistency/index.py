@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from kubectl_lrs.consistency.inventory import Application, Deployed, Document, Inventory, LrsObject, known
-from kubectl_lrs.workloads import WORKLOADS
+from kubectl_lrs.model.workloads import WORKLOADS
 
 DEPLOYMENT_TYPE = "deployment"
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from kubectl_lrs.consistency.index import Index
 from kubectl_lrs.consistency.inventory import Application, Inventory, LrsObject, Unchecked, known
-from kubectl_lrs.errors import ExitCode
-from kubectl_lrs.plan import Severity
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.plan import Severity
 
 SERVING = frozenset(("lrs", "longrunningservices"))
 """The stores whose images are pulled when an application starts."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from kubectl_lrs.backupdir import Unsealed
-from kubectl_lrs.catalog import Catalog
-from kubectl_lrs.folder import Damage, SealedFolder
-from kubectl_lrs.profiles import NONE, lacking
+from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.profiles import NONE, lacking
+from kubectl_lrs.model.units import age, size
+from kubectl_lrs.model.workloads import WORKLOADS
 from kubectl_lrs.render.view import View
-from kubectl_lrs.settings import age, size
-from kubectl_lrs.workloads import WORKLOADS
+from kubectl_lrs.repository import Damage, SealedFolder
+from kubectl_lrs.repository.directory import Unsealed
 
 
 def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> View:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_lrs.consistency import RULES, Found, Gap
-from kubectl_lrs.errors import ExitCode
-from kubectl_lrs.operations.check import CheckReport
-from kubectl_lrs.plan import Severity
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.render.view import View
+from kubectl_lrs.usecases.check import CheckReport
 
 COLUMNS = ("APPLICATION", "SEVERITY", "OBJECT", "FINDING")
 WIDE = ("WHY IT MATTERS", "WHAT TO DO")

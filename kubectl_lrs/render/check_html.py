@@ -10,11 +10,11 @@ import click
 
 from kubectl_lrs import __version__
 from kubectl_lrs.consistency import RULES, Found
-from kubectl_lrs.errors import ExitCode
-from kubectl_lrs.operations.check import CheckReport
-from kubectl_lrs.plan import Severity
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.plan import Severity
+from kubectl_lrs.model.units import printable
 from kubectl_lrs.render.check import in_short, owner
-from kubectl_lrs.settings import printable
+from kubectl_lrs.usecases.check import CheckReport
 
 TILES = {
     "applications": "applications",

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubectl_lrs.render.view import View
-from kubectl_lrs.tiers.deployments.inventory import Account
-from kubectl_lrs.tiers.deployments.journal import Journal
-from kubectl_lrs.tiers.deployments.outcome import NOT_DONE, DeploymentReport, Fate, Outcome
-from kubectl_lrs.tiers.deployments.planning import DeploymentPlan, Step
-from kubectl_lrs.tiers.deployments.statuses import MEANING, OURS, State
+from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.deployments.journal import Journal
+from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport, Fate, Outcome
+from kubectl_lrs.stores.deployments.plan import DeploymentPlan, Step
+from kubectl_lrs.stores.deployments.statuses import MEANING, OURS, State
 
 CONSEQUENCES = (
     "Predictions of a deactivated deployment fail until it is activated again.",

@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from kubectl_lrs import colour
-from kubectl_lrs.diff import ABSENT, Change
-from kubectl_lrs.manifest import Manifest, loads
-from kubectl_lrs.operations.differ import Comparison, Difference, Kind, Origin
+from kubectl_lrs.formats.yaml_writer import dump
+from kubectl_lrs.model.diff import ABSENT, Change
+from kubectl_lrs.model.manifest import Manifest, loads
+from kubectl_lrs.render import colour
 from kubectl_lrs.render.backups import local, scope
 from kubectl_lrs.render.view import View
-from kubectl_lrs.yamltext import dump
+from kubectl_lrs.usecases.diff import Comparison, Difference, Kind, Origin
 
 SHOWN = 40
 """Characters of a value in a table; all of it is in the other formats."""

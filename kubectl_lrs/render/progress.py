@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_lrs import colour
 from kubectl_lrs.clients import wirelog
-from kubectl_lrs.progress import BYTES
-from kubectl_lrs.settings import age, printable, size
+from kubectl_lrs.model.units import age, printable, size
+from kubectl_lrs.render import colour
+from kubectl_lrs.runtime.progress import BYTES
 
 if TYPE_CHECKING:
     import rich.progress

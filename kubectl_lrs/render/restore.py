@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_lrs.diff import ABSENT, Change
-from kubectl_lrs.plan import Action, Finding, Plan, Severity, Step, TierPlan
+from kubectl_lrs.model.diff import ABSENT, Change
+from kubectl_lrs.model.plan import Action, Finding, Plan, Severity, Step, TierPlan
+from kubectl_lrs.model.report import NOT_DONE, ItemOutcome, Outcome, Report, Result
+from kubectl_lrs.model.units import size
 from kubectl_lrs.render.view import View, table
-from kubectl_lrs.report import NOT_DONE, ItemOutcome, Outcome, Report, Result
-from kubectl_lrs.settings import size
 
 
 def finding_lines(findings: list[Finding]) -> Iterator[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubectl_lrs.operations.clean_spark import CleanPlan, CleanReport, oldest
-from kubectl_lrs.plan import Finding
+from kubectl_lrs.model.plan import Finding
+from kubectl_lrs.model.units import age
 from kubectl_lrs.render.view import View
-from kubectl_lrs.settings import age
-from kubectl_lrs.tiers.resources.cleaning import NOT_DONE, Outcome, counted
-from kubectl_lrs.tiers.resources.sessions import Session
+from kubectl_lrs.stores.spark.apply import NOT_DONE, Outcome, counted
+from kubectl_lrs.stores.spark.sessions import Session
+from kubectl_lrs.usecases.clean_spark import CleanPlan, CleanReport, oldest
 
 COLUMNS = ("NAMESPACE", "NAME", "AGE", "STATE")
 WIDE = ("CREATED", "FINALIZERS", "UID")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubectl_lrs.errors import ExitCode
-from kubectl_lrs.operations.verify import Answer, Checked, Trial, Tried
+from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.render.restore import finding_lines
 from kubectl_lrs.render.view import View
+from kubectl_lrs.usecases.verify import Answer, Checked, Trial, Tried
 
 NOTABLE = frozenset((Answer.REFUSED, Answer.NOT_CHECKED))
 COLUMNS = ("NAMESPACE", "NAME", "TYPE", "ANSWER", "WHY")

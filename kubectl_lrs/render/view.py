@@ -14,9 +14,9 @@ from unicodedata import combining, east_asian_width
 
 import click
 
-from kubectl_lrs import colour
-from kubectl_lrs.settings import printable
-from kubectl_lrs.yamltext import dump
+from kubectl_lrs.formats.yaml_writer import dump
+from kubectl_lrs.model.units import printable
+from kubectl_lrs.render import colour
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
 GAP = "   "

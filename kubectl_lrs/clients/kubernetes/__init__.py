@@ -1,0 +1,1 @@
+"""The Kubernetes API: which server and as whom, HTTP to it, its objects, ports of pods."""

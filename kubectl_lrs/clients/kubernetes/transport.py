@@ -1,0 +1,325 @@
+"""HTTP/1.1 to one API server over kept-alive connections, one per thread that calls at once.
+
+It stands on the standard library's `http.client`: a restore of tens of thousands of objects shares the machine with
+nothing but its own requests, and each of them costs half of what it costs through urllib3. It knows TLS, proxies and
+time limits, not what is sent, and repeats nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import select
+import socket
+import ssl
+import tempfile
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
+from kubectl_lrs.model.errors import UsageError
+
+CONNECT_TIMEOUT = 15.0
+SILENCE = 60.0
+"""Seconds without a byte before a request is given up, where the user set no limit."""
+
+_CHUNK = 1 << 20
+_PORTS = {"http": 80, "https": 443}
+
+
+class TransportError(Exception):
+    """No whole answer came. `sent`: the request may have arrived. `tls`: the two sides do not trust each other."""
+
+    def __init__(self, cause: str, *, sent: bool, tls: bool = False) -> None:
+        super().__init__(cause)
+        self.sent = sent
+        self.tls = tls
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, unpacked."""
+
+    status: int
+    reason: str
+    headers: http.client.HTTPMessage
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """A connection on which another protocol is spoken from now on. `early`: what the server has already sent in it."""
+
+    socket: socket.socket
+    early: bytes
+    headers: http.client.HTTPMessage
+
+    def close(self) -> None:
+        """End it."""
+        self.socket.close()
+
+
+class Transport:
+    """Connections to one server with one client certificate. Safe to use from several threads.
+
+    `timeout` (seconds) bounds each whole request; None: only its connecting and its silences are bounded.
+    """
+
+    def __init__(self, connection: Connection, certificate: tuple[bytes, bytes], *, timeout: float | None) -> None:
+        self._url = _checked(connection.server)
+        self._tls = _tls(connection, certificate) if self._url.scheme == "https" else None
+        self._server_name = connection.tls_server_name
+        self._proxy = _proxy(connection, self._url)
+        self._timeout = timeout
+        self._idle: deque[_Connection] = deque()
+
+    def send(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
+        """One request, sent once. `target` is the path with its query."""
+        ends = None if self._timeout is None else time.monotonic() + self._timeout
+        connection = self._connected(ends)
+        try:
+            answer, reusable = _exchange(connection, (method, self._target(target), headers, body), ends)
+        except (OSError, http.client.HTTPException, zlib.error) as error:
+            connection.close()
+            raise TransportError(_cause(error), sent=True) from error
+        except BaseException:
+            connection.close()
+            raise
+        if reusable:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        return answer
+
+    def upgrade(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
+        """A GET on a connection of its own that asks for another protocol; an Answer where the server does not agree.
+
+        The socket is handed over without blocking and without a time limit.
+        """
+        ends = None if self._timeout is None else time.monotonic() + self._timeout
+        connection = self._opened(ends)
+        try:
+            connection.limit(ends)
+            connection.putrequest("GET", self._target(target), skip_accept_encoding=True)
+            for name, value in headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            if response.status == http.client.SWITCHING_PROTOCOLS:
+                return _taken(connection, response)
+            answer = Answer(response.status, response.reason, response.headers, response.read(_CHUNK))
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise TransportError(_cause(error), sent=True) from error
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        return answer
+
+    def _target(self, target: str) -> str:
+        """Through a proxy without a tunnel, the whole URL."""
+        return f"{self._url.scheme}://{self._url.netloc}{target}" if self._proxy and self._tls is None else target
+
+    def _connected(self, ends: float | None) -> _Connection:
+        """An idle connection that is still open, else a new one."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break
+            if connection.is_alive():
+                return connection
+            connection.close()
+        return self._opened(ends)
+
+    def _opened(self, ends: float | None) -> _Connection:
+        """A new connection."""
+        connection = self._new()
+        connection.timeout = CONNECT_TIMEOUT if ends is None else max(0.001, min(CONNECT_TIMEOUT, ends - time.monotonic()))
+        try:
+            connection.connect()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise TransportError(_cause(error), sent=False, tls=isinstance(error, ssl.SSLError)) from error
+        return connection
+
+    def _new(self) -> _Connection:
+        host, port = str(self._url.hostname), self._url.port or _PORTS[self._url.scheme]
+        if self._proxy is None:
+            return _Connection(host, port, tls=self._tls, server_name=self._server_name or host)
+        connection = _Connection(
+            str(self._proxy.hostname), self._proxy.port or 80, tls=self._tls, server_name=self._server_name or host
+        )
+        if self._tls is not None:
+            connection.set_tunnel(host, port, headers=_proxy_credentials(self._proxy))
+        return connection
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection to the server, or through a proxy's tunnel, with TLS on top where the server speaks it."""
+
+    def __init__(self, host: str, port: int, *, tls: ssl.SSLContext | None, server_name: str) -> None:
+        super().__init__(host, port)
+        self._context = tls
+        self._server_name = server_name
+
+    def connect(self) -> None:
+        super().connect()
+        if self._context is not None:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self._server_name)
+
+    def is_alive(self) -> bool:
+        """Whether the server has not closed it meanwhile; it never speaks first, so anything to read is the end."""
+        return self.sock is not None and not select.select([self.sock], [], [], 0)[0]
+
+    def limit(self, ends: float | None) -> None:
+        """Bound the next wait."""
+        left = SILENCE if ends is None else ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.sock.settimeout(left)
+
+
+Request = tuple[str, str, Iterable[tuple[str, str]], "bytes | None"]
+
+
+def _exchange(connection: _Connection, request: Request, ends: float | None) -> tuple[Answer, bool]:
+    """Send and read; whether the connection can be used again."""
+    method, target, headers, body = request
+    connection.limit(ends)
+    connection.putrequest(method, target, skip_accept_encoding=True)
+    for name, value in headers:
+        connection.putheader(name, value)
+    if body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    response = connection.getresponse()
+    data = response.read() if ends is None else _read(connection, response, ends)
+    if response.headers.get("Content-Encoding") == "gzip":
+        data = zlib.decompress(data, 31)  # 31: with gzip's header
+    return Answer(response.status, response.reason, response.headers, data), not response.will_close
+
+
+def _read(connection: _Connection, response: http.client.HTTPResponse, ends: float) -> bytes:
+    """The body, given up at its end of time even where bytes go on to drip."""
+    parts = []
+    expected = response.length
+    while not response.isclosed():
+        connection.limit(ends)
+        part = response.read1(_CHUNK)
+        if not part:
+            break
+        parts.append(part)
+    data = b"".join(parts)
+    if expected is not None and len(data) < expected:
+        raise http.client.IncompleteRead(data, expected - len(data))
+    response.close()  # read to its end piece by piece, it does not know that; the connection could not be used again
+    return data
+
+
+def _taken(connection: _Connection, response: http.client.HTTPResponse) -> Upgraded:
+    """Take the socket out of a connection, with what was read beyond the answer's head."""
+    taken = connection.sock
+    connection.sock = None
+    taken.setblocking(False)
+    try:
+        early = response.fp.peek()
+    except (BlockingIOError, ssl.SSLWantReadError):
+        early = b""
+    response.close()
+    return Upgraded(taken, early, response.headers)
+
+
+def is_loopback(server: str) -> bool:
+    """Whether the URL names this machine."""
+    host = urlsplit(server).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _checked(server: str) -> SplitResult:
+    try:
+        url = urlsplit(server)
+        usable = url.scheme in _PORTS and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"server {server!r}: not an http or https URL")
+    return url
+
+
+def _proxy(connection: Connection, server: SplitResult) -> SplitResult | None:
+    """The proxy that the kubeconfig names, else the environment's."""
+    text = connection.proxy_url
+    if not text and not is_loopback(connection.server) and not proxy_bypass(str(server.hostname)):
+        text = getproxies().get(server.scheme, "")
+    if not text:
+        return None
+    proxy = urlsplit(text if "://" in text else f"http://{text}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise UsageError(f"proxy {proxy.scheme}://{proxy.hostname}: only http:// proxies are spoken to")
+    return proxy
+
+
+def _proxy_credentials(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def _tls(connection: Connection, certificate: tuple[bytes, bytes]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if connection.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif connection.ca_data:
+        _load(lambda: context.load_verify_locations(cadata=connection.ca_data.decode()), "certificate-authority")
+    else:
+        context.load_default_certs()
+    pem, key = certificate
+    if pem:
+        _load(lambda: _load_pair(context, pem, key), "client certificate and key")
+    return context
+
+
+def _load(action: Callable[[], None], what: str) -> None:
+    try:
+        action()
+    except (ssl.SSLError, ValueError) as error:
+        raise UsageError(f"kubeconfig: {what}: not usable: {error}") from error
+
+
+def _load_pair(context: ssl.SSLContext, pem: bytes, key: bytes) -> None:
+    """`ssl` reads a client key from a file only; this one is gone again before the first request."""
+    descriptor, path = tempfile.mkstemp(prefix="kubectl-lrs-")  # 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem + b"\n" + key)
+        context.load_cert_chain(path)
+    finally:
+        os.unlink(path)  # noqa: PTH108
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, in a few words."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate was not accepted: {error.verify_message}"
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be resolved"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection without an answer"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection broke off in the middle of the answer"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower() if error.errno else error.strerror
+    return str(error) or type(error).__name__

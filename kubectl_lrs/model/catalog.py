@@ -1,0 +1,234 @@
+"""The catalog of a backup, `backup.json`: what the folder holds, of which cluster and instant. Pure.
+
+It is written last, so its presence means that the folder was sealed; its last field is the sum of all before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.units import printable
+
+FILE = "backup.json"
+SUMS_FILE = "SHA256SUMS"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Which cluster a backup was taken of. `uid` is that of namespace kube-system, empty where it may not be read."""
+
+    server: str
+    ca_sha256: str = ""
+    uid: str = ""
+    version: str = ""
+    context: str = ""
+
+    def is_same(self, other: Cluster) -> bool:
+        """By uid where both have one, else by server URL and CA."""
+        if self.uid and other.uid:
+            return self.uid == other.uid
+        return (self.server, self.ca_sha256) == (other.server, other.ca_sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """`instant` (UTC) is when the snapshot was taken; `tiers` holds each tier's own facts by its name.
+
+    `levels`: how much of each store beside the cluster was asked for. `missing`: what the sources no longer had.
+    """
+
+    name: str
+    instant: datetime
+    finished: datetime
+    tool: str
+    cluster: Cluster
+    selection: Mapping[str, Any]
+    profile: str
+    tiers: Mapping[str, Mapping[str, Any]]
+    levels: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    sums_sha256: str = ""
+    format_version: int = field(default=FORMAT_VERSION)
+
+    @property
+    def state(self) -> str:
+        """`whole`, or `partial` where the source itself no longer had something; `missing` lists it."""
+        return "partial" if self.missing else "whole"
+
+    @property
+    def objects(self) -> int:
+        """How many LRS it holds."""
+        return int(self.tiers["resources"]["objects"])
+
+    @property
+    def size(self) -> int:
+        """Bytes that its tiers hold, before anything is packed."""
+        sizes = (facts.get("bytes") for facts in self.tiers.values())
+        return sum(each for each in sizes if type(each) is int)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document, without its own sum."""
+        cluster = self.cluster
+        return {
+            "formatVersion": self.format_version,
+            "name": self.name,
+            "state": self.state,
+            "instant": _stamp(self.instant),
+            "finished": _stamp(self.finished),
+            "tool": self.tool,
+            "cluster": {
+                "uid": cluster.uid,
+                "server": cluster.server,
+                "caSha256": cluster.ca_sha256,
+                "version": cluster.version,
+                "context": cluster.context,
+            },
+            "profile": self.profile,
+            "levels": dict(self.levels),
+            "selection": dict(self.selection),
+            "tiers": {name: dict(facts) for name, facts in self.tiers.items()},
+            "missing": list(self.missing),
+            "sums": {"file": SUMS_FILE, "sha256": self.sums_sha256},
+        }
+
+    def serialise(self) -> bytes:
+        """The bytes of `backup.json`, sealed with their own sum."""
+        body = self.to_dict()
+        return _text({**body, "sha256": _own_sum(body)})
+
+
+def parse(data: bytes, *, where: str) -> Catalog:
+    """The catalog in the bytes of a `backup.json`; `where` names it in errors."""
+    try:
+        document = json.loads(data)
+        version = document["formatVersion"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamageError(f"{where}: not a catalog: {error}") from error
+    if type(version) is not int or version < 1:
+        raise DamageError(f"{where}: not a catalog: format {printable(str(version))[:40]}")
+    if version > FORMAT_VERSION:
+        raise UsageError(
+            f"{where}: format {version} is newer than this program reads ({FORMAT_VERSION})",
+            hint="use the version of kubectl lrs that made it, or a newer one",
+        )
+    try:
+        _check_own_sum(document, data, where)
+        return _from_dict(document)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise DamageError(f"{where}: not a valid catalog: {error!r}") from error
+
+
+def _check_own_sum(document: dict[str, Any], data: bytes, where: str) -> None:
+    body = {key: value for key, value in document.items() if key != "sha256"}
+    if document.get("sha256") != _own_sum(body) or _text(document) != data:
+        raise DamageError(f"{where}: altered since it was sealed (its own sum does not match)")
+
+
+def _from_dict(document: Mapping[str, Any]) -> Catalog:
+    cluster = document["cluster"]
+    catalog = Catalog(
+        name=str(document["name"]),
+        instant=_instant(document["instant"]),
+        finished=_instant(document["finished"]),
+        tool=str(document["tool"]),
+        cluster=Cluster(
+            uid=str(cluster["uid"]),
+            server=str(cluster["server"]),
+            ca_sha256=str(cluster["caSha256"]),
+            version=str(cluster["version"]),
+            context=str(cluster["context"]),
+        ),
+        selection=dict(document["selection"]),
+        profile=str(document["profile"]),
+        levels={str(name): str(level) for name, level in document["levels"].items()},
+        tiers={str(name): dict(facts) for name, facts in document["tiers"].items()},
+        missing=tuple(str(item) for item in document["missing"]),
+        sums_sha256=str(document["sums"]["sha256"]),
+        format_version=document["formatVersion"],
+    )
+    _check_fields("selection", catalog.selection, _SELECTION)
+    _check_fields("resources", catalog.tiers["resources"], _RESOURCES)
+    return catalog
+
+
+def _check_fields(what: str, facts: Mapping[str, Any], wanted: Mapping[str, Callable[[Any], bool]]) -> None:
+    for name, is_right in wanted.items():
+        if not is_right(facts[name]):
+            raise ValueError(f"{what}.{name}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_count, value.values()))
+
+
+def _are_skipped(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) and set(each) >= _SKIPPED for each in value)
+
+
+_SKIPPED = {"namespace", "name", "reason"}
+_SELECTION: Mapping[str, Callable[[Any], bool]] = {
+    "namespace": _is_text_or_none,
+    "types": _are_texts,
+    "excludedTypes": _are_texts,
+    "leftOutByDefault": _are_texts,
+    "selector": _is_text,
+}
+_RESOURCES: Mapping[str, Callable[[Any], bool]] = {
+    "group": _is_text,
+    "version": _is_text,
+    "kind": _is_text,
+    "plural": _is_text,
+    "resourceVersion": _is_text,
+    "objects": _is_count,
+    "bytes": _is_count,
+    "types": _are_counts,
+    "namespaces": _are_counts,
+    "skipped": _are_skipped,
+    "crd": _is_text_or_none,
+    "crdNote": _is_text_or_none,
+}
+"""What a catalog must say of what was asked for and of the resources tier; a backup is read without trust."""
+
+
+def _own_sum(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_text(body)).hexdigest()
+
+
+def _text(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+def _stamp(instant: datetime) -> str:
+    """To the microsecond: of two backups that a script takes in one second, the later one is the latest."""
+    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _instant(text: str) -> datetime:
+    form = "%Y-%m-%dT%H:%M:%S.%fZ" if "." in text else "%Y-%m-%dT%H:%M:%SZ"
+    instant = datetime.strptime(text, form).replace(tzinfo=timezone.utc)
+    if not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it
+        raise ValueError(text)
+    return instant

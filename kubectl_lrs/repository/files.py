@@ -1,0 +1,103 @@
+"""Files as a backup has them: plain, 0600, never through a link; their sums; and that they are really on the disk."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from kubectl_lrs.model.errors import LrsError, UsageError
+
+CHUNK = 1 << 20
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def create(path: str) -> int:
+    """A new file, 0600; its descriptor."""
+    return os.open(path, _CREATE, 0o600)
+
+
+def reading(path: str) -> BinaryIO:
+    """A plain file, opened for reading; OSError where it is anything else."""
+    descriptor = os.open(path, _READ)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a plain file", path)
+    return os.fdopen(descriptor, "rb")
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Every byte, however many calls it takes."""
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, data[written:])
+
+
+def sum_of(path: str) -> tuple[str, int]:
+    """SHA-256 and size; most files are small, so one read serves."""
+    descriptor = os.open(path, _READ)
+    try:
+        data = os.read(descriptor, CHUNK)
+        digest, size = hashlib.sha256(data), len(data)
+        while len(data) == CHUNK or (data and size >= CHUNK):
+            data = os.read(descriptor, CHUNK)
+            digest.update(data)
+            size += len(data)
+        return digest.hexdigest(), size
+    finally:
+        os.close(descriptor)
+
+
+def file_sum(file: BinaryIO) -> str:
+    """SHA-256 of the rest of an open file."""
+    digest = hashlib.sha256()
+    while data := file.read(CHUNK):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def sync_file_system(path: Path) -> None:
+    """Everything written to the file system of `path` is on the disk, or an error says it is not.
+
+    One call for the tens of thousands of files: an fsync for each would take minutes. Linux has syncfs(2), which also
+    reports failed write-backs; elsewhere sync(2) has to do.
+    """
+    if sys.platform == "linux":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), str(path))
+        finally:
+            os.close(descriptor)
+    else:
+        os.sync()
+
+
+def sync_directory(path: Path) -> None:
+    """The names in a folder are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_error(error: OSError, path: Path) -> LrsError:
+    """A failed write, as the user should read it."""
+    if error.errno in NO_SPACE:
+        return LrsError(f"{path}: no space left; no backup was made", hint="free space or name another --backup-dir")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UsageError(f"{path}: cannot be written: {error.strerror}", hint="name another folder with --backup-dir")
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return UsageError(f"{path}: not a folder", hint="name another one with --backup-dir")
+    return LrsError(f"{error.filename or path}: {error.strerror or error}; no backup was made")

@@ -1,0 +1,167 @@
+"""A backup that was sealed, read without trust."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
+from kubectl_lrs.model.catalog import SUMS_FILE, Catalog, parse
+from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.repository.files import file_sum, reading, sum_of
+
+_SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
+
+MAX_CATALOG = 64 << 20
+MAX_LINE = 64 << 20
+MAX_SUM_LINE = 8 << 10
+"""Bytes that a catalog, a line of a packed file and a line of the sums may have. The API server takes no object of more
+than a few MB; whatever is longer is no backup, and is not read into memory to find out."""
+
+MAX_DEPTH = 64
+"""Folders below folders that are looked into."""
+
+
+class Readable(Protocol):
+    """A backup whose files can be read: one that is sealed, or one that is being made."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+
+    def paths(self, prefix: str = "") -> list[str]:
+        """Its files whose path begins so."""
+
+    def reading(self, relative: str) -> AbstractContextManager[BinaryIO]:
+        """One of its files, opened for reading."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One file of a backup that is not as it was sealed; `what` says how."""
+
+    path: str
+    what: str
+
+
+class SealedFolder:
+    """A backup that was sealed, read without trust: no link is followed, no path leaves the folder."""
+
+    def __init__(self, path: Path, catalog: Catalog) -> None:
+        self.path: Path = path
+        self.catalog = catalog
+
+    @classmethod
+    def open(cls, path: Path) -> SealedFolder:
+        """Read the catalog of the folder at `path`."""
+        where = path / CATALOG_FILE
+        try:
+            with reading(str(where)) as file:
+                data = file.read(MAX_CATALOG + 1)
+        except FileNotFoundError as error:
+            raise UsageError(f"{path}: not a sealed backup: it has no {CATALOG_FILE}") from error
+        except NotADirectoryError as error:
+            raise UsageError(f"{path}: not a backup: it is not a folder") from error
+        except OSError as error:
+            raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
+        if len(data) > MAX_CATALOG:
+            raise DamageError(f"{where}: not a catalog: larger than {MAX_CATALOG >> 20} MiB")
+        return cls(path, parse(data, where=str(where)))
+
+    def sums(self) -> Iterator[tuple[str, str]]:
+        """(path, SHA-256) of every file but the two that seal them, as the folder lists them."""
+        with reading(str(self.path / SUMS_FILE)) as file:
+            for number, line in enumerate(iter(partial(file.readline, MAX_SUM_LINE), b""), 1):
+                match = _SUM_LINE.fullmatch(line.decode("utf-8", "replace"))
+                if not match or not _is_inside(match[2]):
+                    raise DamageError(f"{self.path / SUMS_FILE}: line {number} is not a sum of a file in the backup")
+                yield match[2], match[1]
+
+    def damages(self, on_file: Callable[[int], None] = lambda _size: None) -> Iterator[Damage]:
+        """Every file that is missing, surplus, altered or no plain file. `on_file` is told each file's bytes."""
+        try:
+            with reading(str(self.path / SUMS_FILE)) as file:
+                if file_sum(file) != self.catalog.sums_sha256:
+                    yield Damage(SUMS_FILE, "altered: its sum is not the one in the catalog")
+                    return
+        except FileNotFoundError:
+            yield Damage(SUMS_FILE, "missing")
+            return
+        except OSError as error:
+            yield Damage(SUMS_FILE, f"cannot be read: {error.strerror}")
+            return
+        present = {CATALOG_FILE: True, SUMS_FILE: True}
+        present.update(self._walk(""))
+        del present[CATALOG_FILE], present[SUMS_FILE]
+        for path, digest in self.sums():
+            plain = present.pop(path, None)
+            if plain is None:
+                yield Damage(path, "missing")
+            elif not plain:
+                yield Damage(path, "not a plain file")
+            else:
+                yield from self._altered(path, digest, on_file)
+        for path in present:
+            yield Damage(path, "surplus: not part of the backup")
+
+    def _altered(self, path: str, digest: str, on_file: Callable[[int], None]) -> Iterator[Damage]:
+        try:
+            actual, size = sum_of(f"{self.path}/{path}")
+        except OSError as error:
+            yield Damage(path, f"cannot be read: {error.strerror}")
+            return
+        on_file(size)
+        if actual != digest:
+            yield Damage(path, "altered: its sum does not match")
+
+    def _walk(self, below: str, depth: int = 0) -> Iterator[tuple[str, bool]]:
+        """(path, is a plain file) of everything in the folder but plain directories that can be looked into."""
+        try:
+            with os.scandir(self.path / below) as found:
+                entries = list(found)
+        except OSError:
+            yield below, False
+            return
+        for entry in entries:
+            path = f"{below}{entry.name}"
+            if entry.is_dir(follow_symlinks=False) and depth < MAX_DEPTH:
+                yield from self._walk(f"{path}/", depth + 1)
+            else:
+                yield path, entry.is_file(follow_symlinks=False)
+
+    def paths(self, prefix: str = "") -> list[str]:
+        """Its files whose path begins so, as the sums list them."""
+        return [path for path, _ in self.sums() if path.startswith(prefix)]
+
+    @contextmanager
+    def reading(self, relative: str) -> Iterator[BinaryIO]:
+        """A file of the backup, opened for reading."""
+        try:
+            file = reading(str(self.path / relative))
+        except OSError as error:
+            raise DamageError(f"{self.path / relative}: cannot be read: {error.strerror}") from error
+        with file:
+            yield file
+
+    def lines(self, relative: str) -> Iterator[str]:
+        """The lines of a gzip file."""
+        try:
+            with self.reading(relative) as file, gzip.GzipFile(fileobj=file) as unpacked:
+                while line := unpacked.readline(MAX_LINE + 1):
+                    if len(line) > MAX_LINE:
+                        raise DamageError(f"{self.path / relative}: a line is longer than {MAX_LINE >> 20} MiB")
+                    yield line.decode()
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise DamageError(f"{self.path / relative}: damaged: {error}") from error
+
+
+def _is_inside(path: str) -> bool:
+    return not path.startswith("/") and all(part not in ("", ".", "..") for part in path.split("/"))

@@ -1,0 +1,1 @@
+"""What several stores stand on. It knows none of them."""

@@ -1,0 +1,110 @@
+"""What the saved LRS and Mongo documents speak of: every string in them, with the place where it stands.
+
+Images and files are found by it. The fields' names are not public, so every field is looked at. It reads a backup that
+is being made as well as one that is sealed.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.model.manifest import Manifest, loads
+from kubectl_lrs.repository import Readable
+
+LRS_FILE = "lrs.raw.jsonl.gz"
+MONGO = "mongo/"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One saved document. `store`: `lrs` or a collection's name; `id`: `namespace/name` or the text of its `_id`."""
+
+    store: str
+    id: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A string, and where it stands: the document and the field (`spec.containers[0].image`)."""
+
+    store: str
+    id: str
+    field: str
+    text: str
+
+
+def documents(folder: Readable) -> Iterator[Document]:
+    """Every saved LRS (its metadata's labels and annotations, and its spec), then every saved Mongo document."""
+    yield from _lrs(folder)
+    yield from collections(folder)
+
+
+def collections(folder: Readable, is_wanted: Callable[[str], bool] = lambda _stem: True) -> Iterator[Document]:
+    """Every saved Mongo document; `is_wanted`: whether those in the file of this stem are meant."""
+    for path in folder.paths(MONGO):
+        stem = path.rpartition("/")[2].removesuffix(".gz")
+        if stem.endswith(".bson") and is_wanted(stem.removesuffix(".bson")):
+            yield from _collection(folder, path)
+
+
+def of_lrs(manifest: Manifest) -> Document:
+    """What is looked at of an LRS: its metadata's labels and annotations, and its spec."""
+    metadata = manifest["metadata"]
+    labels = {key: metadata.get(key) or {} for key in ("labels", "annotations")}
+    return Document("lrs", f"{metadata['namespace']}/{metadata['name']}", {"metadata": labels, "spec": manifest.get("spec")})
+
+
+def mentions(folder: Readable) -> Iterator[Mention]:
+    """Every string in them, document by document."""
+    for document in documents(folder):
+        for field, text in strings(document.content):
+            yield Mention(document.store, document.id, field, text)
+
+
+def strings(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """(field, text) of every string in a value, ids of Mongo included as their 24 digits."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from strings(item, f"{field}.{key}" if field else str(key))
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from strings(item, f"{field}[{place}]")
+    elif type(value).__name__ == "ObjectId":
+        yield field, str(value)
+
+
+def _lrs(folder: Readable) -> Iterator[Document]:
+    try:
+        with folder.reading(LRS_FILE) as file, gzip.GzipFile(fileobj=file) as unpacked:
+            for line in unpacked:
+                yield of_lrs(loads(line.decode("utf-8", "surrogatepass")))
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise DamageError(f"{folder.path / LRS_FILE}: cannot be read: {error}") from error
+
+
+def _collection(folder: Readable, path: str) -> Iterator[Document]:
+    import bson
+
+    name = unquote_plus(path.rpartition("/")[2].removesuffix(".gz").removesuffix(".bson"))
+    try:
+        with folder.reading(path) as file:
+            stream = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
+            for content in bson.decode_file_iter(stream, codec_options()):  # type: ignore[arg-type]
+                yield Document(name, str(content.get("_id")), content)
+    except (OSError, EOFError, bson.errors.BSONError) as error:
+        raise DamageError(f"{folder.path / path}: cannot be read: {error}") from error
+
+
+def codec_options() -> Any:
+    """Dates and broken UTF-8 must not keep a document from being looked at."""
+    from bson.codec_options import CodecOptions, DatetimeConversion
+
+    return CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="replace")

@@ -1,0 +1,291 @@
+"""One planned step → the API, followed to its end, and what became of it. Nothing is ever forced.
+
+Each request is noted in the journal before it is sent, and its answer after. What the deployment itself says is the
+truth; its task may be stuck, and the answer to a request may never come.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+from kubectl_lrs.model.errors import LrsError, NotFoundError, UnreachableError
+from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.stores.deployments.api.client import BusyError, DataRobotClient, Task, UnansweredError
+from kubectl_lrs.stores.deployments.journal import Book, JournalError
+from kubectl_lrs.stores.deployments.outcome import Fate, Outcome
+from kubectl_lrs.stores.deployments.plan import Action, Step
+from kubectl_lrs.stores.deployments.statuses import ARCHIVED, DOWN, ERRORED, SETTLED, Direction, State
+
+SETTLE = 30.0
+"""Seconds in which the effect of a request whose answer is missing, or says no without a reason to be seen, must show."""
+
+SHORTEST_POLL = 0.1
+LONGEST_POLL = 5.0
+POLL_SHARE = 0.05
+TASK_EVERY = 4
+"""Between two looks (seconds): a share of the time that has passed, so that what is fast is seen fast, and what is slow
+costs the application little. The task is asked at every fourth look only: it matters where something went wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How steps are done. `timeout`: seconds for one deployment, from the request to the wanted status."""
+
+    timeout: float
+    wait: bool = True
+
+
+class Changer:
+    """Does steps in one direction. Safe to use from several threads; every failure of a deployment is its outcome."""
+
+    def __init__(
+        self, direction: Direction, clients: Mapping[str, DataRobotClient], book: Book, manner: Manner, stop: threading.Event
+    ) -> None:
+        self._direction = direction
+        self._clients = clients
+        self._book = book
+        self._manner = manner
+        self._stop = stop
+        self._broken = ""
+
+    def apply(self, step: Step) -> Outcome:
+        """Do what the step says."""
+        began = time.monotonic()
+        try:
+            outcome = self._apply(step)
+        except JournalError as error:
+            self._broken = str(error)
+            outcome = Outcome.of(step, Fate.FAILED, str(error))
+        return replace(outcome, seconds=time.monotonic() - began)
+
+    def _apply(self, step: Step) -> Outcome:
+        if step.action in (Action.UNCHANGED, Action.LEAVE):
+            if step.closes is not None:
+                self._book.note(step.id, step.closes, status=step.before, message=step.reason)
+            return Outcome.of(step, Fate.LEFT if step.action is Action.LEAVE else Fate.UNCHANGED, step.reason)
+        if self._broken or self._stop.is_set():
+            return Outcome.of(step, Fate.NOT_TRIED, self._broken or "interrupted")
+        client = self._clients.get(step.organisation) or next(iter(self._clients.values()))
+        return _Change(step, self._direction, client, self._book, self._manner, self._stop).run()
+
+
+class _Change:
+    """One deployment on its way."""
+
+    def __init__(
+        self,
+        step: Step,
+        direction: Direction,
+        client: DataRobotClient,
+        book: Book,
+        manner: Manner,
+        stop: threading.Event,
+    ) -> None:
+        self._step = step
+        self._direction = direction
+        self._client = client
+        self._book = book
+        self._manner = manner
+        self._stop = stop
+        self._began = time.monotonic()
+        self._deadline = Deadline(manner.timeout, stop)
+        self._status = step.before
+        self._task = ""
+        self._is_ours = step.is_ours
+
+    def run(self) -> Outcome:
+        """All of it."""
+        try:
+            return self._run()
+        except NotFoundError as error:
+            self._book.note(self._step.id, State.GONE, message=str(error))
+            return self._end(Fate.LEFT, f"deleted by somebody else meanwhile: {error}")
+        except JournalError:
+            raise
+        except LrsError as error:
+            return self._end(Fate.UNFINISHED if self._task else Fate.FAILED, str(error))
+
+    def _run(self) -> Outcome:
+        if outcome := self._look_before():
+            return outcome
+        if self._status not in (self._direction.wanted, self._direction.under_way) and (outcome := self._ask()):
+            return outcome
+        if self._status == self._direction.wanted:
+            return self._reached()
+        return self._follow() if self._manner.wait else self._sent()
+
+    # ---- before
+
+    def _look_before(self) -> Outcome | None:
+        """What the plan saw may be on its way to something else; that is let end first."""
+        if self._step.pending is not None:
+            if outcome := self._let_opposite_show(self._step.pending):
+                return outcome
+        elif self._step.is_ours:
+            self._look()
+        if self._manner.wait:
+            while self._status not in SETTLED and self._status != self._direction.under_way and self._pause():
+                self._look()
+        return None
+
+    def _let_opposite_show(self, task: str) -> Outcome | None:
+        """A request for the opposite may not have shown yet: until it has, the wanted status means nothing."""
+        settle = self._patience()
+        while True:
+            self._look()
+            if self._status != self._direction.wanted:
+                return None
+            opposite = self._client.task(task, limit=self._left()) if task else Task("")
+            if opposite.is_over and (settle.is_over or opposite.state == "ERROR"):
+                return None
+            if not self._pause():
+                what = "interrupted" if self._stop.is_set() else "not asked, as it was asked to stop and that is not settled yet"
+                return self._end(Fate.UNFINISHED, f"{what}{_said(opposite)}")
+
+    # ---- the request
+
+    def _ask(self) -> Outcome | None:
+        """Send the request; None when it was taken, or turned out not to be needed, else how it ended."""
+        patience = self._patience()
+        while not self._stop.is_set():
+            before = self._status
+            self._book.note(self._step.id, self._direction.asked, status=before, task="")
+            try:
+                self._task = self._client.set_status(self._step.id, self._direction.wanted, limit=self._left())
+            except BusyError as error:
+                self._is_ours = self._is_ours or error.repeated
+                self._look()
+                if self._status in (self._direction.wanted, self._direction.under_way):
+                    return None
+                if not self._may_pass(patience):
+                    return self._refused(error)
+            except UnansweredError as error:
+                self._is_ours = True
+                return self._unanswered(error, before)
+            except LrsError as error:
+                return self._refused(error)
+            else:
+                self._is_ours = True
+                self._book.note(self._step.id, self._direction.asked, status=before, task=self._task)
+                return None
+        return self._end(Fate.NOT_TRIED, "interrupted")
+
+    def _may_pass(self, patience: Deadline) -> bool:
+        """Wait a little for what keeps the server from taking the request; whether to send it again."""
+        if not self._manner.wait or (self._status in SETTLED and patience.is_over):
+            return False
+        return self._pause()
+
+    def _refused(self, error: LrsError) -> Outcome:
+        """It surely was not taken, now. An earlier one may have been: then the journal goes on saying so."""
+        state = self._direction.asked if self._step.is_ours else self._direction.refused
+        self._book.note(self._step.id, state, status=self._status, message=str(error))
+        return self._end(Fate.NOT_TRIED if self._stop.is_set() else Fate.FAILED, str(error))
+
+    def _unanswered(self, error: UnansweredError, before: str) -> Outcome | None:
+        """It is not sent again, as it may have been taken: the deployment shows whether it was."""
+        patience = self._patience()
+        while True:
+            try:
+                self._look()
+            except UnreachableError:
+                pass
+            else:
+                if self._status != before:
+                    return None
+            if patience.is_over or not self._pause():
+                message = f"{error}; it is still {self._status}; run the same command again"
+                self._book.note(self._step.id, self._direction.asked, status=self._status, message=message)
+                return self._end(Fate.UNFINISHED, message)
+
+    # ---- after
+
+    def _follow(self) -> Outcome:
+        """Wait for the wanted status; the task tells of failures sooner than the deployment does."""
+        task = Task("") if not self._task else Task("INITIALIZED")
+        first, trouble = self._status, ""
+        for number in count():
+            try:
+                self._look()
+                if outcome := self._ended(first, task):
+                    return outcome
+                if not task.is_over and number % TASK_EVERY == 0:
+                    task = self._client.task(self._task, limit=self._left())
+                    if task.is_over:
+                        continue  # the deployment had not been looked at since
+                trouble = ""
+            except UnreachableError as error:
+                trouble = f"; {error}"
+            if not self._pause():
+                return self._still(task, trouble)
+        raise AssertionError("it ends by itself")
+
+    def _ended(self, first: str, task: Task) -> Outcome | None:
+        """How it ended, None while it is under way. What it said before the request is no answer to it."""
+        status = self._status
+        has_failed = task.is_over and task.state in ("ERROR", "ABORTED", "EXPIRED")
+        if status == self._direction.wanted:
+            return self._reached()
+        if status == ARCHIVED:
+            self._book.note(self._step.id, State.GONE, status=status)
+            return self._end(Fate.LEFT, "archived by somebody else meanwhile")
+        if status == ERRORED and (first != ERRORED or (self._task and task.is_over)):
+            now = task if task.is_over or not self._task else self._client.task(self._task, limit=self._left())
+            message = f"the deployment is errored{_said(now if now.is_over else Task(''))}"
+            self._book.note(self._step.id, self._direction.asked, status=status, message=message)
+            return self._end(Fate.FAILED, message)
+        if has_failed and status in SETTLED:
+            message = f"the application failed to {self._direction.verb} it{_said(task)}"
+            self._book.note(self._step.id, self._direction.refused, status=status, message=message)
+            return self._end(Fate.FAILED, message)
+        return None
+
+    def _reached(self) -> Outcome:
+        step, direction = self._step, self._direction
+        if self._is_ours:
+            self._book.note(step.id, direction.reached, status=self._status, task=self._task)
+            return self._end(Fate.DEACTIVATED if direction is DOWN else Fate.ACTIVATED, "")
+        message = "it never stopped" if step.pending is not None else f"{direction.verb}d by somebody else meanwhile"
+        self._book.note(step.id, State.UNCHANGED if direction is DOWN else State.ACTIVATED, status=self._status, message=message)
+        return self._end(Fate.UNCHANGED, message)
+
+    def _sent(self) -> Outcome:
+        task = f"task {self._task}" if self._task else "no task was named"
+        return self._end(Fate.SENT, f"asked, not waited for ({task})")
+
+    def _still(self, task: Task, trouble: str) -> Outcome:
+        if self._stop.is_set():
+            message = "interrupted; it was asked, and not waited for"
+        else:
+            message = f"still {self._status} after {self._manner.timeout:.0f}s{_said(task)}{trouble}"
+        self._book.note(self._step.id, self._direction.asked, status=self._status, message=message)
+        return self._end(Fate.UNFINISHED, message)
+
+    # ---- small things
+
+    def _look(self) -> None:
+        self._status = str(self._client.deployment(self._step.id, limit=self._left()).get("status") or "")
+
+    def _left(self) -> float:
+        """Seconds; enough for one more look where the time is over."""
+        return max(1.0, self._began + self._manner.timeout - time.monotonic())
+
+    def _patience(self) -> Deadline:
+        return Deadline(min(SETTLE, self._manner.timeout / 2), self._stop)
+
+    def _pause(self) -> bool:
+        elapsed = time.monotonic() - self._began
+        return self._deadline.pause(max(SHORTEST_POLL, min(LONGEST_POLL, POLL_SHARE * elapsed)))
+
+    def _end(self, fate: Fate, message: str) -> Outcome:
+        return Outcome.of(self._step, fate, message, after=self._status, task=self._task)
+
+
+def _said(task: Task) -> str:
+    if not task.state:
+        return ""
+    return f": {task.message} (task {task.state})" if task.message else f" (task {task.state})"

@@ -1,0 +1,276 @@
+"""The journal of a deactivation: which deployments were active, and what we did to each. No journal, no change.
+
+It is on the disk before the first request, and again before and after each one, so that a run that is killed at any
+moment is known exactly. It holds no token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+from kubectl_lrs import __version__
+from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.runtime.journal import read_journal, write_atomically
+from kubectl_lrs.runtime.paths import exists, is_file
+from kubectl_lrs.stores.deployments.statuses import OURS, UNFINISHED, State
+
+KIND = "lrs-deactivation"
+FORMAT_VERSION = 1
+PREFIX = "lrs_deactivated_"
+SUFFIX = ".json"
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One deployment. `before`: its status when it was planned; `status`: the one last seen; `task`: the API's id of it."""
+
+    id: str
+    label: str
+    organisation: str
+    model: str
+    before: str
+    state: State
+    task: str = ""
+    status: str = ""
+    message: str = ""
+    updated: str = ""
+
+
+@dataclass(kw_only=True)
+class Journal:
+    """A journal as data. `users`: by organisation, the user whose token it was made with. `endpoint`: the API's URL then."""
+
+    path: Path
+    endpoint: str
+    created: str
+    users: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do, down or up."""
+        return not any(entry.state in OURS | UNFINISHED for entry in self.entries.values())
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its `deactivate` has something left to do."""
+        return any(entry.state in UNFINISHED for entry in self.entries.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return {**self._head(), "deployments": [_entry_data(entry) for entry in self.entries.values()]}
+
+    def serialise(self) -> str:
+        """The text of the file: one line per deployment, for people who look for one."""
+        lines = ",\n  ".join(json.dumps(_entry_data(entry)) for entry in self.entries.values())
+        return f'{json.dumps(self._head(), indent=1)[:-2]},\n "deployments": [\n  {lines}\n ]\n}}\n'
+
+    def _head(self) -> dict[str, Any]:
+        return {
+            "kind": KIND,
+            "formatVersion": FORMAT_VERSION,
+            "tool": f"kubectl-lrs {__version__}",
+            "endpoint": self.endpoint,
+            "created": self.created,
+            "updated": now(),
+            "state": "done" if self.is_done else "open",
+            "organisations": [{"id": name, "user": user} for name, user in self.users.items()],
+        }
+
+
+def is_id(text: str) -> bool:
+    """Whether it may be the id of a deployment: what is not must not get into a URL."""
+    return _ID.fullmatch(text) is not None
+
+
+def now() -> str:
+    """The instant, as journals write it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _entry_data(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "label": entry.label,
+        "organisation": entry.organisation,
+        "model": entry.model,
+        "before": entry.before,
+        "state": entry.state.value,
+        "task": entry.task,
+        "status": entry.status,
+        "message": entry.message,
+        "updated": entry.updated,
+    }
+
+
+def default_path(directory: Path) -> Path:
+    """A name that is not taken, after the instant."""
+    instant = datetime.now(timezone.utc)
+    stem = f"{PREFIX}{instant:%Y_%m_%d_%H_%M_%S}"
+    path, number = directory / f"{stem}{SUFFIX}", 1
+    while os.path.lexists(path):
+        number += 1
+        path = directory / f"{stem}_{number}{SUFFIX}"
+    return path
+
+
+def is_journal(path: Path) -> bool:
+    """Whether the name is that of a file that a journal may be in."""
+    return path.suffix == SUFFIX and is_file(path)
+
+
+def load(path: Path) -> Journal:
+    """Read a journal without trust; UsageError where it is none."""
+    if not exists(path):
+        raise UsageError(f"{path}: no such journal")
+    document = read_journal(path)
+    version = document.get("formatVersion")
+    if document.get("kind") != KIND or not isinstance(version, int):
+        raise UsageError(f"{path}: not a journal of deactivate")
+    if version > FORMAT_VERSION:
+        raise UsageError(
+            f"{path}: format {version} is newer than this program reads ({FORMAT_VERSION})",
+            hint="use the version of kubectl lrs that made it, or a newer one",
+        )
+    try:
+        entries = [_entry(each) for each in document["deployments"]]
+        return Journal(
+            path=path,
+            endpoint=str(document["endpoint"]),
+            created=str(document["created"]),
+            users={str(each["id"]): str(each["user"]) for each in document["organisations"]},
+            entries={entry.id: entry for entry in entries},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path}: not a valid journal: {error}", hint="restore the file, or look at it and put it right"
+        ) from error
+
+
+def _entry(data: Mapping[str, Any]) -> Entry:
+    texts = {
+        name: str(data[name]) for name in ("label", "organisation", "model", "before", "task", "status", "message", "updated")
+    }
+    identifier = str(data["id"])
+    if not is_id(identifier):
+        raise ValueError(f"{identifier!r} is not an id")
+    return Entry(id=identifier, state=State(data["state"]), **texts)
+
+
+def open_journals(directory: Path) -> list[Journal]:
+    """The journals in the folder that are not done, oldest first; one that cannot be read is an error, never passed over."""
+    return [journal for journal in map(load, _found(directory)) if not journal.is_done]
+
+
+def has_journal(directory: Path) -> bool:
+    """Whether there is any, done or not."""
+    return bool(_found(directory))
+
+
+def _found(directory: Path) -> list[Path]:
+    """Whatever is named like a journal, oldest first. Not `glob`, which takes a folder that cannot be read for an empty one."""
+    try:
+        return sorted(path for path in directory.iterdir() if path.name.startswith(PREFIX) and path.name.endswith(SUFFIX))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be read: {error.strerror}") from error
+
+
+class Book(Protocol):
+    """Where each step is noted, on the disk, before it goes on."""
+
+    def note(self, identifier: str, state: State, *, status: str = "", task: str | None = None, message: str = "") -> None:
+        """The deployment's state from now on; `task` None leaves the one that is noted."""
+
+
+class Keeper:
+    """Keeps one journal on the disk. Safe to use from several threads, whose notes share a write where they meet."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._noted = 0
+        self._written = 0
+
+    def write(self) -> None:
+        """Put the journal on the disk; LrsError where that fails."""
+        with self._lock:
+            self._noted += 1
+            mine = self._noted
+        self._put(mine)
+
+    def note(self, identifier: str, state: State, *, status: str = "", task: str | None = None, message: str = "") -> None:
+        """Change one entry; it is on the disk when this returns. A deployment that is not in it is none of its business."""
+        with self._lock:
+            entry = self.journal.entries.get(identifier)
+            if entry is None:
+                return
+            self.journal.entries[identifier] = replace(
+                entry,
+                state=state,
+                status=status or entry.status,
+                task=entry.task if task is None else task,
+                message=message,
+                updated=now(),
+            )
+            self._noted += 1
+            mine = self._noted
+        self._put(mine)
+
+    def _put(self, mine: int) -> None:
+        with self._writing:
+            if self._written >= mine:
+                return
+            with self._lock:
+                noted = self._noted
+                text = self.journal.serialise()
+            try:
+                write_atomically(self.journal.path, text)
+            except OSError as error:
+                raise JournalError(
+                    f"{self.journal.path}: the journal cannot be written: {error.strerror}",
+                    hint="free space, or name another file with --journal",
+                ) from error
+            self._written = noted
+
+
+class JournalError(LrsError):
+    """The journal cannot be written: nothing more may be changed."""
+
+
+class Books:
+    """Several journals at once: each notes what it says we changed."""
+
+    def __init__(self, keepers: Iterable[Keeper]) -> None:
+        self._keepers: dict[str, list[Keeper]] = {}
+        for keeper in keepers:
+            for entry in keeper.journal.entries.values():
+                if entry.state in OURS | UNFINISHED:
+                    self._keepers.setdefault(entry.id, []).append(keeper)
+
+    def note(self, identifier: str, state: State, *, status: str = "", task: str | None = None, message: str = "") -> None:
+        """Note it in each."""
+        for keeper in self._keepers.get(identifier, ()):
+            keeper.note(identifier, state, status=status, task=task, message=message)
+
+
+def merged(journals: Iterable[Journal]) -> list[Entry]:
+    """One entry per deployment; where several journals have it, one that says we changed it, the newest of these."""
+    entries: dict[str, Entry] = {}
+    for journal in journals:
+        for entry in journal.entries.values():
+            if entry.id not in entries or entry.state in OURS:
+                entries[entry.id] = entry
+    return list(entries.values())

@@ -1,0 +1,272 @@
+"""Which deployments are to be taken down or up, and why the others are not. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.stores.deployments.inventory import Deployment
+from kubectl_lrs.stores.deployments.journal import Entry
+from kubectl_lrs.stores.deployments.statuses import ACTIVE, ARCHIVED, DOWN, INACTIVE, OURS, UP, Direction, State
+
+_ID = re.compile(r"[0-9a-fA-F]{24}")
+
+
+class Action(str, Enum):
+    """What is to happen to one deployment."""
+
+    DEACTIVATE = "deactivate"
+    ACTIVATE = "activate"
+    UNCHANGED = "unchanged"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One deployment and what is to happen to it.
+
+    `before` is its status when the plan was made. `is_ours`: an earlier run may have asked for the change already.
+    `closes`: how the journal's entry ends, where nothing is to be done and nothing is left. `pending`: the task of the
+    opposite change, which may still be under way; empty where its task is not known, None where there is none.
+    """
+
+    id: str
+    label: str
+    organisation: str
+    before: str
+    action: Action
+    reason: str = ""
+    model: str = ""
+    importance: str = ""
+    is_ours: bool = False
+    closes: State | None = None
+    pending: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentPlan:
+    """The steps, and what is said beside them. `undone`: what was asked for and cannot even be planned."""
+
+    direction: Direction
+    endpoint: str
+    steps: list[Step]
+    notes: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[Step]:
+        """The steps that change something."""
+        return [step for step in self.steps if step.action in (Action.DEACTIVATE, Action.ACTIVATE)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which deployments the user means. Patterns are of labels (`*`, `?`, `[...]`), or ids; `ids` come from a file."""
+
+    all: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for identifier in self.ids or ():
+            if not _ID.fullmatch(identifier):
+                raise UsageError(f"{identifier!r} is not the id of a deployment: 24 hexadecimal digits")
+
+    def named_ids(self) -> list[str]:
+        """The ids that the user wrote out, each once."""
+        return list(dict.fromkeys(each.lower() for each in (*(self.ids or ()), *self.include) if _ID.fullmatch(each)))
+
+    def matches(self, identifier: str, label: str) -> bool:
+        """Whether it is among what is included, and not among what is excluded."""
+        if any(_names(pattern, identifier, label) for pattern in self.exclude):
+            return False
+        if self.ids is None and not self.include:
+            return True
+        wanted = {each.lower() for each in self.ids or ()}
+        return identifier.lower() in wanted or any(_names(pattern, identifier, label) for pattern in self.include)
+
+
+def _names(pattern: str, identifier: str, label: str) -> bool:
+    if _ID.fullmatch(pattern):
+        return pattern.lower() == identifier.lower()
+    return fnmatchcase(label, pattern)
+
+
+def parse_ids(text: str, *, where: str) -> tuple[str, ...]:
+    """One id a line, what follows it on the line and lines with # aside; UsageError names the line that has none."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        word = line.partition("#")[0].split()[:1]
+        if word and not _ID.fullmatch(word[0]):
+            raise UsageError(f"{where}: line {number}: {word[0][:40]!r} is not the id of a deployment (24 hexadecimal digits)")
+        found += word
+    return tuple(found)
+
+
+def _step(deployment: Deployment, action: Action, reason: str = "", *, is_ours: bool = False) -> Step:
+    return Step(
+        id=deployment.id,
+        label=deployment.label,
+        organisation=deployment.organisation,
+        before=deployment.status,
+        action=action,
+        reason=reason or (deployment.remark if action is not Action.UNCHANGED else ""),
+        model=deployment.model,
+        importance=deployment.importance,
+        is_ours=is_ours,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """The deployments as they are now, None for one that is gone. `users`: whose token there is, by organisation.
+
+    An application that does not tell organisations has one user, under the empty name.
+    """
+
+    deployments: Mapping[str, Deployment | None]
+    users: Mapping[str, str]
+
+    def has_token_of(self, organisation: str) -> bool:
+        """Whether a deployment of this organisation can be looked at."""
+        return not organisation or organisation in self.users or "" in self.users
+
+
+# ---- down
+
+
+def plan_down(
+    sight: Sight, choice: Choice, begun: Mapping[str, Entry], *, users: Mapping[str, str], endpoint: str
+) -> DeploymentPlan:
+    """What to deactivate. `begun`: the entries of the journal that is continued, `users` by organisation who made it.
+
+    By default active custom models, those with `all` of any kind, and those that were named by id whatever they are.
+    """
+    found = {identifier: each for identifier, each in sight.deployments.items() if each is not None}
+    _require_matches(found.values(), choice)
+    named = set(choice.named_ids())
+    steps = [
+        _continued(entry, sight, users.get(entry.organisation, ""))
+        for entry in begun.values()
+        if entry.state is State.DEACTIVATING
+    ]
+    done = {step.id for step in steps}
+    others = 0
+    for deployment in found.values():
+        if deployment.id in done or not choice.matches(deployment.id, deployment.label):
+            continue
+        is_named = deployment.id.lower() in named
+        if deployment.status == ACTIVE and not (deployment.is_custom or choice.all or is_named):
+            others += 1
+        elif deployment.status == ACTIVE:
+            steps.append(_step(deployment, Action.DEACTIVATE))
+        elif is_named:
+            steps.append(_named_but_not_active(deployment, begun.get(deployment.id)))
+    steps += _missing(named, [*found, *done])
+    notes = [f"active deployments of other models, left alone: {others} (--all takes them too)"] if others else []
+    return DeploymentPlan(direction=DOWN, endpoint=endpoint, steps=steps, notes=notes)
+
+
+def _continued(entry: Entry, sight: Sight, then: str) -> Step:
+    """An earlier run asked for it, or was about to."""
+    now = sight.deployments.get(entry.id)
+    if now is None:
+        return _out_of_sight(entry, sight, then)
+    if now.status == ARCHIVED:
+        return _archived(now)
+    return _step(now, Action.DEACTIVATE, "begun by an earlier run", is_ours=True)
+
+
+def _archived(deployment: Deployment) -> Step:
+    return replace(_step(deployment, Action.LEAVE, "archived by somebody else meanwhile"), closes=State.GONE)
+
+
+def _out_of_sight(entry: Entry, sight: Sight, then: str) -> Step:
+    """404 means deleted, or not visible to this user; only for the user who saw it before it can mean nothing but deleted."""
+    if not sight.has_token_of(entry.organisation):
+        return _entry_step(entry, f"there is no token of its organisation, {entry.organisation}")
+    user = sight.users.get(entry.organisation, "")
+    if not then or user != then:
+        return _entry_step(entry, f"it is deleted, or {f'user {user}' if user else 'this user'} does not see it")
+    return replace(_entry_step(entry, "deleted by somebody else meanwhile"), closes=State.GONE)
+
+
+def _entry_step(entry: Entry, reason: str) -> Step:
+    return Step(
+        id=entry.id,
+        label=entry.label,
+        organisation=entry.organisation,
+        before=entry.status,
+        action=Action.LEAVE,
+        reason=reason,
+        model=entry.model,
+    )
+
+
+def _named_but_not_active(deployment: Deployment, entry: Entry | None) -> Step:
+    if deployment.status == INACTIVE:
+        ours = entry is not None and entry.state is State.DEACTIVATED
+        return _step(deployment, Action.UNCHANGED, "deactivated by an earlier run" if ours else "already inactive")
+    return _step(deployment, Action.LEAVE, f"it is {deployment.status or 'of no status'}, not active; left alone")
+
+
+def _missing(named: Iterable[str], found: Iterable[str]) -> Iterator[Step]:
+    there = {identifier.lower() for identifier in found}
+    for identifier in sorted(set(named) - there):
+        yield Step(
+            id=identifier,
+            label="",
+            organisation="",
+            before="",
+            action=Action.LEAVE,
+            reason="there is no such deployment, or the token does not see it",
+        )
+
+
+def _require_matches(found: Collection[Deployment], choice: Choice) -> None:
+    """A pattern that fits nothing is a slip; to do nothing and say done would hide it."""
+    for flag, patterns in (("--include", choice.include), ("--exclude", choice.exclude)):
+        for pattern in patterns:
+            if not _ID.fullmatch(pattern) and not any(fnmatchcase(each.label, pattern) for each in found):
+                raise UsageError(
+                    f"{flag} {pattern!r} fits the label of no deployment",
+                    hint="* stands for anything, as in 'churn*'; case counts",
+                )
+
+
+# ---- up
+
+
+def plan_up(entries: Iterable[Entry], sight: Sight, choice: Choice, *, users: Mapping[str, str], endpoint: str) -> DeploymentPlan:
+    """What to activate again: what a journal says was active, and was changed by us.
+
+    `users`: by organisation, the user who saw the deployments when they were taken down.
+    """
+    wanted = [entry for entry in entries if entry.state in OURS and choice.matches(entry.id, entry.label)]
+    steps = [_up(entry, sight, users.get(entry.organisation, "")) for entry in wanted]
+    named = set(choice.named_ids())
+    steps += (
+        replace(step, reason="no open journal says that it was taken down")
+        for step in _missing(named, [entry.id for entry in wanted])
+    )
+    return DeploymentPlan(direction=UP, endpoint=endpoint, steps=steps)
+
+
+def _up(entry: Entry, sight: Sight, then: str) -> Step:
+    now = sight.deployments.get(entry.id)
+    if now is None:
+        return _out_of_sight(entry, sight, then)
+    if now.status == ARCHIVED:
+        return _archived(now)
+    if now.status == ACTIVE and entry.state is not State.DEACTIVATING:
+        reason = "active again" if entry.state is State.ACTIVATING else "activated by somebody else meanwhile"
+        return replace(_step(now, Action.UNCHANGED, reason), closes=State.ACTIVATED)
+    if entry.model and now.model and now.model != entry.model:
+        return _step(now, Action.LEAVE, "its model was replaced by somebody else meanwhile; activate it in the application")
+    pending = entry.task if entry.state is State.DEACTIVATING else None
+    return replace(_step(now, Action.ACTIVATE, is_ours=entry.state is State.ACTIVATING), pending=pending)

@@ -1,0 +1,102 @@
+"""Builds what talks to registries: from the flags, docker's configuration and the cluster's Secrets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.stores.common.mentions import Mention
+from kubectl_lrs.stores.images.collect import ImagesTier
+from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.mapping import registry_map
+from kubectl_lrs.stores.images.pull_secrets import named
+from kubectl_lrs.stores.images.registry.client import Registries
+from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config, pull_secrets
+from kubectl_lrs.stores.images.registry.http import HttpOptions
+from kubectl_lrs.stores.images.restore import ImagesRestore
+from kubectl_lrs.stores.images.saved import Level
+
+SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
+SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
+
+
+def registries(options: Mapping[str, Any], stop: threading.Event | None = None) -> Registries:
+    """The registries as the flags and docker's configuration say."""
+    ca_file = options["registry_ca_file"]
+    if ca_file and not is_file(Path(ca_file)):
+        raise UsageError(f"--registry-ca-file {ca_file}: no such file")
+    keychain = Keychain([docker_config(os.environ, Path(os.environ.get("HOME") or "/nonexistent"))], environment=os.environ)
+    plain = frozenset(host.strip().lower() for host in options["registry_plain"])
+    return Registries(keychain, HttpOptions(ca_file=ca_file, plain=plain), stop)
+
+
+def collector(kube: KubeClient, level: str, options: Mapping[str, Any]) -> ImagesTier:
+    """The images' part of a backup."""
+    found = registries(options)
+    return ImagesTier(
+        found,
+        Level(level),
+        wanted=Wanted(also=options["images_also"], excluded=options["images_excluded"]),
+        workers=options["images_parallel"],
+        log_in=log_in(kube, found, {}, is_wanted=options["registry_pull_secrets"]),
+    )
+
+
+def restorer(
+    folder: SealedFolder, kube: KubeClient, options: Mapping[str, Any], namespaces: Mapping[str, str], stop: threading.Event
+) -> ImagesRestore:
+    """The images' part of a restore. `namespaces`: where those of the backup go to."""
+    found = registries(options, stop)
+    return ImagesRestore(
+        folder,
+        found,
+        mapping=registry_map(options["registry_maps"]),
+        replace=options["images_existing"] == "replace",
+        workers=options["images_parallel"],
+        log_in=log_in(kube, found, namespaces, is_wanted=options["registry_pull_secrets"]),
+    )
+
+
+def log_in(
+    kube: KubeClient, found: Registries, namespaces: Mapping[str, str], *, is_wanted: bool
+) -> Callable[[Iterable[Mention]], None]:
+    """Gives the registries what the pull secrets hold, where that is wanted."""
+
+    def give(mentions: Iterable[Mention]) -> None:
+        if is_wanted:
+            names = named(mentions)
+            secrets = {(namespaces.get(namespace, namespace), name) for namespace, name in names.secrets}
+            for namespace, name in names.accounts:
+                secrets.update(_of_account(kube, namespaces.get(namespace, namespace), name))
+            found.add_logins(pull_secrets(secrets, lambda namespace, name: _object(kube, SECRETS, namespace, name)))
+
+    return give
+
+
+def _of_account(kube: KubeClient, namespace: str, name: str) -> Iterator[tuple[str, str]]:
+    """The pull secrets of a service account."""
+    for each in _object(kube, SERVICE_ACCOUNTS, namespace, name).get("imagePullSecrets") or ():
+        if each.get("name"):
+            yield namespace, str(each["name"])
+
+
+def _object(kube: KubeClient, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:
+    """An object, empty where it is not there: Kubernetes passes over a pull secret that is missing too."""
+    try:
+        return kube.get(resource, name, namespace)
+    except NotFoundError:
+        return {}
+    except DeniedError as error:
+        raise _needs(error) from error
+
+
+def _needs(error: DeniedError) -> LrsError:
+    error.hint = "--registry-pull-secrets needs get on secrets and serviceaccounts; docker login does without"
+    return error

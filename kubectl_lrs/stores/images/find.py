@@ -1,0 +1,248 @@
+"""Which strings in saved LRS and Mongo documents name an image. Pure; nothing is guessed silently.
+
+The fields' names are not public. So a string is taken for an image where its field or its own form says that it is one,
+and each finding says by what (`Why`). What looks like an image and cannot be decided is listed, for the user to settle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.stores.common.mentions import Mention
+from kubectl_lrs.stores.images.reference import Reference, has_host, is_pinned, parse
+from kubectl_lrs.stores.images.repositories import is_of_the_product, mentions_one
+
+LRS = "lrs"
+PLACES = 20
+"""How many places of an image are recorded, and how many undecided strings; all are counted."""
+
+MOST = 100_000
+"""Images in one backup."""
+
+SHOWN = 200
+
+_LAST_KEY = re.compile(r"([^.\[\]]+)(?:\[\d+\])*$")
+_IMAGE_KEY = re.compile(
+    r"image|.*(?:Image|_image|-image|IMAGE)|(?:.*(?:Image|_image)|image)_?(?:Name|Uri|URI|Url|URL|Ref|Reference|Tag|name|uri|url|ref|reference)"
+)
+_CONTAINER = re.compile(r"(?:^|\.)(?:containers|initContainers|ephemeralContainers)\[\d+\]\.image$")
+_IDENTIFIER = re.compile(r"[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f-]{36}")
+
+
+class Why(str, Enum):
+    """By what a string was taken for an image."""
+
+    CONTAINER = "the image of a container"
+    FIELD = "the field is called image"
+    PRODUCT = "a repository of the product"
+    USED = "an LRS uses it too"
+    REGISTRY = "a registry that an LRS uses"
+    ASKED = "--image"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image is named."""
+
+    store: str
+    id: str
+    field: str
+    why: Why
+
+
+@dataclass
+class Image:
+    """One image and where it was found; `count` places in all, the first of them in `places`."""
+
+    reference: Reference
+    places: list[Place] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, place: Place) -> None:
+        """One more place."""
+        self.count += 1
+        if len(self.places) < PLACES:
+            self.places.append(place)
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """A string that may or may not name an image, and why that cannot be told."""
+
+    store: str
+    id: str
+    field: str
+    text: str
+    why: str
+
+
+@dataclass
+class Found:
+    """All images by reference, and what could not be decided; `left_out` were excluded by the user."""
+
+    images: dict[Reference, Image] = field(default_factory=dict)
+    undecided: list[Undecided] = field(default_factory=list)
+    undecided_count: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+    def add(self, reference: Reference, place: Place) -> None:
+        """One more place of an image."""
+        if reference not in self.images and len(self.images) >= MOST:
+            raise UsageError(f"more than {MOST} images are named; leave some out with --exclude-image")
+        self.images.setdefault(reference, Image(reference)).add(place)
+
+    def add_undecided(self, mention: Mention, why: str) -> None:
+        """One more string that cannot be decided."""
+        self.undecided_count += 1
+        if len(self.undecided) < PLACES * 10:
+            self.undecided.append(Undecided(mention.store, mention.id, mention.field, mention.text[:SHOWN], why))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says of images: more of them, and patterns of those that are not meant."""
+
+    also: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+def find(mentions: Iterable[Mention], wanted: Wanted) -> Found:
+    """The images that LRS and documents name. LRS come first in `mentions`: what they use decides for documents."""
+    found = Found()
+    for text in wanted.also:
+        found.add(asked(text, "--image"), Place("", "", "", Why.ASKED))
+    registries: set[str] = set()
+    possible: list[tuple[Reference, Place]] = []
+    in_documents = False
+    for mention in mentions:
+        if mention.store != LRS and not in_documents:
+            in_documents = True
+            registries = _settle(found, possible)
+        decided = _in_document(mention, found, registries) if in_documents else in_lrs(mention.field, mention.text)
+        if isinstance(decided, str):
+            found.add_undecided(mention, decided)
+        elif decided:
+            found.add(decided[0], Place(mention.store, mention.id, mention.field, decided[1]))
+        elif not in_documents and has_host(mention.text) and is_pinned(mention.text) and (reference := _parsed(mention.text)):
+            possible.append((reference, Place(mention.store, mention.id, mention.field, Why.REGISTRY)))
+    if not in_documents:
+        _settle(found, possible)
+    _leave_out(found, wanted.excluded)
+    return found
+
+
+def _settle(found: Found, possible: Iterable[tuple[Reference, Place]]) -> set[str]:
+    """Add what is of a registry that LRS take their images from; those registries."""
+    registries = {reference.registry for reference in found.images}
+    for reference, place in possible:
+        if reference.registry in registries:
+            found.add(reference, place)
+    return registries
+
+
+def asked(text: str, flag: str) -> Reference:
+    """A reference that the user gave."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text!r}: {error}", hint="write it like registry.example.com/folder/name:tag") from error
+
+
+def _leave_out(found: Found, patterns: tuple[str, ...]) -> None:
+    for reference in list(found.images):
+        if any(fnmatchcase(str(reference), pattern) for pattern in patterns):
+            del found.images[reference]
+            found.left_out.append(str(reference))
+
+
+Decision = tuple[Reference, Why] | str | None
+"""An image and by what; or why it cannot be told; or that it is none."""
+
+
+def in_lrs(path: str, text: str) -> Decision:
+    """What a string of an LRS is, by its field (`spec.containers[0].image`) and by itself."""
+    reference = _parsed(text)
+    named = is_image_field(path)
+    if reference is None:
+        return _doubtful(text, named=named)
+    if _CONTAINER.search(path):
+        return reference, Why.CONTAINER
+    if _IDENTIFIER.fullmatch(text):
+        return None
+    if named and (_key(path) == "image" or is_pinned(text) or has_host(text)):
+        return reference, Why.FIELD
+    if has_host(text) and is_of_the_product(reference.repository):
+        return reference, Why.PRODUCT
+    if named and "/" in text:
+        return "the field is called image, and it names neither registry nor tag"
+    if mentions_one(text) and (is_pinned(text) or "/" in text):
+        return "a repository of the product, and no registry"
+    return None
+
+
+def _in_document(mention: Mention, found: Found, registries: set[str]) -> Decision:
+    """What a string of a Mongo document is; a tag is never made up, as the document may have it in another field."""
+    text = mention.text
+    reference = _parsed(text)
+    named = is_image_field(mention.field)
+    if reference is None:
+        return _doubtful(text, named=False)
+    if _IDENTIFIER.fullmatch(text):
+        return None
+    pinned, hosted = is_pinned(text), has_host(text)
+    if pinned and reference in found.images:
+        return reference, Why.USED
+    if pinned and hosted and is_of_the_product(reference.repository):
+        return reference, Why.PRODUCT
+    if pinned and hosted and reference.registry in registries:
+        return reference, Why.REGISTRY
+    if pinned and hosted and named:
+        return reference, Why.FIELD
+    return _why_not(reference, text, named=named, known=reference.registry in registries)
+
+
+def _why_not(reference: Reference, text: str, *, named: bool, known: bool) -> Decision:
+    """Why a string that could name an image is not taken for one, where it looks as if it did."""
+    pinned, hosted = is_pinned(text), has_host(text)
+    of_the_product = is_of_the_product(reference.repository) and (hosted or pinned or "/" in text)
+    if not (of_the_product or (hosted and known) or (named and (hosted or (pinned and "/" in text)))):
+        return None
+    return "it names no tag" if hosted else "it names no registry"
+
+
+def _doubtful(text: str, *, named: bool) -> Decision:
+    """Of a string that is no reference as a whole."""
+    if mentions_one(text) and (":" in text or "/" in text):
+        return "a repository of the product is a part of it"
+    if named and text.strip() and ("/" in text or ":" in text) and " " not in text.strip():
+        return "the field is called image, and it is not the name of one"
+    return None
+
+
+def _parsed(text: str) -> Reference | None:
+    try:
+        return parse(text)
+    except ValueError:
+        return None
+
+
+def _key(path: str) -> str:
+    """The last name in a path: `image` of `spec.containers[0].image`."""
+    match = _LAST_KEY.search(path)
+    return match[1] if match else ""
+
+
+def is_image_field(path: str) -> bool:
+    """Whether a field is called after an image: image, baseImage, imageUri, image_name."""
+    return _IMAGE_KEY.fullmatch(_key(path)) is not None
+
+
+def where(places: Iterable[Place]) -> Iterator[str]:
+    """Places, for a person."""
+    for place in places:
+        yield f"{place.store} {place.id} {place.field}".strip() or place.why.value

@@ -1,0 +1,1 @@
+"""Image registries themselves: the distribution API, logins, contents, its errors as ours."""

@@ -1,0 +1,139 @@
+"""The LRS of a cluster → a backup, in one consistent snapshot."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient, Page, Resource
+from kubectl_lrs.formats.yaml_writer import dump
+from kubectl_lrs.model.errors import DeniedError, ExpiredError, NotFoundError, UnreachableError
+from kubectl_lrs.model.manifest import Manifest, sanitise
+from kubectl_lrs.model.names import manifest_path
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.workloads import CRD_NAME, type_of
+from kubectl_lrs.repository import FolderWriter, Sink
+from kubectl_lrs.runtime.parallel import ahead
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE
+
+SNAPSHOTS = 3
+"""How often a LIST begins anew when the server no longer had its snapshot."""
+
+
+@dataclass
+class _Tally:
+    """What is counted while the objects pass by."""
+
+    resource_version: str = ""
+    objects: int = 0
+    bytes: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    namespaces: Counter[str] = field(default_factory=Counter)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+
+class ResourcesTier:
+    """The LRS objects of one cluster that a selection names."""
+
+    def __init__(self, kube: KubeClient, resource: Resource, selection: Selection) -> None:
+        self._kube = kube
+        self._resource = resource
+        self._selection = selection
+
+    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+        """Write everything into the folder; the facts for the catalog."""
+        tally = self._snapshot(writer, progress)
+        crd_note = self._save_crd(writer)
+        return {
+            "group": self._resource.group,
+            "version": self._resource.version,
+            "kind": self._resource.kind,
+            "plural": self._resource.plural,
+            "resourceVersion": tally.resource_version,
+            "objects": tally.objects,
+            "bytes": tally.bytes,
+            "types": dict(sorted(tally.types.items())),
+            "namespaces": dict(sorted(tally.namespaces.items())),
+            "skipped": tally.skipped,
+            "crd": CRD_FILE if not crd_note else None,
+            "crdNote": crd_note,
+        }
+
+    def _snapshot(self, writer: FolderWriter, progress: Progress) -> _Tally:
+        start = writer.checkpoint()
+        for attempt in range(1, SNAPSHOTS + 1):
+            progress.begin("LRS")
+            try:
+                return self._copy(writer, progress)
+            except ExpiredError as error:
+                if attempt == SNAPSHOTS:
+                    raise UnreachableError(
+                        f"the API server gave up its snapshot {SNAPSHOTS} times before the list was whole",
+                        hint="the server or the network is slow; try again, or by namespace with -n",
+                    ) from error
+                progress.note("the API server's snapshot expired; the list begins anew")
+                writer.rollback(start)
+            except DeniedError as error:
+                if self._selection.namespace is None and not error.hint:
+                    raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
+                raise
+        raise AssertionError("unreachable")
+
+    def _copy(self, writer: FolderWriter, progress: Progress) -> _Tally:
+        tally = _Tally()
+        pages = self._kube.pages(self._resource, self._selection.namespace, selector=self._selection.label_selector())
+        with writer.stream(RAW_FILE, compressed=True) as raw, writer.stream(INDEX_FILE, compressed=True) as index:
+            for page in ahead(pages):
+                tally.resource_version = page.resource_version
+                self._copy_page(page, writer, raw, index, tally)
+                progress.advance(len(page.items))
+        return tally
+
+    def _copy_page(self, page: Page, writer: FolderWriter, raw: Sink, index: Sink, tally: _Tally) -> None:
+        raw_lines, index_lines = [], []
+        for text, manifest in page.items:
+            metadata = manifest["metadata"]
+            namespace, name, kind = metadata["namespace"], metadata["name"], type_of(manifest)
+            if metadata.get("deletionTimestamp"):
+                tally.skipped.append({"namespace": namespace, "name": name, "type": kind, "reason": "being deleted"})
+                continue
+            clean = sanitise(manifest)
+            clean.setdefault("apiVersion", self._resource.api_version)
+            clean.setdefault("kind", self._resource.kind)
+            data = dump(clean).encode("utf-8", "surrogatepass")
+            path = manifest_path(namespace, name)
+            writer.write(path, data)
+            raw_lines.append(text if "\n" not in text else json.dumps(manifest, ensure_ascii=False))
+            index_lines.append(_index_line(metadata, kind, path))
+            tally.objects += 1
+            tally.bytes += len(data)
+            tally.types[kind] += 1
+            tally.namespaces[namespace] += 1
+        raw.write("".join(f"{line}\n" for line in raw_lines).encode("utf-8", "surrogatepass"))
+        index.write("".join(f"{line}\n" for line in index_lines).encode())
+
+    def _save_crd(self, writer: FolderWriter) -> str:
+        """Save the CRD where it may be read; else the reason why it is not in the backup."""
+        try:
+            crd = self._kube.get(CRDS, CRD_NAME)
+        except (DeniedError, NotFoundError) as error:
+            return str(error)
+        writer.write(CRD_FILE, dump(sanitise(crd)).encode("utf-8", "surrogatepass"))
+        return ""
+
+
+def _index_line(metadata: Manifest, kind: str, path: str) -> str:
+    facts = {
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "type": kind,
+        "uid": metadata.get("uid", ""),
+        "resourceVersion": metadata.get("resourceVersion", ""),
+        "created": metadata.get("creationTimestamp", ""),
+        "path": path,
+        "owners": metadata.get("ownerReferences") or [],
+    }
+    return json.dumps(facts, separators=(",", ":"))

@@ -1,0 +1,195 @@
+"""Everything that is looked at before the first write of a restore, as findings. Nothing is changed here."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kubectl_lrs.clients.kubernetes.client import SERVICES, KubeClient, Resource
+from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NotFoundError
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.plan import VERBS, WRITES, Action, Finding, Severity, Step
+from kubectl_lrs.model.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS
+from kubectl_lrs.stores.common.operator import Operator
+from kubectl_lrs.stores.lrs.references import KINDS, references
+from kubectl_lrs.stores.lrs.saved import StoredLrs
+
+SHOWN = 5
+"""How many names a finding lists before it only counts."""
+
+
+@dataclass(frozen=True, order=True)
+class Right:
+    """A verb on a resource (`lrs`, `lrs/status`) in a namespace, empty for one that is in none."""
+
+    verb: str
+    resource: str
+    namespace: str = ""
+    group: str = ""
+
+    def __str__(self) -> str:
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        plural, _, subresource = self.resource.partition("/")
+        name = f"{plural}.{self.group}" if self.group else plural
+        return f"{self.verb} {name}{f'/{subresource}' if subresource else ''}{where}"
+
+
+def rights_of(steps: Iterable[Step], *, status: str) -> Iterator[Right]:
+    """The rights on LRS that these steps need; `status`: the resource by which a status is set, empty where none is."""
+    needed: set[tuple[str, str, str]] = set()
+    for step in steps:
+        if step.action in WRITES:
+            needed.update((step.namespace, verb, PLURAL) for verb in (*VERBS[step.action], "get", "list"))
+            if status:
+                needed.add((step.namespace, "patch", status))
+    for namespace, verb, resource in sorted(needed):
+        yield Right(verb, resource, namespace, GROUP)
+
+
+def missing_rights(kube: KubeClient, needed: Iterable[Right]) -> Iterator[Finding]:
+    """An error for each right that the user has not, by the API server's own word."""
+    everywhere: dict[Right, bool] = {}
+    try:
+        for right in needed:
+            anywhere = replace(right, namespace="")
+            if anywhere not in everywhere:
+                everywhere[anywhere] = _has(kube, anywhere)
+            if not everywhere[anywhere] and not (right.namespace and _has(kube, right)):
+                yield _denied(f"you may not {right}")
+    except (ApiError, DeniedError) as error:
+        yield Finding(Severity.NOTE, f"rights were not checked: {error}")
+
+
+def _has(kube: KubeClient, right: Right) -> bool:
+    plural, _, subresource = right.resource.partition("/")
+    return kube.may(right.verb, plural, group=right.group, namespace=right.namespace, subresource=subresource)
+
+
+def _denied(message: str) -> Finding:
+    return Finding(Severity.ERROR, message, "ask for the right, or leave those objects out", ExitCode.UNREACHABLE)
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """What is kept of the objects while they are planned, one after the other, for what is looked at afterwards.
+
+    `samples`: one object to be created of each namespace and type. `users`: (namespace, kind, name) that specs refer to →
+    the places in the plan of those that do.
+    """
+
+    samples: dict[tuple[str, str], StoredLrs] = field(default_factory=dict)
+    users: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+
+    def note(self, place: int, step: Step, stored: StoredLrs) -> None:
+        """The object of the step at this place."""
+        for kind, name in set(references(stored.manifest.get("spec"))):
+            self.users.setdefault((step.namespace, kind, name), []).append(place)
+        if step.action is Action.CREATE and not step.reason:
+            self.samples.setdefault((step.namespace, step.type), stored)
+
+
+def missing_references(kube: KubeClient, noticed: Noticed, steps: Sequence[Step]) -> Iterator[Finding]:
+    """A warning for each Secret, ConfigMap, claim or service account that a spec names and that is not there."""
+    unchecked = 0
+    for (namespace, kind, name), places in sorted(noticed.users.items()):
+        count = sum(steps[place].action in WRITES for place in places)
+        if not count:
+            continue
+        try:
+            kube.get(KINDS[kind], name, namespace)
+        except NotFoundError:
+            yield Finding(
+                Severity.WARNING, f"{kind} {namespace}/{name} does not exist; {count} LRS refer{'s' * (count == 1)} to it"
+            )
+        except (ApiError, DeniedError):
+            unchecked += 1
+    if unchecked:
+        yield Finding(Severity.NOTE, f"{unchecked} objects that LRS refer to could not be looked up")
+
+
+def refused_samples(
+    kube: KubeClient,
+    resource: Resource,
+    noticed: Noticed,
+    *,
+    absent: Collection[str],
+    validation: str,
+) -> Iterator[Finding]:
+    """One server-side dry run per namespace and type: a warning for each that the server would refuse."""
+    for (namespace, kind), stored in noticed.samples.items():
+        if namespace in absent:
+            continue
+        body = json.dumps(stored.manifest).encode("utf-8", "surrogatepass")
+        try:
+            kube.create(resource, body, namespace, dry_run=True, validation=validation)
+        except DeniedError as error:  # the rights were looked at before: this is admission
+            yield _refused(stored, error)
+        except ApiError as error:
+            if "does not support dry run" in str(error):
+                yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}")
+            else:
+                yield _refused(stored, error)
+
+
+def _refused(tried: StoredLrs, error: LrsError) -> Finding:
+    message = f"the server would refuse {tried.type} in {tried.namespace}, tried with {tried.name}: {error}"
+    return Finding(Severity.WARNING, message)
+
+
+def unknown_types(steps: Iterable[Step]) -> Iterator[Finding]:
+    """A warning that counts the objects of types that the product does not know."""
+    counts = Counter(step.type for step in steps if step.action in WRITES and step.type not in WORKLOADS and step.type != UNTYPED)
+    for kind, count in sorted(counts.items()):
+        yield Finding(
+            Severity.WARNING,
+            f"{count} LRS of type {kind}, which is not known here, will be written",
+            f"if they are ephemeral they should not come back: --exclude-type {kind}",
+        )
+
+
+def operator_state(operator: Operator | None, why_unknown: str = "") -> Finding:
+    """What the user should know of the operator."""
+    if operator is None:
+        return Finding(Severity.NOTE, f"the LRS operator was not found{f': {why_unknown}' if why_unknown else ''}")
+    if operator.replicas == 0:
+        return Finding(Severity.NOTE, f"operator {operator.key} is at 0 replicas: LRS run once it is scaled up")
+    return Finding(Severity.NOTE, f"operator {operator.key} is running ({operator.ready} of {operator.replicas} ready)")
+
+
+def conversion_webhook_problem(kube: KubeClient, crd: Manifest) -> str:
+    """Why this CRD cannot work on this cluster: the Service that its conversion webhook calls is not there."""
+    service = _client_config(crd).get("service")
+    if not isinstance(service, dict):
+        return ""
+    namespace, name = str(service.get("namespace")), str(service.get("name"))
+    try:
+        kube.get(SERVICES, name, namespace)
+    except NotFoundError:
+        return f"its conversion webhook's Service {namespace}/{name} is not there"
+    except DeniedError:
+        return ""
+    return ""
+
+
+def _client_config(crd: Manifest) -> Manifest:
+    """How the CRD's conversion webhook is called, empty where it has none."""
+    found: Any = crd["spec"]
+    for key in ("conversion", "webhook", "clientConfig"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def foreign_webhook(crd: Manifest) -> Iterator[Finding]:
+    """A warning where the saved CRD would send every LRS to an address outside of the cluster's Services."""
+    if url := _client_config(crd).get("url"):
+        yield Finding(Severity.WARNING, f"the saved CRD has LRS converted by {url}", "install it only if you know this address")
+
+
+def names(keys: Iterable[str]) -> str:
+    """The first few, and how many more."""
+    listed = sorted(keys)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return ", ".join(listed[:SHOWN]) + more

@@ -1,0 +1,291 @@
+"""The LRS in a backup, read back without trust."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+from kubectl_lrs.formats.yaml_writer import dump
+from kubectl_lrs.model.diff import same
+from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.model.manifest import Manifest, loads, sanitise
+from kubectl_lrs.model.names import is_namespace, is_object_name, manifest_path
+from kubectl_lrs.model.units import printable
+from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL, type_of
+from kubectl_lrs.repository import SealedFolder
+
+RAW_FILE = "lrs.raw.jsonl.gz"
+INDEX_FILE = "lrs.index.jsonl.gz"
+CRD_FILE = "crd.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLrs:
+    """One LRS out of a backup: the sanitised manifest, and what sanitising took away that a restore may want.
+
+    `mapped_from`: the namespace that it was saved in, where it is to go into another one. `names_old`: its strings that still
+    name a registry whose images go elsewhere.
+    """
+
+    manifest: Manifest
+    owners: tuple[Mapping[str, Any], ...] = ()
+    status: Any = None
+    mapped_from: str = ""
+    names_old: tuple[str, ...] = ()
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return str(self.manifest["metadata"]["namespace"])
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def type(self) -> str:
+        """Its workload type."""
+        return type_of(self.manifest)
+
+
+class Source(Protocol):
+    """Where a restore takes its objects from; may be read more than once, in the same order each time."""
+
+    description: str
+
+    @property
+    def version(self) -> str:
+        """The API version of its objects, without the group."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its objects."""
+
+    def __iter__(self) -> Iterator[StoredLrs]:
+        """Every LRS."""
+
+
+class BackupSource:
+    """The LRS of a sealed backup.
+
+    They are read from the raw objects, which takes a twentieth of the time of reading YAML. The first time that they are
+    read to the end makes sure that the YAML files, which people read and plain kubectl takes, say the same: DamageError
+    where one of them is not what the raw object says, or one of the two is missing.
+    """
+
+    def __init__(self, folder: SealedFolder) -> None:
+        self.folder = folder
+        self.description = folder.path.name
+        facts = folder.catalog.tiers["resources"]
+        self.kind = str(facts.get("kind"))
+        self.version = str(facts.get("version"))
+        self._is_checked = False
+        if (facts.get("group"), facts.get("plural")) != (GROUP, PLURAL):
+            raise DamageError(f"{folder.path}: holds {facts.get('plural')}.{facts.get('group')}, not {CRD_NAME}")
+
+    def __iter__(self) -> Iterator[StoredLrs]:
+        return self._stored() if self._is_checked else self._checked()
+
+    def check(self) -> None:
+        """Read them to the end."""
+        for _ in self:
+            pass
+
+    def _stored(self) -> Iterator[StoredLrs]:
+        api_version = f"{GROUP}/{self.version}"
+        for number, line in enumerate(self.folder.lines(RAW_FILE), 1):
+            try:
+                manifest = loads(line)
+                problem = _nesting(line, manifest) or problem_of(manifest, api_version, self.kind)
+            except (ValueError, RecursionError):
+                problem = "not JSON"
+            if problem:
+                raise DamageError(f"{self.folder.path / RAW_FILE}: line {number}: {problem}")
+            owners = manifest["metadata"].get("ownerReferences") or ()
+            yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"))
+
+    def _checked(self) -> Iterator[StoredLrs]:
+        sums = {path: digest for path, digest in self.folder.sums() if path.startswith("lrs/")}
+        for stored in self._stored():
+            path = manifest_path(stored.namespace, stored.name)
+            digest = sums.pop(path, None)
+            if digest is None:
+                raise DamageError(
+                    f"{self.folder.path}: {RAW_FILE} holds {stored.namespace}/{stored.name} twice, or there is no {path}"
+                )
+            text = dump(stored.manifest).encode("utf-8", "surrogatepass")
+            if hashlib.sha256(text).hexdigest() != digest:
+                self._compare(path, stored.manifest)
+            yield stored
+        if sums:
+            raise DamageError(f"{self.folder.path}: {RAW_FILE} does not hold the object of {min(sums)}")
+        self._is_checked = True
+
+    def _compare(self, path: str, manifest: Manifest) -> None:
+        """Another version may have written the same object in other words; only what it says counts."""
+        with self.folder.reading(path) as file:
+            document = _yaml(file, f"{self.folder.path / path}")
+        if not same(document, manifest):
+            raise DamageError(f"{self.folder.path}: {path} and {RAW_FILE} say different things of the same object")
+
+
+def index(folder: SealedFolder) -> Iterator[dict[str, Any]]:
+    """What the index of a backup says of each object: namespace, name, type, uid, resourceVersion, created, path, owners."""
+    left = sum(path.startswith("lrs/") for path, _ in folder.sums())
+    for line in folder.lines(INDEX_FILE):
+        try:
+            entry = loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DamageError(f"{folder.path / INDEX_FILE}: not JSON") from error
+        left -= 1
+        if left < 0 or not _is_index_entry(entry):
+            raise DamageError(f"{folder.path / INDEX_FILE}: not the index of the objects in this backup")
+        yield entry
+
+
+_INDEX_FIELDS = ("namespace", "name", "type", "uid", "resourceVersion", "created", "path")
+
+
+def _is_index_entry(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(field), str) for field in _INDEX_FIELDS):
+        return False
+    owners = entry.get("owners")
+    return isinstance(owners, list) and all(isinstance(owner, dict) for owner in owners)
+
+
+def saved_crd(folder: SealedFolder) -> Manifest | None:
+    """The saved CRD, None where the backup has none; DamageError where the file holds something else."""
+    if not folder.catalog.tiers["resources"].get("crd"):
+        return None
+    where = f"{folder.path / CRD_FILE}"
+    with folder.reading(CRD_FILE) as file:
+        document = _yaml(file, where)
+    try:
+        is_ours = (
+            (document["apiVersion"], document["kind"], document["metadata"]["name"]) == (*_CRD, CRD_NAME)
+            and (document["spec"]["group"], document["spec"]["names"]["plural"]) == (GROUP, PLURAL)
+            and all(isinstance(each["name"], str) for each in document["spec"]["versions"])
+            and isinstance(document["spec"]["names"]["kind"], str)
+        )
+    except (KeyError, TypeError, IndexError):
+        is_ours = False
+    if not is_ours:
+        raise DamageError(f"{where}: not the CustomResourceDefinition {CRD_NAME}")
+    return sanitise(document)
+
+
+_CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+
+MAX_DEPTH = 200
+"""Levels of mappings and lists within each other; far more than an LRS has, few enough for every step that descends."""
+
+MAX_YAML = 32 << 20
+"""Bytes of a YAML file."""
+
+
+def _yaml(file: BinaryIO, where: str) -> Any:
+    """A YAML document that is plain data: no tags that make objects, no aliases (which can grow without bound)."""
+    import yaml  # only where it is used: the help of a verb does not wait for it
+
+    data = file.read(MAX_YAML + 1)
+    if len(data) > MAX_YAML:
+        raise DamageError(f"{where}: larger than {MAX_YAML >> 20} MiB")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        if problem := _yaml_problem(data, loader):
+            raise DamageError(f"{where}: {problem}")
+        return yaml.load(data, Loader=loader)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        raise DamageError(f"{where}: not YAML: {printable(str(error.problem))}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DamageError(f"{where}: not YAML") from error
+
+
+def _yaml_problem(data: bytes, loader: Any) -> str:
+    """What would make loading this YAML unsafe: the events tell before anything is built from them."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(data, Loader=loader):
+        if isinstance(event, yaml.AliasEvent):
+            return "YAML with an alias, which no backup has"
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            return f"nested more than {MAX_DEPTH} levels deep"
+    return ""
+
+
+def _nesting(line: str, value: Any) -> str:
+    """Why a value is nested too deeply. Counting brackets settles it for nearly all, without descending."""
+    if line.count("{") + line.count("[") <= MAX_DEPTH or _depth_within(value, MAX_DEPTH):
+        return ""
+    return f"nested more than {MAX_DEPTH} levels deep"
+
+
+def _depth_within(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            below
+            for each in level
+            if isinstance(each, (dict, list))
+            for below in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def problem_of(manifest: Any, api_version: str, kind: str) -> str:
+    """Why this is no LRS that may be written; empty where it is one."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
+        return "not a Kubernetes object"
+    if (manifest.get("apiVersion"), manifest.get("kind")) != (api_version, kind):
+        return f"{manifest.get('apiVersion')!r} {manifest.get('kind')!r} is not the LRS that the catalog speaks of"
+    metadata = manifest["metadata"]
+    namespace, name = metadata.get("namespace"), metadata.get("name")
+    if not isinstance(namespace, str) or not is_namespace(namespace):
+        return f"{namespace!r} is not a valid namespace"
+    if not isinstance(name, str) or not is_object_name(name):
+        return f"{name!r} is not a valid object name"
+    wrong = [field for field, is_right in _METADATA.items() if metadata.get(field) is not None and not is_right(metadata[field])]
+    return f"{namespace}/{name}: its metadata.{wrong[0]} cannot have come from an API server" if wrong else ""
+
+
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
+def _are_finalizers(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _are_owners(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) and _is_owner(each) for each in value)
+
+
+def _is_owner(owner: Mapping[str, Any]) -> bool:
+    """Its fields become parts of URL paths."""
+    name, kind, api_version = owner.get("name"), owner.get("kind"), owner.get("apiVersion")
+    return (
+        isinstance(name, str)
+        and name not in ("", ".", "..")
+        and not set("/%") & set(name)
+        and isinstance(kind, str)
+        and isinstance(api_version, str)
+        and _API_VERSION.fullmatch(api_version) is not None
+    )
+
+
+_API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_METADATA: Mapping[str, Callable[[Any], bool]] = {
+    "labels": _are_strings,
+    "annotations": _are_strings,
+    "finalizers": _are_finalizers,
+    "ownerReferences": _are_owners,
+}
+"""What the fields must look like that are read here; the rest is the server's to judge."""

@@ -1,0 +1,228 @@
+"""Which objects of a source a restore is about, and under which namespace. Nothing is looked up in a cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.names import is_namespace
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.stores.common.mentions import Mention, mentions, strings
+from kubectl_lrs.stores.images.find import LRS
+from kubectl_lrs.stores.images.mapping import RegistryMap, map_images, unmapped
+from kubectl_lrs.stores.lrs.creation_order import waves
+from kubectl_lrs.stores.lrs.saved import Source, StoredLrs
+
+Key = tuple[str, str]
+
+
+class Chosen:
+    """The objects of a source that are wanted, in their target namespaces; may be read more than once, as the source.
+
+    Namespaces, in names and in the selection alike, are those of the source. Names stand with a namespace or with types;
+    labels and exclusions are another way to choose (UsageError).
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        selection: Selection,
+        names: tuple[str, ...],
+        namespace_map: Mapping[str, str],
+        registry_map: RegistryMap | None = None,
+    ) -> None:
+        self.description = source.description
+        self.namespace_map = namespace_map
+        self.registry_map = registry_map or RegistryMap()
+        self.left_out = frozenset(selection.left_out)
+        self._source = source
+        # Those that are left out by default stay in: the plan shows that they are skipped, and why.
+        self._matches = selection.matcher(with_left_out=True)
+        if names and (selection.selector or selection.excluded_types):
+            raise UsageError("an LRS by name cannot be given together with -l or --exclude-type", hint="choose by one of them")
+        self._keys = _resolve(source, names, selection) if names else None
+
+    def __iter__(self) -> Iterator[StoredLrs]:
+        for stored in self._source:
+            if self._is_wanted(stored):
+                yield self._mapped(stored)
+
+    def nothing(self) -> UsageError | None:
+        """Why nothing is chosen, where the source does hold something."""
+        types: set[str] = set()
+        namespaces: set[str] = set()
+        for stored in self._source:
+            types.add(stored.type)
+            namespaces.add(stored.namespace)
+        if not types:
+            return None
+        return UsageError(
+            f"nothing in {self.description} matches",
+            hint=f"it holds the types {_listed(types)} in the namespaces {_listed(namespaces)}",
+        )
+
+    def _is_wanted(self, stored: StoredLrs) -> bool:
+        if self._keys is not None:
+            return (stored.namespace, stored.name) in self._keys
+        return self._matches(stored.manifest)
+
+    def documents(self) -> Iterator[Mention]:
+        """Every string of the Mongo documents that the source holds beside the objects."""
+        folder = getattr(self._source, "folder", None)
+        return (each for each in mentions(folder) if each.store != LRS) if folder else iter(())
+
+    def _mapped(self, stored: StoredLrs) -> StoredLrs:
+        stored = self._with_images_mapped(stored)
+        target = self.namespace_map.get(stored.namespace)
+        if target is None:
+            return stored
+        metadata = {**stored.manifest["metadata"], "namespace": target}
+        return replace(stored, manifest={**stored.manifest, "metadata": metadata}, mapped_from=stored.namespace)
+
+    def _with_images_mapped(self, stored: StoredLrs) -> StoredLrs:
+        """With the images of its spec where they go to, and a note of what still names the old registries."""
+        if not self.registry_map:
+            return stored
+        manifest = map_images(stored.manifest, self.registry_map)
+        names_old = tuple(text for _, text in unmapped(strings(stored.manifest), self.registry_map, is_lrs=True))
+        return replace(stored, manifest=manifest, names_old=names_old)
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = sorted(names)[:8]
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
+
+
+def namespace_map(pairs: Collection[str]) -> dict[str, str]:
+    """`A=B` several times → {A: B}."""
+    mapped: dict[str, str] = {}
+    for pair in pairs:
+        source, separator, target = pair.partition("=")
+        if not (separator and is_namespace(source) and is_namespace(target)) or source == target:
+            raise UsageError(f"--map-namespace {pair!r}: write it as OLD=NEW with two names of namespaces")
+        if source in mapped:
+            raise UsageError(f"--map-namespace: {source} is mapped twice")
+        mapped[source] = target
+    return mapped
+
+
+def _resolve(source: Source, names: tuple[str, ...], selection: Selection) -> set[Key]:
+    """The one object that each name means."""
+    wanted = {name: _split(name, selection) for name in names}
+    found: dict[str, list[Key]] = {name: [] for name in names}
+    everything: set[str] = set()
+    for stored in source:
+        everything.add(stored.name)
+        for name, (namespace, plain) in wanted.items():
+            if plain == stored.name and namespace in ("", stored.namespace):
+                found[name].append((stored.namespace, stored.name))
+                if selection.types and stored.type not in selection.types:
+                    raise UsageError(f"LRS {name!r} is of type {stored.type}, which --type does not name")
+    return {_only(name, wanted[name], keys, everything, source.description) for name, keys in found.items()}
+
+
+def _split(name: str, selection: Selection) -> Key:
+    """(namespace or empty for any, name) that an argument means."""
+    namespace, separator, plain = name.rpartition("/")
+    if separator and selection.namespace not in (None, namespace):
+        raise UsageError(f"LRS {name!r} is not in namespace {selection.namespace}, which -n names", hint="give one of the two")
+    return (namespace if separator else selection.namespace or ""), plain
+
+
+def _only(name: str, wanted: Key, keys: list[Key], everything: set[str], where: str) -> Key:
+    if len(keys) == 1:
+        return keys[0]
+    if keys:
+        both = ", ".join("/".join(key) for key in keys)
+        raise UsageError(f"LRS {name!r} is in {where} {len(keys)} times: {both}", hint="name it as namespace/name")
+    namespace, plain = wanted
+    near = get_close_matches(plain, sorted(everything), n=3, cutoff=0.6)
+    place = f"namespace {namespace} of {where}" if namespace and namespace not in name else where
+    raise UsageError(
+        f"LRS {name!r} is not in {place}", hint=f"did you mean {', '.join(near)}?" if near else "list them with: show -o name"
+    )
+
+
+@dataclass
+class Census:
+    """What one pass over the chosen objects tells: how many where, who owns whom, what still names a mapped place."""
+
+    namespaces: dict[str, int] = field(default_factory=dict)
+    waves: dict[Key, int] = field(default_factory=dict)
+    unmapped: list[str] = field(default_factory=list)
+    objects: int = 0
+
+
+def census(chosen: Chosen, kind: str) -> Census:
+    """Count the chosen objects; UsageError where there is none, where two become one, or a mapping has nothing to map."""
+    taken = Census()
+    owners: dict[Key, list[Key]] = {}
+    seen: dict[Key, str] = {}
+    names_old = _token_finder(chosen.namespace_map)
+    for stored in chosen:
+        key = (stored.namespace, stored.name)
+        saved_in = stored.mapped_from or stored.namespace
+        if key in seen:
+            raise UsageError(
+                f"{seen[key]}/{stored.name} and {saved_in}/{stored.name} of {chosen.description} would both become "
+                f"{'/'.join(key)}",
+                hint="map them to different namespaces, or restore one of them by name",
+            )
+        seen[key] = saved_in
+        taken.objects += 1
+        taken.namespaces[stored.namespace] = taken.namespaces.get(stored.namespace, 0) + 1
+        if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == kind]:
+            owners[key] = above
+        if stored.type not in chosen.left_out:
+            taken.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, names_old)]
+    if not seen and (error := chosen.nothing()):
+        raise error
+    if unused := set(chosen.namespace_map) - set(seen.values()):
+        raise UsageError(
+            f"--map-namespace: nothing that is to be restored from {chosen.description} was saved in namespace {min(unused)}",
+            hint=f"what is to be restored was saved in {_listed(set(seen.values())) or 'none'}",
+        )
+    if chosen.registry_map:
+        taken.unmapped += _documents_that_name_old(chosen)
+    taken.waves = waves(owners, seen)
+    return taken
+
+
+def _still_named(stored: StoredLrs, names_old: re.Pattern[str] | None) -> Iterator[str]:
+    """The strings of an object that name a mapped registry or namespace."""
+    yield from stored.names_old
+    if names_old:
+        yield from (text for text in _strings(stored.manifest) if names_old.search(text))
+
+
+def _documents_that_name_old(chosen: Chosen) -> Iterator[str]:
+    """What Mongo documents say of a mapped registry: they are never rewritten."""
+    for each in chosen.documents():
+        if chosen.registry_map.names_old(each.text):
+            yield f"{each.store} {each.id} {each.field}: {each.text}"
+
+
+def _token_finder(mapped: Mapping[str, str]) -> re.Pattern[str] | None:
+    """Finds the name of a mapped namespace as a whole token: in a URL, a host name, a path."""
+    if not mapped:
+        return None
+    return re.compile(rf"(?<![A-Za-z0-9-])(?:{'|'.join(map(re.escape, mapped))})(?![A-Za-z0-9-])")
+
+
+def _strings(manifest: Any) -> Iterator[str]:
+    """Every string of a manifest but its own namespace."""
+    if isinstance(manifest, str):
+        yield manifest
+    elif isinstance(manifest, list):
+        for item in manifest:
+            yield from _strings(item)
+    elif isinstance(manifest, dict):
+        for key, item in manifest.items():
+            if key == "metadata" and isinstance(item, dict):
+                yield from _strings({name: value for name, value in item.items() if name not in ("namespace", "name")})
+            elif key not in ("apiVersion", "kind"):
+                yield from _strings(item)

@@ -1,0 +1,71 @@
+"""Manifests held against the target's schema before the first write, so that nothing is refused late or dropped silently."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.model.errors import ConflictError, LrsError
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.plan import Finding, Severity
+from kubectl_lrs.model.schema import Problem, Schema, problems, with_defaults
+
+CONFIRMED = 20
+"""How many objects that the schema refuses are tried with the server before the schema is believed."""
+
+
+class Validator:
+    """Judges manifests; `schema` None: there is none to hold them against.
+
+    `validation` as the API server takes it: Strict refuses a field that the schema does not know; Warn counts, and
+    Ignore passes over, the objects that will lose one. What is wrong otherwise is refused by the server whatever it says.
+    """
+
+    def __init__(self, kube: KubeClient, resource: Resource, schema: Schema | None, validation: str) -> None:
+        self._kube = kube
+        self._resource = resource
+        self._schema = schema
+        self._validation = validation
+        self._confirmed = 0
+        self._losses: Counter[str] = Counter()
+
+    def normalise(self, manifest: Manifest) -> Manifest:
+        """The manifest with the target's defaults."""
+        return manifest if self._schema is None else dict(with_defaults(manifest, self._schema))
+
+    def problem(self, manifest: Manifest) -> str:
+        """Why the target would refuse this manifest; empty where it would not."""
+        found = list(problems(manifest, self._schema)) if self._schema is not None else []
+        refused = [each for each in found if self._validation == "Strict" or not each.is_unknown_field]
+        if refused and self._server_agrees(manifest, self._validation):
+            return f"the target's schema refuses it: {_first(refused)}"
+        lost = [each for each in found if each.is_unknown_field]
+        if lost and self._validation == "Warn" and self._server_agrees(manifest, "Strict"):
+            self._losses[_first(lost)] += 1
+        return ""
+
+    def losses(self) -> Iterator[Finding]:
+        """A warning for each sort of loss that was let pass."""
+        for text, count in self._losses.items():
+            yield Finding(Severity.WARNING, f"{count} LRS lose fields that the target's schema does not know: {text}")
+
+    def _server_agrees(self, manifest: Manifest, validation: str) -> bool:
+        """The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right."""
+        if self._confirmed >= CONFIRMED:
+            return True
+        body = json.dumps(manifest).encode("utf-8", "surrogatepass")
+        try:
+            self._kube.create(self._resource, body, manifest["metadata"]["namespace"], dry_run=True, validation=validation)
+        except ConflictError:  # it exists, which the server looks at last
+            return False
+        except LrsError:
+            self._confirmed += 1
+            return True
+        return False
+
+
+def _first(found: list[Problem]) -> str:
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return "; ".join(map(str, found[:3])) + more

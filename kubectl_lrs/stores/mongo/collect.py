@@ -1,0 +1,222 @@
+"""Dump: the chosen collections at one instant, raw from the wire into mongodump's own files."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from bson.timestamp import Timestamp
+
+from kubectl_lrs import __version__
+from kubectl_lrs.formats import bson_batches as rawbson
+from kubectl_lrs.model.errors import DeniedError, LrsError
+from kubectl_lrs.repository import FolderWriter, Sink
+from kubectl_lrs.runtime.parallel import ahead, together
+from kubectl_lrs.runtime.progress import BYTES, Progress
+from kubectl_lrs.stores.mongo import metadata, names
+from kubectl_lrs.stores.mongo.find import Wish, choose, find_database
+from kubectl_lrs.stores.mongo.levels import NOT_COVERED
+from kubectl_lrs.stores.mongo.server.client import CollectionInfo, Mongo, Server
+from kubectl_lrs.stores.mongo.server.errors import CursorLostError, MongoError, MongoUnreachableError, SnapshotTooOldError
+
+BATCH_BYTES = 1 << 20
+"""About so much is read at once: with larger batches it takes longer, and more memory."""
+
+MOST_IN_BATCH = 50_000
+AT_ONCE = 4
+"""Collections that are read at once."""
+
+SNAPSHOTS = 2
+"""How often a snapshot is taken before it is given up that one lives long enough."""
+
+READINGS = 3
+"""How often a collection is read from its beginning when the connection, the primary or the cursor is lost."""
+
+
+@dataclass
+class _Written:
+    """What became of one collection."""
+
+    documents: int = 0
+    bytes: int = 0
+
+
+class MongoTier:
+    """The Mongo part of a backup. `keys`: facts about the keys that parts of the data are encrypted with."""
+
+    def __init__(self, mongo: Mongo, wish: Wish, keys: Callable[[], dict[str, Any]] | None = None) -> None:
+        self._mongo = mongo
+        self._wish = wish
+        self._keys = keys
+
+    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+        """Write every chosen collection into the folder; the facts for the catalog."""
+        try:
+            return self._collect(writer, progress)
+        finally:
+            self._mongo.close()
+
+    def _collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+        progress.begin("looking at MongoDB")
+        server = self._mongo.server()
+        database = self._wish.database or find_database(self._mongo)
+        if not names.is_database(database):
+            raise LrsError(f"database {database!r}: mongorestore does not take such a name")
+        notes = [*self._doubts(server)]
+        mark = writer.checkpoint()
+        for attempt in range(SNAPSHOTS):
+            try:
+                facts = _Dump(self._mongo, self._wish, server, database, writer, progress).run()
+                break
+            except SnapshotTooOldError as error:
+                writer.rollback(mark)
+                if attempt + 1 == SNAPSHOTS:
+                    raise _history_too_short(error) from error
+                progress.note(f"warning: {error}: beginning anew with another snapshot")
+        if facts["outsideSnapshot"]:
+            listed = ", ".join(facts["outsideSnapshot"])
+            notes.append(f"capped collections refuse to be read at an instant; read by themselves: {listed}")
+        if self._wish.level == "complete" and not self._wish.added:
+            notes.append(NOT_COVERED)
+        if self._keys:
+            facts["keys"] = self._keys()
+            notes += [facts["keys"]["note"]] if facts["keys"].get("note") else []
+        return {"level": self._wish.level, "server": _server_facts(server, self._mongo), **facts, "notes": notes}
+
+    def _doubts(self, server: Server) -> Iterator[str]:
+        """Why the dump is not of one instant, where it is not."""
+        if not self._wish.consistent:
+            yield "collections were read one after the other (--mongo-consistency=none): together they may be of no one instant"
+        elif not server.has_snapshots:
+            kind = "a standalone" if not (server.set_name or server.is_mongos) else f"version {server.version}"
+            yield (
+                f"the server is {kind} and cannot be read at one instant: "
+                "collections were read one after the other, and may not agree with each other"
+            )
+
+
+class _Dump:
+    """One try: all collections at the same instant, or one after the other."""
+
+    def __init__(self, mongo: Mongo, wish: Wish, server: Server, database: str, writer: FolderWriter, progress: Progress) -> None:
+        self._mongo = mongo
+        self._wish = wish
+        self._database = database
+        self._writer = writer
+        self._progress = progress
+        self._has_snapshots = wish.consistent and server.has_snapshots
+        self._is_pushed = not server.is_mongos
+        self._guard = threading.Lock()
+
+    def run(self) -> dict[str, Any]:
+        """The metadata of all, then the documents of all, last the prelude, whose presence hints at a finished dump."""
+        present = self._mongo.collections(self._database)
+        chosen, lacking = choose(present, self._wish, self._database)
+        at = self._instant(chosen) if self._has_snapshots else None
+        for info in chosen:
+            if not info.name.startswith(names.BUCKETS):
+                self._write_metadata(info)
+        counts = self._write_all([info for info in chosen if info.kind not in ("view", "timeseries")], at)
+        server = self._mongo.server()
+        prelude = {"ServerVersion": server.version, "ToolVersion": f"kubectl-lrs {__version__}"}
+        self._writer.write(f"mongo/{names.PRELUDE}", json.dumps(prelude, separators=(",", ":")).encode())
+        return {
+            "database": self._database,
+            "consistency": "snapshot" if at else "none",
+            "atClusterTime": _time_facts((at.time, at.inc)) if at else None,
+            "operationTime": _time_facts(server.operation_time) if server.operation_time else None,
+            "collections": [_facts(info, counts.get(info.name)) for info in chosen],
+            "documents": sum(each.documents for each in counts.values()),
+            "bytes": sum(each.bytes for each in counts.values()),
+            "outsideSnapshot": [info.name for info in chosen if at and info.is_capped],
+            "allowedMissing": lacking,
+        }
+
+    def _instant(self, chosen: list[CollectionInfo]) -> Timestamp | None:
+        readable = [info for info in chosen if info.kind not in ("view", "timeseries") and not info.is_capped]
+        return self._mongo.instant(self._database, readable[0].name) if readable else None
+
+    def _write_metadata(self, info: CollectionInfo) -> None:
+        indexes = [] if info.kind == "view" else self._mongo.indexes(self._database, info.name)
+        content = metadata.written(name=info.name, kind=info.kind, uuid=info.uuid, options=info.options, indexes=indexes)
+        self._writer.write(names.metadata_path(self._database, info.name), content)
+
+    def _write_all(self, chosen: list[CollectionInfo], at: Timestamp | None) -> dict[str, _Written]:
+        """The documents of each, some collections at once; the first error, after all of them have stopped."""
+        totals = {info.name: self._mongo.count(self._database, info.name) for info in chosen}
+        what = f"{self._database}: {len(chosen)} collections, {sum(totals.values())} documents"
+        self._progress.begin(what, self._bytes(chosen), unit=BYTES)
+        halt, done = threading.Event(), dict[str, _Written]()
+
+        def work(info: CollectionInfo) -> None:
+            done[info.name] = self._write_documents(info, None if info.is_capped else at, halt)
+
+        largest_first = sorted(chosen, key=lambda info: -totals[info.name])
+        together(largest_first, work, workers=min(AT_ONCE, len(chosen)), halt=halt)
+        return done
+
+    def _bytes(self, chosen: list[CollectionInfo]) -> int | None:
+        """What all of them have; None where the server does not tell."""
+        try:
+            return sum(self._mongo.measure(self._database, info.name) for info in chosen)
+        except (DeniedError, MongoError):
+            return None
+
+    def _write_documents(self, info: CollectionInfo, at: Timestamp | None, halt: threading.Event) -> _Written:
+        """The documents of one collection; from the beginning again when the way to the server is lost, at the same instant."""
+        for reading in range(1, READINGS + 1):
+            generation = self._mongo.generation
+            done = _Written()
+            try:
+                with self._writer.stream(names.data_path(self._database, info.name)) as sink:
+                    self._copy(info, at, sink, done, halt)
+            except (MongoUnreachableError, CursorLostError) as error:
+                if reading == READINGS or halt.is_set():
+                    raise
+                with self._guard:
+                    self._progress.note(f"warning: {error}; reading {info.name} from its beginning")
+                    self._progress.advance(-done.bytes)
+                self._mongo.reopen(generation)
+            else:
+                return done
+        raise AssertionError
+
+    def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink, done: _Written, halt: threading.Event) -> None:
+        documents, length = self._mongo.sample(self._database, info.name, at=at)
+        in_batch = max(2, min(MOST_IN_BATCH, BATCH_BYTES * documents // length)) if length else 0
+        for batch in ahead(self._mongo.batches(self._database, info.name, at=at, size=in_batch, pushed=self._is_pushed)):
+            if halt.is_set():
+                raise LrsError(f"reading {self._database}.{info.name}: stopped")
+            sink.write(batch)
+            done.documents += rawbson.count(batch)
+            done.bytes += len(batch)
+            with self._guard:
+                self._progress.advance(len(batch))
+
+
+def _facts(info: CollectionInfo, done: _Written | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": info.name, "type": info.kind, "uuid": info.uuid}
+    if done:
+        facts |= {"documents": done.documents, "bytes": done.bytes}
+    return facts
+
+
+def _server_facts(server: Server, mongo: Mongo) -> dict[str, Any]:
+    return {"address": mongo.describe(), "version": server.version, "replicaSet": server.set_name}
+
+
+def _time_facts(at: tuple[int, int]) -> dict[str, Any]:
+    """A cluster time as MongoDB writes it, and for people."""
+    return {"t": at[0], "i": at[1], "time": datetime.fromtimestamp(at[0], timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _history_too_short(error: SnapshotTooOldError) -> LrsError:
+    return LrsError(
+        f"{error}: the server forgets its past before the dump is over, twice",
+        hint="raise minSnapshotHistoryWindowInSeconds on the server (db.adminCommand({setParameter: 1, ...}), 300 by default), "
+        "or give up one instant for all collections with --mongo-consistency=none",
+    )

@@ -1,0 +1,97 @@
+"""Are the keys that parts of the data are encrypted with those of the backup? Fingerprints tell, the keys stay where they are.
+
+A fingerprint is salted and slow to make, so that it does not help to guess a weak key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.model.errors import ApiError, DeniedError, NotFoundError
+from kubectl_lrs.model.plan import Finding, Severity
+
+SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
+SECRET = "core-credentials"  # noqa: S105  its name
+KEYS = ("asymmetrickey", "drsecurekey")
+
+
+class KeySource:
+    """The Secret with the keys in one namespace of a cluster."""
+
+    def __init__(self, kube: KubeClient, namespace: str) -> None:
+        self._kube = kube
+        self._namespace = namespace
+
+    def facts(self) -> dict[str, Any]:
+        """Salt and fingerprints for the catalog, or a note why there are none."""
+        found, problem = self._read()
+        if problem:
+            return {"note": f"encryption keys: {problem}; whether a restore meets the same ones will not be known"}
+        salt = secrets.token_bytes(16)
+        prints = {name: _fingerprint(value, salt) for name, value in found.items()}
+        return {"secret": SECRET, "namespace": self._namespace, "salt": salt.hex(), "fingerprints": prints}
+
+    def compare(self, saved: Mapping[str, Any] | None, *, ignore: bool) -> list[Finding]:
+        """What a restore must know: an error where a key is another one now, a warning where that cannot be told."""
+        prints, salt = _saved(saved)
+        if not prints:
+            return [_unknown("the backup holds no fingerprints of the encryption keys")]
+        found, problem = self._read()
+        if problem:
+            return [_unknown(f"encryption keys: {problem}")]
+        others = [name for name in prints if name not in found or not _is_same(found[name], salt, prints[name])]
+        if not others:
+            return []
+        return [
+            Finding(
+                Severity.WARNING if ignore else Severity.ERROR,
+                f"Secret {self._namespace}/{SECRET} holds another {' and another '.join(others)} than at backup: "
+                "what is encrypted in these collections cannot be read with it",
+                hint="" if ignore else "restore the Secret first; --ignore-keys restores all the same",
+            )
+        ]
+
+    def _read(self) -> tuple[dict[str, bytes], str]:
+        """(the keys, why they could not be had)."""
+        where = f"Secret {self._namespace}/{SECRET}"
+        try:
+            data = self._kube.get(SECRETS, SECRET, self._namespace).get("data") or {}
+            found = {name: base64.b64decode(data[name]) for name in KEYS if data.get(name)}
+        except NotFoundError:
+            return {}, f"{where} does not exist"
+        except DeniedError:
+            return {}, f"{where} may not be read"
+        except (ApiError, binascii.Error, TypeError) as error:
+            return {}, f"{where} cannot be read: {error}"
+        return found, "" if found else f"{where} holds none of {', '.join(KEYS)}"
+
+
+def _saved(saved: Mapping[str, Any] | None) -> tuple[dict[str, str], bytes]:
+    """Fingerprints and salt out of a catalog, which may say anything."""
+    prints = (saved or {}).get("fingerprints")
+    try:
+        salt = bytes.fromhex(str((saved or {}).get("salt", "")))
+    except ValueError:
+        return {}, b""
+    if not isinstance(prints, dict) or not salt:
+        return {}, b""
+    return {name: str(prints[name]) for name in KEYS if name in prints}, salt
+
+
+def _fingerprint(value: bytes, salt: bytes) -> str:
+    return hashlib.scrypt(value, salt=salt, n=1 << 14, r=8, p=1, dklen=32).hex()
+
+
+def _is_same(value: bytes, salt: bytes, fingerprint: str) -> bool:
+    return hmac.compare_digest(_fingerprint(value, salt), fingerprint)
+
+
+def _unknown(why: str) -> Finding:
+    return Finding(Severity.WARNING, f"{why}: whether what is encrypted can be read here is not known")

@@ -1,0 +1,94 @@
+"""Is the application running, and does anybody else use the database? A restore beneath it would lose its writes.
+
+What could not be looked at is said, never taken for absent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kubectl_lrs.clients.kubernetes.client import DEPLOYMENTS, KubeClient
+from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.plan import Finding, Severity
+from kubectl_lrs.stores.mongo.server.client import Mongo
+
+APPLICATION = "mmapp-app"
+RELEASE = "dr"
+SHOWN = 8
+_INTERNAL_DRIVERS = ("NetworkInterfaceTL", "MongoDB Internal Client")
+
+
+class Presence:
+    """Who is there. `kube` is None where there is no cluster to look at."""
+
+    def __init__(self, mongo: Mongo, kube: KubeClient | None, namespace: str) -> None:
+        self._mongo = mongo
+        self._kube = kube
+        self._namespace = namespace
+
+    def findings(self, *, drops: bool, allow: bool) -> Iterator[Finding]:
+        """What stands against the restore: errors where collections are to be replaced, else warnings."""
+        running, unknown = self._deployments()
+        clients, blind = self._clients()
+        severity = Severity.ERROR if drops and not allow else Severity.WARNING
+        hint = "scale it to 0 first; --allow-running-app restores all the same, and loses what it writes meanwhile"
+        if running:
+            yield Finding(severity, f"the application is running in {self._namespace}: {_few(running)}", hint=hint)
+        if clients:
+            yield Finding(severity, f"other clients are connected to MongoDB: {_few(clients)}", hint=hint)
+        for why in (unknown, blind):
+            if why:
+                yield Finding(Severity.WARNING, why)
+
+    def _deployments(self) -> tuple[list[str], str]:
+        if self._kube is None:
+            return [], "whether the application is running was not looked at: no cluster was given"
+        try:
+            found = self._kube.items(DEPLOYMENTS, self._namespace)
+        except (ApiError, DeniedError, UnreachableError) as error:
+            return [], f"whether the application is running in {self._namespace} could not be looked at: {error}"
+        return [str(each["metadata"]["name"]) for each in found if _is_application(each) and _runs(each)], ""
+
+    def _clients(self) -> tuple[list[str], str]:
+        try:
+            operations = self._mongo.operations()
+        except LrsError as error:
+            return [], f"whether others use the database could not be looked at: {error}"
+        groups = Counter(_client(each) for each in operations if self._is_other(each))
+        return [f"{name} ({count})" if count > 1 else name for name, count in groups.items()], ""
+
+    def _is_other(self, operation: Mapping[str, Any]) -> bool:
+        about = operation.get("clientMetadata") or {}
+        driver = str((about.get("driver") or {}).get("name", ""))
+        return (
+            bool(operation.get("client"))
+            and operation.get("appName") != self._mongo.access.app_name
+            and not driver.startswith(_INTERNAL_DRIVERS)
+            and not any(user.get("user") == "__system" for user in operation.get("effectiveUsers") or ())
+        )
+
+
+def _client(operation: Mapping[str, Any]) -> str:
+    host = str(operation["client"]).rpartition(":")[0]
+    driver = ((operation.get("clientMetadata") or {}).get("driver") or {}).get("name", "")
+    return f"{operation.get('appName') or driver or 'a client'} from {host}"
+
+
+def _is_application(deployment: Manifest) -> bool:
+    metadata = deployment["metadata"]
+    labels = metadata.get("labels") or {}
+    of_release = RELEASE in (labels.get("release"), labels.get("app.kubernetes.io/instance"))
+    return metadata["name"] == APPLICATION or (of_release and "operator" not in metadata["name"])
+
+
+def _runs(deployment: Manifest) -> bool:
+    wanted = (deployment.get("spec") or {}).get("replicas", 1)
+    return bool(wanted or (deployment.get("status") or {}).get("replicas"))
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown

@@ -1,0 +1,102 @@
+"""What goes wrong with MongoDB, as errors of ours: which collection, what happened, what to do; never a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bson.errors import BSONError
+from pymongo import errors
+
+from kubectl_lrs.model.errors import CredentialsError, DamageError, DeniedError, LrsError, UnreachableError, UsageError
+
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
+NAMESPACE_NOT_FOUND = 26
+CURSOR_NOT_FOUND = frozenset((43, 136, 237))  # not found, capped position lost, killed
+NAMESPACE_EXISTS = 48
+SNAPSHOT_TOO_OLD = frozenset((239, 246))  # too old; not available
+OUT_OF_DISK_SPACE = 14031
+DUPLICATE_KEY = 11000
+TRANSIENT = frozenset((6, 7, 89, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436))
+"""Codes of the server's that say: not me, not now. Source: MongoDB's retryable reads and writes specifications."""
+
+
+class MongoError(LrsError):
+    """The server refused a command. `code` is its number for it."""
+
+    def __init__(self, message: str, *, code: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class SnapshotTooOldError(MongoError):
+    """The instant of the snapshot is no longer in the server's history."""
+
+
+class CursorLostError(MongoError):
+    """The server has forgotten a cursor; reading the collection must begin anew."""
+
+
+class MongoUnreachableError(UnreachableError):
+    """No member that serves could be reached, or the connection broke: the same may succeed over a new one."""
+
+
+@contextmanager
+def translated(what: str, where: str) -> Iterator[None]:
+    """Errors of the driver inside the block become ours: `what` was being done, `where` is the server, without secrets."""
+    try:
+        yield
+    except (errors.PyMongoError, BSONError, OSError) as error:
+        raise of(error, what, where) from error
+
+
+def of(error: Exception, what: str, where: str) -> LrsError:
+    """The error of ours for one of the driver's."""
+    if isinstance(error, errors.ServerSelectionTimeoutError):
+        return MongoUnreachableError(
+            f"{what}: no member of {where} that serves can be reached: {_short(error)}",
+            hint="is MongoDB running, is its address right, and does a firewall or TLS stand between?",
+        )
+    if isinstance(error, errors.OperationFailure) and error.code not in TRANSIENT:
+        return _refusal(error, what, where)
+    if isinstance(error, errors.ConfigurationError):
+        return UsageError(f"{what}: the MongoDB URI or one of its options is wrong: {_short(error)}")
+    if isinstance(error, BSONError):
+        return DamageError(f"{what}: not BSON: {error}")
+    return MongoUnreachableError(
+        f"{what}: the connection to {where} broke: {_short(error)}",
+        hint="once MongoDB serves again, the same command may be run again",
+    )
+
+
+def unconfirmed(what: str, code: int, said: str) -> LrsError:
+    """The error for a write that the majority of the members has not confirmed: it may be lost with the primary."""
+    message, hint = f"{what}: the majority of the members did not confirm the write: {said}", "run the same command again"
+    if code in TRANSIENT:
+        return MongoUnreachableError(message, hint=hint)
+    return MongoError(message, code=code, hint=f"once they do, {hint}")
+
+
+def _refusal(error: errors.OperationFailure, what: str, where: str) -> LrsError:
+    code, said = error.code or 0, _short(error)
+    if code == AUTHENTICATION_FAILED:
+        return CredentialsError(f"{where} refused the user or the password", hint="look at the URI: user, password, authSource")
+    if code == UNAUTHORIZED:
+        return DeniedError(f"{what}: not allowed: {said}", hint="the rights that are needed are in docs/mongo.md")
+    if code in SNAPSHOT_TOO_OLD:
+        return SnapshotTooOldError(f"{what}: {said}", code=code)
+    if code in CURSOR_NOT_FOUND:
+        return CursorLostError(f"{what}: the server gave up the cursor: {said}", code=code, hint="run the command again")
+    if code == OUT_OF_DISK_SPACE:
+        return MongoError(f"{what}: the disk of {where} is full: {said}", code=code, hint="free space there, then run it again")
+    return MongoError(f"{what}: {where} refused: {said}", code=code)
+
+
+def _short(error: Exception) -> str:
+    """The message without what the driver adds: its view of the topology, the whole answer."""
+    details = getattr(error, "details", None)
+    text = str(details["errmsg"]) if isinstance(details, dict) and details.get("errmsg") else str(error)
+    for tail in (", Timeout: ", " (configured timeouts", ", full error: "):
+        text = text.partition(tail)[0]
+    return text[:500] or type(error).__name__

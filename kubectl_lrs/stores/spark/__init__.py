@@ -1,0 +1,1 @@
+"""Spark sessions: finding those that are live, deleting them and seeing them go."""

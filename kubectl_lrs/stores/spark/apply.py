@@ -1,0 +1,232 @@
+"""Deleting Spark sessions and seeing them go. Each by its uid, so that one born meanwhile under the same name stays.
+
+Never by DeleteCollection: it knows no uid, and the right to it is another one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.model.errors import ConflictError, ExpiredError, LrsError, NotFoundError
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.workloads import SPARK
+from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.circuit_breaker import Reach
+from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, delete_this
+from kubectl_lrs.stores.spark.sessions import Session, Sight, look
+
+FIRST_LOOK = 0.1
+LONGEST_LOOK = 2.0
+"""Seconds between two looks at what is going; they double."""
+
+OF_SESSIONS = Selection(types=(SPARK,)).label_selector()
+"""Without the user's labels: an object may lose those while it goes, and would seem to be gone."""
+
+
+class Fate(str, Enum):
+    """What became of one session."""
+
+    DELETED = "deleted"
+    DELETING = "deleting"
+    WOULD = "would be deleted"
+    STUCK = "stuck"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+
+
+NOT_DONE = frozenset((Fate.STUCK, Fate.FAILED, Fate.NOT_TRIED))
+"""What leaves something that was asked for undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One session as it was, with the finalizers that were seen last, and what became of it; `error` is what it failed with."""
+
+    session: Session
+    fate: Fate
+    message: str = ""
+    error: LrsError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How sessions are deleted. `timeout`: seconds for all of it."""
+
+    workers: int
+    timeout: float
+    wait: bool = True
+    dry_run: bool = False
+
+
+class Cleaner:
+    """Deletes the sessions of one sight. `namespace`: where they were looked for, None for everywhere."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        resource: Resource,
+        namespace: str | None,
+        effort: Effort,
+        *,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> None:
+        self._kube = kube
+        self._resource = resource
+        self._namespace = namespace
+        self._effort = effort
+        self._progress = progress
+        self._stop = stop
+        self._deadline = Deadline(effort.timeout, stop)
+        self._reach = Reach(kube)
+        self._outcomes: dict[str, Outcome] = {}
+        self._going: dict[str, Session] = {}
+        self._unsure: dict[str, tuple[Session, LrsError]] = {}
+
+    def clean(self, sight: Sight) -> list[Outcome]:
+        """Delete them and wait until they are gone; one outcome for each, in their order."""
+        self._ask([session for session in sight.sessions if not session.is_going])
+        if not self._effort.dry_run:
+            self._settle_unsure()
+        self._going |= {session.uid: session for session in sight.sessions if session.is_going}
+        if self._effort.dry_run:
+            self._end(self._going.values(), Fate.WOULD, "it is being deleted already")
+        elif self._effort.wait:
+            self._wait(sight.resource_version)
+        else:
+            self._end(self._going.values(), Fate.DELETING)
+        why = "interrupted" if self._stop.is_set() else self._reach.lost or f"no time was left after {self._deadline.seconds:g}s"
+        return [self._outcomes.get(each.uid) or Outcome(each, Fate.NOT_TRIED, why) for each in sight.sessions]
+
+    # ---- asking
+
+    def _ask(self, sessions: Sequence[Session]) -> None:
+        """Ask for the deletion of each, several at once."""
+        if not sessions:
+            return
+        self._progress.begin("deleting sessions", len(sessions))
+        workers = min(self._effort.workers, len(sessions))
+        for _ in for_each(sessions, self._ask_one, workers=workers, stop=self._stop):
+            self._progress.advance()
+
+    def _ask_one(self, session: Session) -> None:
+        if self._reach.lost or self._deadline.is_over:
+            return
+        try:
+            if self._effort.dry_run:
+                self._dry_run(session)
+            elif delete_this(self._kube, self._resource, session.namespace, session.name, uid=session.uid):
+                self._outcomes[session.uid] = Outcome(session, Fate.DELETED)
+            else:
+                self._going[session.uid] = session
+        except ConflictError as error:
+            self._unsure[session.uid] = session, error
+        except LrsError as error:
+            self._reach.judge(error)
+            self._outcomes[session.uid] = Outcome(session, Fate.FAILED, str(error), error)
+
+    def _dry_run(self, session: Session) -> None:
+        message = ""
+        try:
+            self._kube.delete(self._resource, session.namespace, session.name, uid=session.uid, dry_run=True)
+        except (NotFoundError, ConflictError):
+            message = "it is gone already"
+        self._outcomes[session.uid] = Outcome(session, Fate.WOULD, message)
+
+    def _settle_unsure(self) -> None:
+        """A conflict mostly means that another session has the name; whether that is so, a look tells."""
+        for attempt in range(1, TRIES + 1):
+            if not self._unsure:
+                return
+            try:
+                there = self._there()
+            except LrsError as error:
+                self._fail({uid: session for uid, (session, _) in self._unsure.items()}, error)
+                return
+            unsure, self._unsure = self._unsure, {}
+            left = [session for session, _ in unsure.values() if session.uid in there]
+            self._gone((session for session, _ in unsure.values() if session.uid not in there), there.values())
+            for session in left:
+                self._ask_one(session)
+            if self._unsure and not self._deadline.pause(PAUSE * attempt):
+                break
+        for session, conflict in self._unsure.values():
+            self._outcomes[session.uid] = Outcome(session, Fate.FAILED, str(conflict), conflict)
+
+    # ---- waiting
+
+    def _wait(self, since: str) -> None:
+        """Look until all of them are gone, or the time is over."""
+        if not self._going:
+            return
+        self._progress.begin("waiting until they are gone", len(self._going))
+        pause = FIRST_LOOK
+        try:
+            while self._going and self._deadline.pause(pause):
+                self._notice(self._there(since))
+                pause = min(LONGEST_LOOK, 2 * pause)
+            if self._going and not self._stop.is_set():
+                self._notice(self._there())
+        except LrsError as error:
+            self._fail(self._going, error)
+            return
+        if self._stop.is_set():
+            self._end(self._going.values(), Fate.DELETING, "interrupted before it was seen to be gone")
+        else:
+            for session in self._going.values():
+                self._outcomes[session.uid] = Outcome(session, Fate.STUCK, _held(session))
+
+    def _notice(self, there: Mapping[str, Session]) -> None:
+        gone = [session for uid, session in self._going.items() if uid not in there]
+        self._gone(gone, there.values())
+        for session in gone:
+            del self._going[session.uid]
+        for uid, session in self._going.items():
+            self._going[uid] = replace(session, finalizers=there[uid].finalizers, is_going=there[uid].is_going)
+        self._progress.advance(len(gone))
+
+    def _there(self, since: str = "") -> dict[str, Session]:
+        """The sessions that are there, by uid; without `since` as of this moment."""
+        while True:
+            try:
+                sight = look(self._kube, self._resource, self._namespace, OF_SESSIONS, since=since)
+            except ExpiredError:
+                if self._deadline.is_over:
+                    raise
+                continue
+            return {session.uid: session for session in sight.sessions}
+
+    # ---- outcomes
+
+    def _gone(self, sessions: Iterable[Session], there: Iterable[Session]) -> None:
+        born = {session.key for session in there}
+        for session in sessions:
+            message = "another session has its name now; it is left alone" if session.key in born else ""
+            self._outcomes[session.uid] = Outcome(session, Fate.DELETED, message)
+
+    def _end(self, sessions: Iterable[Session], fate: Fate, message: str = "") -> None:
+        self._outcomes |= {session.uid: Outcome(session, fate, message) for session in sessions}
+
+    def _fail(self, sessions: Mapping[str, Session], error: LrsError) -> None:
+        for session in sessions.values():
+            message = f"it was asked to be deleted; whether it is gone could not be seen: {error}"
+            self._outcomes[session.uid] = Outcome(session, Fate.FAILED, message, error)
+
+
+def _held(session: Session) -> str:
+    if not session.is_going:
+        return "the server accepted the deletion, but has not begun it"
+    return f"held by {', '.join(session.finalizers)}" if session.finalizers else "no finalizer holds it, and yet it is there"
+
+
+def counted(outcomes: Iterable[Outcome]) -> Iterator[tuple[Fate, int]]:
+    """How many of each fate, those that occur."""
+    counts = Counter(outcome.fate for outcome in outcomes)
+    return ((fate, counts[fate]) for fate in Fate if counts[fate])

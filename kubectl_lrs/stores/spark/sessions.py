@@ -1,0 +1,93 @@
+"""Spark sessions: the LRS of type spark_app that are live in a cluster, and finding them. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.model.errors import DeniedError, ExpiredError, UnreachableError
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.workloads import SPARK
+from kubectl_lrs.stores.common.readiness import state
+
+LISTS = 3
+"""How often a LIST begins anew when the server no longer had its snapshot."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One session; `uid` tells it from every other that had or will have its name. `age` is by the server's clock."""
+
+    namespace: str
+    name: str
+    uid: str
+    created: str
+    age: timedelta
+    state: str
+    finalizers: tuple[str, ...] = ()
+    is_going: bool = False
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    @classmethod
+    def of(cls, manifest: Manifest, now: datetime) -> Session:
+        """An LRS as the server gives it."""
+        metadata = manifest["metadata"]
+        created = str(metadata["creationTimestamp"])
+        return cls(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            created=created,
+            age=now - datetime.fromisoformat(created.replace("Z", "+00:00")),
+            state=state(manifest),
+            finalizers=tuple(map(str, metadata.get("finalizers") or ())),
+            is_going=bool(metadata.get("deletionTimestamp")),
+        )
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The sessions that a LIST showed, in the order of namespace and name, and the resourceVersion that it is as of."""
+
+    sessions: list[Session]
+    resource_version: str
+
+
+def sessions_in(kube: KubeClient, resource: Resource, namespace: str | None, selector: str = "") -> Sight:
+    """Every session of the namespace (None: of all) that the labels choose."""
+    chosen = Selection(namespace=namespace, types=(SPARK,), selector=selector).label_selector()
+    try:
+        return _again_when_expired(lambda: look(kube, resource, namespace, chosen))
+    except DeniedError as error:
+        if namespace is None and not error.hint:
+            raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
+        raise
+
+
+def look(kube: KubeClient, resource: Resource, namespace: str | None, selector: str, *, since: str = "") -> Sight:
+    """One LIST; with `since`, as of that resourceVersion or later."""
+    found: list[Session] = []
+    version = ""
+    for page in kube.pages(resource, namespace, selector=selector, since=since):
+        version = page.resource_version
+        found += [Session.of(manifest, kube.now()) for _, manifest in page.items]
+    return Sight(sorted(found, key=lambda session: (session.namespace, session.name)), version)
+
+
+def _again_when_expired(lists: Callable[[], T]) -> T:
+    for _ in range(LISTS):
+        try:
+            return lists()
+        except ExpiredError:
+            continue
+    raise UnreachableError(f"the API server gave up its snapshot {LISTS} times before the list was whole", hint="try again")

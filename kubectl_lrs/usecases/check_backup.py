@@ -1,0 +1,138 @@
+"""What a backup holds, gathered for `check --from`: no cluster and no store is asked; it speaks of when it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from kubectl_lrs.consistency import Deployed, ImageAt, Inventory, LostFile, LrsObject, Part, Place, SparkSession, Unchecked
+from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.model.manifest import Manifest, loads
+from kubectl_lrs.model.units import age
+from kubectl_lrs.model.workloads import SPARK
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.mentions import LRS_FILE, Document, collections
+from kubectl_lrs.stores.deployments.collect import saved as saved_deployments
+from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.saved import Inventory as SavedImages
+from kubectl_lrs.stores.images.saved import State
+from kubectl_lrs.stores.images.saved import saved as saved_images
+from kubectl_lrs.stores.mongo import names
+from kubectl_lrs.usecases.check import CheckReport, deployed, image_at, report_of, scope_of
+from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Survey
+
+LIVE = "check without --from"
+
+
+def check_backup(
+    folder: SealedFolder, namespace: str | None, only: Sequence[str], stale_after: timedelta, progress: Progress
+) -> CheckReport:
+    """Hold what it holds against the rules. Its sums and its objects must have been checked."""
+    catalog = folder.catalog
+    images = saved_images(folder)
+    survey = Survey(now=catalog.instant, stale_after=stale_after, namespace=namespace)
+    progress.begin("LRS and documents")
+    try:
+        survey.read(_lrs(folder), _documents(folder), Wanted() if images else None, progress)
+    except RecursionError as error:
+        raise DamageError(f"{folder.path}: a document in it is nested deeper than any that MongoDB takes") from error
+    finally:
+        progress.end()
+    objects = _objects(catalog, survey)
+    made = Inventory(
+        scope=scope_of(namespace if namespace is not None else catalog.selection["namespace"]),
+        objects=objects,
+        applications=_without(catalog, APPLICATIONS) or list(survey.applications.values()),
+        documents=_without(catalog, LRS_DOCUMENTS) or survey.documents,
+        deployments=_deployments(folder),
+        sessions=_sessions(catalog, objects, survey),
+        images=_images(images, survey),
+        files=_files(catalog, survey),
+        keys=Unchecked("a backup is held against no cluster here", LIVE),
+        stale_after=age(stale_after.total_seconds()),
+        counts={"files": _count(catalog, "files")},
+    )
+    target = f"{catalog.cluster.server}, as of {catalog.instant:%Y-%m-%d %H:%M:%S}Z"
+    return report_of(made, target=target, backup=folder.path.name, instant=catalog.instant, only=only, notes=())
+
+
+def _count(catalog: Catalog, tier: str) -> int:
+    """How many things a tier says that it holds."""
+    said = catalog.tiers.get(tier, {}).get(tier)
+    return said if type(said) is int else 0
+
+
+def _lrs(folder: SealedFolder) -> Iterator[Manifest]:
+    return (loads(line) for line in folder.lines(LRS_FILE))
+
+
+def _documents(folder: SealedFolder) -> Iterator[Document]:
+    """Applications first: what the others belong to must be known by then."""
+    first = names.stem(APPLICATIONS)
+    yield from collections(folder, lambda stem: stem == first)
+    yield from collections(folder, lambda stem: stem != first)
+
+
+def _objects(catalog: Catalog, survey: Survey) -> Part[LrsObject]:
+    chosen = catalog.selection
+    narrowed = [
+        *(f"--type {each}" for each in chosen["types"]),
+        *(f"--exclude-type {each}" for each in chosen["excludedTypes"]),
+        *([f"-l {chosen['selector']}"] if chosen["selector"] else ()),
+    ]
+    if narrowed:
+        return Unchecked(f"the backup was taken with {' '.join(narrowed)} and does not hold every LRS", "a backup without these")
+    return survey.objects
+
+
+def _sessions(catalog: Catalog, objects: Part[LrsObject], survey: Survey) -> Part[SparkSession]:
+    if isinstance(objects, Unchecked):
+        return objects
+    if SPARK in catalog.selection["leftOutByDefault"]:
+        return Unchecked("a backup leaves Spark sessions out", LIVE)
+    return survey.sessions
+
+
+def _without(catalog: Catalog, collection: str) -> Unchecked | None:
+    """Why the documents of a collection are not known, where they are not."""
+    saved = catalog.tiers.get("mongo", {}).get("collections")
+    if not isinstance(saved, list):
+        return Unchecked("the backup holds nothing of MongoDB", "a backup with --mongo or --profile minimum")
+    if collection not in [each.get("name") for each in saved if isinstance(each, dict)]:
+        return Unchecked(f"the backup does not hold {collection}", "a backup with --profile minimum")
+    return None
+
+
+def _deployments(folder: SealedFolder) -> Part[Deployed]:
+    saved = saved_deployments(folder)
+    if saved is None:
+        return Unchecked("the backup holds no statuses of deployments", "a backup with the application's URL and token")
+    return deployed(saved.deployments)
+
+
+def _images(saved: SavedImages | None, survey: Survey) -> Part[ImageAt]:
+    if saved is None:
+        return Unchecked("the backup holds no list of images", "a backup with --images or --profile minimum")
+    return [
+        image_at(
+            survey,
+            survey.images,
+            each.reference,
+            is_missing=each.state is State.MISSING,
+            problem=each.reason if each.state is State.UNRESOLVED else "",
+        )
+        for each in saved.entries
+    ]
+
+
+def _files(catalog: Catalog, survey: Survey) -> Part[LostFile]:
+    """Those that were lost then are told in the catalog, one line each."""
+    if "files" not in catalog.tiers:
+        return Unchecked("the backup holds no list of files", "a backup with --files or --profile complete")
+    lines = [each.removeprefix("files: ") for each in catalog.missing if each.startswith("files: ")]
+    return [
+        LostFile(path=path.removeprefix("file "), place=Place("", "", why.strip(), survey.ids_in(f"{path} {why}")))
+        for path, _, why in (line.partition(": ") for line in lines)
+    ]

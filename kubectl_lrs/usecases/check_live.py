@@ -1,0 +1,288 @@
+"""What a cluster and the stores beside it hold now, gathered for `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from kubectl_lrs.backends.base import Storage
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, Part, Unchecked
+from kubectl_lrs.model.errors import DeniedError, ExpiredError, LrsError, UnreachableError
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.plan import Severity
+from kubectl_lrs.model.units import age
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.parallel import ahead
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.mentions import Document, Mention
+from kubectl_lrs.stores.deployments.inventory import Account, inventory
+from kubectl_lrs.stores.files.inspect import presence
+from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.inspect import presences
+from kubectl_lrs.stores.images.registry.client import Registries
+from kubectl_lrs.stores.mongo.keys import KeySource
+from kubectl_lrs.stores.mongo.levels import COMPLETE
+from kubectl_lrs.stores.mongo.look import Look
+from kubectl_lrs.stores.mongo.server.client import Mongo
+from kubectl_lrs.usecases.check import (
+    API_FLAG,
+    FILES_FLAG,
+    IMAGES_FLAG,
+    MONGO_FLAG,
+    CheckReport,
+    attempt,
+    deployed,
+    image_at,
+    merged,
+    report_of,
+    scope_of,
+    unavailable,
+)
+from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Survey
+
+TRIES = 3
+"""How often the list of LRS begins anew when the server no longer has its snapshot."""
+
+KEYS_FLAG = "--backup-dir DIR with a backup of this cluster that holds MongoDB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSource:
+    """The registries. `log_in` gives them what the pull secrets of the LRS hold, where that is wanted."""
+
+    registries: Registries
+    wanted: Wanted
+    workers: int
+    log_in: Callable[[Iterable[Mention]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The cluster, and each store beside it or why it is not looked at. `namespace` None: all of them.
+
+    `application_namespace`: where the application itself runs.
+    """
+
+    kube: KubeClient
+    resource: Resource
+    namespace: str | None
+    application_namespace: str
+    mongo: Mongo | Unchecked
+    database: str
+    images: ImageSource | Unchecked
+    storage: Storage | Unchecked
+    accounts: Sequence[Account] | Unchecked
+    backups: BackupDir
+    stale_after: timedelta
+
+
+def check_live(sources: Sources, only: Sequence[str], progress: Progress) -> CheckReport:
+    """Look at everything, hold it against the rules."""
+    try:
+        found = _Gathering(sources, progress).run()
+    finally:
+        progress.end()
+        if isinstance(sources.mongo, Mongo):
+            sources.mongo.close()
+    return report_of(
+        found.inventory,
+        target=sources.kube.connection.server,
+        backup="",
+        instant=sources.kube.now(),
+        only=only,
+        notes=found.notes,
+    )
+
+
+@dataclass(kw_only=True)
+class _Gathered:
+    inventory: Inventory
+    notes: list[str] = field(default_factory=list)
+
+
+class _Gathering:
+    """One look at all of it. The cluster must be there; every other store may be missing."""
+
+    def __init__(self, sources: Sources, progress: Progress) -> None:
+        self._sources = sources
+        self._progress = progress
+        self._notes: list[str] = []
+        self._documents_failed: Unchecked | None = None
+
+    def run(self) -> _Gathered:
+        sources = self._sources
+        look = self._look()
+        survey = self._survey(look if isinstance(look, Look) else None)
+        accounts = sources.accounts
+        lost = self._documents_failed or (look if isinstance(look, Unchecked) else None)
+        if lost and not (isinstance(sources.images, Unchecked) and isinstance(sources.storage, Unchecked)):
+            self._notes.append("MongoDB was not looked at: images and files that only its documents name were not looked for")
+        self._progress.begin("the application's API")
+        shown = accounts if isinstance(accounts, Unchecked) else _applications(accounts)
+        deployments = accounts if isinstance(accounts, Unchecked) else attempt(lambda: _deployments(accounts), API_FLAG)
+        images = self._images(survey)
+        files, belonging = self._files(survey)
+        made = Inventory(
+            scope=scope_of(sources.namespace),
+            objects=survey.objects,
+            applications=merged(lost or list(survey.applications.values()), shown),
+            documents=lost or survey.documents,
+            deployments=deployments,
+            sessions=survey.sessions,
+            images=images,
+            files=files,
+            keys=self._keys(),
+            stale_after=age(sources.stale_after.total_seconds()),
+            counts={"files": belonging},
+        )
+        if not isinstance(accounts, Unchecked):
+            self._notes += [note for account in accounts for note in account.client.notes]
+        return _Gathered(inventory=made, notes=self._notes)
+
+    # ---- LRS and documents
+
+    def _look(self) -> Look | Unchecked:
+        self._progress.begin("MongoDB")
+        mongo = self._sources.mongo
+        if isinstance(mongo, Unchecked):
+            return mongo
+        look = attempt(lambda: Look(mongo, database=self._sources.database, wanted=COMPLETE), MONGO_FLAG)
+        if isinstance(look, Look):
+            self._notes += [
+                f"database {look.database} has no collection {name}: it counts as empty"
+                for name in (APPLICATIONS, LRS_DOCUMENTS)
+                if name not in look.collections
+            ]
+        return look
+
+    def _survey(self, look: Look | None) -> Survey:
+        images = self._sources.images
+        for _ in range(TRIES):
+            survey = Survey(
+                now=self._sources.kube.now(),
+                stale_after=self._sources.stale_after,
+                with_files=not isinstance(self._sources.storage, Unchecked),
+            )
+            self._progress.begin("LRS and documents")
+            wanted = images.wanted if isinstance(images, ImageSource) else None
+            try:
+                survey.read(self._lrs(), self._documents(look), wanted, self._progress)
+            except ExpiredError:
+                self._progress.note("the API server's snapshot expired; the list begins anew")
+                continue
+            return survey
+        raise UnreachableError(
+            f"the API server gave up its snapshot {TRIES} times before the list was whole",
+            hint="the server or the network is slow; try again, or by namespace with -n",
+        )
+
+    def _lrs(self) -> Iterator[Manifest]:
+        sources = self._sources
+        try:
+            for page in ahead(sources.kube.pages(sources.resource, sources.namespace)):
+                yield from (manifest for _, manifest in page.items)
+        except DeniedError as error:
+            if sources.namespace is None and not error.hint:
+                raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
+            raise
+
+    def _documents(self, look: Look | None) -> Iterator[Document]:
+        """Until the way to the server is lost, which makes all of them unknown."""
+        self._documents_failed = None
+        try:
+            yield from look.documents() if look else ()
+        except LrsError as error:
+            self._documents_failed = unavailable(error, MONGO_FLAG)
+
+    # ---- the stores beside
+
+    def _images(self, survey: Survey) -> Part[ImageAt]:
+        source = self._sources.images
+        if isinstance(source, Unchecked):
+            return source
+        found = survey.images
+        if found.undecided_count:
+            one = found.undecided[0]
+            self._notes.append(
+                f"{found.undecided_count} strings may name images and cannot be decided, such as {one.text!r} in "
+                f"{one.store} {one.id} {one.field}; --image NAME looks for one"
+            )
+        try:
+            source.log_in(survey.pull)
+        except LrsError as error:
+            return unavailable(error, IMAGES_FLAG)
+        self._progress.begin("images", len(found.images))
+        made = []
+        for each in presences(sorted(found.images), source.registries, workers=source.workers):
+            self._progress.advance()
+            problem = f"{each.error}" if each.error else ""
+            made.append(image_at(survey, found, each.reference, is_missing=each.is_missing, problem=problem))
+        return sorted(made, key=lambda image: image.reference)
+
+    def _files(self, survey: Survey) -> tuple[Part[LostFile], int]:
+        """(the lost ones, how many belong and are there)."""
+        storage = self._sources.storage
+        if isinstance(storage, Unchecked):
+            return storage, 0
+        self._progress.begin("files")
+        found = attempt(lambda: presence(storage, survey.references), FILES_FLAG)
+        if isinstance(found, Unchecked):
+            return found, 0
+        lost = [LostFile(path=path, place=survey.place_of(where, path)) for path, where in found.missing]
+        return lost, found.belong + len(lost)
+
+    def _keys(self) -> Part[Keys]:
+        self._progress.begin("encryption keys")
+        saved = _newest_with_keys(self._sources)
+        if isinstance(saved, Unchecked):
+            return saved
+        backup, facts = saved
+        namespace = self._sources.namespace or str(facts.get("namespace") or self._sources.application_namespace)
+        source = KeySource(self._sources.kube, namespace)
+        try:
+            findings = source.compare(facts, ignore=False)
+        except LrsError as error:
+            return unavailable(error, KEYS_FLAG)
+        secret = f"{namespace}/{facts.get('secret') or 'core-credentials'}"
+        for each in findings:
+            if each.severity is not Severity.ERROR:
+                return Unchecked(each.message, "the right to get this Secret")
+        return [Keys(backup=backup, secret=secret, changed="; ".join(each.message for each in findings))]
+
+
+def _newest_with_keys(sources: Sources) -> tuple[str, dict[str, Any]] | Unchecked:
+    """(the newest backup of this cluster that tells of the keys, what it tells)."""
+    cluster = sources.kube.identity()
+    try:
+        sealed, _ = sources.backups.survey()
+    except LrsError as error:
+        return Unchecked(str(error), KEYS_FLAG)
+    for folder in reversed(sealed):
+        keys = folder.catalog.tiers.get("mongo", {}).get("keys")
+        if folder.catalog.cluster.is_same(cluster) and isinstance(keys, dict) and keys.get("fingerprints"):
+            return folder.path.name, keys
+    return Unchecked(f"no backup of this cluster in {sources.backups.path} tells of the keys", KEYS_FLAG)
+
+
+def _applications(accounts: Sequence[Account]) -> Part[Application]:
+    found: dict[str, Application] = {}
+    try:
+        for account in accounts:
+            for each in account.client.custom_applications():
+                found.setdefault(str(each["id"]), _application(each))
+    except LrsError as error:
+        return Unchecked(f"the application's API lists no custom applications: {error}", API_FLAG)
+    return list(found.values())
+
+
+def _application(document: dict[str, Any]) -> Application:
+    texts = {name: document.get(name) for name in ("name", "status", "lrsId")}
+    name, status, lrs = (str(value) if isinstance(value, str) else "" for value in texts.values())
+    return Application(id=str(document["id"]), name=name, status=status, lrs=lrs)
+
+
+def _deployments(accounts: Sequence[Account]) -> Part[Deployed]:
+    return deployed(inventory(accounts).values())

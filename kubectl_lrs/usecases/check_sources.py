@@ -1,0 +1,85 @@
+"""Builds what `check` looks at: the stores that were named or asked for; of each other one, why it is left unchecked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from kubectl_lrs.backends.base import Storage
+from kubectl_lrs.consistency import Unchecked
+from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.files import connect as files
+from kubectl_lrs.stores.files.connect import FilesFlags
+from kubectl_lrs.stores.images import connect as images
+from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.lrs.connect import Target
+from kubectl_lrs.stores.mongo import connect as mongo
+from kubectl_lrs.stores.mongo.server.client import Mongo
+from kubectl_lrs.usecases.check import FILES_FLAG, IMAGES_FLAG, MONGO_FLAG, unavailable
+from kubectl_lrs.usecases.check_live import ImageSource, Sources
+
+
+def sources(
+    target: Target,
+    namespace: str | None,
+    options: Mapping[str, Any],
+    *,
+    wanted: Collection[str],
+    place: FilesFlags,
+    accounts: Sequence[Account] | Unchecked,
+    backups: BackupDir,
+    stale_after: timedelta,
+) -> Sources:
+    """`wanted`: the stores to look at. A command line that is wrong is an error; a store that cannot be had is not."""
+    where = namespace or target.connection.namespace
+    return Sources(
+        kube=target.kube,
+        resource=target.resource,
+        namespace=namespace,
+        application_namespace=where,
+        mongo=_mongo(target, where, options) if "mongo" in wanted else Unchecked("MongoDB was not asked for", MONGO_FLAG),
+        database=options["mongo_db"],
+        images=_images(target, options) if "images" in wanted else Unchecked("registries were not asked", IMAGES_FLAG),
+        storage=_storage(place) if "files" in wanted else Unchecked("no file storage was named", FILES_FLAG),
+        accounts=accounts,
+        backups=backups,
+        stale_after=stale_after,
+    )
+
+
+def named_in_environment() -> list[str]:
+    """The stores that the environment names."""
+    variables = {"mongo": mongo.VARIABLE, "files": files.VARIABLE}
+    return [name for name, variable in variables.items() if os.environ.get(variable, "").strip()]
+
+
+def _mongo(target: Target, namespace: str, options: Mapping[str, Any]) -> Mongo | Unchecked:
+    try:
+        return Mongo(mongo.access(target.kube, namespace, options))
+    except UsageError:
+        raise
+    except LrsError as error:
+        return unavailable(error, MONGO_FLAG)
+
+
+def _images(target: Target, options: Mapping[str, Any]) -> ImageSource:
+    found = images.registries(options)
+    return ImageSource(
+        registries=found,
+        wanted=Wanted(also=options["images_also"], excluded=options["images_excluded"]),
+        workers=options["images_parallel"],
+        log_in=images.log_in(target.kube, found, {}, is_wanted=options["registry_pull_secrets"]),
+    )
+
+
+def _storage(place: FilesFlags) -> Storage | Unchecked:
+    try:
+        return files.storage(place, otherwise="--no-files leaves it out")
+    except UsageError:
+        raise
+    except LrsError as error:
+        return unavailable(error, FILES_FLAG)

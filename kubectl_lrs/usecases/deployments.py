@@ -1,0 +1,336 @@
+"""Take deployments down, and up again: accounts and a journal give a plan; the same plan is shown, and then applied."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kubectl_lrs.model.errors import NotFoundError, UsageError
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.plan import Action
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.journal import held
+from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.paths import exists
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.deployments.api.client import DataRobotClient, ForbiddenError
+from kubectl_lrs.stores.deployments.apply import Changer, Manner
+from kubectl_lrs.stores.deployments.collect import saved
+from kubectl_lrs.stores.deployments.inventory import Account, Deployment, inventory
+from kubectl_lrs.stores.deployments.journal import (
+    Book,
+    Books,
+    Entry,
+    Journal,
+    Keeper,
+    default_path,
+    has_journal,
+    load,
+    merged,
+    now,
+    open_journals,
+)
+from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport
+from kubectl_lrs.stores.deployments.ownership import Verdict, Whose
+from kubectl_lrs.stores.deployments.plan import Action as DeploymentAction
+from kubectl_lrs.stores.deployments.plan import Choice, DeploymentPlan, Sight, Step, plan_down, plan_up
+from kubectl_lrs.stores.deployments.statuses import OURS, State
+from kubectl_lrs.stores.lrs.plan import LeftAlone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How a plan is applied. `timeout`: seconds for each deployment."""
+
+    workers: int
+    timeout: float
+    wait: bool = True
+
+
+def look(accounts: Sequence[Account], ids: Iterable[str], progress: Progress) -> Sight:
+    """What the accounts see; ids that are in no list are asked for one by one, as a list may leave out archived ones."""
+    progress.begin("looking at the deployments")
+    found: dict[str, Deployment | None] = dict(inventory(accounts))
+    for identifier in ids:
+        if identifier not in found:
+            found[identifier] = _one(accounts, identifier)
+    progress.end()
+    return Sight(deployments=found, users=_users(accounts))
+
+
+def _users(accounts: Sequence[Account]) -> dict[str, str]:
+    return {account.organisation: account.uid for account in accounts}
+
+
+def _one(accounts: Sequence[Account], identifier: str) -> Deployment | None:
+    """A deployment that may not be looked at is not one that is gone: its status is empty, and whoever changes it is told."""
+    closed = None
+    for account in accounts:
+        try:
+            document = account.client.deployment(identifier)
+        except NotFoundError:
+            continue
+        except ForbiddenError:
+            closed = Deployment(id=identifier, label="", status="", organisation=account.organisation)
+            continue
+        return Deployment.parse(document, organisation=account.organisation)
+    return closed
+
+
+# ---- down
+
+
+@contextmanager
+def journal_for(directory: Path, named: str, *, endpoint: str, dry_run: bool) -> Iterator[Journal]:
+    """The journal of a deactivation, held while the block lasts; on a dry run it is neither made nor held.
+
+    It is the named one, else one in the folder that was left unfinished, else a new one.
+    """
+    journal = _named(Path(named), endpoint) if named else _unfinished(directory, endpoint)
+    if dry_run:
+        yield journal
+        return
+    with _held([journal]):
+        # It may have changed between the first look and the moment from which nobody else works with it.
+        yield load(journal.path) if exists(journal.path) else journal
+
+
+def _named(path: Path, endpoint: str) -> Journal:
+    if not exists(path):
+        return Journal(path=path, endpoint=endpoint, created=now())
+    journal = load(path)
+    if journal.is_done:
+        raise UsageError(f"{path}: this journal is done", hint="name another file with --journal")
+    if journal.endpoint != endpoint:
+        raise UsageError(f"{path}: this journal is of {journal.endpoint}", hint="name another file with --journal")
+    return journal
+
+
+def _unfinished(directory: Path, endpoint: str) -> Journal:
+    """The newest one that nobody works with and that has something left to do, else a new one."""
+    for journal in reversed(open_journals(directory)):
+        if journal.is_unfinished and journal.endpoint == endpoint:
+            with held(journal.path) as is_free:
+                if is_free:
+                    return journal
+    return Journal(path=default_path(directory), endpoint=endpoint, created=now())
+
+
+@contextmanager
+def _held(journals: Sequence[Journal]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for journal in journals:
+            path = journal.path
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                is_ours = stack.enter_context(held(path))
+            except OSError as error:
+                raise UsageError(
+                    f"{path}: the journal cannot be written: {error.strerror}",
+                    hint="without one nothing is changed; name another file with --journal",
+                ) from error
+            if not is_ours:
+                raise UsageError(f"{path}: another run works with this journal", hint="wait for it, or name another file")
+        yield
+
+
+def plan_deactivation(accounts: Sequence[Account], choice: Choice, journal: Journal, progress: Progress) -> DeploymentPlan:
+    """Look at the deployments, and decide; nothing is changed."""
+    begun = [entry.id for entry in journal.entries.values() if entry.state is State.DEACTIVATING]
+    sight = look(accounts, [*begun, *choice.named_ids()], progress)
+    plan = plan_down(sight, choice, journal.entries, users=journal.users, endpoint=journal.endpoint)
+    plan.undone.extend(note for account in accounts for note in account.client.notes)
+    return plan
+
+
+def deactivate(
+    plan: DeploymentPlan,
+    journal: Journal,
+    accounts: Sequence[Account],
+    effort: Effort,
+    *,
+    progress: Progress,
+    stop: threading.Event,
+) -> DeploymentReport:
+    """Write the journal, then do what the plan says, several deployments at once."""
+    keeper = Keeper(journal)
+    journal.users.update(_users(accounts))
+    for step in plan.changes:
+        if not step.is_ours:
+            journal.entries[step.id] = _planned(step)
+    if plan.changes:
+        keeper.write()
+    return _apply(plan, keeper, [journal], accounts, effort, progress=progress, stop=stop)
+
+
+def _planned(step: Step) -> Entry:
+    return Entry(
+        id=step.id,
+        label=step.label,
+        organisation=step.organisation,
+        model=step.model,
+        before=step.before,
+        state=State.PLANNED,
+        status=step.before,
+        updated=now(),
+    )
+
+
+# ---- up
+
+
+@contextmanager
+def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool) -> Iterator[list[Journal]]:
+    """The journals of an activation, held while the block lasts: the named ones, else all in the folder that are not done."""
+    journals = [load(Path(name)) for name in named] if named else open_journals(directory)
+    if not journals and not has_journal(directory):
+        raise UsageError(
+            f"{directory}: there is no journal of deactivate", hint="name it with --journal, or its folder with --backup-dir"
+        )
+    if dry_run:
+        yield journals
+        return
+    with _held(journals):
+        yield [load(journal.path) for journal in journals]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """From where it is known what was active. `users`: by organisation, who saw it. `backup`: its name, else it is journals."""
+
+    entries: Sequence[Entry]
+    users: Mapping[str, str]
+    endpoints: frozenset[str]
+    backup: str = ""
+    instant: str = ""
+
+
+def origin_of_journals(journals: Sequence[Journal]) -> Origin:
+    """What several journals say."""
+    users: dict[str, str] = {}
+    for journal in journals:
+        users |= journal.users
+    return Origin(entries=merged(journals), users=users, endpoints=frozenset(journal.endpoint for journal in journals))
+
+
+def origin_of_backup(folder: SealedFolder) -> Origin:
+    """What was active when a backup was made."""
+    held_in = saved(folder)
+    if held_in is None:
+        raise UsageError(
+            f"backup {folder.path.name} does not hold the status of the deployments",
+            hint="it was made without URL and token of the application; take a backup that has it",
+        )
+    return Origin(
+        entries=held_in.entries(),
+        users=held_in.users,
+        endpoints=frozenset((held_in.endpoint,)),
+        backup=folder.path.name,
+        instant=held_in.instant,
+    )
+
+
+def plan_activation(accounts: Sequence[Account], choice: Choice, origin: Origin, progress: Progress) -> DeploymentPlan:
+    """Look at the deployments of these entries, and decide; nothing is changed."""
+    mine = {account.organisation for account in accounts}
+    wanted = [
+        entry.id
+        for entry in origin.entries
+        if entry.state in OURS and (not entry.organisation or mine & {entry.organisation, ""})
+    ]
+    sight = look(accounts, wanted, progress) if wanted else Sight(deployments={}, users=_users(accounts))
+    plan = plan_up(origin.entries, sight, choice, users=origin.users, endpoint=accounts[0].client.endpoint)
+    if not origin.backup:
+        return plan
+    rest = [step for step in plan.steps if step.action is not DeploymentAction.UNCHANGED]
+    active = len(plan.steps) - len(rest)
+    return replace(plan, steps=rest, notes=[f"active already: {active}"] if active else [])
+
+
+def activate(
+    plan: DeploymentPlan,
+    journals: Sequence[Journal],
+    accounts: Sequence[Account],
+    effort: Effort,
+    *,
+    progress: Progress,
+    stop: threading.Event,
+) -> DeploymentReport:
+    """Do what the plan says, several deployments at once; afterwards each journal says what is left."""
+    keepers = [Keeper(journal) for journal in journals]
+    for keeper in keepers:
+        for entry in list(keeper.journal.entries.values()):
+            if entry.state is State.PLANNED:
+                keeper.note(entry.id, State.UNCHANGED, message="the run that was to stop it never asked it to")
+    return _apply(plan, Books(keepers), journals, accounts, effort, progress=progress, stop=stop)
+
+
+# ---- both
+
+
+def _apply(
+    plan: DeploymentPlan,
+    book: Book,
+    journals: Sequence[Journal],
+    accounts: Sequence[Account],
+    effort: Effort,
+    *,
+    progress: Progress,
+    stop: threading.Event,
+) -> DeploymentReport:
+    began = time.monotonic()
+    report = DeploymentReport(
+        verb=plan.direction.verb,
+        endpoint=plan.endpoint,
+        journals=[str(journal.path) for journal in journals],
+        undone=list(plan.undone),
+    )
+    clients: dict[str, DataRobotClient] = {account.organisation: account.client for account in accounts}
+    changer = Changer(plan.direction, clients, book, Manner(timeout=effort.timeout, wait=effort.wait), stop)
+    progress.begin(f"{plan.direction.verb[:-1]}ing deployments", len(plan.steps))
+    workers = max(1, min(effort.workers, len(plan.steps)))
+    for outcome in for_each(plan.steps, changer.apply, workers=workers, stop=stop):
+        report.outcomes.append(outcome)
+        progress.advance()
+    progress.end()
+    if stop.is_set():
+        report.add_not_tried(plan.steps)
+    order = {step.id: number for number, step in enumerate(plan.steps)}
+    report.outcomes.sort(key=lambda outcome: order[outcome.id])
+    report.interrupted = stop.is_set() and any(outcome.fate in NOT_DONE for outcome in report.outcomes)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+# ---- beside a restore
+
+
+def known_deployments(
+    directory: Path, named: Sequence[str], folder: SealedFolder | None, accounts: Sequence[Account], progress: Progress
+) -> Whose:
+    """What the journals that are not done, the application and the backup say of the deployments."""
+    whose = Whose()
+    for journal in (*open_journals(directory), *(load(Path(name)) for name in named)):
+        whose.add_journal(journal)
+    if accounts:
+        progress.begin("looking at the deployments")
+        whose.add_live(inventory(accounts).values())
+        progress.end()
+    if folder is not None and whose.is_open and (held_in := saved(folder)):
+        whose.add_saved(held_in.deployments)
+    return whose
+
+
+def left_to_activate(whose: Whose, *, force: bool) -> LeftAlone:
+    """Which LRS a restore leaves alone; with `force`, not those of which nobody knows."""
+    actions = {Verdict.ACTIVATE: Action.SKIP} | ({} if force else {Verdict.UNDECIDED: Action.CONFLICT})
+
+    def judge(manifest: Manifest) -> tuple[Action, str] | None:
+        verdict, reason = whose.judge(manifest)
+        return (actions[verdict], reason) if verdict in actions else None
+
+    return judge

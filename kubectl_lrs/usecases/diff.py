@@ -1,0 +1,339 @@
+"""Diff: two backups, or a backup and the cluster, object by object and field by field. Nothing is written.
+
+Both sides come in the order of their keys, so they are merged as they are read: what is kept is what differs.
+An object that is on one side only counts as a difference only where the other side was asked to hold it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.diff import Change, changes, same
+from kubectl_lrs.model.errors import DamageError, DeniedError, ExitCode, ExpiredError, UnreachableError, UsageError
+from kubectl_lrs.model.manifest import Manifest, comparable
+from kubectl_lrs.model.schema import Schema, with_defaults
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.workloads import type_of
+from kubectl_lrs.runtime.parallel import ahead
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.lrs.saved import BackupSource, StoredLrs
+
+T = TypeVar("T")
+Entry: TypeAlias = "tuple[str, Manifest]"
+"""(`namespace/name`, the manifest as it is compared)."""
+
+TRIES = 3
+"""How often a comparison begins anew when the server no longer has the snapshot that it was reading."""
+
+
+class Kind(str, Enum):
+    """How an object differs: it is before only, after only, or on both sides and not the same."""
+
+    REMOVED = "removed"
+    ADDED = "added"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One object that differs. `fields` tells how, where it is on both sides; a manifest is None where it is not there."""
+
+    kind: Kind
+    before: Manifest | None
+    after: Manifest | None
+    fields: tuple[Change, ...] = ()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The object on the first side that has it."""
+        return (self.after or {}) if self.before is None else self.before
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return str(self.manifest["metadata"]["namespace"])
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def type(self) -> str:
+        """Its workload type."""
+        return type_of(self.manifest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where one side comes from. `path` and `catalog` are a backup's; the cluster has none."""
+
+    label: str
+    server: str
+    context: str = ""
+    resource_version: str = ""
+    path: str = ""
+    catalog: Catalog | None = None
+
+
+class Side(Protocol):
+    """One of the two that are compared. `namespace` is the only one it can be about, None where it can be any."""
+
+    namespace: str | None
+    being_deleted: list[str]
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from; complete when its entries were read."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Every object, in the order of the keys where the source keeps to it."""
+
+    def covers(self, manifest: Manifest) -> bool:
+        """Whether it would hold such an object if there were one."""
+
+
+class BackupSide:
+    """A backup. With a map of namespaces its objects stand in the namespaces that they are mapped to."""
+
+    def __init__(self, source: BackupSource, namespace_map: Mapping[str, str], schema: Schema | None = None) -> None:
+        folder = source.folder
+        catalog = folder.catalog
+        self._source = source
+        self._map = namespace_map
+        self._schema = schema
+        self._scope = _scope(catalog, folder.path.name)
+        self._matches = Selection(
+            types=self._scope.types, excluded_types=self._scope.excluded_types, selector=self._scope.selector
+        ).matcher(with_left_out=True)
+        own = self._scope.namespace
+        self.namespace = None if own is None else namespace_map.get(own, own)
+        self.being_deleted: list[str] = []
+        self.origin = Origin(
+            label=folder.path.name,
+            server=catalog.cluster.server,
+            context=catalog.cluster.context,
+            resource_version=str(catalog.tiers["resources"].get("resourceVersion", "")),
+            path=str(folder.path.resolve()),
+            catalog=catalog,
+        )
+
+    def entries(self) -> Iterator[Entry]:
+        """A mapped namespace has another place in the order, so it is read by itself, at the price of a pass each."""
+        streams = [self._stream(lambda namespace: namespace not in self._map)]
+        streams += [self._stream(source.__eq__) for source in self._map]
+        return heapq.merge(*streams, key=lambda entry: entry[0])
+
+    def covers(self, manifest: Manifest) -> bool:
+        """By the selection that the backup was taken with."""
+        return self._matches(manifest) and any(
+            self._scope.namespace in (None, source) for source in self._sources(manifest["metadata"]["namespace"])
+        )
+
+    def _sources(self, namespace: str) -> Iterator[str]:
+        """The namespaces of the backup that are held against this one."""
+        yield from (source for source, target in self._map.items() if target == namespace)
+        if namespace not in self._map:
+            yield namespace
+
+    def _stream(self, is_wanted: Callable[[str], bool]) -> Iterator[Entry]:
+        for stored in self._source:
+            if is_wanted(stored.namespace):
+                yield self._entry(stored)
+
+    def _entry(self, stored: StoredLrs) -> Entry:
+        namespace = self._map.get(stored.namespace, stored.namespace)
+        manifest = stored.manifest if self._schema is None else dict(with_defaults(stored.manifest, self._schema))
+        clean = comparable(manifest)
+        clean["metadata"]["namespace"] = namespace
+        return f"{namespace}/{stored.name}", clean
+
+
+def _scope(catalog: Catalog, where: str) -> Selection:
+    """What a backup was taken for. What was left out by default then stays out, whatever the default is now."""
+    saved = catalog.selection
+    try:
+        return Selection(
+            namespace=saved["namespace"],
+            types=tuple(saved["types"]),
+            excluded_types=(*saved["excludedTypes"], *saved["leftOutByDefault"]),
+            selector=saved["selector"],
+        )
+    except (KeyError, TypeError, AttributeError, UsageError) as error:
+        raise DamageError(f"{where}: its catalog holds no valid selection: {error}") from error
+
+
+class LiveSide:
+    """The cluster as it is now, in one consistent snapshot. What is being deleted counts as not there, as in a backup."""
+
+    def __init__(self, kube: KubeClient, resource: Resource, namespace: str | None, is_meant: Callable[[Manifest], bool]) -> None:
+        self._kube = kube
+        self._resource = resource
+        self._read_from = namespace
+        self._is_meant = is_meant
+        self._resource_version = ""
+        self.namespace: str | None = None
+        self.being_deleted: list[str] = []
+
+    @property
+    def origin(self) -> Origin:
+        """The API server."""
+        connection = self._kube.connection
+        return Origin(label="live", server=connection.server, context=connection.context, resource_version=self._resource_version)
+
+    def entries(self) -> Iterator[Entry]:
+        """By pages, the next one fetched while one is used."""
+        self.being_deleted.clear()
+        try:
+            for page in ahead(self._kube.pages(self._resource, self._read_from)):
+                self._resource_version = page.resource_version
+                for _, manifest in page.items:
+                    metadata = manifest["metadata"]
+                    key = f"{metadata['namespace']}/{metadata['name']}"
+                    if "deletionTimestamp" not in metadata:
+                        yield key, comparable(manifest)
+                    elif self._is_meant(manifest):
+                        self.being_deleted.append(key)
+        except DeniedError as error:
+            if self._read_from is None and not error.hint:
+                raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
+            raise
+
+    def covers(self, _manifest: Manifest) -> bool:
+        """The cluster holds whatever there is."""
+        return True
+
+
+@dataclass(kw_only=True)
+class Comparison(Generic[T]):
+    """What came out. `kept` is what the caller made of each difference; `not_compared` counts the objects of one side
+    that the other was not asked to hold."""
+
+    before: Origin
+    after: Origin
+    kept: list[T] = field(default_factory=list)
+    counts: Counter[Kind] = field(default_factory=Counter)
+    equal: int = 0
+    not_compared: int = 0
+    being_deleted: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to look at on either side."""
+        return not (self.kept or self.equal or self.not_compared)
+
+    def exit_code(self) -> ExitCode:
+        """0 only if nothing differs."""
+        return ExitCode.DIFFERENCE if self.kept else ExitCode.DONE
+
+
+class _OutOfOrderError(Exception):
+    """A side does not come in the order of its keys."""
+
+
+class Differ:
+    """Compares the objects of two sides that `selection` takes on either of them; its namespace is the after side's."""
+
+    def __init__(self, before: Side, after: Side, selection: Selection, progress: Progress) -> None:
+        self._before = before
+        self._after = after
+        self._matches = selection.matcher(with_left_out=True)
+        self._progress = progress
+        self._sort = False
+        _require_overlap(before, after, selection.namespace)
+
+    def run(self, keep: Callable[[Difference], T]) -> Comparison[T]:
+        """Compare; only what `keep` makes of each difference stays in memory."""
+        try:
+            for _ in range(TRIES):
+                try:
+                    return self._compare(keep)
+                except ExpiredError:
+                    self._progress.note("the API server's snapshot expired; the comparison begins anew")
+                except _OutOfOrderError:  # another server's order: then all of it has to be held at once
+                    self._sort = True
+        finally:
+            self._progress.end()
+        raise UnreachableError(
+            f"the API server gave up its snapshot {TRIES} times before the comparison was done",
+            hint="the server or the network is slow; try again, or by namespace with -n",
+        )
+
+    def _compare(self, keep: Callable[[Difference], T]) -> Comparison[T]:
+        found: Comparison[T] = Comparison(before=self._before.origin, after=self._after.origin)
+        self._progress.begin("comparing")
+        any_at_all = False
+        for before, after in _pairs(self._ordered(self._before), self._ordered(self._after)):
+            self._progress.advance()
+            any_at_all = True
+            if not any(self._matches(manifest) for manifest in (before, after) if manifest is not None):
+                continue
+            difference = self._difference(before, after, found)
+            if difference is not None:
+                found.counts[difference.kind] += 1
+                found.kept.append(keep(difference))
+        if any_at_all and found.is_empty:
+            raise UsageError("nothing on either side matches", hint="see what there is with: show -o wide")
+        found.before, found.after = self._before.origin, self._after.origin
+        found.being_deleted = [*self._before.being_deleted, *self._after.being_deleted]
+        return found
+
+    def _difference(self, before: Manifest | None, after: Manifest | None, found: Comparison[T]) -> Difference | None:
+        """How the two differ; None where they do not, or cannot be held against each other, which is counted."""
+        if before is not None and after is not None:
+            if not same(before, after):
+                return Difference(Kind.CHANGED, before, after, tuple(changes(before, after)))
+            found.equal += 1
+        elif before is not None and self._after.covers(before):
+            return Difference(Kind.REMOVED, before, None)
+        elif after is not None and self._before.covers(after):
+            return Difference(Kind.ADDED, None, after)
+        else:
+            found.not_compared += 1
+        return None
+
+    def _ordered(self, side: Side) -> Iterator[Entry]:
+        """The entries of a side, each key greater than the one before it."""
+        entries = iter(sorted(side.entries(), key=lambda entry: entry[0])) if self._sort else side.entries()
+        last = ""
+        for entry in entries:
+            key = entry[0]
+            if key == last:
+                raise UsageError(f"two LRS of {side.origin.label} would become {key}", hint="compare them one after the other")
+            if key < last:
+                raise _OutOfOrderError
+            last = key
+            yield entry
+
+
+def _pairs(before: Iterator[Entry], after: Iterator[Entry]) -> Iterator[tuple[Manifest | None, Manifest | None]]:
+    """Both sides side by side; None where one of them lacks an object."""
+    old, new = next(before, None), next(after, None)
+    while old is not None or new is not None:
+        if new is None or (old is not None and old[0] < new[0]):
+            yield old[1] if old else None, None
+            old = next(before, None)
+        elif old is None or new[0] < old[0]:
+            yield None, new[1]
+            new = next(after, None)
+        else:
+            yield old[1], new[1]
+            old, new = next(before, None), next(after, None)
+
+
+def _require_overlap(before: Side, after: Side, wanted: str | None) -> None:
+    """UsageError where the sides, and the namespace that was asked for, have nothing in common."""
+    said = {f"{side.origin.label} holds namespace {side.namespace}": side.namespace for side in (before, after)}
+    said[f"-n names {wanted}"] = wanted
+    given = {words: namespace for words, namespace in said.items() if namespace is not None}
+    if len(set(given.values())) > 1:
+        raise UsageError(
+            f"nothing to compare: {', '.join(given)}", hint="hold one namespace against another with --map-namespace OLD=NEW"
+        )

@@ -1,0 +1,1 @@
+"""What tests build: installations, backups, attackers; and what they hold against each other."""

@@ -1,0 +1,1 @@
+"""Each command, as a user calls it, against real servers."""

@@ -1,0 +1,1 @@
+"""One suite for everything of one kind: the doors to third parties."""

@@ -1,0 +1,1 @@
+"""The documents, the runbooks and the demo say what is so."""

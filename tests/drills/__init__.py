@@ -1,0 +1,1 @@
+"""Create, back up, destroy, restore; and nothing differs."""

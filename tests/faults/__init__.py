@@ -1,0 +1,1 @@
+"""Servers, networks, disks and signals that make trouble."""

@@ -1,0 +1,1 @@
+"""Backups and answers that mean harm."""

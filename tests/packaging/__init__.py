@@ -1,0 +1,1 @@
+"""Installed by pip and by krew."""

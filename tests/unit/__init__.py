@@ -1,0 +1,1 @@
+"""The package in small, without any server. It mirrors the package."""

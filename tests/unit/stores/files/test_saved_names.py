@@ -1,0 +1,78 @@
+"""Where a file's content lies in a backup: names that stay apart, stay inside, and fit every file system."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_lrs.repository.sealed import MAX_DEPTH
+from kubectl_lrs.stores.files.saved import FOLDER, backup_path
+
+_segment = st.one_of(
+    st.sampled_from(
+        ["", ".", "..", "~", "~file", "~long", "a", "A", "a~file", "%2e", "con", "a:b", "a\\b", "\x00", "\n", "é", "é"]
+    ),
+    st.text(max_size=12),
+    st.text(min_size=200, max_size=300),
+)
+PATHS = st.lists(_segment, min_size=1, max_size=60).map("/".join)
+
+
+def test_a_plain_path_stays_readable() -> None:
+    assert backup_path("apps/65f0/src_1/app-2.py", is_folder_too=False) == "files/apps/65f0/src_1/app-2.py"
+
+
+@given(PATHS, st.booleans())
+def test_no_path_leaves_the_folder_or_breaks_its_bounds(path: str, is_folder_too: bool) -> None:
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return
+    place = backup_path(path, is_folder_too=is_folder_too)
+    parts = place.split("/")
+    assert parts[0] == FOLDER
+    assert re.fullmatch(r"[a-z0-9._%~/-]+", place)
+    assert not {"", ".", ".."} & set(parts)
+    assert len(parts) <= MAX_DEPTH
+    assert max(map(len, parts)) <= 255
+    assert len(place) <= 1100
+
+
+@given(PATHS, PATHS)
+def test_two_paths_have_two_places_even_where_case_is_folded(one: str, two: str) -> None:
+    places = [backup_path(each, is_folder_too=folded).lower() for each in (one, two) for folded in (False, True)]
+    if one != two:
+        assert len({places[0], places[2]}) == 2
+        assert len({places[1], places[3]}) == 2
+        assert places[0] != places[3]
+        assert places[1] != places[2]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["a", "A", "%41", "a/", "/a", "a//b", "a/b", "a/./b", "a/../b", "~", "~/~", ""],
+        ["x" * 1024, "x" * 1023 + "y", "é" * 512, "/" * 1024, "a/" * 512, "../" * 300],
+        ["long/" + "n" * 255, "long/" + "n" * 254 + "m", "long/" + "N" * 255],
+    ],
+)
+def test_all_of_them_can_be_made_side_by_side(tmp_path: Path, paths: list[str]) -> None:
+    folders = {path[:at] for path in paths for at in range(len(path)) if path[at] == "/"}
+    for path in paths:
+        place = tmp_path / backup_path(path, is_folder_too=path in folders)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("x") as file:
+            file.write(path)
+    made = [file for folder, _, names in os.walk(tmp_path) for file in (Path(folder, name) for name in names)]
+    assert sorted(file.read_text() for file in made) == sorted(paths)
+
+
+def test_a_name_that_is_not_utf_8() -> None:
+    raw = os.fsdecode(b"caf\xe9.txt")
+    assert backup_path(raw, is_folder_too=False) == "files/caf%e9.txt"
+    assert backup_path("café.txt", is_folder_too=False) == "files/caf%c3%a9.txt"
