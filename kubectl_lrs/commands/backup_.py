@@ -24,11 +24,12 @@ from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.profiles import PROFILES, levels
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import SPARK
+from kubectl_lrs.stores.base import Collector
 from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsTier
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.lrs import connect as wiring
 from kubectl_lrs.stores.lrs.collect import ResourcesTier
-from kubectl_lrs.usecases.backup import Destination, Tier, back_up, without
+from kubectl_lrs.usecases.backup import Destination, back_up, without
 from kubectl_lrs.usecases.clean_spark import Wanted
 
 
@@ -107,7 +108,7 @@ def command(
     selection = Selection(namespace=namespace, types=types, excluded_types=excluded, selector=selector)
     if namespace is not None:
         wiring.require_namespace(target.kube, namespace)
-    tiers: dict[str, Tier] = {"resources": ResourcesTier(target.kube, target.resource, selection)}
+    tiers: dict[str, Collector] = {"resources": ResourcesTier(target.kube, target.resource, selection)}
     where = namespace or target.connection.namespace
     tiers |= collectors(wanted, lambda level: BackupCall(level=level, kube=target.kube, namespace=where, options=options))
     if with_deployments or (with_deployments is None and wiring.api_is_given(api_flags(options))):

@@ -23,13 +23,16 @@ from kubectl_lrs.commands.command import (
     yes_option,
 )
 from kubectl_lrs.commands.deployment_options import api_options
-from kubectl_lrs.commands.restoring import VALIDATIONS, Call, recovery_of
+from kubectl_lrs.commands.restoring import VALIDATIONS, Call, restore_of
 from kubectl_lrs.commands.stores import RESOURCES, STORES, restore_options
 from kubectl_lrs.model.errors import ExitCode, UsageError
-from kubectl_lrs.model.plan import Effort, Plan, Policy
+from kubectl_lrs.model.plan import ApplyOptions, Existing, Plan
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.lrs import connect as wiring
-from kubectl_lrs.usecases.restore import Recovery
+from kubectl_lrs.usecases.restore import Restore
+
+EXISTING = (Existing.SKIP, Existing.UPDATE, Existing.REPLACE, Existing.RECREATE, Existing.FAIL)
+"""What can be done with an LRS that is there and differs."""
 
 
 @verb(
@@ -78,8 +81,8 @@ from kubectl_lrs.usecases.restore import Recovery
 )
 @click.option(
     "--existing",
-    type=click.Choice([policy.value for policy in Policy]),
-    default=Policy.SKIP.value,
+    type=click.Choice([each.value for each in EXISTING]),
+    default=Existing.SKIP.value,
     show_default=True,
     help="What to do with an object that is there and differs.",
 )
@@ -157,16 +160,16 @@ def command(
     them. Chosen LRS are restored alone, unless --tier says more.
     """
     flags = kube_flags(ctx)
-    effort = _effort(options, dry_run=dry_run)
+    how = _apply_options(options, dry_run=dry_run)
     directory = wiring.backup_dir(options["backup_dir"])
     progress = render.progress(quiet=quiet)
     kube = wiring.connect(flags)
     identity = kube.identity()
     call = Call(ctx, options, directory, kube, identity, progress, quiet)
-    return _carry_out(recovery_of(call, names), call, output, effort, yes=yes, plan_only=dry_run == "client")
+    return _carry_out(restore_of(call, names), call, output, how, yes=yes, plan_only=dry_run == "client")
 
 
-def _effort(options: dict[str, Any], *, dry_run: str) -> Effort:
+def _apply_options(options: dict[str, Any], *, dry_run: str) -> ApplyOptions:
     """How the plan is to be applied; UsageError for a flag that says nothing without another one."""
     is_mapped = bool(options["maps"] or options["registry_maps"])
     for flag, is_given, needed, is_there in (
@@ -176,7 +179,7 @@ def _effort(options: dict[str, Any], *, dry_run: str) -> Effort:
     ):
         if is_given and not is_there:
             raise UsageError(f"{flag} says nothing without {needed}", hint="leave it out, or give both")
-    return Effort(
+    return ApplyOptions(
         workers=options["parallel"],
         timeout=duration(options["timeout"], what="--timeout").total_seconds(),
         wait=options["wait"],
@@ -184,10 +187,10 @@ def _effort(options: dict[str, Any], *, dry_run: str) -> Effort:
     )
 
 
-def _carry_out(recovery: Recovery, call: Call, output: str, effort: Effort, *, yes: bool, plan_only: bool) -> ExitCode:
+def _carry_out(restore: Restore, call: Call, output: str, how: ApplyOptions, *, yes: bool, plan_only: bool) -> ExitCode:
     """Plan, ask, apply, report."""
     try:
-        plan = recovery.plan()
+        plan = restore.plan()
     finally:
         call.progress.end()
     if plan_only:
@@ -195,13 +198,13 @@ def _carry_out(recovery: Recovery, call: Call, output: str, effort: Effort, *, y
     _say_findings(plan)
     if plan.errors:
         return plan.errors[0].exit_code
-    if plan.stakes and not effort.dry_run:
+    if plan.effects and not how.dry_run:
         if not yes and sys.stderr.isatty():
             render.show(render.plan_view(plan, applied=True), "table", err=True)
-        confirm(f"{'; '.join(plan.stakes)} on {plan.target}. Go on?", yes=yes)
+        confirm(f"{'; '.join(plan.effects)} on {plan.target}. Go on?", yes=yes)
     stop_on_signal(call.kube.stop)  # not before: as long as nothing is written, a signal ends the run at once
-    report = recovery.apply(plan, effort)
-    render.show(render.report_view(report, dry_run=effort.dry_run), output)
+    report = restore.apply(plan, how)
+    render.show(render.report_view(report, dry_run=how.dry_run), output)
     return report.exit_code()
 
 
@@ -212,5 +215,5 @@ def _show_plan(plan: Plan, output: str) -> ExitCode:
 
 
 def _say_findings(plan: Plan) -> None:
-    for line in render.finding_lines(plan.all_findings):
+    for line in render.finding_lines(plan.findings):
         render.say(line)

@@ -19,22 +19,24 @@ from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import DeniedError, UnreachableError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.names import LATEST
-from kubectl_lrs.model.plan import Policy
+from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.paths import is_folder
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.base import Restorer
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.deployments.ownership import Whose
 from kubectl_lrs.stores.images.mapping import registry_map
 from kubectl_lrs.stores.lrs import connect as wiring
-from kubectl_lrs.stores.lrs.restore import Restore, Wanted
+from kubectl_lrs.stores.lrs.options import RestoreOptions
+from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import BackupSource, Source, saved_crd
 from kubectl_lrs.stores.lrs.selected import namespace_map
 from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate
-from kubectl_lrs.usecases.restore import Recovery
+from kubectl_lrs.usecases.restore import Restore
 from kubectl_lrs.usecases.verify import require_intact
 
 if TYPE_CHECKING:
@@ -43,13 +45,13 @@ if TYPE_CHECKING:
 VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
 
 
-def recovery_of(call: Call, names: tuple[str, ...]) -> Recovery:
+def restore_of(call: Call, names: tuple[str, ...]) -> Restore:
     """The restore that the user asks for; nothing is written."""
     dump = _mongodump(call.directory, names, call.options)
     return _of_dump(call, dump) if dump else _of_source(call, names)
 
 
-def _of_source(call: Call, names: tuple[str, ...]) -> Recovery:
+def _of_source(call: Call, names: tuple[str, ...]) -> Restore:
     """The restore of a backup, of some LRS out of one, or of plain manifests."""
     options, kube, directory = call.options, call.kube, call.directory
     folder: SealedFolder | None = None
@@ -65,9 +67,11 @@ def _of_source(call: Call, names: tuple[str, ...]) -> Recovery:
     _say_left_alone(folder, tiers)
     is_foreign = folder is not None and not folder.catalog.cluster.is_same(call.identity)
     chosen = _Chosen(source, folder, objects, namespace, is_foreign)
-    return Recovery(
-        [STORES[name].restorer(_store_call(call, folder)) for name in tiers if name in STORES and folder],
-        _resources(call, chosen) if RESOURCES in tiers else None,
+    stores: list[Restorer] = [STORES[name].restorer(_store_call(call, folder)) for name in tiers if name in STORES and folder]
+    if RESOURCES in tiers:
+        stores.append(_resources(call, chosen))
+    return Restore(
+        stores,
         source=source.description,
         target=kube.connection.server,
         from_another_cluster=is_foreign,
@@ -88,7 +92,7 @@ def _mongodump(directory: BackupDir, names: tuple[str, ...], options: dict[str, 
     return None
 
 
-def _of_dump(call: Call, path: Path) -> Recovery:
+def _of_dump(call: Call, path: Path) -> Restore:
     """The restore of what the real mongodump wrote; the database's part of a recovery, and nothing else."""
     from kubectl_lrs.stores.mongo import connect as mongo
     from kubectl_lrs.stores.mongo.saved import dumped
@@ -99,9 +103,8 @@ def _of_dump(call: Call, path: Path) -> Recovery:
     render.say(f"restoring the mongodump {path}: there are no sums, so nothing tells whether it is as it was written")
     namespace = kube_flags(call.ctx).namespace or call.kube.connection.namespace
     dump = dumped(path, only=options["mongo_only"])
-    return Recovery(
+    return Restore(
         [mongo.restorer(dump, call.kube, namespace, options, call.kube.stop)],
-        None,
         source=f"mongodump {path}",
         target=call.kube.connection.server,
         from_another_cluster=False,
@@ -171,11 +174,11 @@ def _store_call(call: Call, folder: SealedFolder) -> RestoreCall:
     )
 
 
-def _resources(call: Call, chosen: _Chosen) -> Restore:
+def _resources(call: Call, chosen: _Chosen) -> LrsRestorer:
     """The restore of the LRS."""
     options, kube, folder = call.options, call.kube, chosen.folder
     crd = wiring.crd_to_install(kube, folder) if folder and options["install_crd"] else None
-    wanted = Wanted(
+    wanted = RestoreOptions(
         selection=Selection(
             namespace=None if options["all_namespaces"] else chosen.namespace or None,
             types=options["types"],
@@ -183,7 +186,7 @@ def _resources(call: Call, chosen: _Chosen) -> Restore:
             selector=options["selector"],
         ),
         names=chosen.objects,
-        policy=Policy(options["existing"]),
+        existing=Existing(options["existing"]),
         namespace_map=namespace_map(options["maps"]),
         registry_map=registry_map(options["registry_maps"]),
         create_namespaces=options["create_namespaces"],
@@ -194,17 +197,15 @@ def _resources(call: Call, chosen: _Chosen) -> Restore:
         operator=options["operator"],
         pause_operator=options["pause_operator"],
         operator_replicas=options["operator_replicas"],
-        from_another_cluster=chosen.is_foreign,
         left_alone=left_to_activate(_whose(call, folder), force=options["force"]),
     )
-    return Restore(
+    return LrsRestorer(
         chosen.source,
         wanted,
         kube=kube,
         resource=_resource(kube, chosen.source, crd, folder),
         directory=call.directory.path,
         cluster=call.identity.uid or call.identity.server,
-        progress=call.progress,
         stop=kube.stop,
     )
 

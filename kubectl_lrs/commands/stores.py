@@ -13,11 +13,11 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.profiles import LEVELS, NONE
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.stores.base import Collector, Restorer
 from kubectl_lrs.stores.files import flags as files_options
 from kubectl_lrs.stores.images import flags as images_options
 from kubectl_lrs.stores.mongo import flags as mongo_options
-from kubectl_lrs.usecases.backup import Tier, without
-from kubectl_lrs.usecases.restore import DataTier
+from kubectl_lrs.usecases.backup import without
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -57,10 +57,10 @@ class Store(Protocol):
     def restore_options(self) -> Callable[[Any], Any]:
         """A decorator with its flags for `restore`."""
 
-    def collector(self, call: BackupCall, /) -> Tier:
+    def collector(self, call: BackupCall, /) -> Collector:
         """Its part of a backup."""
 
-    def restorer(self, call: RestoreCall, /) -> DataTier:
+    def restorer(self, call: RestoreCall, /) -> Restorer:
         """Its part of a restore."""
 
 
@@ -109,9 +109,9 @@ def given_levels(options: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: options.get(f"{name}_level") for name in LEVELS}
 
 
-def collectors(levels: Mapping[str, str], call: Callable[[str], BackupCall]) -> dict[str, Tier]:
+def collectors(levels: Mapping[str, str], call: Callable[[str], BackupCall]) -> dict[str, Collector]:
     """The tiers of the stores that are wanted; a failure says how to do without."""
-    tiers: dict[str, Tier] = {}
+    tiers: dict[str, Collector] = {}
     for name, level in levels.items():
         if level == NONE:
             _refuse_unused(name)

@@ -23,16 +23,18 @@ from kubectl_lrs.commands.command import (
 )
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST
-from kubectl_lrs.model.plan import Finding, Policy, Severity
+from kubectl_lrs.model.plan import Existing, Finding, Severity
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs import connect as wiring
 from kubectl_lrs.stores.lrs.connect import DEFAULT_WORKERS
-from kubectl_lrs.stores.lrs.restore import Restore, Wanted
+from kubectl_lrs.stores.lrs.options import RestoreOptions
+from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
 from kubectl_lrs.stores.lrs.selected import Chosen, namespace_map
+from kubectl_lrs.usecases.restore import Restore
 from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, verify
 
 CLUSTER_ONLY = {
@@ -131,17 +133,16 @@ def _trial(
     """What the cluster says of the backup, after its files were found to be as they were sealed."""
     source.check()
     identity = kube.identity()
-    wanted = Wanted(
+    wanted = RestoreOptions(
         selection=Selection(
             namespace=None if options["all_namespaces"] else namespace or None,
             types=options["types"],
             excluded_types=options["excluded"],
             selector=options["selector"],
         ),
-        policy=Policy.REPLACE,  # so that objects that are there and differ are tried too
+        existing=Existing.REPLACE,  # so that objects that are there and differ are tried too
         namespace_map=namespace_map(options["maps"]),
         create_namespaces=True,
-        from_another_cluster=not source.folder.catalog.cluster.is_same(identity),
         try_each=True,
     )
     try:
@@ -155,13 +156,20 @@ def _trial(
             chosen, wanted.selection.left_out, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE)
         )
     kube.stop = stop_on_signal()
-    restore = Restore(
+    lrs = LrsRestorer(
         source,
         replace(wanted, crd=crd),
         kube=kube,
         resource=resource,
         directory=directory.path,
         cluster=identity.uid or identity.server,
+        stop=kube.stop,
+    )
+    restore = Restore(
+        [lrs],
+        source=source.description,
+        target=kube.connection.server,
+        from_another_cluster=not source.folder.catalog.cluster.is_same(identity),
         progress=progress,
         stop=kube.stop,
     )

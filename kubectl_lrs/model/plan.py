@@ -1,29 +1,35 @@
-"""What a restore would do, as data: one step per object. Pure; the same plan is shown, and then applied."""
+"""What a restore would do, as data: a part for each store, in it a step for each thing. Pure; what is shown is what is applied.
+
+A step holds all that applying it needs beside what the store was made with: a plan from which steps were taken does
+less, and any store object of the same making applies it alike.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import ClassVar, TypeVar
 
 from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.errors import ExitCode
 
 
-class Policy(str, Enum):
-    """What to do with an object that is there already and differs."""
+class Existing(str, Enum):
+    """What to do with a thing that is there already and differs. Each store takes some of these."""
 
     SKIP = "skip"
+    MERGE = "merge"
     UPDATE = "update"
     REPLACE = "replace"
     RECREATE = "recreate"
+    DROP = "drop"
     FAIL = "fail"
 
 
 class Action(str, Enum):
-    """What is to happen to one object."""
+    """What is to happen to one thing."""
 
     CREATE = "create"
     UNCHANGED = "unchanged"
@@ -35,57 +41,40 @@ class Action(str, Enum):
     SKIP = "skip"
 
 
-DATA_WRITES = frozenset((Action.CREATE, Action.MERGE, Action.REPLACE))
-WRITES = frozenset((Action.CREATE, Action.UPDATE, Action.REPLACE, Action.RECREATE))
+WRITES = frozenset((Action.CREATE, Action.MERGE, Action.UPDATE, Action.REPLACE, Action.RECREATE))
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.RECREATE))
 
-VERBS: Mapping[Action, tuple[str, ...]] = {
-    Action.CREATE: ("create",),
-    Action.UPDATE: ("patch",),
-    Action.REPLACE: ("update",),
-    Action.RECREATE: ("delete", "create"),
-}
-"""The rights on `lrs` that an action needs, besides get and list."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One object and what is to happen to it.
+    """One thing of a store and what is to happen to it; each store has a step of its own, with what applying it needs.
 
-    `reason` says why, where it is not plain. `diff` is what differs, live before, backup after; a change whose `after`
-    is ABSENT is a field that only the live object has. `uid` and `resource_version` are those of the live object that
-    the plan was made for: a write for another one is refused by the server.
+    `namespace` and `type` where the store has such. `reason` says why, where it is not plain. `bytes`: of data. `diff` is
+    what differs, live before, backup after; a change whose `after` is ABSENT is a field that only the live thing has.
     """
 
-    namespace: str
+    store: ClassVar[str] = ""
+
+    namespace: str = ""
     name: str
-    type: str
-    action: Action
-    reason: str = ""
-    diff: tuple[Change, ...] = ()
-    uid: str = ""
-    resource_version: str = ""
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """The fields that only the live object has."""
-        return tuple(change.field for change in self.diff if change.after is ABSENT)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing of a store beside the cluster (a collection, an image, a file) and what is to happen to it; `bytes` of data."""
-
-    tier: str
-    name: str
+    type: str = ""
     action: Action
     reason: str = ""
     bytes: int = 0
+    diff: tuple[Change, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`, or the name where it is in no namespace: one of its kind in its store."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The fields that only the live thing has."""
+        return tuple(change.field for change in self.diff if change.after is ABSENT)
+
+
+S = TypeVar("S", bound=Step)
 
 
 class Severity(str, Enum):
@@ -106,26 +95,58 @@ class Finding:
     exit_code: ExitCode = ExitCode.FAILED
 
 
-@dataclass(frozen=True, kw_only=True)
-class TierPlan:
-    """What a restore would do to one store beside the cluster.
+class Prepare(str, Enum):
+    """What has to be done before the steps of a store."""
 
-    `target` says where it goes, without secrets. `stakes`: what the user must agree to, in words.
+    INSTALL_CRD = "install-crd"
+    CREATE_NAMESPACE = "create-namespace"
+    PAUSE_OPERATOR = "pause-operator"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Something that is done first; `name` of the CRD, the namespace, the operator (`namespace/name`)."""
+
+    prepare: Prepare
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorePlan:
+    """What a restore would do to one store.
+
+    `target` says where it goes, without secrets. `effects`: what is lost or taken from somebody, in words, to which the
+    user must agree. `remains`: what was asked for and will not be so, even where each step goes as planned.
     """
 
-    tier: str
+    store: str
     target: str
-    items: list[Item]
-    findings: list[Finding] = field(default_factory=list)
-    stakes: tuple[str, ...] = ()
+    steps: Sequence[Step]
+    preparations: tuple[Preparation, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    effects: tuple[str, ...] = ()
+    remains: tuple[str, ...] = ()
 
     def counts(self) -> Counter[Action]:
-        """How many items of each action."""
-        return Counter(item.action for item in self.items)
+        """How many steps of each action."""
+        return Counter(step.action for step in self.steps)
+
+    def of(self, kind: type[S]) -> list[S]:
+        """The steps, which are of this store's own kind; TypeError where one is not: that is a bug."""
+        steps = []
+        for step in self.steps:
+            if not isinstance(step, kind):
+                raise TypeError(f"{step!r} is no {kind.__name__}")
+            steps.append(step)
+        return steps
+
+    def first(self, prepare: Prepare) -> list[str]:
+        """The names of what is to be prepared in this way."""
+        return [each.name for each in self.preparations if each.prepare is prepare]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effort:
+class ApplyOptions:
     """How a plan is applied. `timeout` (seconds): for what is being deleted to go, and again for what must become ready."""
 
     workers: int
@@ -136,62 +157,37 @@ class Effort:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The steps in the order in which they are applied, what must be made before them, and what was found.
-
-    `data`: the plans of the stores beside the cluster, which are applied before the steps.
-    """
+    """What is to happen in each store, in the order in which the stores are written. `target`: the cluster."""
 
     source: str
     target: str
-    steps: list[Step]
-    data: tuple[TierPlan, ...] = ()
-    findings: list[Finding] = field(default_factory=list)
-    namespaces_to_create: tuple[str, ...] = ()
-    install_crd: bool = False
-    pause_operator: str = ""
+    parts: tuple[StorePlan, ...]
     from_another_cluster: bool = False
-    unmapped: int = 0
-
-    def counts(self) -> Counter[Action]:
-        """How many steps of each action."""
-        return Counter(step.action for step in self.steps)
 
     @property
-    def all_findings(self) -> list[Finding]:
-        """What was found in every store, the cluster last."""
-        return [finding for part in self.data for finding in part.findings] + self.findings
+    def steps(self) -> list[Step]:
+        """Those of all stores."""
+        return [step for part in self.parts for step in part.steps]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found in every store."""
+        return [finding for part in self.parts for finding in part.findings]
 
     @property
     def errors(self) -> list[Finding]:
         """What keeps it from being applied."""
-        return [finding for finding in self.all_findings if finding.severity is Severity.ERROR]
+        return errors_of(self.findings)
 
     @property
-    def stakes(self) -> list[str]:
+    def effects(self) -> list[str]:
         """What the user must agree to, in words; empty where the plan only creates."""
-        counts = self.counts()
-        said = [stake for part in self.data for stake in part.stakes]
-        said += [f"{action.value} {counts[action]} LRS" for action in Action if action in DESTRUCTIVE and counts[action]]
-        if self.pause_operator:
-            said.append(f"pause the operator {self.pause_operator} meanwhile")
-        writes = any(step.action in WRITES for step in self.steps) or any(
-            item.action in DATA_WRITES for part in self.data for item in part.items
-        )
-        if self.from_another_cluster and writes:
+        said = [effect for part in self.parts for effect in part.effects]
+        if self.from_another_cluster and any(step.action in WRITES for step in self.steps):
             said.append("restore from a backup of another cluster")
         return said
 
 
-def json_patch(step: Step) -> list[dict[str, Any]]:
-    """The plan's differences as a JSON Patch (RFC 6902): what only the live object has is not touched.
-
-    A merge patch would not do: it cannot set a field to null. The resource version makes the server answer 409 when
-    the object has changed since the plan was made.
-    """
-    operations: list[dict[str, Any]] = [{"op": "replace", "path": "/metadata/resourceVersion", "value": step.resource_version}]
-    for change in step.diff:
-        if change.after is ABSENT:
-            continue
-        path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in change.path)
-        operations.append({"op": "add" if change.before is ABSENT else "replace", "path": path, "value": change.after})
-    return operations
+def errors_of(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that keep a plan from being applied."""
+    return [finding for finding in findings if finding.severity is Severity.ERROR]

@@ -1,4 +1,4 @@
-"""What was done, object by object, and the exit code that follows from it. Pure: the report owns the truth."""
+"""What was done, thing by thing, and the exit code that follows from it. Pure: the report owns the truth."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar
 
 from kubectl_lrs.model.errors import ExitCode, LrsError
-from kubectl_lrs.model.plan import Action, Item, Step, TierPlan
+from kubectl_lrs.model.plan import Action, Step, StorePlan
 
 
 class Result(str, Enum):
-    """What became of one object."""
+    """What became of one thing. `ALTERED`: it was written, and what the server holds is not what it was sent."""
 
     CREATED = "created"
     UNCHANGED = "unchanged"
@@ -21,6 +20,7 @@ class Result(str, Enum):
     UPDATED = "updated"
     REPLACED = "replaced"
     RECREATED = "recreated"
+    ALTERED = "altered"
     SKIPPED = "skipped"
     CONFLICT = "conflict"
     FAILED = "failed"
@@ -29,7 +29,9 @@ class Result(str, Enum):
     NOT_READY = "not ready"
 
 
-NOT_DONE = frozenset((Result.CONFLICT, Result.FAILED, Result.NOT_TRIED, Result.NOT_READY))
+WRITTEN = frozenset((Result.CREATED, Result.UPDATED, Result.REPLACED, Result.RECREATED))
+
+NOT_DONE = frozenset((Result.ALTERED, Result.CONFLICT, Result.FAILED, Result.NOT_TRIED, Result.NOT_READY))
 """What leaves something that was asked for undone; a planned skip is not among them."""
 
 RESULT_OF: dict[Action, Result] = {
@@ -45,29 +47,17 @@ RESULT_OF: dict[Action, Result] = {
 """What each planned action becomes when it goes as planned."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One object, what became of it, and why where that is not plain; `error` is what it failed with."""
+    """One thing, what became of it, and why where that is not plain.
 
-    namespace: str
+    `error` is what it failed with; `counts` of what it consists of, such as documents.
+    """
+
+    store: str
+    namespace: str = ""
     name: str
-    type: str
-    result: Result
-    message: str = ""
-    error: LrsError | None = None
-
-    @classmethod
-    def of(cls, step: Step, result: Result | None = None, message: str = "", error: LrsError | None = None) -> Outcome:
-        """The outcome of a step; without `result`, that it went as planned."""
-        return cls(step.namespace, step.name, step.type, result or RESULT_OF[step.action], message or step.reason, error)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemOutcome:
-    """One thing of a store beside the cluster and what became of it; `counts` of what it consists of, such as documents."""
-
-    tier: str
-    name: str
+    type: str = ""
     result: Result
     message: str = ""
     error: LrsError | None = None
@@ -76,54 +66,75 @@ class ItemOutcome:
     @classmethod
     def of(
         cls,
-        item: Item,
+        step: Step,
         result: Result | None = None,
         message: str = "",
         error: LrsError | None = None,
         counts: Mapping[str, int] | None = None,
-    ) -> ItemOutcome:
-        """The outcome of an item; without `result`, that it went as planned."""
-        return cls(item.tier, item.name, result or RESULT_OF[item.action], message or item.reason, error, counts or {})
+    ) -> Outcome:
+        """The outcome of a step; without `result`, that it went as planned."""
+        return cls(
+            store=step.store,
+            namespace=step.namespace,
+            name=step.name,
+            type=step.type,
+            result=result or RESULT_OF[step.action],
+            message=message or step.reason,
+            error=error,
+            counts=counts or {},
+        )
+
+    @classmethod
+    def failed(cls, step: Step, error: LrsError, *, counts: Mapping[str, int] | None = None) -> Outcome:
+        """The step failed with this."""
+        return cls.of(step, Result.FAILED, str(error), error, counts)
+
+    @property
+    def key(self) -> str:
+        """As that of its step."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 @dataclass(kw_only=True)
 class Report:
-    """All outcomes of a run; `items` are those of the stores beside the cluster.
+    """All outcomes of a run, in the order in which they came.
 
     `undone`: what else was asked for and is not so. `interrupted`: it was stopped before its end.
     """
 
-    WRITTEN: ClassVar[frozenset[Result]] = frozenset((Result.CREATED, Result.UPDATED, Result.REPLACED, Result.RECREATED))
-
     source: str
     target: str
     outcomes: list[Outcome] = field(default_factory=list)
-    items: list[ItemOutcome] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     interrupted: bool = False
     seconds: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """One more."""
+        self.outcomes.append(outcome)
+
+    def of(self, store: str) -> list[Outcome]:
+        """Those of one store."""
+        return [outcome for outcome in self.outcomes if outcome.store == store]
 
     def counts(self) -> Counter[Result]:
         """How many outcomes of each result."""
         return Counter(outcome.result for outcome in self.outcomes)
 
     @property
-    def not_done(self) -> list[Outcome | ItemOutcome]:
+    def stores(self) -> list[str]:
+        """Those that have outcomes, in their order."""
+        return list(dict.fromkeys(outcome.store for outcome in self.outcomes))
+
+    @property
+    def not_done(self) -> list[Outcome]:
         """Everything that was asked for and is not so now."""
-        everything: list[Outcome | ItemOutcome] = [*self.items, *self.outcomes]
-        return [outcome for outcome in everything if outcome.result in NOT_DONE]
+        return [outcome for outcome in self.outcomes if outcome.result in NOT_DONE]
 
-    def add_not_tried(self, steps: list[Step], why: str = "interrupted") -> None:
-        """The steps that were not begun."""
-        begun = {(outcome.namespace, outcome.name) for outcome in self.outcomes}
-        rest = [step for step in steps if (step.namespace, step.name) not in begun]
-        self.outcomes += [Outcome.of(step, Result.NOT_TRIED, why) for step in rest]
-
-    def add_items_not_tried(self, plan: TierPlan, why: str = "interrupted") -> None:
-        """The items of a store that were not begun."""
-        begun = {outcome.name for outcome in self.items if outcome.tier == plan.tier}
-        rest = [item for item in plan.items if item.name not in begun]
-        self.items += [ItemOutcome.of(item, Result.NOT_TRIED, why) for item in rest]
+    def add_not_tried(self, part: StorePlan, why: str = "interrupted") -> None:
+        """The steps of a store that were not begun."""
+        begun = {outcome.key for outcome in self.of(part.store)}
+        self.outcomes += [Outcome.of(step, Result.NOT_TRIED, why) for step in part.steps if step.key not in begun]
 
     def exit_code(self) -> ExitCode:
         """0 only if everything asked for was done."""
@@ -132,7 +143,7 @@ class Report:
         not_done = self.not_done
         if not not_done:
             return ExitCode.PARTIAL if self.undone else ExitCode.DONE
-        if len(not_done) < len(self.outcomes) + len(self.items):
+        if len(not_done) < len(self.outcomes):
             return ExitCode.PARTIAL
         if {o.error.exit_code for o in not_done if o.error} == {ExitCode.UNREACHABLE}:
             return ExitCode.UNREACHABLE

@@ -1,25 +1,55 @@
-"""A plan and a report, as people and programs read them."""
+"""A plan and a report, as people and programs read them: one table for the things of all stores."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeVar
 
 from kubectl_lrs.model.diff import ABSENT, Change
-from kubectl_lrs.model.plan import Action, Finding, Plan, Severity, Step, TierPlan
-from kubectl_lrs.model.report import NOT_DONE, ItemOutcome, Outcome, Report, Result
+from kubectl_lrs.model.plan import Action, Finding, Plan, Preparation, Prepare, Severity, Step, StorePlan
+from kubectl_lrs.model.report import NOT_DONE, Outcome, Report, Result
 from kubectl_lrs.model.units import size
-from kubectl_lrs.render.view import View, table
+from kubectl_lrs.render.view import View
+
+T = TypeVar("T")
+Column = tuple[str, Callable[[T], str]]
+
+MANY = 50
+"""Things of a store beside the cluster that are listed one by one; of more, only those that are not as asked for."""
+
+LRS = "resources"
+"""The store whose things are objects of the cluster, which a person tells by namespace and name alone."""
+
+FIRST: Mapping[Prepare, str] = {
+    Prepare.INSTALL_CRD: "install the CRD {name}, which {source} holds",
+    Prepare.CREATE_NAMESPACE: "create namespace {name}",
+    Prepare.PAUSE_OPERATOR: "pause the operator {name}",
+}
 
 
-def finding_lines(findings: list[Finding]) -> Iterator[str]:
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     """What was found before the first write, errors first, one line each with its hint."""
+    found = list(findings)
     for severity in Severity:
-        for finding in findings:
+        for finding in found:
             if finding.severity is severity:
                 yield f"{severity.value}: {finding.message}{f' ({finding.hint})' if finding.hint else ''}"
+
+
+# ---- the plan
+
+STEP_COLUMNS: tuple[Column[Step], ...] = (
+    ("TIER", lambda step: step.store),
+    ("NAMESPACE", lambda step: step.namespace),
+    ("NAME", lambda step: step.name),
+    ("TYPE", lambda step: step.type),
+    ("ACTION", lambda step: step.action.value),
+    ("SIZE", lambda step: size(step.bytes) if step.bytes else ""),
+    ("REASON", lambda step: step.reason or _fields(step)),
+)
 
 
 def plan_view(plan: Plan, *, applied: bool = False) -> View:
@@ -27,46 +57,64 @@ def plan_view(plan: Plan, *, applied: bool = False) -> View:
 
     `applied`: it is about to be, so before the question stands only what is not as it is to be.
     """
-    counts = ", ".join(f"{count} {action.value}" for action, count in sorted(plan.counts().items())) or "nothing to do"
-    first = [f"install the CRD {plan.source} holds"] if plan.install_crd else []
-    first += [f"create namespace {name}" for name in plan.namespaces_to_create]
-    first += [f"pause the operator {plan.pause_operator}"] if plan.pause_operator else []
-    shown = [step for step in plan.steps if not applied or step.action is not Action.UNCHANGED]
+    steps = plan.steps
+    columns, rows = _tabled(STEP_COLUMNS, [step for step in steps if not applied or step.action is not Action.UNCHANGED])
+    counts = _counted(Counter(step.action for step in steps))
     return View(
         data=_plan_data(plan),
-        before=(*_data_lines(plan), *(f"first: {line}" for line in first)),
-        columns=("NAMESPACE", "NAME", "TYPE", "ACTION", "REASON"),
-        rows=[(s.namespace, s.name, s.type, s.action.value, s.reason or _summary(s)) for s in shown],
-        names=[s.key for s in plan.steps],
-        after=(*_diff_lines(plan), *_data_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}"),
+        before=tuple(f"first: {_first(each, plan)}" for part in plan.parts for each in part.preparations),
+        columns=columns,
+        rows=rows,
+        names=[_name(step) for step in steps],
+        after=(*_diff_lines(steps), *_part_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}"),
     )
 
 
-def _data_lines(plan: Plan) -> Iterator[str]:
-    """The items of the stores beside the cluster, as a table of their own."""
-    rows = [(i.tier, i.name, i.action.value, size(i.bytes) if i.bytes else "", i.reason) for p in plan.data for i in p.items]
-    yield from table(("TIER", "NAME", "ACTION", "SIZE", "REASON"), rows)
-    if rows and plan.steps:
-        yield ""
+def _tabled(columns: Sequence[Column[T]], things: Sequence[T]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """(headings, rows): without the columns in which nothing stands, and without the store where there is only one."""
+    rows = [tuple(text(thing) for _, text in columns) for thing in things]
+    filled = [place for place, (title, _) in enumerate(columns) if _says_something(title, {row[place] for row in rows})]
+    return tuple(columns[place][0] for place in filled), [tuple(row[place] for place in filled) for row in rows]
 
 
-def _data_counts(plan: Plan) -> Iterator[str]:
-    for part in plan.data:
-        counts = ", ".join(f"{count} {action.value}" for action, count in sorted(part.counts().items())) or "nothing to do"
-        yield f"{part.tier}: {counts}, on {part.target}"
+def _says_something(title: str, values: set[str]) -> bool:
+    return values - {""} != set() and (title != "TIER" or values != {LRS})
 
 
-def _summary(step: Step) -> str:
-    return f"{len(step.diff)} field{'' if len(step.diff) == 1 else 's'} differ{'s' * (len(step.diff) == 1)}" if step.diff else ""
+def _first(each: Preparation, plan: Plan) -> str:
+    return FIRST[each.prepare].format(name=each.name, source=plan.source)
 
 
-def _diff_lines(plan: Plan) -> Iterator[str]:
-    for step in plan.steps:
+def _name(thing: Step | Outcome) -> str:
+    return thing.key if thing.store == LRS else f"{thing.store}/{thing.name}"
+
+
+def _part_counts(plan: Plan) -> Iterator[str]:
+    for part in plan.parts:
+        if part.store != LRS or len(plan.parts) > 1:
+            yield f"{part.store}: {_counted(part.counts())}, on {part.target}"
+
+
+def _counted(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{count} {_word(what)}" for what, count in sorted(counts.items())) or "nothing to do"
+
+
+def _word(what: Enum) -> str:
+    return str(what.value)
+
+
+def _fields(step: Step) -> str:
+    count = len(step.diff)
+    return f"{count} field{'' if count == 1 else 's'} differ{'s' * (count == 1)}" if count else ""
+
+
+def _diff_lines(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
         if step.diff:
             yield ""
             yield f"{step.key} ({step.action.value}):"
             yield from (f"  {_change_line(change, step.action)}" for change in step.diff)
-    if any(step.diff for step in plan.steps):
+    if any(step.diff for step in steps):
         yield ""
 
 
@@ -85,36 +133,40 @@ def _short(value: Any) -> str:
 
 
 def _plan_data(plan: Plan) -> dict[str, Any]:
+    steps = plan.steps
     return {
         "source": plan.source,
         "target": plan.target,
-        "installCrd": plan.install_crd,
-        "namespacesToCreate": list(plan.namespaces_to_create),
-        "pauseOperator": plan.pause_operator or None,
         "fromAnotherCluster": plan.from_another_cluster,
-        "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in plan.all_findings],
-        "counts": {action.value: count for action, count in sorted(plan.counts().items())},
-        "data": [_part_data(part) for part in plan.data],
-        "steps": [_step_data(step) for step in plan.steps],
+        "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in plan.findings],
+        "counts": _counts_data(Counter(step.action for step in steps)),
+        "tiers": [_part_data(part) for part in plan.parts],
+        "steps": [_step_data(step) for step in steps],
     }
 
 
-def _part_data(part: TierPlan) -> dict[str, Any]:
+def _counts_data(counts: Mapping[Any, int]) -> dict[str, int]:
+    return {_word(what): count for what, count in sorted(counts.items())}
+
+
+def _part_data(part: StorePlan) -> dict[str, Any]:
     return {
-        "tier": part.tier,
+        "tier": part.store,
         "target": part.target,
-        "counts": {action.value: count for action, count in sorted(part.counts().items())},
-        "items": [{"name": i.name, "action": i.action.value, "reason": i.reason, "bytes": i.bytes} for i in part.items],
+        "first": [{"action": each.prepare.value, "name": each.name} for each in part.preparations],
+        "counts": _counts_data(part.counts()),
     }
 
 
 def _step_data(step: Step) -> dict[str, Any]:
     return {
+        "tier": step.store,
         "namespace": step.namespace,
         "name": step.name,
         "type": step.type,
         "action": step.action.value,
         "reason": step.reason,
+        "bytes": step.bytes,
         "diff": [_change_data(change) for change in step.diff],
     }
 
@@ -124,85 +176,78 @@ def _change_data(change: Change) -> dict[str, Any]:
     return {"field": change.field, **{side: value for side, value in sides.items() if value is not ABSENT}}
 
 
+# ---- the report
+
+OUTCOME_COLUMNS: tuple[Column[Outcome], ...] = (
+    ("TIER", lambda outcome: outcome.store),
+    ("NAMESPACE", lambda outcome: outcome.namespace),
+    ("NAME", lambda outcome: outcome.name),
+    ("TYPE", lambda outcome: outcome.type),
+    ("RESULT", lambda outcome: outcome.result.value),
+    ("MESSAGE", lambda outcome: _message(outcome)),
+)
+
+
 def report_view(report: Report, *, dry_run: bool) -> View:
     """The end of a restore: what is not as asked for, then the counts."""
-    columns = ("NAMESPACE", "NAME", "TYPE", "RESULT", "MESSAGE")
-    notable = [o for o in report.outcomes if o.result in NOT_DONE or o.message]
-    counts = ", ".join(f"{count} {result.value}" for result, count in sorted(report.counts().items())) or "nothing to do"
+    columns, rows = _tabled(OUTCOME_COLUMNS, list(_notable(report)))
+    wide_columns, wide_rows = _tabled(OUTCOME_COLUMNS, report.outcomes)
     dry = " (server dry run: nothing was written)" if dry_run else ""
+    end = f"in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
     return View(
-        data={
-            "source": report.source,
-            "target": report.target,
-            "dryRun": dry_run,
-            "interrupted": report.interrupted,
-            "seconds": round(report.seconds, 3),
-            "counts": {result.value: count for result, count in sorted(report.counts().items())},
-            "undone": report.undone,
-            "items": [_item_data(item) for item in report.items],
-            "outcomes": [_outcome_data(outcome) for outcome in report.outcomes],
-        },
-        before=tuple(_item_lines(report, has_outcomes=bool(notable))),
+        data=_report_data(report, dry_run=dry_run),
         columns=columns,
-        rows=[_outcome_row(outcome) for outcome in notable],
-        wide_columns=columns,
-        wide_rows=[_outcome_row(outcome) for outcome in report.outcomes],
-        names=[
-            *(f"{i.tier}/{i.name}" for i in report.items if i.result not in NOT_DONE and i.result is not Result.SKIPPED),
-            *(f"{o.namespace}/{o.name}" for o in report.outcomes if o.result not in NOT_DONE and o.result is not Result.SKIPPED),
-        ],
+        rows=rows,
+        wide_columns=wide_columns,
+        wide_rows=wide_rows,
+        names=[_name(o) for o in report.outcomes if o.result not in NOT_DONE and o.result is not Result.SKIPPED],
         after=(
             *(f"not done: {line}" for line in report.undone),
-            *_item_counts(report),
-            f"{report.source}: {counts} in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}",
+            *_store_counts(report),
+            f"{report.source}: {_counted(report.counts())} {end}",
         ),
     )
 
 
-MANY = 50
-"""Items of a store that are listed one by one; of more, only those that are not as asked for."""
+def _notable(report: Report) -> Iterator[Outcome]:
+    """What a person must see: of LRS what is not plain; of the other stores all, as long as that is a list to read."""
+    few = {store for store in report.stores if store != LRS and len(report.of(store)) <= MANY}
+    for outcome in report.outcomes:
+        if outcome.store in few or outcome.result in NOT_DONE or (outcome.store == LRS and outcome.message):
+            yield outcome
 
 
-def _item_lines(report: Report, *, has_outcomes: bool) -> Iterator[str]:
-    shown = [item for item in report.items if len(report.items) <= MANY or item.result in NOT_DONE]
-    rows = [(item.tier, item.name, item.result.value, _item_message(item)) for item in shown]
-    yield from table(("TIER", "NAME", "RESULT", "MESSAGE"), rows)
-    if rows and has_outcomes:
-        yield ""
+def _message(outcome: Outcome) -> str:
+    counted = ", ".join(f"{count:,} {what}" for what, count in outcome.counts.items())
+    return "; ".join(part for part in (counted, outcome.message) if part)
 
 
-def _item_message(item: ItemOutcome) -> str:
-    counted = ", ".join(f"{count:,} {what}" for what, count in item.counts.items())
-    return "; ".join(part for part in (counted, item.message) if part)
+def _store_counts(report: Report) -> Iterator[str]:
+    stores = report.stores
+    for store in stores if len(stores) > 1 else ():
+        yield f"{store}: {_counted(Counter(outcome.result for outcome in report.of(store)))}"
 
 
-def _item_counts(report: Report) -> Iterator[str]:
-    counts: dict[str, Counter[Result]] = {}
-    for item in report.items:
-        counts.setdefault(item.tier, Counter())[item.result] += 1
-    for tier, results in counts.items():
-        yield f"{tier}: {', '.join(f'{count} {result.value}' for result, count in sorted(results.items()))}"
-
-
-def _item_data(item: ItemOutcome) -> dict[str, Any]:
+def _report_data(report: Report, *, dry_run: bool) -> dict[str, Any]:
     return {
-        "tier": item.tier,
-        "name": item.name,
-        "result": item.result.value,
-        "message": item.message,
-        "counts": dict(item.counts),
+        "source": report.source,
+        "target": report.target,
+        "dryRun": dry_run,
+        "interrupted": report.interrupted,
+        "seconds": round(report.seconds, 3),
+        "counts": _counts_data(report.counts()),
+        "undone": report.undone,
+        "outcomes": [_outcome_data(outcome) for outcome in report.outcomes],
     }
-
-
-def _outcome_row(outcome: Outcome) -> tuple[str, ...]:
-    return (outcome.namespace, outcome.name, outcome.type, outcome.result.value, outcome.message)
 
 
 def _outcome_data(outcome: Outcome) -> dict[str, Any]:
     return {
+        "tier": outcome.store,
         "namespace": outcome.namespace,
         "name": outcome.name,
         "type": outcome.type,
         "result": outcome.result.value,
         "message": outcome.message,
+        "counts": dict(outcome.counts),
     }

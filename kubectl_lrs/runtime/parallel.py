@@ -14,29 +14,28 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def for_each(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: threading.Event) -> Iterator[R]:
+def map_unordered(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: threading.Event) -> Iterator[R]:
     """The results in the order in which they are done; at most `workers` items are in work, few more are held.
 
     Once `stop` is set no further item is begun; what is in work is finished and its results still come. An exception
     of `work` is a bug and ends the iteration.
     """
-    crew = _Crew(work, workers, stop)
-    try:
+    with Pool(work, workers, stop) as pool:
         for item in items:
             if stop.is_set():
                 break
-            crew.give(item)
-            # As many again as there are workers, so that none of them waits for this thread.
-            if crew.waiting >= 2 * workers:
-                yield from crew.take()
-        while crew.waiting:
-            yield from crew.take()
-    finally:
-        crew.dismiss()
+            pool.submit(item)
+            if pool.is_full:
+                yield from pool.take()
+        while pool.waiting:
+            yield from pool.take()
 
 
-class _Crew(Generic[T, R]):
-    """Daemon threads that take items and give results; `waiting` counts the items whose result has not been taken."""
+class Pool(Generic[T, R]):
+    """Daemon threads that take items and give results; `waiting` counts the items whose result has not been taken.
+
+    Once `stop` is set, items that were not begun give no result.
+    """
 
     def __init__(self, work: Callable[[T], R], size: int, stop: threading.Event) -> None:
         self.waiting = 0
@@ -45,16 +44,29 @@ class _Crew(Generic[T, R]):
         self._stop = stop
         self._tasks: SimpleQueue[T | None] = SimpleQueue()
         self._results: SimpleQueue[tuple[R, None] | tuple[None, BaseException] | None] = SimpleQueue()
-        for number in range(size):
-            threading.Thread(target=self._run, name=f"worker-{number}", daemon=True).start()
 
-    def give(self, item: T) -> None:
+    def __enter__(self) -> Pool[T, R]:
+        for number in range(self._size):
+            threading.Thread(target=self._run, name=f"worker-{number}", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """No more items; the threads end when theirs are done."""
+        for _number in range(self._size):
+            self._tasks.put(None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a result is to be taken before the next item; as many wait as work, so that no thread waits for the caller."""
+        return self.waiting >= 2 * self._size
+
+    def submit(self, item: T) -> None:
         """One more item; None is not one."""
         self._tasks.put(item)
         self.waiting += 1
 
     def take(self) -> Iterator[R]:
-        """The next result, waiting for it; none for an item that was not begun any more."""
+        """The next result, waiting for it; none for an item that was not begun any more. What `work` raised is raised here."""
         result = self._results.get()
         self.waiting -= 1
         if result is None:
@@ -63,11 +75,6 @@ class _Crew(Generic[T, R]):
         if error is not None:
             raise error
         yield value  # type: ignore[misc]  # no error: there is a value
-
-    def dismiss(self) -> None:
-        """No more items; the threads end when theirs are done."""
-        for _ in range(self._size):
-            self._tasks.put(None)
 
     def _run(self) -> None:
         while (item := self._tasks.get()) is not None:
@@ -80,7 +87,7 @@ class _Crew(Generic[T, R]):
                 self._results.put((None, error))
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def prefetch(items: Iterator[T]) -> Iterator[T]:
     """The same items, the next one fetched while the one at hand is used. The thread never outlives the process."""
     queue: Queue[tuple[T | None, BaseException | None]] = Queue(maxsize=1)
     stopped = threading.Event()
@@ -108,7 +115,7 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
         stopped.set()
 
 
-def together(items: Iterable[T], work: Callable[[T], None], *, workers: int, halt: threading.Event) -> None:
+def run_all(items: Iterable[T], work: Callable[[T], None], *, workers: int, halt: threading.Event) -> None:
     """Work on all items, and return when no thread works any more; the first exception sets `halt` and is raised then.
 
     For work that must not go on after its caller has given up: `work` looks at `halt` now and then, and ends.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.catalog import Catalog, Cluster
@@ -20,19 +20,9 @@ from kubectl_lrs.model.profiles import LEAVE_OUT
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.base import Collector
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Tier(Protocol):
-    """What a backup consists of; each tier writes its own files."""
-
-    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
-        """Write everything into the folder; the facts for the catalog.
-
-        Among them may be `missing`, what the source itself no longer has, and `notes`, what the user should know. An
-        LrsError means that there is no backup.
-        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +40,7 @@ class Destination:
 
 
 def back_up(
-    tiers: Mapping[str, Tier],
+    tiers: Mapping[str, Collector],
     *,
     destination: Destination,
     cluster: Cluster,
@@ -141,7 +131,7 @@ class _Postponed:
             signal.raise_signal(number)
 
 
-def _collect(name: str, tier: Tier, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
     """One tier's part; a failure says how to do without it."""
     try:
         return tier.collect(writer, progress)

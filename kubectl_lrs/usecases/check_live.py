@@ -15,7 +15,7 @@ from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.model.units import age
 from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.runtime.parallel import ahead
+from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.mentions import Document, Mention
 from kubectl_lrs.stores.deployments.inventory import Account, inventory
@@ -182,7 +182,7 @@ class _Gathering:
     def _lrs(self) -> Iterator[Manifest]:
         sources = self._sources
         try:
-            for page in ahead(sources.kube.pages(sources.resource, sources.namespace)):
+            for page in prefetch(sources.kube.pages(sources.resource, sources.namespace)):
                 yield from (manifest for _, manifest in page.items)
         except DeniedError as error:
             if sources.namespace is None and not error.hint:

@@ -14,7 +14,7 @@ from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.journal import held
-from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.paths import exists
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.deployments.api.client import DataRobotClient, ForbiddenError
@@ -39,7 +39,7 @@ from kubectl_lrs.stores.deployments.ownership import Verdict, Whose
 from kubectl_lrs.stores.deployments.plan import Action as DeploymentAction
 from kubectl_lrs.stores.deployments.plan import Choice, DeploymentPlan, Sight, Step, plan_down, plan_up
 from kubectl_lrs.stores.deployments.statuses import OURS, State
-from kubectl_lrs.stores.lrs.plan import LeftAlone
+from kubectl_lrs.stores.lrs.decide import LeftAlone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,7 +293,7 @@ def _apply(
     changer = Changer(plan.direction, clients, book, Manner(timeout=effort.timeout, wait=effort.wait), stop)
     progress.begin(f"{plan.direction.verb[:-1]}ing deployments", len(plan.steps))
     workers = max(1, min(effort.workers, len(plan.steps)))
-    for outcome in for_each(plan.steps, changer.apply, workers=workers, stop=stop):
+    for outcome in map_unordered(plan.steps, changer.apply, workers=workers, stop=stop):
         report.outcomes.append(outcome)
         progress.advance()
     progress.end()

@@ -21,7 +21,7 @@ from kubectl_lrs.model.manifest import Manifest, comparable
 from kubectl_lrs.model.schema import Schema, with_defaults
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import type_of
-from kubectl_lrs.runtime.parallel import ahead
+from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.saved import BackupSource, StoredLrs
 
@@ -192,7 +192,7 @@ class LiveSide:
         """By pages, the next one fetched while one is used."""
         self.being_deleted.clear()
         try:
-            for page in ahead(self._kube.pages(self._resource, self._read_from)):
+            for page in prefetch(self._kube.pages(self._resource, self._read_from)):
                 self._resource_version = page.resource_version
                 for _, manifest in page.items:
                     metadata = manifest["metadata"]

@@ -11,13 +11,14 @@ from enum import Enum
 from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient
 from kubectl_lrs.model.errors import ApiError, ConflictError, DamageError, DeniedError, ExitCode, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.model.plan import Action, Effort, Finding, Plan, Severity, Step
+from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Prepare, Severity
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.repository import Damage, SealedFolder
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.lrs.restore import Restore
+from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.saved import StoredLrs
+from kubectl_lrs.usecases.restore import Restore
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ def try_restore(restore: Restore, *, workers: int, create_namespaces: bool) -> T
         trial.findings += _missing_namespaces(plan)
     if plan.from_another_cluster:
         trial.findings.append(Finding(Severity.NOTE, f"{plan.source} was taken of another cluster"))
-    plan = replace(plan, steps=[_to_try(step) for step in plan.steps])
-    report = restore.apply(plan, Effort(workers=workers, timeout=0, dry_run=True))
+    parts = tuple(replace(part, steps=[_to_try(step) for step in part.of(LrsStep)]) for part in plan.parts)
+    report = restore.apply(replace(plan, parts=parts), ApplyOptions(workers=workers, timeout=0, dry_run=True))
     trial.interrupted = report.interrupted
     for outcome in report.outcomes:
         unanswered = _is_unanswered(outcome, denied=bool(plan.errors))
@@ -156,7 +157,7 @@ def try_restore(restore: Restore, *, workers: int, create_namespaces: bool) -> T
 
 def _missing_namespaces(plan: Plan) -> Iterator[Finding]:
     counts = Counter(step.namespace for step in plan.steps if step.action is Action.CREATE)
-    for name in plan.namespaces_to_create:
+    for name in (name for part in plan.parts for name in part.first(Prepare.CREATE_NAMESPACE)):
         if counts[name]:
             yield Finding(
                 Severity.ERROR,
@@ -166,7 +167,7 @@ def _missing_namespaces(plan: Plan) -> Iterator[Finding]:
             )
 
 
-def _to_try(step: Step) -> Step:
+def _to_try(step: LrsStep) -> LrsStep:
     """A create that has to wait for the old object to go cannot be tried now."""
     if step.action is Action.CREATE and step.reason:
         return replace(step, action=Action.CONFLICT, reason="an object of this name is being deleted")

@@ -29,7 +29,7 @@ def restore(cli: Cli, app: App, *arguments: str, code: int = 0) -> dict[str, Any
     done = cli.run("restore", "saved", "--tier", "mongo", "-o", "json", *arguments, env=app.environment)
     assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
     report: dict[str, Any] = json.loads(done.stdout)
-    return {each["name"]: each for each in report["items"]}
+    return {each["name"]: each for each in report["outcomes"]}
 
 
 def test_merge_adds_what_is_missing_and_overwrites_nothing(cli: Cli, app: App, saved: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ def test_dry_runs_write_nothing(cli: Cli, app: App, saved: dict[str, Any]) -> No
     app.db.workspace_items.drop()
     before = app.everything()
     plan = json.loads(cli.ok("restore", "saved", "--dry-run=client", "-o", "json", env=app.environment))
-    assert {each["name"]: each["action"] for each in plan["data"][0]["items"]} == {
+    assert {each["name"]: each["action"] for each in plan["steps"]} == {
         name: "create" if name == "workspace_items" else "merge" for name in COMPLETE
     }
     found = restore(cli, app, "--dry-run=server")

@@ -210,32 +210,34 @@ def test_object_that_changed_after_the_plan_is_not_overwritten(one: One) -> None
     import threading
 
     from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
-    from kubectl_lrs.model.plan import Policy
+    from kubectl_lrs.model.plan import ApplyOptions, Existing
+    from kubectl_lrs.model.report import Report
     from kubectl_lrs.model.selection import Selection
     from kubectl_lrs.repository.directory import BackupDir
     from kubectl_lrs.runtime.progress import Silent
     from kubectl_lrs.stores.lrs.connect import connect, resource_to_write
-    from kubectl_lrs.stores.lrs.restore import Effort, Restore, Wanted
+    from kubectl_lrs.stores.lrs.options import RestoreOptions
+    from kubectl_lrs.stores.lrs.restore import LrsRestorer
     from kubectl_lrs.stores.lrs.saved import BackupSource
 
     one.merge(DRIFT)
     source = BackupSource(BackupDir(one.cli.directory).find("saved"))
     kube = connect(KubeFlags(kubeconfig=str(one.cli.kubeconfig)))
-    for policy in (Policy.UPDATE, Policy.REPLACE):
-        restore = Restore(
+    for existing in (Existing.UPDATE, Existing.REPLACE):
+        restorer = LrsRestorer(
             source,
-            Wanted(selection=Selection(), policy=policy),
+            RestoreOptions(selection=Selection(), existing=existing),
             kube=kube,
             resource=resource_to_write(kube, source, None),
             directory=one.cli.directory,
             cluster="x",
-            progress=Silent(),
             stop=threading.Event(),
         )
-        plan = restore.plan()
-        one.merge({"spec": {"image": f"changed after the plan to {policy.value}"}})
+        plan = restorer.plan(Silent())
+        one.merge({"spec": {"image": f"changed after the plan to {existing.value}"}})
         before = one.live()
-        report = restore.apply(plan, Effort(workers=2, timeout=5))
+        report = Report(source="", target="")
+        restorer.apply(plan, ApplyOptions(workers=2, timeout=5), report, Silent())
         assert report.exit_code() == 3
         assert "changed by somebody else since it was planned" in report.outcomes[0].message
         assert one.live() == before

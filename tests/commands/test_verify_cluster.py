@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, UnreachableError
-from kubectl_lrs.model.plan import Action, Finding, Plan, Severity, Step
+from kubectl_lrs.model.plan import Action, Finding, Plan, Severity, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
-from kubectl_lrs.stores.lrs.restore import Restore
+from kubectl_lrs.stores.lrs.decide import LrsStep
+from kubectl_lrs.usecases.restore import Restore
 from kubectl_lrs.usecases.verify import Answer, try_restore
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
@@ -385,13 +386,14 @@ class _Answered:
     """A restore whose one write ends with the error that is given."""
 
     def __init__(self, error: LrsError, findings: list[Finding]) -> None:
-        self._step = Step("ns", "a", "deployment", Action.CREATE)
+        self._step = LrsStep(namespace="ns", name="a", type="deployment", action=Action.CREATE)
         self._error, self._findings = error, findings
 
     def plan(self) -> Plan:
-        return Plan(source="saved", target="server", steps=[self._step], findings=self._findings)
+        part = StorePlan(store="resources", target="server", steps=[self._step], findings=tuple(self._findings))
+        return Plan(source="saved", target="server", parts=(part,))
 
-    def apply(self, plan: Plan, _effort: object) -> Report:
+    def apply(self, plan: Plan, _options: object) -> Report:
         outcome = Outcome.of(plan.steps[0], Result.FAILED, str(self._error), self._error)
         return Report(source="saved", target="server", outcomes=[outcome])
 

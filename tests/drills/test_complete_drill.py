@@ -73,12 +73,12 @@ def test_all_is_lost_and_comes_back(world: World, cli: Cli) -> None:
     assert {name: len(found) for name, found in world.content().items()} == dict.fromkeys(before, 0)
     done = run(cli, world, *RESTORE, "--yes", "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {each["result"] for each in json.loads(done.stdout)["items"]} == {"created"}
+    assert {each["result"] for each in json.loads(done.stdout)["outcomes"]} == {"created"}
     assert world.content() == before
     again = run(cli, world, *RESTORE, "-o", "json")
     assert again.returncode == 0, again.stderr
     report = json.loads(again.stdout)
-    assert {each["result"] for each in (*report["items"], *report["outcomes"])} == {"unchanged"}
+    assert {each["result"] for each in report["outcomes"]} == {"unchanged"}
     assert run(cli, world, "diff", "latest").returncode == 0
     world.set_keys("first")
     said = json.loads(run(cli, world, "check", "-n", NAMESPACE, "--profile", "complete", "-o", "json").stdout)
@@ -180,7 +180,7 @@ LOST: dict[str, Down] = {"images": _registry_down, "files": _storage_down, "lrs"
 def _results(report: dict[str, Any]) -> dict[str, set[str]]:
     """The results of each store, the LRS as `lrs`."""
     found: dict[str, set[str]] = {"lrs": {each["result"] for each in report["outcomes"]}}
-    for each in report["items"]:
+    for each in report["outcomes"]:
         found.setdefault(each["tier"], set()).add(each["result"])
     return found
 

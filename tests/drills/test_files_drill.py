@@ -102,7 +102,7 @@ def test_a_whole_restore_brings_files_before_the_lrs(
     assert refused.returncode == 2
     assert "--files-url" in refused.stderr
     report = json.loads(cli.ok("restore", "both", *ground.reached, "-o", "json"))
-    assert {each["result"] for each in report["items"]} == {"created"}
+    assert {each["result"] for each in report["outcomes"]} == {"created"}
     assert plane.api("GET", path)[0] == 200
     assert ground.content().keys() == stored.OURS
 

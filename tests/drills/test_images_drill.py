@@ -50,7 +50,7 @@ def test_drill(registry: Registry, made: dict[str, images.Image], cli: Cli, name
         assert registry.tags(repository)[tag] == image.digest
         images.held(registry, repository, image)
     again = cli.ok("restore", "saved", "-o", "json")
-    assert {each["result"] for each in json.loads(again)["items"]} == {"unchanged"}
+    assert {each["result"] for each in json.loads(again)["outcomes"]} == {"unchanged"}
 
 
 def test_layout_is_what_the_specification_says(
@@ -113,5 +113,5 @@ def test_inventory(registry: Registry, made: dict[str, images.Image], cli: Cli, 
     registry.destroy()
     done = cli.run("restore", "listed", "-o", "json")
     assert "4 images cannot be pushed" in done.stderr
-    assert {each["result"] for each in json.loads(done.stdout)["items"]} == {"skipped"}
+    assert {each["result"] for each in json.loads(done.stdout)["outcomes"]} == {"skipped"}
     assert registry.repositories() == []

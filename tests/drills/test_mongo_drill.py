@@ -125,5 +125,5 @@ def test_drill(cli: Cli, crd: Crd, namespace: str, app: App, existing: str) -> N
         assert app.everything() == before
     else:
         again = json.loads(cli.ok("restore", "saved", "-o", "json", env=app.environment))
-        assert {each["result"] for each in again["items"]} == {"unchanged"}
+        assert {each["result"] for each in again["outcomes"]} == {"unchanged"}
         assert app.everything() == before

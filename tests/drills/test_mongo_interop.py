@@ -12,17 +12,18 @@ import bson
 import pytest
 
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
-from kubectl_lrs.model.plan import Effort
-from kubectl_lrs.model.report import ItemOutcome
+from kubectl_lrs.model.plan import ApplyOptions, Existing
+from kubectl_lrs.model.report import Outcome
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.mongo import names
-from kubectl_lrs.stores.mongo.apply import MongoRestore
+from kubectl_lrs.stores.mongo.apply import MongoRestorer
 from kubectl_lrs.stores.mongo.levels import COMPLETE
-from kubectl_lrs.stores.mongo.plan import Existing, RestoreWish
+from kubectl_lrs.stores.mongo.plan import RestoreWish
 from kubectl_lrs.stores.mongo.presence import Presence
 from kubectl_lrs.stores.mongo.saved import dumped, is_mongodump
 from kubectl_lrs.stores.mongo.server.access import UriAccess
 from kubectl_lrs.stores.mongo.server.client import Mongo
+from tests.builders.applied import applied
 from tests.builders.mongo_fixtures import App, dump_files
 from tests.conftest import Cli, Crd
 from tests.drills.test_mongo_drill import ADDED, EXTRA, build, insert_raw, odd_documents
@@ -36,15 +37,15 @@ def back_up(cli: Cli, namespace: str, app: App, *arguments: str) -> Path:
     return cli.directory / "saved"
 
 
-def restore_dump(app: App, path: Path, *, only: tuple[str, ...] = (), **wish: Any) -> list[ItemOutcome]:
+def restore_dump(app: App, path: Path, *, only: tuple[str, ...] = (), **wish: Any) -> list[Outcome]:
     """What the command line does with a plain dump."""
     mongo = Mongo(UriAccess(app.servers.uri()))
     try:
         presence = Presence(mongo, None, "")
         wanted = RestoreWish(allow_running_app=True, **wish)
-        tier = MongoRestore(mongo, dumped(path, only=only), wanted, presence=presence, keys=None, stop=threading.Event())
+        tier = MongoRestorer(mongo, dumped(path, only=only), wanted, presence=presence, keys=None, stop=threading.Event())
         plan = tier.plan(Silent())
-        return list(tier.apply(plan, Effort(workers=4, timeout=60), Silent()))
+        return applied(tier, plan, ApplyOptions(workers=4, timeout=60), Silent())
     finally:
         mongo.close()
 

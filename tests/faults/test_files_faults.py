@@ -124,7 +124,7 @@ def test_the_storage_goes_away_in_mid_restore(bucket: stored.Ground, app: str, c
     report, said = process.communicate()
     s3.start()
     assert process.returncode == 3, said
-    results = {each["name"]: each["result"] for each in json.loads(report)["items"]}
+    results = {each["name"]: each["result"] for each in json.loads(report)["outcomes"]}
     assert results.keys() == MANY.keys() | {bucket.url}
     assert set(results.values()) == {"created", "failed", "not tried"}
     there = bucket.content()
@@ -153,7 +153,7 @@ def test_an_interrupted_restore_goes_on_where_it_was(bucket: stored.Ground, app:
     process.send_signal(signal.SIGINT)
     report, _ = process.communicate()
     assert process.returncode == 130
-    counts = {each["result"] for each in json.loads(report)["items"]}
+    counts = {each["result"] for each in json.loads(report)["outcomes"]}
     assert counts == {"created", "not tried"}
     assert "unchanged" in cli.ok("restore", "saved", "--tier", "files", *bucket.reached)
     assert bucket.content() == MANY
@@ -237,6 +237,6 @@ def test_the_storage_fills_up_in_mid_restore(app: str, cli: Cli, tmp_path: Path)
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
     )
     assert done.returncode == 3, done.stderr
-    results = {each["name"]: each["result"] for each in json.loads(done.stdout)["items"]}
+    results = {each["name"]: each["result"] for each in json.loads(done.stdout)["outcomes"]}
     assert results == {"a/small": "created", "b/large": "failed", "c/small": "not tried", ground.url: "failed"}
     assert ground.content() == {"a/small": b"1"}

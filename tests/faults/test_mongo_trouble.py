@@ -16,19 +16,20 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from kubectl_lrs.model.errors import UnreachableError
-from kubectl_lrs.model.plan import Effort
+from kubectl_lrs.model.plan import ApplyOptions, Existing
 from kubectl_lrs.model.report import Result
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.mongo.apply import MongoRestore
+from kubectl_lrs.stores.mongo.apply import MongoRestorer
 from kubectl_lrs.stores.mongo.collect import MongoTier
 from kubectl_lrs.stores.mongo.find import Wish
-from kubectl_lrs.stores.mongo.plan import Existing, RestoreWish
+from kubectl_lrs.stores.mongo.plan import RestoreWish
 from kubectl_lrs.stores.mongo.presence import Presence
 from kubectl_lrs.stores.mongo.saved import dumped
 from kubectl_lrs.stores.mongo.server.access import UriAccess
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from tests.bed.mongo import MongoServers
+from tests.builders.applied import applied
 from tests.builders.mongo_fixtures import App, app_on
 from tests.conftest import Cli, Crd
 
@@ -77,11 +78,11 @@ def fast(app: App) -> str:
     return app.servers.uri(serverSelectionTimeoutMS="700")
 
 
-def restoring(app: App, path: Path, stop: threading.Event | None = None, **wish: Any) -> MongoRestore:
+def restoring(app: App, path: Path, stop: threading.Event | None = None, **wish: Any) -> MongoRestorer:
     mongo = Mongo(UriAccess(fast(app)))
     presence = Presence(mongo, None, "")
     wanted = RestoreWish(allow_running_app=True, **wish)
-    return MongoRestore(mongo, dumped(path), wanted, presence=presence, keys=None, stop=stop or threading.Event())
+    return MongoRestorer(mongo, dumped(path), wanted, presence=presence, keys=None, stop=stop or threading.Event())
 
 
 def test_the_server_dies_in_mid_dump(alone: App, tmp_path: Path) -> None:
@@ -137,9 +138,9 @@ def test_the_primary_steps_down_in_mid_restore(trio: App, tmp_path: Path, existi
     mongo = Mongo(UriAccess(trio.servers.uri()))
     wish = RestoreWish(allow_running_app=True, existing=existing)
     dump = dumped(tmp_path / "dump")
-    tier = MongoRestore(mongo, dump, wish, presence=Presence(mongo, None, ""), keys=None, stop=threading.Event())
+    tier = MongoRestorer(mongo, dump, wish, presence=Presence(mongo, None, ""), keys=None, stop=threading.Event())
     plan = tier.plan(Silent())
-    outcomes = {each.name: each for each in tier.apply(plan, Effort(workers=4, timeout=60), Acting(1200, step_down))}
+    outcomes = {each.name: each for each in applied(tier, plan, ApplyOptions(workers=4, timeout=60), Acting(1200, step_down))}
     mongo.close()
     done = outcomes["longrunningservices"]
     assert done.result is (Result.MERGED if existing is Existing.MERGE else Result.REPLACED), done.message
@@ -158,7 +159,7 @@ def test_the_server_dies_in_mid_restore(alone: App, tmp_path: Path, existing: Ex
     tier = restoring(alone, tmp_path / "dump", existing=existing)
     plan = tier.plan(Silent())
     with pytest.raises(UnreachableError, match="longrunningservices") as caught:
-        list(tier.apply(plan, Effort(workers=4, timeout=60), Acting(1200, alone.servers.members[0].kill)))
+        applied(tier, plan, ApplyOptions(workers=4, timeout=60), Acting(1200, alone.servers.members[0].kill))
     alone.servers.members[0].start()
     alone.client.admin.command("ping")
     if existing is Existing.DROP:
@@ -167,7 +168,7 @@ def test_the_server_dies_in_mid_restore(alone: App, tmp_path: Path, existing: Ex
     else:
         assert "the same command goes on" in str(caught.value)
     tier = restoring(alone, tmp_path / "dump", existing=existing)
-    assert all(each.error is None for each in tier.apply(tier.plan(Silent()), Effort(workers=4, timeout=60), Silent()))
+    assert all(each.error is None for each in applied(tier, tier.plan(Silent()), ApplyOptions(workers=4, timeout=60), Silent()))
     assert alone.everything() == before
 
 
@@ -179,7 +180,7 @@ def test_a_document_that_the_server_refuses(app: App, tmp_path: Path) -> None:
     path.write_bytes(bson.encode({"_id": [1, 2]}) + path.read_bytes())
     before = app.everything()
     tier = restoring(app, tmp_path, existing=Existing.DROP)
-    outcomes = {each.name: each for each in tier.apply(tier.plan(Silent()), Effort(workers=4, timeout=60), Silent())}
+    outcomes = {each.name: each for each in applied(tier, tier.plan(Silent()), ApplyOptions(workers=4, timeout=60), Silent())}
     refused = outcomes["workspace_items"]
     assert refused.result is Result.FAILED
     assert "_id [1, 2]" in refused.message
@@ -187,7 +188,7 @@ def test_a_document_that_the_server_refuses(app: App, tmp_path: Path) -> None:
     assert app.everything() == before
     app.db.workspace_items.delete_many({})
     tier = restoring(app, tmp_path)
-    outcomes = {each.name: each for each in tier.apply(tier.plan(Silent()), Effort(workers=4, timeout=60), Silent())}
+    outcomes = {each.name: each for each in applied(tier, tier.plan(Silent()), ApplyOptions(workers=4, timeout=60), Silent())}
     assert outcomes["workspace_items"].result is Result.FAILED
     assert dict(outcomes["workspace_items"].counts) == {"new": 3, "refused": 1}
     assert app.everything() == before
@@ -200,13 +201,13 @@ def test_a_stopped_restore_goes_on(app: App, tmp_path: Path) -> None:
     app.drop()
     stop = threading.Event()
     tier = restoring(app, tmp_path, stop)
-    outcomes = list(tier.apply(tier.plan(Silent()), Effort(workers=4, timeout=60), Acting(1200, stop.set)))
+    outcomes = applied(tier, tier.plan(Silent()), ApplyOptions(workers=4, timeout=60), Acting(1200, stop.set))
     interrupted = outcomes[-1]
     assert interrupted.result is Result.NOT_TRIED
     assert interrupted.message.startswith("interrupted")
     assert 0 < interrupted.counts["new"] < 5 * MANY
     tier = restoring(app, tmp_path)
-    again = {each.name: each for each in tier.apply(tier.plan(Silent()), Effort(workers=4, timeout=60), Silent())}
+    again = {each.name: each for each in applied(tier, tier.plan(Silent()), ApplyOptions(workers=4, timeout=60), Silent())}
     assert again["longrunningservices"].counts["equal"] == interrupted.counts["new"]
     assert app.everything() == before
 
@@ -258,7 +259,7 @@ def test_the_majority_does_not_confirm(app: App, tmp_path: Path) -> None:
     app.servers.fail({"failCommands": ["insert"], "writeConcernError": concern})
     tier = restoring(app, tmp_path)
     try:
-        outcomes = list(tier.apply(tier.plan(Silent()), Effort(workers=4, timeout=60), Silent()))
+        outcomes = applied(tier, tier.plan(Silent()), ApplyOptions(workers=4, timeout=60), Silent())
     finally:
         app.servers.fail({}, "off")
     assert {each.result for each in outcomes} == {Result.FAILED}
@@ -276,7 +277,7 @@ def test_report_of_a_restore_that_lost_the_server(cli: Cli, crd: Crd, namespace:
     alone.servers.fail({}, "off")
     assert done.returncode in (3, 5), done.stderr
     report = json.loads(done.stdout)
-    assert {each["result"] for each in report["items"]} == {"failed", "not tried"}
+    assert {each["result"] for each in report["outcomes"]} == {"failed", "not tried"}
     assert "the connection to mongodb://127.0.0.1" in done.stderr
     cli.ok("restore", "saved", env=env)
     assert alone.db.longrunningservices.count_documents({}) == 13
@@ -293,7 +294,7 @@ def test_one_lost_connection_is_no_failure(app: App, tmp_path: Path, command: st
     plan = tier.plan(Silent())
     app.servers.fail_on(app.servers.primary(), {"failCommands": [command], "closeConnection": True}, {"times": 1})
     try:
-        outcomes = list(tier.apply(plan, Effort(workers=4, timeout=60), Silent()))
+        outcomes = applied(tier, plan, ApplyOptions(workers=4, timeout=60), Silent())
     finally:
         app.servers.fail({}, "off")
     assert {each.result for each in outcomes} == {Result.REPLACED}

@@ -6,14 +6,12 @@ import threading
 
 from kubectl_lrs.clients.kubernetes.client import NAMESPACES, KubeClient
 from kubectl_lrs.model.errors import ApiError, CredentialsError, ExitCode, LrsError, UnreachableError
-from kubectl_lrs.model.plan import WRITES, Step
-from kubectl_lrs.model.report import Outcome, Result
 
 SERVER_ERROR = 500
 """The first HTTP status that says that the server itself is at a loss."""
 
 
-class Reach:
+class CircuitBreaker:
     """`lost` says why nothing else needs to be tried; empty as long as the server answers. Safe to use from several threads."""
 
     def __init__(self, kube: KubeClient) -> None:
@@ -28,10 +26,6 @@ class Reach:
         with self._lock:
             if not self.lost:
                 self.lost = self._ask()
-
-    def not_tried(self, step: Step) -> Outcome:
-        """What becomes of a step now that it is lost."""
-        return Outcome.of(step, Result.NOT_TRIED, self.lost) if step.action in WRITES else Outcome.of(step)
 
     def _ask(self) -> str:
         try:

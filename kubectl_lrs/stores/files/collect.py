@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from kubectl_lrs.backends.base import GoneError, Storage, Stored, TakenError, shown
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository import FolderWriter
-from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.match import ALL, Belonging, Found, References, Where, folders_of
@@ -201,7 +201,7 @@ class _Copier:
             self._writer.folder(index.FOLDER)
             with os.fdopen(os.open(notes, _NEW, 0o600), "wb") as self._noted:
                 work = ((each, before.get(each.stored.path)) for each in chosen)
-                for result in for_each(work, self._one, workers=self._workers, stop=self._stop):
+                for result in map_unordered(work, self._one, workers=self._workers, stop=self._stop):
                     progress.advance()
                     if isinstance(result, Entry):
                         entries.append(result)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from kubectl_lrs.backends.base import Place, Storage, open_storage, read_options
 from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.stores.base import Restorer
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.collect import COPY, FilesTier
 from kubectl_lrs.stores.files.references import read_references
-from kubectl_lrs.stores.files.restore import FilesRestore, OnlyListed
-from kubectl_lrs.usecases.restore import DataTier
+from kubectl_lrs.stores.files.restore import FilesRestorer, OnlyListed
 
 VARIABLE = "LRS_FILES_URL"
 
@@ -59,7 +60,7 @@ def collector(flags: FilesFlags, *, level: str, take_all: bool) -> FilesTier:
     return FilesTier(found, read_references, level=level, take_all=take_all, workers=flags.workers)
 
 
-def restorer(flags: FilesFlags, folder: SealedFolder, *, existing: str, stop: threading.Event) -> DataTier:
+def restorer(flags: FilesFlags, folder: SealedFolder, *, existing: Existing, stop: threading.Event) -> Restorer:
     """The tier that brings the files of a backup back."""
     saved = index.read(folder)
     if saved is None:
@@ -67,4 +68,4 @@ def restorer(flags: FilesFlags, folder: SealedFolder, *, existing: str, stop: th
     if saved.level != COPY:
         return OnlyListed(saved)
     found = storage(flags, otherwise="the backup's files need it (--tier leaves them out)")
-    return FilesRestore(folder, saved, found, existing=existing, workers=flags.workers, stop=stop)
+    return FilesRestorer(folder, saved, found, existing=existing, workers=flags.workers, stop=stop)

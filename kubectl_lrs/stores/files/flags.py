@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kubectl_lrs.model.plan import Existing
+
 if TYPE_CHECKING:
     from kubectl_lrs.commands.stores import BackupCall, RestoreCall
-    from kubectl_lrs.usecases.backup import Tier
-    from kubectl_lrs.usecases.restore import DataTier
+    from kubectl_lrs.stores.base import Collector, Restorer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -69,18 +70,18 @@ def restore_options(function: F) -> F:
     return _with(function, *_PLACE, existing)
 
 
-def collector(call: BackupCall) -> Tier:
+def collector(call: BackupCall) -> Collector:
     """The tier that saves files."""
     from kubectl_lrs.stores.files import connect as files
 
     return files.collector(place_of(call.options), level=call.level, take_all=call.options["files_all"])
 
 
-def restorer(call: RestoreCall) -> DataTier:
+def restorer(call: RestoreCall) -> Restorer:
     """The tier that restores files."""
     from kubectl_lrs.stores.files import connect as files
 
-    return files.restorer(place_of(call.options), call.folder, existing=call.options["files_existing"], stop=call.stop)
+    return files.restorer(place_of(call.options), call.folder, existing=Existing(call.options["files_existing"]), stop=call.stop)
 
 
 def place_of(options: Any) -> Any:

@@ -6,31 +6,30 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Storage, Stored, TakenError, shown
 from kubectl_lrs.model.errors import DamageError, DeniedError, ExitCode, LrsError, UnreachableError
-from kubectl_lrs.model.plan import Action, Effort, Finding, Item, Severity, TierPlan
-from kubectl_lrs.model.report import ItemOutcome, Result
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Finding, Severity, Step, StorePlan
+from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.files.saved import TIER, Entry, Index
 
-SKIP, REPLACE = "skip", "replace"
-"""What is done with a file that is there and differs."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStep(Step):
     """One file of the backup, what is there in its place, and what is to happen."""
 
+    store: ClassVar[str] = TIER
+
     entry: Entry
-    there: Stored | None
-    item: Item
+    there: Stored | None = None
 
 
-class FilesRestore:
+class FilesRestorer:
     """One restore of files; `plan`, then perhaps `apply`."""
 
     name = TIER
@@ -41,7 +40,7 @@ class FilesRestore:
         index: Index,
         storage: Storage,
         *,
-        existing: str = SKIP,
+        existing: Existing = Existing.SKIP,
         workers: int = 8,
         stop: threading.Event,
     ) -> None:
@@ -51,25 +50,27 @@ class FilesRestore:
         self._existing = existing
         self._workers = workers
         self._stop = stop
-        self._planned: list[_Planned] = []
 
     # ---- plan
 
-    def plan(self, progress: Progress) -> TierPlan:
+    def plan(self, progress: Progress) -> StorePlan:
         """Look at the storage and decide; nothing stays written."""
         entries = [entry for entry in self._index.entries if entry.file]
         progress.begin("listing the file storage")
         there = self._there({entry.path for entry in entries}, progress)
         progress.begin("comparing files", len(entries))
-        self._planned = []
+        steps: list[FileStep] = []
         pairs = ((entry, there.get(entry.path)) for entry in entries)
-        for planned in for_each(pairs, self._decide, workers=self._workers, stop=self._stop):
-            self._planned.append(planned)
+        for step in map_unordered(pairs, self._decide, workers=self._workers, stop=self._stop):
+            steps.append(step)
             progress.advance()
-        self._planned.sort(key=lambda planned: planned.entry.path)
-        items = [planned.item for planned in self._planned]
-        return TierPlan(
-            tier=TIER, target=self._storage.url, items=items, findings=list(self._findings(items)), stakes=self._stakes(items)
+        steps.sort(key=lambda step: step.name)
+        return StorePlan(
+            store=TIER,
+            target=self._storage.url,
+            steps=steps,
+            findings=tuple(self._findings(steps)),
+            effects=self._effects(steps),
         )
 
     def _there(self, wanted: set[str], progress: Progress) -> dict[str, Stored]:
@@ -81,7 +82,7 @@ class FilesRestore:
                 found[stored.path] = stored
         return found
 
-    def _decide(self, pair: tuple[Entry, Stored | None]) -> _Planned:
+    def _decide(self, pair: tuple[Entry, Stored | None]) -> FileStep:
         entry, there = pair
         problem = self._storage.problem(entry.path)
         if problem:
@@ -96,11 +97,11 @@ class FilesRestore:
             return self._as(entry, there, Action.CONFLICT, f"a file is there that cannot be read: {error}")
         if not difference:
             return self._as(entry, there, Action.UNCHANGED)
-        action = Action.REPLACE if self._existing == REPLACE else Action.CONFLICT
+        action = Action.REPLACE if self._existing is Existing.REPLACE else Action.CONFLICT
         return self._as(entry, there, action, f"another file is there: {difference}")
 
-    def _as(self, entry: Entry, there: Stored | None, action: Action, reason: str = "") -> _Planned:
-        return _Planned(entry, there, Item(TIER, entry.path, action, reason, entry.size))
+    def _as(self, entry: Entry, there: Stored | None, action: Action, reason: str = "") -> FileStep:
+        return FileStep(name=entry.path, action=action, reason=reason, bytes=entry.size, entry=entry, there=there)
 
     def _difference(self, entry: Entry, there: Stored) -> str:
         """How it differs, empty where it is the same: by size, then by sum."""
@@ -116,13 +117,13 @@ class FilesRestore:
         _, is_steady = self._storage.read(stored, digest.update)
         return digest.hexdigest() if is_steady else ""
 
-    def _findings(self, items: list[Item]) -> Iterator[Finding]:
-        if self._index.url != self._storage.url and items:
+    def _findings(self, steps: list[FileStep]) -> Iterator[Finding]:
+        if self._index.url != self._storage.url and steps:
             message = f"the files were in {shown(self._index.url)} and go to {self._storage.url}"
             yield Finding(Severity.NOTE, message, "documents that name the old place in full are not rewritten")
-        writes = [item for item in items if item.action in (Action.CREATE, Action.REPLACE)]
+        writes = [step for step in steps if step.action in WRITES]
         if writes:
-            yield from self._room(sum(item.bytes for item in writes))
+            yield from self._room(sum(step.bytes for step in writes))
             yield from self._rights()
 
     def _room(self, needed: int) -> Iterator[Finding]:
@@ -139,57 +140,60 @@ class FilesRestore:
         except FullError as error:
             yield Finding(Severity.ERROR, str(error), error.hint)
 
-    def _stakes(self, items: list[Item]) -> tuple[str, ...]:
-        count = sum(item.action is Action.REPLACE for item in items)
+    def _effects(self, steps: list[FileStep]) -> tuple[str, ...]:
+        count = sum(step.action is Action.REPLACE for step in steps)
         return (f"replace {count} file{'' if count == 1 else 's'} in {self._storage.url}",) if count else ()
 
     # ---- apply
 
-    def apply(self, plan: TierPlan, effort: Effort, progress: Progress) -> Iterator[ItemOutcome]:
+    def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
         """Do what the plan says, several files at once. UnreachableError or FullError where the storage is lost or full."""
-        if effort.dry_run:
-            yield from (ItemOutcome.of(item) for item in plan.items)
+        steps = plan.of(FileStep)
+        if options.dry_run:
+            for step in steps:
+                report.add(Outcome.of(step))
             return
         self._storage.prepare(self._index.folders)
+        progress.begin("writing files", len(steps))
+        self._write_all(steps, report, progress)
+
+    def _write_all(self, steps: list[FileStep], report: Report, progress: Progress) -> None:
         broken: list[LrsError] = []
 
-        def work(planned: _Planned) -> ItemOutcome | None:
+        def work(step: FileStep) -> Outcome | None:
             if broken:
                 return None
-            outcome = self._written(planned)
+            outcome = self._written(step)
             if isinstance(outcome.error, (UnreachableError, FullError)):
                 broken.append(outcome.error)
             return outcome
 
-        progress.begin("writing files", len(self._planned))
-        for outcome in for_each(self._planned, work, workers=self._workers, stop=self._stop):
+        for outcome in map_unordered(steps, work, workers=self._workers, stop=self._stop):
             if outcome:
                 progress.advance()
-                yield outcome
+                report.add(outcome)
         if broken:
             raise broken[0]
 
-    def _written(self, planned: _Planned) -> ItemOutcome:
-        item, entry = planned.item, planned.entry
-        if item.action not in (Action.CREATE, Action.REPLACE):
-            return ItemOutcome.of(item)
+    def _written(self, step: FileStep) -> Outcome:
+        entry, replaces = step.entry, step.action is Action.REPLACE
+        if step.action not in WRITES:
+            return Outcome.of(step)
         try:
-            if item.action is Action.REPLACE and not self._is_as_planned(planned):
-                return ItemOutcome.of(item, Result.CONFLICT, "it has changed since the plan was made")
+            if replaces and not self._is_as_planned(step):
+                return Outcome.of(step, Result.CONFLICT, "it has changed since the plan was made")
             source = _Source(self._folder, entry)
-            unset = self._storage.write(
-                entry.path, entry.size, source.chunks(), entry.attributes, replace=item.action is Action.REPLACE
-            )
+            unset = self._storage.write(entry.path, entry.size, source.chunks(), entry.attributes, replace=replaces)
             self._verify(entry, source)
         except TakenError as error:
-            return ItemOutcome.of(item, Result.CONFLICT, str(error))
+            return Outcome.of(step, Result.CONFLICT, str(error))
         except LrsError as error:
-            return ItemOutcome.of(item, Result.FAILED, str(error), error)
-        return ItemOutcome.of(item, message=f"could not be set: {', '.join(unset)}" if unset else "")
+            return Outcome.failed(step, error)
+        return Outcome.of(step, message=f"could not be set: {', '.join(unset)}" if unset else "")
 
-    def _is_as_planned(self, planned: _Planned) -> bool:
-        now = self._storage.look(planned.entry.path)
-        there = planned.there
+    def _is_as_planned(self, step: FileStep) -> bool:
+        now = self._storage.look(step.entry.path)
+        there = step.there
         return now is None or (there is not None and (now.size, now.marker) == (there.size, there.marker))
 
     def _verify(self, entry: Entry, source: _Source) -> None:
@@ -239,15 +243,14 @@ class OnlyListed:
     def __init__(self, index: Index) -> None:
         self._index = index
 
-    def plan(self, progress: Progress) -> TierPlan:  # noqa: ARG002
-        """No item."""
+    def plan(self, progress: Progress) -> StorePlan:  # noqa: ARG002
+        """No step."""
         finding = Finding(
             Severity.WARNING,
             f"the backup only lists {len(self._index.entries)} files of {shown(self._index.url)}; it does not hold their content",
             "copy them from where they are; backup --files copy takes them along",
         )
-        return TierPlan(tier=TIER, target=shown(self._index.url), items=[], findings=[finding])
+        return StorePlan(store=TIER, target=shown(self._index.url), steps=(), findings=(finding,))
 
-    def apply(self, plan: TierPlan, effort: Effort, progress: Progress) -> Iterator[ItemOutcome]:  # noqa: ARG002
+    def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
         """Nothing."""
-        return iter(())

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import FolderWriter
-from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.mentions import Mention, mentions
 from kubectl_lrs.stores.images.find import Found, Image, Wanted, find
@@ -189,7 +189,7 @@ class ImagesTier:
                 return None
 
         with _settled(self._registries.stop) as counted:
-            for result in for_each(items, counted(attempt), workers=self._workers, stop=self._registries.stop):
+            for result in map_unordered(items, counted(attempt), workers=self._workers, stop=self._registries.stop):
                 if result is not None:
                     progress.advance()
                     yield result

@@ -10,6 +10,7 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
+from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.paths import is_file
 from kubectl_lrs.stores.common.mentions import Mention
@@ -20,7 +21,7 @@ from kubectl_lrs.stores.images.pull_secrets import named
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config, pull_secrets
 from kubectl_lrs.stores.images.registry.http import HttpOptions
-from kubectl_lrs.stores.images.restore import ImagesRestore
+from kubectl_lrs.stores.images.restore import ImagesRestorer
 from kubectl_lrs.stores.images.saved import Level
 
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
@@ -51,14 +52,14 @@ def collector(kube: KubeClient, level: str, options: Mapping[str, Any]) -> Image
 
 def restorer(
     folder: SealedFolder, kube: KubeClient, options: Mapping[str, Any], namespaces: Mapping[str, str], stop: threading.Event
-) -> ImagesRestore:
+) -> ImagesRestorer:
     """The images' part of a restore. `namespaces`: where those of the backup go to."""
     found = registries(options, stop)
-    return ImagesRestore(
+    return ImagesRestorer(
         folder,
         found,
         mapping=registry_map(options["registry_maps"]),
-        replace=options["images_existing"] == "replace",
+        existing=Existing(options["images_existing"]),
         workers=options["images_parallel"],
         log_in=log_in(kube, found, namespaces, is_wanted=options["registry_pull_secrets"]),
     )

@@ -9,8 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from kubectl_lrs.commands.stores import BackupCall, RestoreCall
-    from kubectl_lrs.usecases.backup import Tier
-    from kubectl_lrs.usecases.restore import DataTier
+    from kubectl_lrs.stores.base import Collector, Restorer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,14 +90,14 @@ backup_options = _all(_BACKUP)
 restore_options = _all(_RESTORE)
 
 
-def collector(call: BackupCall) -> Tier:
+def collector(call: BackupCall) -> Collector:
     """The images' part of a backup."""
     from kubectl_lrs.stores.images import connect as images
 
     return images.collector(call.kube, call.level, call.options)
 
 
-def restorer(call: RestoreCall) -> DataTier:
+def restorer(call: RestoreCall) -> Restorer:
     """The images' part of a restore."""
     from kubectl_lrs.stores.images import connect as images
     from kubectl_lrs.stores.lrs.selected import namespace_map

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kubectl_lrs.model.errors import LrsError, UnreachableError
-from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.stores.images.reference import Reference
 from kubectl_lrs.stores.images.registry.client import Registries
 
@@ -39,4 +39,4 @@ def presences(references: Iterable[Reference], registries: Registries, *, worker
                 lost[reference.registry] = error
             return Presence(reference, error=error)
 
-    return for_each(references, look, workers=workers, stop=registries.stop)
+    return map_unordered(references, look, workers=workers, stop=registries.stop)

@@ -1,269 +1,197 @@
-"""One planned step → the API server, and what became of it. Nothing is ever forced."""
+"""A plan of LRS → the cluster: what must be there first, then the objects in one pass over the source, then a look at them."""
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.model.diff import ABSENT, same
-from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError
-from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
-from kubectl_lrs.model.plan import Action, Step, json_patch
-from kubectl_lrs.model.report import RESULT_OF, Outcome, Result
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Prepare, StorePlan
+from kubectl_lrs.model.report import WRITTEN, Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Deadline
-from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, delete_this, may_be_done
+from kubectl_lrs.runtime.parallel import Pool
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
+from kubectl_lrs.stores.common.operator import Pause, find_operators, only_one
+from kubectl_lrs.stores.lrs.creation_order import WaitingRoom
+from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.journal import RecreateJournal
+from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.owners import Owners
-from kubectl_lrs.stores.lrs.plan import with_finalizers
+from kubectl_lrs.stores.lrs.post_checks import check_statuses, wait_for
+from kubectl_lrs.stores.lrs.prepare import SERVED_WITHIN, create_namespaces, install_crd
 from kubectl_lrs.stores.lrs.saved import StoredLrs
+from kubectl_lrs.stores.lrs.selected import Chosen
+from kubectl_lrs.stores.lrs.validate import Validator
+from kubectl_lrs.stores.lrs.write import WriteOptions, Writer
 
-POLL = 0.2
-"""Seconds between two looks at an object that is being deleted."""
+Pair = tuple[LrsStep, StoredLrs]
 
-TERMINATING = "because it is being terminated"
-NO_DRY_RUN = "does not support dry run"
-"""What the API server says of a namespace that goes, and of a webhook with side effects."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manner:
-    """How steps are written."""
-
-    dry_run: bool = False
-    validation: str = "Strict"
-    restore_status: bool = False
-    normalise: Callable[[Manifest], Manifest] = lambda manifest: manifest
+THERE_AGAIN = WRITTEN | {Result.UNCHANGED, Result.ALTERED}
+"""What ends the note of an object that an earlier run deleted and did not create."""
 
 
-class Applier:
-    """Writes steps. Safe to use from several threads; every failure of an object is its outcome, not an exception."""
+class Run:
+    """Applies one plan."""
 
     def __init__(
-        self, kube: KubeClient, resource: Resource, owners: Owners, manner: Manner, deadline: Deadline, journal: RecreateJournal
+        self,
+        kube: KubeClient,
+        resource: Resource,
+        selected: Chosen,
+        wanted: RestoreOptions,
+        plan: StorePlan,
+        options: ApplyOptions,
+        *,
+        journal: RecreateJournal,
+        pause_journal: Path,
+        stop: threading.Event,
+        progress: Progress,
     ) -> None:
         self._kube = kube
         self._resource = resource
-        self._owners = owners
-        self._manner = manner
-        self._deadline = deadline
+        self._selected = selected
+        self._wanted = wanted
+        self._plan = plan
+        self._steps = {step.key: step for step in plan.of(LrsStep)}
+        self._options = options
         self._journal = journal
-        self._lock = threading.Lock()
-        self.statuses: dict[tuple[str, str], bytes] = {}
-        self._writers = {
-            Action.CREATE: self._create,
-            Action.UPDATE: self._update,
-            Action.REPLACE: self._replace,
-            Action.RECREATE: self._recreate,
-        }
+        self._pause_journal = pause_journal
+        self._stop = stop
+        self._progress = progress
 
-    def apply(self, step: Step, stored: StoredLrs) -> Outcome:
-        """Do what the step says."""
-        writer = self._writers.get(step.action)
-        if writer is None:
-            return Outcome.of(step)
-        try:
-            return writer(step, stored)
-        except LrsError as error:
-            if self._manner.dry_run and NO_DRY_RUN in str(error):
-                return Outcome.of(step, Result.NOT_CHECKED, str(error))
-            return Outcome.of(step, Result.FAILED, str(error), error)
+    def into(self, report: Report) -> None:
+        """All of it; an outcome for each step."""
+        deadline = self._deadline()
+        with ExitStack() as stack:
+            failed: dict[str, str] = {}
+            if not self._options.dry_run:
+                self._install_crd()
+                failed = create_namespaces(self._kube, self._plan.first(Prepare.CREATE_NAMESPACE), deadline)
+                for operator in self._plan.first(Prepare.PAUSE_OPERATOR):
+                    self._pause(operator, deadline, stack, report)
+            writer = self._writer(deadline)
+            self._write(writer, failed, report)
+        check_statuses(self._kube, self._resource, writer.statuses, report)
+        if self._options.wait and not self._options.dry_run and not self._stop.is_set():
+            wait_for(self._kube, self._resource, self._selected, report, self._deadline(), self._progress)
 
-    # ---- the four writes
+    def _deadline(self) -> Deadline:
+        return Deadline(self._options.timeout, self._stop)
 
-    def _create(self, step: Step, stored: StoredLrs) -> Outcome:
-        manifest, note = self._owners.relink(stored)
-        settled = self._create_or_settle(step, stored, _json(manifest))
-        if settled is not None and settled.result is not RESULT_OF[step.action]:
-            return settled
-        return self._finish(step, stored, note)
+    # ---- what must be there first
 
-    def _create_or_settle(self, step: Step, stored: StoredLrs, body: bytes) -> Outcome | None:
-        """None when it was created by an answered request; else what became of it."""
-        unsure = False
-        for attempt in range(1, TRIES + 1):
-            try:
-                self._send_create(stored, body)
-            except LrsError as error:
-                unsure = unsure or may_be_done(error)
-                if not (unsure or isinstance(error, ConflictError)):
-                    raise
-                settled = self._settled(step, stored, ours=unsure or attempt > 1)
-                if settled is None and attempt == TRIES:
-                    raise
-            else:
-                return None
-            if settled is not None:
-                return settled
-            self._kube.stop.wait(PAUSE * attempt)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _send_create(self, stored: StoredLrs, body: bytes) -> None:
-        """Create it; while its namespace is being deleted, wait and try again."""
-        while True:
-            try:
-                self._kube.create(
-                    self._resource, body, stored.namespace, dry_run=self._manner.dry_run, validation=self._manner.validation
-                )
-            except DeniedError as error:
-                if TERMINATING not in str(error) or not self._deadline.pause(5 * POLL):
-                    raise
-            else:
-                return
-
-    def _settled(self, step: Step, stored: StoredLrs, *, ours: bool) -> Outcome | None:
-        """What the cluster says of an object that may have been made; None when it is not there, so that it can be made.
-
-        `ours`: a request of ours may have made it, else somebody else did.
-        """
-        live = self._gone_or_live(stored, uid="")
-        if live is None:
-            return None
-        if "deletionTimestamp" in live["metadata"]:
-            finalizers = ", ".join(live["metadata"].get("finalizers") or ("none",))
-            raise LrsError(
-                f"the old one is still being deleted after {self._deadline.seconds:.0f}s; its finalizers: {finalizers}"
-            )
-        if self._is_wanted(live, stored.manifest):
-            return Outcome.of(step, None if ours else Result.UNCHANGED, "" if ours else "made meanwhile by somebody else")
-        return Outcome.of(step, Result.CONFLICT, "made meanwhile by somebody else, and differs; left alone")
-
-    def _update(self, step: Step, stored: StoredLrs) -> Outcome:
-        body = _json(json_patch(step))
-        note = f"kept, only the live object has it: {', '.join(step.kept)}" if step.kept else ""
-        return self._change(step, stored, "PATCH", lambda _live: body, note)
-
-    def _replace(self, step: Step, stored: StoredLrs) -> Outcome:
-        def body(live: Manifest) -> bytes:
-            manifest = with_finalizers(stored.manifest, live)
-            carried = {"resourceVersion": step.resource_version, "uid": step.uid}
-            if owners := live["metadata"].get("ownerReferences"):
-                carried["ownerReferences"] = owners
-            whole = {**manifest, "metadata": {**manifest["metadata"], **carried}}
-            if not self._resource.has_status and "status" in live:
-                whole["status"] = live["status"]
-            return _json(whole)
-
-        return self._change(step, stored, "PUT", body, "")
-
-    def _change(self, step: Step, stored: StoredLrs, method: str, body: Callable[[Manifest], bytes], note: str) -> Outcome:
-        """Send a write that the server refuses when the object is not the one that the plan was made for."""
-        unsure = False
-        for attempt in range(1, TRIES + 1):
-            live = self._kube.get(self._resource, stored.name, stored.namespace)
-            if (live["metadata"]["uid"], live["metadata"]["resourceVersion"]) != (step.uid, step.resource_version):
-                return self._after_change(step, stored, live, note, ours=unsure)
-            try:
-                self._kube.change(
-                    self._resource,
-                    method,
-                    body(live),
-                    stored.namespace,
-                    stored.name,
-                    dry_run=self._manner.dry_run,
-                    validation=self._manner.validation,
-                )
-            except LrsError as error:
-                unsure = unsure or may_be_done(error)
-                if attempt == TRIES or not (unsure or isinstance(error, ConflictError)):
-                    raise
-                self._kube.stop.wait(PAUSE * attempt)
-                continue
-            return self._finish(step, stored, note)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _after_change(self, step: Step, stored: StoredLrs, live: Manifest, note: str, *, ours: bool) -> Outcome:
-        """The object is another than the plan was made for: planned anew, and reported. `ours`: our write may have made it so."""
-        if self._is_as_planned(step, stored, live):
-            if ours:
-                return self._finish(step, stored, note)
-            return Outcome.of(step, Result.UNCHANGED, "changed meanwhile by somebody else; equal now")
-        return Outcome.of(step, Result.CONFLICT, "changed by somebody else since it was planned; left alone; run again")
-
-    def _is_as_planned(self, step: Step, stored: StoredLrs, live: Manifest) -> bool:
-        if step.action is Action.REPLACE:  # what only the live object had must be gone too
-            return self._is_wanted(live, with_finalizers(stored.manifest, live))
-        return all(_holds(live, change.path, change.after) for change in step.diff)
-
-    def _recreate(self, step: Step, stored: StoredLrs) -> Outcome:
-        if self._manner.dry_run:
-            self._kube.delete(self._resource, stored.namespace, stored.name, uid=step.uid, dry_run=True)
-            return Outcome.of(step)
-        with self._journal.entry(step, stored):
-            try:
-                delete_this(self._kube, self._resource, stored.namespace, stored.name, uid=step.uid)
-            except ConflictError:
-                return Outcome.of(step, Result.CONFLICT, "made anew by somebody else since it was planned; left alone; run again")
-            except LrsError as error:
-                if isinstance(error, DeniedError) or (isinstance(error, ApiError) and error.status < 500):
-                    return Outcome.of(step, Result.FAILED, str(error), error)  # refused: it is still there
-                raise _unfinished("perhaps deleted, not created", error) from error
-            try:
-                self._wait_until_gone(stored, step.uid)
-                return self._create(step, stored)
-            except LrsError as error:
-                raise _unfinished("deleted, not yet created", error) from error
-
-    def _wait_until_gone(self, stored: StoredLrs, uid: str) -> None:
-        left = self._gone_or_live(stored, uid=uid)
-        if left is not None and left["metadata"]["uid"] == uid:
-            finalizers = ", ".join(left["metadata"].get("finalizers") or ("none",))
-            raise LrsError(f"still there, held by: {finalizers}")
-
-    # ---- looks
-
-    def _gone_or_live(self, stored: StoredLrs, *, uid: str) -> Manifest | None:
-        """The object as it is, None when it is gone; one that is being deleted (or has this uid) is waited for."""
-        while True:
-            try:
-                live = self._kube.get(self._resource, stored.name, stored.namespace)
-            except NotFoundError:
-                return None
-            going = "deletionTimestamp" in live["metadata"] or live["metadata"]["uid"] == uid
-            if not going or not self._deadline.pause(POLL):
-                return live
-
-    def _is_wanted(self, live: Manifest, manifest: Manifest) -> bool:
-        return fingerprint(comparable(live)) == fingerprint(comparable(self._manner.normalise(manifest)))
-
-    def _finish(self, step: Step, stored: StoredLrs, note: str) -> Outcome:
-        """The last act of a write: the saved status, where that is asked for. Without it the object is there all the same."""
-        try:
-            self._set_status(stored)
-        except LrsError as error:
-            message = f"{RESULT_OF[step.action].value}, but its status could not be set: {error}"
-            return Outcome.of(step, Result.FAILED, message, error)
-        return Outcome.of(step, message=note)
-
-    def _set_status(self, stored: StoredLrs) -> None:
-        """A create drops the status where there is a status subresource, and it is not in the manifest anyway."""
-        if self._manner.dry_run or not self._manner.restore_status or stored.status is None:
+    def _install_crd(self) -> None:
+        crd = self._wanted.crd
+        if crd is None or not self._plan.first(Prepare.INSTALL_CRD):
             return
-        patch = _json([{"op": "add", "path": "/status", "value": stored.status}])
-        subresource = "status" if self._resource.has_status else ""
-        self._kube.change(self._resource, "PATCH", patch, stored.namespace, stored.name, subresource=subresource)
-        with self._lock:
-            self.statuses[stored.namespace, stored.name] = fingerprint({"status": stored.status})
+        self._progress.begin("installing the CRD")
+        namespace = next((step.namespace for step in self._steps.values()), "default")
+        install_crd(self._kube, self._resource, crd, namespace=namespace, deadline=Deadline(SERVED_WITHIN, self._stop))
 
-
-def _unfinished(what: str, error: LrsError) -> LrsError:
-    told = LrsError(f"{what}: {error}; the same command finishes it")
-    told.exit_code = error.exit_code
-    return told
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-def _holds(manifest: Manifest, path: tuple[str | int, ...], value: Any) -> bool:
-    current: Any = manifest
-    for part in path:
+    def _pause(self, key: str, deadline: Deadline, stack: ExitStack, report: Report) -> None:
+        """Pause the operator; when the user has had enough meanwhile, that is no failure, and nothing will be written."""
+        operator = only_one(find_operators(self._kube, (), key))
+        pause = Pause(self._kube, operator, self._pause_journal, self._wanted.operator_replicas)
+        stack.callback(self._resume, pause, report)
+        if self._stop.is_set():
+            return
+        self._progress.begin(f"pausing the operator {key}")
         try:
-            current = current[part]
-        except (KeyError, IndexError, TypeError):
-            return value is ABSENT
-    return value is ABSENT or same(current, value)
+            pause.begin(deadline)
+        except LrsError:
+            if not self._stop.is_set():
+                raise
+
+    def _resume(self, pause: Pause, report: Report) -> None:
+        try:
+            pause.end()
+        except LrsError as error:
+            # Both: an exception that is under way would keep the report from being shown.
+            self._progress.note(f"warning: {error} ({error.hint})")
+            report.undone.append(f"{error} ({error.hint})")
+
+    # ---- the objects
+
+    def _writer(self, deadline: Deadline) -> Writer:
+        is_there = not (self._options.dry_run and self._plan.first(Prepare.INSTALL_CRD))
+        schema = self._kube.schema(self._resource) if is_there else None
+        validator = Validator(self._kube, self._resource, schema, self._wanted.validation)
+        steps = self._steps.values() if self._options.dry_run else ()
+        coming = {(self._resource.kind, s.namespace, s.name) for s in steps if s.action is Action.CREATE}
+        options = WriteOptions(
+            dry_run=self._options.dry_run,
+            validation=self._wanted.validation,
+            restore_status=self._wanted.restore_status,
+            normalise=validator.normalise,
+        )
+        return Writer(self._kube, self._resource, Owners(self._kube, coming), options, deadline, self._journal)
+
+    def _write(self, writer: Writer, failed: Mapping[str, str], report: Report) -> None:
+        """One pass over the source; an LRS that is owned by another one waits until that one is done."""
+        trier = _Trier(writer, CircuitBreaker(self._kube), failed, self._not_there_yet() if self._options.dry_run else {})
+        self._progress.begin("asking the server" if self._options.dry_run else "restoring", len(self._steps))
+        room: WaitingRoom[Pair] = WaitingRoom(self._steps)
+        with Pool(trier.work, self._options.workers, self._stop) as pool:
+            for pair in self._pairs():
+                if self._stop.is_set():
+                    break
+                if not room.must_wait(pair[0].key, pair[0].after, pair):
+                    pool.submit(pair)
+                if pool.is_full:
+                    self._take(pool, room, report)
+            while pool.waiting:
+                self._take(pool, room, report)
+        self._progress.end()
+        report.add_not_tried(self._plan, "interrupted" if self._stop.is_set() else "the backup does not hold it any more")
+
+    def _take(self, pool: Pool[Pair, Outcome], room: WaitingRoom[Pair], report: Report) -> None:
+        """One result, and whoever waited for it."""
+        for outcome in pool.take():
+            report.add(outcome)
+            if outcome.result in THERE_AGAIN and not self._options.dry_run:
+                self._journal.done(outcome.key)
+            self._progress.advance()
+            for pair in room.done(outcome.key):
+                pool.submit(pair)
+
+    def _pairs(self) -> Iterator[Pair]:
+        """The steps of the plan with their objects, in the order of the source."""
+        for stored in self._selected:
+            step = self._steps.get(f"{stored.namespace}/{stored.name}")
+            if step is not None and step.sum == stored.sum:
+                yield step, stored
+
+    def _not_there_yet(self) -> dict[str, str]:
+        """Why nothing can be tried in a namespace without making something first."""
+        if self._plan.first(Prepare.INSTALL_CRD):
+            return {step.namespace: "the CRD is not installed yet" for step in self._steps.values()}
+        return dict.fromkeys(self._plan.first(Prepare.CREATE_NAMESPACE), "its namespace does not exist yet")
+
+
+class _Trier:
+    """Writes one object, where that may be tried: `failed` and `absent` are namespaces where it may not, with the reason."""
+
+    def __init__(self, writer: Writer, breaker: CircuitBreaker, failed: Mapping[str, str], absent: Mapping[str, str]) -> None:
+        self._writer = writer
+        self._breaker = breaker
+        self._failed = failed
+        self._absent = absent
+
+    def work(self, pair: Pair) -> Outcome:
+        """What became of it; safe to call from several threads."""
+        step, stored = pair
+        if step.namespace in self._failed:
+            return Outcome.of(step, Result.FAILED, self._failed[step.namespace])
+        if step.action not in WRITES:
+            return Outcome.of(step)
+        if why := self._absent.get(step.namespace):
+            return Outcome.of(step, Result.NOT_CHECKED, why)
+        if self._breaker.lost:
+            return Outcome.of(step, Result.NOT_TRIED, self._breaker.lost)
+        outcome = self._writer.write(step, stored)
+        self._breaker.judge(outcome.error)
+        return outcome

@@ -15,7 +15,7 @@ from kubectl_lrs.model.names import manifest_path
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import CRD_NAME, type_of
 from kubectl_lrs.repository import FolderWriter, Sink
-from kubectl_lrs.runtime.parallel import ahead
+from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE
 
@@ -86,7 +86,7 @@ class ResourcesTier:
         tally = _Tally()
         pages = self._kube.pages(self._resource, self._selection.namespace, selector=self._selection.label_selector())
         with writer.stream(RAW_FILE, compressed=True) as raw, writer.stream(INDEX_FILE, compressed=True) as index:
-            for page in ahead(pages):
+            for page in prefetch(pages):
                 tally.resource_version = page.resource_version
                 self._copy_page(page, writer, raw, index, tally)
                 progress.advance(len(page.items))

@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
+from typing import Generic, TypeVar
 
 Key = tuple[str, str]
+T = TypeVar("T")
+
+
+class WaitingRoom(Generic[T]):
+    """Holds back what must wait for others, in one pass; of a thing that nobody waits for nothing is kept.
+
+    `expected`: the keys of all that will come; a thing does not wait for what is not among them.
+    """
+
+    def __init__(self, expected: Container[str]) -> None:
+        self._expected = expected
+        self._done: set[str] = set()
+        self._left: dict[str, int] = {}
+        self._waiting: dict[str, list[tuple[str, T]]] = {}
+
+    def must_wait(self, key: str, after: Collection[str], thing: T) -> bool:
+        """Whether it must wait; then it is kept, and comes out of `done` when all that it waits for is done."""
+        open_ = [each for each in after if each in self._expected and each not in self._done]
+        for each in open_:
+            self._waiting.setdefault(each, []).append((key, thing))
+        if open_:
+            self._left[key] = len(open_)
+        return bool(open_)
+
+    def done(self, key: str) -> list[T]:
+        """This one is done, however it went; those that waited for it last."""
+        self._done.add(key)
+        free = []
+        for waiting, thing in self._waiting.pop(key, ()):
+            self._left[waiting] -= 1
+            if not self._left[waiting]:
+                del self._left[waiting]
+                free.append(thing)
+        return free
 
 
 def waves(owners: Mapping[Key, Collection[Key]], there: Collection[Key]) -> dict[Key, int]:

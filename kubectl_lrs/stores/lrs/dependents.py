@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.model.plan import Action, Step
-from kubectl_lrs.stores.lrs.plan import Key, LiveLrs, Rules
+from kubectl_lrs.model.plan import Action
+from kubectl_lrs.stores.lrs.decide import Key, LiveLrs, LrsStep, Rules
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 
-def with_dependents(steps: list[Step], source: Iterable[StoredLrs], live: LiveLrs, rules: Rules) -> list[Step]:
+def with_dependents(steps: list[LrsStep], source: Iterable[StoredLrs], live: LiveLrs, rules: Rules) -> list[LrsStep]:
     """The same steps, changed so that nothing is lost; `source` is read where there is something to recreate."""
     if not live.owned or not any(step.action is Action.RECREATE for step in steps):
         return steps
@@ -24,14 +24,14 @@ def with_dependents(steps: list[Step], source: Iterable[StoredLrs], live: LiveLr
 class _Cascade:
     """Finds what would go together, and decides for all of it."""
 
-    def __init__(self, steps: list[Step], live: LiveLrs, rules: Rules) -> None:
+    def __init__(self, steps: list[LrsStep], live: LiveLrs, rules: Rules) -> None:
         self._steps = {(step.namespace, step.name): step for step in steps}
         self._live = live
         self._rules = rules
         self._seen: dict[Key, Manifest | None] = {}
         self._problems: dict[Key, str] = {}
 
-    def apply(self, source: Iterable[StoredLrs]) -> list[Step]:
+    def apply(self, source: Iterable[StoredLrs]) -> list[LrsStep]:
         for stored in source:
             key = (stored.namespace, stored.name)
             if key in self._live.owned and (problem := self._rules.problems(stored.manifest)):

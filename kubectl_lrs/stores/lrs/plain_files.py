@@ -64,7 +64,7 @@ class FilesSource:
         for text in self._packed:
             manifest = loads(text)
             owners = manifest["metadata"].get("ownerReferences") or ()
-            yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"))
+            yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=fingerprint(manifest))
 
     def _read(self, where: str, data: bytes) -> bool:
         """Take in every object of a file; whether there was any document in it."""

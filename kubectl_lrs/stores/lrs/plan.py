@@ -1,172 +1,234 @@
-"""LRS from a source, held against those that live in the cluster → what is to happen to each."""
+"""The plan for all LRS: what the source and the cluster hold, held against each other. Nothing is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.model.diff import ABSENT, changes
-from kubectl_lrs.model.errors import ExpiredError, NotFoundError, UnreachableError
-from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
-from kubectl_lrs.model.plan import Action, Policy, Step
-from kubectl_lrs.stores.lrs.saved import StoredLrs
+from kubectl_lrs.clients.kubernetes.client import CRDS, DEPLOYMENTS, KubeClient, Resource
+from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode
+from kubectl_lrs.model.plan import (
+    DESTRUCTIVE,
+    Action,
+    Existing,
+    Finding,
+    Preparation,
+    Prepare,
+    Severity,
+    StorePlan,
+    errors_of,
+)
+from kubectl_lrs.model.workloads import CRD_NAME, WORKLOADS
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
+from kubectl_lrs.stores.lrs import preflight
+from kubectl_lrs.stores.lrs.decide import NAME, LiveLrs, LrsStep, Rules, decide
+from kubectl_lrs.stores.lrs.dependents import with_dependents
+from kubectl_lrs.stores.lrs.journal import RecreateJournal
+from kubectl_lrs.stores.lrs.options import RestoreOptions
+from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
+from kubectl_lrs.stores.lrs.selected import Census, Chosen, census
+from kubectl_lrs.stores.lrs.validate import Validator
 
-Key = tuple[str, str]
-LeftAlone = Callable[[Manifest], "tuple[Action, str] | None"]
 
+class Planner:
+    """Makes one plan."""
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """What is kept of a live object: enough to tell equal from different, small enough to keep for all of them."""
-
-    fingerprint: bytes
-    terminating: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """A live object that has owners: its own uid, and theirs."""
-
-    uid: str
-    owners: tuple[str, ...]
-
-
-class LiveLrs:
-    """The live LRS of the namespaces that a restore is about. `owned`: those that have owners."""
-
-    def __init__(self, kube: KubeClient, resource: Resource) -> None:
+    def __init__(
+        self,
+        kube: KubeClient,
+        resource: Resource,
+        selected: Chosen,
+        options: RestoreOptions,
+        *,
+        journal: RecreateJournal,
+        pause_journal: Path,
+        progress: Progress,
+    ) -> None:
         self._kube = kube
         self._resource = resource
-        self._seen: dict[Key, Live] = {}
-        self.owned: dict[Key, Owned] = {}
+        self._selected = selected
+        self._options = options
+        self._journal = journal
+        self._pause_journal = pause_journal
+        self._progress = progress
+        self._operator: Operator | None = None
 
-    def read(self, namespaces: Iterable[str]) -> None:
-        """Look at every LRS of these namespaces."""
-        for namespace in namespaces:
-            self._seen.update(self._list(namespace))
-
-    def _list(self, namespace: str) -> dict[Key, Live]:
-        for _ in range(3):
-            found: dict[Key, Live] = {}
-            owned: dict[Key, Owned] = {}
-            try:
-                for page in self._kube.pages(self._resource, namespace):
-                    found.update(map(_remembered, (manifest for _, manifest in page.items)))
-                    owned.update(_owned(manifest for _, manifest in page.items))
-            except ExpiredError:
-                continue
-            self.owned.update(owned)
-            return found
-        raise UnreachableError(
-            f"namespace {namespace}: the API server gave up its snapshot three times before the list was whole"
+    def plan(self) -> StorePlan:
+        """All of it."""
+        self._progress.begin("reading the backup")
+        taken = census(self._selected, self._resource.kind)
+        to_create, unusable = unfit_namespaces(self._kube, taken.namespaces, create=self._options.create_namespaces)
+        operators, findings = self._operators(taken)
+        self._progress.begin("looking at the cluster")
+        live = LiveLrs(self._kube, self._resource)
+        validator = self._validator()
+        if self._options.crd is None:
+            live.read(name for name in taken.namespaces if name not in to_create and name not in unusable)
+        rules = self._rules(validator, unusable, operators)
+        steps: list[LrsStep] = []
+        noticed = preflight.Noticed()
+        for place, stored in enumerate(self._selected):
+            steps.append(decide(stored, live, rules))
+            noticed.note(place, steps[place], stored)
+        steps = _in_order(with_dependents(steps, self._selected, live, rules), taken)
+        findings += self._preflight(steps, noticed, to_create)
+        findings += validator.losses()
+        findings += self._remarks(steps, taken)
+        self._progress.end()
+        return StorePlan(
+            store=NAME,
+            target=self._kube.connection.server,
+            steps=steps,
+            preparations=tuple(self._preparations(to_create)),
+            findings=tuple(findings),
+            effects=tuple(self._effects(steps)),
+            remains=tuple(self._remains(taken)),
         )
 
-    def seen(self, namespace: str, name: str) -> Live | None:
-        """What lived under this name when it was read."""
-        return self._seen.get((namespace, name))
+    # ---- what is there
 
-    def fetch(self, namespace: str, name: str) -> Manifest | None:
-        """The whole object as it is now."""
+    def _validator(self) -> Validator:
+        schema = self._kube.schema(self._resource) if self._options.crd is None else None
+        return Validator(self._kube, self._resource, schema, self._options.validation)
+
+    def _operators(self, taken: Census) -> tuple[list[Operator], list[Finding]]:
+        options = self._options
         try:
-            return self._kube.get(self._resource, name, namespace)
-        except NotFoundError:
-            return None
+            found = find_operators(self._kube, taken.namespaces, options.operator)
+        except (ApiError, DeniedError) as error:
+            if options.pause_operator or options.operator:
+                raise
+            return [], [preflight.operator_state(None, str(error))]
+        findings = list(map(preflight.operator_state, found or (None,)))
+        if options.pause_operator:
+            self._operator = only_one(found)
+            findings += self._pausing(self._operator)
+        else:
+            findings += self._forgotten_pauses(found)
+        return found, findings
+
+    def _pausing(self, operator: Operator) -> Iterator[Finding]:
+        Pause(self._kube, operator, self._pause_journal, self._options.operator_replicas)  # refused here where it cannot be
+        if not may_scale(self._kube, operator):
+            yield Finding(
+                Severity.ERROR,
+                f"you may not patch deployments.apps/scale in namespace {operator.namespace}, which --pause-operator needs",
+                "ask for the right, or scale the operator yourself",
+                ExitCode.UNREACHABLE,
+            )
+
+    def _forgotten_pauses(self, found: Sequence[Operator]) -> Iterator[Finding]:
+        for operator in found:
+            if operator.replicas == 0 and (noted := noted_replicas(self._pause_journal, operator)) is not None:
+                yield Finding(
+                    Severity.WARNING,
+                    f"operator {operator.key} was paused by another run; it had {noted} replicas",
+                    f"if that run is over, put it right with --pause-operator, or kubectl scale; see {self._pause_journal}",
+                )
+
+    def _rules(self, validator: Validator, unusable: Mapping[str, str], operators: Sequence[Operator]) -> Rules:
+        options = self._options
+        refused = ""
+        if options.pause_operator or any(operator.replicas == 0 for operator in operators):
+            refused = "it has finalizers, and the operator that would remove them is paused or at 0 replicas; not recreated"
+        return Rules(
+            existing=options.existing,
+            skipped_types={kind: f"{WORKLOADS[kind].why}; --type {kind} restores it" for kind in options.selection.left_out},
+            unusable=unusable,
+            problems=validator.problem if not options.try_each else lambda _manifest: "",
+            normalise=validator.normalise,
+            recreate_refused=refused,
+            left_alone=options.left_alone,
+        )
+
+    # ---- what it means
+
+    def _preflight(self, steps: list[LrsStep], noticed: preflight.Noticed, to_create: tuple[str, ...]) -> list[Finding]:
+        options = self._options
+        findings = list(preflight.missing_rights(self._kube, self._needed(steps, to_create)))
+        may_write = not errors_of(findings)
+        conflicts = [step.key for step in steps if step.action is Action.CONFLICT]
+        if options.existing is Existing.FAIL and conflicts:
+            named = preflight.names(conflicts)
+            findings.append(Finding(Severity.ERROR, f"{len(conflicts)} LRS exist and differ, or cannot be written: {named}"))
+        if options.crd is not None:
+            findings += preflight.foreign_webhook(options.crd)
+        elif may_write and not options.try_each:
+            findings += preflight.refused_samples(
+                self._kube, self._resource, noticed, absent=to_create, validation=options.validation
+            )
+        if options.crd is None:
+            findings += preflight.missing_references(self._kube, noticed, steps)
+        findings += preflight.unknown_types(steps)
+        return findings
+
+    def _needed(self, steps: list[LrsStep], to_create: tuple[str, ...]) -> Iterator[preflight.Right]:
+        """The rights that the plan needs."""
+        status = ""
+        if self._options.restore_status:
+            status = "lrs/status" if self._resource.has_status else "lrs"
+        yield from preflight.rights_of(steps, status=status)
+        if self._operator:
+            yield preflight.Right("get", DEPLOYMENTS.plural, self._operator.namespace, DEPLOYMENTS.group)
+        if to_create:
+            yield preflight.Right("create", "namespaces")
+        if self._options.crd is not None:
+            yield preflight.Right("create", CRDS.plural, group=CRDS.group)
+
+    def _remarks(self, steps: list[LrsStep], taken: Census) -> Iterator[Finding]:
+        if taken.unmapped:
+            yield _unmapped(taken.unmapped, self._options.what_is_mapped, accepted=self._options.accept_unmapped)
+        if pending := set(self._journal.pending) - {step.key for step in steps}:
+            yield Finding(
+                Severity.WARNING,
+                f"deleted by an earlier run and not created again: {preflight.names(pending)}",
+                f"see {self._journal.path}",
+            )
+
+    def _preparations(self, to_create: tuple[str, ...]) -> Iterator[Preparation]:
+        if self._options.crd is not None:
+            yield Preparation(Prepare.INSTALL_CRD, CRD_NAME)
+        for name in to_create:
+            yield Preparation(Prepare.CREATE_NAMESPACE, name)
+        if self._operator:
+            yield Preparation(Prepare.PAUSE_OPERATOR, self._operator.key)
+
+    def _effects(self, steps: list[LrsStep]) -> Iterator[str]:
+        counts = Counter(step.action for step in steps)
+        yield from (f"{action.value} {counts[action]} LRS" for action in Action if action in DESTRUCTIVE and counts[action])
+        if self._operator:
+            yield f"pause the operator {self._operator.key} meanwhile"
+
+    def _remains(self, taken: Census) -> Iterator[str]:
+        if taken.unmapped and not self._options.accept_unmapped:
+            what = self._options.what_is_mapped
+            yield f"{len(taken.unmapped)} strings still name a {what} that was mapped (--accept-unmapped)"
 
 
-def _remembered(manifest: Manifest) -> tuple[Key, Live]:
-    metadata = manifest["metadata"]
-    live = Live(fingerprint(comparable(manifest)), "deletionTimestamp" in metadata)
-    return (metadata["namespace"], metadata["name"]), live
+def _in_order(steps: list[LrsStep], taken: Census) -> list[LrsStep]:
+    """With the owners that each step waits for: those that are in an earlier wave than it."""
+    if not taken.owners:
+        return steps
+    return [replace(step, after=after) if (after := _after(step, taken)) else step for step in steps]
 
 
-def _owned(manifests: Iterable[Manifest]) -> Iterator[tuple[Key, Owned]]:
-    for manifest in manifests:
-        metadata = manifest["metadata"]
-        owners = metadata.get("ownerReferences")
-        if owners and "deletionTimestamp" not in metadata:
-            yield (metadata["namespace"], metadata["name"]), Owned(metadata["uid"], tuple(each["uid"] for each in owners))
+def _after(step: LrsStep, taken: Census) -> tuple[str, ...]:
+    key = (step.namespace, step.name)
+    waves = taken.waves
+    earlier = [owner for owner in taken.owners.get(key, ()) if owner in taken.objects and waves.get(owner, 0) < waves[key]]
+    return tuple(dict.fromkeys("/".join(owner) for owner in earlier))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What decides beside the objects themselves.
-
-    `skipped_types` names types that are not restored, `unusable` namespaces that cannot be written to, each with the
-    reason; `problems` says why the target would refuse a manifest; `normalise` fills in the target's defaults.
-    `left_alone` names objects that are somebody else's to bring back: what happens to them instead, and why.
-    """
-
-    policy: Policy
-    skipped_types: Mapping[str, str] = field(default_factory=dict)
-    unusable: Mapping[str, str] = field(default_factory=dict)
-    problems: Callable[[Manifest], str] = lambda _manifest: ""
-    normalise: Callable[[Manifest], Manifest] = lambda manifest: manifest
-    recreate_refused: str = ""
-    left_alone: LeftAlone = lambda _manifest: None
-
-
-def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> Step:
-    """What is to happen to one object."""
-
-    def step(action: Action, reason: str = "") -> Step:
-        return Step(stored.namespace, stored.name, stored.type, action, reason)
-
-    if stored.type in rules.skipped_types:
-        return step(Action.SKIP, rules.skipped_types[stored.type])
-    seen = live.seen(stored.namespace, stored.name)
-    if alone := rules.left_alone(stored.manifest):
-        return step(*alone) if seen is None or not _is_equal(seen, stored, rules) else step(Action.UNCHANGED)
-    if stored.namespace in rules.unusable:
-        return step(Action.CONFLICT, rules.unusable[stored.namespace])
-    if seen is None:
-        problem = rules.problems(stored.manifest)
-        return step(Action.CONFLICT, problem) if problem else step(Action.CREATE)
-    if seen.terminating:
-        return step(Action.CREATE, "when the one that is being deleted is gone")
-    wanted = comparable(rules.normalise(stored.manifest))
-    if seen.fingerprint == fingerprint(wanted):
-        return step(Action.UNCHANGED)
-    return _differing(stored, wanted, live, rules)
-
-
-def _is_equal(seen: Live, stored: StoredLrs, rules: Rules) -> bool:
-    return not seen.terminating and seen.fingerprint == fingerprint(comparable(rules.normalise(stored.manifest)))
-
-
-def _differing(stored: StoredLrs, wanted: Manifest, live: LiveLrs, rules: Rules) -> Step:
-    current = live.fetch(stored.namespace, stored.name)
-    if current is None:
-        return Step(stored.namespace, stored.name, stored.type, Action.CREATE)
-    action, reason, target = _by_policy(rules, current, wanted)
-    metadata = current["metadata"]
-    diff = tuple(changes(comparable(current), target))
-    if not diff or (action is Action.UPDATE and all(change.after is ABSENT for change in diff)):
-        action, reason = Action.UNCHANGED, "only the live object has: " + ", ".join(c.field for c in diff) if diff else ""
-    elif action in (Action.UPDATE, Action.REPLACE, Action.RECREATE) and (problem := rules.problems(stored.manifest)):
-        action, reason = Action.CONFLICT, problem
-    return Step(
-        stored.namespace, stored.name, stored.type, action, reason, diff, metadata["uid"], str(metadata["resourceVersion"])
+def _unmapped(found: list[str], what: str, *, accepted: bool) -> Finding:
+    text = f"{len(found)} strings still name a {what} that is mapped, such as {found[0][:160]}"
+    if accepted:
+        return Finding(Severity.NOTE, f"{text}; accepted")
+    return Finding(
+        Severity.WARNING,
+        text,
+        "nothing but images in a spec is rewritten; look at them, and then say --accept-unmapped",
+        ExitCode.PARTIAL,
     )
-
-
-def _by_policy(rules: Rules, current: Manifest, wanted: Manifest) -> tuple[Action, str, Manifest]:
-    """(action, reason, what the object is to be like afterwards)."""
-    if rules.policy is Policy.UPDATE:
-        return Action.UPDATE, "", with_finalizers(wanted, current)
-    if rules.policy is Policy.REPLACE:
-        return Action.REPLACE, "", with_finalizers(wanted, current)
-    if rules.policy is Policy.RECREATE:
-        if rules.recreate_refused and current["metadata"].get("finalizers"):
-            return Action.CONFLICT, rules.recreate_refused, wanted
-        return Action.RECREATE, "", wanted
-    return Action.CONFLICT, "it exists and differs; left alone", wanted
-
-
-def with_finalizers(wanted: Manifest, current: Manifest) -> Manifest:
-    """The wanted object with the finalizers of both: who waits for one of the live object's must not wait in vain."""
-    own: list[str] = wanted["metadata"].get("finalizers") or []
-    live: list[str] = current["metadata"].get("finalizers") or []
-    if not own and not live:
-        return wanted
-    return {**wanted, "metadata": {**wanted["metadata"], "finalizers": [*live, *(each for each in own if each not in live)]}}

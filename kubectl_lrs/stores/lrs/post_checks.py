@@ -12,14 +12,15 @@ from dataclasses import replace
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import fingerprint
-from kubectl_lrs.model.report import Report, Result
+from kubectl_lrs.model.report import WRITTEN, Report, Result
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.readiness import wait_ready, why_not_awaited
+from kubectl_lrs.stores.lrs.decide import NAME
 from kubectl_lrs.stores.lrs.preflight import names
 from kubectl_lrs.stores.lrs.selected import Chosen, Key
 
-AWAITED = Report.WRITTEN | {Result.UNCHANGED}
+AWAITED = WRITTEN | {Result.UNCHANGED}
 """What is waited for; unchanged objects too, so that the same command continues after an interruption."""
 
 
@@ -42,7 +43,7 @@ def wait_for(
     kube: KubeClient, resource: Resource, chosen: Chosen, report: Report, deadline: Deadline, progress: Progress
 ) -> None:
     """Wait until all that is there as wanted is ready; what is not in time becomes `not ready` in the report."""
-    there = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.result in AWAITED}
+    there = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.store == NAME and o.result in AWAITED}
     expected = _expected(chosen, there, progress)
     try:
         late = wait_ready(kube, resource, expected, deadline, progress)

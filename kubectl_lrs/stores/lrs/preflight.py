@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import SERVICES, KubeClient, Resource
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.model.plan import VERBS, WRITES, Action, Finding, Severity, Step
+from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step
 from kubectl_lrs.model.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS
 from kubectl_lrs.stores.common.operator import Operator
 from kubectl_lrs.stores.lrs.references import KINDS, references
 from kubectl_lrs.stores.lrs.saved import StoredLrs
+
+VERBS: Mapping[Action, tuple[str, ...]] = {
+    Action.CREATE: ("create",),
+    Action.UPDATE: ("patch",),
+    Action.REPLACE: ("update",),
+    Action.RECREATE: ("delete", "create"),
+}
+"""The rights on `lrs` that an action needs, besides get and list."""
 
 SHOWN = 5
 """How many names a finding lists before it only counts."""

@@ -27,7 +27,7 @@ class StoredLrs:
     """One LRS out of a backup: the sanitised manifest, and what sanitising took away that a restore may want.
 
     `mapped_from`: the namespace that it was saved in, where it is to go into another one. `names_old`: its strings that still
-    name a registry whose images go elsewhere.
+    name a registry whose images go elsewhere. `sum`: a digest of it as the source has it.
     """
 
     manifest: Manifest
@@ -35,6 +35,7 @@ class StoredLrs:
     status: Any = None
     mapped_from: str = ""
     names_old: tuple[str, ...] = ()
+    sum: bytes = b""
 
     @property
     def namespace(self) -> str:
@@ -106,7 +107,8 @@ class BackupSource:
             if problem:
                 raise DamageError(f"{self.folder.path / RAW_FILE}: line {number}: {problem}")
             owners = manifest["metadata"].get("ownerReferences") or ()
-            yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"))
+            digest = hashlib.blake2b(line.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=digest)
 
     def _checked(self) -> Iterator[StoredLrs]:
         sums = {path: digest for path, digest in self.folder.sums() if path.startswith("lrs/")}

@@ -152,15 +152,15 @@ class Census:
     """What one pass over the chosen objects tells: how many where, who owns whom, what still names a mapped place."""
 
     namespaces: dict[str, int] = field(default_factory=dict)
+    owners: dict[Key, list[Key]] = field(default_factory=dict)
     waves: dict[Key, int] = field(default_factory=dict)
     unmapped: list[str] = field(default_factory=list)
-    objects: int = 0
+    objects: Collection[Key] = ()
 
 
 def census(chosen: Chosen, kind: str) -> Census:
     """Count the chosen objects; UsageError where there is none, where two become one, or a mapping has nothing to map."""
     taken = Census()
-    owners: dict[Key, list[Key]] = {}
     seen: dict[Key, str] = {}
     names_old = _token_finder(chosen.namespace_map)
     for stored in chosen:
@@ -173,10 +173,9 @@ def census(chosen: Chosen, kind: str) -> Census:
                 hint="map them to different namespaces, or restore one of them by name",
             )
         seen[key] = saved_in
-        taken.objects += 1
         taken.namespaces[stored.namespace] = taken.namespaces.get(stored.namespace, 0) + 1
         if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == kind]:
-            owners[key] = above
+            taken.owners[key] = above
         if stored.type not in chosen.left_out:
             taken.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, names_old)]
     if not seen and (error := chosen.nothing()):
@@ -188,7 +187,8 @@ def census(chosen: Chosen, kind: str) -> Census:
         )
     if chosen.registry_map:
         taken.unmapped += _documents_that_name_old(chosen)
-    taken.waves = waves(owners, seen)
+    taken.waves = waves(taken.owners, seen)
+    taken.objects = seen.keys()
     return taken
 
 

@@ -6,14 +6,14 @@ Until the new collection is whole and takes the old one's name, in one act of th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import bson
 
 from kubectl_lrs.model.errors import DeniedError, LrsError
-from kubectl_lrs.model.plan import Action, Effort, Finding, Severity, TierPlan
-from kubectl_lrs.model.report import ItemOutcome, Result
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Finding, Severity, StorePlan
+from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.stores.mongo.keys import KeySource
@@ -21,16 +21,16 @@ from kubectl_lrs.stores.mongo.load import BATCH_BYTES, Loader, Tally, insist
 from kubectl_lrs.stores.mongo.metadata import Metadata
 from kubectl_lrs.stores.mongo.plan import (
     TIER,
-    Intent,
+    MongoStep,
     RestoreWish,
     beside,
     decide,
-    doubts,
-    stakes,
+    effects,
     target_database,
+    warnings,
 )
 from kubectl_lrs.stores.mongo.presence import Presence
-from kubectl_lrs.stores.mongo.saved import StoredDump
+from kubectl_lrs.stores.mongo.saved import StoredCollection, StoredDump
 from kubectl_lrs.stores.mongo.server.client import CollectionInfo, Mongo
 from kubectl_lrs.stores.mongo.server.errors import NAMESPACE_EXISTS, NAMESPACE_NOT_FOUND, MongoError, MongoUnreachableError
 
@@ -38,7 +38,7 @@ _NOT_AN_OPTION = frozenset(("autoIndexId",))
 _NOT_OF_AN_INDEX = frozenset(("v", "ns"))
 
 
-class MongoRestore:
+class MongoRestorer:
     """The Mongo part of a restore."""
 
     name = TIER
@@ -59,33 +59,30 @@ class MongoRestore:
         self._presence = presence
         self._keys = keys
         self._stop = stop
-        self._database = ""
-        self._intents: dict[str, Intent] = {}
 
     # ---- plan
 
-    def plan(self, progress: Progress) -> TierPlan:
+    def plan(self, progress: Progress) -> StorePlan:
         """Look at every document's length, at the database, and at who else uses it; nothing is written."""
         sizes = self._measure(progress)
         progress.begin("looking at MongoDB")
         server = self._mongo.server()
-        self._database = target_database(self._mongo, self._dump, self._wish)
-        present = self._mongo.collections(self._database)
-        intents = [self._decide(stored.name, sizes, present) for stored in self._dump.collections]
-        self._intents = {intent.item.name: intent for intent in intents}
-        drops = any(intent.item.action is Action.REPLACE for intent in intents)
-        findings = [*doubts(self._dump, intents, present, self._database)]
+        database = target_database(self._mongo, self._dump, self._wish)
+        present = self._mongo.collections(database)
+        steps = [self._decide(stored, sizes[stored.name], database, present) for stored in self._dump.collections]
+        drops = any(step.action is Action.REPLACE for step in steps)
+        findings = [*warnings(self._dump, steps, present, database)]
         findings += self._presence.findings(drops=drops, allow=self._wish.allow_running_app)
         if self._keys:
             findings += self._keys.compare(self._dump.facts.get("keys"), ignore=self._wish.ignore_keys)
         if not server.is_primary and not server.set_name and not server.is_mongos:
             findings.append(Finding(Severity.ERROR, f"{self._mongo.describe()} does not take writes"))
-        return TierPlan(
-            tier=TIER,
-            target=f"{self._mongo.describe()} database {self._database}",
-            items=[intent.item for intent in intents],
-            findings=findings,
-            stakes=stakes(intents, self._database),
+        return StorePlan(
+            store=TIER,
+            target=f"{self._mongo.describe()} database {database}",
+            steps=steps,
+            findings=tuple(findings),
+            effects=effects(steps, database),
         )
 
     def _measure(self, progress: Progress) -> dict[str, tuple[int, int]]:
@@ -96,32 +93,32 @@ class MongoRestore:
             progress.advance()
         return sizes
 
-    def _decide(self, name: str, sizes: Mapping[str, tuple[int, int]], present: Mapping[str, CollectionInfo]) -> Intent:
-        stored = next(each for each in self._dump.collections if each.name == name)
-        there = present.get(name)
-        before = self._mongo.count(self._database, name) if there and there.kind not in ("view", "timeseries") else 0
-        return decide(stored, there, size=sizes[name], before=before, existing=self._wish.existing)
+    def _decide(
+        self, stored: StoredCollection, size: tuple[int, int], database: str, present: Mapping[str, CollectionInfo]
+    ) -> MongoStep:
+        there = present.get(stored.name)
+        before = self._mongo.count(database, stored.name) if there and there.kind not in ("view", "timeseries") else 0
+        return decide(stored, there, database=database, size=size, before=before, existing=self._wish.existing)
 
     # ---- apply
 
-    def apply(self, plan: TierPlan, effort: Effort, progress: Progress) -> Iterator[ItemOutcome]:
+    def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
         """One collection after the other; an LrsError where the server is lost or lets us write nothing."""
-        for item in plan.items:
+        for step in plan.of(MongoStep):
             if self._stop.is_set():
                 return
-            yield self._apply(self._intents[item.name], progress, dry_run=effort.dry_run)
+            report.add(self._apply(step, progress, dry_run=options.dry_run))
 
-    def _apply(self, intent: Intent, progress: Progress, *, dry_run: bool) -> ItemOutcome:
-        item, action = intent.item, intent.item.action
-        if action not in (Action.CREATE, Action.MERGE, Action.REPLACE):
-            return ItemOutcome.of(item)
-        work = _Work(self._mongo, self._dump, self._database, intent, progress, self._stop, dry_run=dry_run)
+    def _apply(self, step: MongoStep, progress: Progress, *, dry_run: bool) -> Outcome:
+        if step.action not in WRITES:
+            return Outcome.of(step)
+        work = _Work(self._mongo, self._dump, step, progress, self._stop, dry_run=dry_run)
         try:
             return work.do()
         except (MongoUnreachableError, DeniedError) as error:
             raise type(error)(f"{error}; {work.state()}", hint=error.hint or "run the same command again") from error
         except LrsError as error:
-            return ItemOutcome.of(item, Result.FAILED, f"{error}; {work.state()}", error)
+            return Outcome.of(step, Result.FAILED, f"{error}; {work.state()}", error)
 
 
 class _Work:
@@ -131,8 +128,7 @@ class _Work:
         self,
         mongo: Mongo,
         dump: StoredDump,
-        database: str,
-        intent: Intent,
+        step: MongoStep,
         progress: Progress,
         stop: threading.Event,
         *,
@@ -140,8 +136,8 @@ class _Work:
     ) -> None:
         self._mongo = mongo
         self._dump = dump
-        self._database = database
-        self._intent = intent
+        self._database = step.database
+        self._step = step
         self._progress = progress
         self._stop = stop
         self._dry_run = dry_run
@@ -149,17 +145,17 @@ class _Work:
 
     @property
     def _name(self) -> str:
-        return self._intent.stored.name
+        return self._step.stored.name
 
     @property
     def _about(self) -> Metadata:
-        return self._intent.stored.metadata
+        return self._step.stored.metadata
 
     def state(self) -> str:
         """What a failure leaves."""
         if not self._has_begun:
             return f"{self._name} is as it was"
-        if self._intent.item.action is Action.REPLACE and not self._in_place:
+        if self._step.action is Action.REPLACE and not self._in_place:
             return f"the old {self._name} is as it was"
         return f"{self._name} holds a part of the documents; the same command goes on"
 
@@ -168,11 +164,11 @@ class _Work:
         """Whether what is there must go before the new one comes: only collections can be renamed."""
         return self._about.is_timeseries or self._about.is_view
 
-    def do(self) -> ItemOutcome:
+    def do(self) -> Outcome:
         """All of it."""
         if self._dry_run:
             return self._outcome(self._load(self._data_name(self._name)))
-        action = self._intent.item.action
+        action = self._step.action
         if action is Action.REPLACE and not self._in_place:
             return self._replace()
         if action is Action.REPLACE:
@@ -182,18 +178,18 @@ class _Work:
             self._create(self._name)
         return self._fill()
 
-    def _fill(self) -> ItemOutcome:
+    def _fill(self) -> Outcome:
         """Documents, then indexes, into the collection itself."""
         self._has_begun = True
         if self._about.is_view:
-            return ItemOutcome.of(self._intent.item)
+            return Outcome.of(self._step)
         tally = self._load(self._data_name(self._name))
-        if self._stop.is_set() and tally.total < self._intent.documents:
+        if self._stop.is_set() and tally.total < self._step.documents:
             return self._interrupted(tally)
         problem = self._build_indexes(self._name)
         return self._outcome(tally, problem)
 
-    def _replace(self) -> ItemOutcome:
+    def _replace(self) -> Outcome:
         """Load beside, with its indexes; then one rename puts it in the place of the old one."""
         temporary = beside(self._name)
         insist(self._mongo, self._stop, lambda _attempt: self._mongo.drop(self._database, temporary))
@@ -201,11 +197,11 @@ class _Work:
         self._has_begun = True
         try:
             tally = self._load(temporary)
-            if self._stop.is_set() and tally.total < self._intent.documents:
+            if self._stop.is_set() and tally.total < self._step.documents:
                 return self._interrupted(tally)
             if problem := self._flaw(tally) or self._build_indexes(temporary):
                 message = f"{problem}: the old {self._name} is as it was"
-                return ItemOutcome.of(self._intent.item, Result.FAILED, message, MongoError(message))
+                return Outcome.of(self._step, Result.FAILED, message, MongoError(message))
             self._put_in_place(temporary)
             return self._outcome(tally)
         finally:
@@ -225,8 +221,8 @@ class _Work:
         """Why what was loaded must not take the place of what is there; empty where it may."""
         if tally.refusals:
             return f"the server refused {tally.refusals} documents: {_named(tally.refused)}"
-        if tally.new != self._intent.documents:
-            return f"{tally.new} documents arrived of {self._intent.documents}"
+        if tally.new != self._step.documents:
+            return f"{tally.new} documents arrived of {self._step.documents}"
         return ""
 
     def _clear(self, temporary: str) -> None:
@@ -252,8 +248,8 @@ class _Work:
         return names.BUCKETS + name if self._about.is_timeseries else name
 
     def _load(self, into: str) -> Tally:
-        stored = self._intent.stored
-        self._progress.begin(f"{self._database}.{stored.name}", self._intent.documents)
+        stored = self._step.stored
+        self._progress.begin(f"{self._database}.{stored.name}", self._step.documents)
         if not stored.data:
             return Tally()
         options = self._about.options
@@ -261,7 +257,7 @@ class _Work:
             self._mongo,
             self._database,
             into,
-            is_empty=self._intent.item.action is not Action.MERGE,
+            is_empty=self._step.action is not Action.MERGE,
             in_order=bool(options.get("capped")),
             validate=not (self._has_validator() or self._about.is_timeseries),
             dry_run=self._dry_run,
@@ -271,7 +267,7 @@ class _Work:
 
     def _has_validator(self) -> bool:
         """Documents may be older than the validator: only then is the right to bypass it needed."""
-        there = self._intent.there
+        there = self._step.there
         return "validator" in self._about.options or bool(there and there.option("validator"))
 
     def _build_indexes(self, name: str) -> str:
@@ -291,11 +287,11 @@ class _Work:
         others = [str(each["name"]) for each in wanted if each.get("name") in there and each["key"] != there[each["name"]]["key"]]
         return f"index {', '.join(others)} is another one there" if others else ""
 
-    def _interrupted(self, tally: Tally) -> ItemOutcome:
-        return ItemOutcome.of(self._intent.item, Result.NOT_TRIED, f"interrupted: {self.state()}", counts=tally.counts())
+    def _interrupted(self, tally: Tally) -> Outcome:
+        return Outcome.of(self._step, Result.NOT_TRIED, f"interrupted: {self.state()}", counts=tally.counts())
 
-    def _outcome(self, tally: Tally, problem: str = "") -> ItemOutcome:
-        item = self._intent.item
+    def _outcome(self, tally: Tally, problem: str = "") -> Outcome:
+        step = self._step
         parts = []
         if tally.different:
             parts.append(
@@ -308,11 +304,11 @@ class _Work:
             parts.append(problem)
         message = "; ".join(parts)
         if tally.refusals or problem:
-            return ItemOutcome.of(item, Result.FAILED, message, MongoError(message), tally.counts())
+            return Outcome.of(step, Result.FAILED, message, MongoError(message), tally.counts())
         if tally.different:
-            return ItemOutcome.of(item, Result.CONFLICT, message, counts=tally.counts())
-        unchanged = item.action is Action.MERGE and not tally.new
-        return ItemOutcome.of(item, Result.UNCHANGED if unchanged else None, message, counts=tally.counts())
+            return Outcome.of(step, Result.CONFLICT, message, counts=tally.counts())
+        unchanged = step.action is Action.MERGE and not tally.new
+        return Outcome.of(step, Result.UNCHANGED if unchanged else None, message, counts=tally.counts())
 
 
 def _is_own(specification: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from kubectl_lrs import __version__
 from kubectl_lrs.formats import bson_batches as rawbson
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository import FolderWriter, Sink
-from kubectl_lrs.runtime.parallel import ahead, together
+from kubectl_lrs.runtime.parallel import prefetch, run_all
 from kubectl_lrs.runtime.progress import BYTES, Progress
 from kubectl_lrs.stores.mongo import metadata, names
 from kubectl_lrs.stores.mongo.find import Wish, choose, find_database
@@ -156,7 +156,7 @@ class _Dump:
             done[info.name] = self._write_documents(info, None if info.is_capped else at, halt)
 
         largest_first = sorted(chosen, key=lambda info: -totals[info.name])
-        together(largest_first, work, workers=min(AT_ONCE, len(chosen)), halt=halt)
+        run_all(largest_first, work, workers=min(AT_ONCE, len(chosen)), halt=halt)
         return done
 
     def _bytes(self, chosen: list[CollectionInfo]) -> int | None:
@@ -188,7 +188,7 @@ class _Dump:
     def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink, done: _Written, halt: threading.Event) -> None:
         documents, length = self._mongo.sample(self._database, info.name, at=at)
         in_batch = max(2, min(MOST_IN_BATCH, BATCH_BYTES * documents // length)) if length else 0
-        for batch in ahead(self._mongo.batches(self._database, info.name, at=at, size=in_batch, pushed=self._is_pushed)):
+        for batch in prefetch(self._mongo.batches(self._database, info.name, at=at, size=in_batch, pushed=self._is_pushed)):
             if halt.is_set():
                 raise LrsError(f"reading {self._database}.{info.name}: stopped")
             sink.write(batch)

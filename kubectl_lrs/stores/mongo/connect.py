@@ -10,14 +10,15 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.files import reading
-from kubectl_lrs.stores.mongo.apply import MongoRestore
+from kubectl_lrs.stores.mongo.apply import MongoRestorer
 from kubectl_lrs.stores.mongo.collect import MongoTier
 from kubectl_lrs.stores.mongo.connect_cluster import cluster_access
 from kubectl_lrs.stores.mongo.find import Wish
 from kubectl_lrs.stores.mongo.keys import KeySource
-from kubectl_lrs.stores.mongo.plan import TIER, Existing, RestoreWish
+from kubectl_lrs.stores.mongo.plan import TIER, RestoreWish
 from kubectl_lrs.stores.mongo.presence import Presence
 from kubectl_lrs.stores.mongo.saved import StoredDump
 from kubectl_lrs.stores.mongo.saved import saved as saved_in
@@ -42,7 +43,7 @@ def collector(level: str, kube: KubeClient, namespace: str, options: Mapping[str
 
 def restorer(
     dump: StoredDump, kube: KubeClient, namespace: str, options: Mapping[str, Any], stop: threading.Event
-) -> MongoRestore:
+) -> MongoRestorer:
     """The Mongo part of a restore; `dump`: a backup's (`saved`), or a plain one (`tiers.mongo.stored.dumped`)."""
     mongo = Mongo(access(kube, namespace, options))
     wish = RestoreWish(
@@ -52,7 +53,7 @@ def restorer(
         ignore_keys=options["ignore_keys"],
     )
     keys = KeySource(kube, namespace) if dump.facts else None
-    return MongoRestore(mongo, dump, wish, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
+    return MongoRestorer(mongo, dump, wish, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
 
 
 def saved(folder: SealedFolder, options: Mapping[str, Any]) -> StoredDump:

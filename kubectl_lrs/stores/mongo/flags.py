@@ -11,8 +11,7 @@ from kubectl_lrs.stores.mongo.cluster_flags import mongo_cluster_options, refuse
 
 if TYPE_CHECKING:
     from kubectl_lrs.commands.stores import BackupCall, RestoreCall
-    from kubectl_lrs.usecases.backup import Tier
-    from kubectl_lrs.usecases.restore import DataTier
+    from kubectl_lrs.stores.base import Collector, Restorer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,7 +94,7 @@ def restore_options(function: F) -> F:
     )
 
 
-def collector(call: BackupCall) -> Tier:
+def collector(call: BackupCall) -> Collector:
     """The tier that saves collections."""
     from kubectl_lrs.stores.mongo import connect as mongo
 
@@ -103,7 +102,7 @@ def collector(call: BackupCall) -> Tier:
     return mongo.collector(call.level, call.kube, call.namespace, call.options)
 
 
-def restorer(call: RestoreCall) -> DataTier:
+def restorer(call: RestoreCall) -> Restorer:
     """The tier that restores collections."""
     from kubectl_lrs.stores.mongo import connect as mongo
 

@@ -13,7 +13,7 @@ from bson.errors import BSONError
 
 from kubectl_lrs.formats.bson_batches import by_ids, id_of, split, with_id
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo.server.client import Mongo, Refused
 from kubectl_lrs.stores.mongo.server.errors import DUPLICATE_KEY, MongoUnreachableError
@@ -91,7 +91,7 @@ class Loader:
     def load(self, batches: Iterable[bytes], progress: Progress) -> Tally:
         """Everything, or what was done when `stop` was set; an LrsError where the server is lost: no batch is in flight then."""
         whole, halt, failure = Tally(), threading.Event(), None
-        for done in for_each(batches, self._batch, workers=1 if self._in_order else WORKERS, stop=halt):
+        for done in map_unordered(batches, self._batch, workers=1 if self._in_order else WORKERS, stop=halt):
             if isinstance(done, LrsError):
                 failure = failure or done
             else:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from typing import ClassVar
 
 import bson
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.plan import Action, Finding, Item, Severity
+from kubectl_lrs.model.plan import Action, Existing, Finding, Severity, Step
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.stores.mongo.find import candidates
 from kubectl_lrs.stores.mongo.saved import StoredCollection, StoredDump
@@ -18,13 +18,6 @@ from kubectl_lrs.stores.mongo.server.client import CollectionInfo, Mongo
 TIER = "mongo"
 BESIDE = "lrs_restore."
 """What the collections that are loaded beside the old ones are called, before their name."""
-
-
-class Existing(str, Enum):
-    """What to do with a collection that is there."""
-
-    MERGE = "merge"
-    DROP = "drop"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +31,16 @@ class RestoreWish:
     ignore_keys: bool = False
 
 
-@dataclass(frozen=True)
-class Intent:
-    """One collection and what is to happen to it; `there` is what the database has under its name, with so many documents."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoStep(Step):
+    """One collection, of which database, and what is to happen to it.
 
-    item: Item
+    `documents`: how many the backup holds; `there` is what the database has under its name, with `before` documents.
+    """
+
+    store: ClassVar[str] = TIER
+
+    database: str
     stored: StoredCollection
     documents: int
     there: CollectionInfo | None = None
@@ -71,8 +69,14 @@ def target_database(mongo: Mongo, dump: StoredDump, wish: RestoreWish) -> str:
 
 
 def decide(
-    stored: StoredCollection, there: CollectionInfo | None, *, size: tuple[int, int], before: int, existing: Existing
-) -> Intent:
+    stored: StoredCollection,
+    there: CollectionInfo | None,
+    *,
+    database: str,
+    size: tuple[int, int],
+    before: int,
+    existing: Existing,
+) -> MongoStep:
     """What is to happen to one collection; `size`: (documents, bytes) of the stored one."""
     documents, length = size
     about = stored.metadata
@@ -88,35 +92,45 @@ def decide(
         action, reason = Action.REPLACE, f"{before} documents are replaced by {documents}"
     else:
         action, reason = Action.MERGE, f"{documents} documents into {before}; those that are there stay as they are"
-    return Intent(Item(TIER, stored.name, action, reason, length), stored, documents, there, before)
+    return MongoStep(
+        name=stored.name,
+        action=action,
+        reason=reason,
+        bytes=length,
+        database=database,
+        stored=stored,
+        documents=documents,
+        there=there,
+        before=before,
+    )
 
 
-def doubts(dump: StoredDump, intents: list[Intent], present: Mapping[str, CollectionInfo], database: str) -> Iterator[Finding]:
+def warnings(dump: StoredDump, steps: list[MongoStep], present: Mapping[str, CollectionInfo], database: str) -> Iterator[Finding]:
     """What the user should know before."""
     when = f", as they were at {dump.instant}" if dump.instant else ""
-    listed = ", ".join(intent.item.name for intent in intents)
+    listed = ", ".join(step.name for step in steps)
     note = f"only these collections of {database} go back{when}: {listed}; every other one stays as it is"
     yield Finding(Severity.NOTE, f"{note}; collections that are made anew get a UUID of their own")
     if dump.left_out:
         yield Finding(Severity.NOTE, f"left alone in {dump.folder.path.name}: {', '.join(dump.left_out)}")
     if not dump.facts:
         yield Finding(Severity.NOTE, "a plain dump: there are no sums, so nothing tells whether it is as it was written")
-    for intent in intents:
-        if intent.item.action is Action.MERGE and intent.there and not _has_same_options(intent):
-            yield Finding(Severity.WARNING, f"{intent.item.name}: its options differ from the backup's, and stay as they are")
-        if intent.item.action is Action.REPLACE and intent.stored.metadata.is_timeseries:
+    for step in steps:
+        if step.action is Action.MERGE and step.there and not _has_same_options(step):
+            yield Finding(Severity.WARNING, f"{step.name}: its options differ from the backup's, and stay as they are")
+        if step.action is Action.REPLACE and step.stored.metadata.is_timeseries:
             why = "a time series cannot be loaded beside the old one: it is dropped first"
-            yield Finding(Severity.WARNING, f"{intent.item.name}: {why}", hint="if the run breaks off, run it again")
+            yield Finding(Severity.WARNING, f"{step.name}: {why}", hint="if the run breaks off, run it again")
     if remains := sorted(name for name in present if name.startswith(BESIDE)):
         yield Finding(Severity.NOTE, f"an interrupted restore has left {', '.join(remains)}: removed before the same is loaded")
 
 
-def stakes(intents: list[Intent], database: str) -> tuple[str, ...]:
+def effects(steps: list[MongoStep], database: str) -> tuple[str, ...]:
     """What is lost if it goes on, in words."""
-    replaced = [intent for intent in intents if intent.item.action is Action.REPLACE]
+    replaced = [step for step in steps if step.action is Action.REPLACE]
     if not replaced:
         return ()
-    listed = ", ".join(f"{intent.item.name} ({intent.before} documents)" for intent in replaced)
+    listed = ", ".join(f"{step.name} ({step.before} documents)" for step in replaced)
     return (f"replace {len(replaced)} collections of {database}: {listed}",)
 
 
@@ -124,6 +138,6 @@ def _kind(info: CollectionInfo) -> str:
     return info.kind or "collection"
 
 
-def _has_same_options(intent: Intent) -> bool:
-    assert intent.there
-    return bson.encode(dict(intent.stored.metadata.options)) == intent.there.options
+def _has_same_options(step: MongoStep) -> bool:
+    assert step.there
+    return bson.encode(dict(step.stored.metadata.options)) == step.there.options

@@ -16,9 +16,9 @@ from kubectl_lrs.model.errors import ConflictError, ExpiredError, LrsError, NotF
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import SPARK
 from kubectl_lrs.runtime.cancel import Deadline
-from kubectl_lrs.runtime.parallel import for_each
+from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.common.circuit_breaker import Reach
+from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
 from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, delete_this
 from kubectl_lrs.stores.spark.sessions import Session, Sight, look
 
@@ -85,7 +85,7 @@ class Cleaner:
         self._progress = progress
         self._stop = stop
         self._deadline = Deadline(effort.timeout, stop)
-        self._reach = Reach(kube)
+        self._breaker = CircuitBreaker(kube)
         self._outcomes: dict[str, Outcome] = {}
         self._going: dict[str, Session] = {}
         self._unsure: dict[str, tuple[Session, LrsError]] = {}
@@ -102,7 +102,9 @@ class Cleaner:
             self._wait(sight.resource_version)
         else:
             self._end(self._going.values(), Fate.DELETING)
-        why = "interrupted" if self._stop.is_set() else self._reach.lost or f"no time was left after {self._deadline.seconds:g}s"
+        why = (
+            "interrupted" if self._stop.is_set() else self._breaker.lost or f"no time was left after {self._deadline.seconds:g}s"
+        )
         return [self._outcomes.get(each.uid) or Outcome(each, Fate.NOT_TRIED, why) for each in sight.sessions]
 
     # ---- asking
@@ -113,11 +115,11 @@ class Cleaner:
             return
         self._progress.begin("deleting sessions", len(sessions))
         workers = min(self._effort.workers, len(sessions))
-        for _ in for_each(sessions, self._ask_one, workers=workers, stop=self._stop):
+        for _ in map_unordered(sessions, self._ask_one, workers=workers, stop=self._stop):
             self._progress.advance()
 
     def _ask_one(self, session: Session) -> None:
-        if self._reach.lost or self._deadline.is_over:
+        if self._breaker.lost or self._deadline.is_over:
             return
         try:
             if self._effort.dry_run:
@@ -129,7 +131,7 @@ class Cleaner:
         except ConflictError as error:
             self._unsure[session.uid] = session, error
         except LrsError as error:
-            self._reach.judge(error)
+            self._breaker.judge(error)
             self._outcomes[session.uid] = Outcome(session, Fate.FAILED, str(error), error)
 
     def _dry_run(self, session: Session) -> None:
