@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from kubectl_lrs.commands.command import kube_options
-from kubectl_lrs.formats import pflag
+from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render import colour

@@ -5,35 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-import click
+from dataclasses import dataclass
+from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import (
-    backup_dir_option,
-    confirm,
-    output_option,
-    quiet_option,
-    stop_on_signal,
-    verb,
-    yes_option,
-)
-from kubectl_lrs.commands.deployment_options import (
-    accounts_of,
-    api_options,
-    choice_of,
-    choice_options,
-    count,
-    effort_of,
-    effort_options,
-    refuse_token,
-)
+from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.confirm import confirm, stop_on_signal
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Yes
 from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.flags import Group, Source, flag
 from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
 from kubectl_lrs.stores.deployments.plan import DeploymentPlan
-from kubectl_lrs.stores.lrs import connect as wiring
 from kubectl_lrs.usecases.deployments import (
     Origin,
     activate,
@@ -44,8 +29,37 @@ from kubectl_lrs.usecases.deployments import (
 )
 
 
-@verb(
+@dataclass(frozen=True, kw_only=True)
+class Flags(Backups):
+    """What says which deployments were active."""
+
+    journals: tuple[str, ...] = flag(
+        "--journal",
+        default=(),
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.OUTPUT,
+        help="The journal of deactivate; else every one in the folder of the backups that is not done.",
+    )
+    from_: str = flag(
+        "--from",
+        default="",
+        metavar="BACKUP",
+        source=Source.BACKUPS,
+        group=Group.MEANT,
+        help="In place of a lost journal: what was active when this backup was made, shown and asked about first.",
+    )
+
+
+@lrs_command(
     "activate",
+    ApiOptions,
+    ChoiceOptions,
+    Flags,
+    ChangeOptions,
+    Yes,
+    Tables,
+    Quiet,
     examples=[
         ("What would be activated", "@ activate --dry-run=client"),
         ("Everything that deactivate took down, by the journals in the current directory", "@ activate"),
@@ -54,50 +68,29 @@ from kubectl_lrs.usecases.deployments import (
     ],
     exits=(0, 1, 2, 3, 5, 130),
 )
-@api_options
-@choice_options
-@click.option(
-    "--journal",
-    "named",
-    multiple=True,
-    metavar="FILE",
-    help="The journal of deactivate; else every one in the folder of the backups that is not done.",
-)
-@click.option(
-    "--from",
-    "from_",
-    default="",
-    metavar="BACKUP",
-    help="In place of a lost journal: what was active when this backup was made, shown and asked about first.",
-)
-@effort_options
-@yes_option
-@backup_dir_option
-@output_option("table", "wide", "json", "yaml", "name")
-@quiet_option
-def command(
-    ctx: click.Context, output: str, quiet: bool, yes: bool, dry_run: str, named: tuple[str, ...], from_: str, **options: Any
-) -> ExitCode:
+def command(given: Given) -> ExitCode:
     """Activate the deployments that `deactivate` took down, and nothing else.
 
     What is to be active again is in the journal that deactivate wrote. A deployment that somebody else has deleted,
     archived or given another model meanwhile is reported, not forced. Run it again after an interruption: it goes on.
     URL and token are found as `deactivate --help` says.
     """
-    refuse_token(ctx)
-    if from_ and named:
+    refuse_token(given)
+    flags, quiet, yes = given.of(Flags), given.of(Quiet).quiet, given.of(Yes).yes
+    change, output = given.of(ChangeOptions), given.of(Tables).output
+    if flags.from_ and flags.journals:
         raise UsageError("--from is for when the journal is lost, and --journal names one", hint="give one of the two")
-    choice, effort = choice_of(options), effort_of(options)
-    directory = wiring.backup_dir(options["backup_dir"])
+    choice, effort = choice_of(given.of(ChoiceOptions)), effort_of(change)
+    directory = BackupDir(Path(flags.path))
     progress = render.progress(quiet=quiet)
-    with _origin(directory, from_, named, dry_run=dry_run != "none") as (journals, origin):
+    with _origin(directory, flags.from_, flags.journals, dry_run=change.dry_run != "none") as (journals, origin):
         if not quiet:
             _say_origin(journals, origin, str(directory.path))
-        accounts = accounts_of(ctx, options, quiet=quiet)
+        accounts = accounts_of(given, given.of(ApiOptions))
         plan = plan_activation(accounts, choice, origin, progress)
         for note in plan.notes:
             render.say(f"note: {note}")
-        if dry_run != "none":
+        if change.dry_run != "none":
             render.show(render.deployment_plan_view(plan), output)
             return ExitCode.DONE
         _agree(plan, origin, yes=yes)

@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import click
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import (
-    backup_dir_option,
-    exclude_type_option,
-    kube_flags,
-    output_option,
-    quiet_option,
-    selector_option,
-    type_option,
-    verb,
-)
-from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
-from kubectl_lrs.commands.spark_options import clean_first, clean_spark_options
-from kubectl_lrs.commands.stores import BackupCall, backup_options, collectors, given_levels
+from kubectl_lrs.commands.accounts import accounts_of
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables
+from kubectl_lrs.commands.spark import clean_first
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
-from kubectl_lrs.model.profiles import PROFILES, levels
-from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.flags import Group, Options, flag
+from kubectl_lrs.model.stores import NONE, PROFILES, STORES, levels
 from kubectl_lrs.model.workloads import SPARK
-from kubectl_lrs.stores.base import Collector
+from kubectl_lrs.stores.base import BackupContext, Collector, connect_module, flags_module
 from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsTier
+from kubectl_lrs.stores.deployments.connect import api_is_given
+from kubectl_lrs.stores.deployments.flags import AlsoOptions
 from kubectl_lrs.stores.deployments.inventory import Account
-from kubectl_lrs.stores.lrs import connect as wiring
 from kubectl_lrs.stores.lrs.collect import ResourcesTier
+from kubectl_lrs.stores.lrs.connect import require_namespace, target
+from kubectl_lrs.stores.spark.flags import CleanFirst
 from kubectl_lrs.usecases.backup import Destination, back_up, without
 from kubectl_lrs.usecases.clean_spark import Wanted
 
 
-@verb(
+@dataclass(frozen=True, kw_only=True)
+class Flags(Backups, Selecting):
+    """What is taken, and where it goes."""
+
+    name: str = flag(
+        "--name",
+        default="",
+        metavar="NAME",
+        group=Group.OUTPUT,
+        help="Name of the backup; lrs_backup_ and the UTC time where it is not given.",
+    )
+    profile: str = flag(
+        "--profile",
+        default="lrs",
+        choices=PROFILES,
+        shown=True,
+        group=Group.MEANT,
+        help="How much to take: the LRS alone, or the vendor's minimum or complete recovery of custom applications.",
+    )
+
+
+STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).BACKUP for name in STORES}
+
+
+@lrs_command(
     "backup",
+    Flags,
+    *STORE_OPTIONS.values(),
+    AlsoOptions,
+    CleanFirst,
+    Tables,
+    Quiet,
     examples=[
         ("Everything in the context's namespace, into the current directory", "@ backup"),
         ("Every namespace, into a folder of backups", "@ backup -A --backup-dir /var/backups/lrs"),
@@ -47,48 +71,7 @@ from kubectl_lrs.usecases.clean_spark import Wanted
     ],
     exits=(0, 1, 2, 3, 5, 130),
 )
-@click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces; overrides -n.")
-@type_option
-@exclude_type_option
-@selector_option
-@backup_dir_option
-@click.option(
-    "--name", default="", metavar="NAME", help="Name of the backup; lrs_backup_ and the UTC time where it is not given."
-)
-@click.option(
-    "--profile",
-    type=click.Choice(list(PROFILES)),
-    default="lrs",
-    show_default=True,
-    help="How much to take: the LRS alone, or the vendor's minimum or complete recovery of custom applications.",
-)
-@backup_options
-@click.option(
-    "--deployments/--no-deployments",
-    "with_deployments",
-    default=None,
-    help="Save the status of each deployment too; by default when the application's URL and token are given.",
-)
-@clean_spark_options
-@api_options
-@output_option("table", "wide", "json", "yaml", "name")
-@quiet_option
-def command(
-    ctx: click.Context,
-    all_namespaces: bool,
-    types: tuple[str, ...],
-    excluded: tuple[str, ...],
-    selector: str,
-    backup_dir: str,
-    name: str,
-    profile: str,
-    with_deployments: bool | None,
-    clean_spark: bool,
-    yes: bool,
-    output: str,
-    quiet: bool,
-    **options: Any,
-) -> ExitCode:
+def command(given: Given) -> ExitCode:
     """Back up LRS into a folder that plain kubectl can restore from.
 
     Takes every LRS but Spark sessions, running and failed alike, in one consistent snapshot. The folder gets its name
@@ -98,43 +81,65 @@ def command(
     and files are saved beside the LRS. Where one of these stores cannot be had, no backup is made, and the message
     names the flag that leaves it out. What a store itself no longer has is listed, and the backup is `partial`.
     """
-    flags = kube_flags(ctx)
-    wanted = levels(profile, given_levels(options))
-    if clean_spark and SPARK in types:
+    flags, first, quiet = given.of(Flags), given.of(CleanFirst), given.of(Quiet).quiet
+    stores = {name: given.of(kind) for name, kind in STORE_OPTIONS.items()}
+    wanted = levels(flags.profile, {name: getattr(options, "level", None) for name, options in stores.items()})
+    if first.clean_spark and SPARK in flags.types:
         raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
-    destination = Destination(directory=wiring.backup_dir(backup_dir).path, name=name)
-    target = wiring.target(flags)
-    namespace = None if all_namespaces else target.connection.namespace
-    selection = Selection(namespace=namespace, types=types, excluded_types=excluded, selector=selector)
+    destination = Destination(directory=Path(flags.path), name=flags.name)
+    cluster = target(given.kube)
+    namespace = None if flags.all_namespaces else cluster.connection.namespace
+    selection = flags.selection(namespace)
     if namespace is not None:
-        wiring.require_namespace(target.kube, namespace)
-    tiers: dict[str, Collector] = {"resources": ResourcesTier(target.kube, target.resource, selection)}
-    where = namespace or target.connection.namespace
-    tiers |= collectors(wanted, lambda level: BackupCall(level=level, kube=target.kube, namespace=where, options=options))
-    if with_deployments or (with_deployments is None and wiring.api_is_given(api_flags(options))):
-        tiers[TIER] = DeploymentsTier(_accounts(ctx, options, quiet=quiet))
-    sessions = Wanted(namespace=namespace, selector=selector)
-    is_clean = not clean_spark or clean_first(target, sessions, yes=yes, quiet=quiet)
-    progress = render.progress(quiet=quiet)
+        require_namespace(cluster.kube, namespace)
+    collectors: dict[str, Collector] = {"resources": ResourcesTier(cluster.kube, cluster.resource, selection)}
+    for name, level in wanted.items():
+        where = BackupContext(level=level, kube=cluster.kube, namespace=namespace or cluster.connection.namespace)
+        collectors |= _collector(name, stores[name], where)
+    collectors |= _deployments(given)
+    sessions = Wanted(namespace=namespace, selector=flags.selector)
+    is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
     path, catalog = back_up(
-        tiers,
+        collectors,
         destination=destination,
-        cluster=target.kube.identity(),
+        cluster=cluster.kube.identity(),
         selection=selection,
-        profile=profile,
+        profile=flags.profile,
         levels=wanted,
-        progress=progress,
+        progress=render.progress(quiet=quiet),
     )
-    render.show(render.made(str(path), catalog), output)
+    render.show(render.made(str(path), catalog), given.of(Tables).output)
     for line in render.remarks(catalog):
         render.say(line)
     return ExitCode.DONE if is_clean and not catalog.missing else ExitCode.PARTIAL
 
 
-def _accounts(ctx: click.Context, api: dict[str, Any], *, quiet: bool) -> list[Account]:
+def _collector(name: str, options: Options, context: BackupContext) -> dict[str, Collector]:
+    """A store's part, none where nothing of it is taken; a failure says how to do without."""
+    if context.level == NONE:
+        if unused := options.given - {f"--{name}"}:
+            message = f"{min(unused)} is about {name}, of which nothing is taken"
+            raise UsageError(message, hint=f"take them with --{name} or --profile")
+        return {}
+    try:
+        return {name: connect_module(name).collector(options, context)}
+    except LrsError as error:
+        without(error, name)
+        raise
+
+
+def _deployments(given: Given) -> dict[str, Collector]:
+    """The status of deployments, where it is wanted or can be had."""
+    options = given.of(AlsoOptions)
+    if options.with_deployments or (options.with_deployments is None and api_is_given(options)):
+        return {TIER: DeploymentsTier(_accounts(given))}
+    return {}
+
+
+def _accounts(given: Given) -> list[Account]:
     """The users of the API; a failure says how to do without."""
     try:
-        return accounts_of(ctx, api, quiet=quiet)
+        return accounts_of(given, given.of(AlsoOptions))
     except LrsError as error:
         without(error, TIER)
         raise

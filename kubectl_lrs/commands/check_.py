@@ -2,47 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any, TypeVar
-
-import click
-from click.core import ParameterSource
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import backup_dir_option, kube_flags, output_option, quiet_option, verb
-from kubectl_lrs.commands.deployment_options import accounts_of, api_flags, api_options
+from kubectl_lrs.commands.accounts import accounts_of
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import TABLES, Backups, Given, Quiet, output_flag
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
 from kubectl_lrs.model.names import LATEST
-from kubectl_lrs.model.profiles import LEVELS, NONE, PROFILES
+from kubectl_lrs.model.stores import NONE, PROFILES, STORES, levels
 from kubectl_lrs.model.units import duration
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.stores.base import flags_module
+from kubectl_lrs.stores.deployments.connect import api_is_given
+from kubectl_lrs.stores.deployments.flags import AlsoOptions
 from kubectl_lrs.stores.deployments.inventory import Account
-from kubectl_lrs.stores.files import flags as files_options
-from kubectl_lrs.stores.images import flags as images_options
-from kubectl_lrs.stores.lrs import connect as wiring
-from kubectl_lrs.stores.mongo import flags as mongo_options
+from kubectl_lrs.stores.lrs.connect import require_namespace, target
 from kubectl_lrs.usecases.check import API_FLAG, CheckReport, unavailable
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-PREFIXES = {"mongo": ("mongo_",), "images": ("images_", "registry_"), "files": ("files_",)}
-"""Store → how the names of its parameters begin."""
+@dataclass(frozen=True, kw_only=True)
+class Flags(Backups):
+    """What is looked at."""
 
-LIVE_ONLY = ("mongo_", "images_", "registry_", "files_", "with_deployments", "url", "token_files", "ca_file", "scheme", "profile")
-"""How the parameters begin that say nothing of a backup."""
+    applications: tuple[str, ...] = argument("applications", default=(), metavar="[APPLICATION]...", many=True)
+    all_namespaces: bool = flag(
+        "-A", "--all-namespaces", default=False, group=Group.MEANT, help="LRS of all namespaces; overrides -n."
+    )
+    from_: str = flag(
+        "--from",
+        default="",
+        metavar="BACKUP",
+        source=Source.BACKUPS,
+        group=Group.MEANT,
+        help="Check what a backup holds, not the cluster.",
+    )
+    spark_older_than: str = flag(
+        "--spark-older-than",
+        default="24h",
+        metavar="DURATION",
+        shown=True,
+        group=Group.MEANT,
+        help="From which age on a Spark session is stale.",
+    )
+    output: str = output_flag(*TABLES, "html")
 
 
-def _store_option(store: str) -> Callable[[F], F]:
-    return click.option(
-        f"--{store}/--no-{store}",
-        f"{store}_wanted",
-        default=None,
-        help=f"Look at the {store if store != 'mongo' else 'MongoDB'} too; by default as --profile says, or where flags name it.",
+@dataclass(frozen=True, kw_only=True)
+class LiveFlags(Options):
+    """What must be looked at, of a cluster."""
+
+    profile: str = flag(
+        "--profile",
+        default="lrs",
+        choices=PROFILES,
+        shown=True,
+        group=Group.MEANT,
+        help="Which stores must be looked at, as in backup.",
     )
 
 
-@verb(
+STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).CHECK for name in STORES}
+
+
+@lrs_command(
     "check",
+    Flags,
+    LiveFlags,
+    *STORE_OPTIONS.values(),
+    AlsoOptions,
+    Quiet,
     examples=[
         ("The LRS and their Spark sessions, and what the environment names", "@ check -n datarobot"),
         (
@@ -55,49 +88,7 @@ def _store_option(store: str) -> Callable[[F], F]:
     ],
     exits=(0, 1, 2, 4, 5, 130),
 )
-@click.argument("applications", nargs=-1, metavar="[APPLICATION]...")
-@click.option("-A", "--all-namespaces", is_flag=True, help="LRS of all namespaces; overrides -n.")
-@click.option("--from", "from_", default="", metavar="BACKUP", help="Check what a backup holds, not the cluster.")
-@click.option(
-    "--spark-older-than",
-    default="24h",
-    show_default=True,
-    metavar="DURATION",
-    help="From which age on a Spark session is stale.",
-)
-@click.option(
-    "--profile",
-    type=click.Choice(list(PROFILES)),
-    default="lrs",
-    show_default=True,
-    help="Which stores must be looked at, as in backup.",
-)
-@_store_option("mongo")
-@mongo_options.check_options
-@_store_option("images")
-@images_options.backup_options
-@_store_option("files")
-@files_options.check_options
-@click.option(
-    "--deployments/--no-deployments",
-    "with_deployments",
-    default=None,
-    help="Ask the application's API too; by default when its URL and token are given.",
-)
-@api_options
-@backup_dir_option
-@output_option("table", "wide", "json", "yaml", "name", "html")
-@quiet_option
-def command(
-    ctx: click.Context,
-    applications: tuple[str, ...],
-    all_namespaces: bool,
-    from_: str,
-    backup_dir: str,
-    output: str,
-    quiet: bool,
-    **options: Any,
-) -> ExitCode:
+def command(given: Given) -> ExitCode:
     """Check that applications, LRS, MongoDB, images, files and deployments agree.
 
     Each custom application has one document in longrunningservices and, while it runs, one LRS, both under its id; the
@@ -110,97 +101,88 @@ def command(
 
     Exit status 4 means that there is an error among the findings; warnings alone give 0.
     """
-    flags = kube_flags(ctx)
-    stale_after = duration(options["spark_older_than"], what="--spark-older-than")
-    directory = wiring.backup_dir(backup_dir)
-    progress = render.progress(quiet=quiet)
-    if from_:
-        _refuse_live_flags(ctx)
-        from kubectl_lrs.stores.lrs.saved import BackupSource
-        from kubectl_lrs.usecases.check_backup import check_backup
-        from kubectl_lrs.usecases.verify import require_intact
-
-        folder = directory.find(from_)
-        if from_ == LATEST and not quiet:
-            render.say(f"latest is {folder.path.name}")
-        require_intact(folder, progress)
-        BackupSource(folder).check()
-        namespace = None if all_namespaces else flags.namespace or None
-        return _show(check_backup(folder, namespace, applications, stale_after, progress), output)
-    wanted = _wanted(ctx, options)
-    mongo_options.refuse_two_ways(options)
-    target = wiring.target(flags)
-    namespace = None if all_namespaces else target.connection.namespace
-    if namespace is not None:
-        wiring.require_namespace(target.kube, namespace)
-    from kubectl_lrs.usecases.check_live import check_live
-    from kubectl_lrs.usecases.check_sources import sources
-
-    found = sources(
-        target,
-        namespace,
-        options,
-        wanted=wanted,
-        place=files_options.place_of(options),
-        accounts=_accounts(ctx, options, quiet=quiet),
-        backups=directory,
-        stale_after=stale_after,
-    )
-    return _show(check_live(found, applications, progress), output)
-
-
-def _show(report: CheckReport, output: str) -> ExitCode:
-    if output == "html":
+    flags = given.of(Flags)
+    report = _of_backup(given, flags) if flags.from_ else _of_cluster(given, flags)
+    if flags.output == "html":
         render.show_page(render.check_page(report))
     else:
-        render.show(render.check_view(report), output)
+        render.show(render.check_view(report), flags.output)
     for note in report.notes:
         render.say(f"note: {note}")
     return report.exit_code()
 
 
-def _given(ctx: click.Context, prefixes: Collection[str]) -> list[str]:
-    """The flags on the command line whose parameters begin so, but for those that say whether a store is wanted."""
-    return [
-        param.opts[0]
-        for param in ctx.command.params
-        if param.name
-        and param.name.startswith(tuple(prefixes))
-        and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-    ]
+def _of_backup(given: Given, flags: Flags) -> CheckReport:
+    """What a backup says of itself."""
+    if extra := given.all_given((LiveFlags, *STORE_OPTIONS.values(), AlsoOptions)):
+        raise UsageError(f"{', '.join(extra)} says nothing with --from: a backup is held against itself")
+    from kubectl_lrs.stores.lrs.saved import BackupSource
+    from kubectl_lrs.usecases.check_backup import check_backup
+    from kubectl_lrs.usecases.verify import require_intact
+
+    quiet = given.of(Quiet).quiet
+    stale_after, progress = duration(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
+    folder = BackupDir(Path(flags.path)).find(flags.from_)
+    if flags.from_ == LATEST and not quiet:
+        render.say(f"latest is {folder.path.name}")
+    require_intact(folder, progress)
+    BackupSource(folder).check()
+    namespace = None if flags.all_namespaces else given.kube.namespace or None
+    return check_backup(folder, namespace, flags.applications, stale_after, progress)
 
 
-def _refuse_live_flags(ctx: click.Context) -> None:
-    if given := _given(ctx, LIVE_ONLY):
-        raise UsageError(f"{', '.join(given)} says nothing with --from: a backup is held against itself")
+def _of_cluster(given: Given, flags: Flags) -> CheckReport:
+    """What the cluster and the stores hold now."""
+    from kubectl_lrs.usecases.check_live import check_live
+    from kubectl_lrs.usecases.check_sources import SourceOptions, sources
+
+    stale_after = duration(flags.spark_older_than, what="--spark-older-than")
+    options = SourceOptions.of(given.of)
+    wanted = _wanted(given)
+    options.refuse_contradictions()
+    cluster = target(given.kube)
+    namespace = None if flags.all_namespaces else cluster.connection.namespace
+    if namespace is not None:
+        require_namespace(cluster.kube, namespace)
+    found = sources(
+        cluster,
+        namespace,
+        options,
+        wanted=wanted,
+        accounts=_accounts(given),
+        backups=BackupDir(Path(flags.path)),
+        stale_after=stale_after,
+    )
+    return check_live(found, flags.applications, render.progress(quiet=given.of(Quiet).quiet))
 
 
-def _wanted(ctx: click.Context, options: dict[str, Any]) -> set[str]:
+def _wanted(given: Given) -> set[str]:
     """The stores to look at: asked for, named by flags or the environment, or part of the profile."""
     from kubectl_lrs.usecases.check_sources import named_in_environment
 
-    wanted = {name for name in LEVELS if PROFILES[options["profile"]][name] != NONE} | set(named_in_environment())
-    for name, prefixes in PREFIXES.items():
-        said = options[f"{name}_wanted"]
-        given = [flag for flag in _given(ctx, prefixes) if flag != f"--{name}"]
-        if said is False and given:
-            raise UsageError(f"{given[0]} says nothing with --no-{name}", hint="leave one of the two out")
+    profile = given.of(LiveFlags).profile
+    wanted = {name for name, level in levels(profile, {}).items() if level != NONE} | set(named_in_environment())
+    for name, kind in STORE_OPTIONS.items():
+        options = given.of(kind)
+        said, others = getattr(options, "wanted", None), [flag for flag in given.all_given((kind,)) if flag != f"--{name}"]
+        if said is False and others:
+            raise UsageError(f"{others[0]} says nothing with --no-{name}", hint="leave one of the two out")
         if said is not None:
             wanted.discard(name)
-        if said or given:
+        if said or others:
             wanted.add(name)
     return wanted
 
 
-def _accounts(ctx: click.Context, options: dict[str, Any], *, quiet: bool) -> list[Account] | Unchecked:
+def _accounts(given: Given) -> list[Account] | Unchecked:
     """The users of the API, or why it is not asked."""
-    asked = options["with_deployments"]
-    if asked is False:
+    options = given.of(AlsoOptions)
+    if options.with_deployments is False:
         return Unchecked("the application's API was not to be asked", API_FLAG)
-    if asked is None and not wiring.api_is_given(api_flags(options)):
+    if options.with_deployments is None and not api_is_given(options):
         return Unchecked("the application's API was not given", API_FLAG)
     try:
-        return accounts_of(ctx, options, quiet=quiet)
+        return accounts_of(given, options)
     except UsageError:
         raise
     except LrsError as error:

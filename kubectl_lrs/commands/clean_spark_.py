@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-import click
+from dataclasses import dataclass
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import kube_flags, output_option, quiet_option, selector_option, verb, yes_option
-from kubectl_lrs.commands.spark_options import DEFAULT_TIMEOUT, agree, apply, effort_of, plan_of, require_rights, show
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import Given, Quiet, Tables, Yes
+from kubectl_lrs.commands.spark import agree, apply, effort_of, plan_of, require_rights, show
 from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.flags import Group, Options, flag
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.units import duration
-from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.lrs.connect import require_namespace, target
+from kubectl_lrs.stores.spark.flags import CleanOptions
 from kubectl_lrs.usecases.clean_spark import Wanted
 
 
-@verb(
+@dataclass(frozen=True, kw_only=True)
+class Flags(Options):
+    """Where sessions are looked for."""
+
+    all_namespaces: bool = flag("-A", "--all-namespaces", default=False, group=Group.MEANT, help="All namespaces; overrides -n.")
+    selector: str = flag(
+        "-l",
+        "--selector",
+        default="",
+        metavar="SELECTOR",
+        group=Group.MEANT,
+        help="Only objects with these labels (app=web,tier!=cache).",
+    )
+
+
+@lrs_command(
     "clean-spark",
+    Flags,
+    CleanOptions,
+    Yes,
+    Tables,
+    Quiet,
     examples=[
         ("Which sessions there are in the context's namespace", "@ clean-spark --dry-run=client"),
         ("Delete them after a question, and wait until they are gone", "@ clean-spark"),
@@ -24,43 +47,7 @@ from kubectl_lrs.usecases.clean_spark import Wanted
     ],
     exits=(0, 1, 2, 3, 5, 130),
 )
-@click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces; overrides -n.")
-@selector_option
-@click.option("--older-than", default="", metavar="DURATION", help="Only sessions older than this (45m, 24h, 7d).")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until they are gone.")
-@click.option("--timeout", default=DEFAULT_TIMEOUT, show_default=True, metavar="DURATION", help="For all of it.")
-@click.option(
-    "--parallel", type=click.IntRange(1, 64), default=wiring.DEFAULT_WORKERS, show_default=True, help="Sessions deleted at once."
-)
-@click.option(
-    "--dry-run",
-    type=click.Choice(["none", "client", "server"]),
-    default="none",
-    help="Show the sessions, or ask the server about each deletion.",
-)
-@click.option(
-    "--operator",
-    default="",
-    metavar="NAMESPACE/NAME",
-    help="The operator's Deployment, which is looked at when a session is stuck; found by itself as a rule.",
-)
-@yes_option
-@output_option("table", "wide", "json", "yaml", "name")
-@quiet_option
-def command(
-    ctx: click.Context,
-    all_namespaces: bool,
-    selector: str,
-    older_than: str,
-    wait: bool,
-    timeout: str,
-    parallel: int,
-    dry_run: str,
-    operator: str,
-    yes: bool,
-    output: str,
-    quiet: bool,
-) -> ExitCode:
+def command(given: Given) -> ExitCode:
     """Delete Spark sessions, as before a backup.
 
     These are the LRS with the label datarobot-lrs-type=spark_app; without them the application does not connect to
@@ -68,16 +55,18 @@ def command(
     is waited for; what is stuck is named with the finalizers that hold it and the likely cause. Do it while the LRS
     operator still runs, before the application is scaled down: the operator takes the finalizers off.
     """
-    flags = kube_flags(ctx)
-    effort = effort_of(parallel=parallel, timeout=timeout, wait=wait, dry_run=dry_run == "server")
-    age = duration(older_than, what="--older-than") if older_than else None
-    Selection(selector=selector)  # refused here, before anything is asked of a cluster
-    target = wiring.target(flags)
-    namespace = None if all_namespaces else target.connection.namespace
-    wanted = Wanted(namespace=namespace, selector=selector, older_than=age)
+    flags, options, quiet = given.of(Flags), given.of(CleanOptions), given.of(Quiet).quiet
+    output = given.of(Tables).output
+    dry_run = options.dry_run
+    effort = effort_of(parallel=options.parallel, timeout=options.timeout, wait=options.wait, dry_run=dry_run == "server")
+    age = duration(options.older_than, what="--older-than") if options.older_than else None
+    Selection(selector=flags.selector)  # refused here, before anything is asked of a cluster
+    cluster = target(given.kube)
+    namespace = None if flags.all_namespaces else cluster.connection.namespace
+    wanted = Wanted(namespace=namespace, selector=flags.selector, older_than=age)
     if namespace is not None:
-        wiring.require_namespace(target.kube, namespace)
-    plan = plan_of(target, wanted, quiet=quiet, operator=operator)
+        require_namespace(cluster.kube, namespace)
+    plan = plan_of(cluster, wanted, quiet=quiet, operator=options.operator)
     if dry_run == "client" or not plan.sessions:
         for line in render.finding_lines(plan.findings):
             render.say(line)
@@ -85,7 +74,7 @@ def command(
         return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
     require_rights(plan)
     if dry_run == "none":
-        agree(plan, yes=yes, quiet=quiet)
-    report = apply(target, plan, effort, operator=operator, quiet=quiet)
+        agree(plan, yes=given.of(Yes).yes, quiet=quiet)
+    report = apply(cluster, plan, effort, operator=options.operator, quiet=quiet)
     show(report, output)
     return report.exit_code()

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from kubectl_lrs.formats import pflag
-from kubectl_lrs.model.errors import InterruptedRunError, UsageError
+from kubectl_lrs.commands.flags import KUBE, FlagOption, Given, parameters
+from kubectl_lrs.completion import pflag
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.flags import Group, Options
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render import colour
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_KUBE = "kubectl_lrs.kube_flags"
 
 EXIT_STATUS: dict[int, str] = {
     0: "everything that was asked for is done",
@@ -32,36 +27,12 @@ EXIT_STATUS: dict[int, str] = {
 }
 
 
-OTHER = "Flags"
-GROUPS: dict[str, tuple[str, ...]] = {
-    "What is meant": (
-        *("all_namespaces", "namespace", "types", "excluded", "selector", "older_than", "from_", "files", "recursive"),
-        *("every", "include", "exclude", "ids_file", "tier", "tiers", "profile", "unified", "spark_older_than"),
-    ),
-    OTHER: (),
-    "What objects become": (
-        *("existing", "maps", "accept_unmapped", "create_namespaces", "install_crd", "restore_status", "validate"),
-        *("pause_operator", "operator", "operator_replicas"),
-    ),
-    "Mongo": ("mongo",),
-    "Images": ("images", "image", "exclude_image", "registry"),
-    "Files": ("files_",),
-    "Application's API": ("with_deployments", "url", "token_files", "ca_file", "scheme"),
-    "How it is done": ("dry_run", "yes", "force", "wait", "timeout", "parallel", "clean_spark"),
-    "Backups and output": ("backup_dir", "name", "journal", "journals", "output", "quiet", "help"),
-}
-"""The headings of a verb's flags, and the parameters that stand under each, in every verb; the rest is under `OTHER`."""
-
-BY_PREFIX = ("Mongo", "Images", "Files")
-"""Under these stands also whatever begins so."""
-
-
-def group_of(option: click.Option) -> str:
+def group_of(option: click.Option) -> Group:
     """The heading under which a flag stands."""
+    if isinstance(option, FlagOption):
+        return option.flag.group
     name = "help" if "--help" in option.opts else str(option.name)
-    exact = (title for title, names in GROUPS.items() if name in names)
-    begun = (title for title in BY_PREFIX if name.startswith(GROUPS[title]))
-    return next(exact, None) or next(begun, OTHER)
+    return {"help": Group.OUTPUT, "namespace": Group.MEANT}.get(name, Group.OTHER)
 
 
 class Verb(click.Command):
@@ -92,13 +63,13 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The flags, each under the heading of its group."""
-        shown: dict[str, list[tuple[str, str]]] = {}
+        shown: dict[Group, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
                 shown.setdefault(group_of(param), []).append(record)
-        for title in sorted(shown, key=list(GROUPS).index):
-            with formatter.section(title):
-                formatter.write_dl(shown[title])
+        for group in (group for group in Group if group in shown):
+            with formatter.section(group.value):
+                formatter.write_dl(shown[group])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Examples, exit status, and where the rest of the flags is."""
@@ -120,7 +91,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Keep a generic flag for `kube_flags`, wherever on the line it stood."""
     name = param.name or ""
     if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-        values = ctx.meta.setdefault(_KUBE, {})
+        values = ctx.meta.setdefault(KUBE, {})
         values[name] = (*values.get(name, ()), *value) if isinstance(value, tuple) else value
     return value
 
@@ -205,128 +176,19 @@ def kube_options() -> list[click.Option]:
     ]
 
 
-def kube_flags(ctx: click.Context) -> Any:
-    """The generic flags of this call, as `KubeFlags`."""
-    from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
+def command(
+    name: str, *kinds: type[Options], examples: Sequence[tuple[str, str]] = (), exits: Sequence[int] = (0, 2)
+) -> Callable[[Callable[[Given], ExitCode | None]], Verb]:
+    """A command with these options, and kubectl's generic flags; all but -n are listed by `options`, not in each help."""
 
-    return KubeFlags(**ctx.meta.get(_KUBE, {}))
+    def decorate(function: Callable[[Given], ExitCode | None]) -> Verb:
+        def called(**_values: Any) -> ExitCode | None:
+            return function(Given(click.get_current_context()))
 
-
-def verb(name: str, *, examples: Sequence[tuple[str, str]] = (), exits: Sequence[int] = (0, 2)) -> Callable[[F], Verb]:
-    """A verb with kubectl's generic flags; all but -n are listed by the verb `options`, not in each help."""
-
-    def decorate(function: F) -> Verb:
-        command = click.command(name, cls=Verb, examples=examples, exits=exits)(click.pass_context(function))
+        made = Verb(name, callback=called, params=parameters(kinds), help=function.__doc__, examples=examples, exits=exits)
         for option in kube_options():
             option.hidden = option.name != "namespace"
-            command.params.append(option)
-        return command
+            made.params.append(option)
+        return made
 
     return decorate
-
-
-def output_option(*formats: str) -> Callable[[F], F]:
-    """`-o`, one of the formats; the first is the default."""
-    return click.option(
-        "-o",
-        "--output",
-        default=formats[0],
-        metavar="FORMAT",
-        callback=_choice(formats),
-        help=f"Output format: {', '.join(formats)}.",
-        shell_complete=lambda _ctx, _param, start: [value for value in formats if value.startswith(start)],
-    )
-
-
-def _choice(formats: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], str]:
-    def check(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-        if value not in formats:
-            raise UsageError(f"unknown output format {value!r}", hint=f"it is one of: {', '.join(formats)}")
-        return value
-
-    return check
-
-
-def _types(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    """The types; an empty value, such as that of a variable which is not set, must not mean all of them."""
-    if any(not value.strip() for value in values):
-        raise UsageError(f"{param.opts[0]}: an empty value names no type", hint="leave the flag out to take all types")
-    return split(values)
-
-
-def split(values: Sequence[str]) -> tuple[str, ...]:
-    """Values that were given several times, or with commas between them."""
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
-
-
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask; go on with what the plan says.")
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress; results, warnings and errors only.")
-backup_dir_option = click.option(
-    "--backup-dir",
-    default="",
-    metavar="DIR",
-    help="Folder that holds the backups; else LRS_BACKUP_DIR, else the current directory.",
-)
-type_option = click.option(
-    "--type",
-    "types",
-    multiple=True,
-    metavar="T,...",
-    callback=_types,
-    help="Only these workload types.",
-)
-exclude_type_option = click.option(
-    "--exclude-type",
-    "excluded",
-    multiple=True,
-    metavar="T,...",
-    callback=_types,
-    help="Not these workload types.",
-)
-selector_option = click.option(
-    "-l", "--selector", default="", metavar="SELECTOR", help="Only objects with these labels (app=web,tier!=cache)."
-)
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask on a terminal; refuse where there is none, unless `--yes` was given."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"this needs a yes: {question}",
-            hint="there is no terminal to ask on; look at the plan with --dry-run, then say --yes",
-        )
-    # While nothing is in flight a signal ends the run at once, whatever `stop_on_signal` has said.
-    handlers = {number: signal.signal(number, _interrupt) for number in SIGNALS}
-    try:
-        agreed = click.confirm(question, err=True)
-    except click.Abort:
-        click.echo(err=True)  # what is said next begins on a line of its own
-        raise
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    if not agreed:
-        raise InterruptedRunError("not agreed to; nothing was written")
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def stop_on_signal(stop: threading.Event | None = None) -> threading.Event:
-    """Set by the first SIGINT, SIGTERM or SIGHUP, so that what is in flight is finished; the second one ends at once."""
-    stop = stop or threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    for number in SIGNALS:
-        signal.signal(number, handle)
-    return stop

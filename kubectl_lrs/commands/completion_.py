@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 
 import click
 
-from kubectl_lrs.commands.command import verb
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.completion.install import executable, install
 from kubectl_lrs.completion.scripts import SCRIPTS, script
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import Options, Source, argument, flag
 from kubectl_lrs.model.units import self_name
 
 INSTALL = "install"
+WHAT = f"[{'|'.join((INSTALL, *SCRIPTS))}]"
 
 
-@verb(
+@dataclass(frozen=True, kw_only=True)
+class Flags(Options):
+    """What is written, and where."""
+
+    what: str | None = argument("what", default=None, metavar=WHAT, choices=(INSTALL, *SCRIPTS))
+    directory: str = flag(
+        "--dir",
+        default="",
+        metavar="DIR",
+        source=Source.DIRECTORY,
+        help="With install: another folder on PATH than the plugin's own.",
+    )
+
+
+@lrs_command(
     "completion",
+    Flags,
     examples=[
         ('So that "@ <TAB>" completes, wherever kubectl itself completes', "@ completion install"),
         ("For the plugin's own executable, in this bash", "source <(@ completion bash)"),
@@ -27,9 +46,7 @@ INSTALL = "install"
     ],
     exits=(0, 1, 2),
 )
-@click.argument("what", required=False, type=click.Choice([INSTALL, *SCRIPTS]))
-@click.option("--dir", "directory", default="", metavar="DIR", help="With install: another folder on PATH than the plugin's own.")
-def command(_ctx: click.Context, what: str | None, directory: str) -> None:
+def command(given: Given) -> None:
     """Complete words with the Tab key.
 
     Verbs, flags, values, and names from the kubeconfig, the cluster and the backups are completed.
@@ -37,6 +54,8 @@ def command(_ctx: click.Context, what: str | None, directory: str) -> None:
     `install` writes kubectl_complete-lrs, two lines, beside the plugin's executable: kubectl (1.26 or newer) calls it.
     The names of the shells print a script for those who call the executable kubectl-lrs itself.
     """
+    flags = given.of(Flags)
+    what, directory = flags.what, flags.directory
     if what is None:
         raise UsageError(f"completion needs one of: {INSTALL}, {', '.join(SCRIPTS)}", hint="most want: completion install")
     if what != INSTALL:

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
-
-import click
+from dataclasses import dataclass
+from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import (
-    backup_dir_option,
-    confirm,
-    output_option,
-    quiet_option,
-    stop_on_signal,
-    verb,
-    yes_option,
-)
-from kubectl_lrs.commands.deployment_options import (
-    accounts_of,
-    api_options,
-    choice_of,
-    choice_options,
-    count,
-    effort_of,
-    effort_options,
-    refuse_token,
-)
+from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.confirm import confirm, stop_on_signal
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Yes
 from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.flags import Group, Source, flag
+from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
 from kubectl_lrs.stores.deployments.plan import DeploymentPlan
 from kubectl_lrs.stores.deployments.statuses import State
-from kubectl_lrs.stores.lrs import connect as wiring
 from kubectl_lrs.usecases.deployments import deactivate, journal_for, plan_deactivation
 
 
-@verb(
+@dataclass(frozen=True, kw_only=True)
+class Flags(Backups):
+    """What is meant, and where it is noted."""
+
+    every: bool = flag(
+        "--all", default=False, group=Group.MEANT, help="Every active deployment that the token sees, not custom models alone."
+    )
+    journal: str = flag(
+        "--journal",
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.OUTPUT,
+        help="Where it is noted what was active; lrs_deactivated_ and the UTC time in the folder of the backups if not given.",
+    )
+
+
+@lrs_command(
     "deactivate",
+    ApiOptions,
+    ChoiceOptions,
+    Flags,
+    ChangeOptions,
+    Yes,
+    Tables,
+    Quiet,
     examples=[
         ("What would be deactivated", "@ deactivate --dry-run=client"),
         ("Every active custom model, with the journal in the current directory", "@ deactivate"),
@@ -49,23 +58,7 @@ from kubectl_lrs.usecases.deployments import deactivate, journal_for, plan_deact
     ],
     exits=(0, 1, 2, 3, 5, 130),
 )
-@api_options
-@click.option("--all", "every", is_flag=True, help="Every active deployment that the token sees, not custom models alone.")
-@choice_options
-@click.option(
-    "--journal",
-    default="",
-    metavar="FILE",
-    help="Where it is noted what was active; lrs_deactivated_ and the UTC time in the folder of the backups if not given.",
-)
-@effort_options
-@yes_option
-@backup_dir_option
-@output_option("table", "wide", "json", "yaml", "name")
-@quiet_option
-def command(
-    ctx: click.Context, output: str, quiet: bool, yes: bool, dry_run: str, journal: str, every: bool, **options: Any
-) -> ExitCode:
+def command(given: Given) -> ExitCode:
     """Deactivate deployments, and note what each one was before.
 
     By default every active deployment of a custom model. Goes through the application's API and needs no cluster. Each
@@ -76,18 +69,20 @@ def command(
     and token:; --url and a prompt; LRS_DATAROBOT_URL and LRS_DATAROBOT_API_TOKEN; DATAROBOT_ENDPOINT and
     DATAROBOT_API_TOKEN; the file that DATAROBOT_CONFIG_FILE names; ~/.config/datarobot/drconfig.yaml.
     """
-    refuse_token(ctx)
-    choice, effort = choice_of(options, every=every), effort_of(options)
-    directory = wiring.backup_dir(options["backup_dir"]).path
-    accounts = accounts_of(ctx, options, quiet=quiet)
+    refuse_token(given)
+    flags, quiet, yes = given.of(Flags), given.of(Quiet).quiet, given.of(Yes).yes
+    change, output = given.of(ChangeOptions), given.of(Tables).output
+    choice, effort = choice_of(given.of(ChoiceOptions), every=flags.every), effort_of(change)
+    directory = Path(flags.path)
+    accounts = accounts_of(given, given.of(ApiOptions))
     progress = render.progress(quiet=quiet)
     endpoint = accounts[0].client.endpoint
-    with journal_for(directory, journal, endpoint=endpoint, dry_run=dry_run != "none") as book:
+    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=change.dry_run != "none") as book:
         _say_continued(book, quiet=quiet)
         plan = plan_deactivation(accounts, choice, book, progress)
         for note in plan.notes:
             render.say(f"note: {note}")
-        if dry_run != "none":
+        if change.dry_run != "none":
             render.show(render.deployment_plan_view(plan), output)
             return ExitCode.DONE
         if plan.changes:

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-import click
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.command import (
-    backup_dir_option,
-    exclude_type_option,
-    kube_flags,
-    output_option,
-    quiet_option,
-    selector_option,
-    type_option,
-    verb,
-)
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import TABLES, Backups, Given, Quiet, Selecting, output_flag
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.flags import Options, Source, argument
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.stores.lrs.connect import connect, served
+from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
 from kubectl_lrs.stores.lrs.saved import BackupSource
-from kubectl_lrs.stores.lrs.selected import namespace_map
 from kubectl_lrs.usecases.diff import BackupSide, Comparison, Differ, LiveSide, Side
 from kubectl_lrs.usecases.verify import require_intact
 
 LIVE = "live"
 
 
-@verb(
+@dataclass(frozen=True, kw_only=True)
+class Flags(Options):
+    """What is compared, and how it is shown."""
+
+    before: str = argument("before", default="", metavar="A", source=Source.BACKUPS)
+    after: str = argument("after", default=LIVE, metavar="[B|live]", source=Source.BACKUPS_OR_LIVE)
+    output: str = output_flag(TABLES[0], TABLES[1], "diff", *TABLES[2:])
+
+
+@lrs_command(
     "diff",
+    Flags,
+    Selecting,
+    NamespaceMapping,
+    Backups,
+    Quiet,
     examples=[
         ("What has changed in the cluster since the newest backup of it", "@ diff latest"),
         ("The same as kubectl diff shows it", "@ diff latest live -o diff"),
@@ -47,23 +54,7 @@ LIVE = "live"
     ],
     exits=(0, 1, 2, 4, 5, 130),
 )
-@click.argument("before", default="", metavar="A")
-@click.argument("after", default=LIVE, metavar="[B|live]")
-@click.option("-A", "--all-namespaces", is_flag=True, help="Objects of all namespaces; overrides -n.")
-@type_option
-@exclude_type_option
-@selector_option
-@click.option(
-    "--map-namespace",
-    "maps",
-    multiple=True,
-    metavar="OLD=NEW",
-    help="Hold the objects of a namespace of A against those of another one of B; may be repeated.",
-)
-@backup_dir_option
-@output_option("table", "wide", "diff", "json", "yaml", "name")
-@quiet_option
-def command(ctx: click.Context, before: str, after: str, backup_dir: str, output: str, quiet: bool, **options: Any) -> ExitCode:
+def command(given: Given) -> ExitCode:
     """Show what differs between two backups, or a backup and the cluster.
 
     It does so object by object and field by field. A is before, B is after: an object that only A has is `removed`, one
@@ -76,26 +67,21 @@ def command(ctx: click.Context, before: str, after: str, backup_dir: str, output
     out, other labels) is not compared, but counted. Values are shown as they are, as kubectl diff does: LRS can carry
     credentials.
     """
+    flags, quiet = given.of(Flags), given.of(Quiet).quiet
+    before = flags.before
     if not before:
         raise UsageError("diff needs an A: the backup to compare", hint="see what there is with: list")
     if before == LIVE:
         raise UsageError("A is a backup; live can only be B", hint="name the backup first; one that is called live by its path")
-    flags = kube_flags(ctx)
-    maps = namespace_map(options["maps"])
-    namespace = None if options["all_namespaces"] else flags.namespace or None
-    selection = Selection(
-        namespace=namespace and maps.get(namespace, namespace),
-        types=options["types"],
-        excluded_types=options["excluded"],
-        selector=options["selector"],
-    )
-    opened = _Backups(wiring.backup_dir(backup_dir), render.progress(quiet=quiet), quiet=quiet)
+    maps, namespace = given.of(NamespaceMapping).namespaces, given.kube.namespace
+    selection = given.of(Selecting).selection(maps.get(namespace, namespace))
+    opened = _Backups(BackupDir(Path(given.of(Backups).path)), render.progress(quiet=quiet), quiet=quiet)
     sides: tuple[Side, Side]
-    if after == LIVE:
-        sides = _with_live(opened, before, wiring.connect(flags), maps, selection)
+    if flags.after == LIVE:
+        sides = _with_live(opened, before, connect(given.kube), maps, selection)
     else:
-        sides = (BackupSide(opened.source(before), maps), BackupSide(opened.source(after), {}))
-    return _show(Differ(*sides, selection, opened.progress), output, quiet=quiet)
+        sides = (BackupSide(opened.source(before), maps), BackupSide(opened.source(flags.after), {}))
+    return _show(Differ(*sides, selection, opened.progress), flags.output, quiet=quiet)
 
 
 class _Backups:
@@ -128,7 +114,7 @@ def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str,
     source = opened.source(name, identity)
     if not source.folder.catalog.cluster.is_same(identity):
         opened.say(f"note: {source.description} was taken of another cluster, {source.folder.catalog.cluster.server}")
-    resource = wiring.served(kube, source.version)
+    resource = served(kube, source.version)
     if resource.version != source.version:
         render.say(f"warning: the cluster does not serve version {source.version}, which the backup has, but {resource.version}")
     before = BackupSide(source, maps, kube.schema(resource))

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import click
+from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import backup_dir_option, output_option, verb
-from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import Backups, Given, Tables
+from kubectl_lrs.repository.directory import BackupDir
 
 
-@verb(
+@lrs_command(
     "list",
+    Backups,
+    Tables,
     examples=[
         ("The backups in the current directory", "@ list"),
         ("With namespace, size and cluster", "@ list --backup-dir /var/backups/lrs -o wide"),
     ],
 )
-@backup_dir_option
-@output_option("table", "wide", "json", "yaml", "name")
-def command(_ctx: click.Context, backup_dir: str, output: str) -> None:
+def command(given: Given) -> None:
     """List the backups in a folder, oldest first."""
-    directory = wiring.backup_dir(backup_dir)
+    directory = BackupDir(Path(given.of(Backups).path))
     sealed, unsealed = directory.survey()
-    render.show(render.listing(sealed, unsealed), output)
+    render.show(render.listing(sealed, unsealed), given.of(Tables).output)
     if not sealed:
         render.say(f"no sealed backup in {directory.path.resolve()}")
     for other in unsealed:

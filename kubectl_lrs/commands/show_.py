@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import backup_dir_option, output_option, verb
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import Backups, Given, Tables
+from kubectl_lrs.model.flags import Source, argument
 from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.stores.deployments.journal import is_journal, load
-from kubectl_lrs.stores.lrs import connect as wiring
 from kubectl_lrs.stores.lrs.saved import index
 
 
-@verb(
+@dataclass(frozen=True, kw_only=True)
+class Flags(Backups):
+    """What is shown."""
+
+    backup: str = argument("backup", default=LATEST, metavar="[BACKUP|JOURNAL]", source=Source.BACKUPS)
+
+
+@lrs_command(
     "show",
+    Flags,
+    Tables,
     examples=[
         ("The newest backup", "@ show"),
         ("Every object of one backup", "@ show lrs_backup_2026_11_23_08_16_10 -o wide"),
@@ -24,16 +34,14 @@ from kubectl_lrs.stores.lrs.saved import index
     ],
     exits=(0, 2, 4),
 )
-@click.argument("backup", default=LATEST, metavar="[BACKUP|JOURNAL]")
-@backup_dir_option
-@output_option("table", "wide", "json", "yaml", "name")
-def command(_ctx: click.Context, backup: str, backup_dir: str, output: str) -> None:
+def command(given: Given) -> None:
     """Show what a backup holds: its cluster, instant, selection, and objects.
 
     BACKUP is a name in the folder of the backups, a path, or `latest`, which is the default. A JOURNAL of `deactivate`
     is shown with the state of each deployment.
     """
-    directory = wiring.backup_dir(backup_dir)
+    flags, output = given.of(Flags), given.of(Tables).output
+    backup, directory = flags.backup, BackupDir(Path(flags.path))
     for path in (directory.path / backup, Path(backup)):
         if is_journal(path):
             render.show(render.journal_view(load(path)), output)

@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-import click
-from click.core import ParameterSource
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.command import (
-    backup_dir_option,
-    exclude_type_option,
-    kube_flags,
-    output_option,
-    quiet_option,
-    selector_option,
-    stop_on_signal,
-    type_option,
-    verb,
-)
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.confirm import stop_on_signal
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables
 from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.flags import Options, Source, argument, flag
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.plan import Existing, Finding, Severity
-from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.lrs import connect as wiring
-from kubectl_lrs.stores.lrs.connect import DEFAULT_WORKERS
+from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
+from kubectl_lrs.stores.lrs.flags import TargetOptions
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
-from kubectl_lrs.stores.lrs.selected import Chosen, namespace_map
+from kubectl_lrs.stores.lrs.selected import Chosen
 from kubectl_lrs.usecases.restore import Restore
 from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, verify
 
-CLUSTER_ONLY = {
-    "all_namespaces": "-A",
-    "types": "--type",
-    "excluded": "--exclude-type",
-    "selector": "-l",
-    "maps": "--map-namespace",
-    "create_namespaces": "--create-namespaces",
-    "install_crd": "--install-crd",
-    "parallel": "--parallel",
-}
-"""The flags that say nothing without --against-cluster."""
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(Options):
+    """What is checked."""
+
+    backup: str = argument("backup", default=LATEST, metavar="[BACKUP]", source=Source.BACKUPS)
+    against_cluster: bool = flag(
+        "--against-cluster",
+        default=False,
+        help="Ask the cluster too whether it would take every object; nothing is written.",
+    )
 
 
-@verb(
+CLUSTER_ONLY = (Selecting, TargetOptions)
+"""The flags that say nothing without --against-cluster; they mean what they mean to restore."""
+
+
+@lrs_command(
     "verify",
+    Flags,
+    *CLUSTER_ONLY,
+    Backups,
+    Tables,
+    Quiet,
     examples=[
         ("The newest backup", "@ verify"),
         ("The same with common tools", "cd lrs_backup_2026_11_23_08_16_10 && sha256sum -c SHA256SUMS"),
@@ -63,32 +61,7 @@ CLUSTER_ONLY = {
     ],
     exits=(0, 2, 4, 5, 130),
 )
-@click.argument("backup", default=LATEST, metavar="[BACKUP]")
-@click.option(
-    "--against-cluster", is_flag=True, help="Ask the cluster too whether it would take every object; nothing is written."
-)
-@click.option("-A", "--all-namespaces", is_flag=True, help="Objects of all namespaces; overrides -n.")
-@type_option
-@exclude_type_option
-@selector_option
-@click.option(
-    "--map-namespace",
-    "maps",
-    multiple=True,
-    metavar="OLD=NEW",
-    help="As restore --map-namespace: objects of one namespace go into another; may be repeated.",
-)
-@click.option("--create-namespaces", is_flag=True, help="As restore --create-namespaces: a missing one is no error.")
-@click.option("--install-crd", is_flag=True, help="As restore --install-crd: a missing CRD that the backup holds is no error.")
-@click.option(
-    "--parallel", type=click.IntRange(1, 64), default=DEFAULT_WORKERS, show_default=True, help="Objects asked about at once."
-)
-@backup_dir_option
-@output_option("table", "wide", "json", "yaml", "name")
-@quiet_option
-def command(
-    ctx: click.Context, backup: str, against_cluster: bool, backup_dir: str, output: str, quiet: bool, **options: Any
-) -> ExitCode:
+def command(given: Given) -> ExitCode:
     """Check that a backup is as it was sealed.
 
     Every file must be there, none altered, none added. BACKUP is a name in the folder of the backups, a path, or
@@ -101,19 +74,20 @@ def command(
     that makes it is not given; warnings, such as a Secret that a spec names and that is not there, do not count.
     `latest` is then the newest backup of that cluster. Without -n, all that the backup holds is asked about.
     """
-    directory = wiring.backup_dir(backup_dir)
+    flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
+    directory = BackupDir(Path(given.of(Backups).path))
     progress = render.progress(quiet=quiet)
-    if not against_cluster:
-        _refuse_cluster_flags(ctx)
-    kube = wiring.connect(kube_flags(ctx)) if against_cluster else None
-    folder = directory.latest_of(kube.identity()) if kube and backup == LATEST else directory.find(backup)
-    if backup == LATEST and not quiet:
+    if not flags.against_cluster and (extra := given.all_given(CLUSTER_ONLY)):
+        raise UsageError(f"{', '.join(extra)} says nothing here without --against-cluster: a backup is checked as a whole")
+    kube = connect(given.kube) if flags.against_cluster else None
+    folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
+    if flags.backup == LATEST and not quiet:
         render.say(f"latest is {folder.path.name}")
     checked = verify(folder, progress)
     if checked.damages or kube is None:
         render.show(render.damage_report(folder.path.name, checked.damages, checked.files, checked.seconds), output)
         return ExitCode.DIFFERENCE if checked.damages else ExitCode.DONE
-    trial = _trial(kube, BackupSource(folder), kube_flags(ctx).namespace, options, directory, progress)
+    trial = _trial(kube, BackupSource(folder), given, directory, progress)
     if output == "name":
         for line in render.finding_lines(trial.findings):
             render.say(line)
@@ -121,39 +95,26 @@ def command(
     return trial.exit_code()
 
 
-def _refuse_cluster_flags(ctx: click.Context) -> None:
-    given = [flag for name, flag in CLUSTER_ONLY.items() if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if given:
-        raise UsageError(f"{', '.join(given)} says nothing here without --against-cluster: a backup is checked as a whole")
-
-
-def _trial(
-    kube: KubeClient, source: BackupSource, namespace: str, options: dict[str, Any], directory: BackupDir, progress: Progress
-) -> Trial:
+def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: BackupDir, progress: Progress) -> Trial:
     """What the cluster says of the backup, after its files were found to be as they were sealed."""
     source.check()
-    identity = kube.identity()
+    identity, options = kube.identity(), given.of(TargetOptions)
     wanted = RestoreOptions(
-        selection=Selection(
-            namespace=None if options["all_namespaces"] else namespace or None,
-            types=options["types"],
-            excluded_types=options["excluded"],
-            selector=options["selector"],
-        ),
+        selection=given.of(Selecting).selection(given.kube.namespace),
         existing=Existing.REPLACE,  # so that objects that are there and differ are tried too
-        namespace_map=namespace_map(options["maps"]),
+        namespace_map=options.namespaces,
         create_namespaces=True,
         try_each=True,
     )
     try:
-        crd = wiring.crd_to_install(kube, source.folder) if options["install_crd"] else None
-        resource = wiring.resource_to_write(kube, source, crd)
+        crd = crd_to_install(kube, source.folder) if options.install_crd else None
+        resource = resource_to_write(kube, source, crd)
     except UsageError as error:
-        chosen = Chosen(source, wanted.selection, (), wanted.namespace_map)
-        could_install = not options["install_crd"] and kube.discover(GROUP, PLURAL) is None and saved_crd(source.folder)
+        selected = Chosen(source, wanted.selection, (), wanted.namespace_map)
+        could_install = not options.install_crd and kube.discover(GROUP, PLURAL) is None and saved_crd(source.folder)
         hint = f"{error.hint}{'; --install-crd takes the one in the backup' if could_install else ''}"
         return hopeless(
-            chosen, wanted.selection.left_out, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE)
+            selected, wanted.selection.left_out, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE)
         )
     kube.stop = stop_on_signal()
     lrs = LrsRestorer(
@@ -173,7 +134,7 @@ def _trial(
         progress=progress,
         stop=kube.stop,
     )
-    trial = try_restore(restore, workers=options["parallel"], create_namespaces=options["create_namespaces"])
+    trial = try_restore(restore, workers=options.parallel, create_namespaces=options.create_namespaces)
     if crd and trial.exit_code() is not ExitCode.UNREACHABLE:
         trial.findings += try_crd(kube, crd)
     return trial

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import dataclass
 
 import click
 
 from kubectl_lrs import __version__
-from kubectl_lrs.commands.command import output_option, verb
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import Given, Tables
 from kubectl_lrs.model.catalog import FORMAT_VERSION
+from kubectl_lrs.model.flags import flag
 
 
-@verb("version", examples=[("Version, Python and the backup format it writes", "@ version -o json")])
-@click.option("--client", is_flag=True, help="As kubectl has it; there is no other part whose version could be told.")
-@output_option("table", "wide", "json", "yaml", "name")
-def command(_ctx: click.Context, client: bool, output: str) -> None:  # noqa: ARG001
+@dataclass(frozen=True, kw_only=True)
+class Flags(Tables):
+    """As kubectl has them."""
+
+    client: bool = flag("--client", default=False, help="As kubectl has it; there is no other part whose version could be told.")
+
+
+@lrs_command("version", Flags, examples=[("Version, Python and the backup format it writes", "@ version -o json")])
+def command(given: Given) -> None:
     """Print the version."""
+    output = given.of(Flags).output
     facts = {"version": __version__, "python": platform.python_version(), "backupFormat": FORMAT_VERSION}
     if output == "json":
         click.echo(json.dumps(facts, indent=2))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_lrs.formats import pflag
+from kubectl_lrs.completion import pflag
 
 if TYPE_CHECKING:
     from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
@@ -62,9 +62,9 @@ class Line:
     arguments: Sequence[str] = ()
     generic: Mapping[str, click.Option] = field(default_factory=dict)
 
-    def value(self, name: str) -> str:
-        """The value that the option was given last, empty where it was not."""
-        given = [word.value for word in self.options if word.option is not None and word.option.name == name]
+    def value(self, flag: str) -> str:
+        """The value that the flag of this name was given last, empty where it was not."""
+        given = [word.value for word in self.options if word.option is not None and flag in word.option.opts]
         return (given[-1] or "") if given else ""
 
     def kube_flags(self) -> KubeFlags:

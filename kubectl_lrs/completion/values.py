@@ -9,35 +9,51 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import click
 
 from kubectl_lrs.completion.engine import Candidate, Completion, Directive, Line
 from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.flags import Flag, Source
+
+if TYPE_CHECKING:
+    from kubectl_lrs.repository.directory import BackupDir
 
 LIMIT = 2.0
 """Seconds that a look-up may take; a plugin that asks for credentials included."""
 
-Source = Callable[[Line], Sequence[Candidate]]
+LookUp = Callable[[Line], Sequence[Candidate]]
 
 
 def complete(line: Line, param: click.Parameter) -> Completion:
     """What is known of the parameter; nothing where the table has no source for it."""
-    if param.metavar in KINDS:
-        return Completion((), KINDS[param.metavar])
-    if param.name in BACKUPS and _is_path(line.partial):
+    kind = source_of(param)
+    if kind in SHELLS_OWN:
+        return Completion((), SHELLS_OWN[kind])
+    if kind in BACKUPS and _is_path(line.partial):
         return Completion((), Directive.FOLDERS)
-    source = SOURCES.get(str(param.name))
+    source = SOURCES.get(kind)
     found = _within_limit(source, line) if source else ()
     return Completion([each for each in found if each.word.startswith(line.partial)])
+
+
+def source_of(param: click.Parameter) -> Source:
+    """Where the values of a parameter are found: a flag of ours says so; kubectl's are known by their names."""
+    flag: Flag | None = getattr(param, "flag", None)
+    if flag is not None:
+        return flag.source
+    by_metavar = {"FILE": Source.FILE, "DIR": Source.DIRECTORY}.get(str(param.metavar), Source.NONE)
+    return GENERIC.get(str(param.name), by_metavar)
 
 
 def _is_path(partial: str) -> bool:
     return partial.startswith((".", "/", "~"))
 
 
-def _within_limit(source: Source, line: Line) -> Sequence[Candidate]:
+def _within_limit(source: LookUp, line: Line) -> Sequence[Candidate]:
     """In a thread that is left behind when it takes too long; the process ends without it."""
     found: list[Candidate] = []
 
@@ -76,10 +92,10 @@ def _from_kubeconfig(line: Line, section: str) -> list[Candidate]:
 
 def _namespaces(line: Line) -> list[Candidate]:
     from kubectl_lrs.clients.kubernetes.client import NAMESPACES
-    from kubectl_lrs.stores.lrs import connect as wiring
+    from kubectl_lrs.stores.lrs.connect import connect
 
     flags = replace(line.kube_flags(), namespace="", request_timeout=f"{LIMIT:g}s")
-    return [Candidate(str(each["metadata"]["name"])) for each in wiring.connect(flags).items(NAMESPACES)]
+    return [Candidate(str(each["metadata"]["name"])) for each in connect(flags).items(NAMESPACES)]
 
 
 # ---- types
@@ -97,12 +113,17 @@ def _types(line: Line) -> list[Candidate]:
 # ---- backups
 
 
+def _directory(line: Line) -> BackupDir:
+    from kubectl_lrs.repository.directory import BackupDir
+
+    return BackupDir(Path(line.value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR") or "."))
+
+
 def _backups(line: Line) -> list[Candidate]:
     """The newest first, `latest` before them all."""
     from kubectl_lrs.model.names import LATEST
-    from kubectl_lrs.stores.lrs import connect as wiring
 
-    sealed, _ = wiring.backup_dir(line.value("backup_dir")).survey()
+    sealed, _ = _directory(line).survey()
     named = [
         Candidate(each.path.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} of {each.catalog.cluster.server}")
         for each in reversed(sealed)
@@ -117,11 +138,10 @@ def _after(line: Line) -> list[Candidate]:
 def _names(line: Line) -> list[Candidate]:
     """Backups for the first word, and the LRS in the one that --from names, else in the newest."""
     from kubectl_lrs.model.names import LATEST
-    from kubectl_lrs.stores.lrs import connect as wiring
     from kubectl_lrs.stores.lrs.saved import index
 
-    backups = [] if line.arguments or line.value("from_") else _backups(line)
-    folder = wiring.backup_dir(line.value("backup_dir")).find(line.value("from_") or LATEST)
+    backups = [] if line.arguments or line.value("--from") else _backups(line)
+    folder = _directory(line).find(line.value("--from") or LATEST)
     entries = [(str(entry["namespace"]), str(entry["name"]), str(entry.get("type") or "")) for entry in index(folder)]
     times = Counter(name for _, name, _ in entries)
     found = [
@@ -131,21 +151,25 @@ def _names(line: Line) -> list[Candidate]:
     return [*backups, *(each for each in found if each.word not in line.arguments)]
 
 
-SOURCES: Mapping[str, Source] = {
-    "context": _contexts,
-    "cluster": _clusters,
-    "user": _users,
-    "namespace": _namespaces,
-    "types": _types,
-    "excluded": _types,
-    "backup": _backups,
-    "before": _backups,
-    "after": _after,
-    "from_": _backups,
-    "names": _names,
+SOURCES: Mapping[Source, LookUp] = {
+    Source.CONTEXTS: _contexts,
+    Source.CLUSTERS: _clusters,
+    Source.USERS: _users,
+    Source.NAMESPACES: _namespaces,
+    Source.TYPES: _types,
+    Source.BACKUPS: _backups,
+    Source.BACKUPS_OR_LIVE: _after,
+    Source.BACKUPS_AND_LRS: _names,
 }
-"""By the name of the parameter, which means the same in every verb."""
 
-BACKUPS = ("backup", "before", "after", "from_", "names")
-KINDS = {"FILE": Directive.DEFAULT, "DIR": Directive.FOLDERS}
-"""By the metavar: what the shell itself completes."""
+GENERIC: Mapping[str, Source] = {
+    "context": Source.CONTEXTS,
+    "cluster": Source.CLUSTERS,
+    "user": Source.USERS,
+    "namespace": Source.NAMESPACES,
+}
+"""Of kubectl's own flags."""
+
+BACKUPS = (Source.BACKUPS, Source.BACKUPS_OR_LIVE, Source.BACKUPS_AND_LRS)
+SHELLS_OWN: Mapping[Source, Directive] = {Source.FILE: Directive.DEFAULT, Source.DIRECTORY: Directive.FOLDERS}
+"""What the shell itself completes."""

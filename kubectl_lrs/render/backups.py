@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.profiles import NONE, lacking
+from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import age, size
 from kubectl_lrs.model.workloads import WORKLOADS
 from kubectl_lrs.render.view import View

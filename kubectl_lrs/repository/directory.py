@@ -12,7 +12,7 @@ from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Catalog, Cluster
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
-from kubectl_lrs.model.profiles import is_less
+from kubectl_lrs.model.stores import is_less
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.paths import exists, is_folder
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import importlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.model.stores import STORES
 from kubectl_lrs.runtime.progress import Progress
+
+if TYPE_CHECKING:
+    from kubectl_lrs.clients.kubernetes.client import KubeClient
+    from kubectl_lrs.repository import FolderWriter, SealedFolder
 
 Facts = dict[str, Any]
 """What the catalog says of a store's part of a backup: JSON."""
@@ -40,3 +49,54 @@ class Restorer(Protocol):
         It may be another object than the one that made the plan. An LrsError where the store is lost: what was not begun
         has no outcome then. A step that fails by itself is an outcome, no error.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupContext:
+    """What a store's part of a backup is made in. `namespace`: where the application runs."""
+
+    level: str
+    kube: KubeClient
+    namespace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreContext:
+    """What a store's part of a restore is made in. `namespace`: where the application is to run.
+
+    `namespaces`: where those of the backup go to, as far as they go elsewhere.
+    """
+
+    folder: SealedFolder
+    kube: KubeClient
+    namespace: str
+    namespaces: Mapping[str, str]
+    stop: threading.Event
+
+
+class Flags(Protocol):
+    """A store's module `flags`: the options of its parts of the commands."""
+
+    BACKUP: type[Options]
+    RESTORE: type[Options]
+    CHECK: type[Options]
+
+
+class Connect(Protocol):
+    """A store's module `connect`: its parts, made from their options."""
+
+    def collector(self, options: Any, context: BackupContext, /) -> Collector:
+        """Its part of a backup."""
+
+    def restorer(self, options: Any, context: RestoreContext, /) -> Restorer:
+        """Its part of a restore."""
+
+
+def flags_module(name: str) -> Flags:
+    """The flags of the store of this name. Light: it is imported for help too."""
+    return cast("Flags", importlib.import_module(f"{STORES[name].package}.flags"))
+
+
+def connect_module(name: str) -> Connect:
+    """What makes the parts of the store of this name."""
+    return cast("Connect", importlib.import_module(f"{STORES[name].package}.connect"))

@@ -16,8 +16,8 @@ from kubectl_lrs import __version__
 from kubectl_lrs.model.catalog import Catalog, Cluster
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.names import backup_name, is_backup_name
-from kubectl_lrs.model.profiles import LEAVE_OUT
 from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.stores import leave_out
 from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import Collector
@@ -142,8 +142,9 @@ def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progres
 
 def without(error: LrsError, tier: str) -> None:
     """Put the flag that leaves the tier out into the error's hint."""
-    if tier in LEAVE_OUT and LEAVE_OUT[tier] not in error.hint:
-        error.hint = f"{error.hint}; {LEAVE_OUT[tier]} leaves it out" if error.hint else f"{LEAVE_OUT[tier]} leaves it out"
+    flag = leave_out(tier)
+    if flag and flag not in error.hint:
+        error.hint = f"{error.hint}; {flag} leaves it out" if error.hint else f"{flag} leaves it out"
 
 
 def _worth_keeping(abandoned: Sequence[Leftover], progress: Progress) -> list[Leftover]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,23 +14,41 @@ from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.files import connect as files
-from kubectl_lrs.stores.files.connect import FilesFlags
+from kubectl_lrs.stores.files.flags import CheckOptions as FilesOptions
 from kubectl_lrs.stores.images import connect as images
-from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.flags import CheckOptions as ImagesOptions
 from kubectl_lrs.stores.lrs.connect import Target
 from kubectl_lrs.stores.mongo import connect as mongo
+from kubectl_lrs.stores.mongo.flags import CheckOptions as MongoOptions
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.usecases.check import FILES_FLAG, IMAGES_FLAG, MONGO_FLAG, unavailable
 from kubectl_lrs.usecases.check_live import ImageSource, Sources
 
 
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """What was said of each store."""
+
+    mongo: MongoOptions
+    images: ImagesOptions
+    files: FilesOptions
+
+    @classmethod
+    def of(cls, read: Callable[[type[Any]], Any]) -> SourceOptions:
+        """As `read` gives each."""
+        return cls(mongo=read(MongoOptions), images=read(ImagesOptions), files=read(FilesOptions))
+
+    def refuse_contradictions(self) -> None:
+        """UsageError where two ways to MongoDB are named."""
+        mongo.given_uri(self.mongo)
+
+
 def sources(
     target: Target,
     namespace: str | None,
-    options: Mapping[str, Any],
+    options: SourceOptions,
     *,
     wanted: Collection[str],
-    place: FilesFlags,
     accounts: Sequence[Account] | Unchecked,
     backups: BackupDir,
     stale_after: timedelta,
@@ -41,10 +60,10 @@ def sources(
         resource=target.resource,
         namespace=namespace,
         application_namespace=where,
-        mongo=_mongo(target, where, options) if "mongo" in wanted else Unchecked("MongoDB was not asked for", MONGO_FLAG),
-        database=options["mongo_db"],
-        images=_images(target, options) if "images" in wanted else Unchecked("registries were not asked", IMAGES_FLAG),
-        storage=_storage(place) if "files" in wanted else Unchecked("no file storage was named", FILES_FLAG),
+        mongo=_mongo(target, where, options.mongo) if "mongo" in wanted else Unchecked("MongoDB was not asked for", MONGO_FLAG),
+        database=options.mongo.database,
+        images=_images(target, options.images) if "images" in wanted else Unchecked("registries were not asked", IMAGES_FLAG),
+        storage=_storage(options.files) if "files" in wanted else Unchecked("no file storage was named", FILES_FLAG),
         accounts=accounts,
         backups=backups,
         stale_after=stale_after,
@@ -57,28 +76,28 @@ def named_in_environment() -> list[str]:
     return [name for name, variable in variables.items() if os.environ.get(variable, "").strip()]
 
 
-def _mongo(target: Target, namespace: str, options: Mapping[str, Any]) -> Mongo | Unchecked:
+def _mongo(target: Target, namespace: str, options: MongoOptions) -> Mongo | Unchecked:
     try:
-        return Mongo(mongo.access(target.kube, namespace, options))
+        return Mongo(mongo.access(options, target.kube, namespace))
     except UsageError:
         raise
     except LrsError as error:
         return unavailable(error, MONGO_FLAG)
 
 
-def _images(target: Target, options: Mapping[str, Any]) -> ImageSource:
+def _images(target: Target, options: ImagesOptions) -> ImageSource:
     found = images.registries(options)
     return ImageSource(
         registries=found,
-        wanted=Wanted(also=options["images_also"], excluded=options["images_excluded"]),
-        workers=options["images_parallel"],
-        log_in=images.log_in(target.kube, found, {}, is_wanted=options["registry_pull_secrets"]),
+        wanted=images.wanted(options),
+        workers=options.parallel,
+        log_in=images.log_in(target.kube, found, {}, is_wanted=options.pull_secrets),
     )
 
 
-def _storage(place: FilesFlags) -> Storage | Unchecked:
+def _storage(options: FilesOptions) -> Storage | Unchecked:
     try:
-        return files.storage(place, otherwise="--no-files leaves it out")
+        return files.storage(options, otherwise="--no-files leaves it out")
     except UsageError:
         raise
     except LrsError as error:

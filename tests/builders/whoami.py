@@ -7,24 +7,33 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
 import click
 
 from kubectl_lrs import cli
-from kubectl_lrs.commands.command import kube_flags, verb
-from kubectl_lrs.stores.lrs import connect as wiring
+from kubectl_lrs.commands.command import command as lrs_command
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.model.flags import Options, flag
+from kubectl_lrs.stores.lrs.connect import connect
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
 
-@verb("whoami")
-@click.option("--times", type=int, default=1)
-def command(ctx: click.Context, times: int) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Flags(Options):
+    """How often the server is asked."""
+
+    times: int = flag("--times", default=1, least=1)
+
+
+@lrs_command("whoami", Flags)
+def command(given: Given) -> None:
     """Ask the server who this is."""
-    kube = wiring.connect(kube_flags(ctx))
-    for _ in range(times):
+    kube = connect(given.kube)
+    for _ in range(given.of(Flags).times):
         answer = kube._send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=json.dumps(REVIEW).encode())
         user = json.loads(answer)["status"]["userInfo"]
         click.echo(json.dumps({"server": kube.connection.server, "namespace": kube.connection.namespace, "user": user}))

@@ -53,7 +53,7 @@ def test_what_is_stuck_does_not_keep_the_backup_from_being_made(
     loader.create_many(plane, [_held(crd, namespace)])
     code = (
         "import sys; sys.argv = ['kubectl-lrs', *sys.argv[1:]]\n"
-        "import kubectl_lrs.commands.spark_options as o; o.DEFAULT_TIMEOUT = '1s'\n"
+        "import kubectl_lrs.commands.spark as o; o.DEFAULT_TIMEOUT = '1s'\n"
         "from kubectl_lrs.cli import main; main()"
     )
 

@@ -12,7 +12,8 @@ import pexpect
 import pytest
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.stores.deployments.api.credentials import ApiFlags, accesses, normalise
+from kubectl_lrs.stores.deployments.api.credentials import accesses, normalise
+from kubectl_lrs.stores.deployments.flags import ApiOptions
 from tests.bed.datarobot import DataRobot, identifier
 from tests.builders.deployments import ORGANISATION, OTHER, OTHER_TOKEN, TOKEN, Place, new_place
 from tests.conftest import ROOT
@@ -60,23 +61,23 @@ LRS = {"LRS_DATAROBOT_URL": "lrs.example.com", "LRS_DATAROBOT_API_TOKEN": " t-lr
 DR = {"DATAROBOT_ENDPOINT": "https://dr.example.com/api/v2", "DATAROBOT_API_TOKEN": "t-dr"}
 NAMED = {"DATAROBOT_CONFIG_FILE": "named.yaml"}
 
-SOURCES: dict[str, tuple[ApiFlags, dict[str, str], list[tuple[str, str]]]] = {
+SOURCES: dict[str, tuple[ApiOptions, dict[str, str], list[tuple[str, str]]]] = {
     # flags, environment → (host, token) of each access; drconfig.yaml is always there
-    "the file in the home folder": (ApiFlags(), {}, [("home.example.com", "t-home")]),
-    "the file that is named": (ApiFlags(), NAMED, [("named.example.com", "t-named")]),
-    "the ecosystem's variables": (ApiFlags(), DR | NAMED, [("dr.example.com", "t-dr")]),
-    "the vendor's variables first": (ApiFlags(), LRS | DR, [("lrs.example.com", "t-lrs")]),
-    "empty ones are none": (ApiFlags(), dict.fromkeys(LRS, "") | DR, [("dr.example.com", "t-dr")]),
-    "a token file with --url": (ApiFlags(url="x.example.com", token_files=("t1",)), LRS, [("x.example.com", "t-1")]),
+    "the file in the home folder": (ApiOptions(), {}, [("home.example.com", "t-home")]),
+    "the file that is named": (ApiOptions(), NAMED, [("named.example.com", "t-named")]),
+    "the ecosystem's variables": (ApiOptions(), DR | NAMED, [("dr.example.com", "t-dr")]),
+    "the vendor's variables first": (ApiOptions(), LRS | DR, [("lrs.example.com", "t-lrs")]),
+    "empty ones are none": (ApiOptions(), dict.fromkeys(LRS, "") | DR, [("dr.example.com", "t-dr")]),
+    "a token file with --url": (ApiOptions(url="x.example.com", token_files=("t1",)), LRS, [("x.example.com", "t-1")]),
     "two token files": (
-        ApiFlags(url="x.example.com", token_files=("t1", "t2")),
+        ApiOptions(url="x.example.com", token_files=("t1", "t2")),
         {},
         [("x.example.com", "t-1"), ("x.example.com", "t-2")],
     ),
-    "a token file that names its URL": (ApiFlags(token_files=("named.yaml",)), LRS, [("named.example.com", "t-named")]),
-    "--url and a prompt": (ApiFlags(url="x.example.com"), DR, [("x.example.com", "t-asked")]),
-    "--url that is the source's own": (ApiFlags(url="https://dr.example.com/"), DR, [("dr.example.com", "t-dr")]),
-    "a URL alone and a prompt": (ApiFlags(), {"LRS_DATAROBOT_URL": "lrs.example.com"}, [("lrs.example.com", "t-asked")]),
+    "a token file that names its URL": (ApiOptions(token_files=("named.yaml",)), LRS, [("named.example.com", "t-named")]),
+    "--url and a prompt": (ApiOptions(url="x.example.com"), DR, [("x.example.com", "t-asked")]),
+    "--url that is the source's own": (ApiOptions(url="https://dr.example.com/"), DR, [("dr.example.com", "t-dr")]),
+    "a URL alone and a prompt": (ApiOptions(), {"LRS_DATAROBOT_URL": "lrs.example.com"}, [("lrs.example.com", "t-asked")]),
 }
 
 
@@ -99,33 +100,33 @@ def test_source(case: str, tmp_path: Path) -> None:
     assert {each.verify for each in found} == {"home" not in wanted[0][0]}
 
 
-REFUSED: dict[str, tuple[ApiFlags, dict[str, str], str]] = {
-    "nothing at all": (ApiFlags(), {"HOME": "none"}, "no DataRobot API is named"),
+REFUSED: dict[str, tuple[ApiOptions, dict[str, str], str]] = {
+    "nothing at all": (ApiOptions(), {"HOME": "none"}, "no DataRobot API is named"),
     "URL without token": (
-        ApiFlags(),
+        ApiOptions(),
         {"LRS_DATAROBOT_URL": "x", **DR},
         "LRS_DATAROBOT_URL is set and LRS_DATAROBOT_API_TOKEN is not",
     ),
-    "token without URL": (ApiFlags(), {"DATAROBOT_API_TOKEN": "t"}, "DATAROBOT_API_TOKEN is set and DATAROBOT_ENDPOINT is not"),
-    "another URL than the token's": (ApiFlags(url="y.example.com"), LRS, "one that belongs to another URL is never sent there"),
-    "token file without URL": (ApiFlags(token_files=("t1",)), LRS, "it holds a token and no URL"),
-    "token file of another URL": (ApiFlags(url="y", token_files=("named.yaml",)), {}, "and --url names another"),
-    "token file that is not there": (ApiFlags(url="y", token_files=("t9",)), {}, "t9: cannot be read"),
-    "token file that is empty": (ApiFlags(url="y", token_files=("empty",)), {}, "empty: empty"),
-    "token file of two lines": (ApiFlags(url="y", token_files=("two",)), {}, "it holds blanks"),
+    "token without URL": (ApiOptions(), {"DATAROBOT_API_TOKEN": "t"}, "DATAROBOT_API_TOKEN is set and DATAROBOT_ENDPOINT is not"),
+    "another URL than the token's": (ApiOptions(url="y.example.com"), LRS, "one that belongs to another URL is never sent there"),
+    "token file without URL": (ApiOptions(token_files=("t1",)), LRS, "it holds a token and no URL"),
+    "token file of another URL": (ApiOptions(url="y", token_files=("named.yaml",)), {}, "and --url names another"),
+    "token file that is not there": (ApiOptions(url="y", token_files=("t9",)), {}, "t9: cannot be read"),
+    "token file that is empty": (ApiOptions(url="y", token_files=("empty",)), {}, "empty: empty"),
+    "token file of two lines": (ApiOptions(url="y", token_files=("two",)), {}, "it holds blanks"),
     "token that would be a header": (
-        ApiFlags(),
+        ApiOptions(),
         {**LRS, "LRS_DATAROBOT_API_TOKEN": "t-x\r\nX: y"},
         "LRS_DATAROBOT_API_TOKEN: it holds",
     ),
-    "config that is no YAML": (ApiFlags(), {"DATAROBOT_CONFIG_FILE": "bad.yaml"}, "bad.yaml: not YAML"),
+    "config that is no YAML": (ApiOptions(), {"DATAROBOT_CONFIG_FILE": "bad.yaml"}, "bad.yaml: not YAML"),
     "config without a token": (
-        ApiFlags(),
+        ApiOptions(),
         {"DATAROBOT_CONFIG_FILE": "half.yaml"},
         "half.yaml: it must hold endpoint: and token:",
     ),
-    "config that is not there": (ApiFlags(), {"DATAROBOT_CONFIG_FILE": "no.yaml"}, "no.yaml: cannot be read"),
-    "CA that is not there": (ApiFlags(ca_file="no.pem"), LRS, "--api-ca-file no.pem: no such file"),
+    "config that is not there": (ApiOptions(), {"DATAROBOT_CONFIG_FILE": "no.yaml"}, "no.yaml: cannot be read"),
+    "CA that is not there": (ApiOptions(ca_file="no.pem"), LRS, "--api-ca-file no.pem: no such file"),
 }
 
 

@@ -1,97 +1,108 @@
-"""The flags of the application's file storage, and how its tiers are made from them. Imports nothing heavy."""
+"""What can be said of the application's file storage on a command line. Pure data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
 
-import click
-
+from kubectl_lrs.model.flags import Group, Options, Source, flag
 from kubectl_lrs.model.plan import Existing
+from kubectl_lrs.model.stores import STORES
 
-if TYPE_CHECKING:
-    from kubectl_lrs.commands.stores import BackupCall, RestoreCall
-    from kubectl_lrs.stores.base import Collector, Restorer
+FILES = Group.FILES
+LEVELS = STORES["files"].levels
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-_PLACE = (
-    click.option(
+@dataclass(frozen=True, kw_only=True)
+class Place(Options):
+    """Where the storage is."""
+
+    url: str = flag(
         "--files-url",
         default="",
         metavar="URL",
+        group=FILES,
         help="The application's file storage: a path, or s3://BUCKET/PREFIX, gs://, abfs://, webhdfs://HOST:PORT/PATH; "
         "else LRS_FILES_URL.",
-    ),
-    click.option(
+    )
+    options: str = flag(
         "--files-options",
         default="",
         metavar="FILE",
+        source=Source.FILE,
+        group=FILES,
         help="JSON or YAML with options and credentials, as the storage's fsspec library takes them; else LRS_FILES_OPTIONS.",
-    ),
-    click.option(
-        "--files-endpoint", default="", metavar="URL", help="Of a storage that speaks S3 and is not AWS; else LRS_FILES_ENDPOINT."
-    ),
-    click.option("--files-ca-file", default="", metavar="FILE", help="Certificate file of the file storage's authority."),
-    click.option(
-        "--files-parallel", type=click.IntRange(1, 64), default=8, show_default=True, metavar="N", help="Files in work at once."
-    ),
-)
-
-
-def _with(function: F, *options: Callable[[F], F]) -> F:
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def backup_options(function: F) -> F:
-    """Where the storage is, and which of its files to take."""
-    everything = click.option(
-        "--files-all", is_flag=True, help="Take every file below the URL, not only those that belong to what is saved."
     )
-    return _with(function, *_PLACE, everything)
+    endpoint: str = flag(
+        "--files-endpoint",
+        default="",
+        metavar="URL",
+        group=FILES,
+        help="Of a storage that speaks S3 and is not AWS; else LRS_FILES_ENDPOINT.",
+    )
+    ca_file: str = flag(
+        "--files-ca-file",
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=FILES,
+        help="Certificate file of the file storage's authority.",
+    )
+    workers: int = flag(
+        "--files-parallel",
+        default=8,
+        least=1,
+        most=64,
+        metavar="N",
+        shown=True,
+        group=FILES,
+        help="Files in work at once.",
+    )
 
 
-def check_options(function: F) -> F:
-    """Where the storage is."""
-    return _with(function, *_PLACE)
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions(Place):
+    """Which files a backup takes."""
+
+    level: str | None = flag(
+        "--files",
+        default=None,
+        choices=LEVELS,
+        group=FILES,
+        help=f"How much of the {STORES['files'].holds} to take; else what --profile says.",
+    )
+    take_all: bool = flag(
+        "--files-all",
+        default=False,
+        group=FILES,
+        help="Take every file below the URL, not only those that belong to what is saved.",
+    )
 
 
-def restore_options(function: F) -> F:
-    """Where the storage is, and what to do with what is in it."""
-    existing = click.option(
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(Place):
+    """Whether `check` looks at the storage."""
+
+    wanted: bool | None = flag(
+        "--files",
+        off="--no-files",
+        default=None,
+        group=FILES,
+        help="Look at the files too; by default as --profile says, or where flags name it.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions(Place):
+    """What a restore does with the storage."""
+
+    existing: Existing = flag(
         "--files-existing",
-        type=click.Choice(["skip", "replace"]),
-        default="skip",
-        show_default=True,
-        help="What to do with a file that is there and differs.",
+        default=Existing.SKIP,
+        choices=(Existing.SKIP, Existing.REPLACE),
+        shown=True,
+        group=FILES,
+        help="With a file that is there and differs: leave it, or replace it.",
     )
-    return _with(function, *_PLACE, existing)
 
 
-def collector(call: BackupCall) -> Collector:
-    """The tier that saves files."""
-    from kubectl_lrs.stores.files import connect as files
-
-    return files.collector(place_of(call.options), level=call.level, take_all=call.options["files_all"])
-
-
-def restorer(call: RestoreCall) -> Restorer:
-    """The tier that restores files."""
-    from kubectl_lrs.stores.files import connect as files
-
-    return files.restorer(place_of(call.options), call.folder, existing=Existing(call.options["files_existing"]), stop=call.stop)
-
-
-def place_of(options: Any) -> Any:
-    """The flags as `FilesFlags`."""
-    from kubectl_lrs.stores.files.connect import FilesFlags
-
-    return FilesFlags(
-        url=options["files_url"],
-        options=options["files_options"],
-        endpoint=options["files_endpoint"],
-        ca_file=options["files_ca_file"],
-        workers=options["files_parallel"],
-    )
+BACKUP, RESTORE, CHECK = BackupOptions, RestoreOptions, CheckOptions

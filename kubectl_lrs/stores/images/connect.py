@@ -1,4 +1,4 @@
-"""Builds what talks to registries: from the flags, docker's configuration and the cluster's Secrets."""
+"""Images and their registries, from their options, docker's configuration and the cluster's Secrets to what works on them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
-from kubectl_lrs.model.plan import Existing
-from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.common.mentions import Mention
 from kubectl_lrs.stores.images.collect import ImagesTier
 from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.flags import BackupOptions, RegistryOptions, RestoreOptions, WhichImages
 from kubectl_lrs.stores.images.mapping import registry_map
 from kubectl_lrs.stores.images.pull_secrets import named
 from kubectl_lrs.stores.images.registry.client import Registries
@@ -28,40 +28,42 @@ SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
 SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
 
 
-def registries(options: Mapping[str, Any], stop: threading.Event | None = None) -> Registries:
-    """The registries as the flags and docker's configuration say."""
-    ca_file = options["registry_ca_file"]
-    if ca_file and not is_file(Path(ca_file)):
-        raise UsageError(f"--registry-ca-file {ca_file}: no such file")
+def registries(options: RegistryOptions, stop: threading.Event | None = None) -> Registries:
+    """The registries as the options and docker's configuration say."""
+    if options.ca_file and not is_file(Path(options.ca_file)):
+        raise UsageError(f"--registry-ca-file {options.ca_file}: no such file")
     keychain = Keychain([docker_config(os.environ, Path(os.environ.get("HOME") or "/nonexistent"))], environment=os.environ)
-    plain = frozenset(host.strip().lower() for host in options["registry_plain"])
-    return Registries(keychain, HttpOptions(ca_file=ca_file, plain=plain), stop)
+    plain = frozenset(host.strip().lower() for host in options.plain)
+    return Registries(keychain, HttpOptions(ca_file=options.ca_file, plain=plain), stop)
 
 
-def collector(kube: KubeClient, level: str, options: Mapping[str, Any]) -> ImagesTier:
+def wanted(options: WhichImages) -> Wanted:
+    """Which images are meant."""
+    return Wanted(also=options.also, excluded=options.excluded)
+
+
+def collector(options: BackupOptions, context: BackupContext) -> ImagesTier:
     """The images' part of a backup."""
     found = registries(options)
     return ImagesTier(
         found,
-        Level(level),
-        wanted=Wanted(also=options["images_also"], excluded=options["images_excluded"]),
-        workers=options["images_parallel"],
-        log_in=log_in(kube, found, {}, is_wanted=options["registry_pull_secrets"]),
+        Level(context.level),
+        wanted=wanted(options),
+        workers=options.parallel,
+        log_in=log_in(context.kube, found, {}, is_wanted=options.pull_secrets),
     )
 
 
-def restorer(
-    folder: SealedFolder, kube: KubeClient, options: Mapping[str, Any], namespaces: Mapping[str, str], stop: threading.Event
-) -> ImagesRestorer:
-    """The images' part of a restore. `namespaces`: where those of the backup go to."""
-    found = registries(options, stop)
+def restorer(options: RestoreOptions, context: RestoreContext) -> ImagesRestorer:
+    """The images' part of a restore."""
+    found = registries(options, context.stop)
     return ImagesRestorer(
-        folder,
+        context.folder,
         found,
-        mapping=registry_map(options["registry_maps"]),
-        existing=Existing(options["images_existing"]),
-        workers=options["images_parallel"],
-        log_in=log_in(kube, found, namespaces, is_wanted=options["registry_pull_secrets"]),
+        mapping=registry_map(options.registry_maps),
+        existing=options.existing,
+        workers=options.parallel,
+        log_in=log_in(context.kube, found, context.namespaces, is_wanted=options.pull_secrets),
     )
 
 

@@ -1,105 +1,119 @@
-"""The flags of images and their registries, for `backup` and `restore`. Imports nothing heavy."""
+"""What can be said of images and their registries on a command line. Pure data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
 
-import click
+from kubectl_lrs.model.flags import Group, Options, Source, flag
+from kubectl_lrs.model.plan import Existing
+from kubectl_lrs.model.stores import STORES
 
-if TYPE_CHECKING:
-    from kubectl_lrs.commands.stores import BackupCall, RestoreCall
-    from kubectl_lrs.stores.base import Collector, Restorer
-
-F = TypeVar("F", bound=Callable[..., Any])
-
+IMAGES = Group.IMAGES
+LEVELS = STORES["images"].levels
 DEFAULT_PARALLEL = 6
 
-_REGISTRY = (
-    click.option(
-        "--registry-ca-file", default="", metavar="FILE", help="Certificate file of a registry's authority, beside the system's."
-    ),
-    click.option(
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryOptions(Options):
+    """How registries are spoken to."""
+
+    ca_file: str = flag(
+        "--registry-ca-file",
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=IMAGES,
+        help="Certificate file of a registry's authority, beside the system's.",
+    )
+    plain: tuple[str, ...] = flag(
         "--registry-plain-http",
-        "registry_plain",
-        multiple=True,
+        default=(),
         metavar="HOST[:PORT]",
+        group=IMAGES,
         help="A registry that is spoken to without TLS; may be repeated. One on this machine needs no flag.",
-    ),
-    click.option(
+    )
+    pull_secrets: bool = flag(
         "--registry-pull-secrets",
-        is_flag=True,
+        default=False,
+        group=IMAGES,
         help="Use the image pull secrets that LRS and their service accounts name, beside docker's own configuration.",
-    ),
-    click.option(
+    )
+    parallel: int = flag(
         "--images-parallel",
-        type=click.IntRange(1, 32),
         default=DEFAULT_PARALLEL,
-        show_default=True,
+        least=1,
+        most=32,
+        shown=True,
+        group=IMAGES,
         help="Requests to registries at once.",
-    ),
-)
+    )
 
-_BACKUP = (
-    click.option(
+
+@dataclass(frozen=True, kw_only=True)
+class WhichImages(RegistryOptions):
+    """Which images are meant."""
+
+    also: tuple[str, ...] = flag(
         "--image",
-        "images_also",
-        multiple=True,
+        default=(),
         metavar="NAME",
+        group=IMAGES,
         help="Take this image too, such as one that could not be decided; may be repeated.",
-    ),
-    click.option(
+    )
+    excluded: tuple[str, ...] = flag(
         "--exclude-image",
-        "images_excluded",
-        multiple=True,
+        default=(),
         metavar="PATTERN",
+        group=IMAGES,
         help="Leave out images whose whole name fits ('docker.io/*'); may be repeated.",
-    ),
-    *_REGISTRY,
-)
+    )
 
-_RESTORE = (
-    click.option(
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions(WhichImages):
+    """Which images a backup takes."""
+
+    level: str | None = flag(
+        "--images",
+        default=None,
+        choices=LEVELS,
+        group=IMAGES,
+        help=f"How much of the {STORES['images'].holds} to take; else what --profile says.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(WhichImages):
+    """Whether `check` asks the registries."""
+
+    wanted: bool | None = flag(
+        "--images",
+        off="--no-images",
+        default=None,
+        group=IMAGES,
+        help="Look at the images too; by default as --profile says, or where flags name it.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions(RegistryOptions):
+    """Where a restore takes images to."""
+
+    registry_maps: tuple[str, ...] = flag(
         "--map-registry",
-        "registry_maps",
-        multiple=True,
+        default=(),
         metavar="OLD=NEW",
+        group=IMAGES,
         help="Images of registry OLD go to NEW, each a host or a host with a path, and specs name them there; may be repeated.",
-    ),
-    click.option(
+    )
+    existing: Existing = flag(
         "--images-existing",
-        type=click.Choice(["skip", "replace"]),
-        default="skip",
-        show_default=True,
-        help="What to do with a tag that is there and names another digest.",
-    ),
-    *_REGISTRY,
-)
+        default=Existing.SKIP,
+        choices=(Existing.SKIP, Existing.REPLACE),
+        shown=True,
+        group=IMAGES,
+        help="With a tag that is there and names another digest: leave it, or move it.",
+    )
 
 
-def _all(options: Sequence[Callable[[Any], Any]]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-backup_options = _all(_BACKUP)
-restore_options = _all(_RESTORE)
-
-
-def collector(call: BackupCall) -> Collector:
-    """The images' part of a backup."""
-    from kubectl_lrs.stores.images import connect as images
-
-    return images.collector(call.kube, call.level, call.options)
-
-
-def restorer(call: RestoreCall) -> Restorer:
-    """The images' part of a restore."""
-    from kubectl_lrs.stores.images import connect as images
-    from kubectl_lrs.stores.lrs.selected import namespace_map
-
-    return images.restorer(call.folder, call.kube, call.options, namespace_map(call.options["maps"]), call.stop)
+BACKUP, RESTORE, CHECK = BackupOptions, RestoreOptions, CheckOptions

@@ -1,11 +1,9 @@
-"""The only place that builds clients: from flags and the environment to what the operations are handed."""
+"""The cluster of the LRS, from kubectl's flags and the environment to its client and the resource that it serves."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.kubernetes.client import NAMESPACES, KubeClient, Resource
@@ -15,13 +13,8 @@ from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL
 from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.stores.deployments.api.client import DataRobotClient
-from kubectl_lrs.stores.deployments.api.credentials import Access, ApiFlags, Ask, accesses, is_given, require_distinct
 from kubectl_lrs.stores.lrs.preflight import conversion_webhook_problem
 from kubectl_lrs.stores.lrs.saved import Source, saved_crd
-
-DEFAULT_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -116,31 +109,3 @@ def require_namespace(kube: KubeClient, name: str) -> None:
         raise UsageError(f"namespace {name!r} does not exist", hint="list them with: kubectl get namespaces") from error
     except DeniedError:
         return
-
-
-def api_accesses(flags: ApiFlags, *, ask: Ask | None) -> list[Access]:
-    """URL and token of each user of the application's API; `ask` is None where there is nobody to ask."""
-    found = accesses(flags, os.environ, home=_home(), ask=ask)
-    require_distinct(found)
-    return found
-
-
-def api_is_given(flags: ApiFlags) -> bool:
-    """Whether the user named the application's API, by flags or in the environment."""
-    return is_given(flags, os.environ)
-
-
-def _home() -> Path:
-    """The user's home; in a pod the user may have none."""
-    return Path(os.environ.get("HOME") or "/nonexistent")
-
-
-def api_clients(found: Sequence[Access], request_timeout: str) -> list[DataRobotClient]:
-    """A client for each."""
-    timeout = duration(request_timeout, what="--request-timeout").total_seconds() if request_timeout else None
-    return [DataRobotClient(access, timeout=timeout or None) for access in found]
-
-
-def backup_dir(option: str) -> BackupDir:
-    """The folder of the backups: the flag, else LRS_BACKUP_DIR, else the current directory."""
-    return BackupDir(Path(option or os.environ.get("LRS_BACKUP_DIR") or "."))

@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.names import is_namespace
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.stores.common.mentions import Mention, mentions, strings
 from kubectl_lrs.stores.images.find import LRS
@@ -95,19 +94,6 @@ class Chosen:
 def _listed(names: Collection[str]) -> str:
     shown = sorted(names)[:8]
     return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
-
-
-def namespace_map(pairs: Collection[str]) -> dict[str, str]:
-    """`A=B` several times → {A: B}."""
-    mapped: dict[str, str] = {}
-    for pair in pairs:
-        source, separator, target = pair.partition("=")
-        if not (separator and is_namespace(source) and is_namespace(target)) or source == target:
-            raise UsageError(f"--map-namespace {pair!r}: write it as OLD=NEW with two names of namespaces")
-        if source in mapped:
-            raise UsageError(f"--map-namespace: {source} is mapped twice")
-        mapped[source] = target
-    return mapped
 
 
 def _resolve(source: Source, names: tuple[str, ...], selection: Selection) -> set[Key]:

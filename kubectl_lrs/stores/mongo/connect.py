@@ -1,22 +1,20 @@
-"""The application's MongoDB, from flags and the environment to the tiers that back it up and restore it."""
+"""The application's MongoDB, from its options and the environment to its parts of a backup and of a restore."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.files import reading
+from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.mongo.apply import MongoRestorer
 from kubectl_lrs.stores.mongo.collect import MongoTier
-from kubectl_lrs.stores.mongo.connect_cluster import cluster_access
 from kubectl_lrs.stores.mongo.find import Wish
+from kubectl_lrs.stores.mongo.flags import BackupOptions, ClusterPlace, Place, RestoreOptions
 from kubectl_lrs.stores.mongo.keys import KeySource
 from kubectl_lrs.stores.mongo.plan import TIER, RestoreWish
 from kubectl_lrs.stores.mongo.presence import Presence
@@ -24,66 +22,87 @@ from kubectl_lrs.stores.mongo.saved import StoredDump
 from kubectl_lrs.stores.mongo.saved import saved as saved_in
 from kubectl_lrs.stores.mongo.server.access import MongoAccess, UriAccess, has_password
 from kubectl_lrs.stores.mongo.server.client import Mongo
+from kubectl_lrs.stores.mongo.server.cluster import ClusterAccess, InCluster
 
 VARIABLE = "LRS_MONGO_URI"
 MAX_URI = 16 << 10
 
 
-def collector(level: str, kube: KubeClient, namespace: str, options: Mapping[str, Any]) -> MongoTier:
+def collector(options: BackupOptions, context: BackupContext) -> MongoTier:
     """The Mongo part of a backup."""
     wish = Wish(
-        level=level,
-        database=options["mongo_db"],
-        added=options["mongo_added"],
-        may_lack=options["mongo_may_lack"],
-        consistent=options["mongo_consistency"] == "snapshot",
+        level=context.level,
+        database=options.database,
+        added=options.added,
+        may_lack=options.may_lack,
+        consistent=options.consistency == "snapshot",
     )
-    return MongoTier(Mongo(access(kube, namespace, options)), wish, KeySource(kube, namespace).facts)
+    mongo = Mongo(access(options, context.kube, context.namespace))
+    return MongoTier(mongo, wish, KeySource(context.kube, context.namespace).facts)
 
 
-def restorer(
-    dump: StoredDump, kube: KubeClient, namespace: str, options: Mapping[str, Any], stop: threading.Event
+def restorer(options: RestoreOptions, context: RestoreContext) -> MongoRestorer:
+    """The Mongo part of a restore of a backup."""
+    dump = saved(context.folder, options)
+    return dump_restorer(dump, options, context.kube, namespace=context.namespace, stop=context.stop)
+
+
+def dump_restorer(
+    dump: StoredDump, options: RestoreOptions, kube: KubeClient, *, namespace: str, stop: threading.Event
 ) -> MongoRestorer:
-    """The Mongo part of a restore; `dump`: a backup's (`saved`), or a plain one (`tiers.mongo.stored.dumped`)."""
-    mongo = Mongo(access(kube, namespace, options))
+    """The restore of a backup's dump, or of a plain one."""
+    mongo = Mongo(access(options, kube, namespace))
     wish = RestoreWish(
-        existing=Existing(options["mongo_existing"]),
-        database=options["mongo_db"],
-        allow_running_app=options["allow_running_app"],
-        ignore_keys=options["ignore_keys"],
+        existing=options.existing,
+        database=options.database,
+        allow_running_app=options.allow_running_app,
+        ignore_keys=options.ignore_keys,
     )
     keys = KeySource(kube, namespace) if dump.facts else None
     return MongoRestorer(mongo, dump, wish, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
 
 
-def saved(folder: SealedFolder, options: Mapping[str, Any]) -> StoredDump:
+def saved(folder: SealedFolder, options: RestoreOptions) -> StoredDump:
     """What a backup holds, or those collections of it that were named."""
     facts = folder.catalog.tiers.get(TIER)
     if not isinstance(facts, dict):
         raise DamageError(f"{folder.path}: the catalog says nothing of {TIER}")
-    return saved_in(folder, facts, only=options["mongo_only"])
+    return saved_in(folder, facts, only=options.only)
 
 
-def access(kube: KubeClient, namespace: str, options: Mapping[str, Any]) -> MongoAccess:
+def access(place: Place, kube: KubeClient, namespace: str) -> MongoAccess:
     """The way to MongoDB: the URI that was given, else the one in the cluster."""
-    if uri := given_uri(options):
+    if uri := given_uri(place):
         return UriAccess(uri[0], source=uri[1])
-    return cluster_access(kube, options, namespace=namespace)
+    return _in_cluster(place, kube, namespace)
 
 
-def given_uri(options: Mapping[str, Any]) -> tuple[str, str] | None:
-    """(the URI, where it came from), None where the way is through the cluster."""
-    if options["mongo_uri"] and options["mongo_uri_file"]:
+def given_uri(place: Place) -> tuple[str, str] | None:
+    """(the URI, where it came from), None where the way is through the cluster.
+
+    UsageError where flags say where in the cluster MongoDB is although a URI says it all.
+    """
+    found = _uri(place)
+    if found and (flag := place.first_given(ClusterPlace)):
+        raise UsageError(
+            f"{flag} is about the MongoDB in the cluster, and {found[1]} names another way",
+            hint=f"leave out one of the two; TLS and users of a URI stand in the URI (unset {found[1]} to reach the cluster's)",
+        )
+    return found
+
+
+def _uri(place: Place) -> tuple[str, str] | None:
+    if place.uri and place.uri_file:
         raise UsageError("--mongo-uri and --mongo-uri-file were both given", hint="give one of the two")
-    if given := str(options["mongo_uri"]):
-        if has_password(given):
+    if place.uri:
+        if has_password(place.uri):
             raise UsageError(
                 "--mongo-uri holds a password, which every user of this machine can see in the list of processes",
                 hint=f"put the URI into a file and name it with --mongo-uri-file, or into {VARIABLE}",
             )
-        return given, "--mongo-uri"
-    if options["mongo_uri_file"]:
-        return _read(Path(options["mongo_uri_file"])), f"the URI in {options['mongo_uri_file']}"
+        return place.uri, "--mongo-uri"
+    if place.uri_file:
+        return _read(Path(place.uri_file)), f"the URI in {place.uri_file}"
     if from_environment := os.environ.get(VARIABLE, "").strip():
         return from_environment, VARIABLE
     return None
@@ -99,3 +118,20 @@ def _read(path: Path) -> str:
     if not text or len(text) > MAX_URI or "\n" in text:
         raise UsageError(f"--mongo-uri-file {path}: it must hold one MongoDB URI, and nothing else")
     return text
+
+
+def _in_cluster(place: Place, kube: KubeClient, namespace: str) -> ClusterAccess:
+    """The way that the flags name; `namespace`: of the LRS, where --mongo-namespace was not given. Nothing is asked yet."""
+    where = InCluster(
+        namespace=place.namespace or namespace,
+        service=place.service,
+        secret=place.secret,
+        secret_key=place.secret_key,
+        user=place.user,
+        auth_source=place.auth_source,
+        port=place.port,
+        tls=place.tls,
+        ca_file=place.ca_file,
+        certificate_key_file=place.certificate_key_file,
+    )
+    return ClusterAccess(kube, where)

@@ -1,118 +1,193 @@
-"""The flags of the application's MongoDB, and how its tiers are made from them. Imports nothing heavy."""
+"""What can be said of the application's MongoDB on a command line. Pure data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, fields
 
-import click
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import Flag, Group, Options, Source, flag
+from kubectl_lrs.model.names import is_object_name
+from kubectl_lrs.model.plan import Existing
+from kubectl_lrs.model.stores import STORES
 
-from kubectl_lrs.stores.mongo.cluster_flags import mongo_cluster_options, refuse_beside_uri
+MONGO = Group.MONGO
+LEVELS = STORES["mongo"].levels
 
-if TYPE_CHECKING:
-    from kubectl_lrs.commands.stores import BackupCall, RestoreCall
-    from kubectl_lrs.stores.base import Collector, Restorer
 
-F = TypeVar("F", bound=Callable[..., Any])
+@dataclass(frozen=True, kw_only=True)
+class ClusterPlace(Options):
+    """Where in the cluster MongoDB is; the defaults are the vendor's."""
 
-_PLACE = (
-    click.option(
+    namespace: str = flag(
+        "--mongo-namespace",
+        default="",
+        metavar="NAMESPACE",
+        group=MONGO,
+        source=Source.NAMESPACES,
+        help="Namespace of MongoDB; else that of the LRS.",
+    )
+    service: str = flag(
+        "--mongo-service",
+        default="pcs-mongo-headless",
+        metavar="NAME",
+        shown=True,
+        group=MONGO,
+        help="Service of MongoDB in the cluster.",
+    )
+    secret: str = flag(
+        "--mongo-secret", default="pcs-mongo", metavar="NAME", shown=True, group=MONGO, help="Secret with its password."
+    )
+    secret_key: str = flag(
+        "--mongo-secret-key",
+        default="mongodb-root-password",
+        metavar="KEY",
+        shown=True,
+        group=MONGO,
+        help="The password's key in the Secret.",
+    )
+    user: str = flag("--mongo-user", default="pcs-mongodb", metavar="NAME", shown=True, group=MONGO, help="The password's user.")
+    auth_source: str = flag(
+        "--mongo-auth-source", default="admin", metavar="DB", shown=True, group=MONGO, help="The database that knows the user."
+    )
+    port: int = flag(
+        "--mongo-port",
+        default=0,
+        least=0,
+        most=65535,
+        metavar="PORT",
+        group=MONGO,
+        help="Port of MongoDB in its pods; else the one that the Service names.",
+    )
+    tls: bool = flag(
+        "--mongo-tls", default=False, group=MONGO, help="MongoDB in the cluster speaks TLS; certificates must name their pods."
+    )
+    ca_file: str = flag(
+        "--mongo-ca-file",
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=MONGO,
+        help="Certificate file of MongoDB's authority, for --mongo-tls.",
+    )
+    certificate_key_file: str = flag(
+        "--mongo-certificate-key-file",
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=MONGO,
+        help="Our own certificate and key for MongoDB, in one file, for --mongo-tls.",
+    )
+
+    def __post_init__(self) -> None:
+        """The names may stand in paths of the API server's; empty only where that means something."""
+        for each in fields(self):
+            known: Flag | None = each.metadata.get("flag")
+            if known is None or each.name not in ("namespace", "service", "secret"):
+                continue
+            value = getattr(self, each.name)
+            if not (is_object_name(value) or (value == "" and known.default == "")):
+                raise UsageError(f"{known.word} {value!r}: not a name that Kubernetes accepts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place(ClusterPlace):
+    """Where MongoDB is: a URI, or the one in the cluster."""
+
+    uri: str = flag(
         "--mongo-uri",
         default="",
         metavar="URI",
+        group=MONGO,
         help="MongoDB of the application, without a password, which others could see here; else the one in the cluster.",
-    ),
-    click.option(
-        "--mongo-uri-file", default="", metavar="FILE", help="File with the MongoDB URI, password and all; else LRS_MONGO_URI."
-    ),
-    mongo_cluster_options,
-    click.option(
-        "--mongo-db", default="", metavar="NAME", help="The application's database; else it is found by its collections."
-    ),
-)
-
-
-def _with(function: F, *options: Callable[[F], F]) -> F:
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def backup_options(function: F) -> F:
-    """Where MongoDB is, and what to take."""
-    return _with(
-        function,
-        *_PLACE,
-        click.option(
-            "--mongo-collection", "mongo_added", multiple=True, metavar="NAME", help="Take this collection too; may be repeated."
-        ),
-        click.option(
-            "--mongo-allow-missing",
-            "mongo_may_lack",
-            multiple=True,
-            metavar="NAME",
-            help="Take it that there is no such collection; may be repeated.",
-        ),
-        click.option(
-            "--mongo-consistency",
-            type=click.Choice(["snapshot", "none"]),
-            default="snapshot",
-            show_default=True,
-            help="Whether all collections are read as they were at one instant.",
-        ),
+    )
+    uri_file: str = flag(
+        "--mongo-uri-file",
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=MONGO,
+        help="File with the MongoDB URI, password and all; else LRS_MONGO_URI.",
+    )
+    database: str = flag(
+        "--mongo-db",
+        default="",
+        metavar="NAME",
+        group=MONGO,
+        help="The application's database; else it is found by its collections.",
     )
 
 
-def check_options(function: F) -> F:
-    """Where MongoDB is."""
-    return _with(function, *_PLACE)
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions(Place):
+    """What of MongoDB a backup takes."""
 
-
-def restore_options(function: F) -> F:
-    """Where MongoDB is, and what to do with what is in it."""
-    return _with(
-        function,
-        *_PLACE,
-        click.option(
-            "--mongo-collection",
-            "mongo_only",
-            multiple=True,
-            metavar="NAME",
-            help="Restore only this collection; may be repeated.",
-        ),
-        click.option(
-            "--mongo-existing",
-            type=click.Choice(["merge", "drop"]),
-            default="merge",
-            show_default=True,
-            help="Into a collection that is there: add documents that it lacks, or replace the whole of it.",
-        ),
-        click.option(
-            "--allow-running-app", is_flag=True, help="Replace collections although the application or others use them."
-        ),
-        click.option("--ignore-keys", is_flag=True, help="Restore although the encryption keys are other ones than at backup."),
+    level: str | None = flag(
+        "--mongo",
+        default=None,
+        choices=LEVELS,
+        group=MONGO,
+        help=f"How much of the {STORES['mongo'].holds} to take; else what --profile says.",
+    )
+    added: tuple[str, ...] = flag(
+        "--mongo-collection", default=(), metavar="NAME", group=MONGO, help="Take this collection too; may be repeated."
+    )
+    may_lack: tuple[str, ...] = flag(
+        "--mongo-allow-missing",
+        default=(),
+        metavar="NAME",
+        group=MONGO,
+        help="Take it that there is no such collection; may be repeated.",
+    )
+    consistency: str = flag(
+        "--mongo-consistency",
+        default="snapshot",
+        choices=("snapshot", "none"),
+        shown=True,
+        group=MONGO,
+        help="Whether all collections are read as they were at one instant.",
     )
 
 
-def collector(call: BackupCall) -> Collector:
-    """The tier that saves collections."""
-    from kubectl_lrs.stores.mongo import connect as mongo
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(Place):
+    """Whether `check` looks at MongoDB."""
 
-    refuse_two_ways(call.options)
-    return mongo.collector(call.level, call.kube, call.namespace, call.options)
-
-
-def restorer(call: RestoreCall) -> Restorer:
-    """The tier that restores collections."""
-    from kubectl_lrs.stores.mongo import connect as mongo
-
-    refuse_two_ways(call.options)
-    return mongo.restorer(mongo.saved(call.folder, call.options), call.kube, call.namespace, call.options, call.stop)
+    wanted: bool | None = flag(
+        "--mongo",
+        off="--no-mongo",
+        default=None,
+        group=MONGO,
+        help="Look at the MongoDB too; by default as --profile says, or where flags name it.",
+    )
 
 
-def refuse_two_ways(options: Mapping[str, Any]) -> None:
-    """UsageError where a URI is given and flags say where in the cluster MongoDB is."""
-    from kubectl_lrs.stores.mongo import connect as mongo
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions(Place):
+    """What a restore does with MongoDB."""
 
-    if uri := mongo.given_uri(options):
-        refuse_beside_uri(click.get_current_context(), uri[1])
+    only: tuple[str, ...] = flag(
+        "--mongo-collection", default=(), metavar="NAME", group=MONGO, help="Restore only this collection; may be repeated."
+    )
+    existing: Existing = flag(
+        "--mongo-existing",
+        default=Existing.MERGE,
+        choices=(Existing.MERGE, Existing.DROP),
+        shown=True,
+        group=MONGO,
+        help="With a collection that is there: add documents that it lacks, or replace the whole of it.",
+    )
+    allow_running_app: bool = flag(
+        "--allow-running-app",
+        default=False,
+        group=MONGO,
+        help="Replace collections although the application or others use them.",
+    )
+    ignore_keys: bool = flag(
+        "--ignore-keys",
+        default=False,
+        group=MONGO,
+        help="Restore although the encryption keys are other ones than at backup.",
+    )
+
+
+BACKUP, RESTORE, CHECK = BackupOptions, RestoreOptions, CheckOptions

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.stores.deployments.flags import ApiOptions
 
 PAIRS = (("LRS_DATAROBOT_URL", "LRS_DATAROBOT_API_TOKEN"), ("DATAROBOT_ENDPOINT", "DATAROBOT_API_TOKEN"))
 """Environment variables that hold URL and token: the vendor's page, and the wider ecosystem's."""
@@ -20,7 +21,6 @@ PAIRS = (("LRS_DATAROBOT_URL", "LRS_DATAROBOT_API_TOKEN"), ("DATAROBOT_ENDPOINT"
 CONFIG_VARIABLE = "DATAROBOT_CONFIG_FILE"
 CONFIG_FILE = ".config/datarobot/drconfig.yaml"
 API_PATH = "/api/v2"
-SCHEMES = ("auto", "bearer", "token")
 MAX_FILE = 1 << 20
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -35,7 +35,7 @@ Ask = Callable[[str], str]
 class Access:
     """One API as one user. `endpoint` ends in `/api/v2`; `source` says where URL and token are from, for messages.
 
-    `verify` is True, False, or the path of a CA bundle. `scheme` is one of `SCHEMES`.
+    `verify` is True, False, or the path of a CA bundle. `scheme` is one of `flags.SCHEMES`.
     """
 
     endpoint: str
@@ -51,17 +51,7 @@ class Access:
         return self.endpoint.startswith("http://") and host not in ("localhost", "::1") and not host.startswith("127.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApiFlags:
-    """The flags of the command line, empty where they were not given."""
-
-    url: str = ""
-    token_files: tuple[str, ...] = ()
-    ca_file: str = ""
-    scheme: str = "auto"
-
-
-def accesses(flags: ApiFlags, environment: Mapping[str, str], *, home: Path, ask: Ask | None) -> list[Access]:
+def accesses(flags: ApiOptions, environment: Mapping[str, str], *, home: Path, ask: Ask | None) -> list[Access]:
     """One per token. `ask` is None where there is nobody to ask. UsageError where there is none at all."""
     found = _from_flags(flags, environment, home, ask) if flags.url or flags.token_files else _found(environment, home, ask)
     if not found:
@@ -84,13 +74,13 @@ def accesses(flags: ApiFlags, environment: Mapping[str, str], *, home: Path, ask
     ]
 
 
-def is_given(flags: ApiFlags, environment: Mapping[str, str]) -> bool:
+def is_given(flags: ApiOptions, environment: Mapping[str, str]) -> bool:
     """Whether the user named an API for this call; a configuration file that merely lies in the home folder does not."""
     names = [name for pair in PAIRS for name in pair] + [CONFIG_VARIABLE]
     return bool(flags.url or flags.token_files or any(environment.get(name, "").strip() for name in names))
 
 
-def _from_flags(flags: ApiFlags, environment: Mapping[str, str], home: Path, ask: Ask | None) -> list[Access]:
+def _from_flags(flags: ApiOptions, environment: Mapping[str, str], home: Path, ask: Ask | None) -> list[Access]:
     if flags.token_files:
         return [_from_token_file(Path(name), flags.url) for name in flags.token_files]
     endpoint = normalise(flags.url, what="--url")

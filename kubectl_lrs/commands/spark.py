@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import click
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import SIGNALS, confirm, stop_on_signal
+from kubectl_lrs.commands.confirm import SIGNALS, confirm, stop_on_signal
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.units import duration
-from kubectl_lrs.stores.lrs.connect import DEFAULT_WORKERS, Target
+from kubectl_lrs.stores.lrs.connect import Target
 from kubectl_lrs.stores.spark.apply import Effort
+from kubectl_lrs.stores.spark.flags import DEFAULT_TIMEOUT, DEFAULT_WORKERS
 from kubectl_lrs.usecases.clean_spark import CleanPlan, CleanReport, Wanted, clean, plan_cleaning
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-DEFAULT_TIMEOUT = "5m"
 LOST = "Work that runs in a Spark session is lost when it is deleted; the application makes new sessions."
 
 
@@ -101,14 +95,3 @@ def clean_first(target: Target, wanted: Wanted, *, yes: bool, quiet: bool) -> bo
     if report.not_done:
         render.say("warning: not all Spark sessions are gone; the backup goes on without them")
     return not report.not_done
-
-
-def clean_spark_options(function: F) -> F:
-    """The flags of a verb that cleans first."""
-    asks = click.option("-y", "--yes", is_flag=True, help="Do not ask before --clean-spark deletes.")
-    cleans = click.option(
-        "--clean-spark",
-        is_flag=True,
-        help="First delete the Spark sessions of the same namespaces and labels, as the verb clean-spark does.",
-    )
-    return cleans(asks(function))

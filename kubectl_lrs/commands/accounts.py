@@ -1,0 +1,70 @@
+"""Who asks the application's API, and which deployments are meant: what several commands have to find out first."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.flags import Given, Quiet
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.units import duration
+from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients
+from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
+from kubectl_lrs.stores.deployments.inventory import Account, look_up
+from kubectl_lrs.stores.deployments.plan import Choice, parse_ids
+from kubectl_lrs.usecases.deployments import Effort
+
+
+def accounts_of(given: Given, options: ApiOptions) -> list[Account]:
+    """Ask the application who each token is, and say so."""
+    refuse_token(given)
+    found = api_accesses(options, ask=_ask if sys.stdin.isatty() else None)
+    for access in found:
+        if access.is_in_clear:
+            render.say(f"warning: {access.endpoint}: not https, so the token travels unencrypted")
+        if access.verify is False:
+            render.say(f"warning: {access.source}: ssl_verify is off, so anybody may be at the other end")
+    accounts = look_up(api_clients(found, given.kube.request_timeout))
+    if not given.of(Quiet).quiet:
+        for line in render.account_lines(accounts):
+            render.say(line)
+    return accounts
+
+
+def refuse_token(given: Given) -> None:
+    """The flag that kubectl has for its own token would be taken for the application's."""
+    if given.kube.token:
+        raise UsageError(
+            "--token is a flag of kubectl, and no token is taken from the command line",
+            hint="name a file that holds it with --org-token-file",
+        )
+
+
+def _ask(question: str) -> str:
+    answer: str = click.prompt(question, hide_input=True, err=True)
+    return answer
+
+
+def choice_of(options: ChoiceOptions, *, every: bool = False) -> Choice:
+    """Which deployments are meant."""
+    ids = None
+    if name := options.ids_file:
+        try:
+            ids = parse_ids(Path(name).read_text(), where=name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--ids-file {name}: cannot be read: {getattr(error, 'strerror', 'not text')}") from error
+    return Choice(all=every, include=options.include, exclude=options.exclude, ids=ids)
+
+
+def effort_of(options: ChangeOptions) -> Effort:
+    """How the plan is to be applied."""
+    timeout = duration(options.timeout, what="--timeout").total_seconds()
+    return Effort(workers=options.parallel, timeout=timeout, wait=options.wait)
+
+
+def count(number: int, thing: str = "deployment") -> str:
+    """`1 deployment`, `2 deployments`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,231 @@
+"""From the flags of options to click's, and from a call's values back to options: the one place where the two meet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import Flag, Group, O, Options, Source, flag, flags_of
+from kubectl_lrs.model.selection import Selection
+
+KUBE = "kubectl_lrs.kube_flags"
+"""Under which kubectl's generic flags are kept, wherever on the line they stood."""
+
+
+class FlagOption(click.Option):
+    """A flag as click knows it."""
+
+    def __init__(self, flag: Flag) -> None:
+        self.flag = flag
+        names = [f"{flag.names[-1]}/{flag.off}", *flag.names[:-1]] if flag.off else [*flag.names]
+        super().__init__([parameter_name(flag), *names], **_settings(flag))
+
+
+class FlagArgument(click.Argument):
+    """An argument as click knows it."""
+
+    def __init__(self, flag: Flag) -> None:
+        self.flag = flag
+        nargs = -1 if flag.many else 1
+        kind = click.Choice(flag.choices) if flag.choices else None
+        default = {} if flag.many else {"default": flag.default}
+        super().__init__([flag.names[0]], nargs=nargs, required=False, type=kind, metavar=flag.metavar, **default)
+
+
+def parameter_name(flag: Flag) -> str:
+    """What click calls its value."""
+    return flag.word.lstrip("-").replace("-", "_") + ("" if flag.is_argument else "_")
+
+
+def parameters(kinds: Iterable[type[Options]]) -> list[click.Parameter]:
+    """All flags and arguments of these options."""
+    found = [flag for kind in kinds for _, flag in flags_of(kind)]
+    return [FlagArgument(flag) if flag.is_argument else FlagOption(flag) for flag in found]
+
+
+def _settings(flag: Flag) -> dict[str, Any]:
+    settings: dict[str, Any] = {"help": flag.help, "default": _plain(flag.default), "show_default": flag.shown}
+    if flag.is_boolean:
+        return settings | {"is_flag": True}
+    if flag.metavar:
+        settings["metavar"] = flag.metavar
+    if flag.choices:
+        plain = [_plain(choice) for choice in flag.choices]
+        settings["type"] = _Format(plain) if flag.metavar else click.Choice(plain)
+    elif flag.is_number:
+        settings["type"] = click.IntRange(flag.least, flag.most)
+    return settings | ({"multiple": True} if flag.is_repeated else {})
+
+
+class _Format(click.Choice[str]):
+    """A choice that the help of its flag lists in words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, if it is one."""
+        if value not in self.choices:
+            hint = f"it is one of: {', '.join(self.choices)}"
+            raise UsageError(f"unknown output format {value!r}", hint=hint)
+        return super().convert(value, param, ctx)
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+class Given:
+    """One call of a command: its values, as the options that they are."""
+
+    def __init__(self, context: click.Context) -> None:
+        self._context = context
+
+    def of(self, kind: type[O]) -> O:
+        """These options, as the command line gives them."""
+        values = {name: self._value(flag) for name, flag in flags_of(kind)}
+        given = frozenset(flag.word for _, flag in flags_of(kind) if self._is_given(flag))
+        return kind(given=given, **values)
+
+    def all_given(self, kinds: Sequence[type[Options]]) -> list[str]:
+        """The flags of these options that stood on the command line, in the order of the options."""
+        return [flag.word for kind in kinds for _, flag in flags_of(kind) if self._is_given(flag)]
+
+    @property
+    def kube(self) -> Any:
+        """kubectl's generic flags of this call, as `KubeFlags`."""
+        from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
+
+        return KubeFlags(**self._context.meta.get(KUBE, {}))
+
+    def _is_given(self, flag: Flag) -> bool:
+        return self._context.get_parameter_source(parameter_name(flag)) is ParameterSource.COMMANDLINE
+
+    def _value(self, flag: Flag) -> Any:
+        value = self._context.params[parameter_name(flag)]
+        if flag.commas:
+            return _split(flag, value)
+        if flag.choices and isinstance(flag.choices[0], Enum) and value is not None:
+            return type(flag.choices[0])(value)
+        return value
+
+
+def _split(flag: Flag, values: Sequence[str]) -> tuple[str, ...]:
+    """Values that were given several times, or with commas between them.
+
+    An empty one, such as that of a variable which is not set, must not mean all of them.
+    """
+    if any(not value.strip() for value in values):
+        raise UsageError(f"{flag.word}: an empty value names nothing", hint="leave the flag out to take all")
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+# ---- flags that several commands have
+
+
+def output_flag(*formats: str) -> str:
+    """`-o`, one of the formats; the first is the default."""
+    return flag(
+        "-o",
+        "--output",
+        default=formats[0],
+        metavar="FORMAT",
+        choices=formats,
+        group=Group.OUTPUT,
+        help=f"Output format: {', '.join(formats)}.",
+    )
+
+
+TABLES = ("table", "wide", "json", "yaml", "name")
+"""The formats of nearly all commands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables(Options):
+    """How the answer is printed."""
+
+    output: str = output_flag(*TABLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quiet(Options):
+    """How much is said beside the answer."""
+
+    quiet: bool = flag("-q", "--quiet", default=False, group=Group.OUTPUT, help="No progress; results, warnings and errors only.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yes(Options):
+    """Whether questions are asked."""
+
+    yes: bool = flag("-y", "--yes", default=False, group=Group.HOW, help="Do not ask; go on with what the plan says.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backups(Options):
+    """Where the backups are."""
+
+    backup_dir: str = flag(
+        "--backup-dir",
+        default="",
+        metavar="DIR",
+        source=Source.DIRECTORY,
+        group=Group.OUTPUT,
+        help="Folder that holds the backups; else LRS_BACKUP_DIR, else the current directory.",
+    )
+
+    @property
+    def path(self) -> str:
+        """The folder that was named, by the flag or the environment; the current directory where none was."""
+        return self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selecting(Options):
+    """Which objects are meant."""
+
+    all_namespaces: bool = flag("-A", "--all-namespaces", default=False, group=Group.MEANT, help="All namespaces; overrides -n.")
+    types: tuple[str, ...] = flag(
+        "--type",
+        default=(),
+        metavar="T,...",
+        commas=True,
+        group=Group.MEANT,
+        source=Source.TYPES,
+        help="Only these workload types.",
+    )
+    excluded: tuple[str, ...] = flag(
+        "--exclude-type",
+        default=(),
+        metavar="T,...",
+        commas=True,
+        group=Group.MEANT,
+        source=Source.TYPES,
+        help="Not these workload types.",
+    )
+    selector: str = flag(
+        "-l",
+        "--selector",
+        default="",
+        metavar="SELECTOR",
+        group=Group.MEANT,
+        help="Only objects with these labels (app=web,tier!=cache).",
+    )
+
+    def selection(self, namespace: str | None) -> Selection:
+        """As a selection in this namespace, unless all are meant."""
+        return Selection(
+            namespace=None if self.all_namespaces else namespace or None,
+            types=self.types,
+            excluded_types=self.excluded,
+            selector=self.selector,
+        )
+
+    @property
+    def selects_some(self) -> bool:
+        """Whether types or labels leave some objects out."""
+        return bool(self.types or self.selector)

@@ -1,0 +1,327 @@
+"""What a call of `restore` means: from its names and flags to the restore of a backup, of plain manifests or of a mongodump."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubectl_lrs import render
+from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.commands.accounts import accounts_of
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting
+from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
+from kubectl_lrs.model.catalog import Cluster
+from kubectl_lrs.model.errors import DeniedError, UnreachableError, UsageError
+from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
+from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.stores import STORES
+from kubectl_lrs.model.workloads import GROUP, PLURAL
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.paths import is_folder
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module, flags_module
+from kubectl_lrs.stores.deployments.connect import api_is_given
+from kubectl_lrs.stores.deployments.flags import ApiOptions
+from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.deployments.ownership import Whose
+from kubectl_lrs.stores.images.flags import RestoreOptions as ImagesOptions
+from kubectl_lrs.stores.images.mapping import registry_map
+from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
+from kubectl_lrs.stores.lrs.decide import NAME as RESOURCES
+from kubectl_lrs.stores.lrs.flags import VALIDATIONS, RestoreFlags
+from kubectl_lrs.stores.lrs.options import RestoreOptions
+from kubectl_lrs.stores.lrs.restore import LrsRestorer
+from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
+from kubectl_lrs.stores.lrs.saved import Source as LrsSource
+from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate
+from kubectl_lrs.usecases.restore import Restore
+from kubectl_lrs.usecases.verify import require_intact
+
+if TYPE_CHECKING:
+    from kubectl_lrs.stores.lrs.plain_files import FilesSource
+
+TIERS = (*STORES, RESOURCES)
+STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).RESTORE for name in STORES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFlags(Backups):
+    """What is restored."""
+
+    names: tuple[str, ...] = argument("names", default=(), metavar="NAME...", many=True, source=Source.BACKUPS_AND_LRS)
+    from_: str = flag(
+        "--from",
+        default="",
+        metavar="BACKUP",
+        source=Source.BACKUPS,
+        group=Group.MEANT,
+        help="The backup that LRS names are taken from; else the newest of this cluster.",
+    )
+    files: tuple[str, ...] = flag(
+        "-f",
+        "--filename",
+        default=(),
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.MEANT,
+        help="Plain manifests in place of a backup: a file, a folder, or -.",
+    )
+    recursive: bool = flag("-R", "--recursive", default=False, group=Group.MEANT, help="With -f: folders below folders too.")
+    tiers: tuple[str, ...] = flag(
+        "--tier",
+        default=(),
+        metavar="T,...",
+        commas=True,
+        group=Group.MEANT,
+        help=f"Only these parts: {', '.join(TIERS)}; else all that a backup holds, {RESOURCES} where LRS are chosen.",
+    )
+    journals: tuple[str, ...] = flag(
+        "--journal",
+        default=(),
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.OUTPUT,
+        help="Journal of deactivate, beside those in the folder of the backups: what it took down is left to activate.",
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one call of the command is about."""
+
+    given: Given
+    flags: SourceFlags
+    directory: BackupDir
+    kube: KubeClient
+    identity: Cluster
+    progress: Progress
+
+    @classmethod
+    def of(cls, given: Given) -> Call:
+        """The cluster and the folder of the backups are looked for."""
+        flags = given.of(SourceFlags)
+        kube = connect(given.kube)
+        progress = render.progress(quiet=given.of(Quiet).quiet)
+        return cls(given, flags, BackupDir(Path(flags.path)), kube, kube.identity(), progress)
+
+    @property
+    def namespace(self) -> str:
+        """That of -n."""
+        return str(self.given.kube.namespace)
+
+
+def restore_of(call: Call) -> Restore:
+    """The restore that the user asks for; nothing is written."""
+    dump = _mongodump(call)
+    return _of_dump(call, dump) if dump else _of_source(call)
+
+
+def _of_source(call: Call) -> Restore:
+    """The restore of a backup, of some LRS out of one, or of plain manifests."""
+    folder: SealedFolder | None = None
+    if call.flags.files:
+        objects = call.flags.names
+        source: LrsSource = _plain_files(call)
+    else:
+        backup, objects = _meaning(call)
+        folder = call.directory.find(backup) if backup else call.directory.latest_of(call.identity)
+        source = _intact(call, folder, objects)
+    tiers = _wanted_tiers(call.flags.tiers, folder, selects_objects=_selects(call, objects))
+    _say_left_alone(folder, tiers)
+    stores = [_store(name, call, folder) for name in tiers if name in STORES and folder]
+    if RESOURCES in tiers:
+        stores.append(_resources(call, source, folder, objects))
+    return Restore(
+        stores,
+        source=source.description,
+        target=call.kube.connection.server,
+        from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(call.identity),
+        progress=call.progress,
+        stop=call.kube.stop,
+    )
+
+
+def _store(name: str, call: Call, folder: SealedFolder) -> Restorer:
+    """A store beside the cluster."""
+    saved = str(folder.catalog.selection["namespace"] or call.kube.connection.namespace)
+    namespaces = call.given.of(RestoreFlags).namespaces
+    context = RestoreContext(
+        folder=folder,
+        kube=call.kube,
+        namespace=namespaces.get(saved, saved),
+        namespaces=namespaces,
+        stop=call.kube.stop,
+    )
+    return connect_module(name).restorer(call.given.of(STORE_OPTIONS[name]), context)
+
+
+# ---- what the names mean
+
+
+def _mongodump(call: Call) -> Path | None:
+    """The folder of a plain mongodump that a single path names, if it is one."""
+    names = call.flags.names
+    if len(names) != 1 or os.sep not in names[0] or call.flags.files:
+        return None
+    from kubectl_lrs.stores.mongo.saved import is_mongodump
+
+    for path in (call.directory.path / names[0], Path(names[0])):
+        if is_folder(path) and not os.path.lexists(path / CATALOG_FILE) and is_mongodump(path):
+            return path
+    return None
+
+
+def _of_dump(call: Call, path: Path) -> Restore:
+    """The restore of what the real mongodump wrote; the database's part of a recovery, and nothing else."""
+    from kubectl_lrs.stores.mongo import connect as mongo
+    from kubectl_lrs.stores.mongo.flags import RestoreOptions as MongoOptions
+    from kubectl_lrs.stores.mongo.saved import dumped
+
+    if call.flags.from_ or call.given.of(Selecting).selects_some or set(call.flags.tiers) - {"mongo"}:
+        raise UsageError(f"{path} is a mongodump; it holds collections alone", hint="name collections with --mongo-collection")
+    render.say(f"restoring the mongodump {path}: there are no sums, so nothing tells whether it is as it was written")
+    options = call.given.of(MongoOptions)
+    dump = dumped(path, only=options.only)
+    namespace = call.namespace or call.kube.connection.namespace
+    return Restore(
+        [mongo.dump_restorer(dump, options, call.kube, namespace=namespace, stop=call.kube.stop)],
+        source=f"mongodump {path}",
+        target=call.kube.connection.server,
+        from_another_cluster=False,
+        progress=call.progress,
+        stop=call.kube.stop,
+    )
+
+
+def _meaning(call: Call) -> tuple[str, tuple[str, ...]]:
+    """(backup, LRS names): what the arguments mean; backup empty for the newest of the cluster."""
+    names, from_ = call.flags.names, call.flags.from_
+    if not names:
+        raise UsageError("restore needs a NAME: an LRS, a backup, or latest", hint="see what there is with: list, show")
+    backups = [name for name in names if call.directory.names_backup(name)]
+    if not backups:
+        return ("" if from_ == LATEST else from_), names
+    if len(names) > 1:
+        raise UsageError(f"{backups[0]!r} is a backup; it stands alone", hint="name the LRS, and the backup with --from")
+    if from_:
+        raise UsageError(f"{backups[0]!r} is a backup, and --from names another", hint="give one of the two")
+    return ("" if backups[0] == LATEST else backups[0]), ()
+
+
+def _selects(call: Call, objects: tuple[str, ...]) -> bool:
+    """Whether the user chose some LRS, not a backup."""
+    selecting = call.given.of(Selecting)
+    one_namespace = call.namespace and not selecting.all_namespaces
+    return bool(objects or one_namespace or selecting.selects_some)
+
+
+def _wanted_tiers(asked: Iterable[str], folder: SealedFolder | None, *, selects_objects: bool) -> list[str]:
+    """The parts that a restore is about, in the order in which they are restored.
+
+    A backup means all that it holds; a selection of objects the LRS alone, unless --tier says more.
+    """
+    there, asked = [*_held(folder), RESOURCES], tuple(asked)
+    if unknown := set(asked) - set(TIERS):
+        raise UsageError(f"--tier: unknown tier {min(unknown)!r}", hint=f"it is one of: {', '.join(TIERS)}")
+    if absent := [name for name in asked if name not in there]:
+        raise UsageError(f"--tier: the backup holds no {absent[0]}", hint=f"it holds: {', '.join(there)}")
+    if asked:
+        return [name for name in there if name in asked]
+    return [RESOURCES] if selects_objects else there
+
+
+def _held(folder: SealedFolder | None) -> list[str]:
+    """The stores of which a backup holds something, in the order of the table."""
+    return [name for name in STORES if folder and name in folder.catalog.tiers]
+
+
+def _say_left_alone(folder: SealedFolder | None, tiers: list[str]) -> None:
+    """What the backup holds beside what is restored."""
+    if folder and (alone := [name for name in (*_held(folder), RESOURCES) if name not in tiers]):
+        render.say(f"note: left alone: {', '.join(alone)}; --tier restores them too")
+
+
+# ---- the LRS
+
+
+def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objects: tuple[str, ...]) -> LrsRestorer:
+    """The restore of the LRS."""
+    flags, kube = call.given.of(RestoreFlags), call.kube
+    crd = crd_to_install(kube, folder) if folder and flags.install_crd else None
+    options = RestoreOptions(
+        selection=call.given.of(Selecting).selection(call.namespace),
+        names=objects,
+        existing=flags.existing,
+        namespace_map=flags.namespaces,
+        registry_map=registry_map(call.given.of(ImagesOptions).registry_maps),
+        create_namespaces=flags.create_namespaces,
+        crd=crd,
+        validation=VALIDATIONS[flags.validate],
+        restore_status=flags.restore_status,
+        accept_unmapped=flags.accept_unmapped,
+        operator=flags.operator,
+        pause_operator=flags.pause_operator,
+        operator_replicas=flags.operator_replicas,
+        left_alone=left_to_activate(_whose(call, folder), force=flags.force),
+    )
+    return LrsRestorer(
+        source,
+        options,
+        kube=kube,
+        resource=_resource(kube, source, crd, folder),
+        directory=call.directory.path,
+        cluster=call.identity.uid or call.identity.server,
+        stop=kube.stop,
+    )
+
+
+def _whose(call: Call, folder: SealedFolder | None) -> Whose:
+    """What is known of the deployments; the application may be down, and then it is said."""
+    accounts: list[Account] = []
+    api = call.given.of(ApiOptions)
+    if api_is_given(api):
+        try:
+            accounts = accounts_of(call.given, api)
+        except (UnreachableError, DeniedError) as error:
+            render.say(f"warning: the application does not tell which deployments are deactivated: {error}")
+    return known_deployments(call.directory.path, call.flags.journals, folder, accounts, call.progress)
+
+
+def _plain_files(call: Call) -> FilesSource:
+    if call.flags.from_ or call.given.of(RestoreFlags).install_crd:
+        raise UsageError("-f takes plain manifests; --from and --install-crd need a backup", hint="give one of the two")
+    render.say("restoring from plain files: there are no sums, so nothing tells whether they are as they were written")
+    from kubectl_lrs.stores.lrs.plain_files import FilesSource
+
+    return FilesSource(
+        [Path(name) for name in call.flags.files],
+        recursive=call.flags.recursive,
+        default_namespace=call.kube.connection.namespace,
+    )
+
+
+def _intact(call: Call, folder: SealedFolder, objects: tuple[str, ...]) -> BackupSource:
+    """The backup as a source, after every file of it was held against its sum; what the arguments were taken for is said."""
+    catalog, directory = folder.catalog, call.directory
+    taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
+    chosen = f"{len(objects)} LRS out of " if objects else ""
+    render.say(f"{chosen}backup {folder.path.name}, {taken}, {render.scope(catalog)}")
+    if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):
+        render.say(f"warning: it holds less than {before.path.name}, the one before it ({render.scope(before.catalog)})")
+    require_intact(folder, call.progress)
+    return BackupSource(folder)
+
+
+def _resource(kube: KubeClient, source: LrsSource, crd: Manifest | None, folder: SealedFolder | None) -> Resource:
+    """The resource to write to; where the cluster has none, the error says so when the backup could bring it."""
+    try:
+        return resource_to_write(kube, source, crd)
+    except UsageError as error:
+        if crd is None and folder is not None and saved_crd(folder) and kube.discover(GROUP, PLURAL) is None:
+            error.hint += "; --install-crd takes the one in the backup"
+        raise

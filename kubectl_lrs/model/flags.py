@@ -1,0 +1,152 @@
+"""What a command line can say, as data: each flag is a field of the frozen options that the rest of the program is handed.
+
+Pure: the library that reads command lines is not known here, nor is what a flag leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+O = TypeVar("O", bound="Options")  # noqa: E741
+
+_FLAG = "flag"
+
+
+class Group(str, Enum):
+    """The headings under which a help lists flags, in this order."""
+
+    MEANT = "What is meant"
+    OTHER = "Flags"
+    OBJECTS = "What objects become"
+    MONGO = "Mongo"
+    IMAGES = "Images"
+    FILES = "Files"
+    API = "Application's API"
+    HOW = "How it is done"
+    OUTPUT = "Backups and output"
+
+
+class Source(str, Enum):
+    """Where the values of a flag are found, for the Tab key."""
+
+    NONE = ""
+    FILE = "file"
+    DIRECTORY = "directory"
+    TYPES = "types"
+    BACKUPS = "backups"
+    BACKUPS_OR_LIVE = "backups-or-live"
+    BACKUPS_AND_LRS = "backups-and-lrs"
+    CONTEXTS = "contexts"
+    CLUSTERS = "clusters"
+    USERS = "users"
+    NAMESPACES = "namespaces"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """A flag, or an argument where `names` begin with no dash.
+
+    `off`: what switches a boolean off. `choices`: all its values; `least` and `most`: of a number. `commas`: several
+    values may stand in one word. `shown`: its default is told in the help. `many`: an argument that takes all that comes.
+    """
+
+    names: tuple[str, ...]
+    help: str = ""
+    default: Any = None
+    off: str = ""
+    metavar: str = ""
+    choices: tuple[Any, ...] = ()
+    least: int | None = None
+    most: int | None = None
+    commas: bool = False
+    shown: bool = False
+    many: bool = False
+    group: Group = Group.OTHER
+    source: Source = Source.NONE
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether it stands for itself on the line."""
+        return not self.names[0].startswith("-")
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether it takes no value."""
+        return isinstance(self.default, bool) or bool(self.off)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its value is a whole number."""
+        return self.least is not None or self.most is not None
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it may be given several times."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def word(self) -> str:
+        """Its longest name, as messages name it."""
+        return max(self.names, key=len)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is asked of a part of the program. `given`: the flags among its own that stood on the command line."""
+
+    given: frozenset[str] = frozenset()
+
+    def first_given(self, kind: type[Options]) -> str:
+        """The first flag of this kind of options that stood on the command line; empty where none did."""
+        return next((each.word for _, each in flags_of(kind) if each.word in self.given), "")
+
+
+def flag(
+    *names: str,
+    default: T,
+    help: str = "",  # noqa: A002  the field's word
+    off: str = "",
+    metavar: str = "",
+    choices: Collection[Any] = (),
+    least: int | None = None,
+    most: int | None = None,
+    commas: bool = False,
+    shown: bool = False,
+    group: Group = Group.OTHER,
+    source: Source = Source.NONE,
+) -> T:
+    """A field of options that a flag sets; what it is when the flag is not given."""
+    made = Flag(
+        names=names,
+        default=default,
+        help=help,
+        off=off,
+        metavar=metavar,
+        choices=tuple(choices),
+        least=least,
+        most=most,
+        commas=commas,
+        shown=shown,
+        group=group,
+        source=source,
+    )
+    return field(default=default, metadata={_FLAG: made})
+
+
+def argument(
+    name: str, *, default: T, metavar: str, many: bool = False, choices: Collection[str] = (), source: Source = Source.NONE
+) -> T:
+    """A field of options that an argument of the command sets."""
+    made = Flag(names=(name,), default=default, metavar=metavar, many=many, choices=tuple(choices), source=source)
+    return field(default=default, metadata={_FLAG: made})
+
+
+def flags_of(kind: type[Options]) -> Iterator[tuple[str, Flag]]:
+    """(field, flag) of these options, those that they share with others first."""
+    for each in fields(kind):
+        if _FLAG in each.metadata:
+            yield each.name, each.metadata[_FLAG]

@@ -1,0 +1,127 @@
+"""What can be said of restoring LRS on a command line. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import Group, Options, Source, flag
+from kubectl_lrs.model.names import is_namespace
+from kubectl_lrs.model.plan import Existing
+
+DEFAULT_WORKERS = 16
+VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
+"""As kubectl's --validate has it → as the API server does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping(Options):
+    """Which namespaces objects go to."""
+
+    maps: tuple[str, ...] = flag(
+        "--map-namespace",
+        default=(),
+        metavar="OLD=NEW",
+        group=Group.OBJECTS,
+        source=Source.NAMESPACES,
+        help="What was saved in OLD goes into NEW; may be repeated. -n and names mean namespaces as they were saved.",
+    )
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """OLD → NEW; UsageError where one of them is no mapping."""
+        return namespace_map(self.maps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions(Mapping):
+    """What is made in the cluster that objects go to."""
+
+    create_namespaces: bool = flag(
+        "--create-namespaces", default=False, group=Group.OBJECTS, help="Make the namespaces that are not there."
+    )
+    install_crd: bool = flag(
+        "--install-crd",
+        default=False,
+        group=Group.OBJECTS,
+        help="Install the CRD that the backup holds, where the cluster has none.",
+    )
+    parallel: int = flag(
+        "--parallel",
+        default=DEFAULT_WORKERS,
+        least=1,
+        most=64,
+        shown=True,
+        group=Group.HOW,
+        help="Objects that are written or asked about at once.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreFlags(TargetOptions):
+    """What becomes of objects."""
+
+    existing: Existing = flag(
+        "--existing",
+        default=Existing.SKIP,
+        choices=(Existing.SKIP, Existing.UPDATE, Existing.REPLACE, Existing.RECREATE, Existing.FAIL),
+        shown=True,
+        group=Group.OBJECTS,
+        help="With an object that is there and differs: leave it, set what the backup has, replace or delete and create it.",
+    )
+    accept_unmapped: bool = flag(
+        "--accept-unmapped",
+        default=False,
+        group=Group.OBJECTS,
+        help="Take it that something still names a namespace or registry that was mapped.",
+    )
+    restore_status: bool = flag("--restore-status", default=False, group=Group.OBJECTS, help="Set the saved status too.")
+    validate: str = flag(
+        "--validate",
+        default="strict",
+        choices=tuple(VALIDATIONS),
+        shown=True,
+        group=Group.OBJECTS,
+        help="What the server does with fields it does not know.",
+    )
+    pause_operator: bool = flag(
+        "--pause-operator",
+        default=False,
+        group=Group.OBJECTS,
+        help="Scale the LRS operator to 0 while objects are written, and back.",
+    )
+    operator: str = flag(
+        "--operator",
+        default="",
+        metavar="NAMESPACE/NAME",
+        group=Group.OBJECTS,
+        help="The operator's Deployment, where it is not found by itself.",
+    )
+    operator_replicas: int | None = flag(
+        "--operator-replicas",
+        default=None,
+        least=0,
+        metavar="N",
+        group=Group.OBJECTS,
+        help="What the operator is scaled to afterwards; needed where it is at 0 now.",
+    )
+    force: bool = flag(
+        "--force",
+        default=False,
+        group=Group.HOW,
+        help="While a deactivation is open: also write LRS of which nothing tells whose deployment they are.",
+    )
+
+
+def namespace_map(pairs: Collection[str]) -> dict[str, str]:
+    """`A=B` several times → {A: B}."""
+    mapped: dict[str, str] = {}
+    for pair in pairs:
+        source, separator, target = pair.partition("=")
+        if not (separator and is_namespace(source) and is_namespace(target)) or source == target:
+            raise UsageError(f"--map-namespace {pair!r}: write it as OLD=NEW with two names of namespaces")
+        if source in mapped:
+            raise UsageError(f"--map-namespace: {source} is mapped twice")
+        mapped[source] = target
+    return mapped
