@@ -25,12 +25,12 @@ from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.paths import is_folder
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module, flags_module
+from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import ApiOptions
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.deployments.ownership import Whose
 from kubectl_lrs.stores.images.flags import RestoreOptions as ImagesOptions
-from kubectl_lrs.stores.images.mapping import registry_map
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
 from kubectl_lrs.stores.lrs.decide import NAME as RESOURCES
 from kubectl_lrs.stores.lrs.flags import VALIDATIONS, RestoreFlags

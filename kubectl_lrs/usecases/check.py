@@ -23,9 +23,9 @@ from kubectl_lrs.consistency import (
     known,
 )
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.images.find import Found
-from kubectl_lrs.stores.images.reference import Reference
 from kubectl_lrs.usecases.scan import Survey
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ import pytest
 
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.stores.common.image_names.reference import parse
 from kubectl_lrs.stores.images.inspect import presences
 from kubectl_lrs.stores.images.layout import Layout
-from kubectl_lrs.stores.images.reference import parse
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain
 from kubectl_lrs.stores.images.registry.http import HttpOptions

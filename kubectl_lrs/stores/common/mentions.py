@@ -16,6 +16,9 @@ from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.manifest import Manifest, loads
 from kubectl_lrs.repository import Readable
 
+LRS = "lrs"
+"""The store of an LRS, as a document has it."""
+
 LRS_FILE = "lrs.raw.jsonl.gz"
 MONGO = "mongo/"
 
@@ -57,7 +60,7 @@ def of_lrs(manifest: Manifest) -> Document:
     """What is looked at of an LRS: its metadata's labels and annotations, and its spec."""
     metadata = manifest["metadata"]
     labels = {key: metadata.get(key) or {} for key in ("labels", "annotations")}
-    return Document("lrs", f"{metadata['namespace']}/{metadata['name']}", {"metadata": labels, "spec": manifest.get("spec")})
+    return Document(LRS, f"{metadata['namespace']}/{metadata['name']}", {"metadata": labels, "spec": manifest.get("spec")})
 
 
 def mentions(folder: Readable) -> Iterator[Mention]:

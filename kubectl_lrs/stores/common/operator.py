@@ -17,7 +17,7 @@ from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, Usage
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.journal import held, read_journal
-from kubectl_lrs.stores.lrs.journal import save, writing
+from kubectl_lrs.stores.common.journals import save, writing
 
 RELEASE = "release=dr"
 

@@ -18,10 +18,10 @@ from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.common.mentions import Mention, mentions
 from kubectl_lrs.stores.images.find import Found, Image, Wanted, find
 from kubectl_lrs.stores.images.layout import Descriptor, Tree, blob_path, tree, write_frame
-from kubectl_lrs.stores.images.reference import Reference
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.content import MissingError, PushError, WrongContentError
 from kubectl_lrs.stores.images.registry.http import StoppedError

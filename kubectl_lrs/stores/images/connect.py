@@ -12,11 +12,11 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.runtime.paths import is_file
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
+from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.common.mentions import Mention
 from kubectl_lrs.stores.images.collect import ImagesTier
 from kubectl_lrs.stores.images.find import Wanted
 from kubectl_lrs.stores.images.flags import BackupOptions, RegistryOptions, RestoreOptions, WhichImages
-from kubectl_lrs.stores.images.mapping import registry_map
 from kubectl_lrs.stores.images.pull_secrets import named
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config, pull_secrets

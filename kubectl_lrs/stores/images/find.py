@@ -6,18 +6,16 @@ and each finding says by what (`Why`). What looks like an image and cannot be de
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from fnmatch import fnmatchcase
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.stores.common.mentions import Mention
-from kubectl_lrs.stores.images.reference import Reference, has_host, is_pinned, parse
-from kubectl_lrs.stores.images.repositories import is_of_the_product, mentions_one
+from kubectl_lrs.stores.common.image_names.recognise import IDENTIFIER, Decision, Why, doubtful, in_lrs, is_image_field, parsed
+from kubectl_lrs.stores.common.image_names.reference import Reference, has_host, is_pinned, parse
+from kubectl_lrs.stores.common.image_names.repositories import is_of_the_product
+from kubectl_lrs.stores.common.mentions import LRS, Mention
 
-LRS = "lrs"
 PLACES = 20
 """How many places of an image are recorded, and how many undecided strings; all are counted."""
 
@@ -25,24 +23,6 @@ MOST = 100_000
 """Images in one backup."""
 
 SHOWN = 200
-
-_LAST_KEY = re.compile(r"([^.\[\]]+)(?:\[\d+\])*$")
-_IMAGE_KEY = re.compile(
-    r"image|.*(?:Image|_image|-image|IMAGE)|(?:.*(?:Image|_image)|image)_?(?:Name|Uri|URI|Url|URL|Ref|Reference|Tag|name|uri|url|ref|reference)"
-)
-_CONTAINER = re.compile(r"(?:^|\.)(?:containers|initContainers|ephemeralContainers)\[\d+\]\.image$")
-_IDENTIFIER = re.compile(r"[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f-]{36}")
-
-
-class Why(str, Enum):
-    """By what a string was taken for an image."""
-
-    CONTAINER = "the image of a container"
-    FIELD = "the field is called image"
-    PRODUCT = "a repository of the product"
-    USED = "an LRS uses it too"
-    REGISTRY = "a registry that an LRS uses"
-    ASKED = "--image"
 
 
 @dataclass(frozen=True)
@@ -128,7 +108,7 @@ def find(mentions: Iterable[Mention], wanted: Wanted) -> Found:
             found.add_undecided(mention, decided)
         elif decided:
             found.add(decided[0], Place(mention.store, mention.id, mention.field, decided[1]))
-        elif not in_documents and has_host(mention.text) and is_pinned(mention.text) and (reference := _parsed(mention.text)):
+        elif not in_documents and has_host(mention.text) and is_pinned(mention.text) and (reference := parsed(mention.text)):
             possible.append((reference, Place(mention.store, mention.id, mention.field, Why.REGISTRY)))
     if not in_documents:
         _settle(found, possible)
@@ -160,39 +140,14 @@ def _leave_out(found: Found, patterns: tuple[str, ...]) -> None:
             found.left_out.append(str(reference))
 
 
-Decision = tuple[Reference, Why] | str | None
-"""An image and by what; or why it cannot be told; or that it is none."""
-
-
-def in_lrs(path: str, text: str) -> Decision:
-    """What a string of an LRS is, by its field (`spec.containers[0].image`) and by itself."""
-    reference = _parsed(text)
-    named = is_image_field(path)
-    if reference is None:
-        return _doubtful(text, named=named)
-    if _CONTAINER.search(path):
-        return reference, Why.CONTAINER
-    if _IDENTIFIER.fullmatch(text):
-        return None
-    if named and (_key(path) == "image" or is_pinned(text) or has_host(text)):
-        return reference, Why.FIELD
-    if has_host(text) and is_of_the_product(reference.repository):
-        return reference, Why.PRODUCT
-    if named and "/" in text:
-        return "the field is called image, and it names neither registry nor tag"
-    if mentions_one(text) and (is_pinned(text) or "/" in text):
-        return "a repository of the product, and no registry"
-    return None
-
-
 def _in_document(mention: Mention, found: Found, registries: set[str]) -> Decision:
     """What a string of a Mongo document is; a tag is never made up, as the document may have it in another field."""
     text = mention.text
-    reference = _parsed(text)
+    reference = parsed(text)
     named = is_image_field(mention.field)
     if reference is None:
-        return _doubtful(text, named=False)
-    if _IDENTIFIER.fullmatch(text):
+        return doubtful(text, named=False)
+    if IDENTIFIER.fullmatch(text):
         return None
     pinned, hosted = is_pinned(text), has_host(text)
     if pinned and reference in found.images:
@@ -213,33 +168,6 @@ def _why_not(reference: Reference, text: str, *, named: bool, known: bool) -> De
     if not (of_the_product or (hosted and known) or (named and (hosted or (pinned and "/" in text)))):
         return None
     return "it names no tag" if hosted else "it names no registry"
-
-
-def _doubtful(text: str, *, named: bool) -> Decision:
-    """Of a string that is no reference as a whole."""
-    if mentions_one(text) and (":" in text or "/" in text):
-        return "a repository of the product is a part of it"
-    if named and text.strip() and ("/" in text or ":" in text) and " " not in text.strip():
-        return "the field is called image, and it is not the name of one"
-    return None
-
-
-def _parsed(text: str) -> Reference | None:
-    try:
-        return parse(text)
-    except ValueError:
-        return None
-
-
-def _key(path: str) -> str:
-    """The last name in a path: `image` of `spec.containers[0].image`."""
-    match = _LAST_KEY.search(path)
-    return match[1] if match else ""
-
-
-def is_image_field(path: str) -> bool:
-    """Whether a field is called after an image: image, baseImage, imageUri, image_name."""
-    return _IMAGE_KEY.fullmatch(_key(path)) is not None
 
 
 def where(places: Iterable[Place]) -> Iterator[str]:

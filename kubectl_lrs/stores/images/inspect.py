@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime.parallel import map_unordered
-from kubectl_lrs.stores.images.reference import Reference
+from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.images.registry.client import Registries
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository import FolderWriter, SealedFolder
-from kubectl_lrs.stores.images.reference import is_digest
+from kubectl_lrs.stores.common.image_names.reference import is_digest
 from kubectl_lrs.stores.images.registry.content import (
     INDEXES,
     MANIFESTS,

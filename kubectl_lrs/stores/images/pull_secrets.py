@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kubectl_lrs.model.names import is_object_name
-from kubectl_lrs.stores.common.mentions import Mention
-from kubectl_lrs.stores.images.find import LRS
+from kubectl_lrs.stores.common.mentions import LRS, Mention
 
 _SECRET = re.compile(r"(?:^|\.)imagePullSecrets?\[\d+\](?:\.name)?$")
 _ACCOUNT = re.compile(r"(?:^|\.)serviceAccount(?:Name)?$")

@@ -10,8 +10,8 @@ from typing import Any
 
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.stores.common.image_names.reference import Reference, is_digest, parse
 from kubectl_lrs.stores.images.find import Image, Undecided
-from kubectl_lrs.stores.images.reference import Reference, is_digest, parse
 
 FILE = "images.json"
 TIER = "images"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Group, Options, Source, flag
-from kubectl_lrs.model.names import is_namespace
 from kubectl_lrs.model.plan import Existing
+from kubectl_lrs.stores.common.namespaces import namespace_map
 
 DEFAULT_WORKERS = 16
 VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
@@ -112,16 +110,3 @@ class RestoreFlags(TargetOptions):
         group=Group.HOW,
         help="While a deactivation is open: also write LRS of which nothing tells whose deployment they are.",
     )
-
-
-def namespace_map(pairs: Collection[str]) -> dict[str, str]:
-    """`A=B` several times → {A: B}."""
-    mapped: dict[str, str] = {}
-    for pair in pairs:
-        source, separator, target = pair.partition("=")
-        if not (separator and is_namespace(source) and is_namespace(target)) or source == target:
-            raise UsageError(f"--map-namespace {pair!r}: write it as OLD=NEW with two names of namespaces")
-        if source in mapped:
-            raise UsageError(f"--map-namespace: {source} is mapped twice")
-        mapped[source] = target
-    return mapped

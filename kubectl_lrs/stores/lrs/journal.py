@@ -1,7 +1,6 @@
-"""The journals of a restore, beside the backups: what was begun and must be put right if the run is killed.
+"""The journal of `recreate`, beside the backups: each object that is deleted, with its manifest, until it is there again.
 
-A line is on the disk before the act that it speaks of. `recreate` notes each object that it deletes, with the
-manifest, until it is there again; pausing the operator notes how many replicas it had.
+A line is on the disk before the act that it speaks of.
 """
 
 from __future__ import annotations
@@ -12,21 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.plan import Step
-from kubectl_lrs.runtime.journal import read_journal, write_journal
+from kubectl_lrs.runtime.journal import read_journal
+from kubectl_lrs.stores.common.journals import SUFFIX, save, token
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 RECREATE_PREFIX = "lrs_recreate_"
-OPERATOR_PREFIX = "lrs_operator_paused_"
-SUFFIX = ".json"
 
 
 class RecreateJournal:
     """Objects that are deleted and not yet created again. The file is there only while there is such an object."""
 
     def __init__(self, directory: Path, cluster: str) -> None:
-        self.path = directory / f"{RECREATE_PREFIX}{_token(cluster)}{SUFFIX}"
+        self.path = directory / f"{RECREATE_PREFIX}{token(cluster)}{SUFFIX}"
         self._cluster = cluster
         self._lock = threading.Lock()
         self._open: dict[str, Any] = read_journal(self.path).get("objects", {})
@@ -56,29 +53,3 @@ class RecreateJournal:
             save(self.path, {"cluster": self._cluster, "objects": self._open})
         else:
             self.path.unlink(missing_ok=True)
-
-
-def operator_journal(directory: Path, cluster: str) -> Path:
-    """Where the pause of a cluster's operator is noted."""
-    return directory / f"{OPERATOR_PREFIX}{_token(cluster)}{SUFFIX}"
-
-
-def save(path: Path, document: dict[str, Any]) -> None:
-    """Put a journal on the disk; LrsError where that fails, so that nothing is begun that could not be put right."""
-    with writing(path):
-        write_journal(path, document)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """A failure of the disk in the block is one of the journal (LrsError)."""
-    try:
-        yield
-    except OSError as error:
-        raise LrsError(
-            f"{path}: the journal cannot be written: {error.strerror}", hint="name a folder that can be with --backup-dir"
-        ) from error
-
-
-def _token(cluster: str) -> str:
-    return "".join(char if char.isalnum() or char == "-" else "_" for char in cluster)[:80]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.stores.images.mapping import RegistryMap
+from kubectl_lrs.stores.common.image_names.mapping import RegistryMap
 from kubectl_lrs.stores.lrs.decide import LeftAlone
 
 

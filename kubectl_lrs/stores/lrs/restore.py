@@ -9,9 +9,10 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.journals import operator_journal
 from kubectl_lrs.stores.lrs.apply import Run
 from kubectl_lrs.stores.lrs.decide import NAME
-from kubectl_lrs.stores.lrs.journal import RecreateJournal, operator_journal
+from kubectl_lrs.stores.lrs.journal import RecreateJournal
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.plan import Planner
 from kubectl_lrs.stores.lrs.saved import Source

@@ -10,9 +10,8 @@ from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.stores.common.mentions import Mention, mentions, strings
-from kubectl_lrs.stores.images.find import LRS
-from kubectl_lrs.stores.images.mapping import RegistryMap, map_images, unmapped
+from kubectl_lrs.stores.common.image_names.mapping import RegistryMap, map_images, unmapped
+from kubectl_lrs.stores.common.mentions import LRS, Mention, mentions, strings
 from kubectl_lrs.stores.lrs.creation_order import waves
 from kubectl_lrs.stores.lrs.saved import Source, StoredLrs
 

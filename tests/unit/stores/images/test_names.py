@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.stores.common.image_names.mapping import map_images, registry_map, unmapped
+from kubectl_lrs.stores.common.image_names.recognise import Why, in_lrs
+from kubectl_lrs.stores.common.image_names.reference import Reference, parse
+from kubectl_lrs.stores.common.image_names.repositories import REPOSITORIES, is_of_the_product
 from kubectl_lrs.stores.common.mentions import Mention, strings
-from kubectl_lrs.stores.images.find import Wanted, Why, find, in_lrs
-from kubectl_lrs.stores.images.mapping import map_images, registry_map, unmapped
-from kubectl_lrs.stores.images.reference import Reference, parse
-from kubectl_lrs.stores.images.repositories import REPOSITORIES, is_of_the_product
+from kubectl_lrs.stores.images.find import Wanted, find
 from kubectl_lrs.stores.images.targets import creation
 
 SHA = f"sha256:{'0123456789abcdef' * 4}"

@@ -13,8 +13,8 @@ from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.stores.images.find import in_lrs
-from kubectl_lrs.stores.images.reference import HUB, Reference, has_host, is_host, is_repository, normal_host
+from kubectl_lrs.stores.common.image_names.recognise import in_lrs
+from kubectl_lrs.stores.common.image_names.reference import HUB, Reference, has_host, is_host, is_repository, normal_host
 
 
 @dataclass(frozen=True)
