@@ -140,13 +140,13 @@ class _Kind:
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "file": _Kind("mount"),
+    "file": _Kind("local"),
     "s3": _Kind("s3", ("fsspec", "s3fs"), "s3"),
-    "gs": _Kind("remote", ("fsspec", "gcsfs"), "gs"),
-    "abfs": _Kind("remote", ("fsspec", "adlfs"), "abfs"),
-    "abfss": _Kind("remote", ("fsspec", "adlfs"), "abfs"),
-    "webhdfs": _Kind("remote", ("fsspec",), "files"),
-    "hdfs": _Kind("remote", ("fsspec", "pyarrow"), "hdfs"),
+    "gs": _Kind("fsspec_", ("fsspec", "gcsfs"), "gs"),
+    "abfs": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
+    "abfss": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
+    "webhdfs": _Kind("fsspec_", ("fsspec",), "files"),
+    "hdfs": _Kind("fsspec_", ("fsspec", "pyarrow"), "hdfs"),
 }
 
 
@@ -160,7 +160,7 @@ def open_storage(place: Place) -> Storage:
     _check(place)
     for module in kind.modules:
         _require(module, place.scheme, kind.extra)
-    opener = importlib.import_module(f"kubectl_lrs.clients.{kind.opener}")
+    opener = importlib.import_module(f"kubectl_lrs.backends.{kind.opener}")
     storage: Storage = opener.opened(place)
     return storage
 
