@@ -24,7 +24,7 @@ LRS = "resources"
 """The store whose things are objects of the cluster, which a person tells by namespace and name alone."""
 
 FIRST: Mapping[Prepare, str] = {
-    Prepare.INSTALL_CRD: "install the CRD {name}, which {source} holds",
+    Prepare.INSTALL_CRD: "install the CRD {source} holds",
     Prepare.CREATE_NAMESPACE: "create namespace {name}",
     Prepare.PAUSE_OPERATOR: "pause the operator {name}",
 }

@@ -75,7 +75,7 @@ def _live(plane: ControlPlane, crd: Crd) -> dict[str, dict[str, Any]]:
 
 
 def _items(text: str) -> dict[str, str]:
-    return {each["name"]: each["result"] for each in json.loads(text)["outcomes"]}
+    return {each["name"]: each["result"] for each in json.loads(text)["outcomes"] if each["tier"] == "images"}
 
 
 # ---- conflicts

@@ -179,9 +179,9 @@ LOST: dict[str, Down] = {"images": _registry_down, "files": _storage_down, "lrs"
 
 def _results(report: dict[str, Any]) -> dict[str, set[str]]:
     """The results of each store, the LRS as `lrs`."""
-    found: dict[str, set[str]] = {"lrs": {each["result"] for each in report["outcomes"]}}
+    found: dict[str, set[str]] = {"lrs": set()}
     for each in report["outcomes"]:
-        found.setdefault(each["tier"], set()).add(each["result"])
+        found.setdefault("lrs" if each["tier"] == "resources" else each["tier"], set()).add(each["result"])
     return found
 
 
