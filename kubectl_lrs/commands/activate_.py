@@ -12,10 +12,11 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import confirm, stop_on_signal
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Yes
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Yes
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Group, Source, flag
 from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.safe_files import Trust
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
 from kubectl_lrs.stores.deployments.plan import DeploymentPlan
@@ -56,6 +57,7 @@ class Flags(Backups):
     ApiOptions,
     ChoiceOptions,
     Flags,
+    Trusting,
     ChangeOptions,
     Yes,
     Tables,
@@ -83,7 +85,8 @@ def command(given: Given) -> ExitCode:
     choice, effort = choice_of(given.of(ChoiceOptions)), effort_of(change)
     directory = BackupDir(Path(flags.path))
     progress = render.progress(quiet=quiet)
-    with _origin(directory, flags.from_, flags.journals, dry_run=change.dry_run != "none") as (journals, origin):
+    dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
+    with _origin(directory, flags.from_, flags.journals, dry_run=dry_run, trust=trust) as (journals, origin):
         if not quiet:
             _say_origin(journals, origin, str(directory.path))
         accounts = accounts_of(given, given.of(ApiOptions))
@@ -106,12 +109,14 @@ def command(given: Given) -> ExitCode:
 
 
 @contextmanager
-def _origin(directory: BackupDir, from_: str, named: Sequence[str], *, dry_run: bool) -> Iterator[tuple[list[Journal], Origin]]:
+def _origin(
+    directory: BackupDir, from_: str, named: Sequence[str], *, dry_run: bool, trust: Trust
+) -> Iterator[tuple[list[Journal], Origin]]:
     """The journals, held while the block lasts, and what they say; or what a backup says."""
     if from_:
         yield [], origin_of_backup(directory.find(from_))
         return
-    with journals_for(directory.path, named, dry_run=dry_run) as journals:
+    with journals_for(directory.path, named, dry_run=dry_run, trust=trust) as journals:
         yield journals, origin_of_journals(journals)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables
+from kubectl_lrs.commands.confirm import HeldSignals
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.commands.spark import clean_first
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.flags import Group, Options, flag
@@ -57,6 +58,7 @@ STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).BACKUP fo
     *STORE_OPTIONS.values(),
     AlsoOptions,
     CleanFirst,
+    Trusting,
     Tables,
     Quiet,
     examples=[
@@ -86,7 +88,7 @@ def command(given: Given) -> ExitCode:
     wanted = levels(flags.profile, {name: getattr(options, "level", None) for name, options in stores.items()})
     if first.clean_spark and SPARK in flags.types:
         raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
-    destination = Destination(directory=Path(flags.path), name=flags.name)
+    destination = Destination(directory=Path(flags.path), name=flags.name, trust=given.of(Trusting).trust)
     cluster = target(given.kube)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     selection = flags.selection(namespace)
@@ -107,6 +109,7 @@ def command(given: Given) -> ExitCode:
         profile=flags.profile,
         levels=wanted,
         progress=render.progress(quiet=quiet),
+        signals=HeldSignals(),
     )
     render.show(render.made(str(path), catalog), given.of(Tables).output)
     for line in render.remarks(catalog):

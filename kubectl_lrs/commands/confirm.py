@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -36,6 +37,29 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class HeldSignals:
+    """Signals wait between `hold` and `release`; what came in between counts then, as it would have at once."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Any] = {}
+        self._came: list[int] = []
+
+    def hold(self) -> None:
+        """What comes from now on waits; where this is not the main thread, no signal comes."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._handlers[number] = signal.signal(number, lambda number, _frame: self._came.append(number))
+
+    def release(self) -> None:
+        """Signals count again, and so does what came."""
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+        if self._came:
+            number = self._came[-1]
+            self._came.clear()
+            signal.raise_signal(number)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -10,7 +10,7 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import confirm, stop_on_signal
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Yes
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Yes
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group, Source, flag
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
@@ -42,6 +42,7 @@ class Flags(Backups):
     ApiOptions,
     ChoiceOptions,
     Flags,
+    Trusting,
     ChangeOptions,
     Yes,
     Tables,
@@ -77,7 +78,8 @@ def command(given: Given) -> ExitCode:
     accounts = accounts_of(given, given.of(ApiOptions))
     progress = render.progress(quiet=quiet)
     endpoint = accounts[0].client.endpoint
-    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=change.dry_run != "none") as book:
+    dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
+    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=dry_run, trust=trust) as book:
         _say_continued(book, quiet=quiet)
         plan = plan_deactivation(accounts, choice, book, progress)
         for note in plan.notes:

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Flag, Group, O, Options, Source, flag, flags_of
 from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.runtime.safe_files import Trust, user_id
 
 KUBE = "kubectl_lrs.kube_flags"
 """Under which kubectl's generic flags are kept, wherever on the line they stood."""
@@ -182,6 +183,25 @@ class Backups(Options):
     def path(self) -> str:
         """The folder that was named, by the flag or the environment; the current directory where none was."""
         return self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trusting(Options):
+    """Whose files in the folder of the backups are believed."""
+
+    accept_owners: tuple[str, ...] = flag(
+        "--accept-owner",
+        default=(),
+        metavar="USER,...",
+        commas=True,
+        group=Group.OUTPUT,
+        help="Believe what this user has left in the folder of the backups too: journals, and files of interrupted backups.",
+    )
+
+    @property
+    def trust(self) -> Trust:
+        """These users beside the one who calls, and root."""
+        return Trust(frozenset(map(user_id, self.accept_owners)))
 
 
 @dataclass(frozen=True, kw_only=True)

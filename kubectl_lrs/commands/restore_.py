@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import confirm, stop_on_signal
-from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Tables, Yes
+from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Tables, Trusting, Yes
 from kubectl_lrs.commands.restore_call import STORE_OPTIONS, Call, SourceFlags, restore_of
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Group, Options, flag
@@ -53,6 +53,7 @@ class ApplyFlags(Options):
     Selecting,
     RestoreFlags,
     ApplyFlags,
+    Trusting,
     *STORE_OPTIONS.values(),
     ApiOptions,
     Yes,

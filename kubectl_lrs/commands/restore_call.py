@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.commands.accounts import accounts_of
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Trusting
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import DeniedError, UnreachableError, UsageError
@@ -277,6 +277,7 @@ def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objec
         directory=call.directory.path,
         cluster=call.identity.uid or call.identity.server,
         stop=kube.stop,
+        trust=call.given.of(Trusting).trust,
     )
 
 
@@ -289,7 +290,8 @@ def _whose(call: Call, folder: SealedFolder | None) -> Whose:
             accounts = accounts_of(call.given, api)
         except (UnreachableError, DeniedError) as error:
             render.say(f"warning: the application does not tell which deployments are deactivated: {error}")
-    return known_deployments(call.directory.path, call.flags.journals, folder, accounts, call.progress)
+    trust = call.given.of(Trusting).trust
+    return known_deployments(call.directory.path, call.flags.journals, folder, accounts, call.progress, trust=trust)
 
 
 def _plain_files(call: Call) -> FilesSource:

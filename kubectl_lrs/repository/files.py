@@ -1,4 +1,4 @@
-"""Files as a backup has them: plain, 0600, never through a link; their sums; and that they are really on the disk."""
+"""Files as a backup has them: their bytes, their sums, and that they are really on the disk."""
 
 from __future__ import annotations
 
@@ -6,30 +6,21 @@ import ctypes
 import errno
 import hashlib
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.runtime.safe_files import Directory
 
 CHUNK = 1 << 20
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-
-
-def create(path: str) -> int:
-    """A new file, 0600; its descriptor."""
-    return os.open(path, _CREATE, 0o600)
 
 
 def reading(path: str) -> BinaryIO:
-    """A plain file, opened for reading; OSError where it is anything else."""
-    descriptor = os.open(path, _READ)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a plain file", path)
-    return os.fdopen(descriptor, "rb")
+    """The plain file that the user has named, opened for reading; OSError where it is anything else."""
+    where = Path(path)
+    with Directory.named(where.parent) as folder:
+        return folder.reading(where.name)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -39,9 +30,10 @@ def write_all(descriptor: int, data: bytes) -> None:
         written += os.write(descriptor, data[written:])
 
 
-def sum_of(path: str) -> tuple[str, int]:
-    """SHA-256 and size; most files are small, so one read serves."""
-    descriptor = os.open(path, _READ)
+def sum_below(folder: Directory, relative: str) -> tuple[str, int]:
+    """SHA-256 and size of a plain file below an open folder; most files are small, so one read serves."""
+    with folder.above(relative) as (inner, name):
+        descriptor = inner.opened(name)
     try:
         data = os.read(descriptor, CHUNK)
         digest, size = hashlib.sha256(data), len(data)
@@ -62,31 +54,18 @@ def file_sum(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def sync_file_system(path: Path) -> None:
-    """Everything written to the file system of `path` is on the disk, or an error says it is not.
+def sync_file_system(descriptor: int, path: Path) -> None:
+    """Everything written to the file system of an open folder is on the disk, or an error says it is not.
 
     One call for the tens of thousands of files: an fsync for each would take minutes. Linux has syncfs(2), which also
     reports failed write-backs; elsewhere sync(2) has to do.
     """
     if sys.platform == "linux":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), str(path))
-        finally:
-            os.close(descriptor)
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
     else:
         os.sync()
-
-
-def sync_directory(path: Path) -> None:
-    """The names in a folder are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

@@ -16,7 +16,8 @@ from typing import BinaryIO, Protocol
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.repository.files import file_sum, reading, sum_of
+from kubectl_lrs.repository.files import file_sum, sum_below
+from kubectl_lrs.runtime.safe_files import Directory, user_name
 
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 
@@ -55,17 +56,29 @@ class Damage:
 class SealedFolder:
     """A backup that was sealed, read without trust: no link is followed, no path leaves the folder."""
 
-    def __init__(self, path: Path, catalog: Catalog) -> None:
+    def __init__(self, path: Path, catalog: Catalog, uid: int) -> None:
         self.path: Path = path
         self.catalog = catalog
+        self.uid = uid
+
+    @property
+    def owner(self) -> str:
+        """Who has written its catalog, by what the file system says."""
+        return user_name(self.uid)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was written by neither this user nor root: anything may be in it, sums and all."""
+        return self.uid not in (os.geteuid(), 0)
 
     @classmethod
     def open(cls, path: Path) -> SealedFolder:
         """Read the catalog of the folder at `path`."""
         where = path / CATALOG_FILE
         try:
-            with reading(str(where)) as file:
+            with Directory.named(path) as folder, folder.reading(CATALOG_FILE) as file:
                 data = file.read(MAX_CATALOG + 1)
+                uid = _owner(file.fileno(), folder.descriptor)
         except FileNotFoundError as error:
             raise UsageError(f"{path}: not a sealed backup: it has no {CATALOG_FILE}") from error
         except NotADirectoryError as error:
@@ -74,11 +87,11 @@ class SealedFolder:
             raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
         if len(data) > MAX_CATALOG:
             raise DamageError(f"{where}: not a catalog: larger than {MAX_CATALOG >> 20} MiB")
-        return cls(path, parse(data, where=str(where)))
+        return cls(path, parse(data, where=str(where)), uid)
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them, as the folder lists them."""
-        with reading(str(self.path / SUMS_FILE)) as file:
+        with Directory.named(self.path) as folder, folder.reading(SUMS_FILE) as file:
             for number, line in enumerate(iter(partial(file.readline, MAX_SUM_LINE), b""), 1):
                 match = _SUM_LINE.fullmatch(line.decode("utf-8", "replace"))
                 if not match or not _is_inside(match[2]):
@@ -88,7 +101,7 @@ class SealedFolder:
     def damages(self, on_file: Callable[[int], None] = lambda _size: None) -> Iterator[Damage]:
         """Every file that is missing, surplus, altered or no plain file. `on_file` is told each file's bytes."""
         try:
-            with reading(str(self.path / SUMS_FILE)) as file:
+            with Directory.named(self.path) as folder, folder.reading(SUMS_FILE) as file:
                 if file_sum(file) != self.catalog.sums_sha256:
                     yield Damage(SUMS_FILE, "altered: its sum is not the one in the catalog")
                     return
@@ -98,8 +111,13 @@ class SealedFolder:
         except OSError as error:
             yield Damage(SUMS_FILE, f"cannot be read: {error.strerror}")
             return
+        with Directory.named(self.path) as folder:
+            yield from self._damaged(folder, on_file)
+
+    def _damaged(self, folder: Directory, on_file: Callable[[int], None]) -> Iterator[Damage]:
+        """As `damages`, of every file but the sums and the catalog."""
         present = {CATALOG_FILE: True, SUMS_FILE: True}
-        present.update(self._walk(""))
+        present.update(self._walk(folder))
         del present[CATALOG_FILE], present[SUMS_FILE]
         for path, digest in self.sums():
             plain = present.pop(path, None)
@@ -108,13 +126,13 @@ class SealedFolder:
             elif not plain:
                 yield Damage(path, "not a plain file")
             else:
-                yield from self._altered(path, digest, on_file)
+                yield from self._altered(folder, path, digest, on_file)
         for path in present:
             yield Damage(path, "surplus: not part of the backup")
 
-    def _altered(self, path: str, digest: str, on_file: Callable[[int], None]) -> Iterator[Damage]:
+    def _altered(self, folder: Directory, path: str, digest: str, on_file: Callable[[int], None]) -> Iterator[Damage]:
         try:
-            actual, size = sum_of(f"{self.path}/{path}")
+            actual, size = sum_below(folder, path)
         except OSError as error:
             yield Damage(path, f"cannot be read: {error.strerror}")
             return
@@ -122,10 +140,10 @@ class SealedFolder:
         if actual != digest:
             yield Damage(path, "altered: its sum does not match")
 
-    def _walk(self, below: str, depth: int = 0) -> Iterator[tuple[str, bool]]:
+    def _walk(self, folder: Directory, below: str = "", depth: int = 0) -> Iterator[tuple[str, bool]]:
         """(path, is a plain file) of everything in the folder but plain directories that can be looked into."""
         try:
-            with os.scandir(self.path / below) as found:
+            with os.scandir(folder.descriptor) as found:
                 entries = list(found)
         except OSError:
             yield below, False
@@ -133,7 +151,13 @@ class SealedFolder:
         for entry in entries:
             path = f"{below}{entry.name}"
             if entry.is_dir(follow_symlinks=False) and depth < MAX_DEPTH:
-                yield from self._walk(f"{path}/", depth + 1)
+                try:
+                    inner = folder.inner(entry.name)
+                except OSError:
+                    yield path, False
+                    continue
+                with inner:
+                    yield from self._walk(inner, f"{path}/", depth + 1)
             else:
                 yield path, entry.is_file(follow_symlinks=False)
 
@@ -145,7 +169,8 @@ class SealedFolder:
     def reading(self, relative: str) -> Iterator[BinaryIO]:
         """A file of the backup, opened for reading."""
         try:
-            file = reading(str(self.path / relative))
+            with Directory.named(self.path) as folder:
+                file = folder.reading(relative)
         except OSError as error:
             raise DamageError(f"{self.path / relative}: cannot be read: {error.strerror}") from error
         with file:
@@ -161,6 +186,12 @@ class SealedFolder:
                     yield line.decode()
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise DamageError(f"{self.path / relative}: damaged: {error}") from error
+
+
+def _owner(*descriptors: int) -> int:
+    """Whose these are: anybody's but ours and root's first."""
+    owners = [os.fstat(descriptor).st_uid for descriptor in descriptors]
+    return next((uid for uid in owners if uid not in (os.geteuid(), 0)), owners[0])
 
 
 def _is_inside(path: str) -> bool:

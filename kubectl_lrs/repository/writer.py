@@ -6,7 +6,6 @@ import errno
 import gzip
 import hashlib
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,8 +16,9 @@ from typing import BinaryIO
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE, Catalog
 from kubectl_lrs.repository.abandoned import Leftover
-from kubectl_lrs.repository.files import CHUNK, create, file_sum, reading, sync_directory, sync_file_system, write_all
+from kubectl_lrs.repository.files import CHUNK, file_sum, sync_file_system, write_all
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
+from kubectl_lrs.runtime.safe_files import Directory, remove_tree
 
 
 class Sink:
@@ -78,23 +78,39 @@ class FolderWriter:
         self.path = parent / f".{name}"
         self.is_sealed = False
         self.leftovers = tuple(leftovers)
-        self._lock = Lock(parent / f".{name}{SUFFIX}")
-        if not self._lock.take():
-            raise FileExistsError(errno.EEXIST, "another run is making a backup of this name", str(self.path))
+        self._parent = Directory.named(parent)
+        self._lock = Lock(self._parent, f".{name}{SUFFIX}")
         try:
-            self._make_root()
+            self._root = self._take_root()
         except BaseException:
-            self._lock.release()
+            self._lock.back_out()
+            self._parent.close()
             raise
-        self._root = str(self.path)
         self._directories: set[str] = {""}
         self._guard = threading.RLock()
-        self._sums: BinaryIO = _create(f"{self._root}/{SUMS_FILE}")
+        self._sums: BinaryIO = self._create(SUMS_FILE)
 
-    def _make_root(self) -> None:
-        if os.path.lexists(self.final):
+    def _take_root(self) -> Directory:
+        """Make the hidden folder, and note in the lock that it is this run's."""
+        if not self._lock.take():
+            raise FileExistsError(errno.EEXIST, "another run is making a backup of this name", str(self.path))
+        if not self._lock.is_ours:
+            raise FileExistsError(errno.EEXIST, "it is there, and not a lock of a run of yours", str(self._lock.path))
+        if self._parent.look(self.final.name) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final))
-        self.path.mkdir(mode=0o700)
+        self._parent.make(self.path.name)
+        try:
+            root = self._parent.inner(self.path.name)
+            self._lock.note(os.fstat(root.descriptor).st_ino)
+        except BaseException:
+            os.rmdir(self.path.name, dir_fd=self._parent.descriptor)
+            raise
+        return root
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether other runs can see that this one is alive: not every file system has locks."""
+        return self._lock.is_certain
 
     # ---- writing
 
@@ -110,28 +126,31 @@ class FolderWriter:
     @contextmanager
     def stream(self, relative: str, *, compressed: bool = False) -> Iterator[Sink]:
         """A new file that is written bit by bit, gzip on request; it is part of the backup when the block ends well."""
+        descriptor = self._open(relative)
         try:
-            with os.fdopen(self._open(relative), "wb", buffering=CHUNK) as file:
+            with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
                 sink = Sink(file, compressed=compressed)
                 yield sink
                 sink.close()
         except BaseException:
             with suppress(OSError):
-                os.unlink(f"{self._root}/{relative}")  # noqa: PTH108
+                self._root.remove(relative)
             raise
         self._add_sum(relative, sink.digest)
 
-    def folder(self, relative: str) -> Path:
-        """A folder below this one, made where it is not there."""
-        self._make_directory(relative)
-        return self.path / relative
+    @contextmanager
+    def scratch(self, relative: str) -> Iterator[BinaryIO]:
+        """A file that is no part of the backup: it goes when the block ends well, and stays for another run when it does not."""
+        with os.fdopen(self._open(relative), "wb") as file:
+            yield file
+        self._root.remove(relative)
 
     def adopt(self, relative: str, digest: str) -> bool:
         """Take a file over that a run which is no more had written under this path, if its SHA-256 is `digest`."""
         if not self.leftovers:
             return False
         self._make_directory(relative.rpartition("/")[0])
-        if any(leftover.give(relative, digest, f"{self._root}/{relative}") for leftover in self.leftovers):
+        if any(leftover.give(relative, digest, self._root) for leftover in self.leftovers):
             self._add_sum(relative, digest)
             return True
         return False
@@ -143,7 +162,7 @@ class FolderWriter:
     def rollback(self, mark: int) -> None:
         """Remove every file that was finished since the mark."""
         for path, _ in self._finished(mark):
-            os.unlink(f"{self._root}/{path}")  # noqa: PTH108
+            self._root.remove(path)
         self._sums.truncate(mark)
         self._sums.seek(mark)
 
@@ -156,13 +175,13 @@ class FolderWriter:
     @contextmanager
     def reading(self, relative: str) -> Iterator[BinaryIO]:
         """A file that is finished, opened for reading."""
-        with reading(f"{self._root}/{relative}") as file:
+        with self._root.reading(relative) as file:
             yield file
 
     def _finished(self, mark: int) -> Iterator[tuple[str, str]]:
         with self._guard:
             self._sums.flush()
-        with reading(f"{self._root}/{SUMS_FILE}") as file:
+        with self._root.reading(SUMS_FILE) as file:
             file.seek(mark)
             for line in file:
                 yield line[66:-1].decode(), line[:64].decode()
@@ -172,23 +191,36 @@ class FolderWriter:
     def seal(self, catalog: Catalog) -> Catalog:
         """Write the sums and, last, the catalog; put all of it on the disk; give the folder its name."""
         self._sums.close()
-        with reading(f"{self._root}/{SUMS_FILE}") as file:
+        with self._root.reading(SUMS_FILE) as file:
             sealed = replace(catalog, sums_sha256=file_sum(file))
-        with _create(f"{self._root}/{CATALOG_FILE}") as file:
+        with self._create(CATALOG_FILE) as file:
             file.write(sealed.serialise())
-        sync_file_system(self.path)
-        self.path.rename(self.final)
+        sync_file_system(self._root.descriptor, self.path)
+        self._give_name()
         self.is_sealed = True
-        sync_directory(self.final.parent)
+        self._parent.sync()
         self._lock.release()
+        self._close()
         return sealed
+
+    def _give_name(self) -> None:
+        """Rename the folder, and see that it was this one: in a folder that others write, they may exchange it."""
+        if self._parent.look(self.final.name) is not None:
+            raise FileExistsError(errno.EEXIST, "it was made meanwhile, by another run or program", str(self.final))
+        if self._root.is_at(self._parent, self.path.name):
+            self._parent.rename(self.path.name, self.final.name)
+        if not self._root.is_at(self._parent, self.final.name):
+            raise OSError(errno.ESTALE, "another user moves what is being written", str(self.path))
 
     def discard(self) -> int:
         """Remove what was written; how many files are left, which is none."""
         with suppress(OSError):
             self._sums.close()
-        shutil.rmtree(self.path, ignore_errors=True)
+        if not remove_tree(self._root) and self._root.is_at(self._parent, self.path.name):
+            with suppress(OSError):
+                os.rmdir(self.path.name, dir_fd=self._parent.descriptor)
         self._lock.release()
+        self._close()
         return 0
 
     def abandon(self) -> int:
@@ -197,12 +229,23 @@ class FolderWriter:
             self._sums.close()
         if self.is_sealed:
             self._lock.release()
+            self._close()
             return 0
-        return Leftover(self.path, self._lock).keep()
+        try:
+            return Leftover(self._parent, self._root, self._lock).keep()
+        finally:
+            self._parent.close()
+
+    def _close(self) -> None:
+        self._root.close()
+        self._parent.close()
+
+    def _create(self, relative: str) -> BinaryIO:
+        return os.fdopen(self._root.create(relative), "wb", buffering=CHUNK)
 
     def _open(self, relative: str) -> int:
         self._make_directory(relative.rpartition("/")[0])
-        return create(f"{self._root}/{relative}")
+        return self._root.create(relative)
 
     def _make_directory(self, relative: str) -> None:
         """The folder and those above it, each 0700, which `mkdir(parents=True)` would not give them."""
@@ -211,12 +254,8 @@ class FolderWriter:
         with self._guard:
             if relative not in self._directories:
                 self._make_directory(relative.rpartition("/")[0])
-                os.mkdir(f"{self._root}/{relative}", 0o700)  # noqa: PTH102
+                self._root.make(relative)
                 self._directories.add(relative)
 
     def _add_sum(self, relative: str, digest: str) -> None:
         self._sums.write(f"{digest}  {relative}\n".encode())
-
-
-def _create(path: str) -> BinaryIO:
-    return os.fdopen(create(path), "wb", buffering=CHUNK)

@@ -1,48 +1,37 @@
-"""What all journals share: a JSON file that is on the disk, whole, before the act that it speaks of."""
+"""What all journals share: a JSON file that is on the disk, whole, before the act that it speaks of.
+
+A journal steers what is written later. One that lies in a folder where others may write is read only if it is ours, as
+`safe_files` has it; or if the user has named it.
+"""
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime.lock import SUFFIX, Lock
+from kubectl_lrs.runtime.safe_files import OWN, Directory, Trust, write_atomically
 
 MAX_SIZE = 256 << 20
 """Bytes; no journal is longer, and whatever is longer is not read into memory to find out."""
 
 
-def read_journal(path: Path) -> dict[str, Any]:
-    """The journal, empty where there is none."""
+def read_journal(path: Path, trust: Trust = OWN) -> dict[str, Any]:
+    """The journal, empty where there is none. RefusedError: it may have been put there by others."""
     try:
-        with path.open("rb") as file:
+        with Directory.named(path.parent, trust) as folder, folder.reading(path.name) as file:
             document = json.loads(file.read(MAX_SIZE))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not a journal that can be read: {error}", hint="look at it, and move it away") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: not a journal that can be read: {why}", hint="look at it, and move it away") from error
     return document if isinstance(document, dict) else {}
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Put the text on the disk, 0600, whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
-    _sync_directory(path.parent)
 
 
 def write_journal(path: Path, document: dict[str, Any]) -> None:
@@ -50,38 +39,17 @@ def write_journal(path: Path, document: dict[str, Any]) -> None:
     write_atomically(path, json.dumps(document, indent=1))
 
 
-def _sync_directory(path: Path) -> None:
-    """The new name is on the disk too."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def held(path: Path) -> Iterator[bool]:
     """Whether this process alone works with the journal while the block lasts. The lock goes with the process."""
-    lock = path.with_name(f".{path.name}.lock")
-    descriptor = _take(lock)
+    with Directory.named(path.parent) as folder:
+        lock = Lock(folder, f".{path.name}{SUFFIX}")
+    if not lock.take():
+        yield False
+        return
     try:
-        yield descriptor is not None
+        if not lock.is_certain:
+            raise OSError(errno.ENOLCK, "its file system has no locks, so two runs could work with it at once", str(path))
+        yield True
     finally:
-        if descriptor is not None:
-            lock.unlink(missing_ok=True)
-            os.close(descriptor)
-
-
-def _take(lock: Path) -> int | None:
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        # Whoever held it before may have removed the file between the open and the lock.
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), lock.stat()):
-                return descriptor
-        os.close(descriptor)
+        lock.release()

@@ -1,49 +1,143 @@
-"""The lock of a folder that is being written."""
+"""The lock of something that is being written: a flock on a file beside it, which goes with the process that holds it.
+
+The file says which run made it, so that no other program's file is ever written or removed.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import re
 import socket
 from contextlib import suppress
-from pathlib import Path
+
+from kubectl_lrs.runtime.safe_files import OWN, Directory, Trust, is_mine
 
 SUFFIX = ".lock"
 
+_NOTE = re.compile(rb"kubectl-lrs \S+ \d+(?: (\d+))?\n")
+_OLD_NOTE = re.compile(rb"\S+ \d+\n")
+"""What version 0.1.0 noted; anybody's lock may say so."""
+
+_NO_LOCKS = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL))
+"""What a file system says that has no flock."""
+
 
 class Lock:
-    """A flock beside the folder, with host and pid noted in it; it goes with the process that holds it."""
+    """The lock `name` in an open folder. `trust`: whose locks are believed.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor: int | None = None
+    `is_certain`: whether the file system has locks at all. `is_ours`: whether the file was made by this run, or surely by
+    an earlier one of ours; `inode` is then the number of the folder that this run noted as its own, 0 for none.
+    `is_known`: whether it says what locks of this program say.
+    """
 
-    def take(self) -> bool:
-        """Whether it is ours now; False when another process holds it."""
+    def __init__(self, folder: Directory, name: str, trust: Trust = OWN) -> None:
+        self.name = name
+        self.path = folder.path / name
+        self.is_certain = True
+        self.is_ours = False
+        self.is_known = False
+        self.inode = 0
+        self._folder = Directory(os.dup(folder.descriptor), folder.path, trust)
+        self._descriptor = -1
+        self._is_new = False
+
+    def take(self, *, make: bool = True) -> bool:
+        """Whether it is held now; False when another process holds it, or where it is not there and is not to be made.
+
+        RefusedError: what stands there may not be believed. OSError: it cannot be opened.
+        """
+        try:
+            while self._descriptor < 0 and self._open(make=make):
+                if not self._is_locked():
+                    self._close()
+                    break
+                if not self._is_there():  # whoever held it before removed the file between the open and the lock
+                    self._close()
+            return self._descriptor >= 0
+        finally:
+            if self._descriptor < 0:
+                self._folder.close()
+
+    def _open(self, *, make: bool) -> bool:
+        """Open the file, made where it is not there and that is wanted; whether there is one."""
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                return False
-            # Whoever cleared remains may have removed the file between the open and the lock.
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), self.path.stat()):
-                    os.ftruncate(descriptor, 0)
-                    os.write(descriptor, f"{socket.gethostname()} {os.getpid()}\n".encode())
-                    self._descriptor = descriptor
-                    return True
-            os.close(descriptor)
+                self._descriptor = self._folder.opened(self.name, os.O_RDWR)
+            except FileNotFoundError:
+                if not make:
+                    return False
+            else:
+                self._identify()
+                return True
+            with suppress(FileExistsError):
+                self._make()
+                return True
+
+    def _make(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(self.name, flags, 0o600, dir_fd=self._folder.descriptor)
+        self.is_ours = self.is_known = self._is_new = True
+        try:
+            self.note()
+        except BaseException:
+            self._folder.remove(self.name)
+            self._close()
+            raise
+
+    def _identify(self) -> None:
+        """Whether the file is one of ours, by what is in it."""
+        text = os.pread(self._descriptor, 1024, 0)
+        found = _NOTE.fullmatch(text)
+        self.is_known = found is not None or _OLD_NOTE.fullmatch(text) is not None
+        self.is_ours = found is not None and is_mine(os.fstat(self._descriptor))
+        self.inode = int(found[1] or 0) if found and self.is_ours else 0
+
+    def _is_locked(self) -> bool:
+        """Whether no other process has it; without locks, whether this run has made the file."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                self.release()
+                raise
+            self.is_certain = False  # its being there is all that others can see
+            return self._is_new
+        return True
+
+    def _is_there(self) -> bool:
+        found = self._folder.look(self.name)
+        return found is not None and os.path.samestat(os.fstat(self._descriptor), found)
+
+    def note(self, inode: int = 0) -> None:
+        """Write into the file, which must be ours, whose it is and which folder is being made."""
+        text = f"kubectl-lrs {socket.gethostname() or '-'} {os.getpid()}{f' {inode}' if inode else ''}\n".encode()
+        os.pwrite(self._descriptor, text, 0)
+        os.ftruncate(self._descriptor, len(text))
+        self.inode = inode
 
     def release(self) -> None:
-        """Let it go, and remove its file: the folder is no more, or has its final name."""
-        if self._descriptor is not None:
-            self.path.unlink(missing_ok=True)
+        """Let it go, and remove its file if it is ours: what it was for is no more, or has its final name."""
+        if self._descriptor >= 0 and self.is_ours and self._is_there():
+            with suppress(FileNotFoundError):
+                self._folder.remove(self.name)
+        self.abandon()
+
+    def back_out(self) -> None:
+        """Let it go as it was before: its file goes if this run has made it."""
+        if self._is_new:
+            self.release()
         self.abandon()
 
     def abandon(self) -> None:
-        """Let it go, and leave its file: the folder stays for another run to take over."""
-        if self._descriptor is not None:
+        """Let it go, and leave its file: what it is for stays for another run."""
+        self._close()
+        self._folder.close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
             os.close(self._descriptor)
-            self._descriptor = None
+            self._descriptor = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 BYTES = "bytes"
@@ -37,3 +38,30 @@ class Silent:
 
     def end(self) -> None:
         """Nothing."""
+
+
+class BestEffort:
+    """Another progress, whose failures are dropped: work is not given up because nobody can be told how far it is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def begin(self, what: str, total: int | None = None, *, unit: str = "") -> None:
+        """As the other, where that can."""
+        with suppress(OSError, ValueError):
+            self._progress.begin(what, total, unit=unit)
+
+    def advance(self, count: int = 1) -> None:
+        """As the other, where that can."""
+        with suppress(OSError, ValueError):
+            self._progress.advance(count)
+
+    def note(self, message: str) -> None:
+        """As the other, where that can."""
+        with suppress(OSError, ValueError):
+            self._progress.note(message)
+
+    def end(self) -> None:
+        """As the other, where that can."""
+        with suppress(OSError, ValueError):
+            self._progress.end()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.catalog import Catalog, Cluster
@@ -19,24 +17,44 @@ from kubectl_lrs.model.names import backup_name, is_backup_name
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import leave_out
 from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
-from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.progress import BestEffort, Progress
+from kubectl_lrs.runtime.safe_files import OWN, Trust, make_folder
 from kubectl_lrs.stores.base import Collector
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """The folder of the backups, and the new one's name; empty: after the instant."""
+    """The folder of the backups, and the new one's name; empty: after the instant. `trust`: whose left-overs are used."""
 
     directory: Path
     name: str = ""
+    trust: Trust = OWN
 
     def __post_init__(self) -> None:
         if self.name and not is_backup_name(self.name):
             raise UsageError(
                 f"--name {self.name!r}: letters, digits, '.', '_' and '-' only, not beginning with '.', not 'latest'"
             )
+
+
+class Signals(Protocol):
+    """When an interruption counts. Whoever handles signals makes it; it arrives as KeyboardInterrupt."""
+
+    def hold(self) -> None:
+        """What comes from now on waits."""
+
+    def release(self) -> None:
+        """What came counts now, and what comes counts at once; more than once is as good as once."""
+
+
+class Uninterrupted:
+    """Nobody interrupts."""
+
+    def hold(self) -> None:
+        """Nothing."""
+
+    def release(self) -> None:
+        """Nothing."""
 
 
 def back_up(
@@ -48,17 +66,24 @@ def back_up(
     profile: str,
     levels: Mapping[str, str],
     progress: Progress,
+    signals: Signals = Uninterrupted(),  # noqa: B008  it has no state
 ) -> tuple[Path, Catalog]:
     """Make one backup, whole or not at all; where it is, and its catalog."""
+    progress = BestEffort(progress)
     directory = destination.directory
     with _translated(directory):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        leftovers = _worth_keeping(take_abandoned(directory), progress)
-    with _Postponed() as signals:
+        make_folder(directory)
+        leftovers = _leftovers(destination, progress)
+    signals.hold()
+    try:
         with _translated(directory):
             writer, instant = _open(destination, leftovers)
-        try:
+        with _put_away_unless_sealed(writer, leftovers, directory, progress):
             signals.release()
+            if not writer.is_locked:
+                progress.note(
+                    f"warning: {directory}: its file system has no locks; let no other run make a backup there meanwhile"
+                )
             facts = {name: _collect(name, tier, writer, progress) for name, tier in tiers.items()}
             progress.begin("sealing")
             catalog = writer.seal(
@@ -76,20 +101,9 @@ def back_up(
                 )
             )
             for leftover in leftovers:
-                leftover.remove()
-        except OSError as error:
-            _put_away(writer, leftovers, progress, keep=error.errno not in NO_SPACE)
-            raise disk_error(error, directory) from error
-        except KeyboardInterrupt as error:
-            _put_away(writer, leftovers, progress)
-            if writer.is_sealed:
-                raise InterruptedRunError(f"interrupted just after the backup was sealed: {writer.final}") from error
-            raise InterruptedRunError("interrupted; no backup was made") from error
-        except BaseException:
-            _put_away(writer, leftovers, progress)
-            raise
-        finally:
-            progress.end()
+                _finish(leftover, progress)
+    finally:
+        signals.release()
     return writer.final, catalog
 
 
@@ -102,33 +116,30 @@ def _translated(directory: Path) -> Iterator[None]:
         raise disk_error(error, directory) from error
 
 
-class _Postponed:
-    """A signal that comes before `release` counts from then on: a folder is either not there yet or is put away.
-
-    Where it does not run in the main thread, no signal comes and nothing is done.
-    """
-
-    def __init__(self) -> None:
-        self._handlers: dict[int, Any] = {}
-        self._came: list[int] = []
-
-    def __enter__(self) -> _Postponed:
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                self._handlers[number] = signal.signal(number, lambda number, _frame: self._came.append(number))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Signals count again, and so does what came."""
-        while self._handlers:
-            signal.signal(*self._handlers.popitem())
-        if self._came:
-            number = self._came[-1]
-            self._came.clear()
-            signal.raise_signal(number)
+@contextmanager
+def _put_away_unless_sealed(
+    writer: FolderWriter, leftovers: Sequence[Leftover], directory: Path, progress: Progress
+) -> Iterator[None]:
+    """After a failure in the block: what another run can take over stays, under its hidden name; nothing else does."""
+    try:
+        yield
+    except OSError as error:
+        _put_away(writer, leftovers, progress, keep=error.errno not in NO_SPACE)
+        if writer.is_sealed:
+            raise LrsError(f"{writer.final}: the backup is sealed, and then: {error.strerror or error}") from error
+        if isinstance(error, FileExistsError):
+            raise LrsError(f"{error.filename}: {error.strerror}; no backup was made", hint="see who else writes there") from error
+        raise disk_error(error, directory) from error
+    except KeyboardInterrupt as error:
+        _put_away(writer, leftovers, progress)
+        if writer.is_sealed:
+            raise InterruptedRunError(f"interrupted just after the backup was sealed: {writer.final}") from error
+        raise InterruptedRunError("interrupted; no backup was made") from error
+    except BaseException:
+        _put_away(writer, leftovers, progress)
+        raise
+    finally:
+        progress.end()
 
 
 def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
@@ -147,20 +158,36 @@ def without(error: LrsError, tier: str) -> None:
         error.hint = f"{error.hint}; {flag} leaves it out" if error.hint else f"{flag} leaves it out"
 
 
-def _worth_keeping(abandoned: Sequence[Leftover], progress: Progress) -> list[Leftover]:
-    """What interrupted runs have left and this one may take over; the rest is removed."""
+def _leftovers(destination: Destination, progress: Progress) -> list[Leftover]:
+    """What interrupted runs have left and this one may take over; the rest is removed, or named where it is not ours."""
+    abandoned, refused = take_abandoned(destination.directory, destination.trust)
+    for error in refused:
+        progress.note(f"warning: left alone: {error}; {error.hint}")
     kept = [leftover for leftover in abandoned if leftover.is_worth_keeping]
     for leftover in abandoned:
-        if leftover not in kept:
-            leftover.remove()
-            progress.note(f"removed the remains of an interrupted backup: {leftover.path.name.removeprefix('.')}")
-        else:
+        if leftover in kept:
             progress.note(f"an interrupted backup has left files that are used where they fit: {leftover.path.name}")
+        else:
+            name = leftover.path.name
+            if _finish(leftover, progress):
+                progress.note(f"removed the remains of an interrupted backup: {name.removeprefix('.')}")
     return kept
 
 
+def _finish(leftover: Leftover, progress: Progress) -> bool:
+    """It is of no more use; whether it is gone. What could not be believed, or is not ours to remove, is named."""
+    for path, why in list(leftover.refused.items())[:3]:
+        progress.note(f"warning: not taken over: {leftover.path}/{path}: {why}")
+    left = leftover.remove()
+    if not leftover.is_ours:
+        progress.note(f"warning: {leftover.path} is not surely from a run of yours, and stays; remove it if nobody needs it")
+        return False
+    for path in left[:3]:
+        progress.note(f"warning: left alone, as no backup made it: {leftover.path}/{path}")
+    return not left
+
+
 def _put_away(writer: FolderWriter, leftovers: Sequence[Leftover], progress: Progress, *, keep: bool = True) -> None:
-    """After a failure: what another run can take over stays, under its hidden name; nothing else does."""
     kept = writer.abandon() if keep else writer.discard()
     kept += sum(leftover.keep() for leftover in leftovers)
     if kept:

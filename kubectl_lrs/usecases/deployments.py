@@ -17,6 +17,7 @@ from kubectl_lrs.runtime.journal import held
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.paths import exists
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.safe_files import Trust, make_folder
 from kubectl_lrs.stores.deployments.api.client import DataRobotClient, ForbiddenError
 from kubectl_lrs.stores.deployments.apply import Changer, Manner
 from kubectl_lrs.stores.deployments.collect import saved
@@ -85,18 +86,18 @@ def _one(accounts: Sequence[Account], identifier: str) -> Deployment | None:
 
 
 @contextmanager
-def journal_for(directory: Path, named: str, *, endpoint: str, dry_run: bool) -> Iterator[Journal]:
+def journal_for(directory: Path, named: str, *, endpoint: str, dry_run: bool, trust: Trust) -> Iterator[Journal]:
     """The journal of a deactivation, held while the block lasts; on a dry run it is neither made nor held.
 
     It is the named one, else one in the folder that was left unfinished, else a new one.
     """
-    journal = _named(Path(named), endpoint) if named else _unfinished(directory, endpoint)
+    journal = _named(Path(named), endpoint) if named else _unfinished(directory, endpoint, trust)
     if dry_run:
         yield journal
         return
     with _held([journal]):
         # It may have changed between the first look and the moment from which nobody else works with it.
-        yield load(journal.path) if exists(journal.path) else journal
+        yield load(journal.path, journal.trust) if exists(journal.path) else journal
 
 
 def _named(path: Path, endpoint: str) -> Journal:
@@ -110,9 +111,9 @@ def _named(path: Path, endpoint: str) -> Journal:
     return journal
 
 
-def _unfinished(directory: Path, endpoint: str) -> Journal:
+def _unfinished(directory: Path, endpoint: str, trust: Trust) -> Journal:
     """The newest one that nobody works with and that has something left to do, else a new one."""
-    for journal in reversed(open_journals(directory)):
+    for journal in reversed(open_journals(directory, trust)):
         if journal.is_unfinished and journal.endpoint == endpoint:
             with held(journal.path) as is_free:
                 if is_free:
@@ -126,7 +127,7 @@ def _held(journals: Sequence[Journal]) -> Iterator[None]:
         for journal in journals:
             path = journal.path
             try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(path.parent)
                 is_ours = stack.enter_context(held(path))
             except OSError as error:
                 raise UsageError(
@@ -184,9 +185,9 @@ def _planned(step: Step) -> Entry:
 
 
 @contextmanager
-def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool) -> Iterator[list[Journal]]:
+def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool, trust: Trust) -> Iterator[list[Journal]]:
     """The journals of an activation, held while the block lasts: the named ones, else all in the folder that are not done."""
-    journals = [load(Path(name)) for name in named] if named else open_journals(directory)
+    journals = [load(Path(name)) for name in named] if named else open_journals(directory, trust)
     if not journals and not has_journal(directory):
         raise UsageError(
             f"{directory}: there is no journal of deactivate", hint="name it with --journal, or its folder with --backup-dir"
@@ -195,7 +196,7 @@ def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool) -> Ite
         yield journals
         return
     with _held(journals):
-        yield [load(journal.path) for journal in journals]
+        yield [load(journal.path, journal.trust) for journal in journals]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,11 +311,18 @@ def _apply(
 
 
 def known_deployments(
-    directory: Path, named: Sequence[str], folder: SealedFolder | None, accounts: Sequence[Account], progress: Progress
+    directory: Path,
+    named: Sequence[str],
+    folder: SealedFolder | None,
+    accounts: Sequence[Account],
+    progress: Progress,
+    *,
+    trust: Trust,
 ) -> Whose:
     """What the journals that are not done, the application and the backup say of the deployments."""
     whose = Whose()
-    for journal in (*open_journals(directory), *(load(Path(name)) for name in named)):
+    paths = [Path(name) for name in named]
+    for journal in (*open_journals(directory, trust, paths), *map(load, paths)):
         whose.add_journal(journal)
     if accounts:
         progress.begin("looking at the deployments")

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UnreachableError
-from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import FolderWriter, SealedFolder, take_abandoned
-from kubectl_lrs.runtime.progress import Progress, Silent
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.repository import FolderWriter, take_abandoned
+from tests.builders.sealing import Notes, sealed
 
 BLOB = b"a layer" * 1000
 DIGEST = hashlib.sha256(BLOB).hexdigest()
 PATH = f"images/blobs/sha256/{DIGEST}"
-
-RESOURCES = {
-    "group": "lrs.datarobot.com",
-    "version": "v1",
-    "kind": "LRS",
-    "plural": "lrs",
-    "resourceVersion": "1",
-    "objects": 0,
-    "bytes": 0,
-    "types": {},
-    "namespaces": {},
-    "skipped": [],
-    "crd": None,
-    "crdNote": "",
-}
 
 
 @pytest.fixture
@@ -43,30 +26,6 @@ def place(tmp_path: Path) -> Path:
     folder = tmp_path / "backups"
     folder.mkdir()
     return folder
-
-
-class _Tier:
-    """Writes what a function says; the facts are those of a resources tier without objects."""
-
-    def __init__(self, work: Callable[[FolderWriter], None]) -> None:
-        self._work = work
-
-    def collect(self, writer: FolderWriter, _progress: Progress) -> dict[str, Any]:
-        self._work(writer)
-        return dict(RESOURCES)
-
-
-def _backup(directory: Path, work: Callable[[FolderWriter], None], name: str = "") -> SealedFolder:
-    path, _ = back_up(
-        {"resources": _Tier(work)},
-        destination=Destination(directory=directory, name=name),
-        cluster=Cluster(server="https://127.0.0.1"),
-        selection=Selection(),
-        profile="lrs",
-        levels={},
-        progress=Silent(),
-    )
-    return SealedFolder.open(path)
 
 
 def _copy(writer: FolderWriter) -> None:
@@ -94,7 +53,7 @@ def _names(directory: Path) -> list[str]:
 @pytest.mark.parametrize("name", ["", "again"])
 def test_next_backup_takes_over_what_is_whole(place: Path, error: BaseException, raised: type[LrsError], name: str) -> None:
     with pytest.raises(raised):
-        _backup(place, _fail(error), name)
+        sealed(place, _fail(error), name)
     kept = [path for path in place.iterdir() if path.is_dir()]
     assert [str(file.relative_to(kept[0])) for file in kept[0].rglob("*") if file.is_file()] == [PATH]
 
@@ -102,7 +61,7 @@ def test_next_backup_takes_over_what_is_whole(place: Path, error: BaseException,
         assert writer.adopt(PATH, DIGEST)
         assert not writer.adopt(PATH.replace("images", "files"), DIGEST)
 
-    folder = _backup(place, adopt, name)
+    folder = sealed(place, adopt, name)
     assert list(folder.damages()) == []
     assert folder.paths("images/") == [PATH]
     assert _names(place) == [folder.path.name]
@@ -110,7 +69,7 @@ def test_next_backup_takes_over_what_is_whole(place: Path, error: BaseException,
 
 def test_what_is_not_whole_is_not_taken_over(place: Path) -> None:
     with pytest.raises(LrsError):
-        _backup(place, _fail(UnreachableError("gone")))
+        sealed(place, _fail(UnreachableError("gone")))
     hidden = next(path for path in place.iterdir() if path.is_dir())
     (hidden / PATH).write_bytes(BLOB[:-1])
 
@@ -118,12 +77,12 @@ def test_what_is_not_whole_is_not_taken_over(place: Path) -> None:
         assert not writer.adopt(PATH, DIGEST)
         _copy(writer)
 
-    assert list(_backup(place, refuse).damages()) == []
+    assert list(sealed(place, refuse).damages()) == []
 
 
 def test_link_is_not_taken_over(place: Path) -> None:
     with pytest.raises(LrsError):
-        _backup(place, _fail(UnreachableError("gone")))
+        sealed(place, _fail(UnreachableError("gone")))
     hidden = next(path for path in place.iterdir() if path.is_dir())
     elsewhere = place.parent / "elsewhere"
     elsewhere.write_bytes(BLOB)
@@ -133,24 +92,24 @@ def test_link_is_not_taken_over(place: Path) -> None:
     def refuse(writer: FolderWriter) -> None:
         assert not writer.adopt(PATH, DIGEST)
 
-    _backup(place, refuse)
+    sealed(place, refuse)
     assert elsewhere.read_bytes() == BLOB
 
 
 def test_full_disk_keeps_nothing(place: Path) -> None:
     with pytest.raises(LrsError, match="no space left"):
-        _backup(place, _fail(OSError(28, "No space left on device")))
+        sealed(place, _fail(OSError(28, "No space left on device")))
     assert _names(place) == []
 
 
 def test_failure_after_failure_keeps_each_file_once(place: Path) -> None:
     for _ in range(3):
         with pytest.raises(LrsError):
-            _backup(place, _fail_after_adopting)
+            sealed(place, _fail_after_adopting)
     files = [path for path in place.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
     assert [path.read_bytes() for path in files] == [BLOB]
-    taken = take_abandoned(place)
-    assert len(taken) == 1
+    taken, refused = take_abandoned(place)
+    assert (len(taken), refused) == (1, [])
     taken[0].remove()
     assert _names(place) == []
 
@@ -174,6 +133,68 @@ def test_several_threads_write(place: Path) -> None:
         for thread in threads:
             thread.join()
 
-    folder = _backup(place, write)
+    folder = sealed(place, write)
     assert list(folder.damages()) == []
     assert len(folder.paths("files/")) == 64
+
+
+@pytest.fixture
+def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a share whose server has no lock manager."""
+
+    def flock(_file: object, _what: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_file_system_without_locks_is_used_and_said(place: Path) -> None:
+    notes = Notes()
+    folder = sealed(place, _copy, progress=notes)
+    assert list(folder.damages()) == []
+    assert _names(place) == [folder.path.name], "no lock is left"
+    assert "no locks" in notes.said[0]
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_without_locks_nobody_is_taken_for_dead(place: Path) -> None:
+    """Nothing tells whether the run that made it still writes."""
+    hidden = place / ".lrs_backup_2026_01_01_00_00_00"
+    (hidden / PATH).parent.mkdir(parents=True, mode=0o700)
+    (hidden / PATH).write_bytes(BLOB)
+    lock = place / f"{hidden.name}.lock"
+    lock.write_text(f"kubectl-lrs host 1 {hidden.stat().st_ino}\n")
+
+    def refuse(writer: FolderWriter) -> None:
+        assert not writer.adopt(PATH, DIGEST)
+
+    sealed(place, refuse)
+    assert (hidden / PATH).read_bytes() == BLOB
+    assert lock.exists()
+    with pytest.raises(LrsError, match="another run"):
+        sealed(place, refuse, hidden.name.removeprefix("."))
+
+
+@pytest.mark.parametrize("progress", ["closed", "gone"])
+def test_backup_is_made_though_nobody_can_be_told(place: Path, progress: str) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return self.fail
+
+        def fail(self, *_arguments: object, **_named: object) -> None:
+            raise ValueError("closed") if progress == "closed" else BrokenPipeError(32, "Broken pipe")
+
+    assert list(sealed(place, _copy, progress=Broken()).damages()) == []
+
+
+def test_what_fails_after_the_seal_does_not_unmake_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kubectl_lrs.runtime.safe_files import Directory
+
+    def sync(_self: Directory) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Directory, "sync", sync)
+    with pytest.raises(LrsError, match="saved: the backup is sealed, and then: Input/output error"):
+        sealed(place, _copy, "saved")
+    assert _names(place) == ["saved"]

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.runtime.journal import read_journal, write_atomically
+from kubectl_lrs.runtime.journal import read_journal
 from kubectl_lrs.runtime.paths import exists, is_file
+from kubectl_lrs.runtime.safe_files import NAMED, OWN, Trust, write_atomically
 from kubectl_lrs.stores.deployments.statuses import OURS, UNFINISHED, State
 
 KIND = "lrs-deactivation"
@@ -48,13 +49,17 @@ class Entry:
 
 @dataclass(kw_only=True)
 class Journal:
-    """A journal as data. `users`: by organisation, the user whose token it was made with. `endpoint`: the API's URL then."""
+    """A journal as data. `users`: by organisation, the user whose token it was made with. `endpoint`: the API's URL then.
+
+    `trust`: whose it may be, by how it was come by.
+    """
 
     path: Path
     endpoint: str
     created: str
     users: dict[str, str] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
+    trust: Trust = OWN
 
     @property
     def is_done(self) -> bool:
@@ -129,11 +134,14 @@ def is_journal(path: Path) -> bool:
     return path.suffix == SUFFIX and is_file(path)
 
 
-def load(path: Path) -> Journal:
-    """Read a journal without trust; UsageError where it is none."""
+def load(path: Path, trust: Trust = NAMED) -> Journal:
+    """Read a journal without trust in what it says; UsageError where it is none.
+
+    `trust` is for one that was found; whoever names a journal takes it, whosever it is.
+    """
     if not exists(path):
         raise UsageError(f"{path}: no such journal")
-    document = read_journal(path)
+    document = read_journal(path, trust)
     version = document.get("formatVersion")
     if document.get("kind") != KIND or not isinstance(version, int):
         raise UsageError(f"{path}: not a journal of deactivate")
@@ -150,6 +158,7 @@ def load(path: Path) -> Journal:
             created=str(document["created"]),
             users={str(each["id"]): str(each["user"]) for each in document["organisations"]},
             entries={entry.id: entry for entry in entries},
+            trust=trust,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
@@ -167,9 +176,15 @@ def _entry(data: Mapping[str, Any]) -> Entry:
     return Entry(id=identifier, state=State(data["state"]), **texts)
 
 
-def open_journals(directory: Path) -> list[Journal]:
-    """The journals in the folder that are not done, oldest first; one that cannot be read is an error, never passed over."""
-    return [journal for journal in map(load, _found(directory)) if not journal.is_done]
+def open_journals(directory: Path, trust: Trust = OWN, named: Iterable[Path] = ()) -> list[Journal]:
+    """The journals in the folder that are not done, oldest first.
+
+    One that cannot be read or is another's is an error, never passed over: nobody can tell whether it counts. `named`:
+    those that the user has named too, whosever they are.
+    """
+    taken = {path.resolve() for path in named}
+    found = (load(path, NAMED if path.resolve() in taken else trust) for path in _found(directory))
+    return [journal for journal in found if not journal.is_done]
 
 
 def has_journal(directory: Path) -> bool:

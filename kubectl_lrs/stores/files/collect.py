@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from kubectl_lrs.backends.base import GoneError, Storage, Stored, TakenError, shown
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository import FolderWriter, Leftover
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.files import saved as index
@@ -28,7 +26,6 @@ ATTEMPTS = 3
 PROGRESS_FILE = f"{index.FOLDER}/~finished.jsonl"
 """What was finished, while it is not sealed: the next run takes it over. Not part of the backup."""
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PATIENCE = 15.0
 """Seconds in which what is in work when a run is broken off must have ended."""
 
@@ -192,14 +189,12 @@ class _Copier:
 
     def copy(self, chosen: list[_Chosen], progress: Progress) -> tuple[list[Entry], list[_Lost]]:
         """What was copied, and what could not be, because it is not there any more or never stands still."""
-        before = finished([leftover.path for leftover in self._writer.leftovers])
+        before = finished(self._writer.leftovers)
         progress.begin("files", len(chosen))
         entries: list[Entry] = []
         lost: list[_Lost] = []
-        notes = self._writer.path / PROGRESS_FILE
-        try:
-            self._writer.folder(index.FOLDER)
-            with os.fdopen(os.open(notes, _NEW, 0o600), "wb") as self._noted:
+        with self._writer.scratch(PROGRESS_FILE) as self._noted:
+            try:
                 work = ((each, before.get(each.stored.path)) for each in chosen)
                 for result in map_unordered(work, self._one, workers=self._workers, stop=self._stop):
                     progress.advance()
@@ -207,11 +202,10 @@ class _Copier:
                         entries.append(result)
                     elif result is not None:
                         lost.append(result)
-        finally:
-            self._end()
-        if self._failures:
-            raise self._failures[0]
-        notes.unlink()  # from here on the list of files says the same
+            finally:
+                self._end()
+            if self._failures:
+                raise self._failures[0]
         return entries, lost
 
     def _end(self) -> None:
@@ -297,19 +291,22 @@ def _drop() -> None:
     raise _UnsteadyError
 
 
-def finished(leftovers: Sequence[Path]) -> dict[str, Entry]:
+def finished(leftovers: Sequence[Leftover]) -> dict[str, Entry]:
     """What interrupted runs have noted, by path; a line that is cut off or is not ours is none."""
     found: dict[str, Entry] = {}
-    for folder in leftovers:
+    for leftover in leftovers:
         for name in (PROGRESS_FILE, index.FILE):
-            with suppress(OSError), _opened(folder / name) as file:
-                while line := file.readline(index.MAX_LINE):
-                    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                        entry = index.parsed(line)
-                        if entry.file:
-                            found[entry.path] = entry
+            if file := leftover.reading(name):
+                with file:
+                    found |= _noted(file)
     return found
 
 
-def _opened(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+def _noted(file: BinaryIO) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    while line := file.readline(index.MAX_LINE):
+        with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            entry = index.parsed(line)
+            if entry.file:
+                found[entry.path] = entry
+    return found

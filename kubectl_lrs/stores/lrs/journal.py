@@ -13,6 +13,7 @@ from typing import Any
 
 from kubectl_lrs.model.plan import Step
 from kubectl_lrs.runtime.journal import read_journal
+from kubectl_lrs.runtime.safe_files import OWN, Trust
 from kubectl_lrs.stores.common.journals import SUFFIX, save, token
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
@@ -20,13 +21,16 @@ RECREATE_PREFIX = "lrs_recreate_"
 
 
 class RecreateJournal:
-    """Objects that are deleted and not yet created again. The file is there only while there is such an object."""
+    """Objects that are deleted and not yet created again. The file is there only while there is such an object.
 
-    def __init__(self, directory: Path, cluster: str) -> None:
+    RefusedError: the file that is there may have been put there by somebody whom `trust` does not hold.
+    """
+
+    def __init__(self, directory: Path, cluster: str, trust: Trust = OWN) -> None:
         self.path = directory / f"{RECREATE_PREFIX}{token(cluster)}{SUFFIX}"
         self._cluster = cluster
         self._lock = threading.Lock()
-        self._open: dict[str, Any] = read_journal(self.path).get("objects", {})
+        self._open: dict[str, Any] = read_journal(self.path, trust).get("objects", {})
 
     @property
     def pending(self) -> dict[str, Any]:

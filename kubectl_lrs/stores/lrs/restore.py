@@ -9,6 +9,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.safe_files import OWN, Trust
 from kubectl_lrs.stores.common.journals import operator_journal
 from kubectl_lrs.stores.lrs.apply import Run
 from kubectl_lrs.stores.lrs.decide import NAME
@@ -20,7 +21,7 @@ from kubectl_lrs.stores.lrs.selected import Chosen
 
 
 class LrsRestorer:
-    """One restore of LRS. `directory` is where journals lie, `cluster` what names them."""
+    """One restore of LRS. `directory` is where journals lie, `cluster` what names them, `trust` whose are believed."""
 
     name = NAME
 
@@ -34,13 +35,14 @@ class LrsRestorer:
         directory: Path,
         cluster: str,
         stop: threading.Event,
+        trust: Trust = OWN,
     ) -> None:
         self._kube = kube
         self._resource = resource
         self._options = options
         self._stop = stop
         self._selected = Chosen(source, options.selection, options.names, options.namespace_map, options.registry_map)
-        self._journal = RecreateJournal(directory, cluster)
+        self._journal = RecreateJournal(directory, cluster, trust)
         self._pause_journal = operator_journal(directory, cluster)
 
     def plan(self, progress: Progress) -> StorePlan:

@@ -1,0 +1,343 @@
+"""The one door to files in a folder that others may write.
+
+What is below an open folder is reached step by step and over no link. What steers an act (hidden folders, locks,
+journals, what interrupted runs have left) must be ours, or root's, and nobody else may be able to write it; else it is
+refused by name. Nothing is removed here but what the caller has made. Must not know what the files mean.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from kubectl_lrs.model.errors import UsageError
+
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | _SAFE
+_READ = os.O_RDONLY | os.O_NONBLOCK | _SAFE
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE
+
+_OTHER_KIND = frozenset((errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EISDIR, errno.ENXIO))
+"""What opening says of a link, of a file in place of a folder, of a folder in place of a file, of a socket."""
+
+KINDS = {stat.S_IFDIR: "folder", stat.S_IFREG: "plain file"}
+
+MAX_DEPTH = 100
+"""Folders below folders that are removed; nothing of ours lies as deep."""
+
+
+_WHAT_TO_DO = (
+    "look at it; if it is right, make it yours alone (chown, chmod go-w, no link), else move it away; "
+    "--accept-owner USER takes another user's"
+)
+
+
+class RefusedError(UsageError):
+    """Something would steer an act, and may have been put there by others. `why` says so without the path."""
+
+    def __init__(self, path: Path | str, why: str, *, hint: str = "") -> None:
+        super().__init__(f"{path}: {why}", hint=hint or _WHAT_TO_DO)
+        self.why = why
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose files may steer an act, beside our own and root's. `anyone`: the user has named the very file."""
+
+    owners: frozenset[int] = frozenset()
+    anyone: bool = False
+
+    def doubt(self, found: os.stat_result, folder: os.stat_result | None = None) -> str:
+        """Why something may not steer, empty where it may; `folder` is what it lies in, itself for a folder."""
+        if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
+            return f"it is {kind_of(found)}, not a plain file"
+        if self.anyone:
+            return ""
+        if found.st_uid not in {os.geteuid(), 0, *self.owners}:
+            return f"it belongs to {user_name(found.st_uid)}"
+        if _others_may_write(found, folder or found):
+            return f"others may write it (mode {stat.S_IMODE(found.st_mode):04o})"
+        if stat.S_ISREG(found.st_mode) and found.st_nlink != 1:
+            return f"it has {found.st_nlink} names (hard links)"
+        return ""
+
+
+OWN = Trust()
+NAMED = Trust(anyone=True)
+
+
+def _others_may_write(found: os.stat_result, folder: os.stat_result) -> bool:
+    """A group that is ours may, in a folder that hands it on: that is how Kubernetes makes a volume a pod's (fsGroup)."""
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    is_shared_with_us = found.st_gid in {os.getegid(), *os.getgroups()} and folder.st_mode & stat.S_ISGID
+    return bool(found.st_mode & stat.S_IWGRP) and not is_shared_with_us
+
+
+def kind_of(found: os.stat_result) -> str:
+    """What something is, for a person."""
+    kinds: tuple[tuple[Callable[[int], bool], str], ...] = (
+        (stat.S_ISLNK, "a link"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISREG, "a file"),
+    )
+    return next((name for is_this, name in kinds if is_this(found.st_mode)), "a device")
+
+
+def is_mine(found: os.stat_result) -> bool:
+    """A plain file that nobody but this user can have made, has under another name, or may write."""
+    return (
+        stat.S_ISREG(found.st_mode)
+        and found.st_uid == os.geteuid()
+        and found.st_nlink == 1
+        and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
+
+
+def user_name(uid: int) -> str:
+    """A user for a person."""
+    with suppress(KeyError):
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    return f"uid {uid}"
+
+
+def user_id(text: str) -> int:
+    """The user that a name or a number means."""
+    if text.isdigit():
+        return int(text)
+    try:
+        return pwd.getpwnam(text).pw_uid
+    except KeyError as error:
+        raise UsageError(f"there is no user {text!r}", hint="name the user, or give the number") from error
+
+
+class Directory:
+    """An open folder. With a `trust`, every folder and file on the way below it is held against it.
+
+    Its methods raise OSError for what the disk says, and RefusedError for what is not trusted.
+    """
+
+    def __init__(self, descriptor: int, path: Path, trust: Trust | None = None) -> None:
+        self.descriptor = descriptor
+        self.path = path
+        self.trust = trust
+
+    @classmethod
+    def named(cls, path: Path, trust: Trust | None = None) -> Directory:
+        """The folder that the user has named; links on the way to it are the user's own. It may be writable by others."""
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path, trust)
+
+    def __enter__(self) -> Directory:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """It is open no more; once is enough."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    # ---- looks
+
+    def look(self, name: str) -> os.stat_result | None:
+        """What stands under a name in it, links as such; None where there is nothing."""
+        try:
+            return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        """What is in it."""
+        return os.listdir(self.descriptor)  # noqa: PTH208  of a descriptor
+
+    def is_at(self, parent: Directory, name: str) -> bool:
+        """Whether this very folder stands under that name."""
+        found = parent.look(name)
+        return found is not None and os.path.samestat(found, os.fstat(self.descriptor))
+
+    # ---- ways down
+
+    def inner(self, name: str) -> Directory:
+        """A folder in it."""
+        try:
+            descriptor = os.open(name, _FOLDER, dir_fd=self.descriptor)
+        except OSError as error:
+            raise self._explained(error, name, stat.S_IFDIR) from error
+        found = Directory(descriptor, self.path / name, self.trust)
+        try:
+            self._check(os.fstat(descriptor), None, found.path)
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    @contextmanager
+    def above(self, relative: str) -> Iterator[tuple[Directory, str]]:
+        """The innermost folder of a path below this one, open while the block lasts, and the last name of the path."""
+        *parts, name = relative.split("/")
+        folder = self
+        try:
+            for part in parts:
+                deeper = folder.inner(part)
+                if folder is not self:
+                    folder.close()
+                folder = deeper
+            yield folder, name
+        finally:
+            if folder is not self:
+                folder.close()
+
+    def reading(self, relative: str) -> BinaryIO:
+        """A plain file below it, opened for reading."""
+        with self.above(relative) as (folder, name):
+            return os.fdopen(folder.opened(name), "rb")
+
+    def opened(self, name: str, flags: int = _READ) -> int:
+        """The descriptor of a plain file in it, which must be there."""
+        try:
+            descriptor = os.open(name, flags | _SAFE | os.O_NONBLOCK, dir_fd=self.descriptor)
+        except OSError as error:
+            raise self._explained(error, name, stat.S_IFREG) from error
+        try:
+            self._check_file(descriptor, self.path / name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _check_file(self, descriptor: int, path: Path) -> None:
+        found = os.fstat(descriptor)
+        if self.trust:
+            self._check(found, os.fstat(self.descriptor), path)
+        elif not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, f"{kind_of(found)}, not a plain file", str(path))
+
+    def _check(self, found: os.stat_result, folder: os.stat_result | None, path: Path) -> None:
+        if self.trust and (why := self.trust.doubt(found, folder)):
+            raise RefusedError(path, why)
+
+    def _explained(self, error: OSError, name: str, wanted: int) -> OSError | RefusedError:
+        """The errors for what is of another kind differ from system to system, and say nothing to a person."""
+        path = self.path / name
+        found = self.look(name) if error.errno in _OTHER_KIND else None
+        if found is not None and stat.S_IFMT(found.st_mode) != wanted:
+            if self.trust:
+                return RefusedError(path, f"it is {kind_of(found)}, not a {KINDS[wanted]}")
+            return OSError(errno.ELOOP, f"{kind_of(found)}, not a {KINDS[wanted]}", str(path))
+        error.filename = str(path)
+        return error
+
+    # ---- changes
+
+    def create(self, relative: str) -> int:
+        """The descriptor of a new file below it, 0600. Folders on the way are ours, and no links can be in them."""
+        with self._naming(relative):
+            return os.open(relative, _NEW, 0o600, dir_fd=self.descriptor)
+
+    def make(self, relative: str) -> None:
+        """A new folder below it, 0700; those on the way are there, and ours."""
+        with self._naming(relative):
+            os.mkdir(relative, 0o700, dir_fd=self.descriptor)
+
+    @contextmanager
+    def _naming(self, relative: str) -> Iterator[None]:
+        """Errors name the whole path."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = str(self.path / relative)
+            raise
+
+    def remove(self, relative: str) -> None:
+        """Remove a file that this run has made."""
+        os.unlink(relative, dir_fd=self.descriptor)
+
+    def rename(self, name: str, to: str) -> None:
+        """Another name for something in it that a run of ours has made."""
+        with self._naming(name):
+            os.rename(name, to, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
+    def sync(self) -> None:
+        """The names in it are on the disk."""
+        os.fsync(self.descriptor)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder, 0700, where it is not there and the one above it is.
+
+    The place of a share that is not mounted is often one that is not there at all; making it would fill another disk.
+    """
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path}: neither it nor the folder above it is there",
+            hint="is what should be mounted there mounted? else make it with: mkdir -p",
+        ) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Put the text on the disk, 0600, whole or not at all. What stood there is replaced; it must be a plain file."""
+    with Directory.named(path.parent) as folder:
+        there = folder.look(path.name)
+        if there is not None and not stat.S_ISREG(there.st_mode):
+            raise RefusedError(path, f"it is {kind_of(there)}, not a plain file")
+        part = f".{path.name}.{secrets.token_hex(6)}"
+        descriptor = folder.create(part)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            folder.rename(part, path.name)
+        except BaseException:
+            with suppress(OSError):
+                folder.remove(part)
+            raise
+        folder.sync()
+
+
+def remove_tree(folder: Directory, *, keep: Callable[[str], bool] = lambda _name: False, depth: int = 0) -> list[str]:
+    """Remove what is in a folder that a run of ours has made; the paths of what is left, which it cannot have made.
+
+    Those are links, what belongs to others, files that have another name elsewhere, and what the disk does not give up.
+    `keep`: names at the top to pass over.
+    """
+    left: list[str] = []
+    for name in folder.names():
+        if not keep(name):
+            try:
+                left += _remove(folder, name, depth)
+            except (OSError, RefusedError):
+                left.append(name)
+    return left
+
+
+def _remove(folder: Directory, name: str, depth: int) -> list[str]:
+    found = folder.look(name)
+    if found is None:
+        return []
+    is_own = found.st_uid == os.geteuid()
+    if is_own and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        folder.remove(name)
+        return []
+    if not is_own or not stat.S_ISDIR(found.st_mode) or depth >= MAX_DEPTH:
+        return [name]
+    with folder.inner(name) as inner:
+        if left := remove_tree(inner, depth=depth + 1):
+            return [f"{name}/{each}" for each in left]
+    os.rmdir(name, dir_fd=folder.descriptor)
+    return []
