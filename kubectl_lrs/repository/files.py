@@ -32,8 +32,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def sum_below(folder: Directory, relative: str) -> tuple[str, int]:
     """SHA-256 and size of a plain file below an open folder; most files are small, so one read serves."""
-    with folder.above(relative) as (inner, name):
-        descriptor = inner.opened(name)
+    descriptor = folder.opened_below(relative)
     try:
         data = os.read(descriptor, CHUNK)
         digest, size = hashlib.sha256(data), len(data)
