@@ -37,6 +37,24 @@ class Cluster:
         return (self.server, self.ca_sha256) == (other.server, other.ca_sha256)
 
 
+@dataclass(frozen=True, kw_only=True, order=True)
+class Missing:
+    """Something that a source itself no longer had. `where` names what needs it, empty where nothing tells.
+
+    Of version 0.1.0, which wrote a sentence, only `store` and `reason` are known.
+    """
+
+    store: str
+    kind: str = ""
+    name: str = ""
+    reason: str
+    where: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """As it stands in the catalog."""
+        return {"store": self.store, "kind": self.kind, "name": self.name, "reason": self.reason, "where": self.where}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
     """`instant` (UTC) is when the snapshot was taken; `tiers` holds each tier's own facts by its name.
@@ -53,7 +71,7 @@ class Catalog:
     profile: str
     tiers: Mapping[str, Mapping[str, Any]]
     levels: Mapping[str, str] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
     sums_sha256: str = ""
     format_version: int = field(default=FORMAT_VERSION)
 
@@ -94,7 +112,7 @@ class Catalog:
             "levels": dict(self.levels),
             "selection": dict(self.selection),
             "tiers": {name: dict(facts) for name, facts in self.tiers.items()},
-            "missing": list(self.missing),
+            "missing": [each.to_dict() for each in self.missing],
             "sums": {"file": SUMS_FILE, "sha256": self.sums_sha256},
         }
 
@@ -149,13 +167,24 @@ def _from_dict(document: Mapping[str, Any]) -> Catalog:
         profile=str(document["profile"]),
         levels={str(name): str(level) for name, level in document["levels"].items()},
         tiers={str(name): dict(facts) for name, facts in document["tiers"].items()},
-        missing=tuple(str(item) for item in document["missing"]),
+        missing=tuple(_missing(each, document["tiers"]) for each in document["missing"]),
         sums_sha256=str(document["sums"]["sha256"]),
         format_version=document["formatVersion"],
     )
     _check_fields("selection", catalog.selection, _SELECTION)
     _check_fields("resources", catalog.tiers["resources"], _RESOURCES)
     return catalog
+
+
+def _missing(entry: Any, tiers: Mapping[str, Any]) -> Missing:
+    """One entry; a sentence of version 0.1.0 begins with the tier, and what it says further is for people alone."""
+    if isinstance(entry, str):
+        tier, _, rest = entry.partition(": ")
+        return Missing(store=tier, reason=rest) if tier in tiers else Missing(store="", reason=entry)
+    values = {name: entry[name] for name in ("store", "kind", "name", "reason", "where")}
+    if not all(map(_is_text, values.values())):
+        raise ValueError("missing")
+    return Missing(**values)
 
 
 def _check_fields(what: str, facts: Mapping[str, Any], wanted: Mapping[str, Callable[[Any], bool]]) -> None:

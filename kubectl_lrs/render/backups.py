@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.catalog import Catalog, Missing
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import age, size
 from kubectl_lrs.model.workloads import WORKLOADS
@@ -108,11 +108,18 @@ def _headline(path: str, catalog: Catalog) -> tuple[str, ...]:
         f"Profile:           {catalog.profile}",
         *_stores(catalog),
         f"State:             {catalog.state}",
-        *(f"Missing:           {each}" for each in catalog.missing),
+        *(f"Missing:           {said(each)}" for each in catalog.missing),
         f"Objects:           {catalog.objects} ({size(int(facts['bytes']))} of manifests)",
         *_deployments(catalog),
         f"CRD:               {'saved' if facts.get('crd') else 'not saved: ' + str(facts.get('crdNote'))}",
     )
+
+
+def said(missing: Missing) -> str:
+    """What a source no longer had, in a sentence."""
+    what = f"{missing.kind} {missing.name}".strip()
+    why = f"{missing.reason}, referred to by {missing.where}" if missing.where else missing.reason
+    return ": ".join(part for part in (missing.store, what, why) if part)
 
 
 def _stores(catalog: Catalog) -> Iterable[str]:
@@ -200,7 +207,7 @@ def remarks(catalog: Catalog) -> Iterable[str]:
     for kind in catalog.selection["leftOutByDefault"]:
         yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
     for missing in catalog.missing:
-        yield f"warning: the source no longer has {missing}"
+        yield f"warning: the source no longer has {said(missing)}"
     for facts_of_tier in catalog.tiers.values():
         yield from (f"warning: {note}" for note in facts_of_tier.get("notes", ()))
     if needed := lacking(catalog.profile, catalog.levels):

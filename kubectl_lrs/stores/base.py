@@ -28,8 +28,8 @@ class Collector(Protocol):
     def collect(self, writer: FolderWriter, progress: Progress) -> Facts:
         """Write everything into the folder; the facts for the catalog.
 
-        Among them may be `missing`, what the source itself no longer has, and `notes`, what the user should know. An
-        LrsError means that there is no backup.
+        Among them may be `missing`, what the source itself no longer has (`Missing` each), and `notes`, what the user
+        should know. An LrsError means that there is no backup.
         """
 
 

@@ -96,7 +96,7 @@ def back_up(
                     selection=selection.as_dict(),
                     profile=profile,
                     levels=levels,
-                    missing=tuple(f"{name}: {each}" for name in facts for each in facts[name].pop("missing", ())),
+                    missing=tuple(each for name in facts for each in facts[name].pop("missing", ())),
                     tiers=facts,
                 )
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from kubectl_lrs.consistency import Deployed, ImageAt, Inventory, LostFile, LrsObject, Part, Place, SparkSession, Unchecked
-from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.catalog import Catalog, Missing
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.manifest import Manifest, loads
 from kubectl_lrs.model.units import age
@@ -128,11 +128,12 @@ def _images(saved: SavedImages | None, survey: Survey) -> Part[ImageAt]:
 
 
 def _files(catalog: Catalog, survey: Survey) -> Part[LostFile]:
-    """Those that were lost then are told in the catalog, one line each."""
+    """Those that were lost then are told in the catalog; of version 0.1.0 a sentence stands for the path."""
     if "files" not in catalog.tiers:
         return Unchecked("the backup holds no list of files", "a backup with --files or --profile complete")
-    lines = [each.removeprefix("files: ") for each in catalog.missing if each.startswith("files: ")]
-    return [
-        LostFile(path=path.removeprefix("file "), place=Place("", "", why.strip(), survey.ids_in(f"{path} {why}")))
-        for path, _, why in (line.partition(": ") for line in lines)
-    ]
+    return [_lost(each, survey) for each in catalog.missing if each.store == "files"]
+
+
+def _lost(missing: Missing, survey: Survey) -> LostFile:
+    ids = survey.ids_in(f"{missing.name} {missing.where}" if missing.name else missing.reason)
+    return LostFile(path=missing.name or missing.reason, place=Place("", "", missing.where or missing.reason, ids))

@@ -12,6 +12,8 @@ from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.usecases.backup import Destination, back_up
 
+Work = Callable[[FolderWriter], Mapping[str, Any] | None]
+
 RESOURCES: Mapping[str, Any] = {
     "group": "lrs.datarobot.com",
     "version": "v1",
@@ -48,25 +50,28 @@ class Notes:
 
 
 class Written:
-    """Writes what a function says; the facts are those of a resources tier without objects, and what it gives beside."""
+    """Writes what a function says; the facts are these and what it gives beside."""
 
-    def __init__(self, work: Callable[[FolderWriter], Mapping[str, Any] | None]) -> None:
+    def __init__(self, facts: Mapping[str, Any], work: Work = lambda _writer: None) -> None:
+        self._facts = facts
         self._work = work
 
     def collect(self, writer: FolderWriter, _progress: Progress) -> dict[str, Any]:
-        return {**RESOURCES, **(self._work(writer) or {})}
+        return {**self._facts, **(self._work(writer) or {})}
 
 
 def sealed(
     directory: Path,
-    work: Callable[[FolderWriter], Mapping[str, Any] | None],
+    work: Work,
     name: str = "",
+    *,
     progress: Progress | None = None,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
     **more: Any,
 ) -> SealedFolder:
-    """The backup that holds what `work` writes; `more` goes to the destination."""
+    """The backup that holds what `work` writes, with the facts of other tiers; `more` goes to the destination."""
     path, _ = back_up(
-        {"resources": Written(work)},
+        {**{tier: Written(facts) for tier, facts in (others or {}).items()}, "resources": Written(RESOURCES, work)},
         destination=Destination(directory=directory, name=name, **more),
         cluster=Cluster(server="https://127.0.0.1"),
         selection=Selection(),

@@ -44,8 +44,9 @@ def test_what_documents_refer_to(app: App, crd: Crd, namespace: str, cli: Cli, t
     done = cli.run("backup", *flags, env=app.environment)
     assert done.returncode == 3, done.stderr
     catalog = json.loads(done.stdout)
-    assert [each for each in catalog["missing"] if "catalog/ws/gone.py" in each and "workspace_items" in each]
-    assert len(catalog["missing"]) == 1
+    (missing,) = catalog["missing"]
+    assert (missing["store"], missing["kind"], missing["name"]) == ("files", "file", "catalog/ws/gone.py")
+    assert missing["where"].startswith("workspace_items ")
     assert catalog["tiers"]["files"]["foundBy"] == {"folder": 1, "id": 2, "path": 2}
     assert catalog["tiers"]["files"]["others"] == 2
     listed = {each["path"]: each for each in json.loads((cli.directory / "docs" / "files.json").read_text())["files"]}

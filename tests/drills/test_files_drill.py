@@ -114,10 +114,9 @@ def test_a_file_that_is_spoken_of_and_not_there_makes_it_partial(
     stored.populate(plane, crd, namespace, GONE=gone)
     done = cli.run("backup", "-n", namespace, "--files", "copy", *ground.reached, "--name", "part", "-o", "json")
     assert done.returncode == 3, done.stderr
-    missing = json.loads(done.stdout)["missing"]
-    assert len(missing) == 1
-    assert "workspaces/main/gone.py" in missing[0]
-    assert f"lrs {namespace}/app-{stored.APP} spec.env.GONE" in missing[0]
+    (missing,) = json.loads(done.stdout)["missing"]
+    assert missing["name"] == "workspaces/main/gone.py"
+    assert missing["where"] == f"lrs {namespace}/app-{stored.APP} spec.env.GONE"
     assert "partial" in cli.ok("show", "part")
     ground.empty()
     cli.ok("restore", "part", "--tier", "files", *ground.reached)

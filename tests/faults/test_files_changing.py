@@ -10,6 +10,7 @@ import pytest
 
 from kubectl_lrs.backends.base import Stored
 from kubectl_lrs.backends.local import Mount
+from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files.collect import FilesTier
@@ -67,7 +68,7 @@ def test_one_that_never_stands_still_is_not_saved_and_is_said(tmp_path: Path, ta
     assert storage.readings == 3
     assert not (folder / "files" / PATH).exists()
     assert facts["files"] == 0
-    assert facts["missing"] == [f"file {PATH}: it changed each of the 3 times that it was read"]
+    assert facts["missing"] == [_missing("it changed each of the 3 times that it was read", "" if take_all else str(HERE))]
 
 
 def test_one_that_is_touched_and_stays_the_same_is_saved(tmp_path: Path) -> None:
@@ -75,6 +76,10 @@ def test_one_that_is_touched_and_stays_the_same_is_saved(tmp_path: Path) -> None
     assert storage.readings == 2
     assert (folder / "files" / PATH).read_bytes() == b"first"
     assert facts["missing"] == []
+
+
+def _missing(reason: str, where: str) -> Missing:
+    return Missing(store="files", kind="file", name=PATH, reason=reason, where=where)
 
 
 def _vanishing(root: Path) -> type[Mount]:
@@ -98,8 +103,8 @@ def test_one_that_is_gone_when_its_turn_comes(tmp_path: Path, spoken_of: bool) -
         references.add(HERE, PATH)
     tier = FilesTier(_vanishing(root)(str(root)), lambda _writer, _progress: references, take_all=True)
     facts = tier.collect(FolderWriter(tmp_path, "backup"), Silent())
-    said = f"file {PATH}: gone before it was read"
-    assert (facts["missing"], facts["notes"]) == (([said], []) if spoken_of else ([], [said]))
+    gone, said = "gone before it was read", f"file {PATH}: gone before it was read"
+    assert (facts["missing"], facts["notes"]) == (([_missing(gone, str(HERE))], []) if spoken_of else ([], [said]))
 
 
 class Halting(Mount):

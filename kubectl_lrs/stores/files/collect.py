@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from kubectl_lrs.backends.base import GoneError, Storage, Stored, TakenError, shown
+from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository import FolderWriter, Leftover
 from kubectl_lrs.runtime.parallel import map_unordered
@@ -131,10 +132,12 @@ class FilesTier:
         self, entries: list[Entry], others: int, missing: list[tuple[str, Where]], lost: list[_Lost], references: References
     ) -> dict[str, Any]:
         notes = list(self._storage.notes)
-        gone = [f"file {shown(path)}: not in {self._storage.url}, referred to by {where}" for path, where in missing]
+        gone = [_missing(path, f"not in {self._storage.url}", where) for path, where in missing]
         for each in lost:
-            line = f"file {shown(each.chosen.stored.path)}: {each.why}"
-            (notes if each.chosen.found == ALL and each.why == GONE else gone).append(line)
+            if each.chosen.found == ALL and each.why == GONE:
+                notes.append(f"file {shown(each.chosen.stored.path)}: {each.why}")
+            else:
+                gone.append(_missing(each.chosen.stored.path, each.why, each.chosen.found.where))
         if not any(entry.found != ALL for entry in entries) and (references.ids or references.tokens) and not self._take_all:
             notes.append(f"no file in {self._storage.url} belongs to the saved documents; is --files-url right?")
         return {
@@ -147,6 +150,10 @@ class FilesTier:
             "missing": sorted(gone),
             "notes": notes,
         }
+
+
+def _missing(path: str, reason: str, where: Where | None) -> Missing:
+    return Missing(store=index.TIER, kind="file", name=path, reason=reason, where=str(where or ""))
 
 
 GONE = "gone before it was read"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import FolderWriter
@@ -25,7 +26,7 @@ from kubectl_lrs.stores.images.layout import Descriptor, Tree, blob_path, tree, 
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.content import MissingError, PushError, WrongContentError
 from kubectl_lrs.stores.images.registry.http import StoppedError
-from kubectl_lrs.stores.images.saved import FILE, Entry, Level, State, serialise
+from kubectl_lrs.stores.images.saved import FILE, TIER, Entry, Level, State, serialise
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -244,6 +245,11 @@ def _judged(resolved: _Resolved, copied: Mapping[str, _Copied]) -> _Resolved:
     return resolved
 
 
+def _missing(entry: Entry, found: Found) -> Missing:
+    places = [f"{place.store} {place.id} {place.field}" for place in found.images[entry.reference].places[:1]]
+    return Missing(store=TIER, kind="image", name=str(entry.reference), reason=entry.reason, where="".join(places))
+
+
 def _facts(level: Level, entries: list[Entry], found: Found, copied: Mapping[str, _Copied]) -> dict[str, Any]:
     blobs = [each for each in copied.values() if not each.gone]
     states = {state: sum(entry.state is state for entry in entries) for state in State}
@@ -256,7 +262,7 @@ def _facts(level: Level, entries: list[Entry], found: Found, copied: Mapping[str
         "reused": sum(each.reused for each in blobs),
         "undecided": found.undecided_count,
         "leftOut": len(found.left_out),
-        "missing": [f"image {each.reference}: {each.reason}" for each in entries if each.state is State.MISSING],
+        "missing": [_missing(each, found) for each in entries if each.state is State.MISSING],
         "notes": list(_notes(states, entries, found)),
     }
 

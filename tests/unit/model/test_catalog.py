@@ -1,0 +1,106 @@
+"""The catalog: what was missing comes back exactly, and what version 0.1.0 wrote stays readable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.model.catalog import Catalog, Cluster, Missing, parse
+from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.render.backups import said
+from tests.builders.sealing import RESOURCES
+
+INSTANT = datetime(2026, 11, 23, 8, 16, 10, 123456, tzinfo=timezone.utc)
+CATALOG = Catalog(
+    name="saved",
+    instant=INSTANT,
+    finished=INSTANT,
+    tool="kubectl-lrs 0.1.0",
+    cluster=Cluster(server="https://127.0.0.1"),
+    selection=Selection().as_dict(),
+    profile="complete",
+    levels={"files": "copy"},
+    tiers={"files": {"files": 1}, "resources": RESOURCES},
+)
+
+ODD = (
+    "reports: q3/app.py",
+    ": ",
+    "files: file a: b",
+    "a" * 1000,
+    "nul-free\nline\ttab \u202e and \x1b[2J",
+    "bytes \udcff that are no text",
+    "ü/日本/\U0001f600",
+    "",
+)
+
+
+def _file(name: str, reason: str = "not in s3://b", where: str = "c 1 f") -> Missing:
+    return Missing(store="files", kind="file", name=name, reason=reason, where=where)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_names_come_back_exactly(name: str) -> None:
+    missing = (_file(name), _file("other", reason=name), _file("third", where=name))
+    again = parse(replace(CATALOG, missing=missing).serialise(), where="")
+    assert again.missing == missing
+    assert again.state == "partial"
+
+
+def test_two_reasons_for_one_name_come_back() -> None:
+    image = Missing(store="images", kind="image", name="r:5000/a:1", reason="MANIFEST_UNKNOWN: gone", where="lrs a/b spec.image")
+    missing = (image, replace(image, reason="blob sha256:00: not there"))
+    assert parse(replace(CATALOG, missing=missing).serialise(), where="").missing == missing
+
+
+def _of_0_1_0(missing: list[Any], **more: Any) -> bytes:
+    """As that version wrote it: sentences, and the sum over them."""
+    body = {key: value for key, value in json.loads(CATALOG.serialise()).items() if key != "sha256"} | {
+        "missing": missing,
+        **more,
+    }
+    text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({**body, "sha256": hashlib.sha256(text.encode()).hexdigest()}, indent=2, ensure_ascii=False) + "\n"
+    ).encode()
+
+
+def test_sentences_of_0_1_0_are_no_names() -> None:
+    sentence = "file reports: q3/app.py: not in file:///mnt, referred to by items 1 path"
+    catalog = parse(_of_0_1_0([f"files: {sentence}", "something else: entirely"]), where="")
+    assert catalog.missing == (Missing(store="files", reason=sentence), Missing(store="", reason="something else: entirely"))
+    assert [said(each) for each in catalog.missing] == [f"files: {sentence}", "something else: entirely"]
+    assert catalog.state == "partial"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"store": "files"},
+        {"store": "files", "kind": "file", "name": 1, "reason": "", "where": ""},
+        {"store": None, "kind": "", "name": "", "reason": "", "where": ""},
+        ["files", "file", "a", "b", "c"],
+        7,
+        None,
+    ],
+)
+def test_entry_that_is_none_is_damage(entry: object) -> None:
+    with pytest.raises(DamageError, match="not a valid catalog"):
+        parse(_of_0_1_0([entry]), where="")
+
+
+def test_fields_that_are_not_known_are_passed_over() -> None:
+    entry: Mapping[str, str] = {**_file("a").to_dict(), "since": "2027"}
+    assert parse(_of_0_1_0([entry]), where="").missing == (_file("a"),)
+
+
+def test_sentences_for_people() -> None:
+    assert said(_file("a: b")) == "files: file a: b: not in s3://b, referred to by c 1 f"
+    assert said(Missing(store="images", kind="image", name="r/a:1", reason="gone")) == "images: image r/a:1: gone"
