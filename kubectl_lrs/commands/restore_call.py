@@ -325,5 +325,5 @@ def _resource(kube: KubeClient, source: LrsSource, crd: Manifest | None, folder:
         return resource_to_write(kube, source, crd)
     except UsageError as error:
         if crd is None and folder is not None and saved_crd(folder) and kube.discover(GROUP, PLURAL) is None:
-            error.hint += "; --install-crd takes the one in the backup"
+            error.with_hint("--install-crd takes the one in the backup")
         raise

@@ -28,9 +28,7 @@ def require_rights(plan: CleanPlan) -> None:
     for line in render.finding_lines([finding for finding in plan.findings if finding not in errors]):
         render.say(line)
     if errors:
-        error = LrsError("; ".join(finding.message for finding in errors), hint=errors[0].hint)
-        error.exit_code = errors[0].exit_code
-        raise error
+        raise LrsError("; ".join(each.message for each in errors), hint=errors[0].hint, exit_code=errors[0].exit_code)
 
 
 def agree(plan: CleanPlan, *, yes: bool, quiet: bool) -> None:

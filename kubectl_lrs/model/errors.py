@@ -6,6 +6,10 @@ An `LrsError` reaches the user as one line (plus the hint); any other exception 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ExitCode(IntEnum):
@@ -21,13 +25,23 @@ class ExitCode(IntEnum):
 
 
 class LrsError(Exception):
-    """Something failed. `str(error)` says what and to which object, `hint` what to do about it."""
+    """Something failed. `str(error)` says what and to which object, `hint` what to do about it.
+
+    `exit_code` is that of its kind, unless it speaks for another failure, whose code it then takes.
+    """
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", exit_code: ExitCode | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+    def with_hint(self, more: str) -> Self:
+        """The same failure, and what else can be done about it: whoever passes it on may know more."""
+        self.hint = f"{self.hint}; {more}" if self.hint else more
+        return self
 
 
 class UsageError(LrsError):

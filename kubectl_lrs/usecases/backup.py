@@ -155,7 +155,7 @@ def without(error: LrsError, tier: str) -> None:
     """Put the flag that leaves the tier out into the error's hint."""
     flag = leave_out(tier)
     if flag and flag not in error.hint:
-        error.hint = f"{error.hint}; {flag} leaves it out" if error.hint else f"{flag} leaves it out"
+        error.with_hint(f"{flag} leaves it out")
 
 
 def _leftovers(destination: Destination, progress: Progress) -> list[Leftover]:

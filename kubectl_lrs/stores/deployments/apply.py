@@ -50,7 +50,7 @@ class Changer:
         self._book = book
         self._manner = manner
         self._stop = stop
-        self._broken = ""
+        self._broken: JournalError | None = None
 
     def apply(self, step: Step) -> Outcome:
         """Do what the step says."""
@@ -58,7 +58,7 @@ class Changer:
         try:
             outcome = self._apply(step)
         except JournalError as error:
-            self._broken = str(error)
+            self._broken = error
             outcome = Outcome.of(step, Fate.FAILED, str(error))
         return replace(outcome, seconds=time.monotonic() - began)
 
@@ -68,7 +68,7 @@ class Changer:
                 self._book.note(step.id, step.closes, status=step.before, message=step.reason)
             return Outcome.of(step, Fate.LEFT if step.action is Action.LEAVE else Fate.UNCHANGED, step.reason)
         if self._broken or self._stop.is_set():
-            return Outcome.of(step, Fate.NOT_TRIED, self._broken or "interrupted")
+            return Outcome.of(step, Fate.NOT_TRIED, str(self._broken or "interrupted"))
         client = self._clients.get(step.organisation) or next(iter(self._clients.values()))
         return _Change(step, self._direction, client, self._book, self._manner, self._stop).run()
 
