@@ -123,8 +123,8 @@ def _of_backup(given: Given, flags: Flags) -> CheckReport:
     quiet = given.of(Quiet).quiet
     stale_after, progress = duration(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
     folder = BackupDir(Path(flags.path)).find(flags.from_)
-    if flags.from_ == LATEST and not quiet:
-        render.say(f"latest is {folder.path.name}")
+    if flags.from_ == LATEST:
+        render.say_latest(folder, quiet=quiet)
     require_intact(folder, progress)
     BackupSource(folder).check()
     namespace = None if flags.all_namespaces else given.kube.namespace or None

@@ -96,7 +96,7 @@ class _Backups:
         """The backup of this name; `latest` is the newest of the cluster, where one is given."""
         folder = self.directory.latest_of(cluster) if cluster and name == LATEST else self.directory.find(name)
         if name == LATEST:
-            self.say(f"latest is {folder.path.name}")
+            render.say_latest(folder, quiet=self._quiet)
         require_intact(folder, self.progress)
         source = BackupSource(folder)
         source.check()

@@ -7,7 +7,7 @@ from pathlib import Path
 from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Backups, Given, Tables
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository.directory import BackupDir, is_of_future
 
 
 @lrs_command(
@@ -26,5 +26,8 @@ def command(given: Given) -> None:
     render.show(render.listing(sealed, unsealed), given.of(Tables).output)
     if not sealed:
         render.say(f"no sealed backup in {directory.path.resolve()}")
+    for folder in sealed:
+        if is_of_future(folder.catalog):
+            render.say(f"warning: {folder.path.name} is dated later than now; it is not the latest while there is another")
     for other in unsealed:
         render.say(f"warning: {other.why}")

@@ -313,6 +313,8 @@ def _intact(call: Call, folder: SealedFolder, objects: tuple[str, ...]) -> Backu
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
     chosen = f"{len(objects)} LRS out of " if objects else ""
     render.say(f"{chosen}backup {folder.path.name}, {taken}, {render.scope(catalog)}")
+    for line in render.doubts(folder):
+        render.say(f"warning: {line}")
     if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):
         render.say(f"warning: it holds less than {before.path.name}, the one before it ({render.scope(before.catalog)})")
     require_intact(folder, call.progress)

@@ -47,6 +47,6 @@ def command(given: Given) -> None:
             render.show(render.journal_view(load(path)), output)
             return
     folder = directory.find(backup)
-    if backup == LATEST and output in ("table", "wide"):
-        render.say(f"latest is {folder.path.name}")
-    render.show(render.catalog_view(str(folder.path.resolve()), folder.catalog, list(index(folder))), output)
+    if backup == LATEST:
+        render.say_latest(folder, quiet=output not in ("table", "wide"))
+    render.show(render.catalog_view(folder, list(index(folder))), output)

@@ -81,17 +81,17 @@ def command(given: Given) -> ExitCode:
         raise UsageError(f"{', '.join(extra)} says nothing here without --against-cluster: a backup is checked as a whole")
     kube = connect(given.kube) if flags.against_cluster else None
     folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
-    if flags.backup == LATEST and not quiet:
-        render.say(f"latest is {folder.path.name}")
+    if flags.backup == LATEST:
+        render.say_latest(folder, quiet=quiet)
     checked = verify(folder, progress)
     if checked.damages or kube is None:
-        render.show(render.damage_report(folder.path.name, checked.damages, checked.files, checked.seconds), output)
+        render.show(render.damage_report(folder.path.name, folder.catalog, checked), output)
         return ExitCode.DIFFERENCE if checked.damages else ExitCode.DONE
     trial = _trial(kube, BackupSource(folder), given, directory, progress)
     if output == "name":
         for line in render.finding_lines(trial.findings):
             render.say(line)
-    render.show(render.trial_view(folder.path.name, checked, trial), output)
+    render.show(render.trial_view(folder.path.name, folder.catalog, checked, trial), output)
     return trial.exit_code()
 
 

@@ -37,6 +37,16 @@ class Cluster:
         return (self.server, self.ca_sha256) == (other.server, other.ca_sha256)
 
 
+COUNTED: Mapping[str, str] = {
+    "resources": "objects",
+    "mongo": "collections",
+    "images": "images",
+    "files": "files",
+    "deployments": "deployments",
+}
+"""Tier → what of its facts says how much it holds: a number, or a list."""
+
+
 @dataclass(frozen=True, kw_only=True, order=True)
 class Missing:
     """Something that a source itself no longer had. `where` names what needs it, empty where nothing tells.
@@ -79,6 +89,11 @@ class Catalog:
     def state(self) -> str:
         """`whole`, or `partial` where the source itself no longer had something; `missing` lists it."""
         return "partial" if self.missing else "whole"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found: no LRS, and nothing in any other tier, as far as that can be told."""
+        return all(facts.get(COUNTED.get(tier, "")) in (0, []) for tier, facts in self.tiers.items())
 
     @property
     def objects(self) -> int:

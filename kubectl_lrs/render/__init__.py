@@ -12,7 +12,7 @@ from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, s
 from kubectl_lrs.render.view import FORMATS, View, show, table
 
 if TYPE_CHECKING:
-    from kubectl_lrs.render.backups import catalog_view, damage_report, listing, local, made, remarks, scope
+    from kubectl_lrs.render.backups import catalog_view, damage_report, doubts, listing, local, made, remarks, say_latest, scope
     from kubectl_lrs.render.check import check_view
     from kubectl_lrs.render.check_html import check_page, show_page
     from kubectl_lrs.render.deployments import (
@@ -39,10 +39,12 @@ _PARTS = {
     "backups": (
         "catalog_view",
         "damage_report",
+        "doubts",
         "listing",
         "local",
         "made",
         "remarks",
+        "say_latest",
         "scope",
     ),
     "check": ("check_view",),
@@ -110,6 +112,7 @@ __all__ = [
     "deployment_plan_view",
     "deployment_report_view",
     "difference_data",
+    "doubts",
     "finding_lines",
     "journal_view",
     "listing",
@@ -121,6 +124,7 @@ __all__ = [
     "remarks",
     "report_view",
     "say",
+    "say_latest",
     "scope",
     "show",
     "show_page",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.model.catalog import Catalog, Missing
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import age, size
 from kubectl_lrs.model.workloads import WORKLOADS
+from kubectl_lrs.render.progress import say
 from kubectl_lrs.render.view import View
-from kubectl_lrs.repository import Damage, SealedFolder
-from kubectl_lrs.repository.directory import Unsealed
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.directory import Unsealed, is_of_future
+
+if TYPE_CHECKING:
+    from kubectl_lrs.usecases.verify import Checked
 
 
 def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> View:
@@ -20,7 +25,7 @@ def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> Vie
     catalogs = [(folder, folder.catalog) for folder in sealed]
     return View(
         data={
-            "backups": [{**c.to_dict(), "path": str(f.path.resolve())} for f, c in catalogs],
+            "backups": [{**c.to_dict(), "path": str(f.path.resolve()), "owner": f.owner} for f, c in catalogs],
             "unsealed": [{"path": str(u.path), "why": u.why} for u in unsealed],
         },
         columns=("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE"),
@@ -36,6 +41,7 @@ def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> Vie
             "SIZE",
             "CLUSTER",
             "CONTEXT",
+            "OWNER",
         ),
         wide_rows=[
             (
@@ -44,6 +50,7 @@ def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> Vie
                 size(c.size),
                 c.cluster.server,
                 c.cluster.context,
+                f.owner,
             )
             for f, c in catalogs
         ],
@@ -67,7 +74,9 @@ def _scope(catalog: Catalog) -> str:
 
 
 def _age(catalog: Catalog) -> str:
-    return age((datetime.now(timezone.utc) - catalog.instant).total_seconds())
+    """How old it is; `in 3d4h` where it is of the future."""
+    seconds = (datetime.now(timezone.utc) - catalog.instant).total_seconds()
+    return f"in {age(-seconds)}" if is_of_future(catalog) else age(seconds)
 
 
 def local(instant: datetime) -> str:
@@ -75,13 +84,14 @@ def local(instant: datetime) -> str:
     return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def catalog_view(path: str, catalog: Catalog, objects: Sequence[dict[str, Any]]) -> View:
+def catalog_view(folder: SealedFolder, objects: Sequence[dict[str, Any]]) -> View:
     """`show`: what one backup is and holds."""
+    catalog, path = folder.catalog, str(folder.path.resolve())
     facts = catalog.tiers["resources"]
     skipped = [f"  skipped {s['namespace']}/{s['name']}: {s['reason']}" for s in facts.get("skipped", ())]
     return View(
-        data={**catalog.to_dict(), "path": path, "objects": objects},
-        before=(*_headline(path, catalog), f"Selection:         {scope(catalog)}", ""),
+        data={**catalog.to_dict(), "path": path, "owner": folder.owner, "objects": objects},
+        before=(*_headline(path, folder), f"Selection:         {scope(catalog)}", ""),
         columns=("NAMESPACE", "TYPE", "OBJECTS"),
         rows=_count_rows(objects),
         wide_columns=("NAMESPACE", "NAME", "TYPE", "CREATED", "OWNERS"),
@@ -95,13 +105,14 @@ def _owners(entry: dict[str, Any]) -> str:
     return ",".join(f"{o.get('kind')}/{o.get('name')}" for o in entry["owners"]) or "<none>"
 
 
-def _headline(path: str, catalog: Catalog) -> tuple[str, ...]:
-    cluster = catalog.cluster
+def _headline(path: str, folder: SealedFolder) -> tuple[str, ...]:
+    catalog, cluster = folder.catalog, folder.catalog.cluster
     facts = catalog.tiers["resources"]
     return (
         f"Name:              {catalog.name}",
         f"Path:              {path}",
-        f"Instant:           {local(catalog.instant)} ({_age(catalog)} ago)",
+        *((f"Owner:             {folder.owner}",) if folder.is_foreign else ()),
+        f"Instant:           {local(catalog.instant)} ({_age(catalog)}{', later than now' if is_of_future(catalog) else ' ago'})",
         f"Cluster:           {cluster.server}{f' (context {cluster.context})' if cluster.context else ''}, {cluster.version}",
         f"Resource:          {facts['plural']}.{facts['group']}/{facts['version']} ({facts['kind']})",
         f"Resource version:  {facts['resourceVersion']}",
@@ -216,18 +227,63 @@ def remarks(catalog: Catalog) -> Iterable[str]:
         yield f"note: the CRD is not in the backup: {facts['crdNote']}"
 
 
-def damage_report(name: str, damages: Sequence[Damage], files: int, seconds: float) -> View:
+def say_latest(folder: SealedFolder, *, quiet: bool = False) -> None:
+    """Which backup `latest` is; a warning where more than the time decided."""
+    if not quiet:
+        say(f"latest is {folder.path.name}")
+    if folder.warning:
+        say(f"warning: {folder.warning}")
+
+
+def doubts(folder: SealedFolder) -> Iterable[str]:
+    """What whoever restores a backup should know of it first."""
+    catalog = folder.catalog
+    if folder.warning:
+        yield folder.warning
+    elif is_of_future(catalog):
+        yield f"{folder.path.name} is dated later than now; is a clock wrong?"
+    if folder.is_foreign:
+        yield f"{folder.path.name} was written by {folder.owner}, who can have put anything into it, sums and all"
+    if catalog.missing:
+        yield f"{folder.path.name} is partial: {_lost(catalog)}; see them with: show"
+
+
+def _lost(catalog: Catalog) -> str:
+    """How much the sources no longer had."""
+    counts = Counter(each.kind or each.store or "thing" for each in catalog.missing)
+    listed = ", ".join(f"{count} {what}{'s' if count > 1 and what[-1:] != 's' else ''}" for what, count in sorted(counts.items()))
+    return f"its sources no longer had {listed}"
+
+
+NAMED = 10
+"""So many of the things that were missing are named; `show` names all."""
+
+
+def partial(name: str, catalog: Catalog) -> Iterable[str]:
+    """What a backup does not hold though it should."""
+    if not catalog.missing:
+        return
+    yield f"backup {name}: partial: {_lost(catalog)}"
+    yield from (f"  {said(each)}" for each in catalog.missing[:NAMED])
+    if len(catalog.missing) > NAMED:
+        yield f"  and {len(catalog.missing) - NAMED} more; see them with: show {name}"
+
+
+def damage_report(name: str, catalog: Catalog, checked: Checked) -> View:
     """`verify`: what is damaged, or that nothing is."""
+    damages, files, seconds = checked.damages, checked.files, checked.seconds
     verdict = f"damaged, {len(damages)} found, {files} files checked" if damages else f"{files} files checked, all as sealed"
     return View(
         data={
             "backup": name,
             "files": files,
             "intact": not damages,
+            "state": catalog.state,
+            "missing": [each.to_dict() for each in catalog.missing],
             "damages": [{"path": d.path, "what": d.what} for d in damages],
         },
         columns=("FILE", "DAMAGE"),
         rows=[(d.path, d.what) for d in damages],
         names=[d.path for d in damages],
-        after=(f"backup {name}: {verdict} ({seconds:.1f}s)",),
+        after=(*partial(name, catalog), f"backup {name}: {verdict} ({seconds:.1f}s)"),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.render.backups import partial
 from kubectl_lrs.render.restore import finding_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.verify import Answer, Checked, Trial, Tried
@@ -20,13 +23,13 @@ VERDICTS: dict[ExitCode, str] = {
 }
 
 
-def trial_view(name: str, checked: Checked, trial: Trial) -> View:
+def trial_view(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> View:
     """`verify --against-cluster`: what was found, the objects that would not be accepted or not be tried, the verdict."""
     notable = [each for each in trial.tried if each.answer in NOTABLE]
     findings = tuple(finding_lines(trial.findings))
     gap = ("",) if notable else ()
     return View(
-        data=_data(name, checked, trial),
+        data=_data(name, catalog, checked, trial),
         before=(*findings, *(gap if findings else ())),
         columns=COLUMNS,
         rows=[_row(each) for each in notable],
@@ -35,10 +38,22 @@ def trial_view(name: str, checked: Checked, trial: Trial) -> View:
         names=[f"{each.namespace}/{each.name}" for each in trial.tried if each.answer is Answer.REFUSED],
         after=(
             *gap,
+            *partial(name, catalog),
             f"backup {name}: {checked.files} files checked, all as sealed",
+            *_others(name, catalog),
             f"backup {name}: {_verdict(trial)} on {trial.target}: {_counted(trial)} (nothing was written)",
         ),
     )
+
+
+def _others(name: str, catalog: Catalog) -> Iterable[str]:
+    """What the backup holds beside the LRS: the verdict says nothing of it."""
+    if others := _not_asked(catalog):
+        yield f"backup {name}: not asked about: {', '.join(others)}; their stores are looked at by: restore --dry-run=client"
+
+
+def _not_asked(catalog: Catalog) -> list[str]:
+    return [tier for tier in catalog.tiers if tier not in ("resources", "deployments")]
 
 
 def _verdict(trial: Trial) -> str:
@@ -56,12 +71,15 @@ def _counted(trial: Trial) -> str:
     return ", ".join(f"{counts[answer]} {answer.value}" for answer in Answer if counts[answer]) or "it holds no such LRS"
 
 
-def _data(name: str, checked: Checked, trial: Trial) -> dict[str, Any]:
+def _data(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> dict[str, Any]:
     counts = trial.counts()
     return {
         "backup": name,
         "files": checked.files,
         "intact": True,
+        "state": catalog.state,
+        "missing": [each.to_dict() for each in catalog.missing],
+        "notAsked": _not_asked(catalog),
         "damages": [],
         "target": trial.target,
         "verdict": _verdict(trial),

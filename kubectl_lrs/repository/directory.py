@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from pathlib import Path
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
-from kubectl_lrs.model.catalog import Catalog, Cluster
+from kubectl_lrs.model.catalog import SUMS_FILE, Catalog, Cluster
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
 from kubectl_lrs.model.stores import is_less
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.paths import exists, is_folder
+
+CLOCKS = timedelta(minutes=1)
+"""By so much the clocks of two machines may differ."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class BackupDir:
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
             path = Path(entry.path)
-            if not os.path.lexists(path / CATALOG_FILE) and not entry.name.startswith(BACKUP_PREFIX):
+            if not _looks_like_backup(path) and not entry.name.startswith(BACKUP_PREFIX):
                 continue
             try:
                 sealed.append(SealedFolder.open(path))
@@ -72,13 +76,13 @@ class BackupDir:
         raise UsageError(f"backup {name!r} not found in {self.path}", hint=hint)
 
     def names_backup(self, name: str) -> bool:
-        """Whether `name` means a backup: no LRS can be called so, or there is a folder of this name with a catalog."""
+        """Whether `name` means a backup: no LRS can be called so, or there is a folder of this name with catalog or sums."""
         if name == LATEST or name.startswith((".", "/", BACKUP_PREFIX)):
             return True
-        return any(os.path.lexists(candidate / CATALOG_FILE) for candidate in (self.path / name, Path(name)))
+        return any(map(_looks_like_backup, (self.path / name, Path(name))))
 
     def latest(self) -> SealedFolder:
-        """The newest sealed backup by its catalog's instant."""
+        """The newest sealed backup by its catalog's instant, as `newest_first` has it; its `warning` says what it decided."""
         return self._newest(lambda _catalog: True, "no sealed backup")
 
     def latest_of(self, cluster: Cluster) -> SealedFolder:
@@ -86,15 +90,22 @@ class BackupDir:
         return self._newest(lambda catalog: catalog.cluster.is_same(cluster), f"no sealed backup of the cluster {cluster.server}")
 
     def _newest(self, wanted: Callable[[Catalog], bool], otherwise: str) -> SealedFolder:
+        candidates = [folder for folder in self.newest_first() if wanted(folder.catalog)]
+        if candidates:
+            chosen = candidates[0]
+            chosen.warning = _choice(chosen, candidates)
+            return chosen
         sealed, _ = self.survey()
-        for folder in reversed(sealed):
-            if wanted(folder.catalog):
-                return folder
-        others = ", ".join(f"{f.path.name} (of {f.catalog.cluster.server})" for f in sealed[-5:])
+        others = ", ".join(f"{f.path.name} ({_what_it_is(f)})" for f in sealed[-5:])
         raise UsageError(
             f"{self.path}: {otherwise}",
             hint=f"there is {others}; name the one you mean" if others else "make one with: backup --backup-dir DIR",
         )
+
+    def newest_first(self) -> list[SealedFolder]:
+        """The sealed backups that may be the latest. One of the future comes after all others; one without anything never."""
+        sealed = [folder for folder in reversed(self.survey()[0]) if not folder.catalog.is_empty]
+        return sorted(sealed, key=lambda folder: is_of_future(folder.catalog))
 
     def narrower_than_before(self, folder: SealedFolder) -> SealedFolder | None:
         """The backup of the same cluster just before `folder`, when that one held more (a wider selection)."""
@@ -102,9 +113,30 @@ class BackupDir:
         for other in self.survey()[0]:
             if other.path.name == folder.path.name:
                 break
-            if other.catalog.cluster.is_same(folder.catalog.cluster):
+            if other.catalog.cluster.is_same(folder.catalog.cluster) and not is_of_future(other.catalog):
                 before = other
         return before if before and is_narrower(folder.catalog, before.catalog) else None
+
+
+def _looks_like_backup(path: Path) -> bool:
+    return os.path.lexists(path / CATALOG_FILE) or os.path.lexists(path / SUMS_FILE)
+
+
+def _what_it_is(folder: SealedFolder) -> str:
+    return "empty" if folder.catalog.is_empty else f"of {folder.catalog.cluster.server}"
+
+
+def is_of_future(catalog: Catalog) -> bool:
+    """Whether its instant is later than now, by more than clocks of machines that are looked after differ."""
+    return catalog.instant > datetime.now(timezone.utc) + CLOCKS
+
+
+def _choice(chosen: SealedFolder, candidates: Sequence[SealedFolder]) -> str:
+    """What is to be said where the time alone did not decide."""
+    if is_of_future(chosen.catalog):
+        return f"{chosen.path.name} is dated later than now ({chosen.catalog.instant:%Y-%m-%d %H:%M:%S}Z); is a clock wrong?"
+    later = [folder.path.name for folder in candidates if is_of_future(folder.catalog)]
+    return f"dated later than now, and not taken for the latest: {', '.join(later[:3])}; is a clock wrong?" if later else ""
 
 
 def is_narrower(catalog: Catalog, than: Catalog) -> bool:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE, Catalog, parse
-from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.files import file_sum, sum_below
 from kubectl_lrs.runtime.safe_files import Directory, user_name
 
@@ -60,6 +60,8 @@ class SealedFolder:
         self.path: Path = path
         self.catalog = catalog
         self.uid = uid
+        self.warning = ""
+        """What is to be said of how it was chosen, empty where nothing is."""
 
     @property
     def owner(self) -> str:
@@ -80,7 +82,7 @@ class SealedFolder:
                 data = file.read(MAX_CATALOG + 1)
                 uid = _owner(file.fileno(), folder.descriptor)
         except FileNotFoundError as error:
-            raise UsageError(f"{path}: not a sealed backup: it has no {CATALOG_FILE}") from error
+            raise _without_catalog(path) from error
         except NotADirectoryError as error:
             raise UsageError(f"{path}: not a backup: it is not a folder") from error
         except OSError as error:
@@ -186,6 +188,16 @@ class SealedFolder:
                     yield line.decode()
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise DamageError(f"{self.path / relative}: damaged: {error}") from error
+
+
+def _without_catalog(path: Path) -> LrsError:
+    """What a folder without catalog is: one that was sealed once, or none that ever was."""
+    if path.name.startswith(".") or not os.path.lexists(path / SUMS_FILE):
+        return UsageError(f"{path}: not a sealed backup: it has no {CATALOG_FILE}")
+    return DamageError(
+        f"{path}: damaged: it has {SUMS_FILE} and no {CATALOG_FILE}",
+        hint=f"nothing tells whether it is as it was sealed; sha256sum -c {SUMS_FILE} checks the files that are listed",
+    )
 
 
 def _owner(*descriptors: int) -> int:

@@ -257,10 +257,10 @@ def _newest_with_keys(sources: Sources) -> tuple[str, dict[str, Any]] | Unchecke
     """(the newest backup of this cluster that tells of the keys, what it tells)."""
     cluster = sources.kube.identity()
     try:
-        sealed, _ = sources.backups.survey()
+        backups = sources.backups.newest_first()
     except LrsError as error:
         return Unchecked(str(error), KEYS_FLAG)
-    for folder in reversed(sealed):
+    for folder in backups:
         keys = folder.catalog.tiers.get("mongo", {}).get("keys")
         if folder.catalog.cluster.is_same(cluster) and isinstance(keys, dict) and keys.get("fingerprints"):
             return folder.path.name, keys

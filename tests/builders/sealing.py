@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,13 @@ class Written:
 
     def collect(self, writer: FolderWriter, _progress: Progress) -> dict[str, Any]:
         return {**self._facts, **(self._work(writer) or {})}
+
+
+def dated(folder: SealedFolder, instant: datetime) -> SealedFolder:
+    """The same backup, as if it had been made then."""
+    other = replace(folder.catalog, instant=instant, finished=instant)
+    (folder.path / "backup.json").write_bytes(other.serialise())
+    return SealedFolder.open(folder.path)
 
 
 def sealed(

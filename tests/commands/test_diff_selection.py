@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_two_backups_need_no_cluster(bed: Bed) -> None:
 
 def _of_another_cluster(catalog: Catalog) -> Catalog:
     cluster = replace(catalog.cluster, uid="11111111-2222-3333-4444-555555555555", server="https://other.example.com")
-    return replace(catalog, cluster=cluster, instant=catalog.instant.replace(year=catalog.instant.year + 1))
+    return replace(catalog, cluster=cluster, instant=catalog.instant + timedelta(seconds=1))
 
 
 def test_latest_is_of_this_cluster_where_the_cluster_is_compared(bed: Bed) -> None:

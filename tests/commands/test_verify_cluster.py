@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -152,7 +153,7 @@ def test_backup_of_another_cluster(bed: Bed) -> None:
         lambda catalog: replace(
             catalog,
             cluster=replace(catalog.cluster, uid="11111111-2222-3333-4444-555555555555", server="https://other.example.com"),
-            instant=catalog.instant.replace(year=catalog.instant.year + 1),
+            instant=catalog.instant + timedelta(seconds=1),
         ),
     )
     done = bed.run(backup="foreign")

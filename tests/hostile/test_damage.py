@@ -65,6 +65,7 @@ DAMAGE: dict[str, Callable[[Path], Path]] = {
     "truncated catalog": lambda folder: _truncate(folder / "backup.json"),
     "missing manifest": lambda folder: _remove(_manifest(folder)),
     "missing raw objects": lambda folder: _remove(folder / "lrs.raw.jsonl.gz"),
+    "missing catalog": lambda folder: _remove(folder / "backup.json"),
     "missing sums": lambda folder: _remove(folder / "SHA256SUMS"),
     "surplus manifest": lambda folder: _add(_manifest(folder).with_name("surplus.yaml")),
     "surplus file at the top": lambda folder: _add(folder / "notes.txt"),
