@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +16,10 @@ from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.commands.spark import clean_first
-from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.errors import ExitCode, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.flags import Group, Options, flag
+from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import NONE, PROFILES, STORES, levels
 from kubectl_lrs.model.workloads import SPARK
 from kubectl_lrs.stores.base import BackupContext, Collector, connect_module, flags_module
@@ -22,7 +28,8 @@ from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.lrs.collect import ResourcesTier
-from kubectl_lrs.stores.lrs.connect import require_namespace, target
+from kubectl_lrs.stores.lrs.connect import Target, require_namespace, target
+from kubectl_lrs.stores.lrs.instead import look_for
 from kubectl_lrs.stores.spark.flags import CleanFirst
 from kubectl_lrs.usecases.backup import Destination, back_up, without
 from kubectl_lrs.usecases.clean_spark import Wanted
@@ -38,6 +45,12 @@ class Flags(Backups, Selecting):
         metavar="NAME",
         group=Group.OUTPUT,
         help="Name of the backup; lrs_backup_ and the UTC time where it is not given.",
+    )
+    allow_empty: bool = flag(
+        "--allow-empty",
+        default=False,
+        group=Group.HOW,
+        help="Make a backup although nothing was found; it is never latest.",
     )
     profile: str = flag(
         "--profile",
@@ -82,6 +95,8 @@ def command(given: Given) -> ExitCode:
     With --profile minimum or complete, custom applications can be brought back too: their Mongo collections, images
     and files are saved beside the LRS. Where one of these stores cannot be had, no backup is made, and the message
     names the flag that leaves it out. What a store itself no longer has is listed, and the backup is `partial`.
+
+    Where nothing is found, no backup is made, and it is said what there is; the exit status is 3.
     """
     flags, first, quiet = given.of(Flags), given.of(CleanFirst), given.of(Quiet).quiet
     stores = {name: given.of(kind) for name, kind in STORE_OPTIONS.items()}
@@ -101,20 +116,47 @@ def command(given: Given) -> ExitCode:
     collectors |= _deployments(given)
     sessions = Wanted(namespace=namespace, selector=flags.selector)
     is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
-    path, catalog = back_up(
-        collectors,
-        destination=destination,
-        cluster=cluster.kube.identity(),
-        selection=selection,
-        profile=flags.profile,
-        levels=wanted,
-        progress=render.progress(quiet=quiet),
-        signals=HeldSignals(),
-    )
-    render.show(render.made(str(path), catalog), given.of(Tables).output)
+    try:
+        path, catalog = back_up(
+            collectors,
+            destination=destination,
+            cluster=cluster.kube.identity(),
+            selection=selection,
+            profile=flags.profile,
+            levels=wanted,
+            progress=render.progress(quiet=quiet),
+            signals=HeldSignals(),
+            allow_empty=flags.allow_empty,
+        )
+    except NothingFoundError as error:
+        raise _explained(error, cluster, selection, is_named=bool(given.kube.namespace)) from error
+    _tell(path, catalog, given.of(Tables).output)
     for line in render.remarks(catalog):
         render.say(line)
     return ExitCode.DONE if is_clean and not catalog.missing else ExitCode.PARTIAL
+
+
+def _explained(error: NothingFoundError, cluster: Target, selection: Selection, *, is_named: bool) -> NothingFoundError:
+    """The same, with where was looked and what there is."""
+    instead = look_for(cluster.kube, cluster.resource, selection.namespace)
+    where = render.where(selection, is_named=is_named)
+    return NothingFoundError(f"{where}: {error}", hint="; ".join(render.instead(selection, instead)))
+
+
+def _tell(path: Path, catalog: Catalog, output: str) -> None:
+    """Print what was made; where that cannot be, say on the other stream that it is."""
+    try:
+        _require_stdout()
+        render.show(render.made(str(path), catalog), output)
+    except OSError:
+        with suppress(OSError, ValueError):
+            render.say(f"the backup is sealed: {path}")
+        raise
+
+
+def _require_stdout() -> None:
+    if sys.stdout is None:  # the shell has closed it
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
 
 
 def _collector(name: str, options: Options, context: BackupContext) -> dict[str, Collector]:

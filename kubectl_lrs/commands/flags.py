@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,8 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Flag, Group, O, Options, Source, flag, flags_of
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.runtime.safe_files import Trust, user_id
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 KUBE = "kubectl_lrs.kube_flags"
 """Under which kubectl's generic flags are kept, wherever on the line they stood."""
@@ -182,7 +185,11 @@ class Backups(Options):
     @property
     def path(self) -> str:
         """The folder that was named, by the flag or the environment; the current directory where none was."""
-        return self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
+        found = self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
+        if _URL.match(found):
+            flag = "--backup-dir" if self.backup_dir else "LRS_BACKUP_DIR"
+            raise UsageError(f"{flag} {found}: backups are kept in a folder; a URL is none", hint="name the path of a folder")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,6 +72,12 @@ class CredentialsError(DeniedError):
     """The credentials were refused, or none could be had: nothing else will succeed either."""
 
 
+class NothingFoundError(LrsError):
+    """What was asked for fits nothing that is there; nothing was made."""
+
+    exit_code = ExitCode.PARTIAL
+
+
 class InterruptedRunError(LrsError):
     """SIGINT, SIGTERM or SIGHUP ended the run; what was begun has been put away."""
 

@@ -35,6 +35,11 @@ class Selection:
         parse_selector(self.selector)
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether types or labels were named, so that something is meant to fit."""
+        return bool(self.types or self.excluded_types or self.selector)
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """The types that are not taken though nobody said so."""
         return () if self.types else tuple(t for t in LEFT_OUT_BY_DEFAULT if t not in self.excluded_types)

@@ -12,7 +12,19 @@ from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, s
 from kubectl_lrs.render.view import FORMATS, View, show, table
 
 if TYPE_CHECKING:
-    from kubectl_lrs.render.backups import catalog_view, damage_report, doubts, listing, local, made, remarks, say_latest, scope
+    from kubectl_lrs.render.backups import (
+        catalog_view,
+        damage_report,
+        doubts,
+        instead,
+        listing,
+        local,
+        made,
+        remarks,
+        say_latest,
+        scope,
+        where,
+    )
     from kubectl_lrs.render.check import check_view
     from kubectl_lrs.render.check_html import check_page, show_page
     from kubectl_lrs.render.deployments import (
@@ -40,12 +52,14 @@ _PARTS = {
         "catalog_view",
         "damage_report",
         "doubts",
+        "instead",
         "listing",
         "local",
         "made",
         "remarks",
         "say_latest",
         "scope",
+        "where",
     ),
     "check": ("check_view",),
     "check_html": (
@@ -114,6 +128,7 @@ __all__ = [
     "difference_data",
     "doubts",
     "finding_lines",
+    "instead",
     "journal_view",
     "listing",
     "local",
@@ -137,4 +152,5 @@ __all__ = [
     "table",
     "trial_view",
     "unified",
+    "where",
 ]

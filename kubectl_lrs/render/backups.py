@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.model.catalog import Catalog, Missing
+from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import age, size
 from kubectl_lrs.model.workloads import WORKLOADS
@@ -17,6 +19,7 @@ from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.directory import Unsealed, is_of_future
 
 if TYPE_CHECKING:
+    from kubectl_lrs.stores.lrs.instead import Instead
     from kubectl_lrs.usecases.verify import Checked
 
 
@@ -183,6 +186,37 @@ def _count_rows(objects: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]
     return [(namespace, kind, str(count)) for (namespace, kind), count in sorted(counts.items())]
 
 
+def where(selection: Selection, *, is_named: bool) -> str:
+    """Where a selection looks, and for what; `is_named`: the user has said which namespace."""
+    parts = [f"namespace {selection.namespace}" if selection.namespace else "all namespaces"]
+    if selection.namespace and not is_named:
+        parts = [f"{parts[0]} (the context's; -n names another, -A all)"]
+    parts += [f"--type {each}" for each in selection.types]
+    parts += [f"--exclude-type {each}" for each in selection.excluded_types]
+    parts += [f"-l {selection.selector}"] if selection.selector else []
+    return ", ".join(parts)
+
+
+def instead(selection: Selection, there: Instead) -> Iterable[str]:
+    """What there is where a selection found nothing, and what may have been meant."""
+    for kind in selection.types:
+        if kind not in there.types and (near := get_close_matches(kind, {*there.types, *WORKLOADS}, n=1)):
+            yield f"did you mean --type {near[0]}?"
+    if there.types:
+        yield f"there is: {', '.join(_with_count(kind, count, selection) for kind, count in sorted(there.types.items()))}"
+    elif there.namespaces:
+        most = ", ".join(f"{name} ({count})" for name, count in there.namespaces.most_common(5))
+        yield f"there is no LRS at all in {selection.namespace}; there are LRS in: {most}"
+    else:
+        yield "no LRS was found elsewhere either"
+    yield "--allow-empty makes a backup without any"
+
+
+def _with_count(kind: str, count: int, selection: Selection) -> str:
+    default = f", left out by default, --type {kind} takes it" if kind in selection.left_out else ""
+    return f"{kind} ({count}{default})"
+
+
 def made(path: str, catalog: Catalog) -> View:
     """`backup`: what was just sealed."""
     facts = catalog.tiers["resources"]
@@ -212,7 +246,7 @@ def remarks(catalog: Catalog) -> Iterable[str]:
     """What the user should know of a backup beyond what it holds."""
     facts = catalog.tiers["resources"]
     if not catalog.objects:
-        yield "warning: no LRS matched; the backup is valid and empty"
+        yield f"warning: no LRS matched{'; the backup is empty, and never latest' if catalog.is_empty else ''}"
     for skipped in facts["skipped"]:
         yield f"warning: {skipped['namespace']}/{skipped['name']} was being deleted and is not in the backup"
     for kind in catalog.selection["leftOutByDefault"]:

@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.catalog import Catalog, Cluster
-from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
+from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.names import backup_name, is_backup_name
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import leave_out
 from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
 from kubectl_lrs.runtime.progress import BestEffort, Progress
 from kubectl_lrs.runtime.safe_files import OWN, Trust, make_folder
-from kubectl_lrs.stores.base import Collector
+from kubectl_lrs.stores.base import Collector, Facts
+
+RESOURCES = "resources"
+"""The tier of the LRS themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +70,12 @@ def back_up(
     levels: Mapping[str, str],
     progress: Progress,
     signals: Signals = Uninterrupted(),  # noqa: B008  it has no state
+    allow_empty: bool = False,
 ) -> tuple[Path, Catalog]:
-    """Make one backup, whole or not at all; where it is, and its catalog."""
+    """Make one backup, whole or not at all; where it is, and its catalog.
+
+    NothingFoundError: there is nothing that could be saved, or no LRS of the types or labels that were named.
+    """
     progress = BestEffort(progress)
     directory = destination.directory
     with _translated(directory):
@@ -84,22 +91,27 @@ def back_up(
                 progress.note(
                     f"warning: {directory}: its file system has no locks; let no other run make a backup there meanwhile"
                 )
-            facts = {name: _collect(name, tier, writer, progress) for name, tier in tiers.items()}
+            facts: dict[str, Facts] = {}
+            for name, tier in tiers.items():
+                facts[name] = _collect(name, tier, writer, progress)
+                if name == RESOURCES and selection.is_narrow and not facts[name]["objects"] and not allow_empty:
+                    raise NothingFoundError("no LRS fits; no backup was made")
             progress.begin("sealing")
-            catalog = writer.seal(
-                Catalog(
-                    name=writer.final.name,
-                    instant=instant,
-                    finished=_now(),
-                    tool=f"kubectl-lrs {__version__}",
-                    cluster=cluster,
-                    selection=selection.as_dict(),
-                    profile=profile,
-                    levels=levels,
-                    missing=tuple(each for name in facts for each in facts[name].pop("missing", ())),
-                    tiers=facts,
-                )
+            made = Catalog(
+                name=writer.final.name,
+                instant=instant,
+                finished=_now(),
+                tool=f"kubectl-lrs {__version__}",
+                cluster=cluster,
+                selection=selection.as_dict(),
+                profile=profile,
+                levels=levels,
+                missing=tuple(each for name in facts for each in facts[name].pop("missing", ())),
+                tiers=facts,
             )
+            if made.is_empty and not allow_empty:
+                raise NothingFoundError("nothing was found; no backup was made")
+            catalog = writer.seal(made)
             for leftover in leftovers:
                 _finish(leftover, progress)
     finally:
@@ -142,7 +154,7 @@ def _put_away_unless_sealed(
         progress.end()
 
 
-def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progress) -> Facts:
     """One tier's part; a failure says how to do without it."""
     try:
         return tier.collect(writer, progress)

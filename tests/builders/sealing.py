@@ -76,6 +76,7 @@ def sealed(
     *,
     progress: Progress | None = None,
     others: Mapping[str, Mapping[str, Any]] | None = None,
+    allow_empty: bool = True,
     **more: Any,
 ) -> SealedFolder:
     """The backup that holds what `work` writes, with the facts of other tiers; `more` goes to the destination."""
@@ -87,5 +88,6 @@ def sealed(
         profile="lrs",
         levels={},
         progress=progress or Notes(),
+        allow_empty=allow_empty,
     )
     return SealedFolder.open(path)

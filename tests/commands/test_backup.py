@@ -50,7 +50,7 @@ def test_takes_all_but_spark_sessions_and_counts_the_untyped(sampled: str, cli: 
         ),
         (["-l", "datarobot-lrs-type in (deployment, spark_app)"], {"deployment": 8}),
         (["-l", "datarobot-deployment-id"], {"deployment": 8}),
-        (["-l", "no-such=label"], {}),
+        (["-l", "no-such=label", "--allow-empty"], {}),
     ],
 )
 def test_selection(sampled: str, cli: Cli, flags: list[str], expected: dict[str, int]) -> None:
@@ -144,10 +144,75 @@ def test_object_that_is_being_deleted_is_left_out_and_named(plane: ControlPlane,
     plane.api("PATCH", path, {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
 
 
-def test_no_object_is_a_valid_backup_with_a_warning(crd: Crd, namespace: str, cli: Cli) -> None:
-    done = cli.run("backup", "-n", namespace)
-    assert (done.returncode, "warning: no LRS matched" in done.stderr) == (0, True)
-    cli.ok("verify")
+def test_nothing_found_is_no_backup(plane: ControlPlane, crd: Crd, sampled: str, namespace: str, cli: Cli) -> None:
+    """`namespace` is empty; `sampled` holds LRS of every type."""
+    empty = f"{namespace}-empty"
+    loader.create_namespace(plane, empty)
+    for arguments, said in (
+        (("-n", empty), f"there are LRS in: {sampled}"),
+        (("-n", sampled, "--type", "deployments"), "did you mean --type deployment?"),
+        (("-n", sampled, "-l", "no=such"), "-l no=such: no LRS fits"),
+        (("-A", "--type", "nonsense"), "there is: "),
+        ((), "namespace default (the context's; -n names another, -A all)"),
+    ):
+        done = cli.run("backup", *arguments)
+        assert (done.returncode, done.stdout, list(cli.directory.iterdir())) == (3, "", []), (arguments, done.stderr)
+        assert said in done.stderr, (arguments, done.stderr)
+        assert "no backup was made" in done.stderr
+        assert "--allow-empty" in done.stderr
+    loader.delete_namespace(plane, empty, wait=False)
+
+
+def test_empty_backup_on_request_is_never_latest(crd: Crd, sampled: str, namespace: str, cli: Cli) -> None:
+    cli.ok("backup", "-n", sampled, "--name", "full")
+    done = cli.run("backup", "-n", sampled, "--type", "deployments", "--name", "empty", "--allow-empty")
+    assert (done.returncode, "warning: no LRS matched" in done.stderr) == (0, True), done.stderr
+    cli.ok("verify", "empty")
+    assert cli.run("verify").stderr == "latest is full\n"
+    assert "empty" in cli.ok("list", "-o", "name").splitlines()
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/backups", "file:///tmp/backups", "S3:/bucket", "hdfs://a/b"])
+def test_url_is_no_folder(crd: Crd, sampled: str, cli: Cli, url: str) -> None:
+    for arguments, env, named in (
+        (("backup", "-n", sampled, "--backup-dir", url), {}, "--backup-dir"),
+        (("backup", "-n", sampled), {"LRS_BACKUP_DIR": url}, "LRS_BACKUP_DIR"),
+        (("list", "--backup-dir", url), {}, "--backup-dir"),
+    ):
+        done = cli.run(*arguments, env=env)
+        assert (done.returncode, list(cli.directory.iterdir())) == (2, [])
+        assert f"{named} {url}: " in done.stderr
+
+
+def test_folder_above_must_be_there(crd: Crd, sampled: str, cli: Cli) -> None:
+    done = cli.run("backup", "-n", sampled, "--backup-dir", "not/mounted")
+    assert (done.returncode, list(cli.directory.iterdir())) == (2, [])
+    assert "mounted" in done.stderr
+    cli.ok("backup", "-n", sampled, "--backup-dir", "made")
+    assert (cli.directory / "made").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("where", "said"), [("/dev/full", "No space left"), ("pipe", "")])
+def test_sealed_and_nobody_to_tell(crd: Crd, sampled: str, cli: Cli, where: str, said: str) -> None:
+    """The backup is made; that it could not be told is said, and is no traceback."""
+    import subprocess
+
+    if where == "pipe":
+        reader, writer = os.pipe()
+        os.close(reader)
+        out = os.fdopen(writer, "wb")
+    else:
+        out = open(where, "wb")  # noqa: SIM115
+    with out:
+        command = cli._command(("backup", "-n", sampled, "--name", "saved"))
+        done = subprocess.run(
+            command, env=cli._environment(None), cwd=cli.directory, stdout=out, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode != 0
+    assert "the backup is sealed: " in done.stderr, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    cli.ok("verify", "saved")
 
 
 def test_missing_namespace(crd: Crd, cli: Cli) -> None:
@@ -191,7 +256,7 @@ def test_role_in_one_namespace_is_enough(plane: ControlPlane, sampled: str, cli:
 
 
 def test_name_that_is_taken(crd: Crd, namespace: str, cli: Cli) -> None:
-    cli.ok("backup", "-n", namespace, "--name", "taken")
+    cli.ok("backup", "-n", namespace, "--name", "taken", "--allow-empty")
     before = (cli.directory / "taken" / "backup.json").read_bytes()
     assert cli.run("backup", "-n", namespace, "--name", "taken").returncode == 2
     assert (cli.directory / "taken" / "backup.json").read_bytes() == before
