@@ -114,7 +114,10 @@ def _origin(
 ) -> Iterator[tuple[list[Journal], Origin]]:
     """The journals, held while the block lasts, and what they say; or what a backup says."""
     if from_:
-        yield [], origin_of_backup(directory.find(from_))
+        folder = directory.find(from_)
+        for line in render.doubts(folder):
+            render.say(f"warning: {line}")
+        yield [], origin_of_backup(folder)
         return
     with journals_for(directory.path, named, dry_run=dry_run, trust=trust) as journals:
         yield journals, origin_of_journals(journals)

@@ -12,7 +12,7 @@ import re
 import socket
 from contextlib import suppress
 
-from kubectl_lrs.runtime.safe_files import OWN, Directory, Trust, is_mine
+from kubectl_lrs.runtime.safe_files import OWN, Directory, Trust
 
 SUFFIX = ".lock"
 
@@ -87,11 +87,11 @@ class Lock:
             raise
 
     def _identify(self) -> None:
-        """Whether the file is one of ours, by what is in it."""
+        """Whether the file is one of ours, by what is in it; that nobody else wrote it there is known by then."""
         text = os.pread(self._descriptor, 1024, 0)
         found = _NOTE.fullmatch(text)
         self.is_known = found is not None or _OLD_NOTE.fullmatch(text) is not None
-        self.is_ours = found is not None and is_mine(os.fstat(self._descriptor))
+        self.is_ours = found is not None and os.fstat(self._descriptor).st_uid == os.geteuid()
         self.inode = int(found[1] or 0) if found and self.is_ours else 0
 
     def _is_locked(self) -> bool:

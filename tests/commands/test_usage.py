@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bed import loader
+from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.conftest import ROOT, Cli, Crd
 
@@ -101,17 +101,19 @@ def test_no_verb_prints_help(cli: Cli) -> None:
 def test_generic_flags_stand_anywhere(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, tmp_path: Path) -> None:
     empty = Cli(tmp_path / "none", cli.directory)
     config = str(cli.kubeconfig)
+    loader.create_many(plane, [samples.filler(0, crd.api_version, crd.kind, namespace)])
     empty.ok("--kubeconfig", config, "-n", namespace, "backup", "--name", "before")
     empty.ok("backup", "--name", "after", "--kubeconfig", config, "-n", namespace)
     done = empty.run("--kubeconfig", "/no/such", "backup", "--name", "last", "--kubeconfig", config, "-n", namespace)
     assert done.returncode == 0, "the last one counts"
 
 
-def test_every_output_format(crd: Crd, namespace: str, cli: Cli) -> None:
+def test_every_output_format(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
     import json
 
     import yaml
 
+    loader.create_many(plane, [samples.filler(0, crd.api_version, crd.kind, namespace)])
     cli.ok("backup", "-n", namespace, "--name", "b")
     for verb in ("list", "show", "verify", "version"):
         assert json.loads(cli.ok(verb, "-o", "json")) == yaml.safe_load(cli.ok(verb, "-o", "yaml"))

@@ -11,8 +11,7 @@ import pytest
 
 from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.repository import FolderWriter
-from kubectl_lrs.runtime.lock import Lock
-from kubectl_lrs.runtime.safe_files import Directory, Trust
+from kubectl_lrs.runtime.safe_files import Trust
 from tests.builders.sealing import Notes, sealed
 
 NOBODY = 65534
@@ -307,18 +306,3 @@ def test_name_that_is_taken_meanwhile_is_not_replaced(place: Path) -> None:
         sealed(place, work, "saved")
     assert list((place / "saved").iterdir()) == []
     assert sorted(path.name for path in place.iterdir()) == ["saved"]
-
-
-def test_lock_knows_only_itself(place: Path) -> None:
-    with Directory.named(place) as folder:
-        lock = Lock(folder, ".x.lock")
-        assert lock.take()
-        lock.note(4711)
-        assert not Lock(folder, ".x.lock").take()
-        lock.abandon()
-        again = Lock(folder, ".x.lock")
-        assert again.take(make=False)
-        assert (again.is_ours, again.inode) == (True, 4711)
-        again.release()
-        assert not (place / ".x.lock").exists()
-        assert not Lock(folder, ".x.lock").take(make=False)

@@ -1,0 +1,84 @@
+"""The lock of what is being made: who has it, and whose file it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubectl_lrs.runtime import safe_files
+from kubectl_lrs.runtime.lock import Lock
+from kubectl_lrs.runtime.safe_files import Directory, RefusedError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Directory]:
+    place = tmp_path / "place"
+    place.mkdir()
+    with Directory.named(place) as made:
+        yield made
+
+
+def test_one_at_a_time(folder: Directory) -> None:
+    first, second = Lock(folder, ".a.lock"), Lock(folder, ".a.lock")
+    assert first.take()
+    assert not second.take()
+    first.release()
+    assert folder.names() == []
+    assert Lock(folder, ".a.lock").take()
+
+
+def test_what_it_is_for_is_known_afterwards(folder: Directory) -> None:
+    lock = Lock(folder, ".a.lock")
+    assert lock.take()
+    lock.note(4711)
+    lock.abandon()
+    again = Lock(folder, ".a.lock")
+    assert again.take(make=False)
+    assert (again.is_ours, again.is_known, again.inode) == (True, True, 4711)
+    again.note()
+    assert (folder.path / ".a.lock").read_text().split() == ["kubectl-lrs", os.uname().nodename, str(os.getpid())]
+    again.back_out()
+    assert folder.names() == [".a.lock"], "it was there before"
+
+
+@pytest.mark.parametrize(
+    ("text", "known"), [("host 4711\n", True), ("4711", False), ("", False), ("kubectl-lrs a 1 2 3\n", False)]
+)
+def test_file_that_is_not_surely_ours_stays(folder: Directory, text: str, known: bool) -> None:
+    (folder.path / ".a.lock").write_text(text)
+    lock = Lock(folder, ".a.lock")
+    assert lock.take(make=False)
+    assert (lock.is_ours, lock.is_known) == (False, known)
+    lock.release()
+    assert (folder.path / ".a.lock").read_text() == text
+
+
+def test_none_is_made_where_none_is_wanted(folder: Directory) -> None:
+    assert not Lock(folder, ".a.lock").take(make=False)
+    assert folder.names() == []
+
+
+def test_volume_of_a_pod(folder: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes gives the group of a volume (fsGroup) the right to write all that is in it, before each start."""
+    group = os.getegid() + 4711
+    lock = Lock(folder, ".a.lock")
+    assert lock.take()
+    lock.note(7)
+    lock.abandon()
+    real = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        found = real(descriptor)
+        mode = found.st_mode | (0o2770 if os.path.isdir(f"/proc/self/fd/{descriptor}") else 0o660)
+        return os.stat_result((mode, found.st_ino, found.st_dev, found.st_nlink, found.st_uid, group, found.st_size, 0, 0, 0))
+
+    monkeypatch.setattr(safe_files.os, "fstat", fstat)
+    with pytest.raises(RefusedError, match="others may write"):
+        Lock(folder, ".a.lock").take(make=False)
+    monkeypatch.setattr(safe_files.os, "getgroups", lambda: [group])
+    again = Lock(folder, ".a.lock")
+    assert again.take(make=False)
+    assert (again.is_ours, again.inode) == (True, 7)
