@@ -272,7 +272,7 @@ WRITTEN = ("-n=NS", "-nNS", "-n NS", "--namespace=NS", "--namespace NS")
 def test_flags_before_and_after_the_verb(bench: Bench, cli: Cli, crd: Crd, namespace: str, written: str, before: bool) -> None:
     flags = [word.replace("NS", namespace) for word in written.split(" ")]
     config = str(bench.write(Case(user=ADMIN)))
-    words = ["backup", "--name", "b", "-o", "json", "--kubeconfig", config]
+    words = ["backup", "--name", "b", "-o", "json", "--allow-empty", "--kubeconfig", config]
     made = json.loads(cli.ok(*(flags + words if before else words + flags)))
     assert made["selection"]["namespace"] == namespace
     asked = bench.run([str(bench.plane.kubectl), "get", "lrs.lrs.datarobot.com", "-v=6", "--kubeconfig", config, *flags])
@@ -286,7 +286,7 @@ def test_the_last_of_a_flag_counts(bench: Bench) -> None:
 
 @pytest.mark.parametrize("flag", ["-A", "--all-namespaces", "-A=true", "--all-namespaces=true"])
 def test_all_namespaces_overrides_the_namespace(bench: Bench, cli: Cli, crd: Crd, flag: str) -> None:
-    made = json.loads(cli.ok("backup", flag, "-n", "nope", "--name", "b", "-o", "json"))
+    made = json.loads(cli.ok("backup", flag, "-n", "nope", "--name", "b", "-o", "json", "--allow-empty"))
     assert made["selection"]["namespace"] is None
     refused = cli.run("backup", f"{flag.partition('=')[0]}=false", "-n", "nope", "--name", "c")
     assert (refused.returncode, "namespace 'nope' does not exist" in refused.stderr) == (2, True)

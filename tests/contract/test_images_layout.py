@@ -207,7 +207,7 @@ def test_which_images_a_registry_has(registry: Registry, tmp_path: Path) -> None
 
 
 def test_a_backup_without_images_has_no_list(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
-    cli.ok("backup", "-n", namespace, "--name", "plain")
+    cli.ok("backup", "-n", namespace, "--name", "plain", "--allow-empty")
     assert saved(SealedFolder.open(cli.directory / "plain")) is None
     done = cli.run("restore", "plain", "--tier", "images")
     assert done.returncode == 2
