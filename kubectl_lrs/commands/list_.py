@@ -28,6 +28,6 @@ def command(given: Given) -> None:
         render.say(f"no sealed backup in {directory.path.resolve()}")
     for folder in sealed:
         if is_of_future(folder.catalog):
-            render.say(f"warning: {folder.path.name} is dated later than now; it is not the latest while there is another")
+            render.say(f"warning: {folder.name} is dated later than now; it is not the latest while there is another")
     for other in unsealed:
         render.say(f"warning: {other.why}")

@@ -312,7 +312,7 @@ def _intact(call: Call, folder: SealedFolder, objects: tuple[str, ...]) -> Backu
     catalog, directory = folder.catalog, call.directory
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
     chosen = f"{len(objects)} LRS out of " if objects else ""
-    render.say(f"{chosen}backup {folder.path.name}, {taken}, {render.scope(catalog)}")
+    render.say(f"{chosen}backup {folder.name}, {taken}, {render.scope(catalog)}")
     for line in render.doubts(folder):
         render.say(f"warning: {line}")
     if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):

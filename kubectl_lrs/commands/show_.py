@@ -11,6 +11,7 @@ from kubectl_lrs.commands.flags import Backups, Given, Tables
 from kubectl_lrs.model.flags import Source, argument
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.safe_files import NAMED
 from kubectl_lrs.stores.deployments.journal import is_journal, load
 from kubectl_lrs.stores.lrs.saved import index
 
@@ -44,7 +45,7 @@ def command(given: Given) -> None:
     backup, directory = flags.backup, BackupDir(Path(flags.path))
     for path in (directory.path / backup, Path(backup)):
         if is_journal(path):
-            render.show(render.journal_view(load(path)), output)
+            render.show(render.journal_view(load(path, NAMED)), output)
             return
     folder = directory.find(backup)
     if backup == LATEST:

@@ -85,13 +85,13 @@ def command(given: Given) -> ExitCode:
         render.say_latest(folder, quiet=quiet)
     checked = verify(folder, progress)
     if checked.damages or kube is None:
-        render.show(render.damage_report(folder.path.name, folder.catalog, checked), output)
+        render.show(render.damage_report(folder.name, folder.catalog, checked), output)
         return ExitCode.DIFFERENCE if checked.damages else ExitCode.DONE
     trial = _trial(kube, BackupSource(folder), given, directory, progress)
     if output == "name":
         for line in render.finding_lines(trial.findings):
             render.say(line)
-    render.show(render.trial_view(folder.path.name, folder.catalog, checked, trial), output)
+    render.show(render.trial_view(folder.name, folder.catalog, checked, trial), output)
     return trial.exit_code()
 
 

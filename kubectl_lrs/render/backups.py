@@ -63,7 +63,7 @@ def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> Vie
 
 def _list_row(folder: SealedFolder, catalog: Catalog) -> tuple[str, ...]:
     return (
-        folder.path.name,
+        folder.name,
         local(catalog.instant),
         _age(catalog),
         str(catalog.objects),
@@ -264,7 +264,7 @@ def remarks(catalog: Catalog) -> Iterable[str]:
 def say_latest(folder: SealedFolder, *, quiet: bool = False) -> None:
     """Which backup `latest` is; a warning where more than the time decided."""
     if not quiet:
-        say(f"latest is {folder.path.name}")
+        say(f"latest is {folder.name}")
     if folder.warning:
         say(f"warning: {folder.warning}")
 
@@ -275,11 +275,11 @@ def doubts(folder: SealedFolder) -> Iterable[str]:
     if folder.warning:
         yield folder.warning
     elif is_of_future(catalog):
-        yield f"{folder.path.name} is dated later than now; is a clock wrong?"
+        yield f"{folder.name} is dated later than now; is a clock wrong?"
     if folder.is_foreign:
-        yield f"{folder.path.name} was written by {folder.owner}, who can have put anything into it, sums and all"
+        yield f"{folder.name} was written by {folder.owner}, who can have put anything into it, sums and all"
     if catalog.missing:
-        yield f"{folder.path.name} is partial: {_lost(catalog)}; see them with: show"
+        yield f"{folder.name} is partial: {_lost(catalog)}; see them with: show"
 
 
 def _lost(catalog: Catalog) -> str:

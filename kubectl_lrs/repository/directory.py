@@ -49,7 +49,7 @@ class BackupDir:
                 sealed.append(SealedFolder.open(path))
             except LrsError as error:
                 unsealed.append(Unsealed(path, str(error)))
-        sealed.sort(key=lambda folder: (folder.catalog.instant, folder.path.name))
+        sealed.sort(key=lambda folder: (folder.catalog.instant, folder.name))
         return sealed, unsealed
 
     def _entries(self) -> list[os.DirEntry[str]]:
@@ -70,7 +70,7 @@ class BackupDir:
             for candidate in candidates:
                 if is_meant(candidate):
                     return SealedFolder.open(candidate)
-        names = [folder.path.name for folder in self.survey()[0]] if is_folder(self.path) else []
+        names = [folder.name for folder in self.survey()[0]] if is_folder(self.path) else []
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names[-3:]
         hint = f"there is {', '.join(near)}" if near else f"{self.path} holds no sealed backup"
         raise UsageError(f"backup {name!r} not found in {self.path}", hint=hint)
@@ -111,7 +111,7 @@ class BackupDir:
         """The backup of the same cluster just before `folder`, when that one held more (a wider selection)."""
         before = None
         for other in self.survey()[0]:
-            if other.path.name == folder.path.name:
+            if other.name == folder.name:
                 break
             if other.catalog.cluster.is_same(folder.catalog.cluster) and not is_of_future(other.catalog):
                 before = other
@@ -135,7 +135,7 @@ def _choice(chosen: SealedFolder, candidates: Sequence[SealedFolder]) -> str:
     """What is to be said where the time alone did not decide."""
     if is_of_future(chosen.catalog):
         return f"{chosen.path.name} is dated later than now ({chosen.catalog.instant:%Y-%m-%d %H:%M:%S}Z); is a clock wrong?"
-    later = [folder.path.name for folder in candidates if is_of_future(folder.catalog)]
+    later = [folder.name for folder in candidates if is_of_future(folder.catalog)]
     return f"dated later than now, and not taken for the latest: {', '.join(later[:3])}; is a clock wrong?" if later else ""
 
 

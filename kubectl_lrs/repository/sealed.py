@@ -32,7 +32,17 @@ MAX_DEPTH = 64
 
 
 class Readable(Protocol):
-    """A backup whose files can be read: one that is sealed, or one that is being made."""
+    """A backup whose files can be read: one that is sealed, or one that is being made.
+
+    Where it lies is the repository's business: whoever speaks of it or of a file in it does so by `describe`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def describe(self, relative: str = "") -> str:
+        """It, or one of its files, for a person."""
 
     @property
     def path(self) -> Path:
@@ -62,6 +72,15 @@ class SealedFolder:
         self.uid = uid
         self.warning = ""
         """What is to be said of how it was chosen, empty where nothing is."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.path.name
+
+    def describe(self, relative: str = "") -> str:
+        """It, or one of its files, for a person."""
+        return str(self.path / relative)
 
     @property
     def owner(self) -> str:

@@ -168,6 +168,15 @@ class FolderWriter:
 
     # ---- reading
 
+    @property
+    def name(self) -> str:
+        """What it will be called."""
+        return self.final.name
+
+    def describe(self, relative: str = "") -> str:
+        """It, or one of its files, for a person."""
+        return str(self.path / relative)
+
     def paths(self, prefix: str = "") -> list[str]:
         """The files that are finished and whose path begins so, in the order in which they were."""
         return [path for path, _ in self._finished(0) if path.startswith(prefix)]
@@ -216,10 +225,14 @@ class FolderWriter:
         """Remove what was written; how many files are left, which is none."""
         with suppress(OSError):
             self._sums.close()
+        is_gone = False
         if not remove_tree(self._root) and self._root.is_at(self._parent, self.path.name):
             with suppress(OSError):
                 os.rmdir(self.path.name, dir_fd=self._parent.descriptor)
-        self._lock.release()
+                is_gone = True
+        if is_gone:
+            self._lock.release()
+        self._lock.abandon()  # what somebody else has put there is named by the next run
         self._close()
         return 0
 

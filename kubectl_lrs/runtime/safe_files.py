@@ -345,7 +345,11 @@ def remove_tree(folder: Directory, *, keep: Callable[[str], bool] = lambda _name
     `keep`: names at the top to pass over.
     """
     left: list[str] = []
-    for name in folder.names():
+    try:
+        names = folder.names()
+    except OSError:
+        return ["."]
+    for name in names:
         if not keep(name):
             try:
                 left += _remove(folder, name, depth)

@@ -37,7 +37,7 @@ def check_backup(
     try:
         survey.read(_lrs(folder), _documents(folder), Wanted() if images else None, progress)
     except RecursionError as error:
-        raise DamageError(f"{folder.path}: a document in it is nested deeper than any that MongoDB takes") from error
+        raise DamageError(f"{folder.describe()}: a document in it is nested deeper than any that MongoDB takes") from error
     finally:
         progress.end()
     objects = _objects(catalog, survey)
@@ -55,7 +55,7 @@ def check_backup(
         counts={"files": _count(catalog, "files")},
     )
     target = f"{catalog.cluster.server}, as of {catalog.instant:%Y-%m-%d %H:%M:%S}Z"
-    return report_of(made, target=target, backup=folder.path.name, instant=catalog.instant, only=only, notes=())
+    return report_of(made, target=target, backup=folder.name, instant=catalog.instant, only=only, notes=())
 
 
 def _count(catalog: Catalog, tier: str) -> int:

@@ -263,7 +263,7 @@ def _newest_with_keys(sources: Sources) -> tuple[str, dict[str, Any]] | Unchecke
     for folder in backups:
         keys = folder.catalog.tiers.get("mongo", {}).get("keys")
         if folder.catalog.cluster.is_same(cluster) and isinstance(keys, dict) and keys.get("fingerprints"):
-            return folder.path.name, keys
+            return folder.name, keys
     return Unchecked(f"no backup of this cluster in {sources.backups.path} tells of the keys", KEYS_FLAG)
 
 

@@ -17,7 +17,7 @@ from kubectl_lrs.runtime.journal import held
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.paths import exists
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.runtime.safe_files import Trust, make_folder
+from kubectl_lrs.runtime.safe_files import NAMED, Trust, make_folder
 from kubectl_lrs.stores.deployments.api.client import DataRobotClient, ForbiddenError
 from kubectl_lrs.stores.deployments.apply import Changer, Manner
 from kubectl_lrs.stores.deployments.collect import saved
@@ -103,7 +103,7 @@ def journal_for(directory: Path, named: str, *, endpoint: str, dry_run: bool, tr
 def _named(path: Path, endpoint: str) -> Journal:
     if not exists(path):
         return Journal(path=path, endpoint=endpoint, created=now())
-    journal = load(path)
+    journal = load(path, NAMED)
     if journal.is_done:
         raise UsageError(f"{path}: this journal is done", hint="name another file with --journal")
     if journal.endpoint != endpoint:
@@ -187,7 +187,7 @@ def _planned(step: Step) -> Entry:
 @contextmanager
 def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool, trust: Trust) -> Iterator[list[Journal]]:
     """The journals of an activation, held while the block lasts: the named ones, else all in the folder that are not done."""
-    journals = [load(Path(name)) for name in named] if named else open_journals(directory, trust)
+    journals = [load(Path(name), NAMED) for name in named] if named else open_journals(directory, trust)
     if not journals and not has_journal(directory):
         raise UsageError(
             f"{directory}: there is no journal of deactivate", hint="name it with --journal, or its folder with --backup-dir"
@@ -223,14 +223,14 @@ def origin_of_backup(folder: SealedFolder) -> Origin:
     held_in = saved(folder)
     if held_in is None:
         raise UsageError(
-            f"backup {folder.path.name} does not hold the status of the deployments",
+            f"backup {folder.name} does not hold the status of the deployments",
             hint="it was made without URL and token of the application; take a backup that has it",
         )
     return Origin(
         entries=held_in.entries(),
         users=held_in.users,
         endpoints=frozenset((held_in.endpoint,)),
-        backup=folder.path.name,
+        backup=folder.name,
         instant=held_in.instant,
     )
 
@@ -322,7 +322,7 @@ def known_deployments(
     """What the journals that are not done, the application and the backup say of the deployments."""
     whose = Whose()
     paths = [Path(name) for name in named]
-    for journal in (*open_journals(directory, trust, paths), *map(load, paths)):
+    for journal in (*open_journals(directory, trust, paths), *(load(path, NAMED) for path in paths)):
         whose.add_journal(journal)
     if accounts:
         progress.begin("looking at the deployments")

@@ -109,7 +109,7 @@ class BackupSide:
         self._source = source
         self._map = namespace_map
         self._schema = schema
-        self._scope = _scope(catalog, folder.path.name)
+        self._scope = _scope(catalog, folder.name)
         self._matches = Selection(
             types=self._scope.types, excluded_types=self._scope.excluded_types, selector=self._scope.selector
         ).matcher(with_left_out=True)
@@ -117,7 +117,7 @@ class BackupSide:
         self.namespace = None if own is None else namespace_map.get(own, own)
         self.being_deleted: list[str] = []
         self.origin = Origin(
-            label=folder.path.name,
+            label=folder.name,
             server=catalog.cluster.server,
             context=catalog.cluster.context,
             resource_version=str(catalog.tiers["resources"].get("resourceVersion", "")),

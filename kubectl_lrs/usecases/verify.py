@@ -54,7 +54,9 @@ def require_intact(folder: SealedFolder, progress: Progress) -> None:
     if damages:
         named = "; ".join(f"{printable(damage.path)}: {damage.what}" for damage in damages[:3])
         more = f" (and {len(damages) - 3} more)" if len(damages) > 3 else ""
-        raise DamageError(f"backup {folder.path} is damaged: {named}{more}", hint="see all with: verify; nothing was written")
+        raise DamageError(
+            f"backup {folder.describe()} is damaged: {named}{more}", hint="see all with: verify; nothing was written"
+        )
 
 
 # ---- against a cluster

@@ -90,7 +90,7 @@ def _lrs(folder: Readable) -> Iterator[Document]:
             for line in unpacked:
                 yield of_lrs(loads(line.decode("utf-8", "surrogatepass")))
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise DamageError(f"{folder.path / LRS_FILE}: cannot be read: {error}") from error
+        raise DamageError(f"{folder.describe(LRS_FILE)}: cannot be read: {error}") from error
 
 
 def _collection(folder: Readable, path: str) -> Iterator[Document]:
@@ -103,7 +103,7 @@ def _collection(folder: Readable, path: str) -> Iterator[Document]:
             for content in bson.decode_file_iter(stream, codec_options()):  # type: ignore[arg-type]
                 yield Document(name, str(content.get("_id")), content)
     except (OSError, EOFError, bson.errors.BSONError) as error:
-        raise DamageError(f"{folder.path / path}: cannot be read: {error}") from error
+        raise DamageError(f"{folder.describe(path)}: cannot be read: {error}") from error
 
 
 def codec_options() -> Any:

@@ -93,7 +93,7 @@ def saved(folder: SealedFolder) -> Saved | None:
     """The deployments that a backup holds, None where it holds none; DamageError where the file is not as it was sealed."""
     if TIER not in folder.catalog.tiers:
         return None
-    where = folder.path / FILE
+    where = folder.describe(FILE)
     with folder.reading(FILE) as file:
         data = file.read(MAX_SIZE)
     if hashlib.sha256(data).hexdigest() != dict(folder.sums()).get(FILE):

@@ -134,10 +134,10 @@ def is_journal(path: Path) -> bool:
     return path.suffix == SUFFIX and is_file(path)
 
 
-def load(path: Path, trust: Trust = NAMED) -> Journal:
+def load(path: Path, trust: Trust) -> Journal:
     """Read a journal without trust in what it says; UsageError where it is none.
 
-    `trust` is for one that was found; whoever names a journal takes it, whosever it is.
+    `trust`: NAMED for one that the user has named, and so takes whosever it is.
     """
     if not exists(path):
         raise UsageError(f"{path}: no such journal")

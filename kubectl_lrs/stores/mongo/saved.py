@@ -133,6 +133,15 @@ class PlainFolder:
     def __init__(self, path: Path) -> None:
         self.path: Path = path
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.path.name
+
+    def describe(self, relative: str = "") -> str:
+        """It, or one of its files, for a person."""
+        return str(self.path / relative)
+
     def paths(self, prefix: str = "") -> list[str]:
         """Its plain files, and those of the folders in it."""
         found = []
