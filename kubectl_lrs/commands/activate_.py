@@ -16,7 +16,7 @@ from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, 
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Group, Source, flag
 from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.runtime.safe_files import Trust
+from kubectl_lrs.runtime.trust import Trust
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
 from kubectl_lrs.stores.deployments.plan import DeploymentPlan

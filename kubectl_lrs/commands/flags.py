@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Flag, Group, O, Options, Source, flag, flags_of
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.runtime.safe_files import Trust, user_id
+from kubectl_lrs.runtime.trust import Trust, user_id
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 

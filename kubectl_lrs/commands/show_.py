@@ -11,7 +11,7 @@ from kubectl_lrs.commands.flags import Backups, Given, Tables
 from kubectl_lrs.model.flags import Source, argument
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.runtime.safe_files import NAMED
+from kubectl_lrs.runtime.trust import NAMED
 from kubectl_lrs.stores.deployments.journal import is_journal, load
 from kubectl_lrs.stores.lrs.saved import index
 

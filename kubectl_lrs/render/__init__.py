@@ -12,18 +12,15 @@ from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, s
 from kubectl_lrs.render.view import FORMATS, View, show, table
 
 if TYPE_CHECKING:
+    from kubectl_lrs.render.backup import instead, made, remarks, where
     from kubectl_lrs.render.backups import (
         catalog_view,
         damage_report,
         doubts,
-        instead,
         listing,
         local,
-        made,
-        remarks,
         say_latest,
         scope,
-        where,
     )
     from kubectl_lrs.render.check import check_view
     from kubectl_lrs.render.check_html import check_page, show_page
@@ -52,14 +49,10 @@ _PARTS = {
         "catalog_view",
         "damage_report",
         "doubts",
-        "instead",
         "listing",
         "local",
-        "made",
-        "remarks",
         "say_latest",
         "scope",
-        "where",
     ),
     "check": ("check_view",),
     "check_html": (
@@ -81,6 +74,12 @@ _PARTS = {
         "side_lines",
         "summary",
         "unified",
+    ),
+    "backup": (
+        "instead",
+        "made",
+        "remarks",
+        "where",
     ),
     "restore": (
         "finding_lines",

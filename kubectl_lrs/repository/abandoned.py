@@ -19,7 +19,8 @@ from typing import BinaryIO
 from kubectl_lrs.model.names import BACKUP_PREFIX
 from kubectl_lrs.repository.files import CHUNK, file_sum, write_all
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
-from kubectl_lrs.runtime.safe_files import OWN, Directory, RefusedError, Trust, is_mine, kind_of, remove_tree
+from kubectl_lrs.runtime.safe_files import Directory, remove_tree
+from kubectl_lrs.runtime.trust import OWN, RefusedError, Trust, is_mine, kind_of
 
 WORTH_KEEPING = ("images/blobs", "files", "files.json")
 """The parts of a backup that another one can take over, and the list that says which files they are."""

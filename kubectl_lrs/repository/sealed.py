@@ -17,7 +17,8 @@ from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.files import file_sum, sum_below
-from kubectl_lrs.runtime.safe_files import Directory, user_name
+from kubectl_lrs.runtime.safe_files import Directory
+from kubectl_lrs.runtime.trust import user_name
 
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
-from kubectl_lrs.runtime.safe_files import OWN, Directory, Trust, write_atomically
+from kubectl_lrs.runtime.safe_files import Directory, write_atomically
+from kubectl_lrs.runtime.trust import OWN, Trust
 
 MAX_SIZE = 256 << 20
 """Bytes; no journal is longer, and whatever is longer is not read into memory to find out."""

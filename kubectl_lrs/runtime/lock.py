@@ -12,7 +12,8 @@ import re
 import socket
 from contextlib import suppress
 
-from kubectl_lrs.runtime.safe_files import OWN, Directory, Trust
+from kubectl_lrs.runtime.safe_files import Directory
+from kubectl_lrs.runtime.trust import OWN, Trust
 
 SUFFIX = ".lock"
 

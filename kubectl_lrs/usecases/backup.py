@@ -18,7 +18,8 @@ from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import leave_out
 from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
 from kubectl_lrs.runtime.progress import BestEffort, Progress
-from kubectl_lrs.runtime.safe_files import OWN, Trust, make_folder
+from kubectl_lrs.runtime.safe_files import make_folder
+from kubectl_lrs.runtime.trust import OWN, Trust
 from kubectl_lrs.stores.base import Collector, Facts
 
 RESOURCES = "resources"
@@ -91,11 +92,7 @@ def back_up(
                 progress.note(
                     f"warning: {directory}: its file system has no locks; let no other run make a backup there meanwhile"
                 )
-            facts: dict[str, Facts] = {}
-            for name, tier in tiers.items():
-                facts[name] = _collect(name, tier, writer, progress)
-                if name == RESOURCES and selection.is_narrow and not facts[name]["objects"] and not allow_empty:
-                    raise NothingFoundError("no LRS fits; no backup was made")
+            facts = _collected(tiers, writer, progress, must_fit=selection.is_narrow and not allow_empty)
             progress.begin("sealing")
             made = Catalog(
                 name=writer.final.name,
@@ -152,6 +149,16 @@ def _put_away_unless_sealed(
         raise
     finally:
         progress.end()
+
+
+def _collected(tiers: Mapping[str, Collector], writer: FolderWriter, progress: Progress, *, must_fit: bool) -> dict[str, Facts]:
+    """The facts of each; where no LRS fits what was named, nothing of the other stores is copied for it."""
+    facts: dict[str, Facts] = {}
+    for name, tier in tiers.items():
+        facts[name] = _collect(name, tier, writer, progress)
+        if must_fit and name == RESOURCES and not facts[name]["objects"]:
+            raise NothingFoundError("no LRS fits; no backup was made")
+    return facts
 
 
 def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progress) -> Facts:

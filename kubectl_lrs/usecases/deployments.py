@@ -17,7 +17,8 @@ from kubectl_lrs.runtime.journal import held
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.paths import exists
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.runtime.safe_files import NAMED, Trust, make_folder
+from kubectl_lrs.runtime.safe_files import make_folder
+from kubectl_lrs.runtime.trust import NAMED, Trust
 from kubectl_lrs.stores.deployments.api.client import DataRobotClient, ForbiddenError
 from kubectl_lrs.stores.deployments.apply import Changer, Manner
 from kubectl_lrs.stores.deployments.collect import saved

@@ -178,10 +178,12 @@ def test_the_format_names_every_field_of_the_catalog() -> None:
     named = set(CODE.findall((ROOT / "docs" / "backup-format.md").read_text()))
     assert set(_RESOURCES) | set(_SELECTION) <= named
     source = (ROOT / "kubectl_lrs" / "model" / "catalog.py").read_text()
-    (to_dict,) = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == "to_dict")
+    made = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == "to_dict"]
+    assert made
     keys = {
         key.value
-        for node in ast.walk(to_dict)
+        for each in made
+        for node in ast.walk(each)
         if isinstance(node, ast.Dict)
         for key in node.keys
         if isinstance(key, ast.Constant)

@@ -11,7 +11,7 @@ import pytest
 
 from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.repository import FolderWriter
-from kubectl_lrs.runtime.safe_files import Trust
+from kubectl_lrs.runtime.trust import Trust
 from tests.builders.sealing import Notes, sealed
 
 NOBODY = 65534

@@ -20,7 +20,8 @@ from kubectl_lrs import __version__
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.runtime.journal import read_journal
 from kubectl_lrs.runtime.paths import exists, is_file
-from kubectl_lrs.runtime.safe_files import NAMED, OWN, Trust, write_atomically
+from kubectl_lrs.runtime.safe_files import write_atomically
+from kubectl_lrs.runtime.trust import NAMED, OWN, Trust
 from kubectl_lrs.stores.deployments.statuses import OURS, UNFINISHED, State
 
 KIND = "lrs-deactivation"

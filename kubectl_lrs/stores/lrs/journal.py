@@ -13,7 +13,7 @@ from typing import Any
 
 from kubectl_lrs.model.plan import Step
 from kubectl_lrs.runtime.journal import read_journal
-from kubectl_lrs.runtime.safe_files import OWN, Trust
+from kubectl_lrs.runtime.trust import OWN, Trust
 from kubectl_lrs.stores.common.journals import SUFFIX, save, token
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 

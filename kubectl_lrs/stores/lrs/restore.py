@@ -9,7 +9,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.runtime.safe_files import OWN, Trust
+from kubectl_lrs.runtime.trust import OWN, Trust
 from kubectl_lrs.stores.common.journals import operator_journal
 from kubectl_lrs.stores.lrs.apply import Run
 from kubectl_lrs.stores.lrs.decide import NAME

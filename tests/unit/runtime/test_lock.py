@@ -10,7 +10,8 @@ import pytest
 
 from kubectl_lrs.runtime import safe_files
 from kubectl_lrs.runtime.lock import Lock
-from kubectl_lrs.runtime.safe_files import Directory, RefusedError
+from kubectl_lrs.runtime.safe_files import Directory
+from kubectl_lrs.runtime.trust import RefusedError
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.runtime import safe_files
-from kubectl_lrs.runtime.safe_files import NAMED, OWN, Directory, RefusedError, Trust, make_folder, remove_tree
+from kubectl_lrs.runtime import safe_files, trust
+from kubectl_lrs.runtime.safe_files import Directory, make_folder, remove_tree
+from kubectl_lrs.runtime.trust import NAMED, OWN, RefusedError, Trust
 
 ME, MY_GROUP, OTHER = 1000, 1000, 4711
 FOLDER, FILE = stat.S_IFDIR, stat.S_IFREG
@@ -124,8 +125,8 @@ def test_removing_leaves_what_it_cannot_have_made(tmp_path: Path, monkeypatch: p
 
 
 def test_users() -> None:
-    assert safe_files.user_id("0") == safe_files.user_id("root") == 0
-    assert safe_files.user_name(0) == "root (uid 0)"
-    assert safe_files.user_name(3999999) == "uid 3999999"
+    assert trust.user_id("0") == trust.user_id("root") == 0
+    assert trust.user_name(0) == "root (uid 0)"
+    assert trust.user_name(3999999) == "uid 3999999"
     with pytest.raises(UsageError, match="no user"):
-        safe_files.user_id("nobody-of-this-name")
+        trust.user_id("nobody-of-this-name")

@@ -10,7 +10,7 @@ import pytest
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ExitCode, NothingFoundError
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.render.backups import instead, where
+from kubectl_lrs.render.backup import instead, where
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.base import Facts

@@ -1,0 +1,93 @@
+"""What `backup` has made, or why it has made nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.stores import NONE, lacking
+from kubectl_lrs.model.units import size
+from kubectl_lrs.model.workloads import WORKLOADS
+from kubectl_lrs.render.backups import said, store_line
+from kubectl_lrs.render.view import View
+
+if TYPE_CHECKING:
+    from kubectl_lrs.stores.lrs.instead import Instead
+
+
+def where(selection: Selection, *, is_named: bool) -> str:
+    """Where a selection looks, and for what; `is_named`: the user has said which namespace."""
+    parts = [f"namespace {selection.namespace}" if selection.namespace else "all namespaces"]
+    if selection.namespace and not is_named:
+        parts = [f"{parts[0]} (the context's; -n names another, -A all)"]
+    parts += [f"--type {each}" for each in selection.types]
+    parts += [f"--exclude-type {each}" for each in selection.excluded_types]
+    parts += [f"-l {selection.selector}"] if selection.selector else []
+    return ", ".join(parts)
+
+
+def instead(selection: Selection, there: Instead) -> Iterable[str]:
+    """What there is where a selection found nothing, and what may have been meant."""
+    for kind in selection.types:
+        if kind not in there.types and (near := get_close_matches(kind, {*there.types, *WORKLOADS}, n=1)):
+            yield f"did you mean --type {near[0]}?"
+    if there.types:
+        yield f"there is: {', '.join(_with_count(kind, count, selection) for kind, count in sorted(there.types.items()))}"
+    elif there.namespaces:
+        most = ", ".join(f"{name} ({count})" for name, count in there.namespaces.most_common(5))
+        yield f"there is no LRS at all in {selection.namespace}; there are LRS in: {most}"
+    else:
+        yield "no LRS was found elsewhere either"
+    yield "--allow-empty makes a backup without any"
+
+
+def _with_count(kind: str, count: int, selection: Selection) -> str:
+    default = f", left out by default, --type {kind} takes it" if kind in selection.left_out else ""
+    return f"{kind} ({count}{default})"
+
+
+def made(path: str, catalog: Catalog) -> View:
+    """`backup`: what was just sealed."""
+    facts = catalog.tiers["resources"]
+    namespaces = len(facts["namespaces"])
+    lines = [
+        f"backup {catalog.name} sealed: {catalog.objects} LRS in {namespaces} namespace{'' if namespaces == 1 else 's'}, "
+        f"{size(int(facts['bytes']))}, as of resourceVersion {facts['resourceVersion']}"
+    ]
+    return View(
+        data={**catalog.to_dict(), "path": path},
+        before=tuple(lines),
+        columns=("TYPE", "OBJECTS"),
+        rows=[(kind, str(count)) for kind, count in facts["types"].items()],
+        names=[catalog.name],
+        after=(*_stores_made(catalog), path),
+    )
+
+
+def _stores_made(catalog: Catalog) -> Iterable[str]:
+    """A line for each store that was taken."""
+    for name, level in catalog.levels.items():
+        if level != NONE:
+            yield f"{name}: {store_line(catalog, name, level)}"
+
+
+def remarks(catalog: Catalog) -> Iterable[str]:
+    """What the user should know of a backup beyond what it holds."""
+    facts = catalog.tiers["resources"]
+    if not catalog.objects:
+        yield f"warning: no LRS matched{'; the backup is empty, and never latest' if catalog.is_empty else ''}"
+    for skipped in facts["skipped"]:
+        yield f"warning: {skipped['namespace']}/{skipped['name']} was being deleted and is not in the backup"
+    for kind in catalog.selection["leftOutByDefault"]:
+        yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
+    for missing in catalog.missing:
+        yield f"warning: the source no longer has {said(missing)}"
+    for facts_of_tier in catalog.tiers.values():
+        yield from (f"warning: {note}" for note in facts_of_tier.get("notes", ()))
+    if needed := lacking(catalog.profile, catalog.levels):
+        yield f"note: a recovery also needs the {' and '.join(needed)}, of which this backup holds less than its profile means"
+    if facts["crdNote"]:
+        yield f"note: the CRD is not in the backup: {facts['crdNote']}"
