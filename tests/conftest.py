@@ -32,8 +32,9 @@ LONG = (
 """The files of tests that take longest, longest first."""
 
 settings.register_profile("gate", max_examples=150, derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("unit", max_examples=40, derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
-settings.load_profile("gate")  # the same documents each time; `--hypothesis-profile=search` looks for others
+settings.load_profile("gate")  # the same documents each time, fewer of them in `gate.py unit`; `search` looks for others
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

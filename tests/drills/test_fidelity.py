@@ -18,8 +18,8 @@ from kubectl_lrs.formats.yaml_writer import dump
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
 from tests.builders.compare import Key, essences
+from tests.builders.yaml_cases import JSON, NUMBERS, PLACES, STRUCTURES, TABLE, difference
 from tests.conftest import Cli, Crd
-from tests.unit.formats.test_yaml_writer import JSON, NUMBERS, PLACES, STRUCTURES, TABLE, difference
 
 GENERATED = 400
 CHUNK = 20
