@@ -13,10 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.bed.standin import Server
 
 PREFIX = "/api/v2"
 FOREVER = float("inf")
@@ -154,29 +156,26 @@ class DataRobot:
         self.on_page: Callable[[int], None] = lambda _offset: None
         self.on_change: Callable[[Deployment], None] = lambda _deployment: None
         self.lock = threading.RLock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server("DataRobot", _Handler)
         self._server.api = self
         self._scheme = "http"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._server.use_tls(context)
             self._scheme = "https"
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.05), daemon=True)
 
     def __enter__(self) -> DataRobot:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     @property
     def url(self) -> str:
         """The bare host, as the vendor's variable has it."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.port}"
 
     def add(self, number: int, organisation: str, **settings: Any) -> Deployment:
         """One more deployment; its id is made of the number, unless it is given."""
@@ -421,14 +420,8 @@ def _take(deployment: Deployment, is_meant: Callable[[str], bool]) -> str:
     return ""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
+class _Server(Server):
     api: DataRobot
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):

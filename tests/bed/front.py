@@ -10,9 +10,10 @@ import re
 import socket
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from tests.bed.registry import Registry
+from tests.bed.standin import Server
 
 
 @dataclass
@@ -72,24 +73,17 @@ class Front:
             def log_message(self, *_: object) -> None:
                 pass
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:
-                pass
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.05), daemon=True).start()
+        self._server = Server("front of a registry", Handler)
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def host(self) -> str:
         """Host and port."""
-        return f"{self.name}:{self._server.server_address[1]}"
+        return f"{self.name}:{self._server.port}"
 
     def paths(self, method: str) -> list[str]:
         """The paths of the logged requests of a method."""

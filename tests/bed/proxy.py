@@ -19,13 +19,14 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.bed.controlplane import ControlPlane
+from tests.bed.standin import Server
 
 ALWAYS: Container[int] = range(1, sys.maxsize)
 FIRST: Container[int] = (1,)
@@ -252,7 +253,7 @@ class FaultProxy:
     def come_back(self) -> None:
         """Listen again, on the same port."""
         self._listener = _Listener(self, self._port, self._tls)
-        self._port = self._listener.server_address[1]
+        self._port = self._listener.port
 
     # ---- what a test looks at
 
@@ -321,19 +322,17 @@ class FaultProxy:
         self._over.wait()
 
 
-class _Listener(ThreadingHTTPServer):
+class _Listener(Server):
     """The socket, a thread that accepts, and a thread for each connection."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, proxy: FaultProxy, port: int, tls: ssl.SSLContext) -> None:
         self.proxy = proxy
         self._tls = tls
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
-        super().__init__(("127.0.0.1", port), _Handler)
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, name="proxy", daemon=True).start()
+        self._is_cut = False
+        super().__init__("proxy", _Handler, port=port)
+        self.start()
 
     def get_request(self) -> tuple[ssl.SSLSocket, Any]:
         """A new connection; its handshake happens in its own thread, with the first read."""
@@ -350,12 +349,14 @@ class _Listener(ThreadingHTTPServer):
         request.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news."""
+        """What happens to connections that were cut here is no news either."""
+        if not self._is_cut:
+            super().handle_error(request, client_address)
 
     def end(self) -> None:
         """Listen no longer, and cut what is open."""
-        self.shutdown()
-        self.server_close()
+        self._is_cut = True
+        self.stop()
         with self._open_lock:
             left = list(self._open)
         for each in left:

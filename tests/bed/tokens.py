@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 import secrets
-import threading
 import time
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.bed.standin import Server
 
 SERVICE = "registry.bed"
 ISSUER = "bed"
@@ -107,19 +108,17 @@ class TokenServer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.05), daemon=True).start()
+        self._server = Server("token server", Handler)
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def realm(self) -> str:
         """Its URL, as the registry's challenge names it."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/token"
+        return f"http://127.0.0.1:{self._server.port}/token"
 
     def answer(self, request: BaseHTTPRequestHandler, query: dict[str, list[str]]) -> None:
         """A token for what the user may do of what is asked for; 401 to a login that is wrong, 400 to what is not strict."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import threading
 import urllib.request
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
 
 from tests.bed.controlplane import ControlPlane
+from tests.bed.standin import Server
 
 PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
@@ -43,14 +43,13 @@ class Webhook:
         self._side_effects = side_effects
         self._operations = operations
         self.requests: list[Review] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = Server("webhook", self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(plane.keys / "server.crt", plane.keys / "server.key")
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._server.use_tls(context)
 
     def __enter__(self) -> Webhook:
-        self._thread.start()
+        self._server.start()
         try:
             self._register()
         except BaseException:
@@ -64,10 +63,7 @@ class Webhook:
 
     def stop(self) -> None:
         """Answer no more; the API server still asks."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        self._server.stop()
 
     def _register(self) -> None:
         configuration = {
@@ -82,7 +78,7 @@ class Webhook:
                     "failurePolicy": "Fail",
                     "timeoutSeconds": 5,
                     "clientConfig": {
-                        "url": f"https://127.0.0.1:{self._server.server_address[1]}/",
+                        "url": f"https://127.0.0.1:{self._server.port}/",
                         "caBundle": base64.b64encode(self._plane.ca_file.read_bytes()).decode(),
                     },
                     "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self._namespace}},

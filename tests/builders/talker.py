@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
-import threading
 from types import TracebackType
 from typing import Any
+
+from tests.bed.standin import Threads
 
 BLOCK = hashlib.shake_128(b"talker").digest(1 << 20)
 
@@ -22,8 +23,8 @@ class Talker:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        self._threads = Threads("talker")
+        self._threads.start(self._accept)
 
     def __enter__(self) -> Talker:
         return self
@@ -37,7 +38,7 @@ class Talker:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        self._thread.join()
+        self._threads.end()
 
     def _accept(self) -> None:
         while True:
@@ -46,7 +47,7 @@ class Talker:
             except OSError:
                 return
             self._open.append(connection)
-            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+            self._threads.start(self._talk, connection)
 
     def _talk(self, connection: socket.socket) -> None:
         try:
@@ -106,7 +107,8 @@ class Tunnel:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = Threads("proxy that makes tunnels")
+        self._threads.start(self._accept)
 
     def __enter__(self) -> Tunnel:
         return self
@@ -116,6 +118,7 @@ class Tunnel:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+        self._threads.end()
 
     def _accept(self) -> None:
         while True:
@@ -124,8 +127,8 @@ class Tunnel:
             except OSError:
                 return
             head = b""
-            while not head.endswith(b"\r\n\r\n"):
-                head += client.recv(1)
+            while not head.endswith(b"\r\n\r\n") and (more := client.recv(1)):
+                head += more
             target = head.split()[1].decode()
             self.asked.append(target)
             host, _, port = target.rpartition(":")
@@ -133,7 +136,7 @@ class Tunnel:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self._open += [client, server]
             for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+                self._threads.start(self._copy, one, other)
 
     @staticmethod
     def _copy(one: socket.socket, other: socket.socket) -> None:

@@ -125,9 +125,9 @@ class World:
 
     def disconnect(self) -> None:
         """The application's connections to its database end; the next use makes new ones."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
             wait_until_alone(self.mongo)
 
     # ---- what it is made of
