@@ -1,0 +1,52 @@
+"""The rooms of the tests: every module of the product is tested without a cluster, and a unit test lies where its module does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import kubectl_lrs
+
+PACKAGE = Path(kubectl_lrs.__file__).parent
+TESTS = Path(__file__).resolve().parents[1]
+ROOMS = ("unit", "contract")
+OF_THE_WHOLE = {"test_rooms.py"}
+"""Unit tests that belong to no module."""
+
+
+def modules() -> set[str]:
+    """Every module that has more than a docstring."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if len(ast.parse(path.read_text()).body) > 1 or path.name != "__init__.py":
+            found.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return found
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The names that a file imports; `from a import b` may mean the module a or the module a.b."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def test_every_module_is_imported_by_a_unit_or_contract_test() -> None:
+    """Importing is not testing; but what none of them imports is only tested through everything at once."""
+    files = [path for room in ROOMS for path in (TESTS / room).rglob("test_*.py")]
+    assert sorted(modules() - {name for path in files for name in imported(path)}) == []
+
+
+def test_a_unit_test_lies_where_its_module_does() -> None:
+    room = TESTS / "unit"
+    for path in sorted(room.rglob("test_*.py")):
+        if path.name in OF_THE_WHOLE:
+            continue
+        folder, name = path.relative_to(room).parent, path.stem.removeprefix("test_")
+        places = (PACKAGE / folder / f"{name}.py", PACKAGE / folder / f"{name}_.py", PACKAGE / folder / name / "__init__.py")
+        assert any(place.exists() for place in places), f"{path.relative_to(TESTS)}: no module {folder / name}"
+        assert any(each.startswith(".".join(("kubectl_lrs", *folder.parts))) for each in imported(path)), path
