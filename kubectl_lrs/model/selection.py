@@ -46,7 +46,7 @@ class Selection:
 
     def label_selector(self, *, with_left_out: bool = False) -> str:
         """The selection by labels as one selector for the API server; empty when it takes everything."""
-        parts = [self.selector] if self.selector else []
+        parts = [self.selector] if self.selector.strip() else []
         if self.types:
             parts.append(f"{TYPE_LABEL} in ({','.join(self.types)})")
         if refused := (*(() if with_left_out else self.left_out), *self.excluded_types):
