@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -312,6 +313,18 @@ def difference(before: Any, after: Any) -> list[str]:
     if not found and json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True):
         found = ["the sign of a zero"]
     return found
+
+
+def as_go_writes(value: Any) -> Any:
+    """The value as Go writes it: whole floats as integers up to 1e21, integers beyond 64 bits as floats, no negative zero."""
+    if isinstance(value, dict):
+        return {key: as_go_writes(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_go_writes(item) for item in value]
+    if isinstance(value, float) or (value.__class__ is int and not -(2**63) <= value < 2**63):
+        number = float(value)
+        return int(Decimal(repr(number))) if number.is_integer() and abs(number) < 1e21 else number
+    return value
 
 
 def misread(read: Reader, document: Any) -> list[str]:

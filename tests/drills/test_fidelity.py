@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,25 +17,13 @@ from kubectl_lrs.formats.yaml_writer import dump
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
 from tests.builders.compare import Key, essences
-from tests.builders.yaml_cases import JSON, NUMBERS, PLACES, STRUCTURES, TABLE, difference
+from tests.builders.yaml_cases import JSON, NUMBERS, PLACES, STRUCTURES, TABLE, as_go_writes, difference
 from tests.conftest import Cli, Crd
 
 GENERATED = 400
 CHUNK = 20
 ANNOTATION = 1000
 """Longest string that goes into an annotation: all of an object's together may take 256 KiB."""
-
-
-def _go(value: Any) -> Any:
-    """The value as Go writes it: whole floats as integers up to 1e21, integers beyond 64 bits as floats, no negative zero."""
-    if isinstance(value, dict):
-        return {key: _go(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_go(item) for item in value]
-    if isinstance(value, float) or (value.__class__ is int and not -(2**63) <= value < 2**63):
-        number = float(value)
-        return int(Decimal(repr(number))) if number.is_integer() and abs(number) < 1e21 else number
-    return value
 
 
 @cache
@@ -121,7 +108,9 @@ def test_kubectl_reads_what_was_written(plane: ControlPlane, crd: Crd, tmp_path:
     read = _by_name(_read_by_kubectl(plane, folder))
     assert read.keys() == written.keys()
     for name, document in written.items():
-        assert difference(_go(document), read[name]["spec"]["template"]["document"]) == [], f"{name}: {dump(document)[:2000]}"
+        assert difference(as_go_writes(document), read[name]["spec"]["template"]["document"]) == [], (
+            f"{name}: {dump(document)[:2000]}"
+        )
 
 
 @pytest.fixture
@@ -133,8 +122,8 @@ def stored(plane: ControlPlane, each_crd: Crd, namespace: str) -> dict[Key, dict
     assert len(live) == len(sent)
     for each in sent:
         there = live[namespace, each["metadata"]["name"]]
-        assert difference(_go(each["metadata"]), there["metadata"]) == []
-        assert difference(_go(each["spec"]), {key: there["spec"][key] for key in each["spec"]}) == []
+        assert difference(as_go_writes(each["metadata"]), there["metadata"]) == []
+        assert difference(as_go_writes(each["spec"]), {key: there["spec"][key] for key in each["spec"]}) == []
     return live
 
 

@@ -1,0 +1,142 @@
+"""BSON as bytes, held against the library that knows it: where documents end, which `_id` one has, and what is no BSON."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timezone
+from typing import Any
+
+import bson
+import pytest
+from bson.codec_options import CodecOptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_lrs.formats.bson_batches import (
+    MAX_DOCUMENT,
+    NotBsonError,
+    by_ids,
+    count,
+    documents,
+    id_of,
+    lengths,
+    split,
+    with_id,
+)
+
+IDS: list[Any] = [
+    bson.ObjectId("65f0c0ffee0123456789abcd"),
+    "text",
+    "",
+    1,
+    2**40,
+    1.5,
+    True,
+    None,
+    {"a": 1, "_id": 2},
+    bson.Binary(b"\x00\x01", 4),
+    datetime(2026, 1, 1, tzinfo=timezone.utc),
+    bson.Decimal128("1.50"),
+    bson.Timestamp(1, 2),
+    bson.Regex("a\\d", "i"),
+    bson.MinKey(),
+    bson.MaxKey(),
+    bson.Code("f()"),
+    bson.Code("f()", {"x": 1}),
+    bson.DBRef("c", 1),
+]
+KEEP: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+
+
+def _documents(count_: int = 3) -> list[bytes]:
+    return [bson.encode({"_id": number, "text": "x" * number}) for number in range(count_)]
+
+
+@pytest.mark.parametrize("value", IDS, ids=repr)
+def test_the_id_of_a_document_of_any_type_wherever_it_stands(value: Any) -> None:
+    for fields in ({"_id": value}, {"_id": value, "z": [1]}, {**{f"f{n}": each for n, each in enumerate(IDS)}, "_id": value}):
+        found = id_of(bson.encode(fields))
+        assert found is not None
+        assert bson.decode(with_id(found), KEEP) == bson.decode(bson.encode({"_id": value}), KEEP)
+
+
+def test_an_id_within_another_field_is_none() -> None:
+    assert id_of(bson.encode({"a": {"_id": 1}, "_ids": 2, "_i": 3})) is None
+    assert id_of(bson.encode({})) is None
+
+
+def test_the_query_by_ids() -> None:
+    found = [id_of(bson.encode({"_id": value})) for value in IDS]
+    query = bson.decode(by_ids(each for each in found if each), KEEP)
+    assert query == bson.decode(bson.encode({"_id": {"$in": IDS}}), KEEP)
+    assert bson.decode(by_ids([])) == {"_id": {"$in": []}}
+    many = [id_of(bson.encode({"_id": number})) or b"" for number in range(1200)]
+    assert bson.decode(by_ids(many))["_id"]["$in"] == list(range(1200))
+
+
+def test_rows_of_whole_documents() -> None:
+    for number in (0, 1, 7):
+        made = _documents(number)
+        row = b"".join(made)
+        assert split(row) == made
+        assert count(row) == number
+        assert list(lengths(row)) == list(map(len, made))
+
+
+WHOLE = b"".join(_documents())
+BROKEN = {
+    "cut in a length": WHOLE + b"\x05\x00",
+    "cut in a document": WHOLE[:-3],
+    "a length of nothing": WHOLE + b"\x00\x00\x00\x00\x00",
+    "a negative length": WHOLE + b"\xff\xff\xff\xff\x00",
+    "a huge length": WHOLE + b"\xff\xff\xff\x7f\x00",
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN.keys())
+def test_a_row_that_is_not_whole_is_never_counted(data: bytes) -> None:
+    for read in (split, count, lambda row: list(lengths(row))):
+        with pytest.raises(NotBsonError):
+            read(data)
+
+
+def test_a_document_that_does_not_end_in_zero() -> None:
+    with pytest.raises(NotBsonError):
+        split(WHOLE[:-1] + b"x")
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_documents_or_an_error(data: bytes) -> None:
+    for read in (split, count, lambda row: list(documents(io.BytesIO(row).read, limit=8)), id_of):
+        try:
+            read(data)
+        except (NotBsonError, IndexError):
+            continue
+
+
+@given(st.lists(st.dictionaries(st.text("ab", max_size=2), st.text(max_size=40), max_size=3), max_size=8), st.integers(1, 200))
+def test_a_stream_in_pieces_of_any_size_gives_the_same_documents(made: list[dict[str, str]], limit: int) -> None:
+    encoded = [bson.encode(each) for each in made]
+    stream = io.BytesIO(b"".join(encoded))
+    rows = list(documents(stream.read, limit=limit))
+    assert [each for row in rows for each in split(row)] == encoded
+    assert all(len(row) < 2 * limit + max(map(len, encoded)) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (WHOLE[:-1], "in the middle of the document at byte"),
+        (WHOLE + b"\x01", "in the middle of the document at byte"),
+        (
+            WHOLE + (MAX_DOCUMENT + 1).to_bytes(4, "little") + b"\x00" * 8,
+            f"a document of {MAX_DOCUMENT + 1} bytes at byte {len(WHOLE)}",
+        ),
+        (WHOLE + b"\x04\x00\x00\x00", f"a document of 4 bytes at byte {len(WHOLE)}"),
+        (WHOLE[:-1] + b"x", "does not end where it says"),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 16, 4096])
+def test_a_stream_that_is_damaged_says_where(data: bytes, said: str, limit: int) -> None:
+    with pytest.raises(NotBsonError, match=said):
+        list(documents(io.BytesIO(data).read, limit=limit))
