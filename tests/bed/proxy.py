@@ -208,6 +208,7 @@ class FaultProxy:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(plane.keys / "server.crt", plane.keys / "server.key")
         self._port = 0
+        self._held: socket.socket | None = None
         self.come_back()
 
     def __enter__(self) -> FaultProxy:
@@ -216,6 +217,8 @@ class FaultProxy:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
         self.go_away()
+        if self._held:
+            self._held.close()
 
     # ---- the script
 
@@ -249,9 +252,13 @@ class FaultProxy:
             listener, self._listener = self._listener, None
         if listener:
             listener.end()
+            if not self._over.is_set():
+                self._held = _held(self._port)
 
     def come_back(self) -> None:
         """Listen again, on the same port."""
+        if self._held:
+            self._held.close()
         self._listener = _Listener(self, self._port, self._tls)
         self._port = self._listener.port
 
@@ -330,7 +337,7 @@ class _Listener(Server):
         self._tls = tls
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
-        self._is_cut = False
+        self.is_cut = False
         super().__init__("proxy", _Handler, port=port)
         self.start()
 
@@ -350,12 +357,12 @@ class _Listener(Server):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """What happens to connections that were cut here is no news either."""
-        if not self._is_cut:
+        if not self.is_cut:
             super().handle_error(request, client_address)
 
     def end(self) -> None:
         """Listen no longer, and cut what is open."""
-        self._is_cut = True
+        self.is_cut = True
         self.stop()
         with self._open_lock:
             left = list(self._open)
@@ -363,11 +370,22 @@ class _Listener(Server):
             reset(each)
 
 
+def _held(port: int) -> socket.socket:
+    """The port, so that nobody else takes it meanwhile; who connects is refused, as nobody listens."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held
+
+
 def reset(connection: socket.socket) -> None:
-    """End a connection with a TCP reset, whoever is reading from it."""
+    """End a connection with a TCP reset, whoever is reading from it.
+
+    Not with the `shutdown` of `ssl`: that ends TLS alone, and whoever reads on is given the bytes as they are, encrypted.
+    """
     try:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
         connection.close()
     except OSError:
         pass
@@ -402,6 +420,8 @@ class _Handler(BaseHTTPRequestHandler):
             token=(self.headers.get("Authorization") or "").removeprefix("Bearer "),
             began=time.monotonic(),
         )
+        if self.server.is_cut:
+            raise ConnectionResetError("what was read of a connection that is cut is no request")
         act = proxy.decide(exchange)
         if act.before:
             act.before()
@@ -442,7 +462,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = max(1, int(rate * TICK))
         for start in range(0, len(body), size):
             self.wfile.write(body[start : start + size])
-            time.sleep(TICK)
+            time.sleep(size / rate)
 
     def _end(self, act: Act) -> None:
         self.close_connection = True

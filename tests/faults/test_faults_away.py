@@ -9,12 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Container, Iterator
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
 from tests.bed.controlplane import ControlPlane
 from tests.bed.proxy import ALWAYS, HANG_AFTER, HANG_BEFORE, Act, Cut, call, html
+from tests.bed.standin import Threads
 from tests.builders.ground import EACH, ONE, POST, Ground, counts, undone
 from tests.conftest import Crd
 
@@ -42,39 +42,31 @@ def test_write_that_is_never_answered(ground: Ground, fault: Act) -> None:
 
 def test_answer_that_drips_is_bounded_as_a_whole(ground: Ground) -> None:
     """A byte now and then keeps a connection alive, not a request."""
-    ground.proxy.when("POST", POST, Act(rate=20), names="^lrs-000003-", each=True)
-    began = time.monotonic()
+    ground.proxy.when("POST", POST, Act(rate=1), names="^lrs-000003-", each=True)  # a quarter of an hour, and more
     done = ground.restore("--request-timeout", "2s")
     assert done.returncode == 0, (done.stdout, done.stderr)
-    assert time.monotonic() - began < 30
     ground.assert_whole()
     ground.assert_made_once()
 
 
 def test_server_that_hangs_from_the_middle_on(ground: Ground) -> None:
-    ground.proxy.when("POST", POST, HANG_AFTER, nth=range(11, 1000))
+    ground.proxy.when("POST", POST, HANG_AFTER, nth=range(11, 1000))  # until the proxy ends: only a limit ends the wait
     ground.proxy.when("GET", "", HANG_BEFORE, nth=_once_written(ground, 11))
-    began = time.monotonic()
     done = ground.restore("--request-timeout", "1s", "--parallel", 4)
-    assert time.monotonic() - began < 60
     _assert_done_in_part(ground, done.stdout, done.returncode)
 
 
 def test_server_that_hangs_from_the_beginning_on(ground: Ground) -> None:
     ground.proxy.when("*", "", HANG_BEFORE, nth=ALWAYS)
-    began = time.monotonic()
     done = ground.restore("--request-timeout", "1s")
     assert done.returncode == 5
-    assert time.monotonic() - began < 30
     assert "cannot be reached: timed out" in done.stderr
     assert ground.live() == {}
 
 
 def test_server_that_goes_away_in_the_middle(ground: Ground) -> None:
     ground.proxy.when("POST", POST, call(ground.proxy.go_away), nth={15})
-    began = time.monotonic()
     done = ground.restore("--parallel", 4)
-    assert time.monotonic() - began < 60
     _assert_done_in_part(ground, done.stdout, done.returncode)
 
 
@@ -88,13 +80,19 @@ def test_server_that_is_gone_before_the_first_write(ground: Ground) -> None:
 
 def test_server_that_comes_back_in_time(ground: Ground) -> None:
     """A restart of the API server, as an upgrade does it."""
+    threads = Threads("the machine that comes back")
+
+    def later() -> None:
+        time.sleep(1)  # it is away for a while; how long is no matter, as long as the product does not give up
+        ground.proxy.come_back()
 
     def restart() -> None:
         ground.proxy.go_away()
-        Timer(1.0, ground.proxy.come_back).start()
+        threads.start(later)
 
     ground.proxy.when("POST", POST, call(restart), nth={15})
     done = ground.restore()
+    threads.end()
     assert done.returncode == 0, (done.stdout, done.stderr)
     ground.assert_whole()
     ground.assert_made_once()
