@@ -154,7 +154,7 @@ class Cli:
     directory: Path
 
     def run(
-        self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 120
+        self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = loader.PATIENCE
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return subprocess.run(

@@ -32,7 +32,7 @@ CONTROLLERS = (
     "serviceaccount-controller",
     "root-ca-certificate-publisher-controller",
 )
-START_LIMIT = 60.0
+START_LIMIT = 180.0
 """Seconds in which a part must be ready."""
 
 

@@ -92,7 +92,7 @@ class Ground:
 
     # ---- the product
 
-    def restore(self, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def restore(self, *arguments: object, timeout: float = loader.PATIENCE) -> subprocess.CompletedProcess[str]:
         """Restore all of it; never a bug, never a traceback."""
         done = self.cli.run("restore", "saved", "--yes", "-q", *arguments, timeout=timeout)
         assert "this is a bug" not in done.stderr, done.stderr

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.bed.datarobot import Deployment, identifier
+from tests.bed.loader import PATIENCE
 from tests.builders.deployments import ORGANISATION, OTHER, OTHER_TOKEN, TOKEN, Place, new_place
 
 
@@ -202,9 +203,9 @@ def test_interrupted(place: Place, number: signal.Signals) -> None:
 
     place.api.on_change = count_changes
     run = place.start("activate")
-    assert reached.wait(30)
+    assert reached.wait(PATIENCE)
     run.send_signal(number)
-    run.wait(30)
+    run.wait(PATIENCE)
     assert place.journal()["state"] == "open"
     assert len(place.api.changes) < 48, "the signal came too late to show anything"
     place.report("activate")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.compare import essence
 from tests.conftest import Cli, Crd
 
@@ -270,7 +271,7 @@ def test_name_that_is_none(crd: Crd, namespace: str, cli: Cli, name: str) -> Non
 
 def test_two_runs_at_once_make_two_backups(crd: Crd, sampled: str, cli: Cli) -> None:
     runs = [cli.start("backup", "-n", sampled) for _ in range(3)]
-    assert [run.wait(60) for run in runs] == [0, 0, 0]
+    assert [run.wait(PATIENCE) for run in runs] == [0, 0, 0]
     assert len(json.loads(cli.ok("list", "-o", "json"))["backups"]) == 3
     for each in cli.directory.iterdir():
         cli.ok("verify", each.name)

@@ -13,6 +13,7 @@ import yaml
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.sparked import counts, live, rows, session, start
 from tests.conftest import ROOT, Cli, Crd
 
@@ -126,7 +127,7 @@ def test_question(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, answe
         sys.executable,
         ["-m", "kubectl_lrs", "clean-spark", "-n", namespace],
         env=environment,
-        timeout=60,
+        timeout=PATIENCE,
         encoding="utf-8",
         dimensions=(50, 200),
     )

@@ -13,6 +13,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.sparked import live, start
 from tests.conftest import ROOT, Cli, Crd
 
@@ -112,7 +113,7 @@ def test_a_signal_while_it_cleans_makes_no_backup(
     process = cli.start("backup", "-n", namespace, "--clean-spark", "--yes", "--name", "b")
     loader.wait_until(lambda: live(plane, crd, namespace).keys() == {*mixed, "spark-007"}, "the sessions to be gone")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "no backup was made" in err
     assert list(Path(cli.directory).iterdir()) == []

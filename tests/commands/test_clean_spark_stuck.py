@@ -11,6 +11,7 @@ import pytest
 
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.operator import FINALIZER, LrsOperator, deploy_operator, deployments_path
 from tests.bed.proxy import FaultProxy, call
 from tests.builders.sparked import counts, let_go, live, path, rows, start
@@ -151,7 +152,7 @@ def test_a_signal_while_it_waits(plane: ControlPlane, crd: Crd, namespace: str, 
         "the deletions to have arrived",
     )
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert counts(out) == {"deleting": 2}
     assert "interrupted before it was seen to be gone" in out

@@ -18,6 +18,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.conftest import ROOT, Cli, Crd
 
 NO_FILES, FILES, FOLDERS, KEPT_ORDER = 4, 0, 16, 36
@@ -204,7 +205,7 @@ def test_a_plugin_that_hangs_is_given_up_and_nobody_is_asked(plane: ControlPlane
         sys.executable,
         ["-m", "kubectl_lrs", "__complete", "backup", "--kubeconfig", str(config), "-n", ""],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=30,
+        timeout=PATIENCE,
     )
     try:
         screen.expect(pexpect.EOF)
@@ -272,7 +273,7 @@ def _in(folder: Path, command: Sequence[str]) -> subprocess.CompletedProcess[str
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
         check=False,
     )
@@ -349,7 +350,7 @@ def bash(plugin: Path, two: Path, tmp_path: Path) -> Iterator[pexpect.spawn[str]
             "COLUMNS": "100",
         },
         encoding="utf-8",
-        timeout=20,
+        timeout=PATIENCE,
         dimensions=(40, 100),
     )
     shell.expect_exact("$> ")
@@ -419,7 +420,7 @@ def test_imports_nothing_heavy(what: str) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}

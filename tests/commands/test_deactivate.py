@@ -17,6 +17,7 @@ import pexpect
 import pytest
 
 from tests.bed.datarobot import FOREVER, Deployment, identifier
+from tests.bed.loader import PATIENCE
 from tests.builders.deployments import ORGANISATION, Place, new_place
 from tests.conftest import ROOT
 
@@ -162,7 +163,7 @@ def test_question(various: Place, answer: str, code: int, changes: int) -> None:
         cwd=various.cli.directory,
         env=environment,
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE,
     )
     child.expect("churn-eu .*active .*deactivate")
     child.expect("Deactivate 3 deployments on .*Go on")
@@ -395,9 +396,9 @@ def _cut_short(place: Place, number: signal.Signals, changes: int) -> subprocess
 
     place.api.on_change = count
     run = place.start("deactivate", "--yes", "-o", "json")
-    assert reached.wait(30)
+    assert reached.wait(PATIENCE)
     run.send_signal(number)
-    run.wait(30)
+    run.wait(PATIENCE)
     place.api.on_change = lambda _deployment: None
     return run
 
@@ -464,32 +465,44 @@ def test_interrupted_before_the_first_change(place: Place) -> None:
 
     def hold(_offset: int) -> None:
         page.set()
-        release.wait(20)
+        release.wait(PATIENCE)
 
     place.api.on_page = hold
     run = place.start("deactivate", "--yes")
-    assert page.wait(20)
+    assert page.wait(PATIENCE)
     run.send_signal(signal.SIGINT)
-    code = run.wait(20)
+    code = run.wait(PATIENCE)
     release.set()
     assert code == 130
     assert list(place.cli.directory.iterdir()) == []
     assert place.api.sent("PATCH") == []
 
 
+def _let_go(place: Place) -> None:
+    """From now on changes end at once, and those that are under way too."""
+    for deployment in place.api.deployments.values():
+        deployment.latency = 0.0
+    for change in place.api.changes:
+        change.end = change.task_end = 0.0
+
+
 def test_two_runs_at_once(place: Place) -> None:
-    """The second one, with the same journal, is told so; with one of its own it finds all taken down by somebody else."""
-    _fill(place, 12, latency=0.5)
+    """The second one, with the same journal, is told so; with one of its own it finds all taken down by somebody else.
+
+    No change of the first ends before the third has looked, so that all three are at work at once.
+    """
+    _fill(place, 12, latency=FOREVER)
     begun = threading.Event()
     place.api.on_change = lambda _deployment: begun.set()
     first = place.start("deactivate", "--yes", "--journal", "one.json")
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     second = place.run("deactivate", "--yes", "--journal", "one.json")
     assert second.returncode == 2
     assert "another run works with this journal" in second.stderr
+    place.api.on_page = lambda _offset: _let_go(place)
     third = place.run("deactivate", "--yes", "--journal", "two.json", "-o", "json")
     assert third.returncode == 0, third.stderr
-    assert first.wait(30) == 0
+    assert first.wait(PATIENCE) == 0
     first_states = {e["id"]: e["state"] for e in json.loads((place.cli.directory / "one.json").read_text())["deployments"]}
     other = place.cli.directory / "two.json"
     second_states = {e["id"]: e["state"] for e in json.loads(other.read_text())["deployments"]} if other.exists() else {}

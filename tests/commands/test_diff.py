@@ -16,6 +16,7 @@ import yaml
 
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.compare import essence
 from tests.builders.drift import JSON_PATCH, Bed, Lrs, drift, lrs
 from tests.builders.reseal import rewrite
@@ -163,7 +164,7 @@ def _on_a_terminal(bed: Bed, **environment: str) -> str:
     except OSError:  # the other end is closed
         pass
     os.close(main)
-    assert run.wait(60) == 4
+    assert run.wait(PATIENCE) == 4
     return text.decode().replace("\r\n", "\n")
 
 

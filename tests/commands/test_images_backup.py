@@ -15,6 +15,7 @@ import pytest
 from tests.bed import images, loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.front import Front, Trouble
+from tests.bed.loader import PATIENCE
 from tests.bed.registry import PASSWORD, USER, Registry, keys
 from tests.builders import imagery
 from tests.conftest import Cli, Crd
@@ -163,7 +164,7 @@ def test_killed_in_mid_copy_the_next_run_takes_over_what_is_whole(
     front.troubles.append(trouble)
     command = ("backup", "-n", namespace, "--images", "copy", "--images-parallel", "1")
     running = cli.start(*command, "--name", "saved")
-    assert trouble.seen.wait(60)
+    assert trouble.seen.wait(PATIENCE)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     trouble.held.set()  # type: ignore[union-attr]
@@ -191,10 +192,10 @@ def test_interrupted_by_the_user(
     trouble = Trouble("GET .*/blobs/", held=threading.Event())
     front.troubles.append(trouble)
     running = cli.start("backup", "-n", namespace, "--images", "copy", "--name", "saved")
-    assert trouble.seen.wait(60)
+    assert trouble.seen.wait(PATIENCE)
     running.send_signal(signal.SIGINT)
     trouble.held.set()  # type: ignore[union-attr]
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130, said
     assert "Traceback" not in said
     assert not _is_sealed(cli, "saved")

@@ -15,6 +15,7 @@ import pytest
 from tests.bed import images, loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.front import Front, Trouble
+from tests.bed.loader import PATIENCE
 from tests.bed.registry import Registry, keys, signing_key
 from tests.bed.tokens import TokenServer
 from tests.builders import imagery
@@ -250,10 +251,10 @@ def test_interrupted_no_tag_names_what_is_not_whole_and_the_next_run_does_the_re
     with Front(registry, troubles=[trouble]) as front:
         maps = ("--map-registry", f"{registry.host}={front.host}", "--accept-unmapped")
         running = cli.start("restore", "saved", *maps, "-o", "json")
-        assert trouble.seen.wait(60)
+        assert trouble.seen.wait(PATIENCE)
         running.send_signal(signal.SIGINT)
         trouble.held.set()  # type: ignore[union-attr]
-        text, said = running.communicate(timeout=60)
+        text, said = running.communicate(timeout=PATIENCE)
         assert running.returncode == 130, said
         assert "not tried" in _items(text).values()
         assert _live(plane, crd) == {}
@@ -272,10 +273,10 @@ def test_a_registry_that_changes_after_the_plan_is_not_overwritten(
         running = cli.start(
             *("restore", "saved", "--map-registry", f"{registry.host}={front.host}", "--tier", "images", "-o", "json")
         )
-        assert trouble.seen.wait(60)
+        assert trouble.seen.wait(PATIENCE)
         other = images.push(registry, "datarobot/base-image", "four", images.image("faster"))
         trouble.held.set()  # type: ignore[union-attr]
-        text, said = running.communicate(timeout=60)
+        text, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 3, said
     assert [name.rpartition(":")[2] for name, result in _items(text).items() if result == "conflict"] == ["four"]
     assert registry.tags("datarobot/base-image")["four"] == other

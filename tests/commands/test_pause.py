@@ -11,6 +11,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.operator import LrsOperator, deploy_operator, deployments_path, replicas_of
 from tests.builders.operated import MERGE_PATCH, NAMES, journals, names, save
 from tests.conftest import Cli, Crd
@@ -62,7 +63,7 @@ def test_operator_is_paused_for_the_writes_and_back_before_the_waiting(
         assert journal.stat().st_mode & 0o777 == 0o600
         assert all("status" not in each for each in loader.live(plane, crd.api_version, saved)), "nobody reconciled it"
         _let_go(plane, held)
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == 0, out + err
         assert operator.replicas_seen == (3, 0, 3)
         assert len(operator.did("status")) == 6, "it was at work while the restore waited"
@@ -78,7 +79,7 @@ def test_operator_is_back_after_an_interruption(
     with LrsOperator(plane, crd.api_version, [saved], replicas=2):
         run = _start_held(plane, crd, saved, cli, "--wait")
         run.send_signal(number)
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 130, out + err
     assert "interrupted" in out
     assert replicas_of(plane, saved) == 2
@@ -91,7 +92,7 @@ def test_operator_is_back_after_an_interruption_while_its_pods_end(plane: Contro
         run = cli.start("restore", "saved", "--yes", "--pause-operator")
         loader.wait_until(lambda: replicas_of(plane, saved) == 0, "the operator to be scaled to 0")
         run.send_signal(signal.SIGINT)
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == 130, out + err
         assert "6 not tried" in out
         assert "interrupted" in out
@@ -126,7 +127,7 @@ def test_killed_run_is_put_right_by_the_next_one(plane: ControlPlane, crd: Crd, 
     with LrsOperator(plane, crd.api_version, [saved], replicas=2) as operator:
         run = _start_held(plane, crd, saved, cli)
         run.kill()
-        run.communicate(timeout=30)
+        run.communicate(timeout=PATIENCE)
         (journal,) = journals(cli)
         assert journal.stat().st_mode & 0o777 == 0o600
         _let_go(plane, held)
@@ -147,7 +148,7 @@ def test_what_the_user_says_counts_more_than_the_journal(plane: ControlPlane, cr
     with LrsOperator(plane, crd.api_version, [saved], replicas=2):
         run = _start_held(plane, crd, saved, cli)
         run.kill()
-        run.communicate(timeout=30)
+        run.communicate(timeout=PATIENCE)
         _let_go(plane, held)
         cli.ok("restore", "saved", "--yes", "--pause-operator", "--operator-replicas", "4")
         assert replicas_of(plane, saved) == 4
@@ -159,7 +160,7 @@ def test_journal_that_cannot_be_read_stops_it_before_the_first_write(
     with LrsOperator(plane, crd.api_version, [saved], replicas=2):
         run = _start_held(plane, crd, saved, cli)
         run.kill()
-        run.communicate(timeout=30)
+        run.communicate(timeout=PATIENCE)
     before = names(plane, crd, saved)
     (journal,) = journals(cli)
     for text in ("{", json.dumps({"operator": f"{saved}/lrs-operator", "replicas": "many"})):
@@ -225,7 +226,7 @@ def test_two_runs_at_once(plane: ControlPlane, crd: Crd, saved: str, held: str, 
         assert f"another run has paused the operator {saved}/lrs-operator" in other.stderr
         assert replicas_of(plane, saved) == 0
         _let_go(plane, held)
-        assert run.wait(60) == 0, run.communicate()
+        assert run.wait(PATIENCE) == 0, run.communicate()
         loader.wait_until(lambda: operator.replicas_seen == (2, 0, 2), "the operator to be seen awake")
     assert [path.name for path in cli.directory.iterdir()] == ["saved"], "neither journal nor lock is left"
 
@@ -239,7 +240,7 @@ def test_server_that_is_away_when_it_should_be_scaled_back(
         plane.kill_apiserver()
         try:
             run.send_signal(signal.SIGINT)
-            out, err = run.communicate(timeout=60)
+            out, err = run.communicate(timeout=PATIENCE)
         finally:
             plane.start_apiserver()
         assert run.returncode == 130
@@ -269,6 +270,6 @@ def test_number_is_handed_on_from_journal_to_journal(plane: ControlPlane, crd: C
                 "the operator to be paused by this run",
             )
             run.send_signal(number)
-            run.communicate(timeout=30)
+            run.communicate(timeout=PATIENCE)
             assert run.returncode == code
         assert (replicas_of(plane, saved), journals(cli)) == (3, [])

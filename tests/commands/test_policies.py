@@ -9,6 +9,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.compare import essence
 from tests.conftest import Cli, Crd
 
@@ -201,7 +202,7 @@ def test_object_that_is_going_is_waited_for_and_then_created(one: One) -> None:
     run = one.cli.start("restore", "saved")
     loader.wait_until(lambda: run.poll() is None, "the restore to be under way")
     one.merge({"metadata": {"finalizers": None}})
-    assert run.wait(60) == 0
+    assert run.wait(PATIENCE) == 0
     assert one.live()["metadata"]["uid"] != one.saved["metadata"]["uid"]
 
 

@@ -14,6 +14,7 @@ import pytest
 from kubectl_lrs.model.units import printable
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.webhook import Webhook
 from tests.conftest import Cli, Crd
 
@@ -267,7 +268,7 @@ def test_namespace_that_is_being_deleted(saved: Saved) -> None:
     waiting = saved.cli.start("restore", "saved", "--create-namespaces", "--timeout", "60s")
     release = {"metadata": {"finalizers": None}}
     saved.plane.api("PATCH", f"{path}/configmaps/hold", release, content_type="application/merge-patch+json")
-    assert waiting.wait(90) == 0
+    assert waiting.wait(PATIENCE) == 0
     assert saved.plane.api("GET", path)[1]["metadata"]["uid"] != uid
     assert len(saved.live()) == 1
 

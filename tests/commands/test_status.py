@@ -9,6 +9,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.operator import Behaviour, LrsOperator
 from tests.conftest import Cli, Crd
 
@@ -111,7 +112,7 @@ def test_operator_that_is_awake_sets_another_status(
     with LrsOperator(plane, each_crd.api_version, [namespace], behaviour=Behaviour(reason="Invented")) as operator:
         loader.wait_until(lambda: len(operator.did("status")) == 3, "the operator to set its own statuses")
         assert plane.api("PATCH", held, {"metadata": {"finalizers": None}}, content_type=MERGE_PATCH)[0] == 200
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 3, out + err
     (undone,) = json.loads(out)["undone"]
     assert "did not stick" in undone

@@ -13,6 +13,7 @@ import pytest
 from kubectl_lrs.cli import VERBS
 from kubectl_lrs.render.view import table
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.sparked import start
 from tests.conftest import ROOT, Cli, Crd
 
@@ -27,7 +28,7 @@ def _on_a_terminal(cli: Cli, *arguments: str, columns: int = 100, env: Mapping[s
         ["-m", "kubectl_lrs", *arguments],
         env=environment,
         cwd=str(cli.directory),
-        timeout=60,
+        timeout=PATIENCE,
         encoding="utf-8",
         dimensions=(50, columns),
     )

@@ -11,6 +11,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.operator import Behaviour, LrsOperator
 from tests.conftest import Cli, Crd
 
@@ -161,7 +162,7 @@ def test_object_that_goes_away_meanwhile(plane: ControlPlane, crd: Crd, namespac
     for each in loader.live(plane, crd.api_version, namespace):
         loader.set_status(plane, each, {"conditions": [{"type": "Ready", "status": "False"}]})
     assert plane.api("DELETE", f"{base}/{names[0]}")[0] == 200
-    out, _ = run.communicate(timeout=60)
+    out, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 3
     assert _report(out)[names[0]]["message"].endswith("it is not there")
     assert _report(out)[names[1]]["message"].endswith("Ready=False")
@@ -174,7 +175,7 @@ def test_interrupted_while_waiting(plane: ControlPlane, crd: Crd, namespace: str
     run = cli.start("restore", "saved", "--wait", "--timeout", "60s", "-o", "json")
     loader.wait_until(lambda: len(loader.live(plane, crd.api_version, namespace)) == COUNT, "the objects")
     run.send_signal(number)
-    out, err = run.communicate(timeout=15)
+    out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 130, err
     assert json.loads(out)["interrupted"] is True
     assert set(_report(out)) == set(names)
@@ -195,7 +196,7 @@ def test_report_is_not_lost_when_the_server_goes_away_while_waiting(
     loader.wait_until(lambda: len(loader.live(plane, crd.api_version, namespace)) == COUNT, "the objects")
     plane.kill_apiserver()
     try:
-        out, _ = run.communicate(timeout=90)
+        out, _ = run.communicate(timeout=PATIENCE)
     finally:
         plane.start_apiserver()
     assert run.returncode == 3, out

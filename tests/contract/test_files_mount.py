@@ -15,6 +15,7 @@ import pytest
 from kubectl_lrs.backends.base import GoneError, Place, Stored, TakenError, open_storage
 from kubectl_lrs.backends.local import PART_PREFIX, Mount
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
+from tests.bed.loader import PATIENCE
 
 NOBODY = 65534
 
@@ -156,7 +157,7 @@ def test_a_pipe_in_a_files_place_does_not_hang(mount: Mount, root: Path) -> None
         ended.set()
 
     threading.Thread(target=read, daemon=True).start()
-    assert ended.wait(30)
+    assert ended.wait(PATIENCE)
 
 
 def test_a_storage_that_is_not_mounted(root: Path) -> None:

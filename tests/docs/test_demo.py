@@ -17,6 +17,7 @@ import pytest
 
 from tests import demo
 from tests.bed import samples, toolchain
+from tests.bed.loader import PATIENCE
 
 CACHE = toolchain.cache()
 """Where the control plane's binary is; found before a test's own HOME hides it."""
@@ -52,7 +53,7 @@ def _start(place: Path, *arguments: str, **extra: str) -> subprocess.Popen[str]:
 
 def _run(place: Path, *arguments: str, **extra: str) -> tuple[int, str, str]:
     process = _start(place, *arguments, **extra)
-    out, err = process.communicate(timeout=200)
+    out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
@@ -127,7 +128,7 @@ def test_interrupted(place: Path, number: signal.Signals) -> None:
     process = _start(place)
     _wait(lambda: any("kube-controller-manager" in line for line in _processes(place)))
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, out + err
     assert "interrupted; everything is stopped and removed" in err
     assert "Traceback" not in err

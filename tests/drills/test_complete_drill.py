@@ -12,6 +12,7 @@ import pytest
 
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.mongo import MongoServers
 from tests.bed.registry import Registry
 from tests.builders import world as worlds
@@ -203,7 +204,7 @@ def test_what_comes_after_a_store_that_is_lost_is_not_tried(world: World, cli: C
     _wait_until_mongo_is_written_to(world, running)
     with LOST[store](world):
         world.mongo.fail(held, "off")
-        out, err = running.communicate(timeout=120)
+        out, err = running.communicate(timeout=PATIENCE)
     assert running.returncode == 3, out + err
     results = _results(json.loads(out))
     place = STORES.index(store)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.bed.loader import wait_until
+from tests.bed.loader import PATIENCE, wait_until
 from tests.builders.mongo_fixtures import App
 from tests.builders.mongo_pods import NAMESPACE, STEP_DOWN, MongoBed
 from tests.conftest import Cli, Crd
@@ -79,7 +79,7 @@ def test_the_way_is_lost_in_mid_dump(
     wait_until(lambda: _dumped(cli.directory) > 2_000_000, "the dump to be under way")
     trouble(mongo_bed, pod)
     mongo_bed.kubelet.trouble(pod)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "reading longrunningservices from its beginning" in err
     large.drop()
@@ -103,7 +103,7 @@ def test_the_pod_does_not_come_back(cli: Cli, crd: Crd, namespace: str, large: A
     mongo_bed.pods.secret("another password")  # so that it fails for good, and at once
     mongo_bed.kubelet.cut(pod)
     mongo_bed.kubelet.trouble(pod)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 5, err
     assert f"Secret {NAMESPACE}/pcs-mongo" in err
     assert not (cli.directory / "saved").exists()

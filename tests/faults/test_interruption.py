@@ -15,6 +15,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.conftest import ROOT, Cli
 
 OBJECTS = 1500
@@ -52,7 +53,7 @@ def _interrupt(cli: Cli, namespace: str, number: signal.Signals, moment: float) 
         time.sleep(0.002)
     time.sleep(moment)
     run.send_signal(number)
-    run.wait(60)
+    run.wait(PATIENCE)
     return run
 
 
@@ -96,7 +97,7 @@ def test_run_that_is_alive_is_not_cleared_away(many: str, cli: Cli) -> None:
         assert remains <= set(_hidden(cli.directory))
     finally:
         slow.send_signal(signal.SIGCONT)
-    assert slow.wait(60) == 0
+    assert slow.wait(PATIENCE) == 0
     assert len(_visible(cli.directory)) == 2
     for folder in _visible(cli.directory):
         cli.ok("verify", folder.name)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.proxy import ALWAYS, Act
 from tests.builders.ground import EACH, POST, Ground
 from tests.conftest import Crd
@@ -51,7 +52,7 @@ def _again(ground: Ground) -> dict[str, Any]:
 def test_what_is_in_flight_is_finished_and_the_report_tells_the_truth(ground: Ground, number: signal.Signals) -> None:
     process = _in_mid_write(ground)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     report = json.loads(out)
     assert report["interrupted"] is True
@@ -69,7 +70,7 @@ def test_what_is_in_flight_is_finished_and_the_report_tells_the_truth(ground: Gr
 def test_killed(ground: Ground) -> None:
     process = _in_mid_write(ground)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     counts = _again(ground)["counts"]
     assert counts.keys() == {"created", "unchanged"}
     ground.assert_whole()
@@ -78,7 +79,7 @@ def test_killed(ground: Ground) -> None:
 
 def test_two_at_once(ground: Ground) -> None:
     both = [ground.cli.start(*COMMAND) for _ in range(2)]
-    ended = [(process.communicate(timeout=120), process.returncode) for process in both]
+    ended = [(process.communicate(timeout=PATIENCE), process.returncode) for process in both]
     assert [code for _, code in ended] == [0, 0], ended
     results = [_results(out) for (out, _), _ in ended]
     assert all(each.keys() <= {"created", "unchanged"} for each in results)

@@ -19,6 +19,7 @@ import yaml
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.attacker import (
     DEEP,
     Object,
@@ -234,7 +235,7 @@ def _bounded(cli: Cli, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=cli.directory,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY)),

@@ -15,6 +15,7 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.stores.deployments.api.credentials import accesses, normalise
 from kubectl_lrs.stores.deployments.flags import ApiOptions
 from tests.bed.datarobot import DataRobot, identifier
+from tests.bed.loader import PATIENCE
 from tests.builders.deployments import ORGANISATION, OTHER, OTHER_TOKEN, TOKEN, Place, new_place
 from tests.conftest import ROOT
 
@@ -157,7 +158,7 @@ def test_prompt(place: Place) -> None:
         cwd=place.cli.directory,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"},
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE,
     )
     child.expect("API token for http://127.0.0.1:.*: ")
     child.sendline(TOKEN)
