@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.bed.datarobot import DataRobot
+from tests.bed.datarobot import FOREVER, DataRobot, Deployment
+from tests.bed.loader import PATIENCE
 from tests.conftest import Cli
 
 TOKEN = "s3cr3t-of-one"
@@ -41,6 +45,36 @@ class Place:
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start it, for a test that sends it signals."""
         return self.cli.start(*arguments, env=self.env)
+
+    def cut_short(self, number: signal.Signals, changes: int, *arguments: object) -> subprocess.Popen[str]:
+        """Start it, and send the signal when the server has taken so many changes; from then on none ends before it does.
+
+        So the signal comes in the middle, however fast or slow this machine is.
+        """
+        reached, kept = threading.Event(), {each.id: each.latency for each in self.api.deployments.values()}
+
+        def count(_deployment: Deployment) -> None:
+            if len(self.api.changes) >= changes:
+                self._let_last(dict.fromkeys(kept, FOREVER))
+                reached.set()
+
+        self.api.on_change = count
+        run = self.start(*arguments)
+        assert reached.wait(PATIENCE)
+        run.send_signal(number)
+        run.wait(PATIENCE)
+        self.api.on_change = lambda _deployment: None
+        with self.api.lock:
+            self._let_last(kept)
+        return run
+
+    def _let_last(self, latencies: dict[str, float]) -> None:
+        """Changes take so long, counted from now for those that are under way."""
+        for deployment in self.api.deployments.values():
+            deployment.latency = latencies[deployment.id]
+            change = deployment.change
+            if change and time.monotonic() < change.end:
+                change.end = change.task_end = time.monotonic() + deployment.latency
 
     def journals(self) -> list[Path]:
         """The journals in its folder."""

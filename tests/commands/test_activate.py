@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bed.datarobot import Deployment, identifier
-from tests.bed.loader import PATIENCE
+from tests.bed.datarobot import identifier
 from tests.builders.deployments import ORGANISATION, OTHER, OTHER_TOKEN, TOKEN, Place, new_place
 
 
@@ -195,17 +193,7 @@ def test_interrupted(place: Place, number: signal.Signals) -> None:
         place.api.add(count, ORGANISATION, latency=0.2)
     before = place.api.statuses()
     place.report("deactivate", "--yes", "--parallel", "24")
-    reached = threading.Event()
-
-    def count_changes(_deployment: Deployment) -> None:
-        if len(place.api.changes) >= 24 + 10:
-            reached.set()
-
-    place.api.on_change = count_changes
-    run = place.start("activate")
-    assert reached.wait(PATIENCE)
-    run.send_signal(number)
-    run.wait(PATIENCE)
+    place.cut_short(number, 24 + 10, "activate")
     assert place.journal()["state"] == "open"
     assert len(place.api.changes) < 48, "the signal came too late to show anything"
     place.report("activate")

@@ -387,20 +387,7 @@ def test_bound(place: Place, arguments: tuple[str, ...], bound: int) -> None:
 
 
 def _cut_short(place: Place, number: signal.Signals, changes: int) -> subprocess.Popen[str]:
-    """Start it, and send the signal when the server has taken so many changes."""
-    reached = threading.Event()
-
-    def count(_deployment: Deployment) -> None:
-        if len(place.api.changes) >= changes:
-            reached.set()
-
-    place.api.on_change = count
-    run = place.start("deactivate", "--yes", "-o", "json")
-    assert reached.wait(PATIENCE)
-    run.send_signal(number)
-    run.wait(PATIENCE)
-    place.api.on_change = lambda _deployment: None
-    return run
+    return place.cut_short(number, changes, "deactivate", "--yes", "-o", "json")
 
 
 @pytest.mark.parametrize("changes", [1, 23])
