@@ -8,8 +8,8 @@ from typing import ClassVar
 import click
 import pytest
 
+from kubectl_lrs.completion import pflag
 from kubectl_lrs.completion.engine import Candidate, Completion, Directive, Line, complete
-from kubectl_lrs.formats import pflag
 
 
 class _Group(click.Group):
@@ -91,5 +91,5 @@ def test_kubectls_flags_among_the_options() -> None:
     line = Line("show", "", list(pflag.read(words, names)), (), generic)
     flags = line.kube_flags()
     assert (flags.namespace, flags.impersonate_groups, flags.insecure_skip_tls_verify) == ("b", ("g", "h"), False)
-    assert line.value("namespace") == "b", "the last one counts"
-    assert line.value("output") == ""
+    assert line.value("-n") == "b", "the last one counts"
+    assert line.value("--output") == ""

@@ -10,39 +10,47 @@ import pytest
 from kubectl_lrs.completion import values
 from kubectl_lrs.completion.engine import Candidate, Directive, Line
 from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.flags import Flag, Source
 
 
-def _param(name: str, metavar: str = "") -> click.Option:
-    return click.Option([f"--{name}"], metavar=metavar or None)
+class _Option(click.Option):
+    """As the commands make theirs."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(["--any"])
+        self.flag = Flag(names=("--any",), source=source)
 
 
-def _words(name: str, partial: str = "") -> list[str]:
-    return [each.word for each in values.complete(Line("list", partial), _param(name)).candidates]
+def _words(source: Source, partial: str = "") -> list[str]:
+    return [each.word for each in values.complete(Line("list", partial), _Option(source)).candidates]
 
 
 def test_what_the_shell_itself_completes() -> None:
-    assert values.complete(Line("x", ""), _param("any", "FILE")).directive is Directive.DEFAULT
-    assert values.complete(Line("x", ""), _param("any", "DIR")).directive is Directive.FOLDERS
-    assert values.complete(Line("x", "./b"), _param("backup")).directive is Directive.FOLDERS
+    assert values.complete(Line("x", ""), _Option(Source.FILE)).directive is Directive.DEFAULT
+    assert values.complete(Line("x", ""), _Option(Source.DIRECTORY)).directive is Directive.FOLDERS
+    assert values.complete(Line("x", "./b"), _Option(Source.BACKUPS)).directive is Directive.FOLDERS
+    assert values.complete(Line("x", ""), click.Option(["--kubeconfig"], metavar="FILE")).directive is Directive.DEFAULT
 
 
 def test_what_the_table_does_not_know() -> None:
-    assert _words("retries") == []
+    assert _words(Source.NONE) == []
+    assert values.source_of(click.Option(["--retries"])) is Source.NONE
+    assert values.source_of(click.Option(["--context"])) is Source.CONTEXTS
 
 
 def test_types_after_a_comma_are_those_that_are_not_there_yet() -> None:
-    assert "deployment" in _words("types")
-    assert _words("types", "dep") == ["deployment"]
-    assert _words("types", "deployment,s") == ["deployment,spark_app"]
-    assert "deployment,deployment" not in _words("types", "deployment,")
+    assert "deployment" in _words(Source.TYPES)
+    assert _words(Source.TYPES, "dep") == ["deployment"]
+    assert _words(Source.TYPES, "deployment,s") == ["deployment,spark_app"]
+    assert "deployment,deployment" not in _words(Source.TYPES, "deployment,")
 
 
 def test_a_look_up_that_fails_gives_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_line: Line) -> list[Candidate]:
         raise LrsError("away")
 
-    monkeypatch.setattr(values, "SOURCES", {"namespace": fails})
-    assert _words("namespace") == []
+    monkeypatch.setattr(values, "SOURCES", {Source.NAMESPACES: fails})
+    assert _words(Source.NAMESPACES) == []
 
 
 def test_a_look_up_that_takes_long_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,13 +60,13 @@ def test_a_look_up_that_takes_long_is_left_behind(monkeypatch: pytest.MonkeyPatc
         ended.wait(600)
         return [Candidate("late")]
 
-    monkeypatch.setattr(values, "SOURCES", {"namespace": hangs})
+    monkeypatch.setattr(values, "SOURCES", {Source.NAMESPACES: hangs})
     monkeypatch.setattr(values, "LIMIT", 0.01)
-    assert _words("namespace") == []
+    assert _words(Source.NAMESPACES) == []
     ended.set()
 
 
-@pytest.mark.parametrize("name", values.SOURCES)
-def test_without_cluster_kubeconfig_and_backups_there_is_nothing_to_offer(name: str) -> None:
-    assert [each for each in _words(name) if name not in ("types", "excluded", "after")] == []
-    assert name != "after" or _words(name) in ([], ["live"])
+@pytest.mark.parametrize("source", values.SOURCES)
+def test_without_cluster_kubeconfig_and_backups_there_is_little_to_offer(source: Source) -> None:
+    found = _words(source)
+    assert found == [] or source is Source.TYPES or (source is Source.BACKUPS_OR_LIVE and found == ["live"])

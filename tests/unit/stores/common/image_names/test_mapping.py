@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.stores.common.mentions import strings
 from kubectl_lrs.stores.common.image_names.mapping import map_images, registry_map, unmapped
 from kubectl_lrs.stores.common.image_names.reference import parse
+from kubectl_lrs.stores.common.mentions import strings
 from tests.unit.stores.common.image_names.test_reference import READ, SHA
 
 LRS: dict[str, Any] = {

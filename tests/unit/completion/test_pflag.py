@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from kubectl_lrs.formats.pflag import FALSE, TRUE, as_click_reads, by_name, read, takes_value
+from kubectl_lrs.completion.pflag import FALSE, TRUE, as_click_reads, by_name, read, takes_value
 from kubectl_lrs.model.errors import UsageError
 
 PARAMS = [

@@ -1,0 +1,61 @@
+"""Flags as data: each is a field of frozen options, with all that reading, help and completion need."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, dataclass
+
+import pytest
+
+from kubectl_lrs.model.flags import Flag, Group, Options, Source, argument, flag, flags_of
+from kubectl_lrs.model.plan import Existing
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place(Options):
+    url: str = flag("--toy-url", "-u", default="", metavar="URL", source=Source.FILE)
+    workers: int = flag("--toy-parallel", default=4, least=1, most=8, group=Group.HOW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Backup(_Place):
+    names: tuple[str, ...] = argument("names", default=(), metavar="NAME", many=True)
+    wanted: bool | None = flag("--toy", off="--no-toy", default=None)
+    all: bool = flag("--all", default=False)
+    only: tuple[str, ...] = flag("--only", default=(), commas=True)
+    existing: Existing = flag("--existing", default=Existing.SKIP, choices=(Existing.SKIP, Existing.FAIL))
+
+
+def test_what_each_flag_is() -> None:
+    found = dict(flags_of(_Backup))
+    assert list(found) == ["url", "workers", "names", "wanted", "all", "only", "existing"], "what is shared comes first"
+    kinds = {name: (each.is_argument, each.is_boolean, each.is_number, each.is_repeated) for name, each in found.items()}
+    assert kinds == {
+        "url": (False, False, False, False),
+        "workers": (False, False, True, False),
+        "names": (True, False, False, True),
+        "wanted": (False, True, False, False),
+        "all": (False, True, False, False),
+        "only": (False, False, False, True),
+        "existing": (False, False, False, False),
+    }
+    assert found["url"].word == "--toy-url"
+    assert found["existing"].choices == (Existing.SKIP, Existing.FAIL)
+
+
+def test_options_are_what_their_flags_say_and_cannot_change() -> None:
+    options = _Backup()
+    assert (options.url, options.workers, options.wanted, options.existing) == ("", 4, None, Existing.SKIP)
+    with pytest.raises(FrozenInstanceError):
+        options.url = "x"  # type: ignore[misc]
+
+
+def test_which_were_given() -> None:
+    options = _Backup(given=frozenset(("--toy-parallel", "--only")))
+    assert options.first_given(_Place) == "--toy-parallel"
+    assert options.first_given(_Backup) == "--toy-parallel"
+    assert _Backup(given=frozenset(("--only",))).first_given(_Place) == ""
+    assert list(flags_of(Options)) == []
+
+
+def test_a_flag_of_several_names_is_named_by_the_longest() -> None:
+    assert Flag(names=("-n", "--namespace")).word == "--namespace"
