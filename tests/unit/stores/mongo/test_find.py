@@ -1,0 +1,102 @@
+"""Which database and which collections: by what applications need, never guessed between two, and never less than was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.model.errors import DeniedError, LrsError, UsageError
+from kubectl_lrs.stores.mongo.find import Wish, candidates, choose, find_database
+from kubectl_lrs.stores.mongo.levels import MINIMUM
+from kubectl_lrs.stores.mongo.server.client import CollectionInfo
+
+
+class _Mongo:
+    """What a server lists; a database whose value is None may not be looked into."""
+
+    def __init__(self, **databases: list[str] | None) -> None:
+        self._databases = databases
+
+    def databases(self) -> list[str]:
+        return list(self._databases)
+
+    def names(self, database: str) -> list[str]:
+        found = self._databases[database]
+        if found is None:
+            raise DeniedError("no")
+        return found
+
+    def describe(self) -> str:
+        return "the server"
+
+
+def _find(**databases: list[str] | None) -> str:
+    return find_database(_Mongo(**databases))  # type: ignore[arg-type]
+
+
+ALL, SOME = list(MINIMUM), [MINIMUM[0], "other"]
+
+
+def test_the_one_that_holds_all_of_it() -> None:
+    assert _find(x=["a"], MMApp=ALL, old=SOME, admin=ALL, config=ALL, local=ALL, hidden=None) == "MMApp"
+    assert _find(only=SOME) == "only", "a part of it is enough where nobody has all"
+    assert candidates(_Mongo(a=ALL, b=SOME, c=[])) == (["a"], ["b"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("databases", "said"),
+    [({}, "no database"), ({"x": ["a"]}, "no database"), ({"admin": ALL}, "no database"), ({"hidden": None}, "no database"),
+     ({"a": ALL, "b": ALL}, "more than one database: a, b"), ({"a": SOME, "b": SOME}, "more than one")],
+)  # fmt: skip
+def test_none_and_several(databases: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        _find(**databases)
+    assert "--mongo-db" in caught.value.hint
+
+
+def _info(name: str, kind: str = "collection") -> CollectionInfo:
+    return CollectionInfo(name=name, kind=kind, options=b"", uuid="")
+
+
+def _present(*names: str, **kinds: str) -> dict[str, CollectionInfo]:
+    return {name: _info(name, kinds.get(name, "collection")) for name in names}
+
+
+def test_what_is_asked_for_each_once_and_nothing_else() -> None:
+    wish = Wish(level="minimum", added=("more", MINIMUM[0], "more"))
+    chosen, lacking = choose(_present(*ALL, "more", "other"), wish, "db")
+    assert [each.name for each in chosen] == [*ALL, "more"]
+    assert lacking == []
+
+
+def test_the_data_of_a_time_series_goes_with_it() -> None:
+    wish = Wish(level="minimum", added=("series",))
+    present = _present(*ALL, "series", "system.buckets.series", series="timeseries")
+    assert [each.name for each in choose(present, wish, "db")[0]] == [*ALL, "series", "system.buckets.series"]
+    del present["system.buckets.series"]
+    with pytest.raises(LrsError, match="time series"):
+        choose(present, wish, "db")
+
+
+@pytest.mark.parametrize(
+    ("present", "wish", "said", "hint"),
+    [
+        ({}, Wish(level="minimum"), "does not exist, or is empty", "--mongo-db"),
+        (_present(MINIMUM[0]), Wish(level="minimum"), "which --mongo minimum needs", f"--mongo-allow-missing {MINIMUM[1]}"),
+        (_present(*ALL), Wish(level="minimum", added=("x",)), "which --mongo-collection names", "there are: "),
+        (_present(MINIMUM[0]), Wish(level="minimum", added=("x",)), "needs", "--mongo-allow-missing x"),
+    ],
+)
+def test_what_lacks_is_never_left_out_without_a_word(
+    present: dict[str, CollectionInfo], wish: Wish, said: str, hint: str
+) -> None:
+    with pytest.raises(LrsError, match=said) as caught:
+        choose(present, wish, "db")
+    assert hint in caught.value.hint
+
+
+def test_what_may_lack_is_told() -> None:
+    wish = Wish(level="minimum", may_lack=(MINIMUM[1],))
+    chosen, lacking = choose(_present(MINIMUM[0]), wish, "db")
+    assert ([each.name for each in chosen], lacking) == ([MINIMUM[0]], [MINIMUM[1]])

@@ -1,0 +1,68 @@
+"""Fingerprints of encryption keys: the same key has them, another has not, and "cannot tell" is never "the same"."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.model.errors import ApiError, DeniedError
+from kubectl_lrs.model.plan import Severity
+from kubectl_lrs.stores.mongo.keys import KEYS, SECRET, KeySource
+from tests.builders.fake_kube import FakeKube
+
+
+def _secret(**values: str) -> dict[str, Any]:
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    return {"metadata": {"namespace": "n", "name": SECRET}, "data": data}
+
+
+def _source(*objects: dict[str, Any], answers: list[Exception] | None = None) -> KeySource:
+    return KeySource(FakeKube(objects, answers or []), "n")  # type: ignore[arg-type]
+
+
+BOTH = dict.fromkeys(KEYS, "a secret")
+
+
+def _compared(
+    saved: Any, *objects: dict[str, Any], ignore: bool = False, answers: list[Exception] | None = None
+) -> list[Severity]:
+    return [each.severity for each in _source(*objects, answers=answers).compare(saved, ignore=ignore)]
+
+
+def test_the_same_keys_are_known_again_and_stay_where_they_are() -> None:
+    facts = _source(_secret(**BOTH)).facts()
+    assert set(facts["fingerprints"]) == set(KEYS)
+    assert "a secret" not in json.dumps(facts)
+    assert base64.b64encode(b"a secret").decode() not in json.dumps(facts)
+    assert facts["fingerprints"] != _source(_secret(**BOTH)).facts()["fingerprints"], "salted"
+    assert _compared(facts, _secret(**BOTH)) == []
+
+
+@pytest.mark.parametrize("now", [{**BOTH, KEYS[0]: "another"}, {KEYS[0]: "a secret"}, {**BOTH, KEYS[1]: ""}])
+def test_another_key_or_one_that_is_gone_is_an_error(now: dict[str, str]) -> None:
+    facts = _source(_secret(**BOTH)).facts()
+    assert _compared(facts, _secret(**now)) == [Severity.ERROR]
+    assert _compared(facts, _secret(**now), ignore=True) == [Severity.WARNING]
+
+
+@pytest.mark.parametrize(
+    "saved", [None, {}, {"note": "x"}, {"fingerprints": {}}, {"fingerprints": [], "salt": "00"}, {"salt": "zz"}]
+)
+def test_a_catalog_that_says_nothing_is_not_known(saved: Any) -> None:
+    assert _compared(saved, _secret(**BOTH)) == [Severity.WARNING]
+
+
+@pytest.mark.parametrize("answers", [[DeniedError("no")], [ApiError("etcd", status=500)], []])
+def test_a_secret_that_cannot_be_read_is_not_known(answers: list[Exception]) -> None:
+    facts = _source(_secret(**BOTH)).facts()
+    assert _compared(facts, answers=answers) == [Severity.WARNING]
+    assert "note" in _source(answers=answers).facts()
+
+
+def test_a_secret_of_something_else() -> None:
+    assert "holds none of" in _source(_secret(other="x")).facts()["note"]
+    broken = {**_secret(**BOTH), "data": {KEYS[0]: "odd"}}
+    assert "note" in _source(broken).facts()
