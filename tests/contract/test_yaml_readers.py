@@ -1,4 +1,4 @@
-"""What our YAML emitter writes, a reader of another family takes for the same value, by the rules of YAML 1.1 and of 1.2."""
+"""What our YAML emitter writes, readers of other families take for the same value, by the rules of YAML 1.1 and of 1.2."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from tests.builders.yaml_cases import JSON, NUMBERS, PLACES, RUAMEL, STRUCTURES, Reader, misread, misread_strings
+from tests.builders.yaml_cases import JSON, NUMBERS, OTHERS, PLACES, STRUCTURES, Reader, misread, misread_strings
 
-each_reader = pytest.mark.parametrize("read", RUAMEL.values(), ids=RUAMEL.keys())
+each_reader = pytest.mark.parametrize("read", OTHERS.values(), ids=OTHERS.keys())
 
 
 @each_reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import click
 import pytest
@@ -67,6 +68,9 @@ def test_a_look_up_that_takes_long_is_left_behind(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("source", values.SOURCES)
-def test_without_cluster_kubeconfig_and_backups_there_is_little_to_offer(source: Source) -> None:
+def test_without_cluster_kubeconfig_and_backups_there_is_little_to_offer(
+    source: Source, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
     found = _words(source)
     assert found == [] or source is Source.TYPES or (source is Source.BACKUPS_OR_LIVE and found == ["live"])

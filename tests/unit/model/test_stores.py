@@ -19,7 +19,7 @@ def test_the_table_agrees_with_itself() -> None:
         assert store.holds
 
 
-@pytest.mark.parametrize(("less", "more"), itertools.combinations(PROFILES, 2))
+@pytest.mark.parametrize(("less", "more"), list(itertools.combinations(PROFILES, 2)))
 def test_each_profile_takes_no_less_than_the_one_before(less: str, more: str) -> None:
     assert not is_less(levels(more, {}), levels(less, {}))
 

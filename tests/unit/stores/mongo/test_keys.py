@@ -26,14 +26,19 @@ def _source(*objects: dict[str, Any], answers: list[Exception] | None = None) ->
 BOTH = dict.fromkeys(KEYS, "a secret")
 
 
+@pytest.fixture(scope="module")
+def facts() -> dict[str, Any]:
+    """What a backup says of both; a fingerprint is slow to make."""
+    return _source(_secret(**BOTH)).facts()
+
+
 def _compared(
     saved: Any, *objects: dict[str, Any], ignore: bool = False, answers: list[Exception] | None = None
 ) -> list[Severity]:
     return [each.severity for each in _source(*objects, answers=answers).compare(saved, ignore=ignore)]
 
 
-def test_the_same_keys_are_known_again_and_stay_where_they_are() -> None:
-    facts = _source(_secret(**BOTH)).facts()
+def test_the_same_keys_are_known_again_and_stay_where_they_are(facts: dict[str, Any]) -> None:
     assert set(facts["fingerprints"]) == set(KEYS)
     assert "a secret" not in json.dumps(facts)
     assert base64.b64encode(b"a secret").decode() not in json.dumps(facts)
@@ -42,8 +47,7 @@ def test_the_same_keys_are_known_again_and_stay_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("now", [{**BOTH, KEYS[0]: "another"}, {KEYS[0]: "a secret"}, {**BOTH, KEYS[1]: ""}])
-def test_another_key_or_one_that_is_gone_is_an_error(now: dict[str, str]) -> None:
-    facts = _source(_secret(**BOTH)).facts()
+def test_another_key_or_one_that_is_gone_is_an_error(now: dict[str, str], facts: dict[str, Any]) -> None:
     assert _compared(facts, _secret(**now)) == [Severity.ERROR]
     assert _compared(facts, _secret(**now), ignore=True) == [Severity.WARNING]
 
@@ -56,8 +60,7 @@ def test_a_catalog_that_says_nothing_is_not_known(saved: Any) -> None:
 
 
 @pytest.mark.parametrize("answers", [[DeniedError("no")], [ApiError("etcd", status=500)], []])
-def test_a_secret_that_cannot_be_read_is_not_known(answers: list[Exception]) -> None:
-    facts = _source(_secret(**BOTH)).facts()
+def test_a_secret_that_cannot_be_read_is_not_known(answers: list[Exception], facts: dict[str, Any]) -> None:
     assert _compared(facts, answers=answers) == [Severity.WARNING]
     assert "note" in _source(answers=answers).facts()
 
