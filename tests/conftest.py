@@ -31,6 +31,9 @@ LONG = (
 )  # fmt: skip
 """The files of tests that take longest, longest first."""
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell starts behind itself ignores it, and so would all below
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("gate", max_examples=150, derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("unit", max_examples=40, derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)

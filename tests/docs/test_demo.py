@@ -69,8 +69,8 @@ def _lives(process: int) -> bool:
     return done.stdout.strip()[:1] not in ("", "Z")
 
 
-def _wait(is_so: Callable[[], bool], limit: float = 60) -> None:
-    until = time.monotonic() + limit
+def _wait(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -78,7 +78,7 @@ def _wait(is_so: Callable[[], bool], limit: float = 60) -> None:
 
 def _nothing_is_left(place: Path) -> None:
     assert list(place.glob(f"{demo.PREFIX}*")) == []
-    _wait(lambda: not _processes(place), limit=5)
+    _wait(lambda: not _processes(place))
 
 
 def test_from_end_to_end(place: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_kept_cluster_works_until_it_is_stopped(place: Path) -> None:
     assert stopped[0] == 0
     assert "stopped and removed" in stopped[1]
     _nothing_is_left(place)
-    _wait(lambda: not _lives(keeper), limit=5)
+    _wait(lambda: not _lives(keeper))
     assert _run(place, "stop") == (0, "there is nothing to stop\n", "")
 
 
