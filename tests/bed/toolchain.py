@@ -59,7 +59,9 @@ def venv() -> Path:
             return python
         say(f"making the virtual environment {VENV}")
         _make_venv()
-        needed = ["--requirement", "tests/requirements.txt", "--editable", "."]
+        # As a plain path: a finder of its own would cost each start of Python more than Python itself does.
+        project = ["--config-settings", "editable_mode=compat", "--editable", "."]
+        needed = ["--requirement", "tests/requirements.txt", *project]
         _run_pip(python, ["install", "--quiet", "pip", *needed])  # a pip of its own: the tests make environments with it
         stamp.write_text(wanted)
     return python
