@@ -15,6 +15,9 @@ CRDS = Path(__file__).resolve().parent / "crds"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CRD_NAME = "lrs.lrs.datarobot.com"
 GROUP_PATH = "/apis/lrs.datarobot.com"
+IN_A_NAMESPACE = ("/apis/apps/v1/namespaces/{}/deployments", "/api/v1/namespaces/{}/secrets")
+"""What tests make beside LRS in the namespaces that they use one after the other."""
+
 PATIENCE = 180.0
 """Seconds that a test waits for what must come: no measure of anything, only an end, also where others keep the machine busy."""
 
@@ -92,6 +95,22 @@ def create_namespace(plane: ControlPlane, name: str) -> None:
     status, answer = plane.api("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     if status != 201:
         raise RuntimeError(f"namespace {name}: {status} {answer}")
+
+
+def ensure_namespace(plane: ControlPlane, name: str) -> None:
+    """A namespace of a name that others use too, one after the other; each leaves it empty."""
+    status, found = plane.api("GET", f"/api/v1/namespaces/{name}")
+    if status == 200 and "deletionTimestamp" in found["metadata"]:
+        wait_until(lambda: plane.api("GET", f"/api/v1/namespaces/{name}")[0] == 404, f"namespace {name} to be gone")
+    if status == 404 or "deletionTimestamp" in found["metadata"]:
+        create_namespace(plane, name)
+
+
+def empty_namespace(plane: ControlPlane, name: str) -> None:
+    """Take everything out that tests put in; a namespace that is deleted is there for five more seconds."""
+    clear(plane, namespace=name)
+    for path in IN_A_NAMESPACE:
+        plane.api("DELETE", path.format(name))
 
 
 def delete_namespace(plane: ControlPlane, name: str, *, wait: bool = True) -> None:

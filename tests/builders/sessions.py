@@ -123,12 +123,11 @@ def shell(plane: ControlPlane, document: Path, directory: Path) -> Iterator[Run]
         try:
             yield run
         finally:
-            loader.release(plane, namespace=NAMESPACE)
-            loader.delete_namespace(plane, NAMESPACE)
+            loader.empty_namespace(plane, NAMESPACE)
 
 
 def _populate(plane: ControlPlane) -> None:
-    loader.create_namespace(plane, NAMESPACE)
+    loader.ensure_namespace(plane, NAMESPACE)
     made = samples.samples(*loader.version_and_kind(CRD), NAMESPACE)
     loader.create_many(plane, made)
     for each in made:

@@ -68,7 +68,7 @@ class Installation:
 @pytest.fixture
 def installation(plane: ControlPlane, standalone: MongoServers, registry: Registry, tmp_path: Path) -> Iterator[Installation]:
     crd = installed(plane)
-    loader.create_namespace(plane, NAMESPACE)
+    loader.ensure_namespace(plane, NAMESPACE)
     with ExitStack() as running:
         world = running.enter_context(worlds.made(plane, crd, NAMESPACE, standalone, registry, tmp_path))
 
@@ -82,8 +82,7 @@ def installation(plane: ControlPlane, standalone: MongoServers, registry: Regist
         operator = running.enter_context(LrsOperator(plane, crd.api_version, [NAMESPACE]))
         loader.wait_until(lambda: operator.is_done(NAMESPACE), "the operator to have seen to every LRS")
         yield Installation(world, Shell.prepared(tmp_path / "shell", plane.bin, plane.kubeconfig), kubelet, world.content())
-    loader.clear(plane, namespace=NAMESPACE)
-    loader.delete_namespace(plane, NAMESPACE)
+    loader.empty_namespace(plane, NAMESPACE)
 
 
 def _lose_lrs(world: World, name: str) -> None:
