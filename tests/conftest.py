@@ -26,8 +26,10 @@ os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the prod
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
 FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "FSSPEC_", "HADOOP_")
 LONG = (
-    "krew", "install", "hostile", "interruption", "deactivate", "policies", "rights", "citizen", "activate", "wait", "damage",
-    "diff_selection", "diff", "faults", "completion", "datarobot_api", "datarobot_credentials", "backup", "demo",
+    "krew", "install", "runbooks", "complete_drill", "hostile", "wait", "citizen", "deactivate", "verify_cluster", "faults_away",
+    "mongo_through_cluster", "interruption", "usage", "diff_selection", "mongo_in_cluster", "fidelity", "files_drill", "rights",
+    "drill", "mongo_trouble", "clean_spark_faults", "stores", "faults", "damage", "status", "completion", "demo", "docs", "whose",
+    "install_crd", "activate", "mongo_interop", "mongo_drill", "files_hdfs", "mongo_snapshot", "mongo_restore", "diff", "policies",
 )  # fmt: skip
 """The files of tests that take longest, longest first."""
 

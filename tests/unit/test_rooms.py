@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import kubectl_lrs
+from tests.conftest import LONG
 
 PACKAGE = Path(kubectl_lrs.__file__).parent
 TESTS = Path(__file__).resolve().parents[1]
@@ -39,6 +40,11 @@ def test_every_module_is_imported_by_a_unit_or_contract_test() -> None:
     """Importing is not testing; but what none of them imports is only tested through everything at once."""
     files = [path for room in ROOMS for path in (TESTS / room).rglob("test_*.py")]
     assert sorted(modules() - {name for path in files for name in imported(path)}) == []
+
+
+def test_the_table_of_long_files_names_files_that_there_are() -> None:
+    names = [path.stem.removeprefix("test_") for path in TESTS.rglob("test_*.py")]
+    assert [name for name in LONG if names.count(name) != 1] == []
 
 
 def test_a_unit_test_lies_where_its_module_does() -> None:
