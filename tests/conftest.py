@@ -26,10 +26,16 @@ os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the prod
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
 FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "FSSPEC_", "HADOOP_")
 LONG = (
-    "krew", "install", "runbooks", "complete_drill", "hostile", "wait", "citizen", "deactivate", "verify_cluster", "faults_away",
-    "mongo_through_cluster", "interruption", "usage", "diff_selection", "mongo_in_cluster", "fidelity", "files_drill", "rights",
-    "drill", "mongo_trouble", "clean_spark_faults", "stores", "faults", "damage", "status", "completion", "demo", "docs", "whose",
-    "install_crd", "activate", "mongo_interop", "mongo_drill", "files_hdfs", "mongo_snapshot", "mongo_restore", "diff", "policies",
+    "packaging/test_krew.py", "packaging/test_install.py", "docs/test_runbooks.py", "drills/test_complete_drill.py",
+    "hostile/test_hostile.py", "commands/test_wait.py", "commands/test_citizen.py", "commands/test_deactivate.py",
+    "commands/test_verify_cluster.py", "faults/test_faults_away.py", "drills/test_mongo_through_cluster.py",
+    "faults/test_interruption.py", "commands/test_usage.py", "commands/test_diff_selection.py",
+    "drills/test_mongo_in_cluster.py", "drills/test_fidelity.py", "drills/test_files_drill.py", "rights/test_rights.py",
+    "drills/test_drill.py", "faults/test_mongo_trouble.py", "faults/test_clean_spark_faults.py", "contract/test_stores.py",
+    "faults/test_faults.py", "hostile/test_damage.py", "commands/test_status.py", "commands/test_completion.py",
+    "docs/test_demo.py", "docs/test_docs.py", "commands/test_whose.py", "commands/test_install_crd.py",
+    "commands/test_activate.py", "drills/test_mongo_interop.py", "drills/test_mongo_drill.py", "drills/test_files_hdfs.py",
+    "drills/test_mongo_snapshot.py", "commands/test_mongo_restore.py", "commands/test_diff.py", "commands/test_policies.py",
 )  # fmt: skip
 """The files of tests that take longest, longest first."""
 
@@ -44,12 +50,12 @@ settings.load_profile("gate")  # the same documents each time, fewer of them in 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that in the end no worker is alone with one; in each file one CRD after the other."""
-    rank = {f"test_{name}": place for place, name in enumerate(LONG)}
+    rank = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
 
     def place(item: pytest.Item) -> tuple[int, str, str]:
-        module, callspec = item.path.stem, getattr(item, "callspec", None)
+        callspec = getattr(item, "callspec", None)
         crd = callspec.params.get("each_crd") if callspec else None
-        return rank.get(module, len(LONG)), module, crd.stem if crd else "v1alpha1-lrs"
+        return rank.get(item.path, len(LONG)), str(item.path), crd.stem if crd else "v1alpha1-lrs"
 
     items.sort(key=place)
 
