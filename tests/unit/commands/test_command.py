@@ -1,0 +1,96 @@
+"""All commands, held against what every command must be: flags with help, examples that parse, statuses that are known."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import click
+import pytest
+
+from kubectl_lrs.cli import VERBS
+from kubectl_lrs.commands import (
+    accounts,
+    activate_,
+    backup_,
+    check_,
+    clean_spark_,
+    complete_,
+    completion_,
+    deactivate_,
+    diff_,
+    list_,
+    options_,
+    restore_,
+    restore_call,
+    show_,
+    spark,
+    verify_,
+    version_,
+)
+from kubectl_lrs.commands.command import EXIT_STATUS, Verb, group_of, kube_options
+from kubectl_lrs.commands.flags import FlagArgument, FlagOption
+from kubectl_lrs.completion import pflag
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.flags import Group
+
+MODULES = (
+    activate_, backup_, check_, clean_spark_, completion_, deactivate_, diff_, list_, options_, restore_, show_, verify_,
+    version_,
+)  # fmt: skip
+COMMANDS = {str(module.command.name): module.command for module in MODULES}
+SHARED = (accounts, restore_call, spark)
+"""What several commands stand on."""
+
+each = pytest.mark.parametrize(
+    "command", [each for each in COMMANDS.values() if isinstance(each, Verb)], ids=lambda made: made.name
+)
+
+
+def test_these_are_all() -> None:
+    assert COMMANDS.keys() == VERBS.keys()
+    assert complete_.command.hidden
+    assert all(module.__doc__ for module in SHARED)
+
+
+@each
+def test_no_two_flags_share_a_name(command: Verb) -> None:
+    names = [name for param in command.params if isinstance(param, click.Option) for name in (*param.opts, *param.secondary_opts)]
+    assert sorted(names) == sorted(set(names))
+
+
+@each
+def test_every_flag_has_a_help_that_is_a_sentence_and_a_heading(command: Verb) -> None:
+    for param in command.params:
+        if isinstance(param, FlagOption):
+            assert param.help, param.name
+            assert param.help[0].isupper(), param.help
+            assert param.help.endswith("."), param.help
+            assert isinstance(group_of(param), Group)
+        assert isinstance(param, (FlagOption, FlagArgument)) or param.name in {option.name for option in kube_options()}
+
+
+@each
+def test_examples_parse_and_use_flags_that_there_are(command: Verb) -> None:
+    assert command.examples
+    known = pflag.by_name(command.params).keys() | {"-h", "--help"}
+    for comment, line in command.examples:
+        assert comment[0].isupper() or not comment[0].isalpha(), comment
+        for call in re.findall(rf"@ {command.name}([^|;&>()]*)", line):
+            words = [word.partition("=")[0] for word in shlex.split(call) if word.startswith("-") and word != "-"]
+            assert not [word for word in words if word not in known and not (len(word) > 2 and word[:2] in known)], line
+
+
+@each
+def test_exit_statuses_are_known_and_usage_is_among_them(command: Verb) -> None:
+    assert set(command.exits) <= EXIT_STATUS.keys() == {code.value for code in ExitCode}
+    assert {0, 2} <= set(command.exits)
+    assert list(command.exits) == sorted(command.exits)
+
+
+@each
+def test_a_secret_is_not_taken_from_the_command_line(command: Verb) -> None:
+    """Flags name files or variables; `--token` and `--password` are kubectl's."""
+    own = [param for param in command.params if isinstance(param, FlagOption)]
+    words = [name for param in own for name in param.opts if re.search(r"token|password|secret", name)]
+    assert not [word for word in words if not re.search(r"-file|-secret(-key)?$|pull-secrets", word)]
