@@ -1,0 +1,149 @@
+"""Whether something is tried again, and after which pause. The one policy; it knows no server, and sends nothing.
+
+    tries = Tries(POLICY, cancel, outage=server.outage)
+    while True:
+        answer = send()
+        if not may_pass(answer) or not tries.again(asked=retry_after(answer)):
+            return answer
+
+What is worth trying again is the caller's to say: it knows whether a write may have arrived.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from kubectl_lrs.runtime.cancel import Cancel, Deadline
+
+R = TypeVar("R")
+
+PATIENCE = 30.0
+"""Seconds after its last success in which a server that gives nothing but failures is tried again."""
+
+PASSING = frozenset((429, 500, 502, 503, 504))
+"""HTTP statuses that may pass."""
+
+REFUSED_UNDONE = frozenset((429, 503))
+"""Those of them which say that nothing was done, so that a write may be sent again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How often something is tried, and the seconds between: doubled each time, with jitter.
+
+    `longest_asked`: a server that asks for a longer pause than this is not waited for; `at_most_asked`: no pause that
+    it asks for is longer.
+    """
+
+    attempts: int = 6
+    first: float = 0.25
+    longest: float = 20.0
+    longest_asked: float = 300.0
+    at_most_asked: float = 300.0
+
+    def pause(self, attempt: int) -> float:
+        """Seconds after so many attempts."""
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311  no secret
+        return jitter * min(self.longest, self.first * 2.0 ** (attempt - 1))
+
+
+class Outage:
+    """How long a server has been giving nothing but failures, for all that talk to it in a run. Safe to use from several threads.
+
+    Each caller alone is patient; thousands of them, one after the other, would be so for hours.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._success = time.monotonic()
+        self._is_failing = False
+
+    def succeeded(self) -> None:
+        """It answered, and not that it cannot."""
+        with self._lock:
+            self._is_failing, self._success = False, time.monotonic()
+
+    def failed(self) -> None:
+        """It did not answer, or answered that it cannot."""
+        with self._lock:
+            if not self._is_failing and time.monotonic() - self._success > self._patience:
+                self._success = time.monotonic()  # nothing was asked for so long: the patience begins now
+            self._is_failing = True
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since its last success."""
+        return time.monotonic() - self._success
+
+    @property
+    def left(self) -> float:
+        """Seconds in which it is still worth waiting for it; without end where it does not fail."""
+        with self._lock:
+            return max(0.0, self._success + self._patience - time.monotonic()) if self._is_failing else math.inf
+
+
+class Tries:
+    """The attempts of one piece of work. `count`: how many were begun. Used by one thread."""
+
+    def __init__(
+        self, policy: Policy, cancel: Cancel, *, deadline: Deadline | None = None, outage: Outage | None = None
+    ) -> None:
+        self.count = 1
+        self._policy = policy
+        self._cancel = cancel
+        self._deadline = deadline
+        self._outage = outage
+
+    def again(self, *, asked: float | None = None, at_most: int = 0) -> bool:
+        """After an attempt that failed in a way that may pass: wait, and whether to try once more.
+
+        `asked`: seconds that the server asked for; `at_most`: fewer attempts than the policy has.
+        """
+        if self.count >= min(at_most or self._policy.attempts, self._policy.attempts) or self._cancel.is_set():
+            return False
+        if asked is not None and asked > self._policy.longest_asked:
+            return False
+        pause = self._policy.pause(self.count) if asked is None else min(asked, self._policy.at_most_asked)
+        if (self._outage and pause >= self._outage.left) or (self._deadline and pause >= self._deadline.left):
+            return False
+        self.count += 1
+        return not self._cancel.wait(pause)
+
+
+def insist(
+    act: Callable[[int], R],
+    *,
+    policy: Policy,
+    cancel: Cancel,
+    passing: type[Exception] | tuple[type[Exception], ...],
+    deadline: Deadline | None = None,
+    outage: Outage | None = None,
+) -> R:
+    """What `act` returns; tried again after an error of `passing`, the last of which is raised. It is told which attempt it is."""
+    tries = Tries(policy, cancel, deadline=deadline, outage=outage)
+    while True:
+        try:
+            return act(tries.count)
+        except passing:
+            if not tries.again():
+                raise
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for, as a number or a date; None where it says nothing."""
+    said = (text or "").strip()
+    if said.isascii() and said.isdigit():
+        return float(said)
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(timezone.utc)).total_seconds())
+    except (TypeError, ValueError):
+        return None
