@@ -11,7 +11,6 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -21,6 +20,8 @@ from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render import colour
+from kubectl_lrs.runtime import redact
+from kubectl_lrs.runtime.cancel import SIGNALS, interrupt
 
 VERBS: dict[str, str] = {
     "backup": "Back up LRS into a folder that plain kubectl can restore from.",
@@ -121,13 +122,11 @@ def _help_without_verb(ctx: click.Context) -> None:
 DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 """What a disk fails with; where it is not ours to handle, it is still no bug."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     for number in SIGNALS:
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     try:
         code = run(sys.argv[1:])
         for number in SIGNALS:  # what is left to do is to end; a signal now would only spoil the exit code
@@ -138,10 +137,6 @@ def main() -> NoReturn:
     except BrokenPipeError:
         _silence_stdout()
     sys.exit(code)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:
@@ -170,6 +165,7 @@ def run(arguments: list[str]) -> int:
 
 def _fail(message: str, hint: str, code: int) -> int:
     is_coloured = colour.is_on(sys.stderr)
+    message, hint = redact.known(message), redact.known(hint)
     for line in (f"error: {message}", *((f"hint: {hint}",) if hint else ())):
         click.echo(colour.message(line) if is_coloured else line, err=True, color=is_coloured)
     return code
@@ -183,7 +179,7 @@ def _lower(message: str) -> str:
 def _bug() -> int:
     kind = sys.exc_info()[0]
     with tempfile.NamedTemporaryFile("w", prefix="kubectl-lrs-", suffix=".log", delete=False) as log:
-        log.write(traceback.format_exc())
+        log.write(redact.known(traceback.format_exc()))
     return _fail(
         f"this is a bug in kubectl lrs ({kind.__name__ if kind else 'unknown'})",
         f"please report it with {log.name}",

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.model.units import printable
+from kubectl_lrs.runtime.redact import shown
 
 CHUNK = 8 << 20
 """Bytes that are held at once of what is read or written, for each of those that are in work."""
@@ -237,35 +236,3 @@ def _parsed(data: bytes) -> Any:
             return yaml.safe_load(data)
         except yaml.YAMLError:
             raise ValueError from None
-
-
-_SECRET = re.compile(r"key|secret|token|pass|sas|cred|connection", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
-_QUERY = re.compile(r"(?<=\S)\?[^\s'\")]+=[^\s'\")]*")
-MAX_MESSAGE = 300
-
-
-def secrets_of(options: Any, name: str = "") -> Iterator[str]:
-    """The values in options that may be shown to nobody."""
-    if isinstance(options, Mapping):
-        for key, value in options.items():
-            yield from secrets_of(value, f"{name}.{key}")
-    elif isinstance(options, (list, tuple)):
-        for value in options:
-            yield from secrets_of(value, name)
-    elif isinstance(options, str) and len(options) > 3 and _SECRET.search(name):
-        yield options
-
-
-def shown(text: object) -> str:
-    """A path or URL as it may be shown: one line, no password in it, of some length."""
-    said = printable(_USERINFO.sub(r"\1:<secret>@", str(text)))
-    return said if len(said) <= MAX_MESSAGE else f"{said[:MAX_MESSAGE]}..."
-
-
-def heard(text: object, hidden: tuple[str, ...]) -> str:
-    """Words of a library or a server as they may be shown: without the secrets, and without queries, which may hold some."""
-    said = str(text)
-    for secret in sorted(hidden, key=len, reverse=True):
-        said = said.replace(secret, "<secret>").replace(quote(secret, safe=""), "<secret>")
-    return shown(" ".join(_QUERY.sub("?...", said).split()))

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Place, Stored, TakenError, heard, secrets_of, shown
+from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Place, Stored, TakenError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
+from kubectl_lrs.runtime.redact import secrets_of, shown
+from kubectl_lrs.runtime.redact import text as heard
 
 HIERARCHIES = ("webhdfs", "hdfs")
 PART_PREFIX = ".lrs-part-"

@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Place, Stored, TakenError, shown
+from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Place, Stored, TakenError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
+from kubectl_lrs.runtime.redact import shown
 
 PART_PREFIX = ".lrs-part-"
 """What a file is called until all of it is there."""

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from kubectl_lrs.backends.base import CHUNK, GoneError, Place, Stored, TakenError, heard, secrets_of, shown
+from kubectl_lrs.backends.base import CHUNK, GoneError, Place, Stored, TakenError
 from kubectl_lrs.backends.s3_errors import UnknownRequestError, translated
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
+from kubectl_lrs.runtime.redact import secrets_of, shown
+from kubectl_lrs.runtime.redact import text as heard
 
 KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl", "Metadata")
 """What is kept beside the content, by the names that both GetObject and PutObject have for it."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from kubectl_lrs.backends.base import FullError, GoneError, TakenError, heard, shown
+from kubectl_lrs.backends.base import FullError, GoneError, TakenError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
+from kubectl_lrs.runtime.redact import shown
+from kubectl_lrs.runtime.redact import text as heard
 
 
 class UnknownRequestError(LrsError):

@@ -1,40 +1,24 @@
-"""What is said to servers and what they answer, for `-v`. The one place that shows it, and no secret gets through it.
+"""What is said to servers and what they answer, for `-v`. The one place that shows it; what is secret `redact` takes out.
 
 The levels are kubectl's: 6 a line for each request, 7 its headers too, 8 the answer's headers and both bodies (up to 1,024
-characters), 9 more of them (10,240), 10 all of them. What is opaque to us may hold credentials, so it is shown masked.
+characters), 9 more of them (10,240), 10 all of them.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import Any
-from urllib.parse import urlsplit
 
-from kubectl_lrs.model.units import printable
+from kubectl_lrs.model.units import printable, size
+from kubectl_lrs.runtime import redact
 
 URLS, HEADERS, BODIES, LONG_BODIES, WHOLE_BODIES = 6, 7, 8, 9, 10
 LIMITS = {BODIES: 1024, LONG_BODIES: 10240}
 """Characters of a body."""
-
-MASK = "<masked>"
-
-SECRET_HEADERS = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie"))
-SECRET_KEY = re.compile(r"passw|passphrase|secret|token|credential|authorization|cookie|api.?key|private.?key|access.?key", re.I)
-SHORTEST = 8
-"""Characters of a credential that is also looked for elsewhere; a shorter one stands in many a word."""
-
-OPAQUE = frozenset(("spec", "stringData", "binaryData", "annotations"))
-"""Parts of objects in which any string may be a credential: an LRS has them in its environment variables."""
-
-OURS = frozenset(("SelfSubjectAccessReview",))
-"""Kinds whose spec is no secret: it is our own question."""
 
 
 class _Settings:
@@ -56,6 +40,11 @@ def is_on() -> bool:
     return _Settings.level >= URLS
 
 
+def shows_bodies() -> bool:
+    """Whether bodies are shown."""
+    return _Settings.level >= BODIES
+
+
 def note(message: str) -> None:
     """A line about what comes, such as which server is used."""
     if is_on():
@@ -63,39 +52,83 @@ def note(message: str) -> None:
 
 
 class Exchange:
-    """One request while the `with` block lasts; `answered` says what came. An exception is shown as what came instead."""
+    """One request: `answered` or `failed` says what came, `show` shows it, once. As a `with` block it does so at its end."""
 
     def __init__(self, method: str, url: str, headers: Iterable[tuple[str, str]] = (), body: bytes | None = None) -> None:
         self._method, self._url, self._body = method, url, body
-        self._headers = list(headers)
-        self._answer: tuple[str, list[tuple[str, str]], bytes] | None = None
+        self._headers = list(headers) if is_on() else []
+        self._came = "failed"
+        self._answer: tuple[list[tuple[str, str]], bytes | None] | None = None
         self._began = time.monotonic()
+        self._took = 0.0
+        self._is_shown = False
 
     def __enter__(self) -> Exchange:
         return self
 
-    def answered(self, status: int, reason: str, headers: Iterable[tuple[str, str]], data: bytes) -> None:
-        """The whole answer."""
-        if is_on():
-            self._answer = f"{status} {reason}".strip(), list(headers), data
-
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if is_on():
-            secrets = _credentials(self._headers)
-            _write([_without(line, secrets) for line in self._lines(value)])
+        if value is not None:
+            self.failed(value)
+        self.show()
 
-    def _lines(self, error: BaseException | None) -> list[str]:
-        level, took = _Settings.level, 1000 * (time.monotonic() - self._began)
-        status, headers, data = self._answer or (f"failed: {_failure(error)}", [], b"")
-        lines = [f"{self._method} {_url(self._url)} {status} in {took:.0f} milliseconds"]
+    def answered(self, status: int, reason: str, headers: Iterable[tuple[str, str]], data: bytes | None = None) -> None:
+        """The answer; `data` is None where its body is not here, and passes on to somebody else."""
+        self._took = self._took or time.monotonic() - self._began
+        if is_on():
+            self._came = f"{status} {reason}".strip()
+            self._answer = list(headers), data
+
+    def failed(self, error: BaseException, words: str = "") -> None:
+        """There was none. Shown are our own words; those of a library may hold a URL with credentials in it."""
+        self._took = time.monotonic() - self._began
+        ours = type(error).__module__.startswith("kubectl_lrs.")
+        self._came = f"failed: {words or (redact.text(error) if ours else type(error).__name__)}"
+
+    def show(self) -> None:
+        """As much of it as the level says."""
+        if is_on() and not self._is_shown:
+            self._is_shown = True
+            secrets = redact.credentials_of(self._headers)
+            _write([redact.known(line, secrets) for line in self._lines()])
+
+    def _lines(self) -> list[str]:
+        level = _Settings.level
+        lines = [f"{self._method} {redact.url(self._url)} {self._came} in {1000 * self._took:.0f} milliseconds"]
         if level >= HEADERS:
             lines += ["Request headers:", *_header_lines(self._headers)]
-        if level >= BODIES:
-            lines += [f"Request body: {_body(self._body, level)}"] if self._body else []
-            lines += (
-                ["Response headers:", *_header_lines(headers), f"Response body: {_body(data, level)}"] if self._answer else []
-            )
+        if level >= BODIES and self._body:
+            lines += [f"Request body: {_body(self._body, level)}"]
+        if level >= BODIES and self._answer:
+            headers, data = self._answer
+            shown = "(passed on)" if data is None else _body(data, level)
+            lines += ["Response headers:", *_header_lines(headers), f"Response body: {shown}"]
         return lines
+
+
+class Operation:
+    """What is asked of a server in another language than HTTP, while the `with` block lasts: a name, a place, a size."""
+
+    def __init__(self, what: str, *, sent: int | None = None) -> None:
+        self._what, self._sent = what, sent
+        self._came = ""
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Operation:
+        return self
+
+    def came(self, words: str) -> None:
+        """How it ended, where that is more than well."""
+        self._came = words
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        operation(self._what, self._came or ("ok" if kind is None else f"failed: {kind.__name__}"), self._sent, self._began)
+
+
+def operation(what: str, came: str, sent: int | None, began: float) -> None:
+    """The line of something that was asked of a server; `began` is by `time.monotonic`."""
+    if is_on():
+        with_size = f" ({size(sent)})" if sent is not None else ""
+        _write([f"{redact.text(what)}{with_size} {redact.text(came)} in {1000 * (time.monotonic() - began):.0f} milliseconds"])
 
 
 def _write(lines: Iterable[str]) -> None:
@@ -105,64 +138,11 @@ def _write(lines: Iterable[str]) -> None:
         sys.stderr.flush()
 
 
-def _failure(error: BaseException | None) -> str:
-    """Our own words; those of a library may hold a URL with credentials in it."""
-    ours = type(error).__module__.startswith("kubectl_lrs.")
-    return str(error) if ours else type(error).__name__
-
-
-def _url(url: str) -> str:
-    """Without what may stand before the host."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=f"{MASK}@{parts.netloc.rpartition('@')[2]}").geturl() if "@" in parts.netloc else url
-
-
 def _header_lines(headers: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"    {name}: {_header(name, value)}" for name, value in headers]
+    return [f"    {name}: {value}" for name, value in redact.headers(headers)]
 
 
-def _header(name: str, value: str) -> str:
-    if name.lower() not in SECRET_HEADERS:
-        return value
-    scheme, _, rest = value.partition(" ")
-    return f"{scheme} {MASK}" if rest and name.lower().endswith("authorization") else MASK
-
-
-def _credentials(headers: Iterable[tuple[str, str]]) -> list[str]:
-    """The secrets of a request as they stand, so that an answer which says them back does not show them."""
-    found = [value.partition(" ")[2] or value for name, value in headers if name.lower() in SECRET_HEADERS]
-    return [secret for secret in found if len(secret) >= SHORTEST]
-
-
-def _without(line: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        line = line.replace(secret, MASK)
-    return line
-
-
-def _body(data: bytes | None, level: int) -> str:
-    """A JSON body masked; anything else is counted only, as nothing tells what it holds."""
-    try:
-        document = json.loads(data or b"")
-    except (ValueError, RecursionError):
-        return f"({len(data or b'')} bytes that are not JSON)"
-    text = json.dumps(masked(document), separators=(",", ":"))
+def _body(data: bytes, level: int) -> str:
+    text = redact.body(data)
     limit = LIMITS.get(level)
     return text if limit is None or len(text) <= limit else f"{text[:limit]} [truncated {len(text) - limit} chars]"
-
-
-def masked(value: Any, *, is_opaque: bool = False) -> Any:
-    """The same document with every string that may be a credential masked: by the name of its key, or where it stands."""
-    if isinstance(value, Mapping):
-        patch = "op" in value and "path" in value
-        return {key: _masked_member(value, key, is_opaque=is_opaque or (patch and key == "value")) for key in value}
-    if isinstance(value, list):
-        return [masked(each, is_opaque=is_opaque) for each in value]
-    return MASK if is_opaque and not isinstance(value, bool) and value is not None else value
-
-
-def _masked_member(document: Mapping[str, Any], key: str, *, is_opaque: bool) -> Any:
-    member = document[key]
-    hidden = key in OPAQUE and document.get("kind") not in OURS
-    hidden = hidden or (key == "data" and isinstance(member, Mapping)) or SECRET_KEY.search(key) is not None
-    return masked(member, is_opaque=is_opaque or hidden)

@@ -27,7 +27,7 @@ def accounts_of(given: Given, options: ApiOptions) -> list[Account]:
             render.say(f"warning: {access.endpoint}: not https, so the token travels unencrypted")
         if access.verify is False:
             render.say(f"warning: {access.source}: ssl_verify is off, so anybody may be at the other end")
-    accounts = look_up(api_clients(found, given.kube.request_timeout))
+    accounts = look_up(api_clients(found, given.kube.request_timeout, given.cancel))
     if not given.of(Quiet).quiet:
         for line in render.account_lines(accounts):
             render.say(line)

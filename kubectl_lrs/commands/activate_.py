@@ -11,7 +11,7 @@ from pathlib import Path
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.confirm import confirm, stop_on_signal
+from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Yes
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Group, Source, flag
@@ -97,10 +97,7 @@ def command(given: Given) -> ExitCode:
             render.show(render.deployment_plan_view(plan), output)
             return ExitCode.DONE
         _agree(plan, origin, yes=yes)
-        stop = stop_on_signal()
-        for account in accounts:
-            account.client.stop = stop
-        report = activate(plan, journals, accounts, effort, progress=progress, stop=stop)
+        report = activate(plan, journals, accounts, effort, progress=progress, stop=given.stop_on_signals())
     render.show(render.deployment_report_view(report), output)
     if not quiet:
         for journal in journals:

@@ -104,7 +104,7 @@ def command(given: Given) -> ExitCode:
     if first.clean_spark and SPARK in flags.types:
         raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
     destination = Destination(directory=Path(flags.path), name=flags.name, trust=given.of(Trusting).trust)
-    cluster = target(given.kube)
+    cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     selection = flags.selection(namespace)
     if namespace is not None:

@@ -140,7 +140,7 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
     options = SourceOptions.of(given.of)
     wanted = _wanted(given)
     options.refuse_contradictions()
-    cluster = target(given.kube)
+    cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     if namespace is not None:
         require_namespace(cluster.kube, namespace)

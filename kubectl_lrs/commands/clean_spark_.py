@@ -61,7 +61,7 @@ def command(given: Given) -> ExitCode:
     effort = effort_of(parallel=options.parallel, timeout=options.timeout, wait=options.wait, dry_run=dry_run == "server")
     age = duration(options.older_than, what="--older-than") if options.older_than else None
     Selection(selector=flags.selector)  # refused here, before anything is asked of a cluster
-    cluster = target(given.kube)
+    cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     wanted = Wanted(namespace=namespace, selector=flags.selector, older_than=age)
     if namespace is not None:

@@ -1,16 +1,16 @@
-"""The question before an act that cannot be undone, and signals while it is done."""
+"""The question before an act that cannot be undone, and signals that wait while something is put in order."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
-from types import FrameType
 from typing import Any
 
 import click
 
 from kubectl_lrs.model.errors import InterruptedRunError, UsageError
+from kubectl_lrs.runtime.cancel import SIGNALS, interrupting
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -22,21 +22,14 @@ def confirm(question: str, *, yes: bool) -> None:
             f"this needs a yes: {question}",
             hint="there is no terminal to ask on; look at the plan with --dry-run, then say --yes",
         )
-    # While nothing is in flight a signal ends the run at once, whatever `stop_on_signal` has said.
-    handlers = {number: signal.signal(number, _interrupt) for number in SIGNALS}
     try:
-        agreed = click.confirm(question, err=True)
+        with interrupting():
+            agreed = click.confirm(question, err=True)
     except click.Abort:
         click.echo(err=True)  # what is said next begins on a line of its own
         raise
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     if not agreed:
         raise InterruptedRunError("not agreed to; nothing was written")
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class HeldSignals:
@@ -60,21 +53,3 @@ class HeldSignals:
             number = self._came[-1]
             self._came.clear()
             signal.raise_signal(number)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def stop_on_signal(stop: threading.Event | None = None) -> threading.Event:
-    """Set by the first SIGINT, SIGTERM or SIGHUP, so that what is in flight is finished; the second one ends at once."""
-    stop = stop or threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    for number in SIGNALS:
-        signal.signal(number, handle)
-    return stop

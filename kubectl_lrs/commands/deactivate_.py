@@ -9,7 +9,7 @@ from pathlib import Path
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.confirm import confirm, stop_on_signal
+from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Yes
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group, Source, flag
@@ -91,10 +91,7 @@ def command(given: Given) -> ExitCode:
             _agree(plan, yes=yes, quiet=quiet)
             if not quiet:
                 render.say(f"journal: {book.path}")
-        stop = stop_on_signal()
-        for account in accounts:
-            account.client.stop = stop
-        report = deactivate(plan, book, accounts, effort, progress=progress, stop=stop)
+        report = deactivate(plan, book, accounts, effort, progress=progress, stop=given.stop_on_signals())
     render.show(render.deployment_report_view(report), output)
     if report.interrupted or not effort.wait:
         render.say(f"the same command goes on where this one ended; see how far it is with: show {book.path}")

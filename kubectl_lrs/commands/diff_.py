@@ -78,7 +78,7 @@ def command(given: Given) -> ExitCode:
     opened = _Backups(BackupDir(Path(given.of(Backups).path)), render.progress(quiet=quiet), quiet=quiet)
     sides: tuple[Side, Side]
     if flags.after == LIVE:
-        sides = _with_live(opened, before, connect(given.kube), maps, selection)
+        sides = _with_live(opened, before, connect(given.kube, given.cancel), maps, selection)
     else:
         sides = (BackupSide(opened.source(before), maps), BackupSide(opened.source(flags.after), {}))
     return _show(Differ(*sides, selection, opened.progress), flags.output, quiet=quiet)

@@ -15,11 +15,13 @@ from click.core import ParameterSource
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Flag, Group, O, Options, Source, flag, flags_of
 from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.trust import Trust, user_id
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 KUBE = "kubectl_lrs.kube_flags"
+CANCEL = "kubectl_lrs.cancel"
 """Under which kubectl's generic flags are kept, wherever on the line they stood."""
 
 
@@ -105,6 +107,16 @@ class Given:
         from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
 
         return KubeFlags(**self._context.meta.get(KUBE, {}))
+
+    @property
+    def cancel(self) -> Cancel:
+        """What ends this call: one for all that is made for it."""
+        found: Cancel = self._context.meta.setdefault(CANCEL, Cancel())
+        return found
+
+    def stop_on_signals(self) -> Cancel:
+        """From now on what is in flight is finished when a signal comes; the second one ends the call at once."""
+        return self._context.with_resource(self.cancel.on_signals())
 
     def _is_given(self, flag: Flag) -> bool:
         return self._context.get_parameter_source(parameter_name(flag)) is ParameterSource.COMMANDLINE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.confirm import confirm, stop_on_signal
+from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Tables, Trusting, Yes
 from kubectl_lrs.commands.restore_call import STORE_OPTIONS, Call, SourceFlags, restore_of
 from kubectl_lrs.model.errors import ExitCode, UsageError
@@ -97,7 +97,7 @@ def command(given: Given) -> ExitCode:
         render.show(render.plan_view(plan), given.of(Tables).output)
     if plan.errors or given.of(ApplyFlags).dry_run == "client":
         return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
-    return _carry_out(restore, plan, options, given, call)
+    return _carry_out(restore, plan, options, given)
 
 
 def _apply_options(given: Given) -> ApplyOptions:
@@ -115,14 +115,14 @@ def _apply_options(given: Given) -> ApplyOptions:
     return ApplyOptions(workers=lrs.parallel, timeout=timeout, wait=flags.wait, dry_run=flags.dry_run == "server")
 
 
-def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, given: Given, call: Call) -> ExitCode:
+def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, given: Given) -> ExitCode:
     """Ask, apply, report."""
     yes = given.of(Yes).yes
     if plan.effects and not options.dry_run:
         if not yes and sys.stderr.isatty():
             render.show(render.plan_view(plan, applied=True), "table", err=True)
         confirm(f"{'; '.join(plan.effects)} on {plan.target}. Go on?", yes=yes)
-    stop_on_signal(call.kube.stop)  # not before: as long as nothing is written, a signal ends the run at once
+    given.stop_on_signals()  # not before: as long as nothing is written, a signal ends the run at once
     report = restore.apply(plan, options)
     render.show(render.report_view(report, dry_run=options.dry_run), given.of(Tables).output)
     return report.exit_code()

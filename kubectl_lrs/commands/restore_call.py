@@ -105,7 +105,7 @@ class Call:
     def of(cls, given: Given) -> Call:
         """The cluster and the folder of the backups are looked for."""
         flags = given.of(SourceFlags)
-        kube = connect(given.kube)
+        kube = connect(given.kube, given.cancel)
         progress = render.progress(quiet=given.of(Quiet).quiet)
         return cls(given, flags, BackupDir(Path(flags.path)), kube, kube.identity(), progress)
 

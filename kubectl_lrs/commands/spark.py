@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.confirm import SIGNALS, confirm, stop_on_signal
+from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.lrs.connect import Target
@@ -44,20 +43,16 @@ def agree(plan: CleanPlan, *, yes: bool, quiet: bool) -> None:
 
 def apply(target: Target, plan: CleanPlan, effort: Effort, *, operator: str, quiet: bool) -> CleanReport:
     """Delete them; meanwhile a signal lets what is in flight be finished."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    try:
+    with target.kube.stop.on_signals() as stop:
         return clean(
             plan,
             effort,
             kube=target.kube,
             resource=target.resource,
             progress=render.progress(quiet=quiet),
-            stop=stop_on_signal(target.kube.stop),
+            stop=stop,
             operator=operator,
         )
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def show(report: CleanReport, output: str, *, err: bool = False) -> None:

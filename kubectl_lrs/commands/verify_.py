@@ -8,7 +8,6 @@ from pathlib import Path
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.confirm import stop_on_signal
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Options, Source, argument, flag
@@ -79,7 +78,7 @@ def command(given: Given) -> ExitCode:
     progress = render.progress(quiet=quiet)
     if not flags.against_cluster and (extra := given.all_given(CLUSTER_ONLY)):
         raise UsageError(f"{', '.join(extra)} says nothing here without --against-cluster: a backup is checked as a whole")
-    kube = connect(given.kube) if flags.against_cluster else None
+    kube = connect(given.kube, given.cancel) if flags.against_cluster else None
     folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
     if flags.backup == LATEST:
         render.say_latest(folder, quiet=quiet)
@@ -116,7 +115,7 @@ def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Back
         return hopeless(
             selected, wanted.selection.left_out, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE)
         )
-    kube.stop = stop_on_signal()
+    given.stop_on_signals()
     lrs = LrsRestorer(
         source,
         replace(wanted, crd=crd),

@@ -11,6 +11,7 @@ import click
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.model.units import age, printable, size
 from kubectl_lrs.render import colour
+from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.progress import BYTES
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def say(message: str) -> None:
     """A line for the person at the terminal."""
-    line, is_coloured = printable(message), colour.is_on(sys.stderr)
+    line, is_coloured = printable(redact.known(message)), colour.is_on(sys.stderr)
     click.echo(colour.message(line) if is_coloured else line, err=True, color=is_coloured)
 
 

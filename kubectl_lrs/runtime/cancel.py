@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -110,7 +110,7 @@ def interrupting() -> Iterator[None]:
         restore(before)
 
 
-def restore(handlers: dict[signal.Signals, signal.Handlers | int | None | object]) -> None:
+def restore(handlers: Mapping[signal.Signals, object]) -> None:
     """Put handlers back; one that was not Python's own is not known and stays ours."""
     for number, handler in handlers.items():
         if handler is not None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, Queue, SimpleQueue
 from typing import Generic, TypeVar
 
+from kubectl_lrs.runtime.cancel import Cancel
+
 PATIENCE = 10.0
 """Seconds that a thread has to notice that it is to end; one that waits for a server ends with the process."""
 
@@ -14,7 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_unordered(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: threading.Event) -> Iterator[R]:
+def map_unordered(items: Iterable[T], work: Callable[[T], R], *, workers: int, stop: Cancel) -> Iterator[R]:
     """The results in the order in which they are done; at most `workers` items are in work, few more are held.
 
     Once `stop` is set no further item is begun; what is in work is finished and its results still come. An exception
@@ -37,7 +39,7 @@ class Pool(Generic[T, R]):
     Once `stop` is set, items that were not begun give no result.
     """
 
-    def __init__(self, work: Callable[[T], R], size: int, stop: threading.Event) -> None:
+    def __init__(self, work: Callable[[T], R], size: int, stop: Cancel) -> None:
         self.waiting = 0
         self._work = work
         self._size = size

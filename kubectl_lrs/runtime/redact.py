@@ -67,7 +67,7 @@ def remember(*secrets: str) -> None:
     """From now on these are masked wherever they turn up."""
     with _lock:
         for secret in secrets:
-            if len(secret) >= SHORTEST:
+            if len(secret) >= SHORTEST and secret not in _known:
                 _known.update(dict.fromkeys(_forms(secret)))
 
 

@@ -94,9 +94,7 @@ class Outage:
 class Tries:
     """The attempts of one piece of work. `count`: how many were begun. Used by one thread."""
 
-    def __init__(
-        self, policy: Policy, cancel: Cancel, *, deadline: Deadline | None = None, outage: Outage | None = None
-    ) -> None:
+    def __init__(self, policy: Policy, cancel: Cancel, *, deadline: Deadline | None = None, outage: Outage | None = None) -> None:
         self.count = 1
         self._policy = policy
         self._cancel = cancel
@@ -128,7 +126,10 @@ def insist(
     deadline: Deadline | None = None,
     outage: Outage | None = None,
 ) -> R:
-    """What `act` returns; tried again after an error of `passing`, the last of which is raised. It is told which attempt it is."""
+    """What `act` returns, which is told how many attempts there were; tried again after an error of `passing`.
+
+    The last one is raised.
+    """
     tries = Tries(policy, cancel, deadline=deadline, outage=outage)
     while True:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -12,6 +11,7 @@ from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
 from kubectl_lrs.model.stores import STORES
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class RestoreContext:
     kube: KubeClient
     namespace: str
     namespaces: Mapping[str, str]
-    stop: threading.Event
+    stop: Cancel
 
 
 class Flags(Protocol):

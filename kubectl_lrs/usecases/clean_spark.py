@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import GROUP, PLURAL
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.preflight import Right, missing_rights
 from kubectl_lrs.stores.spark.apply import NOT_DONE, Cleaner, Effort, Fate, Outcome
@@ -122,7 +122,7 @@ def clean(
     kube: KubeClient,
     resource: Resource,
     progress: Progress,
-    stop: threading.Event,
+    stop: Cancel,
     operator: str = "",
 ) -> CleanReport:
     """Do what the plan says; where something is stuck, find out why."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,7 @@ from kubectl_lrs.model.errors import NotFoundError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.journal import held
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.paths import exists
@@ -156,7 +156,7 @@ def deactivate(
     effort: Effort,
     *,
     progress: Progress,
-    stop: threading.Event,
+    stop: Cancel,
 ) -> DeploymentReport:
     """Write the journal, then do what the plan says, several deployments at once."""
     keeper = Keeper(journal)
@@ -260,7 +260,7 @@ def activate(
     effort: Effort,
     *,
     progress: Progress,
-    stop: threading.Event,
+    stop: Cancel,
 ) -> DeploymentReport:
     """Do what the plan says, several deployments at once; afterwards each journal says what is left."""
     keepers = [Keeper(journal) for journal in journals]
@@ -282,7 +282,7 @@ def _apply(
     effort: Effort,
     *,
     progress: Progress,
-    stop: threading.Event,
+    stop: Cancel,
 ) -> DeploymentReport:
     began = time.monotonic()
     report = DeploymentReport(

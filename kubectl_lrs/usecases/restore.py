@@ -6,13 +6,13 @@ and fail, or start and look whole.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 
 from kubectl_lrs.model.errors import ExitCode, LrsError
 from kubectl_lrs.model.plan import ApplyOptions, Plan, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import Restorer
 
@@ -28,7 +28,7 @@ class Restore:
         target: str,
         from_another_cluster: bool,
         progress: Progress,
-        stop: threading.Event,
+        stop: Cancel,
     ) -> None:
         self._stores = stores
         self._source = source

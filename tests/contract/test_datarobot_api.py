@@ -146,7 +146,7 @@ def test_authority_from_the_environment(secure: Place, keys: Path) -> None:
     assert secure.run("deactivate", "--dry-run=client", "--api-ca-file", keys / "ca.crt", env=wrong).returncode == 0
     done = secure.run("deactivate", "--dry-run=client", env=wrong)
     assert done.returncode == 2
-    assert "the bundle of CA certificates is not usable" in done.stderr
+    assert f"REQUESTS_CA_BUNDLE {keys / 'nowhere.crt'}: no such file" in done.stderr
 
 
 def test_certificate_that_is_not_checked(secure: Place) -> None:
@@ -176,11 +176,14 @@ def test_proxy(place: Place) -> None:
 
 
 def test_proxy_that_is_not_there(place: Place) -> None:
-    done = place.run("deactivate", env={**place.env, "HTTP_PROXY": "http://127.0.0.1:1"})
+    env = {"LRS_DATAROBOT_URL": "http://datarobot.invalid", "LRS_DATAROBOT_API_TOKEN": TOKEN}
+    done = place.run("deactivate", env={**env, "HTTP_PROXY": "http://127.0.0.1:1"})
     assert done.returncode == 5
     assert "cannot be reached" in done.stderr
     assert "NO_PROXY" in done.stderr
     assert place.api.log == []
+    done = place.run("deactivate", "--dry-run=client", env={**place.env, "HTTP_PROXY": "http://127.0.0.1:1"})
+    assert done.returncode == 0, "this machine itself is never reached through a proxy"
 
 
 def test_application_that_is_not_there(place: Place) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.stores.common.image_names.reference import parse
@@ -17,7 +18,6 @@ from kubectl_lrs.stores.images.inspect import presences
 from kubectl_lrs.stores.images.layout import Layout
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain
-from kubectl_lrs.stores.images.registry.http import HttpOptions
 from kubectl_lrs.stores.images.saved import saved
 from tests.bed import images, loader
 from tests.bed.controlplane import ControlPlane

@@ -261,7 +261,7 @@ def test_token_shows_nowhere(place: Place) -> None:
         for token in (TOKEN, OTHER_TOKEN, "wr0ng-token"):
             assert token not in text
     assert "the token from LRS_DATAROBOT_URL was refused" in texts[0]
-    assert "scripted: refused, Authorization was Bearer <token> (HTTP 422)" in texts[2]
+    assert "scripted: refused, Authorization was Bearer <masked> (HTTP 422)" in texts[2]
 
 
 def test_token_is_in_no_process_list_and_no_traceback(place: Place, tmp_path: Path) -> None:

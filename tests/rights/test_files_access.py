@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import MAX_OPTIONS, Place, heard, open_storage, read_options, secrets_of, shown
+from kubectl_lrs.backends.base import MAX_OPTIONS, Place, open_storage, read_options
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime.redact import secrets_of, shown
+from kubectl_lrs.runtime.redact import text as heard
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
 from tests.builders import stored

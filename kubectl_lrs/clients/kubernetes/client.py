@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
-import random
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from kubectl_lrs import __version__
 from kubectl_lrs.clients import wirelog
+from kubectl_lrs.clients.addresses import host_of, is_loopback
 from kubectl_lrs.clients.kubernetes.credentials import Credentials
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
-from kubectl_lrs.clients.kubernetes.transport import Answer, Transport, TransportError, Upgraded, is_loopback
+from kubectl_lrs.clients.kubernetes.transport import Answer, Transport, TransportError, Upgraded
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import (
     ApiError,
@@ -36,14 +37,14 @@ from kubectl_lrs.model.errors import (
 )
 from kubectl_lrs.model.manifest import Manifest, loads, split_list
 from kubectl_lrs.model.workloads import GROUP
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.retry import PASSING, REFUSED_UNDONE, Outage, Policy, Tries, retry_after
 
 FIELD_MANAGER = "kubectl-lrs"
 USER_AGENT = f"kubectl-lrs/{__version__} ({platform.system().lower()}/{platform.machine()})"
 
-ATTEMPTS = 6
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 30.0
-"""Seconds. Pauses double from the first one, with jitter; Retry-After is honoured up to the longest."""
+POLICY = Policy(longest=30.0, longest_asked=math.inf, at_most_asked=30.0)
+"""Retry-After is honoured up to the longest pause."""
 
 FIRST_PAGE = 20
 FULL_PAGE = 500
@@ -52,9 +53,7 @@ PAGE_BYTES = 4 << 20
 size of an object is not known before, and 500 objects of 1 MB would not fit in memory."""
 
 
-_READ_AGAIN = frozenset((429, 500, 502, 503, 504))
-_WRITE_AGAIN = frozenset((429, 503))
-"""The statuses after which a request is sent again."""
+TOO_MANY = 429
 
 _ERRORS: Mapping[int, type[ApiError]] = {404: NotFoundError, 409: ConflictError, 410: ExpiredError}
 
@@ -115,11 +114,15 @@ class Page:
 
 
 class KubeClient:
-    """One API server as one user. Safe to use from several threads. Setting `stop` ends the waiting between attempts."""
+    """One API server as one user. Safe to use from several threads. `stop`, which is given, ends the waits between attempts.
 
-    def __init__(self, connection: Connection, *, timeout: float | None = None) -> None:
+    `outage` tells how long it has been giving nothing but failures.
+    """
+
+    def __init__(self, connection: Connection, *, timeout: float | None = None, cancel: Cancel | None = None) -> None:
         self.connection = connection
-        self.stop = threading.Event()
+        self.outage = Outage()
+        self._cancel = cancel or Cancel()
         self._credentials = Credentials(connection)
         self._timeout = timeout
         self._date = ""
@@ -133,10 +136,15 @@ class KubeClient:
     def _own_headers(self) -> list[tuple[str, str]]:
         """The headers that every request has: who we are, and as whom we act."""
         headers = [("User-Agent", USER_AGENT), ("Accept", "application/json")]
-        if not (self.connection.disable_compression or is_loopback(self.connection.server)):
+        if not (self.connection.disable_compression or is_loopback(host_of(self.connection.server))):
             headers.append(("Accept-Encoding", "gzip"))
         headers += [(name, value) for name, values in self.connection.impersonate.items() for value in values]
         return headers
+
+    @property
+    def stop(self) -> Cancel:
+        """What ends the run."""
+        return self._cancel
 
     # ---- objects
 
@@ -335,7 +343,8 @@ class KubeClient:
         Asked for again only where the server is too busy; whoever uses it connects again anyhow.
         """
         target = f"{self._prefix}{path}?{urlencode(query)}"
-        for attempt in range(1, ATTEMPTS + 1):
+        tries = Tries(POLICY, self._cancel, outage=self.outage)
+        while True:
             generation = self._credentials.generation
             try:
                 answer = self._upgraded(target, headers)
@@ -345,10 +354,9 @@ class KubeClient:
                 raise self._unanswered(error, "GET", path) from error
             if isinstance(answer, Upgraded):
                 return answer
-            pause = _pause(attempt, answer.headers.get("Retry-After"))
-            if attempt == ATTEMPTS or answer.status not in _WRITE_AGAIN or self.stop.wait(pause):
+            asked = retry_after(answer.headers.get("Retry-After"))
+            if answer.status not in REFUSED_UNDONE or not tries.again(asked=asked):
                 raise self._refused(answer, "GET", path)
-        raise AssertionError("the last attempt returns or raises")
 
     def _upgraded(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
         every = [*self._headers, *self._credentials.headers().items(), *headers]
@@ -376,21 +384,30 @@ class KubeClient:
         """
         target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         is_read = method == "GET"
-        statuses = _READ_AGAIN if is_read else _WRITE_AGAIN
-        for attempt in range(1, ATTEMPTS + 1):
+        statuses = PASSING if is_read else REFUSED_UNDONE
+        tries = Tries(POLICY, self._cancel, outage=self.outage)
+        while True:
             try:
                 answer = self._authorised(method, target, body, content_type)
             except TransportError as error:
+                self.outage.failed()
                 again = not error.tls and (is_read or not error.sent)
-                if attempt == ATTEMPTS or not again or self.stop.wait(_pause(attempt, None)):
+                if not again or not tries.again():
                     raise self._unanswered(error, method, path) from error
                 continue
+            self._judge(answer.status, is_read=is_read)
             if answer.status < 300:
                 return answer.data
-            pause = _pause(attempt, answer.headers.get("Retry-After"))
-            if attempt == ATTEMPTS or answer.status not in statuses or self.stop.wait(pause):
+            if answer.status not in statuses or not tries.again(asked=retry_after(answer.headers.get("Retry-After"))):
                 raise self._refused(answer, method, path)
-        raise AssertionError("the last attempt returns or raises")
+
+    def _judge(self, status: int, *, is_read: bool) -> None:
+        """What an answer says of the server. 500 to a write may be a webhook's doing, and 429 is neither good nor bad."""
+        if status < 500:
+            if status != TOO_MANY:
+                self.outage.succeeded()
+        elif is_read or status in REFUSED_UNDONE:
+            self.outage.failed()
 
     def _authorised(self, method: str, target: str, body: bytes | None, content_type: str) -> Answer:
         """Send once; once more with a new credential where the one at hand was refused and another can be had."""
@@ -466,14 +483,6 @@ def _page(data: bytes) -> Page:
     except (ValueError, IndexError, KeyError) as error:
         raise UnreachableError("the API server's answer to a LIST cannot be read") from error
     return Page(items, str(metadata.get("resourceVersion", "")), str(metadata.get("continue") or ""), size)
-
-
-def _pause(attempt: int, retry_after: str | None) -> float:
-    """Seconds to wait before the next attempt."""
-    if retry_after and retry_after.isdigit():
-        return min(LONGEST_PAUSE, float(retry_after))
-    jitter = random.uniform(0.5, 1.0)  # noqa: S311  no secret
-    return jitter * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempt - 1))
 
 
 def _reach_hint(error: TransportError) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.model.errors import DeniedError, LrsError, UsageError
 from kubectl_lrs.model.units import printable
+from kubectl_lrs.runtime import redact
 
 _EARLY = timedelta(seconds=10)
 """A credential is renewed this long before it expires, so that no request carries a dead one."""
@@ -41,8 +42,9 @@ class Credentials:
             token = self._current().get("token")
             return _bearer(token) if token else {}
         if connection.username:
-            pair = f"{connection.username}:{connection.password}".encode()
-            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+            pair = base64.b64encode(f"{connection.username}:{connection.password}".encode()).decode()
+            redact.remember(connection.password, pair)
+            return {"Authorization": f"Basic {pair}"}
         return {}
 
     def certificate(self) -> tuple[bytes, bytes]:
@@ -76,6 +78,7 @@ class Credentials:
 def _bearer(token: str) -> dict[str, str]:
     if not token.isprintable():
         raise UsageError("the token cannot be sent: it has control characters", hint="is there a line break in it?")
+    redact.remember(token)
     return {"Authorization": f"Bearer {token.encode().decode('latin-1')}"}
 
 

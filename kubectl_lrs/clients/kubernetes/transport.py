@@ -13,17 +13,18 @@ import os
 import select
 import socket
 import ssl
-import tempfile
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
+from kubectl_lrs.clients.proxies import Proxies, parsed
+from kubectl_lrs.clients.trust import Trust
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime import redact
 
 CONNECT_TIMEOUT = 15.0
 SILENCE = 60.0
@@ -75,7 +76,7 @@ class Transport:
         self._url = _checked(connection.server)
         self._tls = _tls(connection, certificate) if self._url.scheme == "https" else None
         self._server_name = connection.tls_server_name
-        self._proxy = _proxy(connection, self._url)
+        self._proxy = _proxy(connection)
         self._timeout = timeout
         self._idle: deque[_Connection] = deque()
 
@@ -237,12 +238,6 @@ def _taken(connection: _Connection, response: http.client.HTTPResponse) -> Upgra
     return Upgraded(taken, early, response.headers)
 
 
-def is_loopback(server: str) -> bool:
-    """Whether the URL names this machine."""
-    host = urlsplit(server).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
 def _checked(server: str) -> SplitResult:
     try:
         url = urlsplit(server)
@@ -254,16 +249,14 @@ def _checked(server: str) -> SplitResult:
     return url
 
 
-def _proxy(connection: Connection, server: SplitResult) -> SplitResult | None:
+def _proxy(connection: Connection) -> SplitResult | None:
     """The proxy that the kubeconfig names, else the environment's."""
-    text = connection.proxy_url
-    if not text and not is_loopback(connection.server) and not proxy_bypass(str(server.hostname)):
-        text = getproxies().get(server.scheme, "")
-    if not text:
-        return None
-    proxy = urlsplit(text if "://" in text else f"http://{text}")
-    if proxy.scheme != "http" or not proxy.hostname:
-        raise UsageError(f"proxy {proxy.scheme}://{proxy.hostname}: only http:// proxies are spoken to")
+    if connection.proxy_url:
+        proxy: SplitResult | None = parsed(connection.proxy_url, what="proxy-url")
+    else:
+        proxy = Proxies(os.environ).of(connection.server)
+    if proxy is not None and proxy.scheme != "http":
+        raise UsageError(f"proxy {redact.origin(proxy.geturl())}: only http:// proxies are spoken to")
     return proxy
 
 
@@ -275,37 +268,14 @@ def _proxy_credentials(proxy: SplitResult) -> dict[str, str]:
 
 
 def _tls(connection: Connection, certificate: tuple[bytes, bytes]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if connection.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif connection.ca_data:
-        _load(lambda: context.load_verify_locations(cadata=connection.ca_data.decode()), "certificate-authority")
-    else:
-        context.load_default_certs()
-    pem, key = certificate
-    if pem:
-        _load(lambda: _load_pair(context, pem, key), "client certificate and key")
-    return context
-
-
-def _load(action: Callable[[], None], what: str) -> None:
-    try:
-        action()
-    except (ssl.SSLError, ValueError) as error:
-        raise UsageError(f"kubeconfig: {what}: not usable: {error}") from error
-
-
-def _load_pair(context: ssl.SSLContext, pem: bytes, key: bytes) -> None:
-    """`ssl` reads a client key from a file only; this one is gone again before the first request."""
-    descriptor, path = tempfile.mkstemp(prefix="kubectl-lrs-")  # 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem + b"\n" + key)
-        context.load_cert_chain(path)
-    finally:
-        os.unlink(path)  # noqa: PTH108
+    trust = Trust(
+        authorities=connection.ca_data,
+        what="kubeconfig: certificate-authority",
+        insecure=connection.insecure,
+        certificate=certificate[0],
+        key=certificate[1],
+    )
+    return trust.context()
 
 
 def _cause(error: Exception) -> str:

@@ -10,6 +10,9 @@ from kubectl_lrs.model.errors import ApiError, CredentialsError, ExitCode, LrsEr
 SERVER_ERROR = 500
 """The first HTTP status that says that the server itself is at a loss."""
 
+QUIET = 5.0
+"""Seconds without a success after which such an answer lets the server be asked: a webhook's failure is no outage."""
+
 
 class CircuitBreaker:
     """`lost` says why nothing else needs to be tried; empty as long as the server answers. Safe to use from several threads."""
@@ -21,11 +24,15 @@ class CircuitBreaker:
 
     def judge(self, error: LrsError | None) -> None:
         """An object failed with this. That alone says little, so the server is asked something that it always has."""
-        if error is None or error.exit_code is not ExitCode.UNREACHABLE:
+        if error is None or not (error.exit_code is ExitCode.UNREACHABLE or self._is_suspect(error)):
             return
         with self._lock:
             if not self.lost:
                 self.lost = self._ask()
+
+    def _is_suspect(self, error: LrsError) -> bool:
+        """Whether it is one of many such answers with nothing else between them."""
+        return isinstance(error, ApiError) and error.status >= SERVER_ERROR and self._kube.outage.quiet > QUIET
 
     def _ask(self) -> str:
         try:

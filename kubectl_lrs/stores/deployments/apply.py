@@ -6,14 +6,13 @@ truth; its task may be stuck, and the answer to a request may never come.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
 from kubectl_lrs.model.errors import LrsError, NotFoundError, UnreachableError
-from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.stores.deployments.api.client import BusyError, DataRobotClient, Task, UnansweredError
 from kubectl_lrs.stores.deployments.journal import Book, JournalError
 from kubectl_lrs.stores.deployments.outcome import Fate, Outcome
@@ -43,7 +42,7 @@ class Changer:
     """Does steps in one direction. Safe to use from several threads; every failure of a deployment is its outcome."""
 
     def __init__(
-        self, direction: Direction, clients: Mapping[str, DataRobotClient], book: Book, manner: Manner, stop: threading.Event
+        self, direction: Direction, clients: Mapping[str, DataRobotClient], book: Book, manner: Manner, stop: Cancel
     ) -> None:
         self._direction = direction
         self._clients = clients
@@ -83,7 +82,7 @@ class _Change:
         client: DataRobotClient,
         book: Book,
         manner: Manner,
-        stop: threading.Event,
+        stop: Cancel,
     ) -> None:
         self._step = step
         self._direction = direction

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kubectl_lrs.model.units import duration
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.deployments.api.client import DataRobotClient
 from kubectl_lrs.stores.deployments.api.credentials import Access, Ask, accesses, is_given, require_distinct
 from kubectl_lrs.stores.deployments.flags import ApiOptions
@@ -24,7 +25,7 @@ def api_is_given(options: ApiOptions) -> bool:
     return is_given(options, os.environ)
 
 
-def api_clients(found: Sequence[Access], request_timeout: str) -> list[DataRobotClient]:
-    """A client for each."""
+def api_clients(found: Sequence[Access], request_timeout: str, cancel: Cancel) -> list[DataRobotClient]:
+    """A client for each; `cancel` ends what waits for them."""
     timeout = duration(request_timeout, what="--request-timeout").total_seconds() if request_timeout else None
-    return [DataRobotClient(access, timeout=timeout or None) for access in found]
+    return [DataRobotClient(access, cancel, timeout=timeout or None) for access in found]

@@ -10,12 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from kubectl_lrs.backends.base import GoneError, Storage, Stored, TakenError, shown
+from kubectl_lrs.backends.base import GoneError, Storage, Stored, TakenError
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository import FolderWriter, Leftover
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.match import ALL, Belonging, Found, References, Where, folders_of
 from kubectl_lrs.stores.files.saved import Entry, Index
@@ -187,7 +189,7 @@ class _Copier:
         self._storage = storage
         self._writer = writer
         self._workers = workers
-        self._stop = threading.Event()
+        self._stop = Cancel()
         self._failures: list[Exception] = []
         self._busy = 0
         self._idle = threading.Condition()

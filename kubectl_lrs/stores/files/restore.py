@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Storage, Stored, TakenError, shown
+from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Storage, Stored, TakenError
 from kubectl_lrs.model.errors import DamageError, DeniedError, ExitCode, LrsError, UnreachableError
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Finding, Severity, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files.saved import TIER, Entry, Index
 
 
@@ -42,7 +43,7 @@ class FilesRestorer:
         *,
         existing: Existing = Existing.SKIP,
         workers: int = 8,
-        stop: threading.Event,
+        stop: Cancel,
     ) -> None:
         self._folder = folder
         self._index = index

@@ -17,6 +17,7 @@ from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.runtime.cancel import Cancel, StoppedError
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.reference import Reference
@@ -25,7 +26,6 @@ from kubectl_lrs.stores.images.find import Found, Image, Wanted, find
 from kubectl_lrs.stores.images.layout import Descriptor, Tree, blob_path, tree, write_frame
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.content import MissingError, PushError, WrongContentError
-from kubectl_lrs.stores.images.registry.http import StoppedError
 from kubectl_lrs.stores.images.saved import FILE, TIER, Entry, Level, State, serialise
 
 T = TypeVar("T")
@@ -199,7 +199,7 @@ class ImagesTier:
 
 
 @contextmanager
-def _settled(stop: threading.Event) -> Iterator[Callable[[Callable[[T], R]], Callable[[T], R]]]:
+def _settled(stop: Cancel) -> Iterator[Callable[[Callable[[T], R]], Callable[[T], R]]]:
     """Gives a wrapper of work. Where the block is left by an exception, work that is under way is stopped and waited for.
 
     Else it would go on writing into a folder that is being removed.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
-from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.clients.proxies import Proxies
+from kubectl_lrs.clients.trust import from_files
+from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.common.mentions import Mention
@@ -20,7 +22,6 @@ from kubectl_lrs.stores.images.flags import BackupOptions, RegistryOptions, Rest
 from kubectl_lrs.stores.images.pull_secrets import named
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config, pull_secrets
-from kubectl_lrs.stores.images.registry.http import HttpOptions
 from kubectl_lrs.stores.images.restore import ImagesRestorer
 from kubectl_lrs.stores.images.saved import Level
 
@@ -28,13 +29,26 @@ SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
 SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
 
 
-def registries(options: RegistryOptions, stop: threading.Event | None = None) -> Registries:
+FIRST_ATTEMPTS = 3
+"""How often a request is sent at most to a host that has never answered: an LRS may name any."""
+
+
+def registries(options: RegistryOptions, stop: Cancel | None = None) -> Registries:
     """The registries as the options and docker's configuration say."""
-    if options.ca_file and not is_file(Path(options.ca_file)):
-        raise UsageError(f"--registry-ca-file {options.ca_file}: no such file")
     keychain = Keychain([docker_config(os.environ, Path(os.environ.get("HOME") or "/nonexistent"))], environment=os.environ)
-    plain = frozenset(host.strip().lower() for host in options.plain)
-    return Registries(keychain, HttpOptions(ca_file=options.ca_file, plain=plain), stop)
+    return Registries(keychain, http_options(ca_file=options.ca_file, plain=options.plain), stop)
+
+
+def http_options(*, ca_file: str = "", plain: Iterable[str] = ()) -> HttpOptions:
+    """How registries are spoken to; `plain`: hosts that are without TLS."""
+    return HttpOptions(
+        trust=from_files(ca_file, os.environ, flag="--registry-ca-file", beside=True),
+        proxies=Proxies(os.environ),
+        plain=frozenset(host.strip().lower() for host in plain),
+        first_attempts=FIRST_ATTEMPTS,
+        ca_hint="give the authority of its certificate with --registry-ca-file; one without TLS: --registry-plain-http",
+        plain_hint="if that host is trusted, name it with --registry-plain-http",
+    )
 
 
 def wanted(options: WhichImages) -> Wanted:
@@ -44,7 +58,7 @@ def wanted(options: WhichImages) -> Wanted:
 
 def collector(options: BackupOptions, context: BackupContext) -> ImagesTier:
     """The images' part of a backup."""
-    found = registries(options)
+    found = registries(options, context.kube.stop)
     return ImagesTier(
         found,
         Level(context.level),

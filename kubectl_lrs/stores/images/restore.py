@@ -15,6 +15,7 @@ from kubectl_lrs.model.errors import CredentialsError, DamageError, ExitCode, Lr
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Finding, Severity, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.cancel import StoppedError
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap
@@ -22,7 +23,6 @@ from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.common.mentions import Mention, mentions
 from kubectl_lrs.stores.images.layout import Layout, Tree, blob_path
 from kubectl_lrs.stores.images.registry.client import Push, Registries
-from kubectl_lrs.stores.images.registry.http import StoppedError
 from kubectl_lrs.stores.images.saved import TIER, Entry, Level, State, saved
 from kubectl_lrs.stores.images.targets import creation
 

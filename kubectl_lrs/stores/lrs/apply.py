@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Prepare, StorePlan
 from kubectl_lrs.model.report import WRITTEN, Outcome, Report, Result
-from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import Pool
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
@@ -48,7 +47,7 @@ class Run:
         *,
         journal: RecreateJournal,
         pause_journal: Path,
-        stop: threading.Event,
+        stop: Cancel,
         progress: Progress,
     ) -> None:
         self._kube = kube

@@ -13,6 +13,7 @@ from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.lrs.preflight import conversion_webhook_problem
 from kubectl_lrs.stores.lrs.saved import Source, saved_crd
 
@@ -30,18 +31,18 @@ class Target:
         return self.kube.connection
 
 
-def connect(flags: KubeFlags) -> KubeClient:
-    """The API server that kubectl would talk to."""
+def connect(flags: KubeFlags, cancel: Cancel | None = None) -> KubeClient:
+    """The API server that kubectl would talk to; `cancel` ends what waits for it."""
     timeout = duration(flags.request_timeout, what="--request-timeout").total_seconds() if flags.request_timeout else None
     connection = load(flags, os.environ)
     context = f"context {connection.context}" if connection.context else "no context"
     wirelog.note(f"API server {connection.server}, {context}, namespace {connection.namespace}")
-    return KubeClient(connection, timeout=timeout or None)
+    return KubeClient(connection, timeout=timeout or None, cancel=cancel)
 
 
-def target(flags: KubeFlags) -> Target:
+def target(flags: KubeFlags, cancel: Cancel) -> Target:
     """The cluster, and the LRS resource in the version that it prefers."""
-    kube = connect(flags)
+    kube = connect(flags, cancel)
     return Target(kube, served(kube, ""))
 
 

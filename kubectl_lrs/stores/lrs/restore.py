@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.trust import OWN, Trust
 from kubectl_lrs.stores.common.journals import operator_journal
@@ -34,7 +34,7 @@ class LrsRestorer:
         resource: Resource,
         directory: Path,
         cluster: str,
-        stop: threading.Event,
+        stop: Cancel,
         trust: Trust = OWN,
     ) -> None:
         self._kube = kube

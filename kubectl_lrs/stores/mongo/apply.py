@@ -5,7 +5,6 @@ Until the new collection is whole and takes the old one's name, in one act of th
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import bson
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Finding, Severity, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.stores.mongo.keys import KeySource
@@ -51,7 +51,7 @@ class MongoRestorer:
         *,
         presence: Presence,
         keys: KeySource | None,
-        stop: threading.Event,
+        stop: Cancel,
     ) -> None:
         self._mongo = mongo
         self._dump = dump
@@ -130,7 +130,7 @@ class _Work:
         dump: StoredDump,
         step: MongoStep,
         progress: Progress,
-        stop: threading.Event,
+        stop: Cancel,
         *,
         dry_run: bool,
     ) -> None:

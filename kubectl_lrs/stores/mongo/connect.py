@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.files import reading
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.mongo.apply import MongoRestorer
 from kubectl_lrs.stores.mongo.collect import MongoTier
@@ -47,9 +47,7 @@ def restorer(options: RestoreOptions, context: RestoreContext) -> MongoRestorer:
     return dump_restorer(dump, options, context.kube, namespace=context.namespace, stop=context.stop)
 
 
-def dump_restorer(
-    dump: StoredDump, options: RestoreOptions, kube: KubeClient, *, namespace: str, stop: threading.Event
-) -> MongoRestorer:
+def dump_restorer(dump: StoredDump, options: RestoreOptions, kube: KubeClient, *, namespace: str, stop: Cancel) -> MongoRestorer:
     """The restore of a backup's dump, or of a plain one."""
     mongo = Mongo(access(options, kube, namespace))
     wish = RestoreWish(

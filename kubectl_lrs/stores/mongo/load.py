@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -13,6 +12,7 @@ from bson.errors import BSONError
 
 from kubectl_lrs.formats.bson_batches import by_ids, id_of, split, with_id
 from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo.server.client import Mongo, Refused
@@ -77,7 +77,7 @@ class Loader:
         in_order: bool = False,
         validate: bool = True,
         dry_run: bool = False,
-        stop: threading.Event,
+        stop: Cancel,
     ) -> None:
         self._mongo = mongo
         self._database = database
@@ -90,7 +90,7 @@ class Loader:
 
     def load(self, batches: Iterable[bytes], progress: Progress) -> Tally:
         """Everything, or what was done when `stop` was set; an LrsError where the server is lost: no batch is in flight then."""
-        whole, halt, failure = Tally(), threading.Event(), None
+        whole, halt, failure = Tally(), Cancel(), None
         for done in map_unordered(batches, self._batch, workers=1 if self._in_order else WORKERS, stop=halt):
             if isinstance(done, LrsError):
                 failure = failure or done
@@ -171,7 +171,7 @@ class Loader:
             tally.add(Tally(refusals=1, refused=[(shown_id(document), refused.message)]))
 
 
-def insist(mongo: Mongo, stop: threading.Event, act: Callable[[int], R]) -> R:
+def insist(mongo: Mongo, stop: Cancel, act: Callable[[int], R]) -> R:
     """Do it, again after a pause and over a new connection where the server was lost; `act` is told how often it was tried."""
     for attempt in range(ATTEMPTS):
         generation = mongo.generation

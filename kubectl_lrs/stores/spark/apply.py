@@ -5,7 +5,6 @@ Never by DeleteCollection: it knows no uid, and the right to it is another one.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import ConflictError, ExpiredError, LrsError, NotFoundError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import SPARK
-from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
@@ -76,7 +75,7 @@ class Cleaner:
         effort: Effort,
         *,
         progress: Progress,
-        stop: threading.Event,
+        stop: Cancel,
     ) -> None:
         self._kube = kube
         self._resource = resource

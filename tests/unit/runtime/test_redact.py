@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -71,8 +72,9 @@ def test_urls(what: str) -> None:
     given_, wanted = URLS[what]
     assert redact.url(given_) == (given_ if wanted is None else wanted)
     words = redact.text(f"failed: {given_} (refused)")
-    assert S not in words and Q not in words
-    assert words.startswith("failed: ") and words.endswith("(refused)"), "the words around it stay"
+    assert S not in words
+    assert Q not in words
+    assert re.fullmatch(r"failed: .* \(refused\)", words), "the words around it stay"
 
 
 HEADERS = {

@@ -1,42 +1,27 @@
 """The door to the DataRobot REST API v2: plain dicts in and out, every failure one of ours.
 
-It knows requests, answers and when a request may be sent again; what a status means is not its business. `requests`
-is imported when a client is made, so that help does not wait for it.
+It knows requests, answers and when a request may be sent again; what a status means is not its business.
 """
 
 from __future__ import annotations
 
 import json
-import random
+import os
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from kubectl_lrs import __version__
-from kubectl_lrs.clients import wirelog
-from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
+from kubectl_lrs.clients.http.answer import Answer
+from kubectl_lrs.clients.http.client import READ_TIMEOUT, Http, HttpOptions, Request
+from kubectl_lrs.clients.http.sessions import NoAnswerError
+from kubectl_lrs.clients.proxies import Proxies
+from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError, UnreachableError
+from kubectl_lrs.runtime import redact
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.retry import PASSING, REFUSED_UNDONE
 from kubectl_lrs.stores.deployments.api.credentials import Access
-
-if TYPE_CHECKING:
-    import requests
-
-CONNECT_TIMEOUT = 15.0
-READ_TIMEOUT = 60.0
-"""Seconds without a byte before a request is given up, where --request-timeout says nothing."""
-
-ATTEMPTS = 6
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 20.0
-LONGEST_RETRY_AFTER = 300.0
-"""Seconds. Pauses double from the first one, with jitter; a server that asks for more than the longest is not waited for."""
-
-FOREVER = float("inf")
 
 Query: TypeAlias = "tuple[tuple[str, str], ...]"
 
@@ -44,16 +29,14 @@ PAGE = 100
 LISTS = 3
 """How often the list is read when it changed in between and so gave fewer than it says there are."""
 
-HOPS = 3
-MAX_MESSAGE = 300
+MAX_ANSWER = 64 << 20
+"""Bytes: a page of the list has some hundred KB."""
 
-READ_AGAIN = frozenset((429, 502, 503, 504))
-WRITE_AGAIN = frozenset((429, 503))
+JSON = "application/json"
+READ_AGAIN = PASSING - {500}
 DONE_TASKS = frozenset(("COMPLETED", "ERROR", "ABORTED", "EXPIRED"))
 
 _TASK = re.compile(r"/status/([^/?#]+)/?$")
-_PREFIX = re.compile(r"^(.*Failed to establish a new connection: )?(\[[^]]*\] )?")
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 class UnansweredError(UnreachableError):
@@ -86,30 +69,26 @@ class Task:
 
 
 class DataRobotClient:
-    """One API as one user. Safe to use from several threads. Setting `stop` ends the waiting between attempts.
+    """One API as one user. Safe to use from several threads. `cancel` ends the waiting between attempts.
 
     `notes` are lines on answers that are not quite what they say.
     """
 
-    def __init__(self, access: Access, *, timeout: float | None = None, stop: threading.Event | None = None) -> None:
-        import requests
-
+    def __init__(self, access: Access, cancel: Cancel | None = None, *, timeout: float | None = None) -> None:
         self.endpoint = access.endpoint
         self.source = access.source
-        self.stop = stop or threading.Event()
         self.notes: list[str] = []
-        self._requests = requests
         self._token = access.token
-        self._verify = access.verify
         self._scheme = {"auto": "Bearer", "bearer": "Bearer", "token": "Token"}[access.scheme]
         self._may_find_out = access.scheme == "auto"
-        self._timeout = (min(CONNECT_TIMEOUT, timeout or CONNECT_TIMEOUT), timeout or READ_TIMEOUT)
-        self._local = threading.local()
-        self._not_before = 0.0
-        if access.verify is False:
-            import urllib3
-
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        options = HttpOptions(
+            trust=access.trust(os.environ),
+            proxies=Proxies(os.environ),
+            read_timeout=timeout or READ_TIMEOUT,
+            ca_hint="give the authority of its certificate with --api-ca-file",
+        )
+        self._http = Http(options, cancel or Cancel())
+        redact.remember(access.token)
 
     def __repr__(self) -> str:
         return f"DataRobotClient({self.endpoint})"
@@ -122,7 +101,7 @@ class DataRobotClient:
             answer = self._get("/version/")
         except ApiError:
             return ""
-        return self._text(answer.get("versionString") or "")
+        return redact.text(answer.get("versionString") or "")
 
     def account(self) -> dict[str, Any]:
         """Who the token belongs to: `orgId`, `uid`, `permissions`; empty where the application is too old to say."""
@@ -172,31 +151,31 @@ class DataRobotClient:
             following = page.get("next")
             query = tuple(parse_qsl(urlsplit(str(following)).query)) if following else ()
 
-    def deployment(self, identifier: str, *, limit: float = FOREVER) -> dict[str, Any]:
+    def deployment(self, identifier: str, *, limit: float | None = None) -> dict[str, Any]:
         """One deployment; NotFoundError where it is not, or is not visible to the token. `limit`: seconds for attempts."""
         path = f"/deployments/{quote(identifier, safe='')}/"
         return self._object(self._send("GET", path, limit=limit), "GET", path)
 
-    def set_status(self, identifier: str, status: str, *, limit: float = FOREVER) -> str:
+    def set_status(self, identifier: str, status: str, *, limit: float | None = None) -> str:
         """Ask for a status; the id of the task that brings it about, empty where none was named.
 
         BusyError: it is changing, or has that status. UnansweredError: the request may have been taken.
         """
         path = f"/deployments/{quote(identifier, safe='')}/status/"
-        response = self._send("PATCH", path, body={"status": status}, limit=limit)
-        found = _TASK.search(urlsplit(response.headers.get("Location", "")).path)
+        answer = self._send("PATCH", path, body={"status": status}, limit=limit)
+        found = _TASK.search(urlsplit(answer.headers.get("Location", "")).path)
         return found[1] if found and _is_id(found[1]) else ""
 
-    def task(self, identifier: str, *, limit: float = FOREVER) -> Task:
+    def task(self, identifier: str, *, limit: float | None = None) -> Task:
         """How far a task is."""
         try:
-            response = self._send("GET", f"/status/{quote(identifier, safe='')}/", limit=limit)
+            answer = self._send("GET", f"/status/{quote(identifier, safe='')}/", limit=limit)
         except NotFoundError:
             return Task("")
-        if response.status_code == 303:
+        if answer.status == 303:
             return Task("COMPLETED")
-        answer = self._object(response, "GET", "/status/")
-        return Task(str(answer.get("status") or ""), self._text(answer.get("message") or ""))
+        found = self._object(answer, "GET", "/status/")
+        return Task(str(found.get("status") or ""), redact.text(found.get("message") or ""))
 
     # ---- HTTP
 
@@ -210,156 +189,55 @@ class DataRobotClient:
         *,
         query: Query = (),
         body: Mapping[str, Any] | None = None,
-        limit: float = FOREVER,
-    ) -> requests.Response:
+        limit: float | None = None,
+    ) -> Answer:
         """Send until it is answered or hopeless, or `limit` seconds are over; the answer, 2xx or the 303 of a task.
 
         A read is repeated on everything that may pass. A change is repeated only where the server surely did not
         act on it: it was refused as too many or unavailable, or never reached the server.
         """
-        again = READ_AGAIN if method == "GET" else WRITE_AGAIN
-        refused_before = False
-        end = time.monotonic() + limit
-        for attempt in range(1, ATTEMPTS + 1):
-            self._wait_for_turn(end)
-            try:
-                response = self._authorised(method, path, query, body)
-            except self._requests.RequestException as error:
-                passing = self._is_passing(error) if method == "GET" else self._was_never_sent(error)
-                if attempt == ATTEMPTS or not passing or not self._may_wait(_pause(attempt), end):
-                    raise self._unanswered(error, method) from None
-                continue
-            status = response.status_code
-            if status < 300 or (status == 303 and path.startswith("/status/")):
-                return response
-            if status not in again or attempt == ATTEMPTS or not self._hold(response, attempt, end):
-                self._refuse(response, method, path, repeated=refused_before)
-            refused_before = True
-        raise AssertionError("the last attempt returns or raises")
-
-    def _hold(self, response: requests.Response, attempt: int, end: float) -> bool:
-        """Wait before the next attempt, as the server asks; whether there is to be one."""
-        asked = _retry_after(response.headers.get("Retry-After", ""))
-        if asked is not None and asked > LONGEST_RETRY_AFTER:
-            return False
-        if asked is not None and response.status_code == 429:  # it means everyone who uses this token
-            self._not_before = max(self._not_before, time.monotonic() + asked)
-        return self._may_wait(_pause(attempt) if asked is None else asked, end)
-
-    def _may_wait(self, seconds: float, end: float) -> bool:
-        """Wait, where that is not longer than there is time; whether to go on."""
-        return time.monotonic() + seconds < end and not self.stop.wait(seconds)
-
-    def _wait_for_turn(self, end: float) -> None:
-        self.stop.wait(max(0.0, min(self._not_before, end) - time.monotonic()))
-
-    def _authorised(self, method: str, path: str, query: Query, body: Mapping[str, Any] | None) -> requests.Response:
-        """Send once; where the very first credential is refused, once more in the other scheme that installations have."""
-        response = self._follow(method, path, query, body)
-        if response.status_code == 401 and self._may_find_out:
-            self._may_find_out = False
-            self._scheme = "Token"
-            second = self._follow(method, path, query, body)
-            if second.status_code != 401:
-                return second
-            self._scheme = "Bearer"
-        elif response.status_code < 300:
-            self._may_find_out = self._may_find_out and path == "/version/"  # which some answer to anyone
-        return response
-
-    def _follow(self, method: str, path: str, query: Query, body: Mapping[str, Any] | None) -> requests.Response:
-        """Send once. A read is redirected within the same origin only, so that the token goes nowhere else."""
-        url = self.endpoint + path
-        for _ in range(HOPS):
-            response = self._once(method, url, query, body)
-            target = response.headers.get("Location", "")
-            if response.status_code not in (301, 302, 303, 307, 308) or (
-                response.status_code == 303 and path.startswith("/status/")
-            ):
-                return response
-            following = urljoin(url, target)
-            if method != "GET" or not target or _origin(following) != _origin(self.endpoint):
-                raise UnreachableError(
-                    f"{self.endpoint}: it redirects to {self._text(_origin(following))}, where the token is not sent",
-                    hint="if that is the application, name it as the URL",
-                )
-            url, query = following, ()
-        raise UnreachableError(f"{self.endpoint}: it redirects {method} {path} for ever")
-
-    def _once(self, method: str, url: str, query: Query, body: Mapping[str, Any] | None) -> requests.Response:
-        session = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = self._requests.Session()
-        headers = {"Accept": "application/json", "User-Agent": f"kubectl-lrs/{__version__}"}
-        shown = url + (f"?{urlencode(query)}" if query else "")
-        signed = [*headers.items(), ("Authorization", f"{self._scheme} {self._token}")]
+        is_read, is_task = method == "GET", path.startswith("/status/")
+        request = Request(
+            method=method,
+            url=self.endpoint + path + (f"?{urlencode(query)}" if query else ""),
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip", **({"Content-Type": JSON} if body else {})},
+            authorization=f"{self._scheme} {self._token}",
+            body=json.dumps(body).encode() if body else None,
+            where=self.endpoint,
+            same_origin=True,
+            final=frozenset((303,)) if is_task else frozenset(),
+            again=READ_AGAIN if is_read else REFUSED_UNDONE,
+            resend=is_read,
+            read=MAX_ANSWER,
+        )
         try:
-            with wirelog.Exchange(method, shown, signed, json.dumps(body).encode() if body else None) as exchange:
-                response = session.request(
-                    method,
-                    url,
-                    params=query or None,
-                    json=body,
-                    # Given as a function, so that neither a .netrc nor a URL can put another credential in its place.
-                    auth=self._sign,
-                    headers=headers,
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                    verify=self._verify,
-                )
-                exchange.answered(response.status_code, response.reason, response.headers.items(), response.content)
-                return response
-        except OSError as error:
-            if isinstance(error, self._requests.RequestException):
+            answer = self._in_a_scheme(request, limit)
+        except NoAnswerError as error:
+            if is_read or not error.sent:
                 raise
-            raise UsageError(f"the bundle of CA certificates is not usable: {self._text(error)}") from None
+            raise UnansweredError(f"no answer to the request: {error.cause}") from None
+        if answer.status >= 300 and not (answer.status == 303 and is_task):
+            self._refuse(answer, method, path, repeated=answer.repeated)
+        return answer
 
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"{self._scheme} {self._token}"
-        return request
+    def _in_a_scheme(self, request: Request, limit: float | None) -> Answer:
+        """Send; where the very first credential is refused, once more in the other scheme that installations have."""
+        answer = self._http.send(request, limit=limit)
+        if answer.status == 401 and self._may_find_out:
+            self._may_find_out = False
+            second = self._http.send(replace(request, authorization=f"Token {self._token}"), limit=limit)
+            if second.status != 401:
+                self._scheme = "Token"
+            return second if second.status != 401 else answer
+        if answer.status < 300:
+            self._may_find_out = self._may_find_out and "/version/" in request.url  # which some answer to anyone
+        return answer
 
     # ---- failures
 
-    def _is_passing(self, error: Exception) -> bool:
-        known = self._requests
-        permanent = (known.exceptions.SSLError, known.exceptions.ProxyError, known.exceptions.InvalidURL)
-        return isinstance(
-            error, (known.ConnectionError, known.Timeout, known.exceptions.ChunkedEncodingError)
-        ) and not isinstance(error, permanent)
-
-    def _was_never_sent(self, error: Exception) -> bool:
-        """Whether a connection was not even made."""
-        from urllib3.exceptions import NewConnectionError
-
-        reason = getattr(error.args[0], "reason", None) if error.args else None
-        return isinstance(error, self._requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
-
-    def _unanswered(self, error: Exception, method: str) -> UnreachableError:
-        known = self._requests.exceptions
-        if isinstance(error, known.SSLError):
-            hint = "give the authority of its certificate with --api-ca-file"
-        else:
-            hint = "check the URL, and HTTPS_PROXY and NO_PROXY where there is a proxy"
-        never = self._was_never_sent(error) or isinstance(error, (known.SSLError, known.ProxyError))
-        if method == "GET" or never:
-            return UnreachableError(f"{self.endpoint}: cannot be reached: {self._cause(error)}", hint=hint)
-        return UnansweredError(f"no answer to the request: {self._cause(error)}")
-
-    def _cause(self, error: BaseException) -> str:
-        """The innermost reason of an error of requests, in a few words."""
-        if isinstance(error, self._requests.ConnectTimeout):
-            return "connection timed out"
-        if isinstance(error, self._requests.ReadTimeout):
-            return f"nothing came for {self._timeout[1]:g}s"
-        reason: BaseException = error
-        while (inner := _inner(reason)) is not None:
-            reason = inner
-        text = str(reason.args[-1] if reason.args and isinstance(reason.args[-1], str) else reason)
-        return self._text(_PREFIX.sub("", text))
-
-    def _object(self, response: requests.Response, method: str, path: str) -> dict[str, Any]:
+    def _object(self, answer: Answer, method: str, path: str) -> dict[str, Any]:
         try:
-            document = response.json()
+            document = json.loads(answer.read(MAX_ANSWER))
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
@@ -371,9 +249,9 @@ class DataRobotClient:
             f"{self.endpoint}: what answers to {method} {path} is not the DataRobot API", hint="is this the application's URL?"
         )
 
-    def _refuse(self, response: requests.Response, method: str, path: str, *, repeated: bool) -> NoReturn:
-        status = response.status_code
-        message = self._message(response, method, path)
+    def _refuse(self, answer: Answer, method: str, path: str, *, repeated: bool) -> NoReturn:
+        status = answer.status
+        message = self._message(answer, method, path)
         if status == 401:
             raise DeniedError(
                 f"{self.endpoint}: the token from {self.source} was refused",
@@ -389,52 +267,19 @@ class DataRobotClient:
             raise UnreachableError(message, hint="the application is overloaded or starting; try again later")
         raise _ERRORS.get(status, ApiError)(message, status=status)
 
-    def _message(self, response: requests.Response, method: str, path: str) -> str:
+    def _message(self, answer: Answer, method: str, path: str) -> str:
         """The server's own words where it has any, else its status; a proxy answers in HTML."""
         try:
-            answer = response.json()
-            said = answer.get("message") or answer.get("errors") or answer.get("error")
+            found = json.loads(answer.read(MAX_ANSWER))
+            said = found.get("message") or found.get("errors") or found.get("error")
         except (ValueError, RecursionError, AttributeError):
             said = None
-        head = f"HTTP {response.status_code}"
-        return f"{self._text(said)} ({head})" if said else f"{head} {self._text(response.reason)} to {method} {path}".strip()
-
-    def _text(self, value: object) -> str:
-        """Words of a server as they may be shown: one line, no control characters, and never the token."""
-        text = _UNSEEN.sub(" ", str(value).replace(self._token, "<token>")).strip()
-        return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}..."
+        head = f"HTTP {answer.status}"
+        return f"{redact.text(said)} ({head})" if said else f"{head} {redact.text(answer.reason)} to {method} {path}".strip()
 
 
 _ERRORS: Mapping[int, Callable[..., LrsError]] = {404: NotFoundError, 410: NotFoundError}
 
 
-def _inner(error: BaseException) -> BaseException | None:
-    """What another error is made of."""
-    parts = (getattr(error, "reason", None), *reversed(error.args))
-    return next((part for part in parts if isinstance(part, BaseException)), None)
-
-
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value) is not None
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{parts.hostname}:{port}"
-
-
-def _pause(attempt: int) -> float:
-    """Seconds to wait before the next attempt."""
-    jitter = random.uniform(0.5, 1.0)  # noqa: S311  no secret
-    return jitter * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempt - 1))
-
-
-def _retry_after(text: str) -> float | None:
-    """Seconds, from a number or a date."""
-    if text.strip().isdigit():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(timezone.utc)).total_seconds())
-    except (TypeError, ValueError):
-        return None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from kubectl_lrs.model.errors import UsageError
@@ -23,6 +24,9 @@ CONFIG_FILE = ".config/datarobot/drconfig.yaml"
 API_PATH = "/api/v2"
 MAX_FILE = 1 << 20
 
+if TYPE_CHECKING:
+    from kubectl_lrs.clients.trust import Trust
+
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _CONFIG = re.compile(r"^\s*(endpoint|token)\s*:", re.MULTILINE)
 _HOST = re.compile(r"[A-Za-z0-9.\[\]:_-]+")
@@ -35,20 +39,30 @@ Ask = Callable[[str], str]
 class Access:
     """One API as one user. `endpoint` ends in `/api/v2`; `source` says where URL and token are from, for messages.
 
-    `verify` is True, False, or the path of a CA bundle. `scheme` is one of `flags.SCHEMES`.
+    `verify` is True, False, or the path of a CA bundle, which `verify_source` names. `scheme` is one of `flags.SCHEMES`.
     """
 
     endpoint: str
     token: str = field(repr=False)
     source: str
     verify: bool | str = True
+    verify_source: str = "--api-ca-file"
     scheme: str = "auto"
+
+    def trust(self, environment: Mapping[str, str]) -> Trust:
+        """Whose certificates are accepted; UsageError where a bundle cannot be used."""
+        from kubectl_lrs.clients.trust import Trust, from_files
+
+        if self.verify is False:
+            return Trust(insecure=True)
+        return from_files(self.verify if isinstance(self.verify, str) else "", environment, flag=self.verify_source)
 
     @property
     def is_in_clear(self) -> bool:
         """Whether others on the network can read the token."""
-        host = urlsplit(self.endpoint).hostname or ""
-        return self.endpoint.startswith("http://") and host not in ("localhost", "::1") and not host.startswith("127.")
+        from kubectl_lrs.clients.addresses import host_of, is_loopback
+
+        return self.endpoint.startswith("http://") and not is_loopback(host_of(self.endpoint))
 
 
 def accesses(flags: ApiOptions, environment: Mapping[str, str], *, home: Path, ask: Ask | None) -> list[Access]:
@@ -60,18 +74,18 @@ def accesses(flags: ApiOptions, environment: Mapping[str, str], *, home: Path, a
             "no DataRobot API is named, and no token for it",
             hint=f"set {names}, or give --url with --org-token-file",
         )
-    if flags.ca_file and not is_file(Path(flags.ca_file)):
-        raise UsageError(f"--api-ca-file {flags.ca_file}: no such file")
-    return [
-        Access(
-            endpoint=each.endpoint,
-            token=each.token,
-            source=each.source,
+    made = [
+        replace(
+            each,
             verify=flags.ca_file or each.verify,
+            verify_source="--api-ca-file" if flags.ca_file else each.verify_source,
             scheme=flags.scheme,
         )
         for each in found
     ]
+    for each in made:
+        each.trust(environment)  # a bundle that cannot be used is said before anything is asked
+    return made
 
 
 def is_given(flags: ApiOptions, environment: Mapping[str, str]) -> bool:
@@ -156,6 +170,7 @@ def _from_config(path: Path, text: str) -> Access:
         token=_checked(str(document["token"]), f"{path}: token"),
         source=str(path),
         verify=verify if isinstance(verify, (bool, str)) else True,
+        verify_source=f"{path}: ssl_verify:",
     )
 
 

@@ -10,16 +10,13 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from kubectl_lrs.model.errors import CredentialsError, UnreachableError
+from kubectl_lrs.runtime import redact
 from kubectl_lrs.stores.images.registry.credentials import Login
-
-if TYPE_CHECKING:
-    import requests
 
 CLIENT_ID = "kubectl-lrs"
 SHORTEST_LIFE = 60.0
@@ -63,22 +60,27 @@ class _Token:
     end: float
 
 
-Send = Callable[..., "requests.Response"]
-"""(method, url, login, form) → the answer of a token server; `login` as Basic where it is not None."""
+Send = Callable[[str, str, "Login | None", "Mapping[str, str] | None"], tuple[int, bytes]]
+"""(method, url, login, form) → status and body of a token server's answer; `login` as Basic where it is not None."""
 
 
 class Authority:
-    """The credentials for one registry. Safe to use from several threads; a token is fetched once for all that wait for it."""
+    """The credentials for one registry. Safe to use from several threads; a token is fetched once for all that wait for it.
 
-    def __init__(self, registry: str, login: Callable[[str], Login | None], send: Send, may_send: Callable[[str], bool]) -> None:
+    `logins` gives those that may be used for a repository, to be tried in turn, as a node of Kubernetes does.
+    """
+
+    def __init__(
+        self, registry: str, logins: Callable[[str], Iterable[Login]], send: Send, may_send: Callable[[str], bool]
+    ) -> None:
         self._registry = registry
-        self._login = login
+        self._logins = logins
         self._send = send
         self._may_send = may_send
         self._lock = threading.Lock()
         self._challenge: Challenge | None = None
         self._tokens: dict[str, _Token] = {}
-        self.secrets: set[str] = set()
+        self._used: dict[str, Login] = {}
 
     def header(self, repository: str, scope: str) -> str:
         """The `Authorization` for a request as far as it is known; empty where it is not, or none is needed."""
@@ -86,72 +88,97 @@ class Authority:
             if self._challenge is None:
                 return ""
             if self._challenge.scheme == "basic":
-                return self._basic(repository)
+                return _basic(next(self._in_turn(repository), None))
             token = self._tokens.get(scope)
             return f"Bearer {token.value}" if token and token.end > time.monotonic() else ""
 
-    def answer(self, offered: str, repository: str, scope: str, *, refused: str) -> str:
-        """The `Authorization` after a 401 that offered this and had refused `refused`; empty where there is no other."""
+    def answer(self, offered: str, repository: str, scope: str, *, refused: str, turn: int = 0) -> str:
+        """The `Authorization` after a 401 that offered this and had refused `refused`; empty where there is no other.
+
+        `turn`: how many were refused before in the same matter. CredentialsError where the token server takes none.
+        """
         with self._lock:
-            found = {challenge.scheme: challenge for challenge in reversed(challenges(offered))}
-            if "bearer" in found:
-                self._challenge = found["bearer"]
-                token = self._tokens.get(scope)
-                if token is None or token.end <= time.monotonic() or f"Bearer {token.value}" == refused:
-                    token = self._tokens[scope] = self._fetch(found["bearer"], repository, scope)
-                header = f"Bearer {token.value}"
-            elif "basic" in found:
-                self._challenge = found["basic"]
-                header = self._basic(repository)
-            else:
-                raise UnreachableError(
-                    f"{self._registry}: it wants to be logged in to in a way that is not known here: {', '.join(found) or 'none'}"
-                )
-            return header if header != refused else ""
-
-    def _basic(self, repository: str) -> str:
-        login = self._known(repository)
-        if login is None or login.identity_token:
+            self._challenge = self._choose(offered)
+            problem: CredentialsError | None = None
+            for place, login in enumerate(self._in_turn(repository)):
+                if place < turn:
+                    continue
+                try:
+                    header = self._header(self._challenge, login, scope, refused, is_first=place == 0)
+                except CredentialsError as error:
+                    problem = problem or error
+                    continue
+                if header and header != refused:
+                    if login:
+                        self._used[repository] = login
+                    return header
+            if problem:
+                raise problem
             return ""
-        return f"Basic {login.secrets[-1]}" if login.password else ""
 
-    def _known(self, repository: str) -> Login | None:
-        login = self._login(repository)
-        if login:
-            self.secrets.update(login.secrets)
-        return login
+    def login(self, repository: str) -> Login | None:
+        """The one that is used for a repository; None: as nobody."""
+        return next(self._in_turn(repository), None)
 
-    def _fetch(self, challenge: Challenge, repository: str, scope: str) -> _Token:
+    def _in_turn(self, repository: str) -> Iterator[Login | None]:
+        """The one that was good the last time, then the others; nobody where there is none. Each is a secret from then on."""
+        used = self._used.get(repository)
+        count = 0
+        if used:
+            count += 1
+            yield used
+        for login in self._logins(repository):
+            if login != used:
+                redact.remember(*login.secrets)
+                count += 1
+                yield login
+        if not count:
+            yield None
+
+    def _choose(self, offered: str) -> Challenge:
+        found = {challenge.scheme: challenge for challenge in reversed(challenges(offered))}
+        for scheme in ("bearer", "basic"):
+            if scheme in found:
+                return found[scheme]
+        known = ", ".join(map(redact.shown, found)) or "none"
+        raise UnreachableError(f"{self._registry}: it wants to be logged in to in a way that is not known here: {known}")
+
+    def _header(self, challenge: Challenge, login: Login | None, scope: str, refused: str, *, is_first: bool) -> str:
+        if challenge.scheme == "basic":
+            return _basic(login)
+        token = self._tokens.get(scope) if is_first else None
+        if token is None or token.end <= time.monotonic() or f"Bearer {token.value}" == refused:
+            token = self._tokens[scope] = self._fetch(challenge, login, scope)
+        return f"Bearer {token.value}"
+
+    def _fetch(self, challenge: Challenge, login: Login | None, scope: str) -> _Token:
         realm = challenge.parameters.get("realm", "")
         if urlsplit(realm).scheme not in ("http", "https") or not urlsplit(realm).hostname or not self._may_send(realm):
             raise UnreachableError(
-                f"{self._registry}: it names a token server that no credentials are sent to: {_shown(realm)}",
+                f"{self._registry}: it names a token server that no credentials are sent to: {redact.text(realm)}",
                 hint="a token server is asked over https; see --registry-plain-http",
             )
-        login = self._known(repository)
         service = challenge.parameters.get("service", "")
         fields = {"service": service, "scope": scope} if service else {"scope": scope}
         if login and login.identity_token:
             form = {"grant_type": "refresh_token", "refresh_token": login.identity_token, "client_id": CLIENT_ID, **fields}
-            response = self._send("POST", realm, None, form)
+            status, data = self._send("POST", realm, None, form)
         else:
             query = urlencode(_spread(fields))
-            response = self._send("GET", f"{realm}{'&' if urlsplit(realm).query else '?'}{query}", login, None)
-        return self._token(response, realm, login)
+            status, data = self._send("GET", f"{realm}{'&' if urlsplit(realm).query else '?'}{query}", login, None)
+        return self._token(status, data, realm, login)
 
-    def _token(self, response: requests.Response, realm: str, login: Login | None) -> _Token:
-        if response.status_code in (400, 401, 403):
+    def _token(self, status: int, data: bytes, realm: str, login: Login | None) -> _Token:
+        if status in (400, 401, 403):
             who = f"the credentials from {login.source} were" if login else "a request without credentials was"
             raise CredentialsError(
-                f"{self._registry}: {who} refused by its token server {_shown(realm)} (HTTP {response.status_code})",
+                f"{self._registry}: {who} refused by its token server {redact.text(realm)} (HTTP {status})",
                 hint="log in with docker login, or see docs/images.md for the places where credentials are looked for",
             )
-        value, life = _read_token(response.content[:MAX_TOKEN] if response.status_code == 200 else b"")
+        value, life = _read_token(data if status == 200 else b"")
         if not _TOKEN.fullmatch(value):
-            raise UnreachableError(
-                f"{self._registry}: its token server {_shown(realm)} gave no token (HTTP {response.status_code})"
-            )
-        self.secrets.add(value)
+            raise UnreachableError(f"{self._registry}: its token server {redact.text(realm)} gave no token (HTTP {status})")
+        redact.remember(value)
         return _Token(value, time.monotonic() + max(life - EARLY, life / 2))
 
 
@@ -170,7 +197,6 @@ def _spread(fields: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(key, each) for key, value in fields.items() for each in (value.split(" ") if key == "scope" else [value])]
 
 
-def _shown(url: str) -> str:
-    """A URL without what may be secret in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"[:200]
+def _basic(login: Login | None) -> str:
+    """Empty where there is no password."""
+    return f"Basic {login.basic}" if login and login.password else ""

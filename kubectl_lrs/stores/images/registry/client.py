@@ -7,46 +7,38 @@ is read is held against its digest while it is read.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from enum import Enum
-from typing import IO, TYPE_CHECKING, NoReturn
-from urllib.parse import quote, urljoin, urlsplit
+from typing import IO
+from urllib.parse import quote, urlsplit
 
-from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
-from kubectl_lrs.stores.images.registry.auth import Authority
+from kubectl_lrs.clients.http.answer import Answer, Body, CutError, TooLargeError
+from kubectl_lrs.clients.http.client import Http, HttpOptions
+from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.runtime import redact
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.retry import PASSING
+from kubectl_lrs.stores.images.registry.connection import DELETE, PUSH, Connection
 from kubectl_lrs.stores.images.registry.content import (
     ACCEPT,
     MAX_MANIFEST,
-    Body,
     Manifest,
     MissingError,
-    PushError,
     WrongContentError,
     digest_of,
     media_type_of,
 )
-from kubectl_lrs.stores.images.registry.credentials import Config, Keychain, Login
-from kubectl_lrs.stores.images.registry.http import AGAIN, CHUNK, Http, HttpOptions, StoppedError, finish, finished, origin, words
+from kubectl_lrs.stores.images.registry.credentials import Config, Keychain
 
-if TYPE_CHECKING:
-    import requests
-
-HOSTS: Mapping[str, str] = {"docker.io": "registry-1.docker.io"}
-"""Registries whose API is at another host than their name says."""
-MAX_ERROR = 64 << 10
 STALLS = 4
 CUTS = 100
 """How often a blob is asked for again without a single new byte, and at all."""
 
 UPLOADS = 4
 """How often an upload is begun."""
-
-PULL, PUSH, DELETE = "pull", "pull,push", "pull,push,delete"
-"""What a token is asked for: to give up an upload is a deletion."""
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
@@ -64,55 +56,50 @@ Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 class Registries:
-    """The registries of a run, each by its name in references. Setting `stop` ends every wait."""
+    """The registries of a run, each by its name in references. `stop` ends the waits for them: with the run's, or alone."""
 
-    def __init__(self, keychain: Keychain, options: HttpOptions, stop: threading.Event | None = None) -> None:
-        self.stop = stop or threading.Event()
+    def __init__(self, keychain: Keychain, options: HttpOptions, cancel: Cancel | None = None) -> None:
+        self.stop = (cancel or Cancel()).child()
         self._http = Http(options, self.stop)
         self._keychain = keychain
         self._lock = threading.Lock()
-        self._clients: dict[str, RegistryClient] = {}
+        self._clients: dict[tuple[str, Keychain], RegistryClient] = {}
 
     def add_logins(self, configs: Iterable[Config]) -> None:
         """Further places where credentials are looked for, after those that are known."""
         self._keychain.add(configs)
 
-    def of(self, name: str) -> RegistryClient:
-        """The registry of this name."""
+    def of(self, name: str, keychain: Keychain | None = None) -> RegistryClient:
+        """The registry of this name, to which the logins of a keychain of its own are shown, or the run's."""
+        keys = keychain or self._keychain
         with self._lock:
-            if name not in self._clients:
-                self._clients[name] = RegistryClient(name, self._http, self._keychain)
-            return self._clients[name]
+            if (name, keys) not in self._clients:
+                self._clients[name, keys] = RegistryClient(Connection(name, self._http, keys))
+            return self._clients[name, keys]
 
 
 class RegistryClient:
     """One registry. Safe to use from several threads."""
 
-    def __init__(self, name: str, http: Http, keychain: Keychain) -> None:
-        self.name = name
-        self._host = HOSTS.get(name, name)
-        self._http = http
-        self._keychain = keychain
-        self._lock = threading.Lock()
-        self._url = ""
-        self._authority = Authority(name, self._login, self._ask_token_server, http.may_go_to)
+    def __init__(self, connection: Connection) -> None:
+        self.name = connection.name
+        self._connection = connection
 
     def __repr__(self) -> str:
         return f"RegistryClient({self.name})"
 
-    def _login(self, repository: str) -> Login | None:
-        return self._keychain.login(self.name, repository)
-
     # ---- reading
 
     def digest_of(self, repository: str, reference: str) -> str:
-        """The digest that a tag (or a digest) stands for; empty where the registry does not have it."""
-        response = self._send("HEAD", repository, f"manifests/{reference}", headers={"Accept": ACCEPT})
-        with finished(response):
-            if response.status_code == 404:
-                return ""
-            self._require(response, repository, (200,))
-            digest = response.headers.get("Docker-Content-Digest", "")
+        """The digest that a tag (or a digest) stands for; empty where the registry does not have it.
+
+        Only the answer to a GET says so: there are registries that do not know the HEAD of a manifest.
+        """
+        digest = ""
+        with self._connection.send("HEAD", repository, f"manifests/{reference}", headers={"Accept": ACCEPT}) as answer:
+            if answer.status != 404:
+                self._connection.require(answer, repository, (200,))
+                digest = answer.headers.get("Docker-Content-Digest", "")
         if digest:
             return digest
         try:
@@ -123,16 +110,24 @@ class RegistryClient:
     def manifest(self, repository: str, reference: str) -> Manifest:
         """A manifest by tag or digest. MissingError, WrongContentError where it is larger than any or not what it should be."""
         what = f"{self.name}/{repository}{'@' if ':' in reference else ':'}{reference}"
-        with finished(self._send("GET", repository, f"manifests/{reference}", headers={"Accept": ACCEPT})) as response:
-            self._require(response, repository, (200,))
-            data = self._bounded(response, MAX_MANIFEST, f"{what}: its manifest")
-            said = response.headers.get("Docker-Content-Digest", "")
-            content_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        with self._connection.send("GET", repository, f"manifests/{reference}", headers={"Accept": ACCEPT}) as answer:
+            self._connection.require(answer, repository, (200,))
+            data = self._manifest_of(answer, what)
+            said = answer.headers.get("Docker-Content-Digest", "")
+            content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
         wanted = reference if ":" in reference else said
         digest = digest_of(data, wanted.partition(":")[0] if wanted else "sha256")
         if wanted and digest != wanted:
-            raise WrongContentError(f"{what}: the registry gives a manifest whose digest is {digest}, not {words(wanted)}")
+            raise WrongContentError(f"{what}: the registry gives a manifest whose digest is {digest}, not {redact.text(wanted)}")
         return Manifest(data, digest, media_type_of(data, content_type, what))
+
+    def _manifest_of(self, answer: Answer, what: str) -> bytes:
+        try:
+            return answer.read(MAX_MANIFEST)
+        except TooLargeError:
+            raise WrongContentError(f"{what}: its manifest is larger than {MAX_MANIFEST >> 20} MiB") from None
+        except CutError as error:
+            raise UnreachableError(f"{self.name}: {error}") from error
 
     def blob(self, repository: str, digest: str, size: int, *, written: Callable[[], str] | None = None) -> Iterator[bytes]:
         """The bytes of a blob, checked while they pass: WrongContentError at the end where they are not those of the digest.
@@ -162,7 +157,7 @@ class RegistryClient:
                         raise WrongContentError(f"{what}: longer than the {size} bytes that it has")
                     yield data
                 reason = "" if at == size else "it ends too early"
-            except _CutError as error:
+            except CutError as error:
                 reason = str(error)
             if not reason:
                 return
@@ -170,64 +165,52 @@ class RegistryClient:
             if stalls >= STALLS or cuts >= CUTS:
                 kind = WrongContentError if reason == "it ends too early" else UnreachableError
                 raise kind(f"{what}: it breaks off after {at} of {size} bytes: {reason}")
-            self._http.pause(stalls)
+            self._connection.pause(stalls)
 
     def _from(self, repository: str, digest: str, at: int) -> Iterator[bytes]:
-        """The bytes from there on; _CutError where they end too early for what the server said."""
+        """The bytes from there on; CutError where they end too early for what the server said."""
         headers = {"Range": f"bytes={at}-"} if at else {}
-        with finished(self._send("GET", repository, f"blobs/{digest}", headers=headers)) as response:
-            if response.status_code == 416:  # all of it is here already
+        with self._connection.send("GET", repository, f"blobs/{digest}", headers=headers) as answer:
+            if answer.status == 416:  # all of it is here already
                 return
-            self._require(response, repository, (200, 206))
-            skip = at if response.status_code == 200 else self._skip(response, at)
-            left = _length(response)
-            for data in self._raw(response):
+            self._connection.require(answer, repository, (200, 206))
+            skip = at if answer.status == 200 else self._skip(answer, at)
+            left = answer.length
+            for data in answer.stream():
                 left -= len(data)
                 fresh = data[skip:]
                 skip = max(0, skip - len(data))
                 if fresh:
                     yield fresh
             if left > 0:
-                raise _CutError(f"{left} bytes are missing")
+                raise CutError(f"{left} bytes are missing")
 
-    def _raw(self, response: requests.Response) -> Iterator[bytes]:
-        """The bytes as they were sent: storage behind a registry may call a layer gzip-encoded, and it is not to be unpacked."""
-        from urllib3.exceptions import HTTPError
-
-        try:
-            for data in response.raw.stream(CHUNK, decode_content=False):
-                if self._http.stop.is_set():
-                    raise StoppedError("stopped")
-                yield data
-        except (HTTPError, OSError) as error:
-            raise _CutError(self._http.cause(error)) from error
-
-    def _skip(self, response: requests.Response, at: int) -> int:
-        match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    def _skip(self, answer: Answer, at: int) -> int:
+        match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if not match or int(match[1]) > at:
             raise UnreachableError(f"{self.name}: it answers a range of a blob with another one")
         return at - int(match[1])
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether a repository has a blob."""
-        with finished(self._send("HEAD", repository, f"blobs/{digest}")) as response:
-            if response.status_code == 404:
+        with self._connection.send("HEAD", repository, f"blobs/{digest}") as answer:
+            if answer.status == 404:
                 return False
-            self._require(response, repository, (200,))
+            self._connection.require(answer, repository, (200,))
             return True
 
     # ---- writing
 
     def probe(self, repository: str) -> tuple[Push, str]:
         """Whether a repository may be pushed to, and what the registry says where not: an upload is begun and given up."""
-        with finished(self._begin_upload(repository)) as response:
-            said = self._said(response)
-            if response.status_code == 404:
+        with self._begin_upload(repository) as answer:
+            said = self._connection.said(answer)
+            if answer.status == 404:
                 return Push.MISSING, said
-            if response.status_code in (401, 403, 405):
+            if answer.status in (401, 403, 405):
                 return Push.DENIED, said
-            self._require(response, repository, (202,))
-            self._give_up(response, repository)
+            self._connection.require(answer, repository, (202,))
+            self._give_up(answer, repository)
         return Push.ALLOWED, ""
 
     def push_blob(self, repository: str, digest: str, opener: Opener, *, mount_from: str = "") -> bool:
@@ -235,14 +218,14 @@ class RegistryClient:
         if self.has_blob(repository, digest):
             return False
         for attempt in range(1, UPLOADS + 1):
-            with finished(self._begin_upload(repository, digest, mount_from if attempt == 1 else "")) as response:
-                if response.status_code == 201:
+            with self._begin_upload(repository, digest, mount_from if attempt == 1 else "") as answer:
+                if answer.status == 201:
                     return False
-                self._require(response, repository, (202,))
-                session = self._session_url(response)
+                self._connection.require(answer, repository, (202,))
+                session = self._connection.upload_url(answer)
             if self._put_blob(repository, session, digest, opener, last=attempt == UPLOADS):
                 return True
-            self._http.pause(attempt)
+            self._connection.pause(attempt)
         raise AssertionError("the last attempt returns or raises")
 
     def _put_blob(self, repository: str, session: str, digest: str, opener: Opener, *, last: bool) -> bool:
@@ -251,22 +234,24 @@ class RegistryClient:
         headers = {"Content-Type": "application/octet-stream"}
         with opener() as file:
             try:
-                body = Body(file, self._http.stop)
-                response = self._authorised("PUT", url, repository, actions=PUSH, headers=headers, body=body, repeat=False)
+                body = Body(file, self._connection.cancel)
+                answer = self._connection.authorised(
+                    "PUT", url, repository, actions=PUSH, headers=headers, body=body, repeat=False
+                )
             except UnreachableError:
                 # Some registries break off in place of an answer; a blob that arrived all the same shows at the next look.
                 if last and not self.has_blob(repository, digest):
                     raise
                 return self.has_blob(repository, digest)
-        with finished(response):
-            if response.status_code in (*AGAIN, 404, 416) and not last:  # the session is lost
+        with answer:
+            if answer.status in (*PASSING, 404, 416) and not last:  # the session is lost
                 return self.has_blob(repository, digest)
-            self._require(response, repository, (201, 202, 204))
+            self._connection.require(answer, repository, (201, 202, 204))
         return True
 
     def push_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
         """Put a manifest under a tag or its digest. PushError where it is not taken."""
-        response = self._send(
+        answer = self._connection.send(
             "PUT",
             repository,
             f"manifests/{reference}",
@@ -274,171 +259,25 @@ class RegistryClient:
             headers={"Content-Type": manifest.media_type},
             body=manifest.data,
         )
-        with finished(response):
-            self._require(response, repository, (201, 202))
-            said = response.headers.get("Docker-Content-Digest", "")
+        with answer:
+            self._connection.require(answer, repository, (201, 202))
+            said = answer.headers.get("Docker-Content-Digest", "")
         if said and said != manifest.digest:
-            raise WrongContentError(f"{self.name}/{repository}:{reference}: pushed as {manifest.digest}, taken as {words(said)}")
+            raise WrongContentError(
+                f"{self.name}/{repository}:{reference}: pushed as {manifest.digest}, taken as {redact.text(said)}"
+            )
 
-    def _begin_upload(self, repository: str, digest: str = "", mount_from: str = "") -> requests.Response:
+    def _begin_upload(self, repository: str, digest: str = "", mount_from: str = "") -> Answer:
         """202: an upload may go on; 201: the blob was mounted. Where it may not be mounted it is uploaded."""
         if mount_from:
             query = f"?mount={quote(digest)}&from={quote(mount_from, safe='')}"
-            response = self._send("POST", repository, f"blobs/uploads/{query}", actions=PUSH, mount_from=mount_from)
-            if response.status_code in (201, 202):
-                return response
-            finish(response)
-        return self._send("POST", repository, "blobs/uploads/", actions=PUSH)
+            answer = self._connection.send("POST", repository, f"blobs/uploads/{query}", actions=PUSH, mount_from=mount_from)
+            if answer.status in (201, 202):
+                return answer
+            answer.finish()
+        return self._connection.send("POST", repository, "blobs/uploads/", actions=PUSH)
 
-    def _session_url(self, response: requests.Response) -> str:
-        """Where an upload goes on. A registry behind a proxy may say http of itself; what was https stays so."""
-        url = urljoin(response.url or self._base(), response.headers.get("Location", ""))
-        if urlsplit(url).netloc == urlsplit(self._base()).netloc:
-            return urlsplit(url)._replace(scheme=urlsplit(self._base()).scheme).geturl()
-        if not self._http.may_go_to(url):
-            raise UnreachableError(f"{self.name}: it wants an upload at another host, without TLS")
-        return url
-
-    def _give_up(self, response: requests.Response, repository: str) -> None:
+    def _give_up(self, answer: Answer, repository: str) -> None:
         with suppress(LrsError):  # not every registry can; an upload that is not gone on with is cleared away in time
-            finish(self._authorised("DELETE", self._session_url(response), repository, actions=DELETE, repeat=False))
-
-    # ---- HTTP
-
-    def _base(self) -> str:
-        with self._lock:
-            if not self._url:
-                self._url = f"{'http' if self._http.speaks_plain(self._host) else 'https'}://{self._host}"
-            return self._url
-
-    def _send(
-        self,
-        method: str,
-        repository: str,
-        path: str,
-        *,
-        actions: str = PULL,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        mount_from: str = "",
-    ) -> requests.Response:
-        url = f"{self._base()}/v2/{repository}/{path}"
-        return self._authorised(method, url, repository, actions=actions, headers=headers, body=body, mount_from=mount_from)
-
-    def _authorised(
-        self,
-        method: str,
-        url: str,
-        repository: str,
-        *,
-        actions: str = PULL,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | Body | None = None,
-        repeat: bool = True,
-        mount_from: str = "",
-    ) -> requests.Response:
-        """Send; once more with another credential where the one at hand (or none) was refused. The registry's own answer."""
-        scope = f"repository:{repository}:{actions}" + (f" repository:{mount_from}:pull" if mount_from else "")
-        is_ours = origin(url) == origin(self._base())
-        authorization = self._authority.header(repository, scope) if is_ours else ""
-        for is_last in (False, True):
-            response = self._http.send(
-                method,
-                url,
-                headers=headers or {},
-                authorization=authorization,
-                body=body,
-                repeat=repeat,
-                secrets=self._authority.secrets,
-            )
-            if response.status_code != 401 or is_last or not is_ours or origin(response.url) != origin(url):
-                break
-            another = self._another(response.headers.get("WWW-Authenticate", ""), repository, scope, authorization)
-            if not another:
-                break
-            finish(response)
-            authorization = another
-            if isinstance(body, Body):
-                body.rewind()
-        return response
-
-    def _another(self, offered: str, repository: str, scope: str, refused: str) -> str:
-        """Another credential than the one that was refused; a helper is asked again, as what it gave may have expired."""
-        if not offered:
-            return ""
-        if found := self._authority.answer(offered, repository, scope, refused=refused):
-            return found
-        self._keychain.forget()
-        return self._authority.answer(offered, repository, scope, refused=refused)
-
-    def _ask_token_server(self, method: str, url: str, login: Login | None, form: Mapping[str, str] | None) -> requests.Response:
-        from urllib.parse import urlencode
-
-        return self._http.send(
-            method,
-            url,
-            headers={"Content-Type": "application/x-www-form-urlencoded"} if form else {},
-            authorization=f"Basic {login.secrets[-1]}" if login and login.password else "",
-            body=urlencode(form).encode() if form else None,
-            secrets=self._authority.secrets,
-        )
-
-    def _bounded(self, response: requests.Response, limit: int, what: str) -> bytes:
-        data = bytearray()
-        try:
-            for part in response.iter_content(CHUNK):
-                data += part
-                if len(data) > limit:
-                    raise WrongContentError(f"{what} is larger than {limit >> 20} MiB")
-        except OSError as error:
-            raise UnreachableError(f"{self.name}: the connection breaks off: {self._http.cause(error)}") from error
-        if _length(response) > len(data):
-            raise UnreachableError(f"{self.name}: the connection breaks off: {_length(response) - len(data)} bytes are missing")
-        return bytes(data)
-
-    # ---- failures
-
-    def _require(self, response: requests.Response, repository: str, wanted: tuple[int, ...]) -> None:
-        if response.status_code not in wanted:
-            self._refuse(response, repository)
-
-    def _refuse(self, response: requests.Response, repository: str) -> NoReturn:
-        status, said = response.status_code, self._said(response)
-        what = f"{self.name}/{repository}"
-        if status == 401:
-            login = self._login(repository)
-            if login is None:
-                raise CredentialsError(
-                    f"{what}: refused without credentials: {said}",
-                    hint=f"log in with: docker login {self.name}, or see --registry-pull-secrets",
-                )
-            raise CredentialsError(f"{what}: refused with the credentials from {login.source}: {said}")
-        if status == 403:
-            raise DeniedError(f"{what}: not allowed: {said}")
-        if status == 404:
-            raise MissingError(f"{what}: {said}")
-        if status in AGAIN:
-            raise UnreachableError(f"{what}: {said}", hint="the registry is overloaded or starting; try again later")
-        if 400 <= status < 500:
-            raise PushError(f"{what}: {said}")
-        raise UnreachableError(f"{what}: what answers is not a registry: {said}")
-
-    def _said(self, response: requests.Response) -> str:
-        """The registry's own words where it has any; a HEAD has none, and a proxy answers in HTML."""
-        head = f"HTTP {response.status_code}"
-        try:
-            errors = json.loads(self._bounded(response, MAX_ERROR, "an answer"))["errors"]
-            said = "; ".join(f"{each['code']}: {each.get('message', '')}" for each in errors[:3])
-        except (LrsError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            said = ""
-        return f"{words(said, self._authority.secrets)} ({head})" if said else head
-
-
-class _CutError(Exception):
-    """A body ended before its end."""
-
-
-def _length(response: requests.Response) -> int:
-    """What the server says that the body has; 0 where it does not say."""
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else 0
+            url = self._connection.upload_url(answer)
+            self._connection.authorised("DELETE", url, repository, actions=DELETE, repeat=False).finish()

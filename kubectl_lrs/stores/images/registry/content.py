@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.stores.images.registry.http import CHUNK, StoppedError, words
+from kubectl_lrs.runtime import redact
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -48,7 +46,7 @@ class Manifest:
 def digest_of(data: bytes, algorithm: str = "sha256") -> str:
     """`sha256:...` of some bytes; WrongContentError where the algorithm is not one that can be checked."""
     if algorithm not in ("sha256", "sha512"):
-        raise WrongContentError(f"{words(algorithm)}: not an algorithm that digests are checked by")
+        raise WrongContentError(f"{redact.text(algorithm)}: not an algorithm that digests are checked by")
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
@@ -62,32 +60,5 @@ def media_type_of(data: bytes, content_type: str, what: str) -> str:
         raise WrongContentError(f"{what}: its manifest is not JSON") from None
     media_type = said if isinstance(said, str) and said else content_type
     if version != 2 or media_type not in INDEXES | MANIFESTS:
-        raise WrongContentError(f"{what}: its manifest is of a kind that cannot be copied: {words(media_type)}")
+        raise WrongContentError(f"{what}: its manifest is of a kind that cannot be copied: {redact.text(media_type)}")
     return media_type
-
-
-class Body:
-    """A file as requests sends it bit by bit; once `stop` is set it ends with StoppedError."""
-
-    def __init__(self, file: IO[bytes], stop: threading.Event) -> None:
-        self._file = file
-        self._stop = stop
-        self._size = file.seek(0, 2)
-        file.seek(0)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        while data := self.read(CHUNK):
-            yield data
-
-    def read(self, size: int = -1) -> bytes:
-        """Some of it."""
-        if self._stop.is_set():
-            raise StoppedError("stopped")
-        return self._file.read(size)
-
-    def rewind(self) -> None:
-        """From its beginning again."""
-        self._file.seek(0)

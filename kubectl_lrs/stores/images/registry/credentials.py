@@ -11,7 +11,7 @@ import binascii
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,12 @@ class Login:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be shown."""
-        basic = base64.b64encode(f"{self.username}:{self.password}".encode()).decode() if self.password else ""
-        return tuple(secret for secret in (self.password, self.identity_token, basic) if secret)
+        return tuple(secret for secret in (self.password, self.identity_token, self.basic) if secret)
+
+    @property
+    def basic(self) -> str:
+        """What follows `Basic` in a header; empty where there is no password."""
+        return base64.b64encode(f"{self.username}:{self.password}".encode()).decode() if self.password else ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Config:
 
 
 class Keychain:
-    """The login for each registry: the first of the configurations that has one. Safe to use from several threads."""
+    """The logins for each registry, from configurations in their order. Safe to use from several threads."""
 
     def __init__(self, configs: Sequence[Config], *, environment: Mapping[str, str]) -> None:
         self._configs = list(configs)
@@ -74,16 +78,18 @@ class Keychain:
         self._configs += configs
 
     def login(self, registry: str, repository: str) -> Login | None:
-        """For a repository of a registry (`docker.io` for Docker Hub); None: as nobody."""
-        for config in self._configs:
+        """The first of `logins`; None: as nobody."""
+        return next(self.logins(registry, repository), None)
+
+    def logins(self, registry: str, repository: str) -> Iterator[Login]:
+        """For a repository of a registry (`docker.io` for Docker Hub), to be tried in turn; a helper is asked at its turn."""
+        for config in tuple(self._configs):
             if helper := config.helpers.get(registry) or (config.helpers.get(HUB_KEY) if registry == HUB else None):
                 if found := self._ask(helper, registry):
-                    return found
+                    yield found
             elif config.store and (found := self._ask(config.store, registry)):
-                return found
-            if found := _most_specific(config.auths, registry, repository):
-                return found
-        return None
+                yield found
+            yield from _by_specificity(config.auths, registry, repository)
 
     def _ask(self, helper: str, registry: str) -> Login | None:
         """A helper is asked once for each registry."""
@@ -99,11 +105,11 @@ class Keychain:
             self._found.clear()
 
 
-def _most_specific(auths: Mapping[str, Login], registry: str, repository: str) -> Login | None:
-    """Pull secrets may be for a part of a registry only: `host/path`; the longest path wins."""
+def _by_specificity(auths: Mapping[str, Login], registry: str, repository: str) -> list[Login]:
+    """Pull secrets may be for a part of a registry only: `host/path`; the longest path goes first."""
     parts = repository.split("/")
     names = [f"{registry}/{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
-    return next((auths[name] for name in (*names, registry) if name in auths), None)
+    return [auths[name] for name in (*names, registry) if name in auths]
 
 
 # ---- docker's config.json

@@ -12,6 +12,7 @@ from pymongo.uri_parser import parse_uri
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime import redact
 
 Client: TypeAlias = MongoClient[dict[str, Any]]
 
@@ -45,6 +46,7 @@ class UriAccess:
     def __init__(self, uri: str, *, source: str = "the MongoDB URI") -> None:
         self.app_name = f"{APP_NAME} {secrets.token_hex(4)}"
         self._uri = uri
+        redact.remember_url(uri)
         self._source = source
         self._described = _described(uri, source)
         self._client: Client | None = None
@@ -98,9 +100,8 @@ def _described(uri: str, source: str) -> str:
 
 
 def has_password(uri: str) -> bool:
-    """Whether a password stands in the URI."""
-    authority = uri.partition("://")[2].partition("/")[0]
-    return "@" in authority and ":" in authority.rpartition("@")[0]
+    """Whether a password stands in the URI, or anything else that is secret."""
+    return bool(redact.secrets_of_url(uri))
 
 
 def _unusable(error: Exception, source: str) -> UsageError:
@@ -108,5 +109,5 @@ def _unusable(error: Exception, source: str) -> UsageError:
     if isinstance(error, OSError):  # a file that an option names
         return UsageError(f"{source} cannot be used: {error.filename or 'a file in it'}: {error.strerror}", hint=hint)
     if isinstance(error, ConfigurationError) and not isinstance(error, InvalidURI):
-        return UsageError(f"{source} cannot be used: {str(error)[:200]}", hint=hint)  # about options and files only
+        return UsageError(f"{source} cannot be used: {redact.text(error, limit=200)}", hint=hint)  # about options and files only
     return UsageError(f"{source} is not a valid MongoDB URI ({type(error).__name__})", hint=hint)

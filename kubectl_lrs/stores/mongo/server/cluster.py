@@ -29,6 +29,7 @@ from kubectl_lrs.clients.kubernetes.podstream import NameMismatchError, PodPort,
 from kubectl_lrs.clients.kubernetes.portforward import SILENCE, PortForward
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.runtime import redact
 from kubectl_lrs.stores.mongo.server.access import APP_NAME, SELECTION_LIMIT, Client
 from kubectl_lrs.stores.mongo.server.errors import AUTHENTICATION_FAILED, of
 
@@ -179,9 +180,11 @@ class ClusterAccess:
                 hint="name it with --mongo-secret-key",
             )
         try:
-            return base64.b64decode(str(data[where.secret_key]), validate=True).decode()
+            password = base64.b64decode(str(data[where.secret_key]), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             raise UnreachableError(f"{name}: its key {where.secret_key!r} is no text") from None
+        redact.remember(password)
+        return password
 
     # ---- the primary
 

@@ -9,6 +9,7 @@ from bson.errors import BSONError
 from pymongo import errors
 
 from kubectl_lrs.model.errors import CredentialsError, DamageError, DeniedError, LrsError, UnreachableError, UsageError
+from kubectl_lrs.runtime import redact
 
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
@@ -99,4 +100,4 @@ def _short(error: Exception) -> str:
     text = str(details["errmsg"]) if isinstance(details, dict) and details.get("errmsg") else str(error)
     for tail in (", Timeout: ", " (configured timeouts", ", full error: "):
         text = text.partition(tail)[0]
-    return text[:500] or type(error).__name__
+    return redact.text(text, limit=500) or type(error).__name__

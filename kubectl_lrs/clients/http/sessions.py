@@ -1,0 +1,175 @@
+"""Connections through `requests`, one set per thread: whom they trust, which proxy they take, how near they may lead.
+
+Nothing of the environment counts but what `trust` and `proxies` read: no .netrc, no REQUESTS_CA_BUNDLE, no ALL_PROXY.
+`requests` is imported when a connection is first needed, so that help does not wait for it.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+
+from kubectl_lrs.clients.addresses import Zone, zone_of
+from kubectl_lrs.clients.proxies import Proxies
+from kubectl_lrs.clients.trust import Trust
+from kubectl_lrs.model.errors import UnreachableError
+from kubectl_lrs.runtime import redact
+
+if TYPE_CHECKING:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+_PREFIX = re.compile(r"^(.*Failed to establish a new connection: )?(\[[^]]*\] )?")
+
+POOL = 64
+"""Connections to one host that are kept."""
+
+
+class NearError(OSError):
+    """The address that a name led to is nearer than it may be."""
+
+
+class Sessions:
+    """Sessions of `requests`; each thread has its own. `limit` of `of`: how near the other end may be."""
+
+    def __init__(self, trust: Trust, proxies: Proxies) -> None:
+        self._trust = trust
+        self._proxies = proxies
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+
+    def of(self, limit: Zone | None) -> requests.Session:
+        """The thread's; None: the other end may be anywhere."""
+        held: dict[Zone | None, requests.Session] = self._local.__dict__.setdefault("sessions", {})
+        if limit not in held:
+            import requests
+
+            session = requests.Session()
+            session.trust_env = False
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, adapter(self._tls(), limit))
+            held[limit] = session
+        return held[limit]
+
+    def _tls(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._context is None:
+                self._context = self._trust.context()
+                if self._trust.insecure:
+                    import urllib3
+
+                    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            return self._context
+
+    def settings(self, url: str) -> dict[str, Any]:
+        """What `Session.request` is told of a URL: its proxy, and whether its certificate is checked."""
+        proxy = self._proxies.of(url)
+        return {
+            "proxies": {url.partition(":")[0]: proxy.geturl()} if proxy else {},
+            "verify": not self._trust.insecure,
+        }
+
+
+def adapter(context: ssl.SSLContext, limit: Zone | None, *, timeout: tuple[float, float] | None = None) -> HTTPAdapter:
+    """An adapter of `requests` that trusts what `context` does, and connects to nothing nearer than `limit`."""
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, ssl_context=context, **kwargs)
+            if limit is not None:
+                self.poolmanager.pool_classes_by_scheme = _guarded(limit)
+
+        def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+            return super().proxy_manager_for(proxy, ssl_context=context, proxy_ssl_context=context, **kwargs)
+
+        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+            """The context knows whom to trust; `requests` would add authorities of its own."""
+
+        def send(self, request: Any, **settings: Any) -> Any:  # type: ignore[override]
+            return super().send(request, **{**settings, "timeout": settings.get("timeout") or timeout})
+
+    return Adapter(pool_maxsize=POOL)
+
+
+def _guarded(limit: Zone) -> dict[str, type]:
+    """The pools of urllib3, with connections that look where they have come to before anything is sent."""
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    def guard(base: Any) -> Any:
+        class Guarded(base):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                if zone_of(str(self.sock.getpeername()[0])) > limit:
+                    self.close()
+                    raise NearError("its name leads inside")
+
+        return Guarded
+
+    def pool(base: Any) -> type:
+        return type("Guarded", (base,), {"ConnectionCls": guard(base.ConnectionCls)})
+
+    return {"http": pool(HTTPConnectionPool), "https": pool(HTTPSConnectionPool)}
+
+
+# ---- why there is no answer
+
+
+class NoAnswerError(UnreachableError):
+    """No whole answer came. `sent`: the request may have arrived, and been acted on. `cause`: why, in a few words."""
+
+    def __init__(self, message: str, *, hint: str, sent: bool, cause: str) -> None:
+        super().__init__(message, hint=hint)
+        self.sent = sent
+        self.cause = cause
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether it may not happen again."""
+    from requests import exceptions as known
+
+    if isinstance(error, (known.SSLError, known.ProxyError, known.InvalidURL)) or isinstance(_inmost(error), NearError):
+        return False
+    return isinstance(error, (known.ConnectionError, known.Timeout, known.ChunkedEncodingError))
+
+
+def was_never_sent(error: Exception) -> bool:
+    """Whether a connection was not even made."""
+    from requests import exceptions as known
+    from urllib3.exceptions import NewConnectionError
+
+    if isinstance(error, (known.ConnectTimeout, known.SSLError, known.ProxyError, known.InvalidURL, known.MissingSchema)):
+        return True
+    return isinstance(getattr(error.args[0], "reason", None) if error.args else None, NewConnectionError)
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Whether the other end speaks TLS, and its certificate is not accepted."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def cause(error: BaseException) -> str:
+    """The innermost reason of an error of `requests`, in a few words."""
+    from requests import exceptions as known
+
+    if isinstance(error, known.ConnectTimeout):
+        return "connection timed out"
+    reason = _inmost(error)
+    said = str(reason.args[-1] if reason.args and isinstance(reason.args[-1], str) else reason)
+    return redact.text(_PREFIX.sub("", said))
+
+
+def _inmost(error: BaseException) -> BaseException:
+    """The error that all others are made of."""
+    while (inner := _inner(error)) is not None:
+        error = inner
+    return error
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """What another error is made of."""
+    parts = (getattr(error, "reason", None), *reversed(error.args))
+    return next((part for part in parts if isinstance(part, BaseException)), None)

@@ -1,0 +1,207 @@
+"""Requests to one registry: where it is, logged in as far as it asks for it, its refusals as errors of ours.
+
+It knows HTTP and logging in; what is asked for is `client`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import NoReturn
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from kubectl_lrs.clients.http.answer import Answer, Body
+from kubectl_lrs.clients.http.client import POLICY, Http, Request, origin
+from kubectl_lrs.clients.http.sessions import NoAnswerError
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.runtime import redact
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.retry import PASSING
+from kubectl_lrs.stores.images.registry.auth import MAX_TOKEN, Authority
+from kubectl_lrs.stores.images.registry.content import MissingError, PushError
+from kubectl_lrs.stores.images.registry.credentials import Keychain, Login
+
+HOSTS: Mapping[str, str] = {"docker.io": "registry-1.docker.io"}
+"""Registries whose API is at another host than their name says."""
+
+MAX_ERROR = 64 << 10
+MOST_LOGINS = 16
+"""How many credentials are tried for one request at most."""
+
+PULL, PUSH, DELETE = "pull", "pull,push", "pull,push,delete"
+"""What a token is asked for: to give up an upload is a deletion."""
+
+
+class Connection:
+    """One registry as whoever its keychain has. Safe to use from several threads."""
+
+    def __init__(self, name: str, http: Http, keychain: Keychain) -> None:
+        self.name = name
+        self._host = HOSTS.get(name, name)
+        self._http = http
+        self._keychain = keychain
+        self._lock = threading.Lock()
+        self._url = ""
+        self._authority = Authority(
+            name,
+            lambda repository: keychain.logins(name, repository),
+            self._ask_token_server,
+            lambda url: http.may_go_to(url, self.base()),
+        )
+
+    @property
+    def cancel(self) -> Cancel:
+        """What ends every wait for it."""
+        return self._http.cancel
+
+    def pause(self, attempt: int) -> None:
+        """Wait before something is tried anew; StoppedError where the run is to end."""
+        self._http.pause(attempt)
+
+    def base(self) -> str:
+        """Its URL without a path."""
+        with self._lock:
+            if not self._url:
+                self._url = f"{'http' if self._http.speaks_plain(self._host) else 'https'}://{self._host}"
+            return self._url
+
+    def upload_url(self, answer: Answer) -> str:
+        """Where an upload goes on. A registry behind a proxy may say http of itself; what was https stays so."""
+        url = urljoin(answer.url or self.base(), answer.headers.get("Location", ""))
+        if urlsplit(url).netloc == urlsplit(self.base()).netloc:
+            return urlsplit(url)._replace(scheme=urlsplit(self.base()).scheme).geturl()
+        if not self._http.may_go_to(url, self.base()):
+            raise UnreachableError(f"{self.name}: it wants an upload at another host, without TLS")
+        return url
+
+    # ---- sending
+
+    def send(
+        self,
+        method: str,
+        repository: str,
+        path: str,
+        *,
+        actions: str = PULL,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        mount_from: str = "",
+    ) -> Answer:
+        """`authorised` for a path below a repository."""
+        url = f"{self.base()}/v2/{repository}/{path}"
+        return self.authorised(method, url, repository, actions=actions, headers=headers, body=body, mount_from=mount_from)
+
+    def authorised(
+        self,
+        method: str,
+        url: str,
+        repository: str,
+        *,
+        actions: str = PULL,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body | None = None,
+        repeat: bool = True,
+        mount_from: str = "",
+    ) -> Answer:
+        """Send; again with another credential where the one at hand (or none) was refused. The registry's own answer."""
+        scope = f"repository:{repository}:{actions}" + (f" repository:{mount_from}:pull" if mount_from else "")
+        is_ours = origin(url) == origin(self.base())
+        authorization = self._authority.header(repository, scope) if is_ours else ""
+        for turn in range(MOST_LOGINS):
+            answer = self._sent(
+                Request(
+                    method=method,
+                    url=url,
+                    headers=headers or {},
+                    authorization=authorization,
+                    body=body,
+                    attempts=POLICY.attempts if repeat else 1,
+                    led_by="" if is_ours else self.base(),
+                )
+            )
+            if answer.status != 401 or not is_ours or origin(answer.url) != origin(url):
+                break
+            another = self._another(answer.headers.get("WWW-Authenticate", ""), repository, scope, authorization, turn)
+            if not another:
+                break
+            answer.finish()
+            authorization = another
+            if isinstance(body, Body):
+                body.rewind()
+        return answer
+
+    def _sent(self, request: Request) -> Answer:
+        """StoppedError where the run is to end: what failed meanwhile says nothing of the registry."""
+        try:
+            answer = self._http.send(request)
+        except NoAnswerError:
+            self.cancel.require()
+            raise
+        if answer.status in PASSING:
+            self.cancel.require()
+        return answer
+
+    def _another(self, offered: str, repository: str, scope: str, refused: str, turn: int) -> str:
+        """Another credential than the one that was refused; a helper is asked again, as what it gave may have expired."""
+        if not offered:
+            return ""
+        if found := self._authority.answer(offered, repository, scope, refused=refused, turn=turn):
+            return found
+        self._keychain.forget()
+        return self._authority.answer(offered, repository, scope, refused=refused) if turn == 0 else ""
+
+    def _ask_token_server(self, method: str, url: str, login: Login | None, form: Mapping[str, str] | None) -> tuple[int, bytes]:
+        answer = self._sent(
+            Request(
+                method=method,
+                url=url,
+                headers={"Content-Type": "application/x-www-form-urlencoded"} if form else {},
+                authorization=f"Basic {login.basic}" if login and login.password else "",
+                body=urlencode(form).encode() if form else None,
+                led_by=self.base(),
+                read=MAX_TOKEN,
+            )
+        )
+        return answer.status, answer.read(MAX_TOKEN)
+
+    # ---- failures
+
+    def require(self, answer: Answer, repository: str, wanted: tuple[int, ...]) -> None:
+        """An error where the answer's status is none of these."""
+        if answer.status not in wanted:
+            self._refuse(answer, repository)
+
+    def _refuse(self, answer: Answer, repository: str) -> NoReturn:
+        status, said = answer.status, self.said(answer)
+        what = f"{self.name}/{repository}"
+        if status == 401:
+            login = self._authority.login(repository)
+            if login is None:
+                raise CredentialsError(
+                    f"{what}: refused without credentials: {said}",
+                    hint=f"log in with: docker login {self.name}, or see --registry-pull-secrets",
+                )
+            raise CredentialsError(f"{what}: refused with the credentials from {login.source}: {said}")
+        if status == 403:
+            raise DeniedError(f"{what}: not allowed: {said}")
+        if status == 404 and self._words(answer):
+            raise MissingError(f"{what}: {said}")
+        if status in PASSING:
+            raise UnreachableError(f"{what}: {said}", hint="the registry is overloaded or starting; try again later")
+        if 400 <= status < 500 and status != 404:
+            raise PushError(f"{what}: {said}")
+        raise UnreachableError(f"{what}: what answers is not a registry: {said}")
+
+    def said(self, answer: Answer) -> str:
+        """The registry's own words where it has any; a HEAD has none, and a proxy answers in HTML."""
+        head, words = f"HTTP {answer.status}", self._words(answer)
+        return f"{words} ({head})" if words else head
+
+    def _words(self, answer: Answer) -> str:
+        """What the protocol's error says; empty where the answer is none."""
+        try:
+            errors = json.loads(answer.read(MAX_ERROR))["errors"]
+            return redact.text("; ".join(f"{each['code']}: {each.get('message', '')}" for each in errors[:3]))
+        except (LrsError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return ""
