@@ -84,47 +84,6 @@ def test_writes_refusals_and_failures(plane: ControlPlane, crd: Crd, namespace: 
     assert re.search(r"GET https://127.0.0.1:1/\S+ failed: connection refused in", away.stderr)
 
 
-MASKED: dict[str, tuple[Any, Any]] = {
-    "a Secret": (
-        {"kind": "Secret", "data": {"a": "eA=="}, "stringData": {"b": "x"}, "type": "Opaque"},
-        {"kind": "Secret", "data": {"a": "<masked>"}, "stringData": {"b": "<masked>"}, "type": "Opaque"},
-    ),
-    "an item of a list without a kind": (
-        {"items": [{"metadata": {"name": "n"}, "spec": {"env": [{"name": "A", "value": 7}], "on": True, "none": None}}]},
-        {
-            "items": [
-                {
-                    "metadata": {"name": "n"},
-                    "spec": {"env": [{"name": "<masked>", "value": "<masked>"}], "on": True, "none": None},
-                }
-            ]
-        },
-    ),
-    "a JSON Patch": (
-        [{"op": "add", "path": "/spec/env/A", "value": {"x": "y"}}],
-        [{"op": "add", "path": "/spec/env/A", "value": {"x": "<masked>"}}],
-    ),
-    "keys that say so": (
-        {"apiToken": "x", "PASSWORD": "x", "nested": {"clientSecret": {"deep": ["x", 1]}}, "count": 3},
-        {"apiToken": "<masked>", "PASSWORD": "<masked>", "nested": {"clientSecret": {"deep": ["<masked>"] * 2}}, "count": 3},
-    ),
-    "a list of the API's": (
-        {"data": [{"label": "churn", "status": "active"}], "count": 1},
-        {"data": [{"label": "churn", "status": "active"}], "count": 1},
-    ),
-    "our own question": (
-        {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {"verb": "list"}}},
-        {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {"verb": "list"}}},
-    ),
-}
-
-
-@pytest.mark.parametrize("what", MASKED)
-def test_masked(what: str) -> None:
-    document, wanted = MASKED[what]
-    assert wirelog.masked(document) == wanted
-
-
 def test_a_proxys_credentials_and_what_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
     wirelog.configure(10)
     try:
