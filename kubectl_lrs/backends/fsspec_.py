@@ -6,14 +6,19 @@ never cached.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, NoReturn
 
 from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Place, Stored, TakenError
+from kubectl_lrs.clients import wirelog
+from kubectl_lrs.clients.http.foreign import take_over
+from kubectl_lrs.clients.proxies import Proxies
+from kubectl_lrs.clients.trust import Trust, from_files
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
-from kubectl_lrs.runtime.redact import secrets_of, shown
+from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 from kubectl_lrs.runtime.redact import text as heard
 
 HIERARCHIES = ("webhdfs", "hdfs")
@@ -21,6 +26,8 @@ PART_PREFIX = ".lrs-part-"
 BLOCK = 16 << 20
 TIMEOUT = (10.0, 300.0)
 """Seconds for a connection and for the next bytes; WebHDFS has none by itself."""
+
+RETRIES = 2
 
 _MARKERS = ("etag", "ETag", "generation", "md5Hash", "modificationTime", "mtime", "last_modified", "updated")
 _HDFS = ("permission", "owner", "group")
@@ -31,31 +38,26 @@ def opened(place: Place) -> Remote:
     import fsspec
 
     options = {**place.options, "use_listings_cache": False, "skip_instance_cache": True}
-    if place.ca_file and place.scheme == "webhdfs":
-        options["session_verify"] = place.ca_file
-    elif place.ca_file:
+    if place.ca_file and place.scheme != "webhdfs":
         raise UsageError(f"--files-ca-file is not for {place.scheme}://", hint="its library reads SSL_CERT_FILE")
     hidden = tuple(secrets_of(place.options))
+    remember(*hidden)
     try:
         system, root = fsspec.core.url_to_fs(place.url, **options)
     except Exception as error:  # noqa: BLE001  each library has its own
         _raise(error, shown(place.url), hidden)
     if place.scheme == "webhdfs":
-        _limit_waiting(system)
+        _take_over(system, place)
     return Remote(system, str(root).rstrip("/"), shown(place.url).rstrip("/"), hidden, place.scheme in HIERARCHIES)
 
 
-def _limit_waiting(system: Any) -> None:
-    from requests.adapters import HTTPAdapter
-
-    class Limited(HTTPAdapter):
-        """Every request with a limit."""
-
-        def send(self, request: Any, **settings: Any) -> Any:  # type: ignore[override]
-            return super().send(request, **{**settings, "timeout": settings.get("timeout") or TIMEOUT})
-
-    for scheme in ("http://", "https://"):
-        system.session.mount(scheme, Limited(pool_maxsize=64, max_retries=2))
+def _take_over(system: Any, place: Place) -> None:
+    """WebHDFS sends through a session of `requests`, which is given what all of ours have."""
+    verify = place.options.get("session_verify")
+    bundle = place.ca_file or (verify if isinstance(verify, str) else "")
+    flag = "--files-ca-file" if place.ca_file else "--files-options: session_verify"
+    trust = Trust(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
+    take_over(system.session, first=system.url, trust=trust, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
 
 
 class Remote:
@@ -255,7 +257,10 @@ class Remote:
 
     def _try(self, path: str, call: Callable[[], Any]) -> Any:
         try:
-            return call()
+            with (
+                nullcontext() if self.url.startswith("webhdfs:") else wirelog.logged(f"{self.url}: {path}")
+            ):  # WebHDFS shows its requests
+                return call()
         except LrsError:
             raise
         except Exception as error:  # noqa: BLE001  each library has its own

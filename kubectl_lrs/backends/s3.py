@@ -7,14 +7,19 @@ requests are made as S3 has them. Nothing is cached.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from kubectl_lrs.backends.base import CHUNK, GoneError, Place, Stored, TakenError
 from kubectl_lrs.backends.s3_errors import UnknownRequestError, translated
+from kubectl_lrs.clients import wirelog
+from kubectl_lrs.clients.proxies import Proxies
+from kubectl_lrs.clients.trust import read_bundle
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
-from kubectl_lrs.runtime.redact import secrets_of, shown
+from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 from kubectl_lrs.runtime.redact import text as heard
 
 KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl", "Metadata")
@@ -22,6 +27,9 @@ KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage
 
 FOREIGN = ("mode", "uid", "gid", "permission", "owner", "group")
 """What other storages keep, and an object has not."""
+
+AWS = "https://s3.amazonaws.com"
+"""Where requests go without an endpoint, as far as rules for proxies are concerned."""
 
 MAX_KEY = 1024
 MIN_PART = 8 << 20
@@ -36,6 +44,7 @@ def opened(place: Place) -> S3Storage:
     from botocore.exceptions import BotoCoreError
 
     hidden = tuple(secrets_of(place.options))
+    remember(*hidden)
     try:
         system = s3fs.S3FileSystem(**_options(place))
     except (TypeError, ValueError, KeyError, BotoCoreError) as error:
@@ -54,7 +63,11 @@ def _options(place: Place) -> dict[str, Any]:
     if place.endpoint:
         options["endpoint_url"] = place.endpoint
     if place.ca_file:
+        read_bundle(place.ca_file, what="--files-ca-file")
         client["verify"] = place.ca_file
+    where = place.endpoint or str(options.get("endpoint_url") or client.get("endpoint_url") or AWS)
+    proxy = Proxies(os.environ).of(where)
+    config.setdefault("proxies", {urlsplit(where).scheme: proxy.geturl()} if proxy else {})
     fixed = {"use_listings_cache": False, "skip_instance_cache": True}
     return {**options, **fixed, "client_kwargs": client, "config_kwargs": config}
 
@@ -155,7 +168,8 @@ class S3Storage:
             return answer, data if len(data) == answer.get("ContentLength", len(data)) else None
 
         for _ in range(TIMES):
-            answer, data = self._run(fetch, path)
+            with wirelog.logged(f"S3 get_object {self.url}/{path}"):
+                answer, data = self._run(fetch, path)
             if data is not None:
                 return answer, data
         raise UnreachableError(f"{self.url}: {shown(path)}: the connection breaks off again and again", hint="check the network")
@@ -232,7 +246,9 @@ class S3Storage:
         async def call() -> Any:
             return await self._system._call_s3(method, Bucket=self._bucket, **request)
 
-        answer: dict[str, Any] = self._run(call, path)
+        body = request.get("Body")
+        with wirelog.logged(f"S3 {method} {self.url}/{path}", sent=len(body) if isinstance(body, bytes) else None):
+            answer: dict[str, Any] = self._run(call, path)
         return answer
 
     def _run(self, call: Callable[[], Awaitable[Any]], path: str) -> Any:

@@ -94,6 +94,15 @@ def require_pair(path: str, password: str | None, *, what: str) -> None:
     _load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path, f"{what} {path}", password)
 
 
+def read_pair(files: str | tuple[str, str], *, what: str) -> tuple[bytes, bytes]:
+    """Certificate and key, out of one PEM file or two."""
+    certificate, key = (files, files) if isinstance(files, str) else files
+    try:
+        return Path(certificate).read_bytes(), Path(key).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{what} {certificate}: cannot be read: {getattr(error, 'strerror', None) or 'not a path'}") from None
+
+
 def certificates(data: bytes) -> Iterator[bytes]:
     """The certificates of a bundle (DER). As Go reads it: what is between the blocks, and blocks of other kinds, do not count."""
     for kind, text in _BLOCK.findall(data):

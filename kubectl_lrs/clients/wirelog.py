@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 
@@ -105,30 +106,24 @@ class Exchange:
         return lines
 
 
-class Operation:
-    """What is asked of a server in another language than HTTP, while the `with` block lasts: a name, a place, a size."""
-
-    def __init__(self, what: str, *, sent: int | None = None) -> None:
-        self._what, self._sent = what, sent
-        self._came = ""
-        self._began = time.monotonic()
-
-    def __enter__(self) -> Operation:
-        return self
-
-    def came(self, words: str) -> None:
-        """How it ended, where that is more than well."""
-        self._came = words
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        operation(self._what, self._came or ("ok" if kind is None else f"failed: {kind.__name__}"), self._sent, self._began)
+@contextmanager
+def logged(what: str, *, sent: int | None = None) -> Iterator[None]:
+    """What is asked of a server in another language than HTTP, while the block lasts: a name, a place, a size."""
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException as error:
+        ours = type(error).__module__.startswith("kubectl_lrs.")
+        operation(what, f"failed: {error if ours else type(error).__name__}", sent=sent, seconds=time.monotonic() - began)
+        raise
+    operation(what, "ok", sent=sent, seconds=time.monotonic() - began)
 
 
-def operation(what: str, came: str, sent: int | None, began: float) -> None:
-    """The line of something that was asked of a server; `began` is by `time.monotonic`."""
+def operation(what: str, came: str, *, seconds: float, sent: int | None = None) -> None:
+    """The line of it."""
     if is_on():
         with_size = f" ({size(sent)})" if sent is not None else ""
-        _write([f"{redact.text(what)}{with_size} {redact.text(came)} in {1000 * (time.monotonic() - began):.0f} milliseconds"])
+        _write([f"{redact.text(what)}{with_size} {redact.text(came)} in {1000 * seconds:.0f} milliseconds"])
 
 
 def _write(lines: Iterable[str]) -> None:

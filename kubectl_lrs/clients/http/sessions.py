@@ -50,7 +50,7 @@ class Sessions:
             session = requests.Session()
             session.trust_env = False
             for scheme in ("http://", "https://"):
-                session.mount(scheme, adapter(self._tls(), limit))
+                session.mount(scheme, adapter_class(self._tls(), limit)(pool_maxsize=POOL))
             held[limit] = session
         return held[limit]
 
@@ -73,8 +73,8 @@ class Sessions:
         }
 
 
-def adapter(context: ssl.SSLContext, limit: Zone | None, *, timeout: tuple[float, float] | None = None) -> HTTPAdapter:
-    """An adapter of `requests` that trusts what `context` does, and connects to nothing nearer than `limit`."""
+def adapter_class(context: ssl.SSLContext, limit: Zone | None) -> type[HTTPAdapter]:
+    """Adapters of `requests` that trust what `context` does, and connect to nothing nearer than `limit`."""
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):
@@ -89,10 +89,7 @@ def adapter(context: ssl.SSLContext, limit: Zone | None, *, timeout: tuple[float
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
             """The context knows whom to trust; `requests` would add authorities of its own."""
 
-        def send(self, request: Any, **settings: Any) -> Any:  # type: ignore[override]
-            return super().send(request, **{**settings, "timeout": settings.get("timeout") or timeout})
-
-    return Adapter(pool_maxsize=POOL)
+    return Adapter
 
 
 def _guarded(limit: Zone) -> dict[str, type]:

@@ -13,9 +13,8 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -27,11 +26,13 @@ from pymongo.errors import OperationFailure, PyMongoError
 from kubectl_lrs.clients.kubernetes.client import ENDPOINT_SLICES, PODS, SECRETS, SERVICES, KubeClient
 from kubectl_lrs.clients.kubernetes.podstream import NameMismatchError, PodPort, PodStream, PodTls
 from kubectl_lrs.clients.kubernetes.portforward import SILENCE, PortForward
+from kubectl_lrs.clients.trust import from_files, read_pair, require_pair
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.stores.mongo.server.access import APP_NAME, SELECTION_LIMIT, Client
 from kubectl_lrs.stores.mongo.server.errors import AUTHENTICATION_FAILED, of
+from kubectl_lrs.stores.mongo.server.wire import listeners
 
 DEFAULT_PORT = 27017
 HELLO_LIMIT = 15.0
@@ -134,6 +135,7 @@ class ClusterAccess:
                 password=password,
                 authSource=self._where.auth_source,
                 appname=self.app_name,
+                event_listeners=listeners(),
                 serverSelectionTimeoutMS=SELECTION_LIMIT * 1e3,
             )
             way = _Way(forward, client)
@@ -329,25 +331,13 @@ def _tls_context(where: InCluster) -> ssl.SSLContext | None:
         if where.ca_file or where.certificate_key_file:
             raise UsageError("--mongo-ca-file and --mongo-certificate-key-file are for TLS", hint="give --mongo-tls too")
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if where.ca_file:
-        _load(partial(context.load_verify_locations, where.ca_file), f"--mongo-ca-file {where.ca_file}")
-    else:
-        context.load_default_certs()
+    trust = from_files(where.ca_file, {}, flag="--mongo-ca-file")
     if where.certificate_key_file:
-        load = partial(context.load_cert_chain, where.certificate_key_file, password="")  # "": never asked for on a terminal
-        _load(load, f"--mongo-certificate-key-file {where.certificate_key_file}")
-    return context
-
-
-def _load(action: Callable[[], object], what: str) -> None:
-    try:
-        action()
-    except ssl.SSLError as error:
-        raise UsageError(f"{what}: no PEM that can be used") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{what}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        flag = "--mongo-certificate-key-file"
+        require_pair(where.certificate_key_file, None, what=flag)
+        certificate, key = read_pair(where.certificate_key_file, what=flag)
+        trust = replace(trust, certificate=certificate, key=key)
+    return trust.context()
 
 
 def _is_ready(pod: Manifest) -> bool:
