@@ -201,5 +201,5 @@ def test_secrets_are_not_shown() -> None:
     hidden = tuple(secrets_of({"secret": SECRET, "client_kwargs": {"token": ["t-o-k/en+"]}, "region": "us-east-1"}))
     assert set(hidden) == {SECRET, "t-o-k/en+"}
     text = heard(f"failed: {SECRET} at http://h/x?delegation=abc&op=1 t-o-k/en+ t-o-k%2Fen%2B us-east-1\x1b[2J\nmore", hidden)
-    assert text == "failed: <secret> at http://h/x?... <secret> <secret> us-east-1\\x1b[2J more"
-    assert shown(f"webhdfs://me:{SECRET}@host/x") == "webhdfs://me:<secret>@host/x"
+    assert text == "failed: <masked> at http://h/x?... <masked> <masked> us-east-1\\x1b[2J more"
+    assert shown(f"webhdfs://me:{SECRET}@host/x") == "webhdfs://me:<masked>@host/x"

@@ -170,11 +170,13 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(host, port)
         self._context = tls
         self._server_name = server_name
+        self._wire: socket.socket
 
     def connect(self) -> None:
         super().connect()
         if self._context is not None:
             self.sock = self._context.wrap_socket(self.sock, server_hostname=self._server_name)
+        self._wire = self.sock
 
     def is_alive(self) -> bool:
         """Whether the server has not closed it meanwhile; it never speaks first, so anything to read is the end."""
@@ -185,7 +187,7 @@ class _Connection(http.client.HTTPConnection):
         left = SILENCE if ends is None else ends - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self.sock.settimeout(left)
+        self._wire.settimeout(left)  # `http.client` forgets its own once the server said that it will close
 
 
 Request = tuple[str, str, Iterable[tuple[str, str]], "bytes | None"]
