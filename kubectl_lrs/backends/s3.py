@@ -168,7 +168,7 @@ class S3Storage:
             return answer, data if len(data) == answer.get("ContentLength", len(data)) else None
 
         for _ in range(TIMES):
-            with wirelog.logged(f"S3 get_object {self.url}/{path}"):
+            with wirelog.logged(f"S3 get_object s3://{self._bucket}/{self._prefix}{path}"):
                 answer, data = self._run(fetch, path)
             if data is not None:
                 return answer, data
@@ -247,7 +247,8 @@ class S3Storage:
             return await self._system._call_s3(method, Bucket=self._bucket, **request)
 
         body = request.get("Body")
-        with wirelog.logged(f"S3 {method} {self.url}/{path}", sent=len(body) if isinstance(body, bytes) else None):
+        where = f"s3://{self._bucket}/{request.get('Key', self._prefix)}"
+        with wirelog.logged(f"S3 {method} {where}", sent=len(body) if isinstance(body, bytes) else None):
             answer: dict[str, Any] = self._run(call, path)
         return answer
 

@@ -123,7 +123,7 @@ def operation(what: str, came: str, *, seconds: float, sent: int | None = None) 
     """The line of it."""
     if is_on():
         with_size = f" ({size(sent)})" if sent is not None else ""
-        _write([f"{redact.text(what)}{with_size} {redact.text(came)} in {1000 * seconds:.0f} milliseconds"])
+        _write([f"{redact.shown(what)}{with_size} {redact.text(came)} in {1000 * seconds:.0f} milliseconds"])
 
 
 def _write(lines: Iterable[str]) -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubectl_lrs.backends.base import Place, open_storage
 from kubectl_lrs.clients import wirelog
-from tests.bed import loader, samples
+from tests.bed import hdfs, loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.proxy import FaultProxy, refuse
+from tests.bed.registry import PASSWORD, USER, Registry, keys
+from tests.bed.s3 import S3
+from tests.builders import imagery, stored
+from tests.builders.deployments import ORGANISATION, TOKEN, new_place
+from tests.builders.mongo_fixtures import App
 from tests.conftest import Cli, Crd
 
 SECRET = "s3cr3t-0f-the-environment"
@@ -102,3 +112,114 @@ def test_a_proxys_credentials_and_what_is_no_json(capsys: pytest.CaptureFixture[
     assert "failed: OSError" in shown
     for secret in ("user:pass", "dXNlcjpwYXNz", "session=abc", "a=b", "token=abc"):
         assert secret not in shown
+
+
+# ---- every store
+
+
+def _lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What is shown, without the time."""
+    return [line[13:] for line in done.stderr.splitlines() if LINE.match(line)]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    folder = tmp_path_factory.mktemp("registry")
+    with Registry(folder, auth="htpasswd", tls=True, keys=keys(folder)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("level", [6, 10])
+def test_registries(plane: ControlPlane, crd: Crd, cli: Cli, namespace: str, registry: Registry, level: int) -> None:
+    login = {"Authorization": f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"}
+    name = next(iter(imagery.standard(registry, login)))
+    reference = f"{registry.host}/{name.partition('/')[2]}"
+    loader.create_many(plane, [imagery.lrs(crd.api_version, crd.kind, namespace, 0, reference)])
+    docker = cli.directory / "docker"
+    docker.mkdir()
+    auth = login["Authorization"].partition(" ")[2]
+    (docker / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
+    flags = ("--images", "copy", "--registry-ca-file", registry.keys / "ca.crt", f"-v={level}")
+    done = cli.run("backup", "-n", namespace, "--name", "b", *flags, env={"DOCKER_CONFIG": str(docker)})
+    assert done.returncode == 0, done.stderr
+    lines = _lines(done)
+    assert any(re.match(rf"GET https://{registry.host}/v2/\S+/manifests/\S+ 401 Unauthorized in", line) for line in lines)
+    assert any(re.match(rf"GET https://{registry.host}/v2/\S+/blobs/sha256:\S+ 200 OK in", line) for line in lines)
+    assert any("Authorization: Basic <masked>" in line for line in lines) is (level == 10)
+    assert any("Response body: (passed on)" in line for line in lines) is (level == 10), "layers are not shown"
+    for secret in (auth, PASSWORD):
+        assert secret not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with S3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("level", [6, 10])
+def test_s3(crd: Crd, cli: Cli, namespace: str, s3: S3, level: int) -> None:
+    ground = stored.bucket(s3, f"shown-{level}")
+    ground.fill()
+    flags = ("--files", "copy", "--files-all", *ground.reached, f"-v={level}")
+    done = cli.run("backup", "-n", namespace, "--name", "b", *flags, env=ground.environment)
+    assert done.returncode == 0, done.stderr
+    lines = _lines(done)
+    assert any(re.match(rf"S3 list_objects_v2 {ground.url}\S* ok in \d+ milliseconds", line) for line in lines)
+    assert any(re.match(rf"S3 get_object {ground.url}/{stored.SPOKEN_OF} ok in", line) for line in lines)
+    assert "hello" not in done.stderr, "what a file holds is never shown"
+    wrong = {**ground.environment, "AWS_SECRET_ACCESS_KEY": "wr0ng-secret"}
+    away = cli.run("restore", "b", "--tier", "files", *ground.reached, "-v6", env=wrong)
+    assert away.returncode == 5
+    assert any(re.match(r"S3 \w+ \S+ failed: .*", line) for line in _lines(away)), away.stderr
+    for secret in (ground.environment["AWS_SECRET_ACCESS_KEY"], "wr0ng-secret"):
+        assert secret not in done.stderr + away.stderr
+
+
+@pytest.fixture(scope="module")
+def hadoop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hdfs.Hdfs]:
+    with hdfs.Hdfs(tmp_path_factory.mktemp("hdfs")) as running:
+        yield running
+
+
+@pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
+def test_webhdfs(crd: Crd, cli: Cli, namespace: str, hadoop: hdfs.Hdfs) -> None:
+    storage = open_storage(Place(url=f"{hadoop.url}/data/lrs"))
+    storage.write("one.txt", 5, iter([b"hello"]), {}, replace=False)
+    flags = ("--files", "copy", "--files-all", "--files-url", f"{hadoop.url}/data/lrs", "-v8")
+    done = cli.run("backup", "-n", namespace, "--name", "b", *flags)
+    assert done.returncode == 0, done.stderr
+    lines = _lines(done)
+    assert any(re.match(r"GET http://127.0.0.1:\d+/webhdfs/v1/data/lrs\S*op=LISTSTATUS\S* 200 OK in", line) for line in lines)
+    assert any(re.match(r"GET http://\S+one.txt\?\S*op=OPEN\S* 307 Temporary Redirect in", line) for line in lines)
+    assert any(re.match(r"GET http://\S+one.txt\?\S*op=OPEN\S* 200 OK in", line) for line in lines), "where it led too"
+    assert "hello" not in done.stderr
+
+
+@pytest.mark.parametrize("level", [6, 10])
+def test_mongo(crd: Crd, cli: Cli, namespace: str, app: App, level: int) -> None:
+    app.fill(3)
+    done = cli.run("backup", "-n", namespace, "--mongo", "complete", "--name", "b", f"-v={level}", env=app.environment)
+    assert done.returncode == 0, done.stderr
+    lines = _lines(done)
+    assert any(re.match(r"MongoDB hello admin ok in \d+ milliseconds", line) for line in lines)
+    assert any(re.match(rf"MongoDB find {app.name}\.\w+ ok, \d+ came in", line) for line in lines)
+    flags = ("--mongo-existing", "drop", "--allow-running-app", "--yes", "-v6")
+    again = cli.run("restore", "b", "--tier", "mongo", *flags, env=app.environment)
+    shown = "\n".join(_lines(again))
+    assert re.search(r"MongoDB insert \S+, \d+ documents ok", shown), again.stderr
+    assert re.search(r"MongoDB renameCollection \S+ ok", shown)
+    assert not any(line.startswith("MongoDB") and "{" in line for line in (*lines, *_lines(again))), "never a document"
+
+
+def test_the_applications_api(tmp_path: Path) -> None:
+    with new_place(tmp_path) as place:
+        place.api.add(1, ORGANISATION)
+        done = place.run("deactivate", "--yes", "-v8")
+    assert done.returncode == 0, done.stderr
+    lines = _lines(done)
+    assert any(re.match(r"GET http://127.0.0.1:\d+/api/v2/deployments/\?\S*limit=100\S* 200 OK in", line) for line in lines)
+    assert any(re.match(r"PATCH http://\S+/status/ 202 Accepted in", line) for line in lines)
+    assert any(line.startswith('Request body: {"status":') for line in lines)
+    assert any("Authorization: Bearer <masked>" in line for line in lines)
+    assert TOKEN not in done.stderr
