@@ -122,11 +122,11 @@ def insist(
     *,
     policy: Policy,
     cancel: Cancel,
-    passing: type[Exception] | tuple[type[Exception], ...],
+    may_pass: Callable[[Exception], bool],
     deadline: Deadline | None = None,
     outage: Outage | None = None,
 ) -> R:
-    """What `act` returns, which is told how many attempts there were; tried again after an error of `passing`.
+    """What `act` returns, which is told how many attempts there were; tried again after an error that may pass.
 
     The last one is raised.
     """
@@ -134,8 +134,8 @@ def insist(
     while True:
         try:
             return act(tries.count)
-        except passing:
-            if not tries.again():
+        except Exception as error:
+            if not may_pass(error) or not tries.again():
                 raise
 
 

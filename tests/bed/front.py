@@ -47,6 +47,8 @@ class Request:
     method: str
     path: str
     headers: dict[str, str]
+    port: int = 0
+    """That of the client: one for each of its connections."""
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Front:
         """Pass a request on, or do what the first trouble that takes it says."""
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         with self.lock:
-            self.log.append(Request(handler.command, handler.path, dict(handler.headers)))
+            self.log.append(Request(handler.command, handler.path, dict(handler.headers), handler.client_address[1]))
             line = f"{handler.command} {handler.path}"
             trouble = next((each for each in self.troubles if each.takes(line)), None)
             if trouble:

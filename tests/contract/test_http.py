@@ -90,6 +90,30 @@ def test_the_same_origin_alone(front: Front, other: Front, method: str) -> None:
     assert other.log == []
 
 
+def test_a_redirect_that_is_an_answer(front: Front) -> None:
+    """As a task of the application's API that is done; its body is there too."""
+    front.troubles.append(Trouble("/x", 9, 303, {"Location": "/y"}, body=b"{}"))
+    answer = http().send(get(front, final=frozenset((303,)), read=100))
+    assert (answer.status, answer.read(100), len(front.log)) == (303, b"{}", 1)
+
+
+def test_cookies_are_not_kept(front: Front) -> None:
+    front.troubles.append(Trouble("/x", 9, 200, {"Set-Cookie": "session=abc; Path=/"}))
+    client = http()
+    for _ in range(2):
+        client.send(get(front)).finish()
+    assert [request.headers.get("Cookie") for request in front.log] == [None, None]
+
+
+def test_connections_are_kept(front: Front) -> None:
+    """One for all that come one after the other, whether their bodies are read or not."""
+    front.troubles.append(Trouble("/x", 99, 200, body=b"x" * 1000))
+    client = http()
+    for read in (0, 2000, 0, 2000):
+        client.send(get(front, read=read)).finish()
+    assert len({request.port for request in front.log}) == 1
+
+
 def test_for_ever(front: Front) -> None:
     front.troubles.append(Trouble("/x", 99, 302, {"Location": "/x"}))
     with pytest.raises(UnreachableError, match="it redirects for ever"):

@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from kubectl_lrs import __version__
 from kubectl_lrs.clients.addresses import Zone, host_of, inmost, is_loopback, require_led
 from kubectl_lrs.clients.http.answer import Answer, Body, CutError, TooLargeError
-from kubectl_lrs.clients.http.sessions import NoAnswerError, Sessions, cause, is_passing, is_untrusted, was_never_sent
+from kubectl_lrs.clients.http.sessions import Connections, NoAnswerError, cause, is_passing, is_untrusted, was_never_sent
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.trust import Trust
 from kubectl_lrs.clients.wirelog import Exchange
@@ -23,9 +23,6 @@ from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.retry import PASSING, Outage, Policy, Tries, retry_after
-
-if TYPE_CHECKING:
-    import requests
 
 CONNECT_TIMEOUT = 15.0
 READ_TIMEOUT = 60.0
@@ -95,7 +92,7 @@ class Http:
     def __init__(self, options: HttpOptions, cancel: Cancel) -> None:
         self.cancel = cancel
         self._options = options
-        self._sessions = Sessions(options.trust, options.proxies)
+        self._connections = Connections(options.trust, options.proxies)
         self._timeout = (min(CONNECT_TIMEOUT, options.read_timeout), options.read_timeout)
         self._lock = threading.Lock()
         self._outages: dict[Origin, Outage] = {}
@@ -237,21 +234,16 @@ class Http:
         return None if host == host_of(first) or host in self._named else min(inmost(first), Zone.MACHINE)
 
     def _once(self, request: Request, url: str, limit: Zone | None) -> Answer:
-        headers = {"User-Agent": f"kubectl-lrs/{__version__}", "Accept-Encoding": "identity", **request.headers}
-        authorization = request.authorization if origin(url) == origin(request.url) else ""
-        signed = [*headers.items(), *((("Authorization", authorization),) if authorization else ())]
-        exchange = Exchange(request.method, url, signed, request.body if isinstance(request.body, bytes) else None)
+        import requests
 
-        def sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-            # Given as a function, so that neither a .netrc nor a URL can put another credential in its place.
-            if authorization:
-                prepared.headers["Authorization"] = authorization
-            return prepared
-
-        sending: dict[str, Any] = {"data": request.body, "auth": sign, "headers": headers, "timeout": self._timeout}
+        headers = {"User-Agent": f"kubectl-lrs/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity", **request.headers}
+        if request.authorization and origin(url) == origin(request.url):
+            headers["Authorization"] = request.authorization
+        exchange = Exchange(request.method, url, headers.items(), request.body if isinstance(request.body, bytes) else None)
         try:
-            session, settings = self._sessions.of(limit), self._sessions.settings(url)
-            response = session.request(request.method, url, allow_redirects=False, stream=True, **sending, **settings)
+            # With a function for its credentials, so that a URL cannot put others in their place.
+            made = requests.Request(request.method, url, headers=headers, data=request.body, auth=lambda prepared: prepared)
+            response = self._connections.send(made.prepare(), limit, self._timeout)
         except BaseException as error:
             exchange.failed(error, cause(error) if isinstance(error, OSError) else "")
             exchange.show()

@@ -1,6 +1,6 @@
-"""Connections through `requests`, one set per thread: whom they trust, which proxy they take, how near they may lead.
+"""Connections through `requests`: whom they trust, which proxy they take, how near they may lead.
 
-Nothing of the environment counts but what `trust` and `proxies` read: no .netrc, no REQUESTS_CA_BUNDLE, no ALL_PROXY.
+Its adapters are used, not its sessions: these read .netrc, variables and cookies, and the whole body of each redirect.
 `requests` is imported when a connection is first needed, so that help does not wait for it.
 """
 
@@ -31,30 +31,25 @@ class NearError(OSError):
     """The address that a name led to is nearer than it may be."""
 
 
-class Sessions:
-    """Sessions of `requests`; each thread has its own. `limit` of `of`: how near the other end may be."""
+class Connections:
+    """Kept-alive connections, for all threads. `limit`: how near the other end may be; None: anywhere."""
 
     def __init__(self, trust: Trust, proxies: Proxies) -> None:
         self._trust = trust
         self._proxies = proxies
-        self._local = threading.local()
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
+        self._adapters: dict[Zone | None, HTTPAdapter] = {}
 
-    def of(self, limit: Zone | None) -> requests.Session:
-        """The thread's; None: the other end may be anywhere."""
-        held: dict[Zone | None, requests.Session] = self._local.__dict__.setdefault("sessions", {})
-        if limit not in held:
-            import requests
+    def send(self, request: requests.PreparedRequest, limit: Zone | None, timeout: tuple[float, float]) -> requests.Response:
+        """Once; the body of the answer is not read yet. Its errors are those of `requests`."""
+        url = str(request.url)
+        proxy = self._proxies.of(url)
+        proxies = {url.partition(":")[0]: proxy.geturl()} if proxy else {}
+        verify = not self._trust.insecure
+        return self._adapter(limit).send(request, stream=True, timeout=timeout, verify=verify, proxies=proxies)
 
-            session = requests.Session()
-            session.trust_env = False
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, adapter_class(self._tls(), limit)(pool_maxsize=POOL))
-            held[limit] = session
-        return held[limit]
-
-    def _tls(self) -> ssl.SSLContext:
+    def _adapter(self, limit: Zone | None) -> HTTPAdapter:
         with self._lock:
             if self._context is None:
                 self._context = self._trust.context()
@@ -62,15 +57,9 @@ class Sessions:
                     import urllib3
 
                     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            return self._context
-
-    def settings(self, url: str) -> dict[str, Any]:
-        """What `Session.request` is told of a URL: its proxy, and whether its certificate is checked."""
-        proxy = self._proxies.of(url)
-        return {
-            "proxies": {url.partition(":")[0]: proxy.geturl()} if proxy else {},
-            "verify": not self._trust.insecure,
-        }
+            if limit not in self._adapters:
+                self._adapters[limit] = adapter_class(self._context, limit)(pool_maxsize=POOL)
+            return self._adapters[limit]
 
 
 def adapter_class(context: ssl.SSLContext, limit: Zone | None) -> type[HTTPAdapter]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource, UnansweredError
-from kubectl_lrs.model.errors import ApiError, LrsError, NotFoundError
+from kubectl_lrs.model.errors import ApiError, NotFoundError
+from kubectl_lrs.runtime.retry import Policy, insist
 
 TRIES = 3
 """How often a write is sent when it is not known whether it was done, and it turns out that it was not."""
@@ -11,24 +12,24 @@ TRIES = 3
 PAUSE = 0.5
 """Seconds before it is sent for the second time; twice as long before the third."""
 
+POLICY = Policy(attempts=TRIES, first=PAUSE)
+
 MAY_BE_DONE = frozenset((500, 502, 504))
 """Statuses that a server or a load balancer gives to a write that may have been done all the same."""
 
 
 def delete_this(kube: KubeClient, resource: Resource, namespace: str, name: str, *, uid: str) -> bool:
     """Ask for the deletion of the object with this uid; whether it is gone by now. ConflictError: another one has its name."""
-    for attempt in range(1, TRIES + 1):
+
+    def act(_attempt: int) -> bool:
         try:
             return kube.delete(resource, namespace, name, uid=uid)
         except NotFoundError:
             return True
-        except LrsError as error:
-            if attempt == TRIES or not may_be_done(error):
-                raise
-            kube.stop.wait(PAUSE * attempt)
-    raise AssertionError("the last attempt returns or raises")
+
+    return insist(act, policy=POLICY, cancel=kube.stop, may_pass=may_be_done, outage=kube.outage)
 
 
-def may_be_done(error: LrsError) -> bool:
+def may_be_done(error: Exception) -> bool:
     """Whether a write that failed so may have been done all the same."""
     return isinstance(error, UnansweredError) or (isinstance(error, ApiError) and error.status in MAY_BE_DONE)

@@ -141,13 +141,17 @@ def test_insist(clock: Clock) -> None:
             raise KeyError(attempt)
         return "done"
 
-    assert insist(act, policy=Policy(), cancel=Cancel(), passing=KeyError) == "done"
+    assert insist(act, policy=Policy(), cancel=Cancel(), may_pass=_is_key_error) == "done"
     assert seen == [1, 2, 3]
     assert len(clock.waits) == 2
     with pytest.raises(ValueError, match="another"):
-        insist(_raiser(ValueError("another")), policy=Policy(), cancel=Cancel(), passing=KeyError)
+        insist(_raiser(ValueError("another")), policy=Policy(), cancel=Cancel(), may_pass=_is_key_error)
     with pytest.raises(KeyError):
-        insist(_raiser(KeyError("x")), policy=Policy(attempts=2), cancel=Cancel(), passing=KeyError)
+        insist(_raiser(KeyError("x")), policy=Policy(attempts=2), cancel=Cancel(), may_pass=_is_key_error)
+
+
+def _is_key_error(error: Exception) -> bool:
+    return isinstance(error, KeyError)
 
 
 def _raiser(error: Exception):  # type: ignore[no-untyped-def]

@@ -20,7 +20,7 @@ from kubectl_lrs.clients.http.client import Http, HttpOptions
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.runtime.retry import PASSING
+from kubectl_lrs.runtime.retry import PASSING, Policy, Tries
 from kubectl_lrs.stores.images.registry.connection import DELETE, PUSH, Connection
 from kubectl_lrs.stores.images.registry.content import (
     ACCEPT,
@@ -37,7 +37,7 @@ STALLS = 4
 CUTS = 100
 """How often a blob is asked for again without a single new byte, and at all."""
 
-UPLOADS = 4
+UPLOADS = Policy(attempts=4)
 """How often an upload is begun."""
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
@@ -217,16 +217,18 @@ class RegistryClient:
         """Make a repository have a blob; whether it had to be sent. `mount_from`: another repository that may have it."""
         if self.has_blob(repository, digest):
             return False
-        for attempt in range(1, UPLOADS + 1):
-            with self._begin_upload(repository, digest, mount_from if attempt == 1 else "") as answer:
+        tries = Tries(UPLOADS, self._connection.cancel)
+        while True:
+            is_first, is_last = tries.count == 1, tries.count == UPLOADS.attempts
+            with self._begin_upload(repository, digest, mount_from if is_first else "") as answer:
                 if answer.status == 201:
                     return False
                 self._connection.require(answer, repository, (202,))
                 session = self._connection.upload_url(answer)
-            if self._put_blob(repository, session, digest, opener, last=attempt == UPLOADS):
+            if self._put_blob(repository, session, digest, opener, last=is_last):
                 return True
-            self._connection.pause(attempt)
-        raise AssertionError("the last attempt returns or raises")
+            tries.again()
+            self._connection.cancel.require()
 
     def _put_blob(self, repository: str, session: str, digest: str, opener: Opener, *, last: bool) -> bool:
         """The whole blob in one request; False where it broke off in a way that may pass, unless this is the last attempt."""
