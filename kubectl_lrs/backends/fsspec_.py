@@ -16,7 +16,7 @@ from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Place, Stored
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.http.foreign import take_over
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.trust import Trust, from_files
+from kubectl_lrs.clients.tls import Tls, from_files
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 from kubectl_lrs.runtime.redact import text as heard
@@ -56,8 +56,8 @@ def _take_over(system: Any, place: Place) -> None:
     verify = place.options.get("session_verify")
     bundle = place.ca_file or (verify if isinstance(verify, str) else "")
     flag = "--files-ca-file" if place.ca_file else "--files-options: session_verify"
-    trust = Trust(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
-    take_over(system.session, first=system.url, trust=trust, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
+    tls = Tls(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
+    take_over(system.session, first=system.url, tls=tls, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
 
 
 class Remote:

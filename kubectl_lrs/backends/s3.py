@@ -17,7 +17,7 @@ from kubectl_lrs.backends.base import CHUNK, GoneError, Place, Stored, TakenErro
 from kubectl_lrs.backends.s3_errors import UnknownRequestError, translated
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.trust import read_bundle
+from kubectl_lrs.clients.tls import read_bundle
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 from kubectl_lrs.runtime.redact import text as heard

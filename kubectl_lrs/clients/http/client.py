@@ -17,7 +17,7 @@ from kubectl_lrs.clients.addresses import Zone, host_of, inmost, is_loopback, re
 from kubectl_lrs.clients.http.answer import Answer, Body, CutError, TooLargeError
 from kubectl_lrs.clients.http.sessions import Connections, NoAnswerError, cause, is_passing, is_untrusted, was_never_sent
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.trust import Trust
+from kubectl_lrs.clients.tls import Tls
 from kubectl_lrs.clients.wirelog import Exchange
 from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.runtime import redact
@@ -47,7 +47,7 @@ class HttpOptions:
     what to do where a certificate is not trusted, and where a redirect leads out of TLS, or inside.
     """
 
-    trust: Trust = field(default_factory=Trust)
+    tls: Tls = field(default_factory=Tls)
     proxies: Proxies = field(default_factory=lambda: Proxies({}))
     plain: frozenset[str] = frozenset()
     read_timeout: float = READ_TIMEOUT
@@ -92,7 +92,7 @@ class Http:
     def __init__(self, options: HttpOptions, cancel: Cancel) -> None:
         self.cancel = cancel
         self._options = options
-        self._connections = Connections(options.trust, options.proxies)
+        self._connections = Connections(options.tls, options.proxies)
         self._timeout = (min(CONNECT_TIMEOUT, options.read_timeout), options.read_timeout)
         self._lock = threading.Lock()
         self._outages: dict[Origin, Outage] = {}

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from kubectl_lrs.clients.addresses import Zone, inmost, require_led
 from kubectl_lrs.clients.http.sessions import adapter_class, cause
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.trust import Trust, read_pair
+from kubectl_lrs.clients.tls import Tls, read_pair
 from kubectl_lrs.clients.wirelog import Exchange
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def take_over(
-    session: requests.Session, *, first: str, trust: Trust, proxies: Proxies, timeout: tuple[float, float], retries: int
+    session: requests.Session, *, first: str, tls: Tls, proxies: Proxies, timeout: tuple[float, float], retries: int
 ) -> None:
     """From now on each request goes out as ours do. `first`: the URL that the user named; others are where it leads."""
     if session.cert:
         certificate, key = read_pair(session.cert, what="the storage's session_cert")
-        trust, session.cert = replace(trust, certificate=certificate, key=key), None
+        tls, session.cert = replace(tls, certificate=certificate, key=key), None
     session.trust_env = False
-    context = trust.context()
+    context = tls.context()
 
     def mounted(limit: Zone | None) -> Any:
         class Ours(adapter_class(context, limit)):  # type: ignore[misc]
@@ -33,7 +33,7 @@ def take_over(
                 require_led(first, url)
                 proxy = proxies.of(url)
                 settings["proxies"] = {urlsplit(url).scheme: proxy.geturl()} if proxy else {}
-                settings["verify"] = not trust.insecure
+                settings["verify"] = not tls.insecure
                 settings["timeout"] = settings.get("timeout") or timeout
                 return _logged(request, lambda: super(Ours, self).send(request, **settings))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.clients.addresses import Zone, zone_of
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.trust import Trust
+from kubectl_lrs.clients.tls import Tls
 from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.runtime import redact
 
@@ -34,8 +34,8 @@ class NearError(OSError):
 class Connections:
     """Kept-alive connections, for all threads. `limit`: how near the other end may be; None: anywhere."""
 
-    def __init__(self, trust: Trust, proxies: Proxies) -> None:
-        self._trust = trust
+    def __init__(self, tls: Tls, proxies: Proxies) -> None:
+        self._tls = tls
         self._proxies = proxies
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
@@ -46,14 +46,14 @@ class Connections:
         url = str(request.url)
         proxy = self._proxies.of(url)
         proxies = {url.partition(":")[0]: proxy.geturl()} if proxy else {}
-        verify = not self._trust.insecure
+        verify = not self._tls.insecure
         return self._adapter(limit).send(request, stream=True, timeout=timeout, verify=verify, proxies=proxies)
 
     def _adapter(self, limit: Zone | None) -> HTTPAdapter:
         with self._lock:
             if self._context is None:
-                self._context = self._trust.context()
-                if self._trust.insecure:
+                self._context = self._tls.context()
+                if self._tls.insecure:
                     import urllib3
 
                     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

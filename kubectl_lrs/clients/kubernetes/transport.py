@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.proxies import Proxies, parsed
-from kubectl_lrs.clients.trust import Trust
+from kubectl_lrs.clients.tls import Tls
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime import redact
 
@@ -270,14 +270,14 @@ def _proxy_credentials(proxy: SplitResult) -> dict[str, str]:
 
 
 def _tls(connection: Connection, certificate: tuple[bytes, bytes]) -> ssl.SSLContext:
-    trust = Trust(
+    tls = Tls(
         authorities=connection.ca_data,
         what="kubeconfig: certificate-authority",
         insecure=connection.insecure,
         certificate=certificate[0],
         key=certificate[1],
     )
-    return trust.context()
+    return tls.context()
 
 
 def _cause(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.trust import from_files
+from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
@@ -42,7 +42,7 @@ def registries(options: RegistryOptions, stop: Cancel | None = None) -> Registri
 def http_options(*, ca_file: str = "", plain: Iterable[str] = ()) -> HttpOptions:
     """How registries are spoken to; `plain`: hosts that are without TLS."""
     return HttpOptions(
-        trust=from_files(ca_file, os.environ, flag="--registry-ca-file", beside=True),
+        tls=from_files(ca_file, os.environ, flag="--registry-ca-file", beside=True),
         proxies=Proxies(os.environ),
         plain=frozenset(host.strip().lower() for host in plain),
         first_attempts=FIRST_ATTEMPTS,

@@ -82,7 +82,7 @@ class DataRobotClient:
         self._scheme = {"auto": "Bearer", "bearer": "Bearer", "token": "Token"}[access.scheme]
         self._may_find_out = access.scheme == "auto"
         options = HttpOptions(
-            trust=access.trust(os.environ),
+            tls=access.tls(os.environ),
             proxies=Proxies(os.environ),
             read_timeout=timeout or READ_TIMEOUT,
             ca_hint="give the authority of its certificate with --api-ca-file",

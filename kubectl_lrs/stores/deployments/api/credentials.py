@@ -25,7 +25,7 @@ API_PATH = "/api/v2"
 MAX_FILE = 1 << 20
 
 if TYPE_CHECKING:
-    from kubectl_lrs.clients.trust import Trust
+    from kubectl_lrs.clients.tls import Tls
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _CONFIG = re.compile(r"^\s*(endpoint|token)\s*:", re.MULTILINE)
@@ -49,12 +49,12 @@ class Access:
     verify_source: str = "--api-ca-file"
     scheme: str = "auto"
 
-    def trust(self, environment: Mapping[str, str]) -> Trust:
+    def tls(self, environment: Mapping[str, str]) -> Tls:
         """Whose certificates are accepted; UsageError where a bundle cannot be used."""
-        from kubectl_lrs.clients.trust import Trust, from_files
+        from kubectl_lrs.clients.tls import Tls, from_files
 
         if self.verify is False:
-            return Trust(insecure=True)
+            return Tls(insecure=True)
         return from_files(self.verify if isinstance(self.verify, str) else "", environment, flag=self.verify_source)
 
     @property
@@ -84,7 +84,7 @@ def accesses(flags: ApiOptions, environment: Mapping[str, str], *, home: Path, a
         for each in found
     ]
     for each in made:
-        each.trust(environment)  # a bundle that cannot be used is said before anything is asked
+        each.tls(environment)  # a bundle that cannot be used is said before anything is asked
     return made
 
 

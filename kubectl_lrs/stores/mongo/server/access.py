@@ -11,7 +11,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from kubectl_lrs import __version__
-from kubectl_lrs.clients.trust import read_bundle, require_pair
+from kubectl_lrs.clients.tls import read_bundle, require_pair
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.stores.mongo.server.wire import listeners

@@ -26,7 +26,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from kubectl_lrs.clients.kubernetes.client import ENDPOINT_SLICES, PODS, SECRETS, SERVICES, KubeClient
 from kubectl_lrs.clients.kubernetes.podstream import NameMismatchError, PodPort, PodStream, PodTls
 from kubectl_lrs.clients.kubernetes.portforward import SILENCE, PortForward
-from kubectl_lrs.clients.trust import from_files, read_pair, require_pair
+from kubectl_lrs.clients.tls import from_files, read_pair, require_pair
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime import redact
@@ -331,13 +331,13 @@ def _tls_context(where: InCluster) -> ssl.SSLContext | None:
         if where.ca_file or where.certificate_key_file:
             raise UsageError("--mongo-ca-file and --mongo-certificate-key-file are for TLS", hint="give --mongo-tls too")
         return None
-    trust = from_files(where.ca_file, {}, flag="--mongo-ca-file")
+    tls = from_files(where.ca_file, {}, flag="--mongo-ca-file")
     if where.certificate_key_file:
         flag = "--mongo-certificate-key-file"
         require_pair(where.certificate_key_file, None, what=flag)
         certificate, key = read_pair(where.certificate_key_file, what=flag)
-        trust = replace(trust, certificate=certificate, key=key)
-    return trust.context()
+        tls = replace(tls, certificate=certificate, key=key)
+    return tls.context()
 
 
 def _is_ready(pod: Manifest) -> bool:

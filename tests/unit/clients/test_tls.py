@@ -9,29 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_lrs.clients.trust import Trust, certificates, from_files, read_bundle, read_pair, require_pair
+from kubectl_lrs.clients.tls import Tls, certificates, from_files, read_bundle, read_pair, require_pair
 from kubectl_lrs.model.errors import UsageError
 from tests.builders.chained import CHAIN, pem
 
 
 def test_partial_chains_and_names_as_go_has_them() -> None:
-    context = Trust(authorities=pem("intermediate.crt")).context()
+    context = Tls(authorities=pem("intermediate.crt")).context()
     assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
     assert not context.hostname_checks_common_name
     assert context.verify_mode is ssl.CERT_REQUIRED
-    assert [len(certificates_of) for certificates_of in (context.get_ca_certs(),)] == [1]
+    assert len(context.get_ca_certs()) == 1
 
 
 def test_beside_the_systems() -> None:
-    alone = Trust(authorities=pem("root.crt")).context().cert_store_stats()["x509"]
-    beside = Trust(authorities=pem("root.crt"), beside=True).context().cert_store_stats()["x509"]
-    system = Trust().context().cert_store_stats()["x509"]
+    alone = Tls(authorities=pem("root.crt")).context().cert_store_stats()["x509"]
+    beside = Tls(authorities=pem("root.crt"), beside=True).context().cert_store_stats()["x509"]
+    system = Tls().context().cert_store_stats()["x509"]
     assert alone == 1
     assert beside == system + 1
 
 
 def test_insecure() -> None:
-    context = Trust(insecure=True, authorities=b"whatever").context()
+    context = Tls(insecure=True, authorities=b"whatever").context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
 
 
@@ -43,15 +43,15 @@ def test_any_bytes_around_a_certificate(before: bytes, after: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_bundle_or_an_error_of_ours(data: bytes) -> None:
-    for trust in (Trust(authorities=data or b"x"), Trust(authorities=b"-----BEGIN CERTIFICATE-----\n" + data)):
+    for tls in (Tls(authorities=data or b"x"), Tls(authorities=b"-----BEGIN CERTIFICATE-----\n" + data)):
         with pytest.raises(UsageError):
-            trust.context()
+            tls.context()
 
 
 @given(st.binary(min_size=1, max_size=200), st.binary(max_size=200))
 def test_any_bytes_are_a_pair_or_an_error_of_ours(certificate: bytes, key: bytes) -> None:
     with pytest.raises(UsageError):
-        Trust(insecure=True, certificate=certificate, key=key).context()
+        Tls(insecure=True, certificate=certificate, key=key).context()
 
 
 BROKEN = {"missing": "nowhere.pem", "a folder": ".", "a NUL": "a\0b"}
@@ -76,7 +76,7 @@ def test_which_bundle_counts(tmp_path: Path) -> None:
     environment = {"REQUESTS_CA_BUNDLE": root, "CURL_CA_BUNDLE": str(tmp_path / "nowhere")}
     assert from_files(leaf, environment, flag="--f").authorities == pem("leaf.crt")
     assert from_files("", environment, flag="--f").authorities == pem("root.crt")
-    assert from_files("", {}, flag="--f") == Trust()
+    assert from_files("", {}, flag="--f") == Tls()
 
 
 PASSWORDS: dict[str, tuple[str, str | None, str]] = {

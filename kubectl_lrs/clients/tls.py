@@ -34,7 +34,7 @@ _BLOCK = re.compile(rb"^-----BEGIN ([^\n\r]*?)-----[ \t]*\r?$((?:(?!-----BEGIN).
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trust:
+class Tls:
     """Which authorities a server's certificate is checked against, and what we show it.
 
     `authorities`: a bundle, empty for the system's; `beside`: trust the system's too. `what`: where the bundle is from, for
@@ -79,14 +79,14 @@ def read_bundle(path: str, *, what: str) -> bytes:
     return data
 
 
-def from_files(ca_file: str, environment: Mapping[str, str], *, flag: str, beside: bool = False) -> Trust:
+def from_files(ca_file: str, environment: Mapping[str, str], *, flag: str, beside: bool = False) -> Tls:
     """For anything but Kubernetes: the file of a flag, else the bundle that the environment names, else the system's."""
     if ca_file:
-        return Trust(authorities=read_bundle(ca_file, what=flag), beside=beside, what=f"{flag} {ca_file}")
+        return Tls(authorities=read_bundle(ca_file, what=flag), beside=beside, what=f"{flag} {ca_file}")
     for name in BUNDLES:
         if path := environment.get(name, ""):
-            return Trust(authorities=read_bundle(path, what=name), what=f"{name} {path}")
-    return Trust()
+            return Tls(authorities=read_bundle(path, what=name), what=f"{name} {path}")
+    return Tls()
 
 
 def require_pair(path: str, password: str | None, *, what: str) -> None:
