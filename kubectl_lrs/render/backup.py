@@ -84,7 +84,7 @@ def remarks(catalog: Catalog) -> Iterable[str]:
     for kind in catalog.selection["leftOutByDefault"]:
         yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
     for missing in catalog.missing:
-        yield f"warning: the source no longer has {said(missing)}"
+        yield f"warning: not in the backup: {said(missing)}"
     for facts_of_tier in catalog.tiers.values():
         yield from (f"warning: {note}" for note in facts_of_tier.get("notes", ()))
     if needed := lacking(catalog.profile, catalog.levels):

@@ -15,7 +15,7 @@ from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.mentions import LRS_FILE, Document, collections
 from kubectl_lrs.stores.deployments.collect import saved as saved_deployments
-from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.find import ImageFilter
 from kubectl_lrs.stores.images.saved import Inventory as SavedImages
 from kubectl_lrs.stores.images.saved import State
 from kubectl_lrs.stores.images.saved import saved as saved_images
@@ -35,7 +35,7 @@ def check_backup(
     survey = Survey(now=catalog.instant, stale_after=stale_after, namespace=namespace)
     progress.begin("LRS and documents")
     try:
-        survey.read(_lrs(folder), _documents(folder), Wanted() if images else None, progress)
+        survey.read(_lrs(folder), _documents(folder), ImageFilter() if images else None, progress)
     except RecursionError as error:
         raise DamageError(f"{folder.describe()}: a document in it is nested deeper than any that MongoDB takes") from error
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,12 +17,12 @@ from kubectl_lrs.model.units import age
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.common.mentions import Document, Mention
+from kubectl_lrs.stores.common.mentions import Document
 from kubectl_lrs.stores.deployments.inventory import Account, inventory
 from kubectl_lrs.stores.files.inspect import presence
-from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.access import Access
+from kubectl_lrs.stores.images.find import ImageFilter, registries_of
 from kubectl_lrs.stores.images.inspect import presences
-from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.mongo.keys import KeySource
 from kubectl_lrs.stores.mongo.levels import COMPLETE
 from kubectl_lrs.stores.mongo.look import Look
@@ -51,12 +51,11 @@ KEYS_FLAG = "--backup-dir DIR with a backup of this cluster that holds MongoDB"
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSource:
-    """The registries. `log_in` gives them what the pull secrets of the LRS hold, where that is wanted."""
+    """The registries, and which images are looked for."""
 
-    registries: Registries
-    wanted: Wanted
+    access: Access
+    wanted: ImageFilter
     workers: int
-    log_in: Callable[[Iterable[Mention]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,12 +210,18 @@ class _Gathering:
                 f"{one.store} {one.id} {one.field}; --image NAME looks for one"
             )
         try:
-            source.log_in(survey.pull)
+            source.access.log_in(survey.pull, found.images)
         except LrsError as error:
             return unavailable(error, IMAGES_FLAG)
+        self._notes += source.access.notes
+        if found.not_allowed:
+            others = ", ".join(registries_of(found.not_allowed))
+            self._notes.append(f"{len(found.not_allowed)} images are of registries that --registry does not name: {others}")
+        if found.images:
+            self._progress.note(f"images: contacting {', '.join(registries_of(found.images))}")
         self._progress.begin("images", len(found.images))
         made = []
-        for each in presences(sorted(found.images), source.registries, workers=source.workers):
+        for each in presences(sorted(found.images), source.access, workers=source.workers):
             self._progress.advance()
             problem = f"{each.error}" if each.error else ""
             made.append(image_at(survey, found, each.reference, is_missing=each.is_missing, problem=problem))

@@ -86,12 +86,8 @@ def _mongo(target: Target, namespace: str, options: MongoOptions) -> Mongo | Unc
 
 
 def _images(target: Target, options: ImagesOptions) -> ImageSource:
-    found = images.registries(options)
     return ImageSource(
-        registries=found,
-        wanted=images.wanted(options),
-        workers=options.parallel,
-        log_in=images.log_in(target.kube, found, {}, is_wanted=options.pull_secrets),
+        access=images.access(options, target.kube, {}, target.kube.stop), wanted=images.wanted(options), workers=options.parallel
     )
 
 

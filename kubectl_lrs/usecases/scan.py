@@ -22,7 +22,7 @@ from kubectl_lrs.stores.common.readiness import state
 from kubectl_lrs.stores.deployments.ownership import tokens
 from kubectl_lrs.stores.files import references
 from kubectl_lrs.stores.files.match import References, Where
-from kubectl_lrs.stores.images.find import Found, Wanted, find
+from kubectl_lrs.stores.images.find import Found, ImageFilter, find
 
 APPLICATIONS, LRS_DOCUMENTS = "custom_applications", "longrunningservices"
 LRS = "lrs"
@@ -52,7 +52,9 @@ class Survey:
     pull: list[Mention] = field(default_factory=list)
     _links: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
-    def read(self, lrs: Iterable[Manifest], documents: Iterable[Document], wanted: Wanted | None, progress: Progress) -> None:
+    def read(
+        self, lrs: Iterable[Manifest], documents: Iterable[Document], wanted: ImageFilter | None, progress: Progress
+    ) -> None:
         """Take in everything. `wanted`: images to look for, None for none of them."""
         mentions = self._mentions(lrs, documents, progress)
         if wanted is not None:

@@ -18,7 +18,7 @@ from tests.bed.standin import Server
 
 @dataclass
 class Trouble:
-    """What becomes of the next `times` requests whose `METHOD /path` fits the pattern.
+    """What becomes of the next `times` requests whose `METHOD /path` fits the pattern, after `skip` of them.
 
     `status` and `headers`: that is the answer. `cut`: so many bytes of the body, and the end of the connection, though more
     were announced. `body`: in place of the registry's. `mute`: no Content-Length, so that nothing tells a short body.
@@ -33,11 +33,15 @@ class Trouble:
     body: bytes | None = None
     mute: bool = False
     held: threading.Event | None = None
+    skip: int = 0
     seen: threading.Event = field(default_factory=threading.Event)
 
     def takes(self, line: str) -> bool:
         """Whether it is this request's turn."""
-        return self.times > 0 and re.search(self.pattern, line) is not None
+        if self.times <= 0 or re.search(self.pattern, line) is None:
+            return False
+        self.skip -= 1
+        return self.skip < 0
 
 
 @dataclass(frozen=True)

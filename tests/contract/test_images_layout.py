@@ -14,6 +14,7 @@ from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.stores.common.image_names.reference import parse
+from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.inspect import presences
 from kubectl_lrs.stores.images.layout import Layout
 from kubectl_lrs.stores.images.registry.client import Registries
@@ -21,7 +22,7 @@ from kubectl_lrs.stores.images.registry.credentials import Keychain
 from kubectl_lrs.stores.images.saved import saved
 from tests.bed import images, loader
 from tests.bed.controlplane import ControlPlane
-from tests.bed.front import Front
+from tests.bed.front import Front, Trouble
 from tests.bed.registry import Registry
 from tests.builders import imagery
 from tests.builders.reseal import rewrite
@@ -198,12 +199,25 @@ def test_which_images_a_registry_has(registry: Registry, tmp_path: Path) -> None
         away = front.host
     names = [f"{registry.host}/a/b:x", f"{registry.host}/a/b@{made.digest}", f"{registry.host}/a/b:y", f"{registry.host}/c:x"]
     references = [parse(name) for name in (*names, f"{away}/a:x", f"{away}/b:x")]
-    registries = Registries(Keychain([], environment={}), HttpOptions())
-    found = {each.reference: each for each in presences(references, registries, workers=2)}
-    assert [found[each].digest for each in references] == [made.digest, made.digest, "", "", "", ""]
+    access = Access(Registries(Keychain([], environment={}), HttpOptions()))
+    found = {each.reference: each for each in presences(references, access, workers=2)}
     assert [found[each].is_missing for each in references] == [False, False, True, True, False, False]
     assert all(isinstance(found[each].error, UnreachableError) for each in references[4:])
     assert not any(isinstance(found[each].error, LrsError) for each in references[:4])
+
+
+def test_a_registry_that_knows_no_head_has_its_images(registry: Registry, tmp_path: Path) -> None:
+    """What it does not tell at all is not missing either: nobody could say."""
+    images.push(registry, "a/b", "x", images.image("present"))
+    page = Trouble("GET .*/manifests/odd", 9, 404, body=b"<html>404 Not Found</html>")
+    with Front(registry, troubles=[Trouble("HEAD ", 99, 404), page]) as front:
+        references = [parse(f"{front.host}/a/b:{tag}") for tag in ("x", "gone", "odd")]
+        access = Access(Registries(Keychain([], environment={}), HttpOptions()))
+        there, gone, odd = sorted(presences(references, access, workers=1), key=lambda each: references.index(each.reference))
+    assert (there.is_missing, there.error) == (False, None)
+    assert (gone.is_missing, gone.error) == (True, None)
+    assert not odd.is_missing
+    assert isinstance(odd.error, LrsError)
 
 
 def test_a_backup_without_images_has_no_list(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:

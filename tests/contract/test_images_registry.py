@@ -82,7 +82,7 @@ def client(host: str, directory: Path, login: str = "", config: dict[str, Any] |
 def store(registry: RegistryClient, repository: str, tag: str, made: images.Image) -> None:
     """Push an image through the client."""
     for digest, data in made.blobs.items():
-        registry.push_blob(repository, digest, lambda data=data: io.BytesIO(data))  # type: ignore[misc]
+        registry.push_blob(repository, digest, len(data), lambda data=data: io.BytesIO(data))  # type: ignore[misc]
     for digest, (media_type, data) in made.manifests.items():
         registry.push_manifest(repository, tag if digest == made.digest else digest, Manifest(data, digest, media_type))
 
@@ -121,11 +121,11 @@ def test_what_is_written_is_read_again(registry: Registry, tmp_path: Path, kind:
 
 def test_a_blob_is_sent_once_and_mounted_where_another_repository_has_it(front: Front, tmp_path: Path) -> None:
     door, (digest, data) = client(front.host, tmp_path), next(iter(images.image("mounted").blobs.items()))
-    assert door.push_blob("first/one", digest, lambda: io.BytesIO(data))
-    assert not door.push_blob("first/one", digest, lambda: io.BytesIO(data))
-    assert not door.push_blob("second/one", digest, lambda: io.BytesIO(data), mount_from="first/one")
+    assert door.push_blob("first/one", digest, len(data), lambda: io.BytesIO(data))
+    assert not door.push_blob("first/one", digest, len(data), lambda: io.BytesIO(data))
+    assert not door.push_blob("second/one", digest, len(data), lambda: io.BytesIO(data), mount_from="first/one")
     assert len(front.paths("PUT")) == 1
-    assert door.push_blob("third/one", digest, lambda: io.BytesIO(data), mount_from="not/there"), (
+    assert door.push_blob("third/one", digest, len(data), lambda: io.BytesIO(data), mount_from="not/there"), (
         "sent where it cannot be mounted"
     )
     assert b"".join(door.blob("second/one", digest, len(data))) == data
@@ -180,8 +180,8 @@ def test_token_server(guarded: Registry, tokens: TokenServer, tmp_path: Path) ->
 
 def test_mounting_asks_for_both_repositories(guarded: Registry, tokens: TokenServer, tmp_path: Path) -> None:
     door, (digest, data) = client(guarded.host, tmp_path, "admin:root-secret"), next(iter(images.image("both").blobs.items()))
-    door.push_blob("a/source", digest, lambda: io.BytesIO(data))
-    assert not door.push_blob("a/target", digest, lambda: io.BytesIO(data), mount_from="a/source")
+    door.push_blob("a/source", digest, len(data), lambda: io.BytesIO(data))
+    assert not door.push_blob("a/target", digest, len(data), lambda: io.BytesIO(data), mount_from="a/source")
     assert "repository:a/target:pull,push repository:a/source:pull" in [scope for _, _, scope in tokens.log]
 
 
@@ -353,7 +353,7 @@ def test_a_digest_that_is_not_the_announced_one(front: Front, registry: Registry
 def test_an_upload_that_breaks_off_is_begun_again(front: Front, registry: Registry, tmp_path: Path) -> None:
     digest, data = next(iter(images.image("again").blobs.items()))
     front.troubles += [Trouble("PUT .*/uploads/", 2, 404)]
-    assert client(front.host, tmp_path).push_blob("again/one", digest, lambda: io.BytesIO(data))
+    assert client(front.host, tmp_path).push_blob("again/one", digest, len(data), lambda: io.BytesIO(data))
     assert len(front.paths("POST")) == 3
     assert registry.blob_file(digest).read_bytes() == data
 

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import DeniedError, UsageError
-from kubectl_lrs.stores.common.mentions import Mention
-from kubectl_lrs.stores.images.pull_secrets import named
 from kubectl_lrs.stores.images.registry.auth import Challenge, challenges
 from kubectl_lrs.stores.images.registry.credentials import (
     Config,
@@ -21,7 +19,6 @@ from kubectl_lrs.stores.images.registry.credentials import (
     docker_config,
     host_of,
     parse_config,
-    pull_secrets,
 )
 
 
@@ -174,56 +171,6 @@ def test_secrets_are_not_in_the_text_of_a_login() -> None:
     assert "pw" not in repr(Login("me", "pw", "identity"))
     assert "identity" not in repr(Login("me", "pw", "identity"))
     assert set(Login("me", "pw").secrets) == {"pw", _auth("me:pw")}
-
-
-# ---- pull secrets
-
-
-def _secret(kind: str, key: str, document: dict[str, Any]) -> dict[str, Any]:
-    return {"type": kind, "data": {key: base64.b64encode(json.dumps(document).encode()).decode()}}
-
-
-def test_pull_secrets() -> None:
-    entry = {"r.io/team": {"username": "me", "password": "pw"}}
-    secrets = {
-        ("n", "new"): _secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", {"auths": entry, "credsStore": "sh"}),
-        ("n", "old"): _secret("kubernetes.io/dockercfg", ".dockercfg", {"https://old.io": {"auth": _auth("old:x")}}),
-        ("n", "gone"): {},
-    }
-    keychain = Keychain(pull_secrets(secrets, lambda space, name: secrets[space, name]), environment={})
-    assert keychain.login("r.io", "team/x") == Login("me", "pw", source="Secret n/new")
-    assert keychain.login("old.io", "x") == Login("old", "x", source="Secret n/old")
-    assert keychain.login("other.io", "x") is None, "a Secret never makes a program run"
-
-
-@pytest.mark.parametrize(
-    "secret",
-    [
-        {"type": "Opaque", "data": {".dockerconfigjson": "e30="}},
-        {"type": "kubernetes.io/dockerconfigjson", "data": {}},
-        {"type": "kubernetes.io/dockerconfigjson"},
-        {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "%%"}},
-        {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "W10="}},
-    ],
-)
-def test_pull_secrets_that_are_none(secret: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="Secret n/s"):
-        pull_secrets([("n", "s")], lambda _space, _name: secret)
-
-
-def test_which_secrets_lrs_name() -> None:
-    found = named(
-        [
-            Mention("lrs", "n/a", "spec.template.spec.imagePullSecrets[0].name", "one"),
-            Mention("lrs", "n/a", "spec.imagePullSecrets[1]", "two"),
-            Mention("lrs", "m/b", "spec.serviceAccountName", "runner"),
-            Mention("lrs", "m/b", "spec.imagePullSecrets[0].name", "../kube-system/x"),
-            Mention("lrs", "m/b", "spec.other", "three"),
-            Mention("custom_applications", "1", "spec.imagePullSecrets[0].name", "four"),
-        ]
-    )
-    assert found.secrets == {("n", "one"), ("n", "two")}
-    assert found.accounts == {("n", "default"), ("m", "default"), ("m", "runner")}
 
 
 # ---- challenges

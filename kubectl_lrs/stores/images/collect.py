@@ -1,7 +1,8 @@
 """The images that LRS and documents name → a backup: looked up in their registries, listed, and copied when that is asked for.
 
-What is written has been held against its digest. An image that its registry does not have (whole) is listed as missing;
-a registry that is out of reach, or does not let one read, means no copy.
+What is written has been held against its digest. An image that its registry says not to have (whole) is listed as missing,
+one of which nothing can be told or had as unresolved, with the reason: neither ends the backup of the others. Where every
+registry that is named is out of reach there is no copy.
 """
 
 from __future__ import annotations
@@ -14,25 +15,24 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from kubectl_lrs.model.catalog import Missing
-from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import FolderWriter
-from kubectl_lrs.runtime.cancel import Cancel, StoppedError
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.reference import Reference
-from kubectl_lrs.stores.common.mentions import Mention, mentions
-from kubectl_lrs.stores.images.find import Found, Image, Wanted, find
-from kubectl_lrs.stores.images.layout import Descriptor, Tree, blob_path, tree, write_frame
-from kubectl_lrs.stores.images.registry.client import Registries
-from kubectl_lrs.stores.images.registry.content import MissingError, PushError, WrongContentError
+from kubectl_lrs.stores.common.mentions import mentions
+from kubectl_lrs.stores.images.access import OF_ONE, Access
+from kubectl_lrs.stores.images.download import Copied, Downloads, blobs_of
+from kubectl_lrs.stores.images.find import Found, Image, ImageFilter, find, registries_of, where
+from kubectl_lrs.stores.images.layout import Tree, blob_path, tree, write_frame
+from kubectl_lrs.stores.images.registry.client import RegistryClient
+from kubectl_lrs.stores.images.registry.content import Manifest, MissingError
 from kubectl_lrs.stores.images.saved import FILE, TIER, Entry, Level, State, serialise
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-GONE = (MissingError, WrongContentError, PushError)
-"""What says that the registry itself does not have something, or not as it should be."""
 
 SETTLE = 10.0
 """Seconds that are given to what is under way when everything is given up."""
@@ -40,118 +40,80 @@ SETTLE = 10.0
 
 @dataclass(frozen=True)
 class _Resolved:
-    """An image as its registry has it; without a tree, `entry` says why."""
+    """An image as its registry has it; without a tree, `failure` says why."""
 
     entry: Entry
     tree: Tree | None = None
+    failure: LrsError | None = None
 
 
-@dataclass(frozen=True)
-class _Blob:
-    """One blob to copy, and a repository that has it."""
+class ImagesCollector:
+    """What the registries have of the images that are named in the folder."""
 
-    blob: Descriptor
-    source: Reference
-
-
-@dataclass(frozen=True)
-class _Copied:
-    """`reused`: it was there already, from a backup that was broken off. `gone`: the registry does not have it."""
-
-    digest: str
-    size: int = 0
-    reused: bool = False
-    gone: str = ""
-
-
-class ImagesTier:
-    """What the registries have of the images that are named in the folder. `log_in` looks for credentials in what is saved."""
-
-    def __init__(
-        self,
-        registries: Registries,
-        level: Level,
-        *,
-        wanted: Wanted,
-        workers: int,
-        log_in: Callable[[Iterable[Mention]], None] = lambda _mentions: None,
-    ) -> None:
-        self._registries = registries
-        self._log_in = log_in
+    def __init__(self, access: Access, level: Level, *, wanted: ImageFilter, workers: int) -> None:
+        self._access = access
         self._level = level
         self._wanted = wanted
         self._workers = workers
-        self._lost: dict[str, str] = {}
 
     def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
         """Write `images.json` and, at `copy`, the layout; the facts for the catalog."""
         progress.begin("looking for images")
-        self._log_in(mentions(writer))
         found = find(mentions(writer), self._wanted)
+        self._access.log_in(mentions(writer), found.images)
+        if found.images:  # anybody who may make an LRS may name a host: it is said before it is contacted
+            progress.note(f"images: contacting {', '.join(registries_of(found.images))}")
         progress.begin("images: looking them up", len(found.images))
         resolved = {each.entry.reference: each for each in self._each(found.images, self._resolve, progress)}
-        copied: dict[str, _Copied] = {}
+        copied: list[Copied] = []
         if self._level is Level.COPY:
-            copied = self._copy(writer, list(resolved.values()), progress)
-            resolved = {reference: _judged(each, copied) for reference, each in resolved.items()}
+            self._require_some(resolved.values())
+            copied = self._copy(writer, resolved.values(), progress)
+            resolved = _judged(resolved, copied)
+            self._require_some(resolved.values())
             self._write_layout(writer, resolved)
         entries = {resolved[reference].entry: found.images[reference] for reference in sorted(found.images)}
         writer.write(FILE, self._document(entries, found))
-        return _facts(self._level, list(entries), found, copied)
+        return self._facts(entries, found, copied)
 
     # ---- what there is
 
     def _resolve(self, reference: Reference) -> _Resolved:
-        if reference.registry in self._lost:
-            return _Resolved(Entry(reference=reference, state=State.UNRESOLVED, reason=self._lost[reference.registry]))
-        registry = self._registries.of(reference.registry)
-        try:
+        def whole(registry: RegistryClient) -> tuple[Manifest, Tree]:
             top = registry.manifest(reference.repository, reference.wanted)
-            whole = tree(top, lambda digest: registry.manifest(reference.repository, digest))
-        except GONE as error:
-            return _Resolved(Entry(reference=reference, state=State.MISSING, reason=str(error)))
-        except LrsError as error:
-            if self._level is Level.INVENTORY and not isinstance(error, StoppedError):
-                if isinstance(error, UnreachableError):  # nor will it answer for the next one
-                    self._lost[reference.registry] = str(error)
-                return _Resolved(Entry(reference=reference, state=State.UNRESOLVED, reason=str(error)))
-            raise
+            return top, tree(top, lambda digest: registry.manifest(reference.repository, digest))
+
+        try:
+            top, found = self._access.ask(reference.registry, reference.repository, self._access.domain(reference), whole)
+        except OF_ONE as error:
+            return _failed(Entry(reference=reference, state=State.UNRESOLVED), error)
         entry = Entry(
             reference=reference,
             state=State.COPIED if self._level is Level.COPY else State.RECORDED,
             digest=top.digest,
             media_type=top.media_type,
-            bytes=whole.bytes,
-            platforms=tuple(whole.platforms),
+            bytes=found.bytes,
+            platforms=tuple(found.platforms),
         )
-        return _Resolved(entry, whole)
+        return _Resolved(entry, found)
+
+    def _require_some(self, resolved: Iterable[_Resolved]) -> None:
+        """An error where nothing can be had, and that is not because the registries say not to have it."""
+        found = list(resolved)
+        failures = [each.failure for each in found if each.failure]
+        away = [each for each in failures if isinstance(each, (UnreachableError, DeniedError))]
+        lost = self._access.lost
+        if away and (len(away) == len(found) or all(each.entry.reference.registry in lost for each in found)):
+            raise _explained(away[0])
 
     # ---- copies
 
-    def _copy(self, writer: FolderWriter, images: list[_Resolved], progress: Progress) -> dict[str, _Copied]:
-        """Every blob of them once, the largest first, so that none of them is waited for in the end."""
-        wanted: dict[str, _Blob] = {}
-        for each in images:
-            for blob in each.tree.blobs.values() if each.tree else ():
-                wanted.setdefault(blob.digest, _Blob(blob, each.entry.reference))
-        blobs = sorted(wanted.values(), key=lambda each: each.blob.size, reverse=True)
-        total = sum(each.blob.size for each in blobs)
+    def _copy(self, writer: FolderWriter, images: Iterable[_Resolved], progress: Progress) -> list[Copied]:
+        blobs = blobs_of((each.entry.reference, each.tree) for each in images if each.tree)
+        total = sum(each.descriptor.size for each in blobs)
         progress.begin(f"images: copying {len(blobs)} blobs, {size(total)}", len(blobs))
-        return {each.digest: each for each in self._each(blobs, lambda blob: self._copy_blob(writer, blob), progress)}
-
-    def _copy_blob(self, writer: FolderWriter, wanted: _Blob) -> _Copied:
-        blob, source = wanted.blob, wanted.source
-        algorithm, _, value = blob.digest.partition(":")
-        if algorithm == "sha256" and writer.adopt(blob.path, value):
-            return _Copied(blob.digest, blob.size, reused=True)
-        try:
-            with writer.stream(blob.path) as sink:
-                registry = self._registries.of(source.registry)
-                for data in registry.blob(source.repository, blob.digest, blob.size, written=lambda: sink.digest):
-                    sink.write(data)
-        except GONE as error:
-            return _Copied(blob.digest, gone=str(error))
-        return _Copied(blob.digest, blob.size)
+        downloads = Downloads(writer, self._access)
+        return list(self._each(blobs, downloads.copy, progress))
 
     def _write_layout(self, writer: FolderWriter, resolved: Mapping[Reference, _Resolved]) -> None:
         """The manifests of what is whole, then the frame that names them."""
@@ -174,8 +136,26 @@ class ImagesTier:
             instant=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
             undecided=found.undecided,
             undecided_count=found.undecided_count,
-            left_out=found.left_out,
+            left_out=[*found.left_out, *map(str, found.not_allowed)],
         )
+
+    def _facts(self, entries: Mapping[Entry, Image], found: Found, copied: Iterable[Copied]) -> dict[str, Any]:
+        states = {state: sum(entry.state is state for entry in entries) for state in State}
+        blobs = [each for each in copied if each.is_there]
+        lacking = (State.MISSING, State.UNRESOLVED) if self._level is Level.COPY else (State.MISSING,)
+        return {
+            "level": self._level.value,
+            "images": len(entries),
+            "copied": states[State.COPIED],
+            "blobs": len(blobs),
+            "bytes": sum(each.size for each in blobs),
+            "reused": sum(each.reused for each in blobs),
+            "undecided": found.undecided_count,
+            "leftOut": len(found.left_out) + len(found.not_allowed),
+            "registries": registries_of(found.images),
+            "missing": [_missing(entry, image) for entry, image in entries.items() if entry.state in lacking],
+            "notes": [*self._access.notes, *_notes(states, entries, found, self._level)],
+        }
 
     def _each(self, items: Iterable[T], work: Callable[[T], R], progress: Progress) -> Iterator[R]:
         """The results of work on several at once; the first failure ends it, after what is under way has ended too."""
@@ -186,11 +166,11 @@ class ImagesTier:
                 return work(item)
             except LrsError as error:
                 failures.append(error)
-                self._registries.stop.set()
+                self._access.stop.set()
                 return None
 
-        with _settled(self._registries.stop) as counted:
-            for result in map_unordered(items, counted(attempt), workers=self._workers, stop=self._registries.stop):
+        with _settled(self._access.stop) as counted:
+            for result in map_unordered(items, counted(attempt), workers=self._workers, stop=self._access.stop):
                 if result is not None:
                     progress.advance()
                     yield result
@@ -237,40 +217,33 @@ def _explained(error: LrsError) -> LrsError:
     return error
 
 
-def _judged(resolved: _Resolved, copied: Mapping[str, _Copied]) -> _Resolved:
-    """An image of which a blob is gone is missing."""
-    for digest in resolved.tree.blobs if resolved.tree else ():
-        if reason := copied[digest].gone:
-            return _Resolved(replace(resolved.entry, state=State.MISSING, reason=reason))
-    return resolved
+def _failed(entry: Entry, error: LrsError) -> _Resolved:
+    """An image is missing where its registry says so; else nobody could say, or it could not be had."""
+    state = State.MISSING if isinstance(error, MissingError) else State.UNRESOLVED
+    return _Resolved(replace(entry, state=state, reason=str(error)), failure=error)
 
 
-def _missing(entry: Entry, found: Found) -> Missing:
-    places = [f"{place.store} {place.id} {place.field}" for place in found.images[entry.reference].places[:1]]
-    return Missing(store=TIER, kind="image", name=str(entry.reference), reason=entry.reason, where="".join(places))
+def _judged(resolved: Mapping[Reference, _Resolved], copied: Iterable[Copied]) -> dict[Reference, _Resolved]:
+    """The images as they are in the backup: one that could not get a blob is not. That it is missing is said first."""
+    judged = dict(resolved)
+    for blob in copied:
+        for reference, error in blob.failures.items():
+            if judged[reference].entry.state is not State.MISSING:
+                judged[reference] = _failed(judged[reference].entry, error)
+    return judged
 
 
-def _facts(level: Level, entries: list[Entry], found: Found, copied: Mapping[str, _Copied]) -> dict[str, Any]:
-    blobs = [each for each in copied.values() if not each.gone]
-    states = {state: sum(entry.state is state for entry in entries) for state in State}
-    return {
-        "level": level.value,
-        "images": len(entries),
-        "copied": states[State.COPIED],
-        "blobs": len(blobs),
-        "bytes": sum(each.size for each in blobs),
-        "reused": sum(each.reused for each in blobs),
-        "undecided": found.undecided_count,
-        "leftOut": len(found.left_out),
-        "missing": [_missing(each, found) for each in entries if each.state is State.MISSING],
-        "notes": list(_notes(states, entries, found)),
-    }
+def _missing(entry: Entry, image: Image) -> Missing:
+    return Missing(store=TIER, kind="image", name=str(entry.reference), reason=entry.reason, where=next(where(image.places), ""))
 
 
-def _notes(states: Mapping[State, int], entries: list[Entry], found: Found) -> Iterator[str]:
-    if count := states[State.UNRESOLVED]:
+def _notes(states: Mapping[State, int], entries: Iterable[Entry], found: Found, level: Level) -> Iterator[str]:
+    if (count := states[State.UNRESOLVED]) and level is not Level.COPY:
         first = next(each for each in entries if each.state is State.UNRESOLVED)
         yield f"{count} images could not be looked up, such as {first.reference}: {first.reason}"
+    if found.not_allowed:
+        hosts = ", ".join(registries_of(found.not_allowed))
+        yield f"{len(found.not_allowed)} images are of registries that --registry does not name: {hosts}"
     if found.undecided_count:
         one = found.undecided[0]
         example = f"{one.text!r} in {one.store} {one.id} {one.field} ({one.why})"

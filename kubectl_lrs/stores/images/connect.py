@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,13 @@ from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
-from kubectl_lrs.stores.common.mentions import Mention
-from kubectl_lrs.stores.images.collect import ImagesTier
-from kubectl_lrs.stores.images.find import Wanted
+from kubectl_lrs.stores.images.access import Access, ReadSecrets
+from kubectl_lrs.stores.images.collect import ImagesCollector
+from kubectl_lrs.stores.images.find import ImageFilter, allowed
 from kubectl_lrs.stores.images.flags import BackupOptions, RegistryOptions, RestoreOptions, WhichImages
-from kubectl_lrs.stores.images.pull_secrets import named
+from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secrets, entries
 from kubectl_lrs.stores.images.registry.client import Registries
-from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config, pull_secrets
+from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config
 from kubectl_lrs.stores.images.restore import ImagesRestorer
 from kubectl_lrs.stores.images.saved import Level
 
@@ -51,57 +51,70 @@ def http_options(*, ca_file: str = "", plain: Iterable[str] = ()) -> HttpOptions
     )
 
 
-def wanted(options: WhichImages) -> Wanted:
+def wanted(options: WhichImages) -> ImageFilter:
     """Which images are meant."""
-    return Wanted(also=options.also, excluded=options.excluded)
+    return ImageFilter(also=options.also, excluded=options.excluded, registries=allowed(options.hosts))
 
 
-def collector(options: BackupOptions, context: BackupContext) -> ImagesTier:
+def access(options: RegistryOptions, kube: KubeClient, namespaces: Mapping[str, str], stop: Cancel | None = None) -> Access:
+    """The registries, and who asks them. `namespaces`: where those of the LRS are now, as far as they are elsewhere."""
+    return Access(
+        registries(options, stop),
+        allowed=allowed(options.hosts),
+        read_secrets=_reader(kube, namespaces) if options.pull_secrets else None,
+    )
+
+
+def collector(options: BackupOptions, context: BackupContext) -> ImagesCollector:
     """The images' part of a backup."""
-    found = registries(options, context.kube.stop)
-    return ImagesTier(
-        found,
+    return ImagesCollector(
+        access(options, context.kube, {}, context.kube.stop),
         Level(context.level),
         wanted=wanted(options),
         workers=options.parallel,
-        log_in=log_in(context.kube, found, {}, is_wanted=options.pull_secrets),
     )
 
 
 def restorer(options: RestoreOptions, context: RestoreContext) -> ImagesRestorer:
     """The images' part of a restore."""
-    found = registries(options, context.stop)
     return ImagesRestorer(
         context.folder,
-        found,
+        access(options, context.kube, context.namespaces, context.stop),
         mapping=registry_map(options.registry_maps),
         existing=options.existing,
         workers=options.parallel,
-        log_in=log_in(context.kube, found, context.namespaces, is_wanted=options.pull_secrets),
     )
 
 
-def log_in(
-    kube: KubeClient, found: Registries, namespaces: Mapping[str, str], *, is_wanted: bool
-) -> Callable[[Iterable[Mention]], None]:
-    """Gives the registries what the pull secrets hold, where that is wanted."""
+def _reader(kube: KubeClient, namespaces: Mapping[str, str]) -> ReadSecrets:
+    """Reads the pull secrets that are named; by the namespaces of the LRS, wherever these are now."""
 
-    def give(mentions: Iterable[Mention]) -> None:
-        if is_wanted:
-            names = named(mentions)
-            secrets = {(namespaces.get(namespace, namespace), name) for namespace, name in names.secrets}
-            for namespace, name in names.accounts:
-                secrets.update(_of_account(kube, namespaces.get(namespace, namespace), name))
-            found.add_logins(pull_secrets(secrets, lambda namespace, name: _object(kube, SECRETS, namespace, name)))
+    def read(names: Mapping[str, Named]) -> dict[str, Secrets]:
+        return {namespace: _secrets(kube, namespaces.get(namespace, namespace), named) for namespace, named in names.items()}
 
-    return give
+    return read
 
 
-def _of_account(kube: KubeClient, namespace: str, name: str) -> Iterator[tuple[str, str]]:
+def _secrets(kube: KubeClient, namespace: str, names: Named) -> Secrets:
+    """What the Secrets of one namespace hold."""
+    wanted = set(names.secrets)
+    for account in names.accounts:
+        wanted.update(_of_account(kube, namespace, account))
+    found: list[Entry] = []
+    problems: list[str] = []
+    for name in sorted(wanted):
+        if secret := _object(kube, SECRETS, namespace, name):
+            held, problem = entries(secret, f"Secret {namespace}/{name}")
+            found += held
+            problems += [problem] if problem else []
+    return Secrets(Keyring(found), tuple(problems))
+
+
+def _of_account(kube: KubeClient, namespace: str, name: str) -> Iterator[str]:
     """The pull secrets of a service account."""
     for each in _object(kube, SERVICE_ACCOUNTS, namespace, name).get("imagePullSecrets") or ():
         if each.get("name"):
-            yield namespace, str(each["name"])
+            yield str(each["name"])
 
 
 def _object(kube: KubeClient, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:

@@ -6,13 +6,13 @@ and each finding says by what (`Why`). What looks like an image and cannot be de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.stores.common.image_names.recognise import IDENTIFIER, Decision, Why, doubtful, in_lrs, is_image_field, parsed
-from kubectl_lrs.stores.common.image_names.reference import Reference, has_host, is_pinned, parse
+from kubectl_lrs.stores.common.image_names.reference import Reference, has_host, is_host, is_pinned, normal_host, parse
 from kubectl_lrs.stores.common.image_names.repositories import is_of_the_product
 from kubectl_lrs.stores.common.mentions import LRS, Mention
 
@@ -37,17 +37,32 @@ class Place:
 
 @dataclass
 class Image:
-    """One image and where it was found; `count` places in all, the first of them in `places`."""
+    """One image and where it was found; `count` places in all, the first of them in `places`.
+
+    `owners`: every LRS and document that names it, by (store, id), each with the first field of it that does.
+    """
 
     reference: Reference
     places: list[Place] = field(default_factory=list)
     count: int = 0
+    owners: dict[tuple[str, str], Place] = field(default_factory=dict)
 
     def add(self, place: Place) -> None:
         """One more place."""
         self.count += 1
         if len(self.places) < PLACES:
             self.places.append(place)
+        self.owners.setdefault((place.store, place.id), place)
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Those of the LRS that name it."""
+        return frozenset(identifier.partition("/")[0] for store, identifier in self.owners if store == LRS)
+
+
+def registries_of(images: Iterable[Reference]) -> list[str]:
+    """The registries that these images are in."""
+    return sorted({reference.registry for reference in images})
 
 
 @dataclass(frozen=True)
@@ -63,12 +78,16 @@ class Undecided:
 
 @dataclass
 class Found:
-    """All images by reference, and what could not be decided; `left_out` were excluded by the user."""
+    """All images by reference, and what could not be decided.
+
+    `left_out`: by --exclude-image; `not_allowed`: of registries that --registry does not name.
+    """
 
     images: dict[Reference, Image] = field(default_factory=dict)
     undecided: list[Undecided] = field(default_factory=list)
     undecided_count: int = 0
     left_out: list[str] = field(default_factory=list)
+    not_allowed: list[Reference] = field(default_factory=list)
 
     def add(self, reference: Reference, place: Place) -> None:
         """One more place of an image."""
@@ -84,14 +103,36 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the user says of images: more of them, and patterns of those that are not meant."""
+class Allowed:
+    """The registries that may be asked, by their names in references; all of them where none is named."""
+
+    hosts: frozenset[str] = frozenset()
+
+    def __contains__(self, registry: str) -> bool:
+        return not self.hosts or registry in self.hosts
+
+
+def allowed(hosts: Collection[str]) -> Allowed:
+    """`--registry HOST` several times; UsageError where one is no host."""
+    for host in hosts:
+        if not is_host(host.strip()):
+            raise UsageError(
+                f"--registry {host!r}: not the name of a registry",
+                hint="write it as images have it, such as registry.example.com",
+            )
+    return Allowed(frozenset(normal_host(host.strip()) for host in hosts))
+
+
+@dataclass(frozen=True)
+class ImageFilter:
+    """What the user says of images: more of them, patterns of those that are not meant, and the only registries to ask."""
 
     also: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    registries: Allowed = Allowed()
 
 
-def find(mentions: Iterable[Mention], wanted: Wanted) -> Found:
+def find(mentions: Iterable[Mention], wanted: ImageFilter) -> Found:
     """The images that LRS and documents name. LRS come first in `mentions`: what they use decides for documents."""
     found = Found()
     for text in wanted.also:
@@ -112,7 +153,7 @@ def find(mentions: Iterable[Mention], wanted: Wanted) -> Found:
             possible.append((reference, Place(mention.store, mention.id, mention.field, Why.REGISTRY)))
     if not in_documents:
         _settle(found, possible)
-    _leave_out(found, wanted.excluded)
+    _leave_out(found, wanted)
     return found
 
 
@@ -133,11 +174,14 @@ def asked(text: str, flag: str) -> Reference:
         raise UsageError(f"{flag} {text!r}: {error}", hint="write it like registry.example.com/folder/name:tag") from error
 
 
-def _leave_out(found: Found, patterns: tuple[str, ...]) -> None:
+def _leave_out(found: Found, wanted: ImageFilter) -> None:
     for reference in list(found.images):
-        if any(fnmatchcase(str(reference), pattern) for pattern in patterns):
+        if any(fnmatchcase(str(reference), pattern) for pattern in wanted.excluded):
             del found.images[reference]
             found.left_out.append(str(reference))
+        elif reference.registry not in wanted.registries:
+            del found.images[reference]
+            found.not_allowed.append(reference)
 
 
 def _in_document(mention: Mention, found: Found, registries: set[str]) -> Decision:

@@ -38,6 +38,13 @@ class RegistryOptions(Options):
         group=IMAGES,
         help="Use the image pull secrets that LRS and their service accounts name, beside docker's own configuration.",
     )
+    hosts: tuple[str, ...] = flag(
+        "--registry",
+        default=(),
+        metavar="HOST[:PORT]",
+        group=IMAGES,
+        help="Contact only this registry, whatever others are named in LRS and documents; may be repeated.",
+    )
     parallel: int = flag(
         "--images-parallel",
         default=DEFAULT_PARALLEL,

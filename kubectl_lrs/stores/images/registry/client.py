@@ -1,4 +1,4 @@
-"""The door to image registries: the distribution API of OCI, bytes in and out, every failure one of ours.
+"""Clients of image registries: the distribution API of OCI, bytes in and out, every failure one of ours.
 
 It knows repositories, manifests, blobs and uploads by their digests; which images matter is not its business. Whatever
 is read is held against its digest while it is read.
@@ -6,41 +6,32 @@ is read is held against its digest while it is read.
 
 from __future__ import annotations
 
-import hashlib
-import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from enum import Enum
 from typing import IO
 from urllib.parse import quote, urlsplit
 
-from kubectl_lrs.clients.http.answer import Answer, Body, CutError, TooLargeError
+from kubectl_lrs.clients.http.answer import Answer, Body
 from kubectl_lrs.clients.http.client import Http, HttpOptions
-from kubectl_lrs.model.errors import LrsError, UnreachableError
-from kubectl_lrs.runtime import redact
+from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import PASSING, Policy, Tries
 from kubectl_lrs.stores.images.registry.connection import DELETE, PUSH, Connection
 from kubectl_lrs.stores.images.registry.content import (
-    ACCEPT,
-    MAX_MANIFEST,
     Manifest,
     MissingError,
-    WrongContentError,
-    digest_of,
-    media_type_of,
+    PushError,
 )
-from kubectl_lrs.stores.images.registry.credentials import Config, Keychain
-
-STALLS = 4
-CUTS = 100
-"""How often a blob is asked for again without a single new byte, and at all."""
+from kubectl_lrs.stores.images.registry.credentials import Keychain
+from kubectl_lrs.stores.images.registry.reading import RegistryReader
 
 UPLOADS = Policy(attempts=4)
 """How often an upload is begun."""
 
-_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+LOOKS = Policy(attempts=4)
+"""How often what was pushed is looked for before it is said not to be there."""
 
 
 class Push(str, Enum):
@@ -65,9 +56,9 @@ class Registries:
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, Keychain], RegistryClient] = {}
 
-    def add_logins(self, configs: Iterable[Config]) -> None:
-        """Further places where credentials are looked for, after those that are known."""
-        self._keychain.add(configs)
+    def has_login(self, name: str, repository: str) -> bool:
+        """Whether the run's own keychain has a login for a repository."""
+        return self._keychain.login(name, repository) is not None
 
     def of(self, name: str, keychain: Keychain | None = None) -> RegistryClient:
         """The registry of this name, to which the logins of a keychain of its own are shown, or the run's."""
@@ -78,159 +69,59 @@ class Registries:
             return self._clients[name, keys]
 
 
-class RegistryClient:
-    """One registry. Safe to use from several threads."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.name = connection.name
-        self._connection = connection
-
-    def __repr__(self) -> str:
-        return f"RegistryClient({self.name})"
-
-    # ---- reading
-
-    def digest_of(self, repository: str, reference: str) -> str:
-        """The digest that a tag (or a digest) stands for; empty where the registry does not have it.
-
-        Only the answer to a GET says so: there are registries that do not know the HEAD of a manifest.
-        """
-        digest = ""
-        with self._connection.send("HEAD", repository, f"manifests/{reference}", headers={"Accept": ACCEPT}) as answer:
-            if answer.status != 404:
-                self._connection.require(answer, repository, (200,))
-                digest = answer.headers.get("Docker-Content-Digest", "")
-        if digest:
-            return digest
-        try:
-            return self.manifest(repository, reference).digest
-        except MissingError:
-            return ""
-
-    def manifest(self, repository: str, reference: str) -> Manifest:
-        """A manifest by tag or digest. MissingError, WrongContentError where it is larger than any or not what it should be."""
-        what = f"{self.name}/{repository}{'@' if ':' in reference else ':'}{reference}"
-        with self._connection.send("GET", repository, f"manifests/{reference}", headers={"Accept": ACCEPT}) as answer:
-            self._connection.require(answer, repository, (200,))
-            data = self._manifest_of(answer, what)
-            said = answer.headers.get("Docker-Content-Digest", "")
-            content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        wanted = reference if ":" in reference else said
-        digest = digest_of(data, wanted.partition(":")[0] if wanted else "sha256")
-        if wanted and digest != wanted:
-            raise WrongContentError(f"{what}: the registry gives a manifest whose digest is {digest}, not {redact.text(wanted)}")
-        return Manifest(data, digest, media_type_of(data, content_type, what))
-
-    def _manifest_of(self, answer: Answer, what: str) -> bytes:
-        try:
-            return answer.read(MAX_MANIFEST)
-        except TooLargeError:
-            raise WrongContentError(f"{what}: its manifest is larger than {MAX_MANIFEST >> 20} MiB") from None
-        except CutError as error:
-            raise UnreachableError(f"{self.name}: {error}") from error
-
-    def blob(self, repository: str, digest: str, size: int, *, written: Callable[[], str] | None = None) -> Iterator[bytes]:
-        """The bytes of a blob, checked while they pass: WrongContentError at the end where they are not those of the digest.
-
-        `written`: gives the SHA-256 of what the caller has done with them so far, so that it is not computed twice.
-        """
-        algorithm = digest.partition(":")[0]
-        hashing = None if written and algorithm == "sha256" else hashlib.new(algorithm)
-        for data in self._resumed(repository, digest, size):
-            if hashing:
-                hashing.update(data)
-            yield data
-        actual = hashing.hexdigest() if hashing else written() if written else ""
-        if f"{algorithm}:{actual}" != digest:
-            raise WrongContentError(f"{self.name}/{repository}@{digest}: what the registry gives is not that blob")
-
-    def _resumed(self, repository: str, digest: str, size: int) -> Iterator[bytes]:
-        """So many bytes of a blob; where the connection breaks, what is left is asked for."""
-        what = f"{self.name}/{repository}@{digest}"
-        at, cuts, stalls = 0, 0, 0
-        while at < size or not cuts:
-            before = at
-            try:
-                for data in self._from(repository, digest, at):
-                    at += len(data)
-                    if at > size:
-                        raise WrongContentError(f"{what}: longer than the {size} bytes that it has")
-                    yield data
-                reason = "" if at == size else "it ends too early"
-            except CutError as error:
-                reason = str(error)
-            if not reason:
-                return
-            cuts, stalls = cuts + 1, 0 if at > before else stalls + 1
-            if stalls >= STALLS or cuts >= CUTS:
-                kind = WrongContentError if reason == "it ends too early" else UnreachableError
-                raise kind(f"{what}: it breaks off after {at} of {size} bytes: {reason}")
-            self._connection.pause(stalls)
-
-    def _from(self, repository: str, digest: str, at: int) -> Iterator[bytes]:
-        """The bytes from there on; CutError where they end too early for what the server said."""
-        headers = {"Range": f"bytes={at}-"} if at else {}
-        with self._connection.send("GET", repository, f"blobs/{digest}", headers=headers) as answer:
-            if answer.status == 416:  # all of it is here already
-                return
-            self._connection.require(answer, repository, (200, 206))
-            skip = at if answer.status == 200 else self._skip(answer, at)
-            left = answer.length
-            for data in answer.stream():
-                left -= len(data)
-                fresh = data[skip:]
-                skip = max(0, skip - len(data))
-                if fresh:
-                    yield fresh
-            if left > 0:
-                raise CutError(f"{left} bytes are missing")
-
-    def _skip(self, answer: Answer, at: int) -> int:
-        match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        if not match or int(match[1]) > at:
-            raise UnreachableError(f"{self.name}: it answers a range of a blob with another one")
-        return at - int(match[1])
-
-    def has_blob(self, repository: str, digest: str) -> bool:
-        """Whether a repository has a blob."""
-        with self._connection.send("HEAD", repository, f"blobs/{digest}") as answer:
-            if answer.status == 404:
-                return False
-            self._connection.require(answer, repository, (200,))
-            return True
-
-    # ---- writing
+class RegistryClient(RegistryReader):
+    """One registry, read and written. Safe to use from several threads."""
 
     def probe(self, repository: str) -> tuple[Push, str]:
         """Whether a repository may be pushed to, and what the registry says where not: an upload is begun and given up."""
         with self._begin_upload(repository) as answer:
+            if answer.status == 202:
+                self._give_up(answer, repository)
+                return Push.ALLOWED, ""
             said = self._connection.said(answer)
-            if answer.status == 404:
+            if self._connection.says_absent(answer):
                 return Push.MISSING, said
             if answer.status in (401, 403, 405):
                 return Push.DENIED, said
-            self._connection.require(answer, repository, (202,))
-            self._give_up(answer, repository)
-        return Push.ALLOWED, ""
+            raise self._connection.failure(answer, repository, is_write=answer.status != 404)
 
-    def push_blob(self, repository: str, digest: str, opener: Opener, *, mount_from: str = "") -> bool:
-        """Make a repository have a blob; whether it had to be sent. `mount_from`: another repository that may have it."""
-        if self.has_blob(repository, digest):
+    def push_blob(self, repository: str, digest: str, size: int, opener: Opener, *, mount_from: str = "") -> bool:
+        """Make a repository have a blob; whether it had to be sent. `mount_from`: another repository that may have it.
+
+        PushError where it is not taken, or was taken and is not there afterwards.
+        """
+        if self._seems_to_have(repository, digest, size):
             return False
+        is_sent = self._upload(repository, digest, size, opener, mount_from)
+        if not self._comes_to_be(lambda: self.has_blob(repository, digest, size)):
+            raise PushError(f"{self.name}/{repository}@{digest}: the registry took it and does not have it")
+        return is_sent
+
+    def _upload(self, repository: str, digest: str, size: int, opener: Opener, mount_from: str) -> bool:
+        """Whether it was sent, not mounted."""
         tries = Tries(UPLOADS, self._connection.cancel)
         while True:
             is_first, is_last = tries.count == 1, tries.count == UPLOADS.attempts
             with self._begin_upload(repository, digest, mount_from if is_first else "") as answer:
                 if answer.status == 201:
                     return False
-                self._connection.require(answer, repository, (202,))
+                self._connection.require(answer, repository, (202,), is_write=True)
                 session = self._connection.upload_url(answer)
-            if self._put_blob(repository, session, digest, opener, last=is_last):
+            if self._put_blob(repository, session, digest, size, opener, last=is_last):
                 return True
             tries.again()
             self._connection.cancel.require()
 
-    def _put_blob(self, repository: str, session: str, digest: str, opener: Opener, *, last: bool) -> bool:
+    def _comes_to_be(self, look: Callable[[], bool]) -> bool:
+        """Whether what was taken is there: some storages behind a registry show it a moment later."""
+        tries = Tries(LOOKS, self._connection.cancel)
+        while not look():
+            if not tries.again():
+                self._connection.cancel.require()
+                return False
+        return True
+
+    def _put_blob(self, repository: str, session: str, digest: str, size: int, opener: Opener, *, last: bool) -> bool:
         """The whole blob in one request; False where it broke off in a way that may pass, unless this is the last attempt."""
         url = f"{session}{'&' if urlsplit(session).query else '?'}digest={quote(digest)}"
         headers = {"Content-Type": "application/octet-stream"}
@@ -242,17 +133,20 @@ class RegistryClient:
                 )
             except UnreachableError:
                 # Some registries break off in place of an answer; a blob that arrived all the same shows at the next look.
-                if last and not self.has_blob(repository, digest):
+                if last and not self._seems_to_have(repository, digest, size):
                     raise
-                return self.has_blob(repository, digest)
+                return self._seems_to_have(repository, digest, size)
         with answer:
             if answer.status in (*PASSING, 404, 416) and not last:  # the session is lost
-                return self.has_blob(repository, digest)
-            self._connection.require(answer, repository, (201, 202, 204))
+                return self._seems_to_have(repository, digest, size)
+            self._connection.require(answer, repository, (201, 202, 204), is_write=True)
         return True
 
-    def push_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
-        """Put a manifest under a tag or its digest. PushError where it is not taken."""
+    def push_manifest(self, repository: str, reference: str, manifest: Manifest) -> Manifest:
+        """Put a manifest under a tag or its digest; what the registry gives under it afterwards, which may be another one.
+
+        PushError where it is not taken, or was taken and is not there; UnclearError where the latter cannot be told.
+        """
         answer = self._connection.send(
             "PUT",
             repository,
@@ -262,21 +156,27 @@ class RegistryClient:
             body=manifest.data,
         )
         with answer:
-            self._connection.require(answer, repository, (201, 202))
-            said = answer.headers.get("Docker-Content-Digest", "")
-        if said and said != manifest.digest:
-            raise WrongContentError(
-                f"{self.name}/{repository}:{reference}: pushed as {manifest.digest}, taken as {redact.text(said)}"
-            )
+            self._connection.require(answer, repository, (201, 202), is_write=True)
+        found: list[Manifest] = []
+
+        def look() -> bool:
+            with suppress(MissingError):
+                found.append(self.manifest(repository, reference))
+            return bool(found)
+
+        if not self._comes_to_be(look):
+            raise PushError(f"{self.name}/{repository}:{reference}: the registry took it and does not have it")
+        return found[-1]
 
     def _begin_upload(self, repository: str, digest: str = "", mount_from: str = "") -> Answer:
         """202: an upload may go on; 201: the blob was mounted. Where it may not be mounted it is uploaded."""
         if mount_from:
             query = f"?mount={quote(digest)}&from={quote(mount_from, safe='')}"
-            answer = self._connection.send("POST", repository, f"blobs/uploads/{query}", actions=PUSH, mount_from=mount_from)
-            if answer.status in (201, 202):
-                return answer
-            answer.finish()
+            with suppress(DeniedError):  # a token server that gives nothing for both repositories may for the one
+                answer = self._connection.send("POST", repository, f"blobs/uploads/{query}", actions=PUSH, mount_from=mount_from)
+                if answer.status in (201, 202):
+                    return answer
+                answer.finish()
         return self._connection.send("POST", repository, "blobs/uploads/", actions=PUSH)
 
     def _give_up(self, answer: Answer, repository: str) -> None:

@@ -5,10 +5,8 @@ It knows HTTP and logging in; what is asked for is `client`'s.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
-from typing import NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from kubectl_lrs.clients.http.answer import Answer, Body
@@ -19,7 +17,7 @@ from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import PASSING
 from kubectl_lrs.stores.images.registry.auth import MAX_TOKEN, Authority
-from kubectl_lrs.stores.images.registry.content import MissingError, PushError
+from kubectl_lrs.stores.images.registry.content import BusyError, MissingError, PushError, Said, UnclearError, said_in
 from kubectl_lrs.stores.images.registry.credentials import Keychain, Login
 
 HOSTS: Mapping[str, str] = {"docker.io": "registry-1.docker.io"}
@@ -167,41 +165,49 @@ class Connection:
 
     # ---- failures
 
-    def require(self, answer: Answer, repository: str, wanted: tuple[int, ...]) -> None:
+    def require(self, answer: Answer, repository: str, wanted: tuple[int, ...], *, is_write: bool = False) -> None:
         """An error where the answer's status is none of these."""
         if answer.status not in wanted:
-            self._refuse(answer, repository)
+            raise self.failure(answer, repository, is_write=is_write)
 
-    def _refuse(self, answer: Answer, repository: str) -> NoReturn:
+    def failure(self, answer: Answer, repository: str, *, is_write: bool) -> LrsError:
+        """What an answer that was not wanted means. That something is missing is only what a read is told in so many words."""
         status, said = answer.status, self.said(answer)
         what = f"{self.name}/{repository}"
         if status == 401:
-            login = self._authority.login(repository)
-            if login is None:
-                raise CredentialsError(
-                    f"{what}: refused without credentials: {said}",
-                    hint=f"log in with: docker login {self.name}, or see --registry-pull-secrets",
-                )
-            raise CredentialsError(f"{what}: refused with the credentials from {login.source}: {said}")
+            return self._refused(what, repository, said)
         if status == 403:
-            raise DeniedError(f"{what}: not allowed: {said}")
-        if status == 404 and self._words(answer):
-            raise MissingError(f"{what}: {said}")
+            return DeniedError(f"{what}: not allowed: {said}")
+        if not is_write and self.says_absent(answer):
+            return MissingError(f"{what}: {said}")
         if status in PASSING:
-            raise UnreachableError(f"{what}: {said}", hint="the registry is overloaded or starting; try again later")
-        if 400 <= status < 500 and status != 404:
-            raise PushError(f"{what}: {said}")
-        raise UnreachableError(f"{what}: what answers is not a registry: {said}")
+            return BusyError(f"{what}: {said}", hint="the registry is overloaded or starting; try again later")
+        if status == 413:
+            return PushError(f"{what}: {said}", hint="a proxy before the registry limits the size of what is sent to it")
+        if is_write and 400 <= status < 500:
+            return PushError(f"{what}: {said}")
+        return UnclearError(f"{what}: {said}, which does not tell whether it is there", hint="a proxy may answer in its place")
+
+    def _refused(self, what: str, repository: str, said: str) -> CredentialsError:
+        login = self._authority.login(repository)
+        if login:
+            return CredentialsError(f"{what}: refused with the credentials from {login.source}: {said}")
+        return CredentialsError(
+            f"{what}: refused without credentials: {said}",
+            hint=f"log in with: docker login {self.name}, or see --registry-pull-secrets",
+        )
+
+    def says_absent(self, answer: Answer) -> bool:
+        """Whether, with a 404, it is the registry's own word that it does not have something."""
+        return answer.status == 404 and self._words(answer).is_absence
 
     def said(self, answer: Answer) -> str:
         """The registry's own words where it has any; a HEAD has none, and a proxy answers in HTML."""
-        head, words = f"HTTP {answer.status}", self._words(answer)
+        head, words = f"HTTP {answer.status}", redact.text(self._words(answer).text)
         return f"{words} ({head})" if words else head
 
-    def _words(self, answer: Answer) -> str:
-        """What the protocol's error says; empty where the answer is none."""
+    def _words(self, answer: Answer) -> Said:
         try:
-            errors = json.loads(answer.read(MAX_ERROR))["errors"]
-            return redact.text("; ".join(f"{each['code']}: {each.get('message', '')}" for each in errors[:3]))
-        except (LrsError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return ""
+            return said_in(answer.read(MAX_ERROR))
+        except LrsError:
+            return Said()

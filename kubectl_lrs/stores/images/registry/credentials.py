@@ -1,4 +1,4 @@
-"""Who we are to a registry, as the field has it: docker's `config.json`, its credential helpers, image pull secrets.
+"""Who we are to a registry, as the field has it: docker's `config.json` and its credential helpers.
 
 It reads files and runs helpers; it talks to no registry. A helper is handed the server on its standard input, as docker
 does, and what it answers stays in memory. Secrets are in no message.
@@ -11,7 +11,7 @@ import binascii
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,6 @@ class Keychain:
         self._environment = environment
         self._lock = threading.Lock()
         self._found: dict[str, Login | None] = {}
-
-    def add(self, configs: Iterable[Config]) -> None:
-        """Further places to look, after those that are known."""
-        self._configs += configs
 
     def login(self, registry: str, repository: str) -> Login | None:
         """The first of `logins`; None: as nobody."""
@@ -224,32 +220,3 @@ def _helper_answer(data: bytes, program: str) -> Login:
     if username == IDENTITY_USER:
         return Login(identity_token=secret, source=program)
     return Login(username, secret, source=program)
-
-
-# ---- image pull secrets
-
-SECRET_TYPES = {
-    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
-    "kubernetes.io/dockercfg": ".dockercfg",
-}
-
-
-def pull_secrets(names: Iterable[tuple[str, str]], get: Callable[[str, str], Mapping[str, Any]]) -> list[Config]:
-    """The logins of the image pull secrets (namespace, name); `get` reads a Secret, empty where it is not there."""
-    found = []
-    for namespace, name in sorted(set(names)):
-        secret = get(namespace, name)
-        if not secret:  # it is not there; Kubernetes passes over it too
-            continue
-        where = f"Secret {namespace}/{name}"
-        key = SECRET_TYPES.get(str(secret.get("type")))
-        if key is None:
-            raise UsageError(f"{where}: an image pull secret is of another type than {secret.get('type')}")
-        try:
-            data = base64.b64decode((secret.get("data") or {})[key], validate=True)
-            data = data if key == ".dockerconfigjson" else b'{"auths": ' + data + b"}"
-        except (KeyError, TypeError, binascii.Error):
-            raise UsageError(f"{where}: it has no {key} that can be read") from None
-        config = parse_config(data, source=where)
-        found.append(Config(auths=config.auths, source=where))  # a Secret never makes us run a program
-    return found

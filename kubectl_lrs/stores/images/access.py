@@ -1,0 +1,163 @@
+"""Who may ask a registry for an image: docker's own configuration for all, a namespace's pull secrets for what is named in it.
+
+A registry that does not answer is not asked for the rest. What failed for one image is that image's failure.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.stores.common.image_names.reference import Reference
+from kubectl_lrs.stores.common.mentions import Mention
+from kubectl_lrs.stores.images.find import Allowed, Image
+from kubectl_lrs.stores.images.pull_secrets import Keyring, Named, Secrets, named
+from kubectl_lrs.stores.images.registry.client import Registries, RegistryClient
+from kubectl_lrs.stores.images.registry.content import BusyError, MissingError, PushError, UnclearError
+from kubectl_lrs.stores.images.registry.credentials import Keychain
+
+R = TypeVar("R")
+
+OF_ONE = (MissingError, UnclearError, PushError, UnreachableError, DeniedError)
+"""Failures that are those of one image (or of its registry), and no reason to give up the others."""
+
+REFUSALS = (MissingError, UnclearError, CredentialsError, DeniedError)
+"""After which another login may do better: registries tell who may not see something in many ways."""
+
+TROUBLE = 3
+"""So many failures (5xx, broken connections) in a row, and a registry is taken for one that is down."""
+
+Domain = frozenset[str]
+"""The namespaces whose pull secrets may be used."""
+
+NOBODYS: Domain = frozenset()
+
+ReadSecrets = Callable[[Mapping[str, Named]], Mapping[str, Secrets]]
+"""What LRS name in each namespace → what these Secrets hold, by the same namespaces."""
+
+
+class Access:
+    """The registries of a run, and who asks them. Safe to use from several threads once `log_in` is done.
+
+    `lost`: those that do not answer, each with its failure; `notes`: Secrets that were passed over.
+    """
+
+    def __init__(
+        self, registries: Registries, *, allowed: Allowed | None = None, read_secrets: ReadSecrets | None = None
+    ) -> None:
+        self.registries = registries
+        self.stop = registries.stop
+        self.allowed = allowed or Allowed()
+        self.lost: dict[str, LrsError] = {}
+        self.notes: list[str] = []
+        self._read_secrets = read_secrets
+        self._keyrings: Mapping[str, Keyring] = {}
+        self._domains: dict[Reference, Domain] = {}
+        self._only: Domain = NOBODYS
+        self._lock = threading.Lock()
+        self._good: dict[tuple[str, str, Domain], Keychain | None] = {}
+        self._answered: set[str] = set()
+        self._trouble: Counter[str] = Counter()
+
+    @property
+    def uses_secrets(self) -> bool:
+        """Whether it matters whose an image is."""
+        return self._read_secrets is not None
+
+    def log_in(self, mentions: Iterable[Mention], images: Mapping[Reference, Image]) -> None:
+        """Learn whose each image is, and what the pull secrets hold, where they are to be used. Before the first question."""
+        if self._read_secrets is None:
+            return
+        names = named(mentions)
+        secrets = self._read_secrets(names)
+        self.notes = [problem for each in secrets.values() for problem in each.problems]
+        self._keyrings = {namespace: each.keyring for namespace, each in secrets.items() if each.keyring}
+        self._domains = {each: image.namespaces.intersection(self._keyrings) for each, image in images.items()}
+        # What only documents name is in no namespace. Where there is but one, it is that one's.
+        self._only = frozenset(self._keyrings) if len(names) == 1 else NOBODYS
+        for reference, image in images.items():
+            if not image.namespaces:
+                self._domains[reference] = self._only
+
+    def domain(self, reference: Reference) -> Domain:
+        """Whose pull secrets may be used for an image, as the backup names it."""
+        return self._domains.get(reference, self._only)
+
+    def ask(
+        self,
+        registry: str,
+        repository: str,
+        domain: Domain,
+        work: Callable[[RegistryClient], R],
+        *,
+        refusals: tuple[type[LrsError], ...] = REFUSALS,
+    ) -> R:
+        """The result of work with the first login that it succeeds with; whoever it was goes first from then on.
+
+        `refusals`: after which another login is tried. Where none does, see `_verdict`.
+        """
+        if registry in self.lost:
+            raise self.lost[registry]
+        key, failures = (registry, repository, domain), list[tuple[bool, LrsError]]()
+        try:
+            for keychain in self._in_turn(key):
+                try:
+                    result = work(self.registries.of(registry, keychain))
+                except refusals as error:
+                    failures.append((keychain is not None or self.registries.has_login(registry, repository), error))
+                    if isinstance(error, BusyError):
+                        break
+                    continue
+                self._note_success(key, keychain)
+                return result
+            raise _verdict(failures)
+        except UnreachableError as error:
+            self._note_trouble(registry, error)
+            raise
+        except (MissingError, DeniedError):
+            self._answered.add(registry)
+            raise
+
+    def _in_turn(self, key: tuple[str, str, Domain]) -> Iterator[Keychain | None]:
+        """What was good before, docker's own login, those of the Secrets; as nobody comes last. None: docker's, or nobody's."""
+        registry, repository, domain = key
+        with self._lock:
+            is_known, good = key in self._good, self._good.get(key)
+        if is_known:
+            yield good
+        secrets = [each for namespace in sorted(domain) for each in self._keyrings[namespace].keychains(registry, repository)]
+        own = [None] if not secrets or self.registries.has_login(registry, repository) else []
+        for keychain in (*own, *secrets, *([] if own else [None])):
+            if not (is_known and keychain is good):
+                yield keychain
+
+    def _note_success(self, key: tuple[str, str, Domain], keychain: Keychain | None) -> None:
+        with self._lock:
+            self._good[key] = keychain
+            self._trouble[key[0]] = 0
+        self._answered.add(key[0])
+
+    def _note_trouble(self, registry: str, error: UnreachableError) -> None:
+        """One that has never answered is lost at once; else it may mean this one thing, and a few in a row mean the registry."""
+        with self._lock:
+            self._trouble[registry] += 1
+            may_be_of_one = registry in self._answered or isinstance(error, BusyError)
+            if may_be_of_one and self._trouble[registry] < TROUBLE:
+                return
+            self.lost.setdefault(registry, error)
+
+
+def _verdict(failures: Sequence[tuple[bool, LrsError]]) -> LrsError:
+    """What the answers come to, each to somebody or to nobody. Missing is what one who was let in was told, and nobody denied.
+
+    A login that is not let in at all says nothing; but then what nobody in particular was told may be a refusal in disguise.
+    """
+    missing = [(is_somebody, error) for is_somebody, error in failures if isinstance(error, MissingError)]
+    others = [error for _, error in failures if not isinstance(error, MissingError)]
+    is_told = not others or any(is_somebody for is_somebody, _ in missing)
+    if missing and is_told and all(isinstance(error, CredentialsError) for error in others):
+        return missing[0][1]
+    return others[0]
