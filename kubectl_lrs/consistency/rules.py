@@ -7,11 +7,11 @@ id; without the document it is "temporarily unavailable".
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kubectl_lrs.consistency.index import Index
-from kubectl_lrs.consistency.inventory import Application, Inventory, LrsObject, Unchecked, known
+from kubectl_lrs.consistency.inventory import Application, Inventory, LrsObject, Place, Unchecked, known
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import Severity
 
@@ -219,8 +219,7 @@ def _image_missing(index: Index) -> Iterator[Hit]:
     for image in known(index.inventory.images):
         if not image.is_missing:
             continue
-        for owner in index.owners(identifier for place in image.places for identifier in place.ids) or [""]:
-            places = [place for place in image.places if not owner or owner in index.owners(place.ids)]
+        for owner, places in _by_owner(image.places, index).items():
             is_serving = any(place.store in SERVING for place in places)
             named = f"named by {places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}" if places else "asked for"
             yield Hit(
@@ -229,6 +228,16 @@ def _image_missing(index: Index) -> Iterator[Hit]:
                 owner,
                 None if is_serving or not places else Severity.WARNING,
             )
+
+
+def _by_owner(places: Iterable[Place], index: Index) -> dict[str, list[Place]]:
+    """The places of each application; of nobody, under an empty id, only where none of them is an application's."""
+    found: dict[str, list[Place]] = defaultdict(list)
+    for place in places:
+        for owner in index.owners(place.ids) or [""]:
+            found[owner].append(place)
+    owned = {owner: found[owner] for owner in sorted(found) if owner}
+    return owned or {"": found[""]}
 
 
 def _file_missing(index: Index) -> Iterator[Hit]:

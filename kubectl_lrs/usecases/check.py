@@ -137,9 +137,9 @@ def merged(saved: Part[Application], shown: Part[Application]) -> Part[Applicati
 
 
 def image_at(survey: Survey, found: Found, reference: Reference, *, is_missing: bool, problem: str = "") -> ImageAt:
-    """An image with the places that name it."""
+    """An image with every LRS and document that names it: any of them may be the one that tells whose it is."""
     image = found.images.get(reference)
-    places = tuple(survey.place(each.store, each.id, each.field) for each in image.places) if image else ()
+    places = tuple(survey.place(each.store, each.id, each.field) for each in image.owners.values()) if image else ()
     return ImageAt(reference=str(reference), is_missing=is_missing, problem=problem, places=places)
 
 
