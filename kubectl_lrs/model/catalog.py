@@ -49,7 +49,9 @@ COUNTED: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Missing:
-    """Something that a source no longer had, or that could not be had of it, as `reason` says. `where` names what needs it, empty where nothing tells.
+    """Something that a source no longer had, or that could not be had of it: `reason` says which.
+
+    `where` names what needs it, empty where nothing tells.
 
     Of version 0.1.0, which wrote a sentence, only `store` and `reason` are known.
     """
