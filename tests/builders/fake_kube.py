@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import Page, Resource
 from kubectl_lrs.model.errors import NotFoundError
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.retry import Outage
 
 LRS = Resource(group="lrs.datarobot.com", version="v1", plural="lrs", kind="LRS")
 
@@ -26,7 +27,8 @@ class FakeKube:
     ) -> None:
         self.objects = {(each["metadata"].get("namespace", ""), each["metadata"]["name"]): each for each in objects}
         self.asked: list[tuple[str, str, str]] = []
-        self.stop = threading.Event()
+        self.stop = Cancel()
+        self.outage = Outage()
         self._answers = list(answers)
 
     def _answer(self, verb: str, namespace: str, name: str) -> None:

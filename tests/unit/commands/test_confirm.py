@@ -9,8 +9,9 @@ import click
 import pytest
 
 from kubectl_lrs.commands import confirm as module
-from kubectl_lrs.commands.confirm import SIGNALS, confirm, stop_on_signal
+from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.model.errors import InterruptedRunError, UsageError
+from kubectl_lrs.runtime.cancel import SIGNALS
 
 
 @pytest.fixture(autouse=True)
@@ -66,13 +67,3 @@ def test_what_a_person_says(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(click.Abort):
         _asked(monkeypatch, click.Abort())
     assert signal.getsignal(signal.SIGINT) is before, "signals mean again what they did"
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_signal_lets_what_is_in_flight_be_finished_and_the_second_ends_it(number: signal.Signals) -> None:
-    stop = stop_on_signal()
-    assert not stop.is_set()
-    signal.raise_signal(number)
-    assert stop.is_set()
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(number)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import Pool, map_unordered, prefetch, run_all
 
 
@@ -19,7 +20,7 @@ class _TroubleError(Exception):
 
 @given(st.lists(st.integers(), max_size=40), st.integers(1, 5))
 def test_every_item_gives_its_result_once(items: list[int], workers: int) -> None:
-    found = list(map_unordered(items, lambda item: item * 2, workers=workers, stop=threading.Event()))
+    found = list(map_unordered(items, lambda item: item * 2, workers=workers, stop=Cancel()))
     assert Counter(found) == Counter(item * 2 for item in items)
 
 
@@ -43,14 +44,14 @@ def test_no_more_are_in_work_than_workers_and_few_more_are_held() -> None:
         with lock:
             running -= 1
 
-    for _ in map_unordered(items(), work, workers=3, stop=threading.Event()):
+    for _ in map_unordered(items(), work, workers=3, stop=Cancel()):
         held -= 1
     assert most <= 3
     assert most_held <= 2 * 3 + 1
 
 
 def test_once_stopped_nothing_is_begun_and_what_is_in_work_still_gives_its_result() -> None:
-    stop, begun = threading.Event(), []
+    stop, begun = Cancel(), []
 
     def work(number: int) -> int:
         begun.append(number)
@@ -71,7 +72,7 @@ def test_what_the_work_raises_is_raised_where_the_results_are_taken() -> None:
         return number
 
     with pytest.raises(_TroubleError):
-        list(map_unordered(range(10), work, workers=2, stop=threading.Event()))
+        list(map_unordered(range(10), work, workers=2, stop=Cancel()))
 
 
 def test_what_the_source_of_the_items_raises_is_raised_too() -> None:
@@ -80,12 +81,12 @@ def test_what_the_source_of_the_items_raises_is_raised_too() -> None:
         raise _TroubleError
 
     with pytest.raises(_TroubleError):
-        list(map_unordered(items(), abs, workers=2, stop=threading.Event()))
+        list(map_unordered(items(), abs, workers=2, stop=Cancel()))
 
 
 def test_a_pool_that_is_left_in_the_middle_ends_its_threads() -> None:
     before = threading.active_count()
-    with Pool(abs, 4, threading.Event()) as pool:
+    with Pool(abs, 4, Cancel()) as pool:
         pool.submit(-1)
         assert list(pool.take()) == [1]
         assert pool.waiting == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -14,6 +13,7 @@ from kubectl_lrs.model.errors import ExitCode, UnreachableError
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Severity, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.render.restore import plan_view, report_view
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.usecases.restore import Restore
 
@@ -63,14 +63,14 @@ class _Store:
             report.add(Outcome.of(step, counts={"documents": 3}))
 
 
-def _restore(*stores: _Store, stop: threading.Event | None = None) -> tuple[Restore, Plan]:
+def _restore(*stores: _Store, stop: Cancel | None = None) -> tuple[Restore, Plan]:
     restore = Restore(
         stores,
         source="backup saved",
         target="https://127.0.0.1",
         from_another_cluster=False,
         progress=Silent(),
-        stop=stop or threading.Event(),
+        stop=stop or Cancel(),
     )
     return restore, restore.plan()
 
@@ -138,7 +138,7 @@ def test_step_of_another_store_is_a_bug() -> None:
 
 
 def test_interruption_is_told_apart() -> None:
-    stop = threading.Event()
+    stop = Cancel()
     log: list[str] = []
     restore, plan = _restore(
         _Store("mongo", log, lambda name: stop.set() if name == "mongo-2" else None), _Store("images", log), stop=stop

@@ -112,7 +112,9 @@ def _described(uri: str, source: str) -> str:
 
 def has_password(uri: str) -> bool:
     """Whether a password stands in the URI, or anything else that is secret."""
-    return bool(redact.secrets_of_url(uri))
+    authority = uri.partition("://")[2].partition("/")[0]
+    has_one = "@" in authority and ":" in authority.rpartition("@")[0]
+    return has_one or bool(redact.secrets_of_url(f"mongodb://host/?{uri.partition('?')[2]}"))
 
 
 def _unusable(error: Exception, source: str) -> UsageError:

@@ -6,6 +6,7 @@ import pytest
 
 from kubectl_lrs.clients.kubernetes.client import UnansweredError
 from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.runtime.retry import Policy
 from kubectl_lrs.stores.common import deleting
 from kubectl_lrs.stores.common.deleting import TRIES, delete_this, may_be_done
 from tests.builders.fake_kube import LRS, FakeKube
@@ -16,7 +17,7 @@ UNANSWERED = UnansweredError("no answer")
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deleting, "PAUSE", 0.0)
+    monkeypatch.setattr(deleting, "POLICY", Policy(attempts=TRIES, first=0.0))
 
 
 def _delete(kube: FakeKube) -> bool:

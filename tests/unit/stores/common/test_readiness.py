@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 
 from kubectl_lrs.model.errors import ExpiredError
-from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.common import readiness
 from kubectl_lrs.stores.common.readiness import UNKNOWN, state, wait_ready, why_not_awaited
@@ -51,7 +50,7 @@ def test_what_was_not_ready_before_need_not_become_so(status: Any, awaited: bool
 
 def _waited(*objects: dict[str, Any], answers: Any = (), seconds: float = 0.0) -> dict[readiness.Key, str]:
     kube = FakeKube(objects, answers)
-    return wait_ready(kube, LRS, {("n", "a")}, Deadline(seconds, threading.Event()), Silent())  # type: ignore[arg-type]
+    return wait_ready(kube, LRS, {("n", "a")}, Deadline(seconds, Cancel()), Silent())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

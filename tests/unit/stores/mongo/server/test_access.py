@@ -46,6 +46,11 @@ def test_what_is_no_uri_is_refused_without_saying_its_secret(uri: str) -> None:
         ("mongodb://joe:@host", True),
         ("mongodb://host:27017/a:b@c", False),
         ("mongodb+srv://joe:p@host/x", True),
+        ("mongodb://host/?authMechanismProperties=AWS_SESSION_TOKEN:abc", True),
+        ("mongodb://host/?authMechanismProperties=SERVICE_NAME:abc,CANONICALIZE_HOST_NAME:true", False),
+        ("mongodb://host/?tls=true&tlscertificatekeyfilepassword=abc", True),
+        ("mongodb+srv://host/?proxyPassword=abc", True),
+        ("mongodb://host/?replicaSet=rs0&authSource=admin", False),
     ],
 )
 def test_whether_a_password_stands_in_it(uri: str, has: bool) -> None:
