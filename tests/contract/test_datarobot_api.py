@@ -12,6 +12,9 @@ from threading import Thread
 
 import pytest
 
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.stores.deployments.api.client import DataRobotClient, UnansweredError
+from kubectl_lrs.stores.deployments.api.credentials import Access
 from tests.bed import toolchain
 from tests.bed.datarobot import DataRobot, identifier
 from tests.builders.deployments import ORGANISATION, TOKEN, Place, new_place
@@ -260,3 +263,43 @@ def test_no_cluster_is_needed(place: Place) -> None:
     done = place.run("deactivate", "--yes", "-o", "json", env={**place.env, "KUBECONFIG": str(broken), "PATH": os.defpath})
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"] == {"deactivated": 1}
+
+
+# ---- the client by itself
+
+
+def _client(api: DataRobot, cancel: Cancel | None = None, timeout: float | None = None) -> DataRobotClient:
+    access = Access(endpoint=f"{api.url}/api/v2", token=TOKEN, source="the test")
+    return DataRobotClient(access, cancel, timeout=timeout)
+
+
+def test_a_task_that_is_done_is_a_redirect_with_a_body(place: Place) -> None:
+    """It is an answer, and not followed."""
+    place.api.add(1, ORGANISATION, latency=0.0)
+    client = _client(place.api)
+    task = client.set_status(identifier(1), "inactive")
+    assert task
+    assert client.task(task).state == "COMPLETED"
+    assert client.task("another").state == ""
+    asked = [request.path for request in place.api.log if "/status/" in request.path and request.method == "GET"]
+    assert len(asked) == 2, "each once, however it ends"
+
+
+def test_a_change_in_flight_is_heard_to_its_end_when_the_run_ends(place: Place) -> None:
+    """Whether it was taken must be known then too."""
+    place.api.add(1, ORGANISATION, latency=0.0)
+    cancel = Cancel()
+    client = _client(place.api, cancel)
+    assert client.version()
+    cancel.set()
+    assert client.set_status(identifier(1), "inactive")
+
+
+def test_a_change_that_broke_off_is_not_known_when_the_run_ends(place: Place) -> None:
+    place.api.add(1, ORGANISATION, latency=0.0, troubles=["cut after"])
+    cancel = Cancel()
+    client = _client(place.api, cancel)
+    assert client.version()
+    cancel.set()
+    with pytest.raises(UnansweredError):
+        client.set_status(identifier(1), "inactive")
