@@ -148,7 +148,7 @@ class Transport:
             connection.connect()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise TransportError(_cause(error), sent=False, tls=isinstance(error, ssl.SSLError)) from error
+            raise TransportError(_cause(error), sent=False, tls=_is_distrust(error)) from error
         return connection
 
     def _new(self) -> _Connection:
@@ -280,8 +280,15 @@ def _tls(connection: Connection, certificate: tuple[bytes, bytes]) -> ssl.SSLCon
     return tls.context()
 
 
+def _is_distrust(error: Exception) -> bool:
+    """Whether the two sides do not come to terms; one that goes away in the middle of the handshake is only away."""
+    return isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+
+
 def _cause(error: Exception) -> str:
     """What went wrong, in a few words."""
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return "it closed the connection without an answer"
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, ssl.SSLCertVerificationError):
