@@ -11,7 +11,6 @@ import pytest
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.stores.lrs.plain_files import FilesSource
 
-
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "of another life"}
 
 

@@ -1,0 +1,70 @@
+"""Who is there: what could not be looked at is said, and never taken for nobody."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.model.errors import DeniedError, UnreachableError
+from kubectl_lrs.model.plan import Severity
+from kubectl_lrs.stores.mongo.presence import Presence
+
+
+def _operation(app: str = "", driver: str = "nodejs", **other: Any) -> dict[str, Any]:
+    return {"client": "10.0.0.7:40000", "appName": app, "clientMetadata": {"driver": {"name": driver}}, **other}
+
+
+def _deployment(name: str, replicas: int) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"release": "dr"}},
+        "spec": {"replicas": replicas, "template": {"spec": {"containers": []}}},
+        "status": {"replicas": replicas},
+    }
+
+
+def _findings(
+    operations: Any = (), deployments: Any = (), *, drops: bool = True, allow: bool = False, kube: bool = True
+) -> list[tuple[Severity, str]]:
+    def give(found: Any) -> Any:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    mongo = SimpleNamespace(operations=lambda: give(operations), access=SimpleNamespace(app_name="ours"))
+    cluster = SimpleNamespace(items=lambda _resource, _namespace: give(deployments)) if kube else None
+    presence = Presence(mongo, cluster, "n")  # type: ignore[arg-type]
+    return [(each.severity, each.message) for each in presence.findings(drops=drops, allow=allow)]
+
+
+def test_nobody() -> None:
+    assert _findings() == []
+    assert _findings([_operation("ours"), _operation(driver="NetworkInterfaceTL-x"), {"appName": "no client"}]) == []
+    assert _findings([_operation(effectiveUsers=[{"user": "__system"}])]) == []
+
+
+@pytest.mark.parametrize(
+    ("drops", "allow", "severity"),
+    [(True, False, Severity.ERROR), (True, True, Severity.WARNING), (False, False, Severity.WARNING)],
+)
+def test_somebody(drops: bool, allow: bool, severity: Severity) -> None:
+    found = _findings(
+        [_operation("mmapp"), _operation("mmapp"), _operation()], [_deployment("mmapp-app", 2)], drops=drops, allow=allow
+    )
+    assert [each for each, _ in found] == [severity, severity]
+    assert "mmapp-app" in found[0][1]
+    assert "mmapp from 10.0.0.7 (2)" in found[1][1]
+    assert "nodejs from 10.0.0.7" in found[1][1]
+
+
+def test_an_application_that_is_scaled_to_nothing_does_not_run() -> None:
+    assert _findings(deployments=[_deployment("mmapp-app", 0)]) == []
+
+
+@pytest.mark.parametrize("error", [DeniedError("no"), UnreachableError("away")])
+def test_what_could_not_be_looked_at_is_said(error: Exception) -> None:
+    found = _findings(error, error)
+    assert [each for each, _ in found] == [Severity.WARNING] * 2
+    assert all("could not be looked at" in message for _, message in found)
+    assert "not looked at" in _findings(kube=False)[0][1]
