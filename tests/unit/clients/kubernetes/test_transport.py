@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
-from kubectl_lrs.clients.kubernetes.transport import Answer, Transport, TransportError, is_loopback
+from kubectl_lrs.clients.kubernetes.transport import Answer, Transport, TransportError
 from kubectl_lrs.model.errors import UsageError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -115,15 +115,6 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
 def test_what_is_no_server(url: str) -> None:
     with pytest.raises(UsageError, match="not an http or https URL"):
         _sent(url)
-
-
-@pytest.mark.parametrize(
-    ("url", "is_it"),
-    [("https://127.0.0.1:6443", True), ("https://localhost", True), ("https://[::1]:1", True),
-     ("https://10.0.0.1", False), ("https://localhost.example.com", False)],
-)  # fmt: skip
-def test_this_machine(url: str, is_it: bool) -> None:
-    assert is_loopback(url) is is_it
 
 
 def test_certificates_that_are_none() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kubectl_lrs.stores.common.image_names.recognise import Why
 from kubectl_lrs.stores.common.mentions import Mention
-from kubectl_lrs.stores.images.find import Wanted, find
+from kubectl_lrs.stores.images.find import ImageFilter, find
 
 IN_DOCUMENTS: list[tuple[str, str, Why | str | None]] = [
     ("image", "r.io/used:1", Why.USED),
@@ -36,7 +36,7 @@ def _mentions(rows: list[tuple[str, str, Any]]) -> list[Mention]:
 
 @pytest.mark.parametrize("row", IN_DOCUMENTS)
 def test_strings_of_a_document(row: tuple[str, str, Why | str | None]) -> None:
-    found = find(_mentions([row]), Wanted())
+    found = find(_mentions([row]), ImageFilter())
     whys = [place.why for image in found.images.values() for place in image.places if place.store != "lrs"]
     assert (whys or [each.why for each in found.undecided] or [None]) == [row[2]]
     if isinstance(row[2], str) and not whys:
@@ -47,12 +47,12 @@ def test_strings_of_a_document(row: tuple[str, str, Why | str | None]) -> None:
 
 def test_another_string_of_an_lrs_with_a_registry_that_is_used() -> None:
     mentions = [Mention("lrs", "n/a", "spec.env[0].value", text) for text in ("r.io/side:1", "other.io/side:1", "r.io/side")]
-    assert find(mentions, Wanted()).images == {}
-    found = find([*mentions, *_mentions([])], Wanted())
+    assert find(mentions, ImageFilter()).images == {}
+    found = find([*mentions, *_mentions([])], ImageFilter())
     assert [str(each) for each, image in found.images.items() if image.places[0].why is Why.REGISTRY] == ["r.io/side:1"]
 
 
 def test_all_places_are_counted_and_the_first_are_kept() -> None:
-    found = find([Mention("lrs", f"n/{n}", "spec.image", "r.io/a:1") for n in range(50)], Wanted())
+    found = find([Mention("lrs", f"n/{n}", "spec.image", "r.io/a:1") for n in range(50)], ImageFilter())
     (image,) = found.images.values()
     assert (image.count, len(image.places), image.places[0].id) == (50, 20, "n/0")
