@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import kubectl_lrs
+from kubectl_lrs.model.stores import STORES
 from tests.conftest import LONG
 
 PACKAGE = Path(kubectl_lrs.__file__).parent
@@ -36,10 +37,48 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{each.name}" for each in node.names)
 
 
+NOT_YET = {
+    "kubectl_lrs.backends.fsspec_": "drills/test_files_hdfs.py",
+    "kubectl_lrs.backends.s3": "drills/test_files_drill.py",
+    "kubectl_lrs.clients.http.foreign": "commands/test_wirelog.py",
+    "kubectl_lrs.clients.kubernetes.podstream": "faults/test_portforward.py",
+    "kubectl_lrs.clients.kubernetes.portforward": "faults/test_portforward.py",
+    "kubectl_lrs.repository.abandoned": "faults/test_leftovers.py",
+    "kubectl_lrs.repository.writer": "faults/test_leftovers.py",
+    "kubectl_lrs.stores.deployments.api.client": "contract/test_datarobot_api.py",
+    "kubectl_lrs.stores.deployments.apply": "commands/test_deactivate.py",
+    "kubectl_lrs.stores.deployments.collect": "commands/test_whose.py",
+    "kubectl_lrs.stores.mongo.look": "commands/test_check.py",
+    "kubectl_lrs.usecases.check_live": "commands/test_check.py",
+    "kubectl_lrs.usecases.check_sources": "commands/test_check.py",
+    "kubectl_lrs.usecases.deployments": "commands/test_activate.py",
+}
+"""Modules that no unit or contract test imports yet, and where they are tested. It gets shorter, and never longer."""
+
+
+def run_by_the_suite_of_stores() -> set[str]:
+    """What the stores of `contract/test_stores.py` consist of: it makes their parts by `connect`, which names them."""
+    found: set[str] = set()
+    left = [f"kubectl_lrs.stores.{name}.connect" for name in STORES] + [
+        "kubectl_lrs.stores.lrs.collect",
+        "kubectl_lrs.stores.lrs.restore",
+    ]
+    while left:
+        name = left.pop()
+        path = PACKAGE.parent / f"{name.replace('.', '/')}.py"
+        if name not in found and path.exists():
+            found.add(name)
+            store = ".".join(name.split(".")[:3])
+            left += [each for each in imported(path) if each.startswith(f"{store}.")]
+    return found
+
+
 def test_every_module_is_imported_by_a_unit_or_contract_test() -> None:
     """Importing is not testing; but what none of them imports is only tested through everything at once."""
     files = [path for room in ROOMS for path in (TESTS / room).rglob("test_*.py")]
-    assert sorted(modules() - {name for path in files for name in imported(path)}) == []
+    tested = {name for path in files for name in imported(path)} | run_by_the_suite_of_stores()
+    assert sorted(modules() - tested - NOT_YET.keys()) == []
+    assert [place for place in NOT_YET.values() if not (TESTS / place).exists()] == []
 
 
 def test_the_table_of_long_files_names_files_that_there_are() -> None:

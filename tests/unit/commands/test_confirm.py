@@ -9,9 +9,8 @@ import click
 import pytest
 
 from kubectl_lrs.commands import confirm as module
-from kubectl_lrs.commands.confirm import confirm
+from kubectl_lrs.commands.confirm import SIGNALS, HeldSignals, confirm
 from kubectl_lrs.model.errors import InterruptedRunError, UsageError
-from kubectl_lrs.runtime.cancel import SIGNALS
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +66,18 @@ def test_what_a_person_says(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(click.Abort):
         _asked(monkeypatch, click.Abort())
     assert signal.getsignal(signal.SIGINT) is before, "signals mean again what they did"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_is_held_counts_afterwards(number: signal.Signals) -> None:
+    came: list[int] = []
+    signal.signal(number, lambda which, _frame: came.append(which))
+    held = HeldSignals()
+    held.release()
+    held.hold()
+    signal.raise_signal(number)
+    assert came == []
+    held.release()
+    assert came == [number]
+    held.release()
+    assert came == [number], "once"
