@@ -223,6 +223,8 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError as error:
+        if path.parent.exists():
+            raise
         raise UsageError(
             f"{path}: neither it nor the folder above it is there",
             hint="is what should be mounted there mounted? else make it with: mkdir -p",

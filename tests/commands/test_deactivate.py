@@ -514,7 +514,7 @@ def test_stuck_for_ever_does_not_hold_up_the_rest(place: Place) -> None:
 
 def test_folder_of_backups_is_made(place: Place) -> None:
     _fill(place, 1)
-    folder = Path("new", "folder")
+    folder = Path("new")
     place.report("deactivate", "--yes", "--backup-dir", folder)
     assert stat.S_IMODE((place.cli.directory / folder).stat().st_mode) == 0o700
     assert len(list((place.cli.directory / folder).glob("lrs_deactivated_*.json"))) == 1

@@ -213,8 +213,7 @@ def _settled(stop: Cancel) -> Iterator[Callable[[Callable[[T], R]], Callable[[T]
 def _explained(error: LrsError) -> LrsError:
     """The failure with the way to do without."""
     without = "--images inventory only lists them, --images none leaves it out, --exclude-image leaves out some"
-    error.hint = f"{error.hint}; {without}" if error.hint else without
-    return error
+    return error.with_hint(without)
 
 
 def _failed(entry: Entry, error: LrsError) -> _Resolved:

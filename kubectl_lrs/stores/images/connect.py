@@ -11,7 +11,7 @@ from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import from_files
-from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError
+from kubectl_lrs.model.errors import DeniedError, NotFoundError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
@@ -124,9 +124,5 @@ def _object(kube: KubeClient, resource: Resource, namespace: str, name: str) -> 
     except NotFoundError:
         return {}
     except DeniedError as error:
-        raise _needs(error) from error
-
-
-def _needs(error: DeniedError) -> LrsError:
-    error.hint = "--registry-pull-secrets needs get on secrets and serviceaccounts; docker login does without"
-    return error
+        error.with_hint("--registry-pull-secrets needs get on secrets and serviceaccounts; docker login does without")
+        raise

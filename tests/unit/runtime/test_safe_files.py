@@ -130,3 +130,11 @@ def test_users() -> None:
     assert trust.user_name(3999999) == "uid 3999999"
     with pytest.raises(UsageError, match="no user"):
         trust.user_id("nobody-of-this-name")
+
+
+def test_folder_that_cannot_be_made_is_not_called_unmounted(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):  # /proc is there, and takes no folder
+        make_folder(Path("/proc/nowhere"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "file")
