@@ -170,7 +170,7 @@ class Layout:
         self.named = dict(self._named())
 
     def _named(self) -> Iterator[tuple[str, Descriptor]]:
-        where = self.folder.path / INDEX_FILE
+        where = self.folder.describe(INDEX_FILE)
         try:
             version = json.loads(self._read(VERSION_FILE, 4096))["imageLayoutVersion"]
             entries = json.loads(self._read(INDEX_FILE, MAX_INDEX))["manifests"]
@@ -178,18 +178,18 @@ class Layout:
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DamageError(f"{where}: not the index of an OCI layout: {error!r}") from error
         if version != VERSION:
-            raise DamageError(f"{self.folder.path / VERSION_FILE}: a layout of version {str(version)[:20]!r} is not known")
+            raise DamageError(f"{self.folder.describe(VERSION_FILE)}: a layout of version {str(version)[:20]!r} is not known")
         yield from found
 
     def tree(self, name: str) -> Tree:
         """All of an image by its name; DamageError where something of it is not there or not right."""
         if name not in self.named:
-            raise DamageError(f"{self.folder.path / INDEX_FILE}: it does not name {name}")
+            raise DamageError(f"{self.folder.describe(INDEX_FILE)}: it does not name {name}")
         top = self.named[name]
         try:
             found = tree(self._manifest(top.digest, top.media_type), self._manifest)
         except WrongContentError as error:
-            raise DamageError(f"{self.folder.path / TOP}: {error}") from error
+            raise DamageError(f"{self.folder.describe(TOP)}: {error}") from error
         for blob in found.blobs.values():
             self._require_size(blob)
         return found
@@ -197,19 +197,19 @@ class Layout:
     def _manifest(self, digest: str, media_type: str = "") -> Manifest:
         data = self._read(blob_path(digest), MAX_MANIFEST)
         if digest_of(data, digest.partition(":")[0]) != digest:
-            raise DamageError(f"{self.folder.path / blob_path(digest)}: altered: it is not what its name says")
+            raise DamageError(f"{self.folder.describe(blob_path(digest))}: altered: it is not what its name says")
         return Manifest(data, digest, media_type or _media_type(data))
 
     def _require_size(self, blob: Descriptor) -> None:
         with self.folder.reading(blob.path) as file:
             if file.seek(0, 2) != blob.size:
-                raise DamageError(f"{self.folder.path / blob.path}: not {blob.size} bytes, as its manifest says")
+                raise DamageError(f"{self.folder.describe(blob.path)}: not {blob.size} bytes, as its manifest says")
 
     def _read(self, relative: str, limit: int) -> bytes:
         with self.folder.reading(relative) as file:
             data = file.read(limit + 1)
         if len(data) > limit:
-            raise DamageError(f"{self.folder.path / relative}: larger than {limit >> 20} MiB")
+            raise DamageError(f"{self.folder.describe(relative)}: larger than {limit >> 20} MiB")
         return data
 
 

@@ -36,7 +36,7 @@ class ImagesRestorer:
         """What the registries have and lack, and whether they may be pushed to; nothing is written."""
         inventory = saved(self._folder)
         if inventory is None:
-            raise DamageError(f"{self._folder.path}: it holds no images")
+            raise DamageError(f"{self._folder.describe()}: it holds no images")
         layout = Layout(self._folder) if inventory.level is Level.COPY else None
         planner = Planner(self._access, layout, mapping=self._mapping, existing=self._existing, workers=self._workers)
         self._log_in_once(progress)

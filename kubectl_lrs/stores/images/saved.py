@@ -105,7 +105,7 @@ def saved(folder: SealedFolder) -> Inventory | None:
     """The inventory of a backup, None where it holds none; DamageError where the file is none."""
     if TIER not in folder.catalog.tiers:
         return None
-    where = folder.path / FILE
+    where = folder.describe(FILE)
     with folder.reading(FILE) as file:
         data = file.read(MAX_SIZE + 1)
     if len(data) > MAX_SIZE:
