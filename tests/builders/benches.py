@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -20,6 +19,7 @@ from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import BackupContext, Collector, Facts, RestoreContext, Restorer, connect_module, flags_module
 from kubectl_lrs.stores.lrs.collect import ResourcesTier
@@ -31,6 +31,7 @@ from tests.bed import images, loader, samples
 from tests.bed.registry import Registry
 from tests.builders import stored
 from tests.builders.compare import essence
+from tests.builders.fake_kube import FakeKube
 from tests.builders.mongo_fixtures import App
 
 Content = Mapping[str, object]
@@ -45,7 +46,7 @@ class Bench(Protocol):
     def collector(self) -> Collector:
         """Its part of a backup."""
 
-    def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: threading.Event | None = None) -> Restorer:
+    def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: Cancel | None = None) -> Restorer:
         """Its part of a restore, a new object each time."""
 
     def content(self) -> Content:
@@ -87,8 +88,8 @@ class _Connected:
     name: str
     level: str
     replacing = Existing.REPLACE
-    kube: Any = None
-    """Where a store asks the cluster of nothing."""
+    kube: Any = FakeKube()
+    """Of which a store asks nothing, unless its bench has a cluster."""
 
     def options(self, kind: type[Options], **other: Any) -> Options:
         """How it is reached."""
@@ -98,8 +99,8 @@ class _Connected:
         context = BackupContext(level=self.level, kube=self.kube, namespace="bench")
         return connect_module(self.name).collector(self.options(flags_module(self.name).BACKUP), context)
 
-    def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: threading.Event | None = None) -> Restorer:
-        context = RestoreContext(folder=folder, kube=self.kube, namespace="bench", namespaces={}, stop=stop or threading.Event())
+    def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: Cancel | None = None) -> Restorer:
+        context = RestoreContext(folder=folder, kube=self.kube, namespace="bench", namespaces={}, stop=stop or Cancel())
         chosen = {"existing": existing} if existing else {}
         return connect_module(self.name).restorer(self.options(flags_module(self.name).RESTORE, **chosen), context)
 
@@ -233,7 +234,7 @@ class LrsBench:
     def collector(self) -> Collector:
         return ResourcesTier(self._kube, self._resource, Selection(namespace=self._namespace))
 
-    def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: threading.Event | None = None) -> Restorer:
+    def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: Cancel | None = None) -> Restorer:
         options = RestoreOptions(selection=Selection(namespace=self._namespace), existing=existing or Existing.SKIP)
         return LrsRestorer(
             BackupSource(folder),
@@ -242,7 +243,7 @@ class LrsBench:
             resource=self._resource,
             directory=self._directory,
             cluster="bench",
-            stop=stop or threading.Event(),
+            stop=stop or Cancel(),
         )
 
     def content(self) -> Content:

@@ -9,7 +9,6 @@ import dataclasses
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from kubectl_lrs.model.report import NOT_DONE, RESULT_OF, WRITTEN, Outcome, Repo
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import STORES
 from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.base import Restorer
 from kubectl_lrs.usecases.backup import Destination, back_up
@@ -189,7 +189,7 @@ def test_what_has_come_since_the_plan_is_not_overwritten(bench: Bench, saved: Se
 def test_a_run_that_is_stopped_begins_nothing(bench: Bench, saved: SealedFolder) -> None:
     bench.take_away()
     plan = _planned(bench.restorer(saved))
-    stop = threading.Event()
+    stop = Cancel()
     stop.set()
     report = _applied(bench.restorer(saved, stop=stop), plan)
     assert not {outcome.result for outcome in report.outcomes} & WRITTEN

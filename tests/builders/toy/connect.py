@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +10,7 @@ from typing import ClassVar
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import BackupContext, Facts, RestoreContext
 from tests.builders.toy.flags import BackupOptions, RestoreOptions
@@ -62,7 +62,7 @@ class ToyRestorer:
 
     name = "toy"
 
-    def __init__(self, toy: Toy, folder: SealedFolder, existing: Existing, stop: threading.Event) -> None:
+    def __init__(self, toy: Toy, folder: SealedFolder, existing: Existing, stop: Cancel) -> None:
         self._toy = toy
         self._folder = folder
         self._existing = existing
