@@ -5,6 +5,7 @@ An `LrsError` reaches the user as one line (plus the hint); any other exception 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,13 @@ class UnreachableError(LrsError):
 
 
 class DeniedError(LrsError):
-    """The server refused the credentials, or they lack a right."""
+    """The server refused the credentials, or they lack a right. `causes`: the API's own words for why, where it gives any."""
 
     exit_code = ExitCode.UNREACHABLE
+
+    def __init__(self, message: str, *, hint: str = "", exit_code: ExitCode | None = None, causes: Collection[str] = ()) -> None:
+        super().__init__(message, hint=hint, exit_code=exit_code)
+        self.causes = frozenset(causes)
 
 
 class CredentialsError(DeniedError):
@@ -99,6 +104,10 @@ class NotFoundError(ApiError):
 
 class ConflictError(ApiError):
     """409: the object exists already, or changed since it was read."""
+
+
+class NoDryRunError(ApiError):
+    """A webhook that may have side effects keeps the server from trying a write: it says nothing of the write itself."""
 
 
 class ExpiredError(ApiError):

@@ -7,12 +7,14 @@ from typing import Any
 
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.plan import errors_of
 from kubectl_lrs.render.backups import partial
 from kubectl_lrs.render.restore import finding_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.verify import Answer, Checked, Trial, Tried
 
-NOTABLE = frozenset((Answer.REFUSED, Answer.NOT_CHECKED))
+NOTABLE = frozenset((Answer.ALTERED, Answer.REFUSED, Answer.NOT_CHECKED))
+NOT_AS_SAVED = frozenset((Answer.ALTERED, Answer.REFUSED))
 COLUMNS = ("NAMESPACE", "NAME", "TYPE", "ANSWER", "WHY")
 
 VERDICTS: dict[ExitCode, str] = {
@@ -35,7 +37,7 @@ def trial_view(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> V
         rows=[_row(each) for each in notable],
         wide_columns=COLUMNS,
         wide_rows=[_row(each) for each in trial.tried],
-        names=[f"{each.namespace}/{each.name}" for each in trial.tried if each.answer is Answer.REFUSED],
+        names=[f"{each.namespace}/{each.name}" for each in trial.tried if each.answer in NOT_AS_SAVED],
         after=(
             *gap,
             *partial(name, catalog),
@@ -58,6 +60,8 @@ def _not_asked(catalog: Catalog) -> list[str]:
 
 def _verdict(trial: Trial) -> str:
     code = trial.exit_code()
+    if code is ExitCode.DIFFERENCE and not (trial.counts()[Answer.REFUSED] or errors_of(trial.findings)):
+        return f"{VERDICTS[code]} as saved"
     partly = code is ExitCode.DONE and trial.counts()[Answer.NOT_CHECKED]
     return f"{VERDICTS[code]}{', as far as could be checked,' if partly else ''}"
 

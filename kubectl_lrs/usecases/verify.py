@@ -63,9 +63,13 @@ def require_intact(folder: SealedFolder, progress: Progress) -> None:
 
 
 class Answer(str, Enum):
-    """What the server says of one object: `accepted` and `refused` are its word, `unchanged` needs no write."""
+    """What the server says of one object: `accepted` and `refused` are its word, `unchanged` needs no write.
+
+    `altered`: it would take the object and make another one of it.
+    """
 
     ACCEPTED = "accepted"
+    ALTERED = "altered"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     REFUSED = "refused"
@@ -75,6 +79,7 @@ class Answer(str, Enum):
 ANSWERS: Mapping[Result, Answer] = {
     Result.CREATED: Answer.ACCEPTED,
     Result.REPLACED: Answer.ACCEPTED,
+    Result.ALTERED: Answer.ALTERED,
     Result.UNCHANGED: Answer.UNCHANGED,
     Result.SKIPPED: Answer.SKIPPED,
     Result.FAILED: Answer.REFUSED,
@@ -115,7 +120,11 @@ class Trial:
         if self.interrupted:
             return ExitCode.INTERRUPTED
         errors = [finding for finding in self.findings if finding.severity is Severity.ERROR]
-        if self.counts()[Answer.REFUSED] or any(error.exit_code is not ExitCode.UNREACHABLE for error in errors):
+        if (
+            self.counts()[Answer.REFUSED]
+            or self.counts()[Answer.ALTERED]
+            or any(error.exit_code is not ExitCode.UNREACHABLE for error in errors)
+        ):
             return ExitCode.DIFFERENCE
         return ExitCode.UNREACHABLE if errors or self.unanswered else ExitCode.DONE
 

@@ -18,7 +18,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,8 +43,9 @@ class ControlPlane:
     `user-0` to `user-9`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, plugins: Sequence[str] = ()) -> None:
         self.directory = directory
+        self._plugins = tuple(plugins)
         self.keys = directory / "keys"
         self.bin = directory / "bin"
         self.kubectl = self.bin / "kubectl"
@@ -57,9 +58,9 @@ class ControlPlane:
         self._mine = threading.local()
 
     @classmethod
-    def start(cls, directory: Path) -> ControlPlane:
-        """Start one whose files lie in `directory`, and wait until it is ready."""
-        plane = cls(directory)
+    def start(cls, directory: Path, *, plugins: Sequence[str] = ()) -> ControlPlane:
+        """Start one whose files lie in `directory`, and wait until it is ready. `plugins`: more of admission."""
+        plane = cls(directory, plugins=plugins)
         try:
             plane._start()
         except BaseException:
@@ -119,6 +120,7 @@ class ControlPlane:
             "--allow-privileged",
             "--profiling=false",
             f"--cert-dir={self.directory / 'apiserver'}",
+            *(f"--enable-admission-plugins={each}" for each in self._plugins),
         )
         self._wait("kube-apiserver", lambda: self.api("GET", "/readyz")[0] == 200)
 

@@ -14,16 +14,18 @@ from typing import Any
 from tests.bed.controlplane import ControlPlane
 from tests.bed.standin import Server
 
-PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+BASE = "/apis/admissionregistration.k8s.io/v1"
 
 Review = dict[str, Any]
+Patch = list[dict[str, Any]]
 
 
 class Webhook:
-    """A validating webhook for LRS of one namespace; use it as a context manager.
+    """A validating webhook for LRS of one namespace, or a mutating one; use it as a context manager.
 
-    `judge` is given each AdmissionReview request and returns why it is refused, empty where it is not. `requests` are
-    those that came. `side_effects` other than None and NoneOnDryRun can no longer be registered: such a webhook is one
+    `judge` is given each AdmissionReview request and returns why it is refused, empty where it is not. `mutate` is given
+    it too, and returns a JSON Patch. `warnings` are those that the API server hands on. `requests` are those that came.
+    `side_effects` other than None and NoneOnDryRun can no longer be registered: such a webhook is one
     that is left over from an older version of Kubernetes, so it is put into etcd as that version stored it.
     """
 
@@ -33,11 +35,18 @@ class Webhook:
         namespace: str,
         judge: Callable[[Review], str] = lambda _request: "",
         *,
+        mutate: Callable[[Review], Patch] | None = None,
+        warnings: Callable[[Review], list[str]] = lambda _request: [],
         side_effects: str = "None",
         operations: tuple[str, ...] = ("CREATE",),
+        resources: tuple[str, ...] = ("lrs",),
     ) -> None:
         self._plane = plane
         self._judge = judge
+        self._mutate = mutate
+        self._warnings = warnings
+        self._plural = f"{'mutating' if mutate else 'validating'}webhookconfigurations"
+        self._resources = resources
         self._name = f"bed-{namespace}"
         self._namespace = namespace
         self._side_effects = side_effects
@@ -58,7 +67,7 @@ class Webhook:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self._plane.api("DELETE", f"{PATH}/{self._name}")
+        self._plane.api("DELETE", f"{BASE}/{self._plural}/{self._name}")
         self.stop()
 
     def stop(self) -> None:
@@ -68,7 +77,7 @@ class Webhook:
     def _register(self) -> None:
         configuration = {
             "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
+            "kind": f"{'Mutating' if self._mutate else 'Validating'}WebhookConfiguration",
             "metadata": {"name": self._name},
             "webhooks": [
                 {
@@ -87,19 +96,19 @@ class Webhook:
                             "apiGroups": ["lrs.datarobot.com"],
                             "apiVersions": ["*"],
                             "operations": list(self._operations),
-                            "resources": ["lrs"],
+                            "resources": list(self._resources),
                         }
                     ],
                 }
             ],
         }
-        status, answer = self._plane.api("POST", PATH, configuration)
+        status, answer = self._plane.api("POST", f"{BASE}/{self._plural}", configuration)
         if status != 201:
             raise RuntimeError(f"{self._name}: {status} {answer}")
         if self._side_effects != "None":
             answer["webhooks"][0]["sideEffects"] = self._side_effects
             stored = {"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], **answer}
-            self._store(f"/registry/validatingwebhookconfigurations/{self._name}", stored)
+            self._store(f"/registry/{self._plural}/{self._name}", stored)
 
     def _store(self, key: str, value: dict[str, Any]) -> None:
         """Put an object into etcd, past the API server's validation."""
@@ -117,6 +126,10 @@ class Webhook:
                 webhook.requests.append(request)
                 reason = webhook._judge(request)
                 answer: dict[str, Any] = {"uid": request["uid"], "allowed": not reason}
+                if warnings := webhook._warnings(request):
+                    answer["warnings"] = warnings
+                if webhook._mutate and (patch := webhook._mutate(request)):
+                    answer |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}
                 if reason:
                     answer["status"] = {"message": reason, "code": 403}
                 body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}).encode()

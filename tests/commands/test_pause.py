@@ -12,7 +12,7 @@ import pytest
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
-from tests.bed.operator import LrsOperator, deploy_operator, deployments_path, replicas_of
+from tests.bed.operator import NAME, LrsOperator, deploy_operator, deployments_path, replicas_of
 from tests.builders.operated import MERGE_PATCH, NAMES, journals, names, save
 from tests.conftest import Cli, Crd
 
@@ -110,6 +110,34 @@ def test_nothing_is_written_while_the_pods_of_the_operator_run(plane: ControlPla
         assert replicas_of(plane, saved) == 2
     assert names(plane, crd, saved) == set()
     assert journals(cli) == []
+
+
+def test_operator_whose_status_is_from_before_is_not_asleep(plane: ControlPlane, crd: Crd, saved: str, cli: Cli) -> None:
+    """Nobody has seen yet what it is scaled to: that no pod runs may have been said of another number."""
+    deploy_operator(plane, saved, replicas=2)
+    path = f"{deployments_path(saved)}/{NAME}"
+    none = [{"op": "replace", "path": "/status", "value": {"observedGeneration": 1}}]
+    assert plane.api("PATCH", f"{path}/status", none, content_type="application/json-patch+json")[0] == 200
+    done = cli.run("restore", "saved", "--yes", "--pause-operator", "--timeout", "1s")
+    assert done.returncode == 1
+    assert "has no status since it was scaled to 0 after 1s" in done.stderr
+    assert names(plane, crd, saved) == set()
+    assert (replicas_of(plane, saved), journals(cli)) == (2, [])
+
+
+def test_operator_that_somebody_wakes_meanwhile_is_said(plane: ControlPlane, crd: Crd, saved: str, held: str, cli: Cli) -> None:
+    """An autoscaler, or a person: what was written may have met it awake."""
+    with LrsOperator(plane, crd.api_version, [saved], replicas=2):
+        run = _start_held(plane, crd, saved, cli)
+        patch = {"spec": {"replicas": 1}}
+        path = f"{deployments_path(saved)}/{NAME}"
+        assert plane.api("PATCH", path, patch, content_type=MERGE_PATCH)[0] == 200
+        _let_go(plane, held)
+        out, err = run.communicate(timeout=60)
+        assert run.returncode == 3, out + err
+        assert f"operator {saved}/{NAME} was scaled to 1 by somebody else meanwhile" in out
+        assert replicas_of(plane, saved) == 2
+    loader.release(plane, namespace=saved)
 
 
 def test_operator_is_back_after_a_failed_object(plane: ControlPlane, crd: Crd, saved: str, held: str, cli: Cli) -> None:

@@ -126,7 +126,7 @@ def test_condition_types_that_mean_ready(plane: ControlPlane, crd: Crd, namespac
     done = cli.run("restore", "saved", "--wait", "--timeout", "1s", "-o", "json")
     assert done.returncode == 3
     report = _report(done.stdout)
-    assert report[names[0]]["message"] == "unchanged, not ready in time: Progressing=True"
+    assert report[names[0]]["message"] == f"unchanged, not ready in time: {kind}=Unknown"
     assert {report[name]["result"] for name in names[1:]} == {"unchanged"}
 
 
@@ -214,3 +214,105 @@ def test_without_the_flag_nothing_is_waited_for(plane: ControlPlane, crd: Crd, n
 def test_dry_run_does_not_wait(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, mode: str) -> None:
     _save(plane, crd, namespace, cli)
     cli.ok("restore", "saved", "--wait", "--timeout", "1s", f"--dry-run={mode}")
+
+
+# ---- conditions that do not speak of the object as it was written
+
+
+def _restored(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, status: dict[str, Any]) -> list[str]:
+    """The LRS of the backup `saved`, live with this status, and changed since the backup; their names."""
+    names = _save(plane, crd, namespace, cli)
+    cli.ok("restore", "saved")
+    for each in _made(crd, namespace):
+        path = f"{loader.objects_path(crd.api_version, namespace)}/{each['metadata']['name']}"
+        assert plane.api("PATCH", path, {"spec": {"image": "x"}}, content_type="application/merge-patch+json")[0] == 200
+        loader.set_status(plane, each, status)
+    return names
+
+
+@pytest.mark.parametrize("policy", ["update", "replace"])
+def test_what_was_ready_before_it_was_changed_is_not_ready_for_that(
+    plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli, policy: str
+) -> None:
+    """Nothing tells, so it is said that nothing tells; what is set afterwards counts, be it the same words by another."""
+    names = _restored(plane, each_crd, namespace, cli, READY)
+    flags = ("--existing", policy, "--yes", "--wait", "-o", "json")
+    run = cli.start("restore", "saved", *flags, "--timeout", "5s")
+    base = loader.objects_path(each_crd.api_version, namespace)
+
+    def is_written() -> bool:
+        return plane.api("GET", f"{base}/{names[0]}")[1]["spec"]["image"] != "x"
+
+    loader.wait_until(is_written, "the first to be written")
+    loader.set_status(plane, _made(each_crd, namespace)[0], {**READY, "phase": "Reconciled"})
+    out, _ = run.communicate(timeout=60)
+    assert run.returncode == 3
+    report = _report(out)
+    assert (report[names[0]]["result"], report[names[0]]["message"]) == (f"{policy}d", "")
+    said = f"{policy}d, not ready in time: Ready=True, as before it was written; nothing tells whether that is still so"
+    assert {report[name]["message"] for name in names[1:]} == {said}
+
+
+def test_what_was_changed_is_ready_when_the_operator_has_seen_it(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
+    _save(plane, crd, namespace, cli)
+    with LrsOperator(plane, crd.api_version, [namespace]) as operator:
+        cli.ok("restore", "saved", "--wait", "--timeout", "60s")
+        for each in _made(crd, namespace):
+            path = f"{loader.objects_path(crd.api_version, namespace)}/{each['metadata']['name']}"
+            plane.api("PATCH", path, {"spec": {"image": "x"}}, content_type="application/merge-patch+json")
+        loader.wait_until(lambda: operator.is_done(namespace), "the operator to be done")
+        out = cli.ok("restore", "saved", "--existing", "update", "--yes", "--wait", "--timeout", "60s")
+        assert f"{COUNT} updated" in out
+    loader.release(plane, namespace=namespace)
+
+
+def test_status_that_is_restored_does_not_answer_for_the_operator(
+    plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli
+) -> None:
+    names = _save(plane, each_crd, namespace, cli)
+    done = cli.run("restore", "saved", "--restore-status", "--wait", "--timeout", "1s", "-o", "json")
+    assert done.returncode == 3
+    report = _report(done.stdout)
+    said = "created, not ready in time: Ready=True, its status is the one that was restored; nothing has spoken since"
+    assert {report[name]["message"] for name in names} == {said}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ({"conditions": [{"type": "Ready", "status": "True", "observedGeneration": 0}]}, "Ready=True, of an earlier generation"),
+        (
+            {"conditions": [{"type": "Available", "status": "True"}, {"type": "Ready", "status": "False"}]},
+            "Ready=False",
+        ),
+    ],
+    ids=["condition of an earlier generation", "available, and not ready"],
+)
+def test_conditions_that_contradict(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, status: dict[str, Any], said: str
+) -> None:
+    names = _save(plane, crd, namespace, cli)
+    cli.ok("restore", "saved")
+    for each in _made(crd, namespace):
+        loader.set_status(plane, each, status)
+    done = cli.run("restore", "saved", "--wait", "--timeout", "1s", "-o", "json")
+    assert done.returncode == 3
+    assert {_report(done.stdout)[name]["message"] for name in names} == {f"unchanged, not ready in time: {said}"}
+
+
+def test_object_that_is_being_deleted_is_not_waited_for_as_ready(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
+    """It is ready by all that it says, and will not be there."""
+    names = _save(plane, crd, namespace, cli)
+    cli.ok("restore", "saved")
+    run = cli.start("restore", "saved", "--wait", "--timeout", "3s", "-o", "json")
+    path = f"{loader.objects_path(crd.api_version, namespace)}/{names[0]}"
+    hold = {"metadata": {"finalizers": ["example.com/hold"]}}
+    assert plane.api("PATCH", path, hold, content_type="application/merge-patch+json")[0] == 200
+    assert plane.api("DELETE", path)[0] == 200
+    for each in _made(crd, namespace):
+        loader.set_status(plane, each, READY)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 3, out + err
+    report = _report(out)
+    assert report[names[0]]["message"].endswith("is being deleted") or report[names[0]]["result"] == "failed", report
+    loader.release(plane, namespace=namespace)

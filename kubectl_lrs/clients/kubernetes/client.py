@@ -24,6 +24,7 @@ from kubectl_lrs.clients.addresses import host_of, is_loopback
 from kubectl_lrs.clients.kubernetes.credentials import Credentials
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.kubernetes.transport import Answer, Transport, TransportError, Upgraded
+from kubectl_lrs.clients.kubernetes.warnings import Warnings
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import (
     ApiError,
@@ -32,6 +33,7 @@ from kubectl_lrs.model.errors import (
     DeniedError,
     ExpiredError,
     LrsError,
+    NoDryRunError,
     NotFoundError,
     UnreachableError,
 )
@@ -54,6 +56,9 @@ size of an object is not known before, and 500 objects of 1 MB would not fit in 
 
 
 TOO_MANY = 429
+
+_NO_DRY_RUN = "does not support dry run"
+"""How the API server ends its only word for it: the Status has no cause of its own."""
 
 _ERRORS: Mapping[int, type[ApiError]] = {404: NotFoundError, 409: ConflictError, 410: ExpiredError}
 
@@ -121,6 +126,7 @@ class KubeClient:
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, cancel: Cancel | None = None) -> None:
         self.connection = connection
+        self.warnings = Warnings()
         self.outage = Outage()
         self._cancel = cancel or Cancel()
         self._credentials = Credentials(connection)
@@ -160,12 +166,12 @@ class KubeClient:
         *,
         dry_run: bool = False,
         validation: str = "Strict",
-    ) -> None:
-        """Create an object from its JSON. ConflictError: it exists. UnansweredError: it may exist."""
+    ) -> Manifest:
+        """Create an object from its JSON; what the server made of it. ConflictError: it exists. UnansweredError: it may exist."""
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation}
         if dry_run:
             query["dryRun"] = "All"
-        self._send("POST", resource.path(namespace), query=query, body=body)
+        return self._written(self._send("POST", resource.path(namespace), query=query, body=body))
 
     def change(
         self,
@@ -178,29 +184,40 @@ class KubeClient:
         subresource: str = "",
         dry_run: bool = False,
         validation: str = "Strict",
-    ) -> None:
-        """PUT an object, or PATCH it with a JSON Patch. ConflictError: it is not the one that was read."""
+    ) -> Manifest:
+        """PUT an object, or PATCH it with a JSON Patch; what the server made of it. ConflictError: it changed meanwhile."""
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation} | ({"dryRun": "All"} if dry_run else {})
         path = resource.path(namespace, name) + (f"/{subresource}" if subresource else "")
         content_type = "application/json-patch+json" if method == "PATCH" else "application/json"
-        self._send(method, path, query=query, body=body, content_type=content_type)
+        return self._written(self._send(method, path, query=query, body=body, content_type=content_type))
 
-    def delete(self, resource: Resource, namespace: str | None, name: str, *, uid: str, dry_run: bool = False) -> bool:
-        """Delete this very object in the background; whether it is gone by now. ConflictError: another one has its name.
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str = "",
+        dry_run: bool = False,
+    ) -> bool:
+        """Delete this very object in the background; whether it is gone by now.
 
-        The server answers with a Status when it has removed the object, and with the object when a finalizer holds it.
+        ConflictError: another one has its name, or it is not the version that was looked at, where one is given. The
+        server answers with a Status when it has removed the object, and with the object when a finalizer holds it.
         """
-        options: dict[str, Any] = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        conditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
+        options: dict[str, Any] = {"preconditions": conditions, "propagationPolicy": "Background"}
         if dry_run:  # in the body: the server ignores it in the query of a DELETE that has a body
             options["dryRun"] = ["All"]
-        answer = self._object(self._send("DELETE", resource.path(namespace, name), body=json.dumps(options).encode()))
+        answer = self._written(self._send("DELETE", resource.path(namespace, name), body=json.dumps(options).encode()))
         return answer.get("kind") == "Status" and not dry_run
 
     def create_object(
         self, resource: Resource, manifest: Manifest, namespace: str | None = None, *, dry_run: bool = False
-    ) -> None:
+    ) -> Manifest:
         """`create` for an object at hand."""
-        self.create(resource, json.dumps(manifest).encode("utf-8", "surrogatepass"), namespace, dry_run=dry_run)
+        return self.create(resource, json.dumps(manifest).encode("utf-8", "surrogatepass"), namespace, dry_run=dry_run)
 
     def items(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> list[Manifest]:
         """Every object of a small LIST."""
@@ -284,11 +301,11 @@ class KubeClient:
         return None
 
     def resource_of_kind(self, api_version: str, kind: str) -> Resource | None:
-        """The resource that serves objects of this kind; None when none does."""
+        """The resource that serves objects of this kind; None when none does, which only the server's 404 says."""
         group, _, version = api_version.rpartition("/")
         try:
             listed = self._object(self._send("GET", f"/apis/{api_version}" if group else f"/api/{api_version}"))
-        except (ApiError, DeniedError):
+        except NotFoundError:
             return None
         for entry in listed.get("resources") or ():
             if entry.get("kind") == kind and "/" not in entry["name"]:
@@ -425,6 +442,7 @@ class KubeClient:
             answer = self._connected().send(method, target, headers, body)
             exchange.answered(answer.status, answer.reason, answer.headers.items(), answer.data)
         self._date = answer.headers.get("Date") or ""
+        self.warnings.read(answer.headers.get_all("Warning") or ())
         return answer
 
     def _connected(self) -> Transport:
@@ -445,6 +463,13 @@ class KubeClient:
             raise UnreachableError(f"{self.connection.server}: what answered is not a Kubernetes API server")
         return document
 
+    def _written(self, data: bytes) -> Manifest:
+        """What the server made of a write. Where its answer cannot be read, whether it was done is not known."""
+        try:
+            return self._object(data)
+        except UnreachableError as error:
+            raise UnansweredError(f"{error}: a write was answered with what cannot be read") from error
+
     def _unanswered(self, error: TransportError, method: str, path: str) -> UnreachableError:
         """A write that may have arrived is not the same as a server that is not there."""
         if method != "GET" and error.sent:
@@ -455,17 +480,26 @@ class KubeClient:
         status = answer.status
         try:
             said = json.loads(answer.data)
-            message, reason = str(said["message"]), str(said.get("reason") or "")
+            message, reason, causes = str(said["message"]), str(said.get("reason") or ""), _causes(said)
         except (ValueError, KeyError, TypeError):
-            message, reason = f"{self.connection.server}: HTTP {status} {answer.reason} to {method} {path}", ""
+            message, reason, causes = f"{self.connection.server}: HTTP {status} {answer.reason} to {method} {path}", "", []
         if status == 401:
             return CredentialsError(
                 f"{self.connection.server}: the credentials were refused",
                 hint="check the context's user, or log in again",
             )
         if status == 403:
-            return DeniedError(message)
+            return DeniedError(message, causes=causes)
+        if reason == "BadRequest" and message.endswith(_NO_DRY_RUN):
+            return NoDryRunError(message, status=status, reason=reason)
         return _ERRORS.get(status, ApiError)(message, status=status, reason=reason)
+
+
+def _causes(status: Mapping[str, Any]) -> list[str]:
+    """The reasons that a Status gives in its details, such as NamespaceTerminating."""
+    details = status.get("details")
+    listed = details.get("causes") if isinstance(details, dict) else None
+    return [str(each["reason"]) for each in listed or () if isinstance(each, dict) and each.get("reason")]
 
 
 def _page(data: bytes) -> Page:

@@ -18,12 +18,15 @@ MAY_BE_DONE = frozenset((500, 502, 504))
 """Statuses that a server or a load balancer gives to a write that may have been done all the same."""
 
 
-def delete_this(kube: KubeClient, resource: Resource, namespace: str, name: str, *, uid: str) -> bool:
-    """Ask for the deletion of the object with this uid; whether it is gone by now. ConflictError: another one has its name."""
+def delete_this(kube: KubeClient, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str = "") -> bool:
+    """Ask for the deletion of the object with this uid, in this version where one is given; whether it is gone by now.
+
+    ConflictError: another one has its name, or it has changed, which the deletion itself may have done.
+    """
 
     def act(_attempt: int) -> bool:
         try:
-            return kube.delete(resource, namespace, name, uid=uid)
+            return kube.delete(resource, namespace, name, uid=uid, resource_version=resource_version)
         except NotFoundError:
             return True
 

@@ -131,17 +131,25 @@ class Pause:
         self._begun = True
         save(self._journal, {"operator": self.operator.key, "replicas": self.replicas})
         self._scale(0)
-        while self._pods() > 0:
+        while why := self._why_awake():
             if not deadline.pause(POLL):
-                raise LrsError(
-                    f"operator {self.operator.key} still has running pods after {deadline.seconds:.0f}s", hint="see --timeout"
-                )
+                raise LrsError(f"operator {self.operator.key} {why} after {deadline.seconds:.0f}s", hint="see --timeout")
 
-    def end(self) -> None:
-        """Scale it back to what it had, if `begin` came so far."""
-        if self._begun:
-            with self._mine:
-                self._scale_back()
+    def end(self) -> str:
+        """Scale it back to what it had, if `begin` came so far; why it was not paused all the time, empty where it was."""
+        if not self._begun:
+            return ""
+        with self._mine:
+            woken = self._woken()
+            self._scale_back()
+        return woken
+
+    def _woken(self) -> str:
+        try:
+            replicas = _operator(self._look()).replicas
+        except LrsError as error:
+            return f"whether operator {self.operator.key} stayed paused is not known: {error}"
+        return f"operator {self.operator.key} was scaled to {replicas} by somebody else meanwhile" if replicas else ""
 
     def _scale_back(self) -> None:
         """It is tried several times: nobody else will do it."""
@@ -159,14 +167,27 @@ class Pause:
                 break
         self._journal.unlink(missing_ok=True)
 
-    def _pods(self) -> int:
-        """Those that run, and those that are ending, as far as the server counts these."""
-        status = self._kube.get(DEPLOYMENTS, self.operator.name, self.operator.namespace).get("status") or {}
-        return int(status.get("replicas") or 0) + int(status.get("terminatingReplicas") or 0)
+    def _why_awake(self) -> str:
+        """Why it cannot be said to sleep: its pods run or are ending, as far as the server counts these, or that is not known."""
+        deployment = self._look()
+        status, metadata = deployment.get("status") or {}, deployment["metadata"]
+        if replicas := _operator(deployment).replicas:
+            return f"was scaled to {replicas} by somebody else, and is not paused"
+        if int(status.get("replicas") or 0) + int(status.get("terminatingReplicas") or 0):
+            return "still has running pods"
+        is_seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
+        return "" if is_seen else "has no status since it was scaled to 0"
+
+    def _look(self) -> Manifest:
+        return self._kube.get(DEPLOYMENTS, self.operator.name, self.operator.namespace)
 
     def _scale(self, replicas: int) -> None:
+        """LrsError where the server's answer says another number than was asked for."""
         patch = f'[{{"op":"add","path":"/spec/replicas","value":{replicas}}}]'.encode()
-        self._kube.change(DEPLOYMENTS, "PATCH", patch, self.operator.namespace, self.operator.name, subresource="scale")
+        scale = self._kube.change(DEPLOYMENTS, "PATCH", patch, self.operator.namespace, self.operator.name, subresource="scale")
+        made = (scale.get("spec") or {}).get("replicas", 0)  # 0 is left out
+        if made != replicas:
+            raise LrsError(f"operator {self.operator.key}: the server made {made} replicas of {replicas}")
 
 
 def _afterwards(operator: Operator, journal: Path, wanted: int | None) -> int:

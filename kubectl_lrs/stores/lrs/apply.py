@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
@@ -22,6 +23,9 @@ from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.post_checks import check_statuses, wait_for
 from kubectl_lrs.stores.lrs.prepare import SERVED_WITHIN, create_namespaces, install_crd
+from kubectl_lrs.stores.lrs.recreate import Recreator
+from kubectl_lrs.stores.lrs.rehearsal import rehearse
+from kubectl_lrs.stores.lrs.request import Requests
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from kubectl_lrs.stores.lrs.selected import Chosen
 from kubectl_lrs.stores.lrs.validate import Validator
@@ -72,11 +76,23 @@ class Run:
                 failed = create_namespaces(self._kube, self._plan.first(Prepare.CREATE_NAMESPACE), deadline)
                 for operator in self._plan.first(Prepare.PAUSE_OPERATOR):
                     self._pause(operator, deadline, stack, report)
-            writer = self._writer(deadline)
-            self._write(writer, failed, report)
+            requests = self._requests()
+            options = self._write_options()
+            writer = Writer(requests, options, deadline)
+            recreator = Recreator(requests, options, writer, self._journal)
+            trier = _Trier(
+                writer,
+                recreator,
+                CircuitBreaker(self._kube),
+                failed,
+                self._not_there_yet() if self._options.dry_run else {},
+                self._rehearsed(requests),
+            )
+            self._write(trier, report)
         check_statuses(self._kube, self._resource, writer.statuses, report)
         if self._options.wait and not self._options.dry_run and not self._stop.is_set():
-            wait_for(self._kube, self._resource, self._selected, report, self._deadline(), self._progress)
+            deadline = self._deadline()
+            wait_for(self._kube, self._resource, self._selected, writer.before, report, deadline, self._progress)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._options.timeout, self._stop)
@@ -107,7 +123,9 @@ class Run:
 
     def _resume(self, pause: Pause, report: Report) -> None:
         try:
-            pause.end()
+            if woken := pause.end():
+                self._progress.note(f"warning: {woken}")
+                report.undone.append(woken)
         except LrsError as error:
             # Both: an exception that is under way would keep the report from being shown.
             self._progress.note(f"warning: {error} ({error.hint})")
@@ -115,23 +133,32 @@ class Run:
 
     # ---- the objects
 
-    def _writer(self, deadline: Deadline) -> Writer:
+    def _requests(self) -> Requests:
+        steps = self._steps.values() if self._options.dry_run else ()
+        coming = {(self._resource.kind, s.namespace, s.name) for s in steps if s.action is Action.CREATE}
+        return Requests(
+            kube=self._kube,
+            resource=self._resource,
+            owners=Owners(self._kube, coming),
+            validation=self._wanted.validation,
+            dry_run=self._options.dry_run,
+        )
+
+    def _write_options(self) -> WriteOptions:
         is_there = not (self._options.dry_run and self._plan.first(Prepare.INSTALL_CRD))
         schema = self._kube.schema(self._resource) if is_there else None
         validator = Validator(self._kube, self._resource, schema, self._wanted.validation)
-        steps = self._steps.values() if self._options.dry_run else ()
-        coming = {(self._resource.kind, s.namespace, s.name) for s in steps if s.action is Action.CREATE}
-        options = WriteOptions(
-            dry_run=self._options.dry_run,
-            validation=self._wanted.validation,
-            restore_status=self._wanted.restore_status,
-            normalise=validator.normalise,
-        )
-        return Writer(self._kube, self._resource, Owners(self._kube, coming), options, deadline, self._journal)
+        return WriteOptions(restore_status=self._wanted.restore_status, normalise=validator.normalise)
 
-    def _write(self, writer: Writer, failed: Mapping[str, str], report: Report) -> None:
+    def _rehearsed(self, requests: Requests) -> dict[str, Outcome]:
+        """What must not be recreated after all. It looks owners up by itself: they are others when they are recreated."""
+        own = replace(requests, owners=Owners(self._kube))
+        steps = {(step.namespace, step.name): step for step in self._steps.values()}
+        source = (stored for _, stored in self._pairs())
+        return rehearse(steps, source, own, workers=self._options.workers, stop=self._stop)
+
+    def _write(self, trier: _Trier, report: Report) -> None:
         """One pass over the source; an LRS that is owned by another one waits until that one is done."""
-        trier = _Trier(writer, CircuitBreaker(self._kube), failed, self._not_there_yet() if self._options.dry_run else {})
         self._progress.begin("asking the server" if self._options.dry_run else "restoring", len(self._steps))
         room: WaitingRoom[Pair] = WaitingRoom(self._steps)
         with Pool(trier.work, self._options.workers, self._stop) as pool:
@@ -172,13 +199,26 @@ class Run:
 
 
 class _Trier:
-    """Writes one object, where that may be tried: `failed` and `absent` are namespaces where it may not, with the reason."""
+    """Writes one object, where that may be tried.
 
-    def __init__(self, writer: Writer, breaker: CircuitBreaker, failed: Mapping[str, str], absent: Mapping[str, str]) -> None:
+    `failed` and `absent` are namespaces where it may not, with the reason; `held_back` are outcomes that are known before.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        recreator: Recreator,
+        breaker: CircuitBreaker,
+        failed: Mapping[str, str],
+        absent: Mapping[str, str],
+        held_back: Mapping[str, Outcome],
+    ) -> None:
         self._writer = writer
+        self._recreator = recreator
         self._breaker = breaker
         self._failed = failed
         self._absent = absent
+        self._held_back = held_back
 
     def work(self, pair: Pair) -> Outcome:
         """What became of it; safe to call from several threads."""
@@ -191,6 +231,9 @@ class _Trier:
             return Outcome.of(step, Result.NOT_CHECKED, why)
         if self._breaker.lost:
             return Outcome.of(step, Result.NOT_TRIED, self._breaker.lost)
-        outcome = self._writer.write(step, stored)
+        if known := self._held_back.get(step.key):
+            return known
+        write = self._recreator.recreate if step.action is Action.RECREATE else self._writer.write
+        outcome = write(step, stored)
         self._breaker.judge(outcome.error)
         return outcome

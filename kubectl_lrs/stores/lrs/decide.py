@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.model.diff import ABSENT, changes
-from kubectl_lrs.model.errors import ExpiredError, NotFoundError, UnreachableError
+from kubectl_lrs.model.diff import ABSENT
+from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, ExpiredError, NotFoundError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.model.plan import Action, Existing, Step
+from kubectl_lrs.stores.lrs.evidence import differences
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 NAME = "resources"
@@ -26,7 +27,8 @@ class LrsStep(Step):
 
     `sum` tells which object of the source it is about: what is read for it when it is applied must have this fingerprint.
     `uid` and `resource_version` are those of the live object that the plan was made for: a write for another one is
-    refused by the server. `after`: the LRS that own it and are written first, as `namespace/name`.
+    refused by the server. `live` is the fingerprint of what is compared of it. `after`: the LRS that own it and are
+    written first, as `namespace/name`. `goes_with_owner`: it is recreated because the LRS that owns it is.
     """
 
     store: ClassVar[str] = NAME
@@ -34,7 +36,9 @@ class LrsStep(Step):
     sum: bytes = b""
     uid: str = ""
     resource_version: str = ""
+    live: bytes = b""
     after: tuple[str, ...] = ()
+    goes_with_owner: bool = False
 
 
 def json_patch(step: LrsStep) -> list[dict[str, Any]]:
@@ -60,40 +64,58 @@ class Live:
     terminating: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
-    """A live object that has owners: its own uid, and theirs."""
+    """A live object that has owners. `is_held`: it has finalizers."""
 
     uid: str
-    owners: tuple[str, ...]
+    resource_version: str
+    fingerprint: bytes
+    is_held: bool
+    owners: tuple[Manifest, ...]
 
 
 class LiveLrs:
-    """The live LRS of the namespaces that a restore is about. `owned`: those that have owners."""
+    """The live LRS of the namespaces that a restore is about.
 
-    def __init__(self, kube: KubeClient, resource: Resource) -> None:
+    `with_owners`: those that have owners are kept in `owned`, and the uids of all that stay in `uids`. `unreadable`:
+    namespaces that could not be listed, with the reason.
+    """
+
+    def __init__(self, kube: KubeClient, resource: Resource, *, with_owners: bool = False) -> None:
         self._kube = kube
         self._resource = resource
+        self._with_owners = with_owners
         self._seen: dict[Key, Live] = {}
         self.owned: dict[Key, Owned] = {}
+        self.uids: set[str] = set()
+        self.unreadable: dict[str, str] = {}
 
-    def read(self, namespaces: Iterable[str]) -> None:
-        """Look at every LRS of these namespaces."""
+    def read(self, namespaces: Collection[str]) -> None:
+        """Look at every LRS of these namespaces. The server's error where not one of them can be listed."""
         for namespace in namespaces:
-            self._seen.update(self._list(namespace))
+            try:
+                self._list(namespace)
+            except CredentialsError:
+                raise
+            except (ApiError, DeniedError) as error:
+                self.unreadable[namespace] = f"namespace {namespace} cannot be listed: {error}"
+                if len(self.unreadable) == len(namespaces):
+                    raise
 
-    def _list(self, namespace: str) -> dict[Key, Live]:
+    def _list(self, namespace: str) -> None:
         for _ in range(3):
-            found: dict[Key, Live] = {}
-            owned: dict[Key, Owned] = {}
+            found = _Found()
             try:
                 for page in self._kube.pages(self._resource, namespace):
-                    found.update(map(_remembered, (manifest for _, manifest in page.items)))
-                    owned.update(_owned(manifest for _, manifest in page.items))
+                    for _, manifest in page.items:
+                        found.note(manifest, with_owners=self._with_owners)
             except ExpiredError:
                 continue
-            self.owned.update(owned)
-            return found
+            self._seen |= found.seen
+            self.owned |= found.owned
+            self.uids |= found.uids
+            return
         raise UnreachableError(
             f"namespace {namespace}: the API server gave up its snapshot three times before the list was whole"
         )
@@ -110,18 +132,30 @@ class LiveLrs:
             return None
 
 
-def _remembered(manifest: Manifest) -> tuple[Key, Live]:
-    metadata = manifest["metadata"]
-    live = Live(fingerprint(comparable(manifest)), "deletionTimestamp" in metadata)
-    return (metadata["namespace"], metadata["name"]), live
+@dataclass(frozen=True)
+class _Found:
+    """What is kept of one list."""
 
+    seen: dict[Key, Live] = field(default_factory=dict)
+    owned: dict[Key, Owned] = field(default_factory=dict)
+    uids: set[str] = field(default_factory=set)
 
-def _owned(manifests: Iterable[Manifest]) -> Iterator[tuple[Key, Owned]]:
-    for manifest in manifests:
+    def note(self, manifest: Manifest, *, with_owners: bool) -> None:
         metadata = manifest["metadata"]
-        owners = metadata.get("ownerReferences")
-        if owners and "deletionTimestamp" not in metadata:
-            yield (metadata["namespace"], metadata["name"]), Owned(metadata["uid"], tuple(each["uid"] for each in owners))
+        key = (metadata["namespace"], metadata["name"])
+        is_going = "deletionTimestamp" in metadata
+        self.seen[key] = live = Live(fingerprint(comparable(manifest)), is_going)
+        if is_going or not with_owners:
+            return
+        self.uids.add(metadata["uid"])
+        if owners := metadata.get("ownerReferences"):
+            self.owned[key] = Owned(
+                uid=metadata["uid"],
+                resource_version=str(metadata["resourceVersion"]),
+                fingerprint=live.fingerprint,
+                is_held=bool(metadata.get("finalizers")),
+                owners=tuple(owners),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,12 +216,15 @@ def _is_equal(seen: Live, stored: StoredLrs, rules: Rules) -> bool:
 
 
 def _differing(stored: StoredLrs, wanted: Manifest, live: LiveLrs, rules: Rules) -> LrsStep:
-    current = live.fetch(stored.namespace, stored.name)
+    try:
+        current = live.fetch(stored.namespace, stored.name)
+    except ApiError as error:  # charged to this object alone
+        return _step(stored, Action.CONFLICT, f"it exists and differs, and cannot be looked at: {error}")
     if current is None:
         return _step(stored, Action.CREATE)
     action, reason, target = _by_policy(rules, current, wanted)
     metadata = current["metadata"]
-    diff = tuple(changes(comparable(current), target))
+    diff = tuple(differences(comparable(current), target))
     if not diff or (action is Action.UPDATE and all(change.after is ABSENT for change in diff)):
         action, reason = Action.UNCHANGED, "only the live object has: " + ", ".join(c.field for c in diff) if diff else ""
     elif action in (Action.UPDATE, Action.REPLACE, Action.RECREATE) and (problem := rules.problems(stored.manifest)):
@@ -197,6 +234,7 @@ def _differing(stored: StoredLrs, wanted: Manifest, live: LiveLrs, rules: Rules)
         diff=diff,
         uid=metadata["uid"],
         resource_version=str(metadata["resourceVersion"]),
+        live=fingerprint(comparable(current)),
     )
 
 

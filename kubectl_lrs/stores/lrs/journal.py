@@ -38,13 +38,15 @@ class RecreateJournal:
         return dict(self._open)
 
     @contextmanager
-    def entry(self, step: Step, stored: StoredLrs) -> Iterator[None]:
-        """An object that is being recreated; it stays in the journal when the block ends with an exception."""
+    def entry(self, step: Step, stored: StoredLrs) -> Iterator[Entry]:
+        """An object that is being recreated; it stays in the journal when the block ends with an exception, or `keep`s it."""
         with self._lock:
             self._open[step.key] = stored.manifest
             self._write()
-        yield
-        self.done(step.key)
+        entry = Entry()
+        yield entry
+        if not entry.is_kept:
+            self.done(step.key)
 
     def done(self, key: str) -> None:
         """The object is there again."""
@@ -57,3 +59,14 @@ class RecreateJournal:
             save(self.path, {"cluster": self._cluster, "objects": self._open})
         else:
             self.path.unlink(missing_ok=True)
+
+
+class Entry:
+    """One object in the journal. `is_kept`: it is not there again."""
+
+    def __init__(self) -> None:
+        self.is_kept = False
+
+    def keep(self) -> None:
+        """It stays in the journal, for the next run."""
+        self.is_kept = True

@@ -25,10 +25,12 @@ from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.stores.lrs import preflight
 from kubectl_lrs.stores.lrs.decide import NAME, LiveLrs, LrsStep, Rules, decide
-from kubectl_lrs.stores.lrs.dependents import with_dependents
+from kubectl_lrs.stores.lrs.dependents import keeper, with_dependents
 from kubectl_lrs.stores.lrs.journal import RecreateJournal
 from kubectl_lrs.stores.lrs.options import RestoreOptions
+from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
+from kubectl_lrs.stores.lrs.request import Requests
 from kubectl_lrs.stores.lrs.selected import Census, Chosen, census
 from kubectl_lrs.stores.lrs.validate import Validator
 
@@ -63,17 +65,21 @@ class Planner:
         to_create, unusable = unfit_namespaces(self._kube, taken.namespaces, create=self._options.create_namespaces)
         operators, findings = self._operators(taken)
         self._progress.begin("looking at the cluster")
-        live = LiveLrs(self._kube, self._resource)
+        live = LiveLrs(self._kube, self._resource, with_owners=self._options.existing is Existing.RECREATE)
         validator = self._validator()
         if self._options.crd is None:
-            live.read(name for name in taken.namespaces if name not in to_create and name not in unusable)
-        rules = self._rules(validator, unusable, operators)
+            live.read([name for name in taken.namespaces if name not in to_create and name not in unusable])
+        rules = self._rules(validator, unusable | live.unreadable, operators)
         steps: list[LrsStep] = []
         noticed = preflight.Noticed()
         for place, stored in enumerate(self._selected):
             steps.append(decide(stored, live, rules))
             noticed.note(place, steps[place], stored)
-        steps = _in_order(with_dependents(steps, self._selected, live, rules), taken)
+        steps = with_dependents(steps, self._selected, live.owned, rules, keeper(live, Owners(self._kube)))
+        if any(step.goes_with_owner for step in steps):
+            for step, stored in zip(steps, self._selected, strict=True):
+                noticed.sample(step, stored)
+        steps = _in_order(steps, taken)
         findings += self._preflight(steps, noticed, to_create)
         findings += validator.losses()
         findings += self._remarks(steps, taken)
@@ -157,9 +163,10 @@ class Planner:
         if options.crd is not None:
             findings += preflight.foreign_webhook(options.crd)
         elif may_write and not options.try_each:
-            findings += preflight.refused_samples(
-                self._kube, self._resource, noticed, absent=to_create, validation=options.validation
-            )
+            coming = {(self._resource.kind, step.namespace, step.name) for step in steps if step.action is Action.CREATE}
+            owners = Owners(self._kube, coming)
+            requests = Requests(kube=self._kube, resource=self._resource, owners=owners, validation=options.validation)
+            findings += preflight.refused_samples(requests, noticed, absent=to_create)
         if options.crd is None:
             findings += preflight.missing_references(self._kube, noticed, steps)
         findings += preflight.unknown_types(steps)

@@ -15,45 +15,58 @@ from kubectl_lrs.model.manifest import fingerprint
 from kubectl_lrs.model.report import WRITTEN, Report, Result
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.common.readiness import wait_ready, why_not_awaited
+from kubectl_lrs.stores.common.readiness import Before, wait_ready, why_not_awaited
 from kubectl_lrs.stores.lrs.decide import NAME
 from kubectl_lrs.stores.lrs.preflight import names
 from kubectl_lrs.stores.lrs.selected import Chosen, Key
 
-AWAITED = WRITTEN | {Result.UNCHANGED}
+AWAITED = WRITTEN | {Result.UNCHANGED, Result.ALTERED}
 """What is waited for; unchanged objects too, so that the same command continues after an interruption."""
 
 
 def check_statuses(kube: KubeClient, resource: Resource, statuses: Mapping[Key, bytes], report: Report) -> None:
     """Read back the statuses that were set (as fingerprints); an operator that is awake may have set others since."""
     lost = []
-    try:
-        for namespace in sorted({namespace for namespace, _ in statuses}):
+    for namespace in sorted({namespace for namespace, _ in statuses}):
+        there = set()
+        try:
             for manifest in kube.items(resource, namespace):
                 key = (namespace, manifest["metadata"]["name"])
+                there.add(key)
                 if key in statuses and fingerprint({"status": manifest.get("status")}) != statuses[key]:
                     lost.append("/".join(key))
-    except LrsError as error:
-        report.undone.append(f"whether the statuses stuck is not known: {error}")
+        except LrsError as error:
+            report.undone.append(f"whether the statuses in namespace {namespace} stuck is not known: {error}")
+        else:
+            lost += ["/".join(key) for key in statuses if key[0] == namespace and key not in there]
     if lost:
         report.undone.append(f"the status of {len(lost)} LRS did not stick, something set another: {names(lost)}")
 
 
 def wait_for(
-    kube: KubeClient, resource: Resource, chosen: Chosen, report: Report, deadline: Deadline, progress: Progress
+    kube: KubeClient,
+    resource: Resource,
+    chosen: Chosen,
+    before: Mapping[Key, Before],
+    report: Report,
+    deadline: Deadline,
+    progress: Progress,
 ) -> None:
-    """Wait until all that is there as wanted is ready; what is not in time becomes `not ready` in the report."""
+    """Wait until all that is there is ready; what is not in time becomes `not ready` in the report.
+
+    `before`: how that was which this run has written.
+    """
     there = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.store == NAME and o.result in AWAITED}
     expected = _expected(chosen, there, progress)
     try:
-        late = wait_ready(kube, resource, expected, deadline, progress)
+        late = wait_ready(kube, resource, {key: before.get(key) for key in expected}, deadline, progress)
     except LrsError as error:
         report.undone.append(f"whether {len(expected)} LRS are ready is not known: {error}")
         return
     for key, what in late.items():
         outcome = report.outcomes[there[key]]
-        message = f"{outcome.result.value}, not ready in time: {what}"
-        report.outcomes[there[key]] = replace(outcome, result=Result.NOT_READY, message=message)
+        done = outcome.message if outcome.result is Result.ALTERED else outcome.result.value
+        report.outcomes[there[key]] = replace(outcome, result=Result.NOT_READY, message=f"{done}, not ready in time: {what}")
 
 
 def _expected(chosen: Chosen, there: Container[Key], progress: Progress) -> set[Key]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import SERVICES, KubeClient, Resource
-from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NotFoundError
+from kubectl_lrs.clients.kubernetes.client import SERVICES, KubeClient
+from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NoDryRunError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step
 from kubectl_lrs.model.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS
 from kubectl_lrs.stores.common.operator import Operator
+from kubectl_lrs.stores.lrs.owners import OwnerError
 from kubectl_lrs.stores.lrs.references import KINDS, references
+from kubectl_lrs.stores.lrs.request import Requests, blocking_owners
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 VERBS: Mapping[Action, tuple[str, ...]] = {
@@ -80,23 +81,32 @@ def _denied(message: str) -> Finding:
     return Finding(Severity.ERROR, message, "ask for the right, or leave those objects out", ExitCode.UNREACHABLE)
 
 
+Sample = tuple[str, str, "frozenset[str]"]
+"""(namespace, type, kinds of the owners whose deletion it blocks)."""
+
+
 @dataclass(frozen=True)
 class Noticed:
     """What is kept of the objects while they are planned, one after the other, for what is looked at afterwards.
 
-    `samples`: one object to be created of each namespace and type. `users`: (namespace, kind, name) that specs refer to →
-    the places in the plan of those that do.
+    `samples`: one object to be created, or created again, of each namespace, type and kind of owner whose deletion it
+    blocks. `users`: (namespace, kind, name) that specs refer to → the places in the plan of those that do.
     """
 
-    samples: dict[tuple[str, str], StoredLrs] = field(default_factory=dict)
+    samples: dict[Sample, tuple[Action, StoredLrs]] = field(default_factory=dict)
     users: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
 
     def note(self, place: int, step: Step, stored: StoredLrs) -> None:
         """The object of the step at this place."""
         for kind, name in set(references(stored.manifest.get("spec"))):
             self.users.setdefault((step.namespace, kind, name), []).append(place)
-        if step.action is Action.CREATE and not step.reason:
-            self.samples.setdefault((step.namespace, step.type), stored)
+        self.sample(step, stored)
+
+    def sample(self, step: Step, stored: StoredLrs) -> None:
+        """Keep it, where it is the first of its sort."""
+        if (step.action is Action.CREATE and not step.reason) or step.action is Action.RECREATE:
+            blocked = (str(owner.get("kind")) for owner in stored.owners if owner.get("blockOwnerDeletion") is True)
+            self.samples.setdefault((step.namespace, step.type, frozenset(blocked)), (step.action, stored))
 
 
 def missing_references(kube: KubeClient, noticed: Noticed, steps: Sequence[Step]) -> Iterator[Finding]:
@@ -118,28 +128,42 @@ def missing_references(kube: KubeClient, noticed: Noticed, steps: Sequence[Step]
         yield Finding(Severity.NOTE, f"{unchecked} objects that LRS refer to could not be looked up")
 
 
-def refused_samples(
-    kube: KubeClient,
-    resource: Resource,
-    noticed: Noticed,
-    *,
-    absent: Collection[str],
-    validation: str,
-) -> Iterator[Finding]:
-    """One server-side dry run per namespace and type: a warning for each that the server would refuse."""
-    for (namespace, kind), stored in noticed.samples.items():
+def refused_samples(requests: Requests, noticed: Noticed, *, absent: Collection[str]) -> Iterator[Finding]:
+    """One server-side dry run for each sample: a warning for each that the server would refuse.
+
+    An error where it is refused because the user may not set the finalizers of an owner, which not every server asks for.
+    """
+    for (namespace, kind, _), (action, stored) in noticed.samples.items():
         if namespace in absent:
             continue
-        body = json.dumps(stored.manifest).encode("utf-8", "surrogatepass")
         try:
-            kube.create(resource, body, namespace, dry_run=True, validation=validation)
-        except DeniedError as error:  # the rights were looked at before: this is admission
-            yield _refused(stored, error)
-        except ApiError as error:
-            if "does not support dry run" in str(error):
-                yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}")
+            manifest, _ = requests.creation(stored)
+            if action is Action.RECREATE:
+                requests.try_creation(manifest)
             else:
-                yield _refused(stored, error)
+                requests.create(manifest, dry_run=True)
+        except NoDryRunError as error:
+            yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}")
+        except DeniedError as error:  # the rights on LRS were looked at before: this is admission
+            missing = list(_missing_finalizers(requests, manifest))
+            yield from missing or [_refused(stored, error)]
+        except OwnerError as error:
+            yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}")
+        except ApiError as error:
+            yield _refused(stored, error)
+
+
+def _missing_finalizers(requests: Requests, manifest: Manifest) -> Iterator[Finding]:
+    """An error for each owner whose deletion the object is to block although the user may not set its finalizers."""
+    namespace = manifest["metadata"]["namespace"]
+    for owner in blocking_owners(manifest):
+        resource = requests.kube.resource_of_kind(str(owner["apiVersion"]), str(owner["kind"]))
+        if resource is None:
+            continue
+        where = namespace if resource.namespaced else ""
+        right = Right("update", f"{resource.plural}/finalizers", where, resource.group)
+        if not _has(requests.kube, right):
+            yield _denied(f"you may not {right}, which the server asks for: LRS block the deletion of their owner there")
 
 
 def _refused(tried: StoredLrs, error: LrsError) -> Finding:

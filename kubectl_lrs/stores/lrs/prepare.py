@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from kubectl_lrs.clients.kubernetes.client import CRDS, NAMESPACES, KubeClient, Resource
-from kubectl_lrs.model.errors import ConflictError, DeniedError, LrsError, NotFoundError
+from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline
 
@@ -21,7 +21,11 @@ def unfit_namespaces(kube: KubeClient, names: Iterable[str], *, create: bool) ->
     to_create: list[str] = []
     unusable: dict[str, str] = {}
     for name in sorted(names):
-        state = phase(kube, name)
+        try:
+            state = phase(kube, name)
+        except ApiError as error:  # charged to what is in it alone
+            unusable[name] = f"namespace {name} cannot be looked at: {error}"
+            continue
         if state in ("", "Active"):
             continue
         if create:

@@ -56,7 +56,8 @@ class LrsRestorer:
             pause_journal=self._pause_journal,
             progress=progress,
         )
-        return planner.plan()
+        with self._kube.warnings.told(progress.note):
+            return planner.plan()
 
     def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
         """Do what the plan says, several objects at once; an outcome for each step."""
@@ -72,4 +73,5 @@ class LrsRestorer:
             stop=self._stop,
             progress=progress,
         )
-        run.into(report)
+        with self._kube.warnings.told(progress.note):
+            run.into(report)

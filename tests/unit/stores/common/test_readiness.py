@@ -31,7 +31,7 @@ def _lrs(status: Any = None, **metadata: Any) -> dict[str, Any]:
         (_lrs({"conditions": "none"}), UNKNOWN),
         (_lrs({"phase": "Running"}), "Running"),
         (_lrs({"phase": 1, "state": "Up"}), "Up"),
-        (_lrs({"conditions": [FALSE, {"type": "Available", "status": "True"}]}), "Available"),
+        (_lrs({"conditions": [FALSE, {"type": "Available", "status": "True"}]}), "Ready=False (Pulling)"),
         (_lrs({"conditions": [FALSE]}), "Ready=False (Pulling)"),
         (_lrs({"conditions": [TRUE]}, deletionTimestamp="now"), "Terminating"),
     ],
@@ -50,7 +50,7 @@ def test_what_was_not_ready_before_need_not_become_so(status: Any, awaited: bool
 
 def _waited(*objects: dict[str, Any], answers: Any = (), seconds: float = 0.0) -> dict[readiness.Key, str]:
     kube = FakeKube(objects, answers)
-    return wait_ready(kube, LRS, {("n", "a")}, Deadline(seconds, Cancel()), Silent())  # type: ignore[arg-type]
+    return wait_ready(kube, LRS, {("n", "a"): None}, Deadline(seconds, Cancel()), Silent())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
