@@ -18,6 +18,8 @@ AWSCLI = "awscli==1.46.3"
 SMALL, SMALL_SIZE = 2_000, 20 << 10
 LARGE, LARGE_SIZE = 4, 128 << 20
 SAVED = "saved"
+AGED = 1_700_000_000
+"""The time of the last change of every file: one that is young is read twice."""
 
 
 def measure() -> Iterator[Row]:
@@ -37,6 +39,7 @@ def _fill(root: Path, count: int, size: int) -> None:
         file = root / f"{number % 50:02}" / f"file-{number}"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(os.urandom(size))
+        os.utime(file, (AGED, AGED))
 
 
 def _path(place: Place, count: int, size: int) -> Iterator[Row]:

@@ -1,56 +1,102 @@
-"""The application's file storage: what every kind of it can do, its errors, and how one is opened from a URL.
+"""What every back end of bytes can do: bytes at keys, whatever they mean. Nothing here talks to a storage.
 
-The kinds themselves are in `mount` (a path), `s3` and `remote` (what else fsspec knows); only these modules talk to a
-storage, and nothing outside `clients` imports fsspec.
+The same protocol is to serve a repository of backups: keys are listed in order and from any key on, an object is made
+only where there is none, and what the storage says it holds is given back by each write.
 """
 
 from __future__ import annotations
 
-import importlib
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
-from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.runtime.redact import shown
+from kubectl_lrs.model.errors import LrsError
 
 CHUNK = 8 << 20
 """Bytes that are held at once of what is read or written, for each of those that are in work."""
 
-MAX_OPTIONS = 1 << 20
-"""Bytes that a file of options may have."""
+
+class KeyNotFoundError(LrsError):
+    """There is nothing at the key: the request that decides it says so, and not merely some request."""
 
 
-class GoneError(LrsError):
-    """The object is not there, or not any more."""
+class KeyExistsError(LrsError):
+    """There is something at the key where an object was to be made, or in the way of it."""
 
 
-class TakenError(LrsError):
-    """There is an object where one was to be made, or in the way of it."""
-
-
-class FullError(LrsError):
+class NoSpaceError(LrsError):
     """The storage has no room, or a quota is used up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One object of a storage.
+class Stat:
+    """What lies at a key.
 
-    `path` is relative to the prefix, with `/`; `marker` changes when the content does (an ETag, a time of change);
-    `attributes` are what the storage keeps beside the content, known after `look` and `read`.
+    `etag` changes when the content does. `mtime` is in seconds of the epoch, None where a change is known without it.
+    `attributes` are what the storage keeps beside the content, None where a list does not say; they may be shared.
     """
 
-    path: str
+    key: str
     size: int
-    marker: str
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    etag: str = ""
+    mtime: float | None = None
+    attributes: Mapping[str, Any] | None = None
 
 
-class Storage(Protocol):
+class Skipped(str, Enum):
+    """What a list leaves out."""
+
+    LINK = "a link"
+    SPECIAL = "no plain file"
+    UNFINISHED = "an unfinished upload"
+    UNREADABLE = "a directory that cannot be listed"
+
+
+OnSkipped = Callable[[str, Skipped, LrsError | None], object]
+
+
+def refuse_unreadable(_key: str, _what: Skipped, error: LrsError | None) -> None:
+    """What is to be told of what a list leaves out: nothing, but a directory that cannot be listed is an error."""
+    if error is not None:
+        raise error
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read, and whether it is one state of it: it `is_steady` when it did not change meanwhile.
+
+    `is_damaged`: the storage's own sum of it says something else than what came.
+    """
+
+    stat: Stat
+    is_steady: bool
+    is_damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the storage says that it holds after a write. `is_proven`: by its own sum the content is what was sent."""
+
+    stat: Stat
+    is_proven: bool = False
+
+
+class Upload(Protocol):
+    """An object whose bytes are with the storage, or held for it, and that is not there yet."""
+
+    unset: tuple[str, ...]
+    """What could not be set beside the content, and why."""
+
+    def commit(self) -> Written:
+        """Make it, as a whole. KeyExistsError, NoSpaceError; then it is not there, and nothing of it is."""
+
+    def abort(self) -> None:
+        """It is not to be. Never fails."""
+
+
+class Backend(Protocol):
     """A storage below a prefix; every method may be called from several threads at once.
 
     All of them raise UnreachableError and DeniedError, besides what they name.
@@ -59,180 +105,81 @@ class Storage(Protocol):
     url: str
     """As it may be shown."""
 
-    notes: list[str]
-    """What a listing has left out, and why."""
+    roots: tuple[str, ...]
+    """Everything that may stand before `/KEY` where somebody writes a key out in full."""
 
-    def tells_content(self, marker: str) -> bool:
-        """Whether objects with this marker are of equal content, wherever they are; one of 32 hex digits is then its MD5."""
+    keeps: frozenset[str]
+    """The names of the attributes that it can keep beside the content."""
 
-    def names(self, path: str) -> tuple[str, ...]:
-        """Every way in which a document may write this path out in full."""
+    batch: int
+    """How many uploads are worth to be put on the disk at once by `sync`; 1 where that is of no use."""
 
-    def listing(self) -> Iterator[Stored]:
-        """Every object; GoneError where the prefix itself is not there."""
+    def tells_content(self, etag: str) -> bool:
+        """Whether objects with this etag are of equal content, wherever they are."""
 
-    def look(self, path: str) -> Stored | None:
-        """One object as it is now, None where there is none."""
+    def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:
+        """Every object whose key begins so and comes after `after`, in the order of the keys' bytes.
 
-    def read(self, wanted: Stored, sink: Callable[[bytes], object]) -> tuple[Stored, bool]:
-        """Its content, chunk by chunk; what was read, and whether it stood still meanwhile. GoneError."""
-
-    def write(self, path: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> list[str]:
-        """A new object, all of it or none: where `chunks` raises, nothing is there. What of the attributes could not be set.
-
-        TakenError where there is one and `replace` is not set; FullError.
+        KeyNotFoundError where the storage's own prefix is not there. `skipped` is told what is left out.
         """
 
-    def folder(self, path: str) -> Mapping[str, Any]:
-        """What the storage keeps of a folder, empty where it has none."""
+    def stat(self, key: str) -> Stat:
+        """One object as it is now. KeyNotFoundError; KeyExistsError where something else is there."""
 
-    def prepare(self, folders: Mapping[str, Mapping[str, Any]]) -> None:
-        """What folders are to have that `write` makes."""
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        """Its content, chunk by chunk. KeyNotFoundError."""
 
-    def problem(self, path: str) -> str:
-        """Why this storage cannot hold an object of this path; empty where it can."""
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """So many bytes from `start` on, fewer only where it ends before. KeyNotFoundError."""
 
-    def probe(self) -> None:
-        """Write something small and remove it again."""
+    def upload(self, key: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> Upload:
+        """Take the bytes of a new object; where `chunks` raises, nothing is left. KeyExistsError, NoSpaceError."""
+
+    def sync(self) -> None:
+        """What was uploaded or committed before is on the disk, or an error says that it is not."""
+
+    def delete(self, key: str) -> None:
+        """Remove one object; no error where there is none."""
+
+    def directory(self, key: str) -> Mapping[str, Any]:
+        """What is kept of a directory, empty where there are none."""
+
+    def make_directory(self, key: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+        """Make one where there is none; what of a new one could not be set. Nothing where there are none."""
+
+    def refuses(self, key: str) -> str:
+        """Why it can hold nothing at this key; empty where it can."""
+
+    def probe(self, *, large: bool = False) -> None:
+        """Find out whether objects may be made, by the requests that make them; nothing is left. `large`: in parts, too."""
+
+    def is_alive(self) -> bool:
+        """Whether it still answers: what failed is then about one object."""
 
     def free(self) -> int | None:
         """Bytes that there is room for, None where that is not known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a storage is and how it is reached, out of flags and environment. `options`: as fsspec's file system takes them."""
-
-    url: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    endpoint: str = ""
-    ca_file: str = ""
-    workers: int = 8
-
-    @property
-    def scheme(self) -> str:
-        """The kind of storage; a plain path is `file`."""
-        found = _URL.fullmatch(self.url)
-        return found[1].lower() if found else "file"
-
-    @property
-    def host_and_path(self) -> tuple[str, str]:
-        """What stands between `//` and the first `/`, and what follows it, without slashes around."""
-        found = _URL.fullmatch(self.url)
-        rest = found[2] if found else self.url
-        if self.scheme == "file":
-            return "", rest
-        host, _, path = rest.partition("/")
-        return host, path.strip("/")
-
-
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """`modules`: what must be importable; `extra`: what pip installs them by."""
-
-    opener: str
-    modules: tuple[str, ...] = ()
-    extra: str = ""
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "file": _Kind("local"),
-    "s3": _Kind("s3", ("fsspec", "s3fs"), "s3"),
-    "gs": _Kind("fsspec_", ("fsspec", "gcsfs"), "gs"),
-    "abfs": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
-    "abfss": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
-    "webhdfs": _Kind("fsspec_", ("fsspec",), "files"),
-    "hdfs": _Kind("fsspec_", ("fsspec", "pyarrow"), "hdfs"),
-}
-
-
-def open_storage(place: Place) -> Storage:
-    """The storage of a URL; nothing is asked of it yet. UsageError where the URL, the options or a library are not right."""
-    kind = _KINDS.get(place.scheme)
-    if kind is None:
-        raise UsageError(
-            f"--files-url: {shown(place.url)!r}: no such kind of storage", hint=f"it begins with one of: {', '.join(_KINDS)}"
-        )
-    _check(place)
-    for module in kind.modules:
-        _require(module, place.scheme, kind.extra)
-    opener = importlib.import_module(f"kubectl_lrs.backends.{kind.opener}")
-    storage: Storage = opener.opened(place)
-    return storage
-
-
-def _check(place: Place) -> None:
-    host = place.host_and_path[0]
-    if ":" in host.rpartition("@")[0]:
-        raise UsageError(
-            f"--files-url: {shown(place.url)!r} holds a password",
-            hint="a URL is seen by everyone; give it in the environment, in a profile, or with --files-options FILE",
-        )
-    if place.scheme == "file":
-        _check_path(place)
-    else:
-        _check_remote(place, *place.host_and_path)
-
-
-def _check_path(place: Place) -> None:
-    if not place.host_and_path[1].startswith("/"):
-        raise UsageError(f"--files-url: {shown(place.url)!r} is not an absolute path", hint="write it like file:///mnt/storage")
-    given = {"--files-options": place.options, "--files-endpoint": place.endpoint, "--files-ca-file": place.ca_file}
-    if useless := [name for name, value in given.items() if value]:
-        raise UsageError(f"{useless[0]} is of no use with a path", hint="leave it out")
-
-
-def _check_remote(place: Place, host: str, path: str) -> None:
-    url = shown(re.split(r"[?#]", place.url, maxsplit=1)[0])
-    if not host:
-        raise UsageError(f"--files-url: {url!r} names no bucket or host", hint="write it like s3://bucket/prefix")
-    if "?" in place.url or "#" in place.url:
-        raise UsageError(f"--files-url: {url!r}: no '?' or '#'", hint="options go into --files-options FILE")
-    if path and {".", "..", ""} & set(path.split("/")):
-        raise UsageError(f"--files-url: {url!r}: a part of its path is empty, '.' or '..'")
-    if place.endpoint and place.scheme != "s3":
-        raise UsageError("--files-endpoint is for s3:// only", hint="other storages have theirs in --files-options FILE")
-
-
-def _require(module: str, scheme: str, extra: str) -> None:
+def put(
+    backend: Backend, key: str, data: bytes, attributes: Mapping[str, Any] | None = None, *, replace: bool = False
+) -> Written:
+    """A small object, on the disk when this returns."""
+    upload = backend.upload(key, len(data), iter([data] if data else []), attributes or {}, replace=replace)
     try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(
-            f"{scheme}:// needs the Python package {module}, which is not installed here ({error})",
-            hint=f"pip install 'kubectl-lrs[{extra}]'",
-        ) from error
+        backend.sync()
+        written = upload.commit()
+    except BaseException:
+        with suppress(Exception):
+            upload.abort()
+        raise
+    backend.sync()
+    return written
 
 
-def read_options(path: Path) -> dict[str, Any]:
-    """The options in a JSON or YAML file: one mapping, as fsspec's file system of the storage takes them."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_OPTIONS + 1)
-    except OSError as error:
-        raise UsageError(f"--files-options {path}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_OPTIONS:
-        raise UsageError(f"--files-options {path}: larger than {MAX_OPTIONS >> 20} MiB")
-    try:
-        options = _parsed(data)
-    except (ValueError, RecursionError):
-        # Not `from error`: what the parser quotes may be a secret.
-        raise UsageError(f"--files-options {path}: neither JSON nor YAML") from None
-    if not isinstance(options, dict) or not all(isinstance(key, str) for key in options):
-        raise UsageError(f"--files-options {path}: not a mapping of names to values")
-    return options
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError:
-        import yaml
-
-        try:
-            return yaml.safe_load(data)
-        except yaml.YAMLError:
-            raise ValueError from None
+def get(backend: Backend, key: str) -> bytes:
+    """The whole content of a small object."""
+    held = bytearray()
+    reading = backend.read(backend.stat(key), held.extend)
+    if not reading.is_steady or reading.is_damaged:
+        raise LrsError(f"{backend.url}: {key}: it changes while it is read, or is damaged")
+    return bytes(held)

@@ -1,335 +1,310 @@
-"""A storage that is a path: a Gluster volume, NFS, a disk. It needs no library.
+"""Bytes below a path: a Gluster volume, NFS, a disk. It needs no library.
 
-No link below the prefix is followed and no path leaves it: every folder on the way is opened by itself, from the one
-before it, and refused where it is a link.
+An object is written under a name of this run's own beside its place, and gets its name when all of it is there. Nothing
+is ever removed that this run did not make, but by `delete`.
 """
 
 from __future__ import annotations
 
-import errno
+import ctypes
 import os
-import secrets
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, NoReturn
+from contextlib import suppress
+from typing import Any
 
-from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Place, Stored, TakenError
-from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
+from kubectl_lrs.backends.base import (
+    CHUNK,
+    KeyExistsError,
+    KeyNotFoundError,
+    OnSkipped,
+    Reading,
+    Skipped,
+    Stat,
+    refuse_unreadable,
+)
+from kubectl_lrs.backends.local_tree import DIRECTORY, KEPT, Tree, attributes_of
+from kubectl_lrs.backends.local_upload import LocalUpload, is_unfinished, stat_of
+from kubectl_lrs.backends.place import Place
+from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import shown
 
-PART_PREFIX = ".lrs-part-"
-"""What a file is called until all of it is there."""
+BATCH = 256
+"""Uploads that wait for one and the same `sync`."""
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE_MODE, _FOLDER_MODE = 0o777, 0o3777
-"""What is kept of a mode. A backup brings back no set-user-id; on a folder, set-group-id only says whose new files are."""
-
-MAX_NOTED = 20
 
 
-def opened(place: Place) -> Mount:
+def opened(place: Place) -> Local:
     """The path of a `file:` URL."""
-    return Mount(place.host_and_path[1])
+    return Local(place.host_and_path[1])
 
 
-class Mount:
-    """Everything below the folder `root`, which may itself be reached through links."""
+class Local:
+    """Everything below the directory `root`, which may itself be reached through links."""
+
+    keeps = frozenset(KEPT)
+    batch = BATCH
 
     def __init__(self, root: str) -> None:
         self.root = os.path.normpath(root)
         self.url = f"file://{shown(self.root)}"
-        self.notes: list[str] = []
-        self._folders: Mapping[str, Mapping[str, Any]] = {}
+        plain = self.root.replace("//", "/", 1).rstrip("/")
+        self.roots: tuple[str, ...] = (plain, f"file://{plain}")
+        self._tree = Tree(self.root, self.url)
 
-    def tells_content(self, _marker: str) -> bool:
-        """Never: a marker is made of times here."""
+    def tells_content(self, _etag: str) -> bool:
+        """Never: an etag is made of times here."""
         return False
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """With the folder before it, as a path and as a URL."""
-        return f"{self.root}/{path}".replace("//", "/", 1), f"file://{self.root}/{path}"
 
     # ---- reading
 
-    def listing(self) -> Iterator[Stored]:
-        """Every plain file; links and other things are noted."""
-        left: list[str] = []
-        self.notes.clear()
-        with self._folder("") as top:
-            yield from self._below(top, "", left)
-        if left:
-            more = f" and {len(left) - MAX_NOTED} more" if len(left) > MAX_NOTED else ""
-            self.notes.append(
-                f"{len(left)} below {self.url} are links or no plain files, and are not taken: "
-                f"{', '.join(map(shown, left[:MAX_NOTED]))}{more}"
-            )
+    def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:
+        """Every plain file; links and other things are skipped."""
+        with self._tree.directory("") as top:
+            for found in self._below(top, "", _Range(prefix, after), skipped):
+                if found.key.startswith(prefix):
+                    yield found
 
-    def _below(self, folder: int, path: str, left: list[str]) -> Iterator[Stored]:
+    def _below(self, directory: int, path: str, wanted: _Range, skipped: OnSkipped) -> Iterator[Stat]:
         try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            with os.scandir(directory) as found:
+                entries = sorted(found, key=_place_of)
         except OSError as error:
-            self._raise(error, path or "its folder")
+            if not path:
+                self._tree.refuse(error, "its directory")
+            skipped(path.rstrip("/"), Skipped.UNREADABLE, self._said(error, path))
+            return
         for entry in entries:
-            if entry.name.startswith(PART_PREFIX):
-                continue
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                self._raise(error, path + entry.name)
-            if stat.S_ISDIR(status.st_mode):
-                yield from self._inside(folder, entry.name, path, left)
-            elif stat.S_ISREG(status.st_mode):
-                yield _stored(path + entry.name, status)
-            else:
-                left.append(path + entry.name)
+            key = path + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if wanted.may_hold(f"{key}/"):
+                    yield from self._inside(directory, entry.name, key, wanted, skipped)
+            elif wanted.is_after(key):
+                yield from self._file(entry, key, skipped)
 
-    def _inside(self, folder: int, name: str, path: str, left: list[str]) -> Iterator[Stored]:
+    def _file(self, entry: os.DirEntry[str], key: str, skipped: OnSkipped) -> Iterator[Stat]:
         try:
-            inner = os.open(name, _FOLDER, dir_fd=folder)
+            status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             return
         except OSError as error:
-            self._raise(error, path + name)
+            skipped(key, Skipped.UNREADABLE, self._said(error, key))
+            return
+        if stat.S_ISREG(status.st_mode) and not is_unfinished(entry.name):
+            yield stat_of(key, status)
+        elif stat.S_ISREG(status.st_mode):
+            skipped(key, Skipped.UNFINISHED, None)
+        else:
+            skipped(key, Skipped.LINK if stat.S_ISLNK(status.st_mode) else Skipped.SPECIAL, None)
+
+    def _inside(self, directory: int, name: str, key: str, wanted: _Range, skipped: OnSkipped) -> Iterator[Stat]:
         try:
-            yield from self._below(inner, f"{path}{name}/", left)
+            inner = os.open(name, DIRECTORY, dir_fd=directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            skipped(key, Skipped.UNREADABLE, self._said(error, key))
+            return
+        try:
+            yield from self._below(inner, f"{key}/", wanted, skipped)
         finally:
             os.close(inner)
 
-    def look(self, path: str) -> Stored | None:
-        """None where there is no plain file."""
-        parent, _, name = path.rpartition("/")
+    def _said(self, error: OSError, key: str) -> LrsError:
         try:
-            with self._folder(parent) as folder:
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except GoneError:
-            if not Path(self.root).is_dir():
-                raise
-            return None
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            self._raise(error, path)
-        if not stat.S_ISREG(status.st_mode):
-            raise TakenError(f"{self.url}: {shown(path)} is no plain file there")
-        return _stored(path, status)
+            self._tree.refuse(error, key)
+        except LrsError as said:
+            return said
 
-    def read(self, wanted: Stored, sink: Callable[[bytes], object]) -> tuple[Stored, bool]:
-        """The file stood still when neither its size nor its time of change is another after the last byte."""
-        parent, _, name = wanted.path.rpartition("/")
-        with self._folder(parent) as folder:
-            try:
-                descriptor = os.open(name, _FILE, dir_fd=folder)
-            except OSError as error:
-                self._raise(error, wanted.path)
+    def stat(self, key: str) -> Stat:
+        """By its directory's own word."""
+        parent, _, name = key.rpartition("/")
         try:
-            before = _stored(wanted.path, self._status(descriptor, wanted.path))
+            with self._tree.directory(parent) as directory:
+                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except KeyNotFoundError:
+            self._tree.require()
+            raise
+        except OSError as error:
+            self._tree.refuse(error, key)
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyExistsError(f"{self.url}: {shown(key)} is no plain file there")
+        return stat_of(key, status)
+
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        """It stood still when neither its size nor its times are others after the last byte."""
+        descriptor = self._open(wanted.key)
+        try:
+            _protect(descriptor)
+            before = self._status(descriptor, wanted.key)
             size = 0
             # One that grows as fast as it is read would never end.
-            while size <= before.size and (data := self._chunk(descriptor, wanted.path)):
+            while size <= before.size and (data := self._chunk(descriptor, wanted.key)):
                 sink(data)
                 size += len(data)
-            after = _stored(wanted.path, self._status(descriptor, wanted.path))
+            after = self._status(descriptor, wanted.key)
         finally:
             os.close(descriptor)
-        return after, before == after and size == after.size
+        return Reading(after, before == after and size == after.size)
 
-    def _chunk(self, descriptor: int, path: str) -> bytes:
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """By one open."""
+        descriptor = self._open(key)
+        try:
+            self._status(descriptor, key)
+            held = bytearray()
+            while len(held) < length and (data := os.pread(descriptor, length - len(held), start + len(held))):
+                held += data
+            return bytes(held)
+        except OSError as error:
+            self._tree.refuse(error, key)
+        finally:
+            os.close(descriptor)
+
+    def _open(self, key: str) -> int:
+        parent, _, name = key.rpartition("/")
+        with self._tree.directory(parent) as directory:
+            try:
+                return os.open(name, _FILE, dir_fd=directory)
+            except OSError as error:
+                self._tree.refuse(error, key)
+
+    def _chunk(self, descriptor: int, key: str) -> bytes:
         try:
             return os.read(descriptor, CHUNK >> 2)
         except OSError as error:
-            self._raise(error, path)
+            self._tree.refuse(error, key)
 
-    def _status(self, descriptor: int, path: str) -> os.stat_result:
+    def _status(self, descriptor: int, key: str) -> Stat:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise GoneError(f"{self.url}: {shown(path)} is no plain file any more")
-        return status
+            raise KeyNotFoundError(f"{self.url}: {shown(key)} is no plain file any more")
+        return stat_of(key, status)
 
     # ---- writing
 
-    def write(self, path: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> list[str]:  # noqa: ARG002
-        """Under another name beside it, on the disk, and then renamed or linked into place."""
-        parent, _, name = path.rpartition("/")
-        part = f"{PART_PREFIX}{secrets.token_hex(8)}"
-        with self._folder(parent, make=True) as folder:
+    def upload(
+        self,
+        key: str,
+        size: int,  # noqa: ARG002
+        chunks: Iterator[bytes],
+        attributes: Mapping[str, Any],
+        *,
+        replace: bool,
+    ) -> LocalUpload:
+        """Under another name beside its place."""
+        parent, _, name = key.rpartition("/")
+        upload = LocalUpload(self._tree, self.url, parent, name, replace=replace)
+        with self._tree.directory(parent, make=True) as directory:
             try:
-                unset = self._write_part(folder, part, chunks, attributes)
-                self._place(folder, part, name, path, replace=replace)
-                os.fsync(folder)
+                upload.fill(directory, chunks, attributes)
             except OSError as error:
-                self._raise(error, path)
-            finally:
-                with suppress(OSError):
-                    os.unlink(part, dir_fd=folder)
-        return unset
+                self._tree.refuse(error, key)
+        return upload
 
-    def _write_part(self, folder: int, part: str, chunks: Iterator[bytes], attributes: Mapping[str, Any]) -> list[str]:
-        descriptor = os.open(part, _NEW, 0o600 if "mode" in attributes else 0o666, dir_fd=folder)
-        try:
-            for data in chunks:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-            unset = _set_attributes(descriptor, attributes)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        return unset
+    def sync(self) -> None:
+        """One call for all of it; an error of an earlier write to the disk comes here, too."""
+        with self._tree.directory("") as top:
+            try:
+                _sync_file_system(top)
+            except OSError as error:
+                self._tree.refuse(error, "what was written")
 
-    def _place(self, folder: int, part: str, name: str, path: str, *, replace: bool) -> None:
-        if replace:
-            os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
-            return
-        try:
-            os.link(part, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        except FileExistsError as error:
-            raise TakenError(f"{self.url}: {shown(path)} is there already") from error
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-                raise
-            # A file system without hard links: the moment between the look and the rename is left.
-            if os.access(name, os.F_OK, dir_fd=folder, follow_symlinks=False):
-                raise TakenError(f"{self.url}: {shown(path)} is there already") from error
-            os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+    def delete(self, key: str) -> None:
+        """Unlink it."""
+        parent, _, name = key.rpartition("/")
+        with suppress(KeyNotFoundError), self._tree.directory(parent) as directory:
+            try:
+                os.unlink(name, dir_fd=directory)
+            except OSError as error:
+                self._tree.refuse(error, key)
 
-    def folder(self, path: str) -> Mapping[str, Any]:
+    def directory(self, key: str) -> Mapping[str, Any]:
         """Its mode, owner and group."""
-        with self._folder(path) as descriptor:
-            return _attributes(os.fstat(descriptor))
+        with self._tree.directory(key) as descriptor:
+            return attributes_of(os.fstat(descriptor))
 
-    def prepare(self, folders: Mapping[str, Mapping[str, Any]]) -> None:
-        """New ones get them."""
-        self._folders = folders
+    def make_directory(self, key: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+        """A new one gets them."""
+        return self._tree.make(key, attributes)
 
-    def problem(self, path: str) -> str:
-        """What no file system takes, and what would leave the prefix."""
-        parts = path.split("/")
+    def refuses(self, key: str) -> str:
+        """What no file system takes, and what would lead out."""
+        parts = key.split("/")
         if any(part in ("", ".", "..") for part in parts):
             return "a part of its path is empty, '.' or '..', which a path in a file system cannot have"
         try:
             encoded = [os.fsencode(part) for part in parts]
         except UnicodeEncodeError:
             return "it is not a name that a file system has"
-        if "\0" in path or max(map(len, encoded)) > 255 or sum(map(len, encoded)) + len(parts) + len(self.root) > 4000:
+        if "\0" in key or max(map(len, encoded)) > 255 or sum(map(len, encoded)) + len(parts) + len(self.root) > 4000:
             return "it is longer than a file system allows, or holds a NUL"
-        if parts[-1].startswith(PART_PREFIX):
-            return "it is named like a file that is not finished"
-        return ""
+        return "it is named like a file that is not finished" if is_unfinished(parts[-1]) else ""
 
-    def probe(self) -> None:
-        """A file of no bytes, made and removed."""
-        part = f"{PART_PREFIX}{secrets.token_hex(8)}"
-        with self._folder("") as folder:
-            try:
-                os.close(os.open(part, _NEW, 0o600, dir_fd=folder))
-                os.unlink(part, dir_fd=folder)
-            except OSError as error:
-                self._raise(error, "a file")
+    def probe(self, *, large: bool = False) -> None:  # noqa: ARG002
+        """An upload of one byte, which is given up."""
+        self.upload("lrs-probe", 1, iter([b"\n"]), {}, replace=False).abort()
+
+    def is_alive(self) -> bool:
+        """Whether its directory can be listed."""
+        try:
+            with self._tree.directory("") as top, os.scandir(top) as found:
+                next(found, None)
+        except (LrsError, OSError):
+            return False
+        return True
 
     def free(self) -> int | None:
         """What is left for this user on the file system."""
         try:
             found = os.statvfs(self.root)
         except OSError as error:
-            self._raise(error, "its folder")
+            self._tree.refuse(error, "its directory")
         return found.f_bavail * found.f_frsize
 
-    # ---- the way to a file
 
-    @contextmanager
-    def _folder(self, path: str, *, make: bool = False) -> Iterator[int]:
-        """The folder below the prefix, opened; with `make` what is missing is made."""
-        descriptor = self._top(is_lost=make)
-        try:
-            at = ""
-            for part in path.split("/") if path else ():
-                at = f"{at}/{part}" if at else part
-                following = self._step(descriptor, part, at, make=make)
-                os.close(descriptor)
-                descriptor = following
-            yield descriptor
-        finally:
-            os.close(descriptor)
+class _Range:
+    """The keys that a list is to hold: those with a prefix that come after another one."""
 
-    def _top(self, *, is_lost: bool) -> int:
-        """The prefix itself; `is_lost`: it was there before, so that where it is not the storage is out of reach."""
-        try:
-            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            kind = UnreachableError if is_lost else GoneError
-            raise kind(f"{self.url}: no such folder", hint="is the storage mounted there?") from error
-        except OSError as error:
-            self._raise(error, "its folder")
+    def __init__(self, prefix: str, after: str) -> None:
+        self._prefix = os.fsencode(prefix)
+        self._after = os.fsencode(after)
 
-    def _step(self, folder: int, part: str, at: str, *, make: bool) -> int:
-        if part in ("", ".", ".."):
-            raise GoneError(f"{self.url}: {shown(at)}: not a path below the folder")
-        try:
-            if make:
-                with suppress(FileExistsError):
-                    self._make(folder, part, self._folders.get(at) or {})
-            return os.open(part, _FOLDER, dir_fd=folder)
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                kind = TakenError if make else GoneError
-                raise kind(f"{self.url}: {shown(at)} is no folder there, or a link, which is not followed") from error
-            self._raise(error, at)
+    def is_after(self, key: str) -> bool:
+        return not self._after or os.fsencode(key) > self._after
 
-    def _make(self, folder: int, part: str, attributes: Mapping[str, Any]) -> None:
-        os.mkdir(part, 0o777, dir_fd=folder)
-        if attributes:
-            descriptor = os.open(part, _FOLDER, dir_fd=folder)
-            try:
-                _set_attributes(descriptor, attributes)
-            finally:
-                os.close(descriptor)
-
-    def _raise(self, error: OSError, path: str) -> NoReturn:
-        where = f"{self.url}: {shown(path)}"
-        if isinstance(error, FileNotFoundError):
-            raise GoneError(f"{where}: not there") from error
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
-            raise TakenError(f"{where}: a link, a folder, or no plain file is there") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise DeniedError(
-                f"{where}: {error.strerror}", hint="run as a user who may, such as the one of the application"
-            ) from error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise FullError(f"{where}: {error.strerror}", hint="make room there; running it again goes on") from error
-        if error.errno in (errno.ENOTCONN, errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ECONNABORTED):
-            raise UnreachableError(f"{where}: {error.strerror}", hint="is the storage still mounted?") from error
-        raise LrsError(f"{where}: {error.strerror or error}") from error
+    def may_hold(self, directory: str) -> bool:
+        """Whether a key below a directory (`a/b/`) can be one of them."""
+        name = os.fsencode(directory)
+        is_past = name < self._after and not self._after.startswith(name)
+        return not is_past and (name.startswith(self._prefix) or self._prefix.startswith(name))
 
 
-def _stored(path: str, status: os.stat_result) -> Stored:
-    return Stored(path, status.st_size, f"{status.st_mtime_ns:x}-{status.st_ino:x}", _attributes(status))
+def _place_of(entry: os.DirEntry[str]) -> bytes:
+    """Where the keys of an entry stand in the order of all keys: a directory's begin with its name and `/`."""
+    return os.fsencode(f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name)
 
 
-def _attributes(status: os.stat_result) -> dict[str, Any]:
-    return {"mode": status.st_mode & _mask(status), "uid": status.st_uid, "gid": status.st_gid}
+_WAIT_BEFORE, _WRITE = 1, 2
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def _set_attributes(descriptor: int, attributes: Mapping[str, Any]) -> list[str]:
-    """Owner, group and mode as they were, where we may; what could not be set."""
-    now = os.fstat(descriptor)
-    unset = []
-    uid, gid, mode = attributes.get("uid"), attributes.get("gid"), attributes.get("mode")
-    if isinstance(uid, int) and isinstance(gid, int) and (uid, gid) != (now.st_uid, now.st_gid):
-        try:
-            os.fchown(descriptor, uid, gid)
-        except (OSError, OverflowError):
-            unset.append(f"owner {uid}:{gid}")
-    if isinstance(mode, int):
-        os.fchmod(descriptor, mode & _mask(now))
-    return unset
+def _protect(descriptor: int) -> None:
+    """Have dirty pages written out, so that whoever writes through a mapping must fault again, which changes the times.
+
+    Without it such a writer changes the content for half a minute and no time of the file says so. Linux only, and best
+    effort: what is young is read twice besides.
+    """
+    if _libc is not None and hasattr(_libc, "sync_file_range"):
+        _libc.sync_file_range(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _WAIT_BEFORE | _WRITE)
 
 
-def _mask(status: os.stat_result) -> int:
-    return _FOLDER_MODE if stat.S_ISDIR(status.st_mode) else _FILE_MODE
+def _sync_file_system(directory: int) -> None:
+    """Linux has syncfs(2), which also says that an earlier write-back failed; elsewhere sync(2) has to do."""
+    if _libc is None:
+        os.sync()
+    elif _libc.syncfs(directory) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

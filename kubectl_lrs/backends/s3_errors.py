@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from kubectl_lrs.backends.base import FullError, GoneError, TakenError
-from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.runtime.redact import text as heard
 
@@ -18,22 +18,45 @@ class NoBucketError(UnreachableError):
     """The bucket is not there."""
 
 
+class BareNotFoundError(UnreachableError):
+    """404 without S3's word for it: as a HEAD gives it, and anything between us and the storage, too."""
+
+
+class EmptyRangeError(LrsError):
+    """The object ends before the range that was asked for."""
+
+
+class GarbledError(LrsError):
+    """The server could not read the request at all: its connection was out of step, and nothing was done."""
+
+
+class WrongSumError(LrsError):
+    """The server says that what came is not what the sum beside it says."""
+
+
 def _each(error: Callable[..., LrsError], hint: str, *codes: str) -> dict[str, tuple[Callable[..., LrsError], str]]:
     return dict.fromkeys(codes, (error, hint))
 
 
 _RIGHTS = "see docs/files.md for the rights that are needed"
+_KEYS = "check the credentials"
+_ROOM = "make room there; running it again goes on"
 _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
     **_each(NoBucketError, "is the URL right, and --files-endpoint?", "NoSuchBucket"),
     **_each(UsageError, "check --files-url", "InvalidBucketName"),
-    **_each(FullError, "make room there; running it again goes on", "QuotaExceeded", "InsufficientStorage", "507"),
-    **_each(FullError, "make room there; running it again goes on", "XMinioStorageFull"),
-    **_each(TakenError, "", "PreconditionFailed", "412", "ConditionalRequestConflict"),
+    **_each(NoSpaceError, _ROOM, "QuotaExceeded", "InsufficientStorage", "507", "XMinioStorageFull"),
+    **_each(NoSpaceError, _ROOM, "XMinioAdminBucketQuotaExceeded"),
+    **_each(KeyExistsError, "", "PreconditionFailed", "412", "ConditionalRequestConflict"),
+    **_each(KeyExistsError, "", "ExistingObjectIsDirectory", "ObjectParentIsFile"),
     **_each(UnknownRequestError, "", "NotImplemented", "501"),
     **_each(DeniedError, _RIGHTS, "403", "401", "AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidObjectState"),
-    **_each(DeniedError, "check the credentials", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"),
-    **_each(DeniedError, "set the clock of this machine", "RequestTimeTooSkewed"),
-    **_each(GoneError, "", "NoSuchKey", "404", "NoSuchVersion"),
+    **_each(CredentialsError, _KEYS, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"),
+    **_each(CredentialsError, "set the clock of this machine", "RequestTimeTooSkewed"),
+    **_each(KeyNotFoundError, "", "NoSuchKey", "NoSuchVersion"),
+    **_each(BareNotFoundError, "is there a proxy in between?", "404"),
+    **_each(EmptyRangeError, "", "InvalidRange", "416"),
+    **_each(GarbledError, "", "BadRequest"),
+    **_each(WrongSumError, "running it again goes on", "BadDigest", "InvalidDigest"),
     **_each(UnreachableError, "the storage is overloaded; try again later", "SlowDown", "ServiceUnavailable", "503"),
     **_each(UnreachableError, "try again later", "InternalError", "RequestTimeout", "500", "502", "504"),
 }
@@ -59,12 +82,22 @@ def code_of(error: Exception) -> str:
     return ""
 
 
+def is_second_try(error: BaseException | None) -> bool:
+    """Whether the library had sent the request before: what it did then is not known."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            return bool(response.get("ResponseMetadata", {}).get("RetryAttempts"))
+        error = error.__cause__
+    return False
+
+
 def _without_answer(error: Exception, url: str, where: str, said: str) -> LrsError:
     from botocore import exceptions as known
 
     if isinstance(error, (known.NoCredentialsError, known.PartialCredentialsError, known.ProfileNotFound)):
         hint = "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --files-options FILE"
-        return DeniedError(f"{url}: {said}", hint=hint)
+        return CredentialsError(f"{url}: {said}", hint=hint)
     if isinstance(error, known.ParamValidationError):
         return UsageError(f"{where}: {said}", hint="check --files-url")
     if isinstance(error, known.SSLError):

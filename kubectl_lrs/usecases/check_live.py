@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from kubectl_lrs.backends.base import Storage
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, Part, Unchecked
 from kubectl_lrs.model.errors import DeniedError, ExpiredError, LrsError, UnreachableError
@@ -20,6 +19,7 @@ from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.mentions import Document
 from kubectl_lrs.stores.deployments.inventory import Account, inventory
 from kubectl_lrs.stores.files.inspect import presence
+from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.find import ImageFilter, registries_of
 from kubectl_lrs.stores.images.inspect import presences
@@ -236,6 +236,7 @@ class _Gathering:
         found = attempt(lambda: presence(storage, survey.references), FILES_FLAG)
         if isinstance(found, Unchecked):
             return found, 0
+        self._notes += [f"files: {note}" for note in found.notes]
         lost = [LostFile(path=path, place=survey.place_of(where, path)) for path, where in found.missing]
         return lost, found.belong + len(lost)
 

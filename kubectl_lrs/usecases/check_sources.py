@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from kubectl_lrs.backends.base import Storage
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.files import connect as files
 from kubectl_lrs.stores.files.flags import CheckOptions as FilesOptions
+from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.stores.images import connect as images
 from kubectl_lrs.stores.images.flags import CheckOptions as ImagesOptions
 from kubectl_lrs.stores.lrs.connect import Target

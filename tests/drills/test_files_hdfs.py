@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import Place, Storage, TakenError, open_storage
+from kubectl_lrs.backends.base import Backend, KeyExistsError, get, put
+from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.model.errors import DeniedError, UnreachableError
 from tests.bed import hdfs
 from tests.bed.controlplane import ControlPlane
@@ -25,30 +26,25 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hdfs.Hdfs]:
         yield running
 
 
-def _storage(cluster: hdfs.Hdfs, path: str, user: str = hdfs.Hdfs.user) -> Storage:
-    return open_storage(Place(url=f"webhdfs://{user}@127.0.0.1:{cluster.port}/{path}"))
+def _storage(cluster: hdfs.Hdfs, path: str, user: str = hdfs.Hdfs.user) -> Backend:
+    return open_backend(Place(url=f"webhdfs://{user}@127.0.0.1:{cluster.port}/{path}"))
 
 
-def _content(storage: Storage) -> dict[str, bytes]:
-    found = {}
-    for each in storage.listing():
-        got: list[bytes] = []
-        assert storage.read(each, got.append)[1]
-        found[each.path] = b"".join(got)
-    return found
+def _content(storage: Backend) -> dict[str, bytes]:
+    return {each.key: get(storage, each.key) for each in storage.list()}
 
 
-def _fill(storage: Storage, files: dict[str, bytes], attributes: dict[str, Any] | None = None) -> None:
+def _fill(storage: Backend, files: dict[str, bytes], attributes: dict[str, Any] | None = None) -> None:
     for path, data in files.items():
-        storage.write(path, len(data), iter([data]), attributes or {}, replace=False)
+        put(storage, path, data, attributes)
 
 
 def test_the_drill(cluster: hdfs.Hdfs, plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
     stored.populate(plane, crd, namespace)
     storage = _storage(cluster, "data/lrs")
-    storage.prepare({"workspaces": {"permission": "750", "owner": "app", "group": "apps"}})
+    storage.make_directory("workspaces", {"permission": "750", "owner": "app", "group": "apps"})
     _fill(storage, stored.FILES, {"permission": "640", "owner": "app", "group": "apps"})
-    before = {each.path: each.attributes for each in storage.listing()}
+    before = {each.key: each.attributes for each in storage.list()}
     reached = ("--files-url", f"{cluster.url}/data/lrs")
     cli.ok("backup", "-n", namespace, "--files", "copy", "--files-all", *reached, "--name", "hdfs")
     system: Any = storage
@@ -56,8 +52,8 @@ def test_the_drill(cluster: hdfs.Hdfs, plane: ControlPlane, crd: Crd, namespace:
     system._system.mkdir("/data/lrs")
     cli.ok("restore", "hdfs", "--tier", "files", *reached)
     assert _content(storage) == stored.FILES
-    assert {each.path: each.attributes for each in storage.listing()} == before
-    assert storage.folder("workspaces") == {"permission": "750", "owner": "app", "group": "apps"}
+    assert {each.key: each.attributes for each in storage.list()} == before
+    assert storage.directory("workspaces") == {"permission": "750", "owner": "app", "group": "apps"}
     assert f"{len(stored.FILES)} unchanged" in cli.ok("restore", "hdfs", "--tier", "files", *reached)
     _fill_over(storage, stored.SPOKEN_OF, b"PRINT('hello')\n")
     assert cli.run("restore", "hdfs", "--tier", "files", *reached).returncode == 3
@@ -65,14 +61,14 @@ def test_the_drill(cluster: hdfs.Hdfs, plane: ControlPlane, crd: Crd, namespace:
     assert _content(storage) == stored.FILES
 
 
-def _fill_over(storage: Storage, path: str, data: bytes) -> None:
-    storage.write(path, len(data), iter([data]), {}, replace=True)
+def _fill_over(storage: Backend, path: str, data: bytes) -> None:
+    put(storage, path, data, replace=True)
 
 
 def test_one_that_is_there_is_not_overwritten_and_nothing_half_is_left(cluster: hdfs.Hdfs) -> None:
     storage = _storage(cluster, "data/half")
     _fill(storage, {"a/b": b"data"})
-    with pytest.raises(TakenError):
+    with pytest.raises(KeyExistsError):
         _fill(storage, {"a/b": b"other"})
 
     def broken() -> Iterator[bytes]:
@@ -81,7 +77,7 @@ def test_one_that_is_there_is_not_overwritten_and_nothing_half_is_left(cluster: 
 
     for replace in (False, True):
         with pytest.raises(UnreachableError):
-            storage.write("a/c" if not replace else "a/b", 21 << 20, broken(), {}, replace=replace)
+            storage.upload("a/c" if not replace else "a/b", 21 << 20, broken(), {}, replace=replace)
     assert _content(storage) == {"a/b": b"data"}
     system: Any = storage
     assert [Path(each).name for each in system._system.ls("/data/half/a")] == ["b"]
@@ -89,11 +85,11 @@ def test_one_that_is_there_is_not_overwritten_and_nothing_half_is_left(cluster: 
 
 def test_who_may_not(cluster: hdfs.Hdfs, plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
     storage = _storage(cluster, "data/closed")
-    storage.prepare({"in": {"permission": "700", "owner": "app", "group": "apps"}})
+    storage.make_directory("in", {"permission": "700", "owner": "app", "group": "apps"})
     _fill(storage, {"in/file": b"data"})
     nobody = _storage(cluster, "data/closed", "nobody")
     with pytest.raises(DeniedError):
-        list(nobody.listing())
+        list(nobody.list())
     with pytest.raises(DeniedError):
         nobody.probe()
     stored.populate(plane, crd, namespace)
@@ -122,5 +118,5 @@ def test_what_a_folders_quota_leaves(cluster: hdfs.Hdfs, plane: ControlPlane, cr
     done = cli.run("restore", "large", "--tier", "files", *reached, "-o", "json")
     assert done.returncode == 1, done.stderr
     assert "there is room for 1000 B" in done.stderr
-    assert list(storage.listing()) == []
+    assert list(storage.list()) == []
     assert json.loads((cli.directory / "large" / "files.json").read_text())["level"] == "copy"

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measure import run
-from kubectl_lrs.backends.s3 import MIN_PART
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
 from tests.builders import stored
@@ -62,21 +61,3 @@ def test_a_large_file_takes_little_memory(
     back = (*program, "restore", "large", "--tier", "files", *ground.reached, "-q")
     assert run(back, environment=environment, cwd=cli.directory).peak < LIMIT
     assert _sum(large) == before
-
-
-@pytest.mark.parametrize("size", [MIN_PART - 1, MIN_PART, MIN_PART + 1, 2 * MIN_PART, 2 * MIN_PART + 7])
-def test_sizes_around_a_part(s3: S3, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kubectl_lrs.backends.base import Place, open_storage
-
-    ground = stored.bucket(s3, f"part-{size}")
-    for name, value in ground.environment.items():
-        monkeypatch.setenv(name, value)
-    storage = open_storage(Place(url=ground.url, endpoint=s3.endpoint))
-    data = os.urandom(1 << 20) * (size // (1 << 20) + 1)
-    pieces = iter([data[:size][at : at + 3_000_000] for at in range(0, size, 3_000_000)])
-    storage.write("a/file", size, pieces, {}, replace=False)
-    found = storage.look("a/file")
-    assert found is not None
-    got: list[bytes] = []
-    seen, is_steady = storage.read(found, got.append)
-    assert (is_steady, seen.size, b"".join(got) == data[:size]) == (True, size, True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import MAX_OPTIONS, Place, open_storage, read_options
-from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.runtime.redact import secrets_of, shown
-from kubectl_lrs.runtime.redact import text as heard
+from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.words import heard, secrets_of, shown
+from kubectl_lrs.model.errors import DeniedError, UsageError
+from kubectl_lrs.stores.files.options_file import MAX_OPTIONS, read_options
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
 from tests.builders import stored
@@ -87,6 +87,32 @@ def test_the_documented_policies_are_enough_and_each_is_needed(s3: S3, app: str,
     cli.ok(*back, env=user)
     assert ground.content().keys() == stored.OURS
     assert sorted(path.name for path in cli.directory.iterdir()) == ["whole"]
+
+
+def test_one_file_that_may_not_be_read_is_named_and_the_others_are_saved(s3: S3, app: str, cli: Cli) -> None:
+    ground = stored.bucket(s3, "one-denied")
+    ground.fill()
+    user = s3.add_user("one-denied", SECRET)
+    backup, _ = (policy["Statement"] for policy in _policies())
+    denied = {**backup[1], "Effect": "Deny", "Resource": [f"arn:aws:s3:::BUCKET/PREFIX/{stored.SPOKEN_OF}"]}
+    _allow(s3, "one-denied", "one-denied", [*backup, denied])
+    done = cli.run("backup", "-n", app, "--files", "copy", *ground.reached, "--name", "part", "-o", "json", env=user)
+    assert done.returncode == 3, done.stderr
+    (missing,) = json.loads(done.stdout)["missing"]
+    assert (missing["store"], missing["kind"], missing["name"]) == ("files", "file", stored.SPOKEN_OF)
+    assert "AccessDenied" in missing["reason"]
+    assert json.loads(done.stdout)["tiers"]["files"]["files"] == len(stored.OURS) - 1
+
+
+def test_who_may_not_list_is_not_told_that_a_file_is_not_there(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored.bucket(s3, "no-list")
+    user = s3.add_user("no-list", SECRET)
+    backup, _ = (policy["Statement"] for policy in _policies())
+    _allow(s3, "no-list", "no-list", [{**backup[1], "Resource": ["arn:aws:s3:::BUCKET/PREFIX/allowed"]}])
+    for name, value in user.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DeniedError):
+        open_backend(Place(url="s3://no-list/storage/of/app", endpoint=s3.endpoint)).stat("none")
 
 
 def test_wrong_keys(s3: S3, app: str, cli: Cli) -> None:
@@ -183,7 +209,7 @@ def test_a_library_that_is_not_installed(cli: Cli, tmp_path: Path, app: str, mod
 )
 def test_what_is_refused_before_anything_is_asked(place: Place, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
-        open_storage(place)
+        open_backend(place)
     assert SECRET not in f"{caught.value} {caught.value.hint}"
 
 
@@ -201,5 +227,5 @@ def test_secrets_are_not_shown() -> None:
     hidden = tuple(secrets_of({"secret": SECRET, "client_kwargs": {"token": ["t-o-k/en+"]}, "region": "us-east-1"}))
     assert set(hidden) == {SECRET, "t-o-k/en+"}
     text = heard(f"failed: {SECRET} at http://h/x?delegation=abc&op=1 t-o-k/en+ t-o-k%2Fen%2B us-east-1\x1b[2J\nmore", hidden)
-    assert text == "failed: <masked> at http://h/x?... <masked> <masked> us-east-1\\x1b[2J more"
-    assert shown(f"webhdfs://me:{SECRET}@host/x") == "webhdfs://me:<masked>@host/x"
+    assert text == "failed: <secret> at http://h/x?... <secret> <secret> us-east-1\\x1b[2J more"
+    assert shown(f"webhdfs://me:{SECRET}@host/x") == "webhdfs://me:<secret>@host/x"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kubectl_lrs.backends.base import Place as StoragePlace
-from kubectl_lrs.backends.base import Storage, open_storage, read_options
+from kubectl_lrs.backends.place import Place as StoragePlace
+from kubectl_lrs.backends.place import open_backend
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.runtime.paths import is_file
 from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import COPY, FilesTier
 from kubectl_lrs.stores.files.flags import BackupOptions, Place, RestoreOptions
+from kubectl_lrs.stores.files.options_file import read_options
 from kubectl_lrs.stores.files.references import read_references
 from kubectl_lrs.stores.files.restore import FilesRestorer, OnlyListed
+from kubectl_lrs.stores.files.storage import Storage
 
 VARIABLE = "LRS_FILES_URL"
 
@@ -30,15 +32,14 @@ def storage(place: Place, *, otherwise: str) -> Storage:
     # What the environment says is for every call: it is no error where it does not fit.
     options = place.options or (os.environ.get("LRS_FILES_OPTIONS", "") if kind != "file" else "")
     endpoint = place.endpoint or (os.environ.get("LRS_FILES_ENDPOINT", "") if kind == "s3" else "")
-    return open_storage(
-        StoragePlace(
-            url=url,
-            options=read_options(Path(options)) if options else {},
-            endpoint=endpoint,
-            ca_file=place.ca_file,
-            workers=place.workers,
-        )
+    found = StoragePlace(
+        url=url,
+        options=read_options(Path(options)) if options else {},
+        endpoint=endpoint,
+        ca_file=place.ca_file,
+        workers=place.workers,
     )
+    return Storage(open_backend(found))
 
 
 def collector(options: BackupOptions, context: BackupContext) -> FilesTier:

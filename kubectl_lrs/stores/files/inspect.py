@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kubectl_lrs.backends.base import Storage, TakenError
+from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.stores.files.match import ALL, Belonging, References, Where
 from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Presence:
-    """`belong`: how many objects belong to the documents; `others`: how many do not; `missing`: path and where it is named."""
+    """`belong`: how many objects belong to the documents; `others`: how many do not; `missing`: path and where it is named.
+
+    `notes`: what of the storage could not be looked at.
+    """
 
     url: str
     belong: int
     others: int
     missing: list[tuple[str, Where]]
+    notes: list[str]
 
 
 def presence(storage: Storage, references: References) -> Presence:
@@ -24,25 +30,30 @@ def presence(storage: Storage, references: References) -> Presence:
     belonging = Belonging(references, storage.names)
     belong = others = 0
     for stored in storage.listing():
-        if belonging.found(stored.path):
+        if belonging.found(stored.key):
             belong += 1
         else:
             others += 1
-    missing = [(path, where) for path, where in belonging.missing() if not _is_there(storage, path)]
-    return Presence(url=storage.url, belong=belong, others=others, missing=missing)
+    notes = [str(error) for error in storage.unreadable.values()]
+    missing = list(_missing(storage, belonging.missing(), notes))
+    return Presence(url=storage.url, belong=belong, others=others, missing=missing, notes=notes)
 
 
-def _is_there(storage: Storage, path: str) -> bool:
-    """Asked for by name: it may have come after the list was made."""
-    if storage.problem(path):
-        return False
-    try:
-        return storage.look(path) is not None
-    except TakenError:  # a folder
-        return True
+def _missing(storage: Storage, absent: list[tuple[str, Where]], notes: list[str]) -> Iterator[tuple[str, Where]]:
+    """Asked for by name: it may have come after the list was made. What cannot be told is said, and is not missing."""
+    for path, where in absent:
+        try:
+            if not storage.has(path):
+                yield path, where
+        except LrsError as error:
+            if storage.is_lost(error):
+                raise
+            notes.append(str(error))
 
 
 def absent(storage: Storage, index: Index) -> list[Entry]:
     """The files that a backup lists because documents refer to them, and that the storage does not have now."""
-    there = {stored.path for stored in storage.listing()}
-    return [entry for entry in index.entries if entry.found != ALL and entry.path not in there]
+    there = {stored.key for stored in storage.listing()}
+    return [
+        entry for entry in index.entries if entry.found != ALL and entry.path not in there and storage.hides(entry.path) is None
+    ]

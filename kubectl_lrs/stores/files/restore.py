@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kubectl_lrs.backends.base import CHUNK, FullError, GoneError, Storage, Stored, TakenError
-from kubectl_lrs.model.errors import DamageError, DeniedError, ExitCode, LrsError, UnreachableError
+from kubectl_lrs.backends.base import CHUNK, KeyNotFoundError, NoSpaceError, Stat
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, ExitCode, LrsError
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Finding, Severity, Step, StorePlan
-from kubectl_lrs.model.report import Outcome, Report, Result
+from kubectl_lrs.model.report import Outcome, Report
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.redact import shown
+from kubectl_lrs.stores.files.attributes import differences, settable
 from kubectl_lrs.stores.files.saved import TIER, Entry, Index
+from kubectl_lrs.stores.files.storage import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class FileStep(Step):
     store: ClassVar[str] = TIER
 
     entry: Entry
-    there: Stored | None = None
+    there: Stat | None = None
 
 
 class FilesRestorer:
@@ -74,71 +76,78 @@ class FilesRestorer:
             effects=self._effects(steps),
         )
 
-    def _there(self, wanted: set[str], progress: Progress) -> dict[str, Stored]:
+    def _there(self, wanted: set[str], progress: Progress) -> dict[str, Stat]:
         """Those of the wanted paths that are there."""
-        found: dict[str, Stored] = {}
-        for stored in self._storage.listing() if wanted else ():
+        found: dict[str, Stat] = {}
+        for stat in self._storage.listing() if wanted else ():
             progress.advance()
-            if stored.path in wanted:
-                found[stored.path] = stored
+            if stat.key in wanted:
+                found[stat.key] = stat
         return found
 
-    def _decide(self, pair: tuple[Entry, Stored | None]) -> FileStep:
+    def _decide(self, pair: tuple[Entry, Stat | None]) -> FileStep:
         entry, there = pair
-        problem = self._storage.problem(entry.path)
-        if problem:
-            return self._as(entry, there, Action.CONFLICT, f"it cannot be there: {problem}")
+        if problem := self._storage.problem(entry.path):
+            return _step(entry, there, Action.CONFLICT, f"it cannot be there: {problem}")
         if there is None:
-            return self._as(entry, there, Action.CREATE)
+            return self._of_absent(entry)
         try:
             difference = self._difference(entry, there)
-        except GoneError:
-            return self._as(entry, None, Action.CREATE)
-        except DeniedError as error:
-            return self._as(entry, there, Action.CONFLICT, f"a file is there that cannot be read: {error}")
+        except KeyNotFoundError:
+            return _step(entry, None, Action.CREATE)
+        except LrsError as error:
+            if self._storage.is_lost(error):
+                raise
+            return _step(entry, there, Action.CONFLICT, f"a file is there that cannot be read: {error}")
         if not difference:
-            return self._as(entry, there, Action.UNCHANGED)
+            return _step(entry, there, Action.UNCHANGED)
         action = Action.REPLACE if self._existing is Existing.REPLACE else Action.CONFLICT
-        return self._as(entry, there, action, f"another file is there: {difference}")
+        return _step(entry, there, action, f"it differs: {difference}")
 
-    def _as(self, entry: Entry, there: Stored | None, action: Action, reason: str = "") -> FileStep:
-        return FileStep(name=entry.path, action=action, reason=reason, bytes=entry.size, entry=entry, there=there)
+    def _of_absent(self, entry: Entry) -> FileStep:
+        if error := self._storage.hides(entry.path):
+            return _step(entry, None, Action.CONFLICT, f"it cannot be told whether it is there: {error}")
+        return _step(entry, None, Action.CREATE)
 
-    def _difference(self, entry: Entry, there: Stored) -> str:
-        """How it differs, empty where it is the same: by size, then by sum."""
+    def _difference(self, entry: Entry, there: Stat) -> str:
+        """How it differs, empty where it is the same: by size, then by sum, then by what stands beside it."""
+        backend = self._storage.backend
         if there.size != entry.size:
             return f"{there.size} bytes, {entry.size} in the backup"
-        if there.marker == entry.marker and self._storage.tells_content(there.marker):
+        is_known = there.etag == entry.marker and backend.tells_content(there.etag)
+        if not is_known and sum_of(self._storage, there) != entry.sha256:
+            return "of equal size, with other content"
+        beside = there.attributes if there.attributes is not None else backend.stat(entry.path).attributes or {}
+        if all(entry.attributes.get(name) == beside.get(name) for name in backend.keeps):
             return ""
-        return "" if self._sum(there) == entry.sha256 else "of equal size, with other content"
-
-    def _sum(self, stored: Stored) -> str:
-        """The SHA-256 of what is in the storage; empty where it does not stand still."""
-        digest = hashlib.sha256()
-        _, is_steady = self._storage.read(stored, digest.update)
-        return digest.hexdigest() if is_steady else ""
+        return "; ".join(differences(backend.keeps, settable(backend.keeps, entry.attributes)[0], beside))
 
     def _findings(self, steps: list[FileStep]) -> Iterator[Finding]:
         if self._index.url != self._storage.url and steps:
             message = f"the files were in {shown(self._index.url)} and go to {self._storage.url}"
-            yield Finding(Severity.NOTE, message, "documents that name the old place in full are not rewritten")
+            hint = "documents that name the old place in full are not rewritten"
+            if scheme_of(self._index.url) != scheme_of(self._storage.url):
+                hint = f"{hint}; what only the other kind of storage keeps beside the content does not come along"
+            yield Finding(Severity.NOTE, message, hint)
         writes = [step for step in steps if step.action in WRITES]
         if writes:
             yield from self._room(sum(step.bytes for step in writes))
-            yield from self._rights()
+            yield from self._rights(large=any(step.bytes > CHUNK for step in writes))
 
     def _room(self, needed: int) -> Iterator[Finding]:
-        free = self._storage.free()
+        free = self._storage.backend.free()
         if free is not None and free < needed:
             message = f"{self._storage.url}: {size(needed)} are to be written, and there is room for {size(free)}"
             yield Finding(Severity.ERROR, message, "make room there")
 
-    def _rights(self) -> Iterator[Finding]:
+    def _rights(self, *, large: bool) -> Iterator[Finding]:
         try:
-            self._storage.probe()
+            self._storage.backend.probe(large=large)
+        except CredentialsError:
+            raise
         except DeniedError as error:
             yield Finding(Severity.ERROR, f"may not write: {error}", error.hint, ExitCode.UNREACHABLE)
-        except FullError as error:
+        except NoSpaceError as error:
             yield Finding(Severity.ERROR, str(error), error.hint)
 
     def _effects(self, steps: list[FileStep]) -> tuple[str, ...]:
@@ -148,92 +157,35 @@ class FilesRestorer:
     # ---- apply
 
     def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
-        """Do what the plan says, several files at once. UnreachableError or FullError where the storage is lost or full."""
+        """Do what the plan says, several files at once. UnreachableError or NoSpaceError where the storage is lost or full."""
+        from kubectl_lrs.stores.files.write import Writing
+
         steps = plan.of(FileStep)
         if options.dry_run:
             for step in steps:
                 report.add(Outcome.of(step))
             return
-        self._storage.prepare(self._index.folders)
         progress.begin("writing files", len(steps))
-        self._write_all(steps, report, progress)
-
-    def _write_all(self, steps: list[FileStep], report: Report, progress: Progress) -> None:
-        broken: list[LrsError] = []
-
-        def work(step: FileStep) -> Outcome | None:
-            if broken:
-                return None
-            outcome = self._written(step)
-            if isinstance(outcome.error, (UnreachableError, FullError)):
-                broken.append(outcome.error)
-            return outcome
-
-        for outcome in map_unordered(steps, work, workers=self._workers, stop=self._stop):
-            if outcome:
-                progress.advance()
-                report.add(outcome)
-        if broken:
-            raise broken[0]
-
-    def _written(self, step: FileStep) -> Outcome:
-        entry, replaces = step.entry, step.action is Action.REPLACE
-        if step.action not in WRITES:
-            return Outcome.of(step)
-        try:
-            if replaces and not self._is_as_planned(step):
-                return Outcome.of(step, Result.CONFLICT, "it has changed since the plan was made")
-            source = _Source(self._folder, entry)
-            unset = self._storage.write(entry.path, entry.size, source.chunks(), entry.attributes, replace=replaces)
-            self._verify(entry, source)
-        except TakenError as error:
-            return Outcome.of(step, Result.CONFLICT, str(error))
-        except LrsError as error:
-            return Outcome.failed(step, error)
-        return Outcome.of(step, message=f"could not be set: {', '.join(unset)}" if unset else "")
-
-    def _is_as_planned(self, step: FileStep) -> bool:
-        now = self._storage.look(step.entry.path)
-        there = step.there
-        return now is None or (there is not None and (now.size, now.marker) == (there.size, there.marker))
-
-    def _verify(self, entry: Entry, source: _Source) -> None:
-        """What is there now is what the sums say: by the storage's own sum where it has one, else by reading it."""
-        now = self._storage.look(entry.path)
-        if now is None or now.size != entry.size:
-            raise LrsError(f"{self._storage.url}: {shown(entry.path)}: not there, or of another size, after it was written")
-        if now.marker == source.md5 and self._storage.tells_content(now.marker):
-            return
-        if self._sum(now) != entry.sha256:
-            raise LrsError(f"{self._storage.url}: {shown(entry.path)}: what is there is not what was written")
+        writing = Writing(self._folder, self._storage, self._index.folders, workers=self._workers, stop=self._stop)
+        for outcome in writing.outcomes(steps):
+            progress.advance()
+            report.add(outcome)
 
 
-class _Source:
-    """The content of one file in the backup; its last piece is given only when the sum of all of it is right."""
+def _step(entry: Entry, there: Stat | None, action: Action, reason: str = "") -> FileStep:
+    return FileStep(name=entry.path, action=action, reason=reason, bytes=entry.size, entry=entry, there=there)
 
-    def __init__(self, folder: SealedFolder, entry: Entry) -> None:
-        self._folder = folder
-        self._entry = entry
-        self.md5 = ""
 
-    def chunks(self) -> Iterator[bytes]:
-        """Piece by piece; DamageError where it is not what was sealed."""
-        digest, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-        with self._folder.reading(self._entry.file) as file:
-            held = file.read(CHUNK >> 1)
-            while True:
-                digest.update(held)
-                md5.update(held)
-                following = file.read(CHUNK >> 1) if held else b""
-                if not following:
-                    break
-                yield held
-                held = following
-        if digest.hexdigest() != self._entry.sha256:
-            raise DamageError(f"{self._folder.path / self._entry.file}: altered: its sum does not match")
-        self.md5 = md5.hexdigest()
-        if held:
-            yield held
+def sum_of(storage: Storage, stat: Stat) -> str:
+    """The SHA-256 of what is in the storage; empty where it does not stand still."""
+    digest = hashlib.sha256()
+    reading = storage.backend.read(stat, digest.update)
+    return digest.hexdigest() if reading.is_steady else ""
+
+
+def scheme_of(url: str) -> str:
+    """What a URL begins with."""
+    return url.partition("://")[0]
 
 
 class OnlyListed:

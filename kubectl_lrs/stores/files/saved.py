@@ -158,8 +158,22 @@ def parsed(line: bytes) -> Entry:
         found=Found(_text(data["foundBy"]), where),
         file=_text(data.get("file", "")),
         sha256=_text(data.get("sha256", "")),
-        attributes=attributes,
+        attributes=_alike(attributes),
     )
+
+
+_attributes: dict[tuple[tuple[str, Any], ...], Mapping[str, Any]] = {}
+MAX_ALIKE = 1000
+"""Attributes that are held once for all the files that have them."""
+
+
+def _alike(attributes: dict[str, Any]) -> Mapping[str, Any]:
+    """The same object for the same attributes, of which a million files have a few."""
+    try:
+        key = tuple(attributes.items())
+        return _attributes.setdefault(key, attributes) if len(_attributes) < MAX_ALIKE else _attributes.get(key, attributes)
+    except TypeError:  # metadata of S3
+        return attributes
 
 
 def _text(value: Any) -> str:

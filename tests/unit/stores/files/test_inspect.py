@@ -6,37 +6,60 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.backends.local import Mount
+from kubectl_lrs.backends.base import Stat
+from kubectl_lrs.backends.local import Local
+from kubectl_lrs.model.errors import DeniedError
 from kubectl_lrs.stores.files.inspect import absent, presence
 from kubectl_lrs.stores.files.match import ALL, Found, References, Where
 from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.storage import Storage
 
 ID = "65f0c0ffee0123456789abcd"
 HERE = Where("workspace_items", "1", "path")
 
 
 @pytest.fixture
-def mount(tmp_path: Path) -> Mount:
+def mount(tmp_path: Path) -> Storage:
     for path in (f"apps/{ID}/a", "ws/there", "ws/folder/x", "loose"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("1")
-    return Mount(str(tmp_path))
+    return Storage(Local(str(tmp_path)))
 
 
-def test_live(mount: Mount) -> None:
+def test_live(mount: Storage) -> None:
     references = References()
     references.add_id(Where("custom_applications", ID, "_id"), ID)
-    for text in ("ws/there", "ws/gone", "ws/folder", f"{mount.root}/other/gone", "/elsewhere/x"):
+    for text in ("ws/there", "ws/gone", "ws/folder", f"{mount.backend.roots[0]}/other/gone", "/elsewhere/x"):
         references.add(HERE, text)
     found = presence(mount, references)
     assert (found.belong, found.others) == (3, 1)
     assert found.missing == [("other/gone", HERE), ("ws/gone", HERE)]
 
 
-def test_of_a_backup(mount: Mount) -> None:
+def test_of_a_backup(mount: Storage) -> None:
     def entry(path: str, found: Found) -> Entry:
         return Entry(path=path, size=1, marker="", found=found)
 
     entries = [entry("ws/there", Found("path", HERE)), entry("ws/gone", Found("path", HERE)), entry("gone", ALL)]
     index = Index(url=mount.url, level="inventory", entries=entries, folders={})
     assert [each.path for each in absent(mount, index)] == ["ws/gone"]
+
+
+class _Silent(Local):
+    """A storage that does not say whether some things are there."""
+
+    def stat(self, key: str) -> Stat:
+        if "secret" in key:
+            raise DeniedError(f"{key}: may be anything")
+        return super().stat(key)
+
+
+def test_what_cannot_be_told_is_not_missing_and_is_said(tmp_path: Path) -> None:
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "ws" / "there").write_text("1")
+    references = References()
+    for text in ("ws/there", "ws/gone", "ws/secret"):
+        references.add(HERE, text)
+    found = presence(Storage(_Silent(str(tmp_path))), references)
+    assert found.missing == [("ws/gone", HERE)]
+    assert found.notes == ["ws/secret: may be anything"]

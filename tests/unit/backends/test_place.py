@@ -6,9 +6,9 @@ import importlib
 
 import pytest
 
-from kubectl_lrs.backends import base
+from kubectl_lrs.backends import place
 
 
-@pytest.mark.parametrize("scheme", base._KINDS)
+@pytest.mark.parametrize("scheme", place._KINDS)
 def test_every_kind_of_storage_has_a_module_that_opens_it(scheme: str) -> None:
-    assert callable(importlib.import_module(f"kubectl_lrs.backends.{base._KINDS[scheme].opener}").opened)
+    assert callable(importlib.import_module(f"kubectl_lrs.backends.{place._KINDS[scheme].module}").opened)

@@ -1,0 +1,169 @@
+"""HDFS through fsspec, over WebHDFS or libhdfs: directories, owners, permissions, and a rename.
+
+An object is written under a name of this run's own beside its place, and renamed when all of it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kubectl_lrs.backends import webhdfs
+from kubectl_lrs.backends.base import (
+    KeyExistsError,
+    KeyNotFoundError,
+    OnSkipped,
+    Skipped,
+    Stat,
+    Upload,
+    Written,
+    refuse_unreadable,
+)
+from kubectl_lrs.backends.fsspec_ import KEPT, Remote, attributes_of, discard, reason_against, stat_of
+from kubectl_lrs.backends.local_upload import is_unfinished, new_part
+from kubectl_lrs.model.errors import DeniedError, LrsError
+from kubectl_lrs.runtime.redact import shown
+
+
+class Hierarchy(Remote):
+    """Everything below the root of a file system."""
+
+    keeps = frozenset(KEPT)
+
+    def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:
+        """Directory by directory."""
+        for found in self._below(self._root or "/", skipped):
+            if found.key.startswith(prefix) and found.key > after:
+                yield found
+
+    def _below(self, directory: str, skipped: OnSkipped) -> Iterator[Stat]:
+        try:
+            infos = self.attempt(directory, lambda: self._system.ls(directory, detail=True))
+        except (DeniedError, KeyNotFoundError) as error:
+            if directory == (self._root or "/"):
+                raise
+            if isinstance(error, DeniedError):
+                skipped(self._key(directory), Skipped.UNREADABLE, error)
+            return
+        for info in sorted(infos, key=_place_of):
+            key = self._key(str(info["name"]))
+            if info["type"] == "directory":
+                yield from self._below(str(info["name"]), skipped)
+            elif info["type"] == "file" and not is_unfinished(key.rpartition("/")[2]):
+                yield stat_of(key, info)
+            else:
+                skipped(key, Skipped.UNFINISHED if info["type"] == "file" else Skipped.LINK, None)
+
+    def _key(self, full: str) -> str:
+        return full.removeprefix(self._root).lstrip("/")
+
+    def upload(self, key: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> Upload:  # noqa: ARG002
+        """Under another name beside its place."""
+        if not replace:
+            self.require_absent(key)
+        parent = key.rpartition("/")[0]
+        self._make_directories(parent)
+        part = self._full(f"{parent}/{new_part()}".lstrip("/"))
+        file = self.stream(part, key, chunks)
+        try:
+            self.attempt(key, file.close)
+            unset = self._set(part, attributes, key)
+        except BaseException:
+            discard(file)
+            self.remove(part)
+            raise
+        return _Part(self, key, part, unset, replace=replace)
+
+    def rename(self, part: str, key: str, *, replace: bool) -> None:
+        """To its place."""
+        full = self._full(key)
+        if hasattr(self._system, "session"):
+            self.attempt(key, lambda: webhdfs.rename(self._system, part, full, replace=replace))
+            return
+        if replace:
+            self.delete(key)
+        else:
+            self.require_absent(key)
+        self.attempt(key, lambda: self._system.mv(part, full))
+
+    def remove(self, part: str) -> None:
+        """What is not to be; it was made by this run."""
+        with suppress(Exception):
+            self._system.rm_file(part)
+
+    def directory(self, key: str) -> Mapping[str, Any]:
+        """Permission, owner and group."""
+        return attributes_of(self._info(key))
+
+    def make_directory(self, key: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+        """A new one gets them."""
+        try:
+            if self._info(key)["type"] != "directory":
+                raise KeyExistsError(f"{self.url}: {shown(key)} is no directory there")
+        except KeyNotFoundError:
+            self.attempt(key, lambda: self._system.makedirs(self._full(key), exist_ok=True))
+            return self._set(self._full(key), attributes, key)
+        return ()
+
+    def _make_directories(self, key: str) -> None:
+        at = ""
+        for piece in key.split("/") if key else ():
+            at = f"{at}/{piece}" if at else piece
+            self.make_directory(at, {})
+
+    def _set(self, full: str, attributes: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        """Where we may; what could not be set."""
+        permission, owner, group = (attributes.get(name) for name in KEPT)
+        if isinstance(permission, str) and permission.isdigit() and hasattr(self._system, "chmod"):
+            self.attempt(key, lambda: self._system.chmod(full, permission[-3:]))
+        if isinstance(owner, str) and isinstance(group, str) and hasattr(self._system, "chown"):
+            now = self.attempt(key, lambda: self._system.info(full))
+            if (now.get("owner"), now.get("group")) != (owner, group):
+                try:
+                    self.attempt(key, lambda: self._system.chown(full, owner, group))
+                except LrsError:
+                    return (f"owner {owner}:{group}",)
+        return ()
+
+    def refuses(self, key: str) -> str:
+        """As in a file system, and no `:`."""
+        return reason_against(key, 4000) or ("HDFS allows no ':' in a path" if ":" in key else "")
+
+    def probe(self, *, large: bool = False) -> None:  # noqa: ARG002
+        """An upload, which is given up."""
+        self.upload(f"{new_part()}-probe", 3, iter([b"lrs"]), {}, replace=False).abort()
+
+    def free(self) -> int | None:
+        """What the directory's quota leaves."""
+        if not hasattr(self._system, "content_summary"):
+            return None
+        said = self.attempt("its quota", lambda: self._system.content_summary(self._root or "/"))
+        quota, used = said.get("spaceQuota", -1), said.get("spaceConsumed", 0)
+        return max(0, quota - used) if quota > 0 else None
+
+
+class _Part:
+    """A file of HDFS that has all its bytes and not yet its name."""
+
+    def __init__(self, hierarchy: Hierarchy, key: str, part: str, unset: tuple[str, ...], *, replace: bool) -> None:
+        self.unset = unset
+        self._hierarchy, self._key, self._part, self._replace = hierarchy, key, part, replace
+
+    def commit(self) -> Written:
+        """Renamed."""
+        try:
+            self._hierarchy.rename(self._part, self._key, replace=self._replace)
+        except BaseException:
+            self.abort()
+            raise
+        return Written(self._hierarchy.stat(self._key))
+
+    def abort(self) -> None:
+        """Removed."""
+        self._hierarchy.remove(self._part)
+
+
+def _place_of(info: Mapping[str, Any]) -> str:
+    """Where the keys of an entry stand in the order of all keys: a directory's begin with its name and `/`."""
+    return f"{info['name']}/" if info["type"] == "directory" else str(info["name"])

@@ -1,0 +1,126 @@
+"""Where a storage is, and how one is opened from its URL. A kind's library is imported only when one of it is opened."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubectl_lrs.backends.base import Backend
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime.redact import shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a storage is and how it is reached, out of flags and environment.
+
+    `options`: as fsspec's file system takes them. `flags`: how the flags begin that the user said it by.
+    """
+
+    url: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    endpoint: str = ""
+    ca_file: str = ""
+    workers: int = 8
+    flags: str = "--files"
+
+    @property
+    def scheme(self) -> str:
+        """The kind of storage; a plain path is `file`."""
+        found = _URL.fullmatch(self.url)
+        return found[1].lower() if found else "file"
+
+    @property
+    def host_and_path(self) -> tuple[str, str]:
+        """What stands between `//` and the first `/`, and what follows it, without slashes around."""
+        found = _URL.fullmatch(self.url)
+        rest = found[2] if found else self.url
+        if self.scheme == "file":
+            return "", rest
+        host, _, path = rest.partition("/")
+        return host, path.strip("/")
+
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """`module` of this package; `needs`: what must be importable; `extra`: what pip installs it by."""
+
+    module: str
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "file": _Kind("local"),
+    "s3": _Kind("s3", ("fsspec", "s3fs"), "s3"),
+    "gs": _Kind("fsspec_", ("fsspec", "gcsfs"), "gs"),
+    "abfs": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
+    "abfss": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
+    "webhdfs": _Kind("fsspec_", ("fsspec",), "files"),
+    "hdfs": _Kind("fsspec_", ("fsspec", "pyarrow"), "hdfs"),
+}
+
+
+def open_backend(place: Place) -> Backend:
+    """The storage of a URL; nothing is asked of it yet. UsageError where the URL, the options or a library are not right."""
+    kind = _KINDS.get(place.scheme)
+    if kind is None:
+        raise _wrong(place, "no such kind of storage", f"it begins with one of: {', '.join(_KINDS)}")
+    _check(place)
+    for module in kind.needs:
+        _require(module, place.scheme, kind.extra)
+    backend: Backend = importlib.import_module(f"kubectl_lrs.backends.{kind.module}").opened(place)
+    return backend
+
+
+def _wrong(place: Place, why: str, hint: str = "") -> UsageError:
+    return UsageError(f"{place.flags}-url: {shown(place.url)!r}: {why}", hint=hint)
+
+
+def _check(place: Place) -> None:
+    host = place.host_and_path[0]
+    if ":" in host.rpartition("@")[0]:
+        hint = f"a URL is seen by everyone; give it in the environment, in a profile, or with {place.flags}-options FILE"
+        raise _wrong(place, "holds a password", hint)
+    if place.scheme == "file":
+        _check_path(place)
+    else:
+        _check_remote(place, *place.host_and_path)
+
+
+def _check_path(place: Place) -> None:
+    if not place.host_and_path[1].startswith("/"):
+        raise _wrong(place, "not an absolute path", "write it like file:///mnt/storage")
+    given = {"options": place.options, "endpoint": place.endpoint, "ca-file": place.ca_file}
+    if useless := [name for name, value in given.items() if value]:
+        raise UsageError(f"{place.flags}-{useless[0]} is of no use with a path", hint="leave it out")
+
+
+def _check_remote(place: Place, host: str, path: str) -> None:
+    if "?" in place.url or "#" in place.url:
+        bare = re.split(r"[?#]", place.url, maxsplit=1)[0]
+        hint = f"options go into {place.flags}-options FILE"
+        raise UsageError(f"{place.flags}-url: {shown(bare)!r}: no '?' or '#'", hint=hint)
+    if not host:
+        raise _wrong(place, "names no bucket or host", "write it like s3://bucket/prefix")
+    if path and {".", "..", ""} & set(path.split("/")):
+        raise _wrong(place, "a part of its path is empty, '.' or '..'")
+    if place.endpoint and place.scheme != "s3":
+        hint = f"other storages have theirs in {place.flags}-options FILE"
+        raise UsageError(f"{place.flags}-endpoint is for s3:// only", hint=hint)
+
+
+def _require(module: str, scheme: str, extra: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(
+            f"{scheme}:// needs the Python package {module}, which is not installed here ({error})",
+            hint=f"pip install 'kubectl-lrs[{extra}]'",
+        ) from error

@@ -1,0 +1,60 @@
+"""What S3's answers say of an object. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from kubectl_lrs.backends.base import Stat
+
+KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl", "Metadata")
+"""What is kept beside the content, by the names that both GetObject and PutObject have for it."""
+
+MODIFIED = "modified "
+"""How the etag of an object begins for which the server gives none: only the time of its last change is known."""
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+def stat_of(key: str, answer: Mapping[str, Any], size: int | None = None) -> Stat:
+    """Out of the answer to a HEAD or a GET; `size` of the whole where the answer is about a part."""
+    kept = {name: answer[name] for name in KEPT if answer.get(name)}
+    return Stat(key, int(answer["ContentLength"]) if size is None else size, etag_of(answer), None, kept)
+
+
+def etag_of(answer: Mapping[str, Any]) -> str:
+    """Of an answer or of an entry of a list."""
+    if etag := str(answer.get("ETag") or "").strip('"'):
+        return etag
+    return f"{MODIFIED}{answer['LastModified']}" if answer.get("LastModified") else ""
+
+
+def instant_of(entry: Mapping[str, Any]) -> float | None:
+    """When an entry of a list was made, by the server's clock."""
+    made = entry.get("LastModified")
+    return made.timestamp() if isinstance(made, datetime) else None
+
+
+def range_of(answer: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """First byte, bytes and the size of the whole that an answer says it is about; None where it does not say."""
+    found = _RANGE.fullmatch(str(answer.get("ContentRange") or ""))
+    return (int(found[1]), int(found[2]) - int(found[1]) + 1, int(found[3])) if found else None
+
+
+def contradicts(answer: Mapping[str, Any], etag: str, md5: str) -> bool:
+    """Whether the etag is a sum of the content, and not of what has this MD5."""
+    return _MD5.fullmatch(etag) is not None and not is_encrypted(answer) and etag != md5
+
+
+def is_encrypted(answer: Mapping[str, Any]) -> bool:
+    """Whether the etag is not the content's MD5: with keys of KMS or of the customer."""
+    return answer.get("ServerSideEncryption") not in (None, "AES256") or bool(answer.get("SSECustomerAlgorithm"))
+
+
+def etag_of_parts(digests: Sequence[bytes]) -> str:
+    """The etag that S3 gives an object which was put together of parts with these MD5s."""
+    return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"

@@ -1,0 +1,211 @@
+"""How an object comes into a bucket: in one request, or in parts that the last request puts together.
+
+The requests that try out whether that may be done are these very ones, with a sum that is not the body's: the server
+must refuse them when everything else was right, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kubectl_lrs.backends.base import CHUNK, KeyExistsError, KeyNotFoundError, Stat, Written
+from kubectl_lrs.backends.s3_answers import etag_of_parts, is_encrypted
+from kubectl_lrs.backends.s3_client import S3Client
+from kubectl_lrs.backends.s3_errors import WrongSumError, is_second_try
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.runtime.redact import shown
+
+MIN_PART = CHUNK
+MAX_PARTS = 9_000
+SMALL = 16 << 10
+"""Bytes of an object that is sent a second time to see whether it is refused."""
+
+PROBE = ".lrs-probe-"
+
+Look = Callable[[str], tuple[Stat, Mapping[str, Any]]]
+"""One object as the server says that it is now, and the whole answer. KeyNotFoundError."""
+
+
+class Uploads:
+    """What all uploads into one place share: how its objects are looked at, and whether create-only is kept there."""
+
+    def __init__(self, client: S3Client, prefix: str, look: Look) -> None:
+        self.client = client
+        self.look = look
+        self._prefix = prefix
+        self._keeps_condition: bool | None = None
+
+    def begin(
+        self, key: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool
+    ) -> _Whole | _Parts:
+        """Small ones are held until they are committed; of large ones the parts are sent."""
+        request = {"Key": self._prefix + key, **attributes}
+        if size <= MIN_PART:
+            return _Whole(self, key, request, b"".join(chunks), replace=replace)
+        return _Parts(self, key, request, size, chunks, replace=replace)
+
+    def probe(self, *, large: bool) -> None:
+        """See the module; where a server stores what has a wrong sum, it is removed again."""
+        key = f"{PROBE}{secrets.token_hex(8)}"
+        request = {"Key": self._prefix + key}
+        try:
+            self._put(key, {**request, "Body": b"lrs", **self.sum_of(b"another")}, replace=False)
+        except WrongSumError:
+            pass
+        else:
+            self.client.call("delete_object", key, **request)
+        if large:
+            _Parts(self, key, request, MIN_PART + 1, iter([]), replace=False).try_out()
+
+    # ---- the requests, for the trial and for the write
+
+    def sum_of(self, body: bytes) -> dict[str, str]:
+        """What is sent beside a body, so that the server finds out when it comes as another one."""
+        return {} if self.client.sums_itself else {"ContentMD5": _md5(body)}
+
+    def put(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
+        """PutObject with the body's own sum."""
+        request = {**request, **self.sum_of(request["Body"])}
+        self._require_absent(key, replace=replace)
+        answer = self._put(key, request, replace=replace)
+        if not replace and self._keeps_condition is None and len(request["Body"]) <= SMALL:
+            self._keeps_condition = self._refuses_again(key, request)
+        return answer
+
+    def _put(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
+        return self.client.call("put_object", key, **request, **_only_new(replace=replace))
+
+    def complete(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
+        """CompleteMultipartUpload."""
+        self._require_absent(key, replace=replace)
+        return self.client.call("complete_multipart_upload", key, **request, **_only_new(replace=replace))
+
+    def _require_absent(self, key: str, *, replace: bool) -> None:
+        """Where the server is not known to keep the condition of the request, a look has to do."""
+        if replace or self._keeps_condition:
+            return
+        with suppress(KeyNotFoundError):
+            self.look(key)
+            raise KeyExistsError(f"{self.client.url}: {shown(key)} is there already")
+
+    def _refuses_again(self, key: str, request: dict[str, Any]) -> bool:
+        """Whether the server keeps the condition: by the same object once more, which must be refused now."""
+        try:
+            self._put(key, request, replace=False)
+        except KeyExistsError:
+            return True
+        except LrsError:
+            return False
+        return False
+
+
+def _only_new(*, replace: bool) -> dict[str, str]:
+    return {} if replace else {"IfNoneMatch": "*"}
+
+
+class _Whole:
+    """An object that one request makes."""
+
+    unset: tuple[str, ...] = ()
+
+    def __init__(self, uploads: Uploads, key: str, request: dict[str, Any], body: bytes, *, replace: bool) -> None:
+        self._uploads = uploads
+        self._key = key
+        self._request = {**request, "Body": body}
+        self._md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self._replace = replace
+
+    def commit(self) -> Written:
+        """PutObject, and what the server says of it then."""
+        try:
+            self._uploads.put(self._key, self._request, replace=self._replace)
+        except KeyExistsError as error:
+            # Its first answer may have been lost on the way: what is there is ours then.
+            written = self._seen() if is_second_try(error) else None
+            if written is None or not written.is_proven:
+                raise
+            return written
+        return self._seen()
+
+    def _seen(self) -> Written:
+        stat, answer = self._uploads.look(self._key)
+        return Written(stat, stat.etag == self._md5 and not is_encrypted(answer))
+
+    def abort(self) -> None:
+        """Nothing was sent."""
+
+
+class _Parts:
+    """An object of which the parts are sent; the last request puts them together."""
+
+    unset: tuple[str, ...] = ()
+
+    def __init__(
+        self, uploads: Uploads, key: str, request: dict[str, Any], size: int, chunks: Iterator[bytes], *, replace: bool
+    ) -> None:
+        self._uploads = uploads
+        self._client = uploads.client
+        self._key = key
+        self._replace = replace
+        self._digests: list[bytes] = []
+        self._parts: list[dict[str, Any]] = []
+        begun = self._client.call("create_multipart_upload", key, **request)
+        self._upload = {"Key": request["Key"], "UploadId": begun["UploadId"]}
+        try:
+            for body in _regrouped(chunks, max(MIN_PART, -(-size // MAX_PARTS))):
+                self._send(body, uploads.sum_of(body))
+        except BaseException:
+            self.abort()
+            raise
+
+    def _send(self, body: bytes, beside: Mapping[str, str]) -> None:
+        number = len(self._parts) + 1
+        answer = self._client.call("upload_part", self._key, **self._upload, PartNumber=number, Body=body, **beside)
+        self._digests.append(hashlib.md5(body, usedforsecurity=False).digest())
+        sums = {name: answer[name] for name in answer if name.startswith("Checksum") and name != "ChecksumType"}
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"], **(sums if self._client.sums_itself else {})})
+
+    def try_out(self) -> None:
+        """One part whose sum is wrong; the upload is given up."""
+        try:
+            with suppress(WrongSumError):
+                self._send(b"lrs", self._uploads.sum_of(b"another"))
+        finally:
+            self.abort()
+
+    def commit(self) -> Written:
+        """CompleteMultipartUpload, and what the server says of it then."""
+        try:
+            request = {**self._upload, "MultipartUpload": {"Parts": self._parts}}
+            self._uploads.complete(self._key, request, replace=self._replace)
+        except BaseException:
+            self.abort()
+            raise
+        stat, answer = self._uploads.look(self._key)
+        return Written(stat, stat.etag == etag_of_parts(self._digests) and not is_encrypted(answer))
+
+    def abort(self) -> None:
+        """Give the parts back."""
+        with suppress(LrsError):
+            self._client.call("abort_multipart_upload", self._key, **self._upload)
+
+
+def _md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _regrouped(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in pieces of `size`, but the last."""
+    held = bytearray()
+    for data in chunks:
+        held += data
+        while len(held) >= size:
+            yield bytes(held[:size])
+            del held[:size]
+    if held:
+        yield bytes(held)

@@ -1,0 +1,82 @@
+"""What fsspec's WebHDFS leaves out: limits on waiting, failures of data nodes, and a rename that says what it did.
+
+Only what the library shows is used of it: its session, its URL and its parameters.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from kubectl_lrs.backends.place import Place
+from kubectl_lrs.clients.http.foreign import take_over
+from kubectl_lrs.clients.proxies import Proxies
+from kubectl_lrs.clients.tls import Tls, from_files
+
+RETRIES = 2
+TIMEOUT = (10.0, 300.0)
+"""Seconds for a connection and for the next bytes; WebHDFS has none by itself."""
+
+
+def prepare(system: Any, place: Place) -> None:
+    """Its session of `requests` is given what all of ours have; a refusal is not taken for content, nor a part for the whole."""
+    verify = place.options.get("session_verify")
+    bundle = place.ca_file or (verify if isinstance(verify, str) else "")
+    flag = f"{place.flags}-ca-file" if place.ca_file else f"{place.flags}-options: session_verify"
+    tls = Tls(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
+    take_over(system.session, first=system.url, tls=tls, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
+    system.session.hooks["response"].append(_require_content)
+
+
+def _require_content(answer: Any, **_: Any) -> None:
+    if "op=OPEN" in str(answer.url):
+        _require_whole(answer)
+
+
+def _require_whole(answer: Any) -> None:
+    """Of content: it is there, and as long as it was said to be. ConnectionError."""
+    if answer.status_code >= 400:
+        _raise(answer)
+    said = answer.headers.get("Content-Length")
+    if answer.status_code == 200 and said is not None and len(answer.content) != int(said):
+        raise ConnectionError(f"{len(answer.content)} of {said} bytes came")
+
+
+def _raise(answer: Any) -> None:
+    """HDFS says by the name of a Java class what it is; HTTP's status tells the rest."""
+    try:
+        remote = answer.json()["RemoteException"]
+        name, message = str(remote["exception"]), str(remote["message"])
+    except (ValueError, KeyError, TypeError):
+        answer.raise_for_status()
+        return
+    kind = {"FileNotFoundException": FileNotFoundError, "AccessControlException": PermissionError}.get(name, RuntimeError)
+    raise kind(message)
+
+
+def rename(system: Any, part: str, full: str, *, replace: bool) -> None:
+    """A file to its place, over what is there only where it is to replace it."""
+    url = _through(system.proxy)(f"{system.url}{quote(part, safe='/=')}")
+    option = "OVERWRITE" if replace else "NONE"
+    parameters = {**system.pars, "op": "RENAME", "destination": full, "renameoptions": option}
+    answer = system.session.put(url, params=parameters)
+    if answer.status_code >= 400:
+        said = answer.text
+        if "FileAlreadyExistsException" in said:
+            raise FileExistsError(full)
+        _raise(answer)
+
+
+def _through(proxy: Any) -> Callable[[str], str]:
+    """The option `data_proxy`, as the library takes it: a function, or what is replaced by what."""
+
+    def mapped(url: str) -> str:
+        if callable(proxy):
+            return str(proxy(url))
+        for host, other in (proxy or {}).items():
+            url = url.replace(host, other)
+        return url
+
+    return mapped

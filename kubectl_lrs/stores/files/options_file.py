@@ -1,0 +1,43 @@
+"""The file of `--files-options`: options and credentials of a storage, as its library takes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kubectl_lrs.model.errors import UsageError
+
+MAX_OPTIONS = 1 << 20
+"""Bytes that it may have."""
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """One mapping, in JSON or YAML."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_OPTIONS + 1)
+    except OSError as error:
+        raise UsageError(f"--files-options {path}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_OPTIONS:
+        raise UsageError(f"--files-options {path}: larger than {MAX_OPTIONS >> 20} MiB")
+    try:
+        options = _parsed(data)
+    except (ValueError, RecursionError):
+        # Not `from error`: what the parser quotes may be a secret.
+        raise UsageError(f"--files-options {path}: neither JSON nor YAML") from None
+    if not isinstance(options, dict) or not all(isinstance(key, str) for key in options):
+        raise UsageError(f"--files-options {path}: not a mapping of names to values")
+    return options
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        import yaml
+
+        try:
+            return yaml.safe_load(data)
+        except yaml.YAMLError:
+            raise ValueError from None

@@ -1,0 +1,83 @@
+"""The application's files on a back end of bytes: their names in documents, what is left out of a list, what may be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Skipped, Stat
+from kubectl_lrs.model.errors import CredentialsError, LrsError
+from kubectl_lrs.runtime.redact import shown
+
+MAX_NOTED = 20
+YOUNG = 2.0
+"""Seconds: a file whose last change is no longer ago may change again within one and the same time of change."""
+
+
+class Storage:
+    """What `backend` holds, as files. A list fills `notes` and `unreadable`; nothing else does."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.url = backend.url
+        self.notes: list[str] = []
+        self.unreadable: dict[str, LrsError] = {}
+        """Directories that could not be listed: what is in them is not known."""
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Every way in which a document may write this path out in full."""
+        return tuple(f"{root}/{path}" if root else path for root in self.backend.roots)
+
+    def listing(self) -> Iterator[Stat]:
+        """Every file; KeyNotFoundError where the storage itself is not there."""
+        self.notes.clear()
+        self.unreadable.clear()
+        left: dict[Skipped, list[str]] = {}
+
+        def skipped(key: str, what: Skipped, error: LrsError | None) -> None:
+            if error is not None:
+                self.unreadable[key] = error
+            else:
+                left.setdefault(what, []).append(key)
+
+        yield from self.backend.list(skipped=skipped)
+        self._note(left.get(Skipped.LINK, []) + left.get(Skipped.SPECIAL, []), "are links or no plain files, and are not taken")
+        self._note(left.get(Skipped.UNFINISHED, []), "are what restores that were broken off have left, and are not taken")
+
+    def _note(self, keys: list[str], what: str) -> None:
+        if keys:
+            more = f" and {len(keys) - MAX_NOTED} more" if len(keys) > MAX_NOTED else ""
+            said = ", ".join(map(shown, sorted(keys)[:MAX_NOTED]))
+            self.notes.append(f"{len(keys)} below {self.url} {what}: {said}{more}")
+
+    def hides(self, path: str) -> LrsError | None:
+        """Why it is not known whether a file is there that the last list did not have; None where it is not there."""
+        return next((error for key, error in self.unreadable.items() if path == key or path.startswith(f"{key}/")), None)
+
+    def find(self, path: str) -> Stat | None:
+        """One file as it is now, None where there is none. KeyExistsError where something else is there."""
+        if self.problem(path):
+            return None
+        try:
+            return self.backend.stat(path)
+        except KeyNotFoundError:
+            return None
+
+    def has(self, path: str) -> bool:
+        """Whether there is anything of this name."""
+        try:
+            return self.find(path) is not None
+        except KeyExistsError:  # a directory
+            return True
+
+    def problem(self, path: str) -> str:
+        """Why no file of this path can be there; empty where it can."""
+        return self.backend.refuses(path)
+
+    def is_lost(self, error: LrsError) -> bool:
+        """Whether this failure is one of the storage and not of one file: nothing else will succeed then."""
+        return isinstance(error, CredentialsError) or not self.backend.is_alive()
+
+
+def is_young(stat: Stat, now: float) -> bool:
+    """Whether its times do not tell if it stood still: the clock that they are counted by may be coarse."""
+    return stat.mtime is not None and stat.mtime > now - YOUNG

@@ -1,0 +1,121 @@
+"""Something between a client and the S3 gateway that meddles: a proxy, or a gateway of other habits. Standard library only.
+
+What `rule` says of a request is done; everything else is passed on as it is, signature and all. Every request is noted.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+from tests.bed.s3 import S3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request as it came. `path` with its query; names of headers in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """What is told to the client. `cut`: the connection ends after so many bytes of the body, though more were announced."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    cut: int | None = None
+
+    @classmethod
+    def error(cls, status: int, code: str = "") -> Answer:
+        """As S3 gives it; without a code as anything else in between would."""
+        text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>" if code else "<html>no</html>"
+        return cls(status=status, headers={"Content-Type": "application/xml" if code else "text/html"}, body=text.encode())
+
+
+Forward = Callable[[], Answer]
+Rule = Callable[[Request, Forward], Answer | None]
+"""An answer in the place of the server's own, perhaps made of what `forward` gives; None: as the server says."""
+
+
+def pass_on(_request: Request, _forward: Forward) -> None:
+    """No meddling."""
+
+
+class Between:
+    """Use it as a context manager; `rule` may be changed at any time."""
+
+    def __init__(self, s3: S3, rule: Rule = pass_on) -> None:
+        self.rule: Rule = rule
+        self.log: list[Request] = []
+        self._s3 = s3
+
+    def __enter__(self) -> Between:
+        self._server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"between": self, "port": self._s3.port})
+        )
+        self._server.daemon_threads = True
+        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection; `between` and `port` are those of its server."""
+
+    protocol_version = "HTTP/1.1"
+    between: Between
+    port: int
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except OSError:
+            self.close_connection = True
+
+    def _any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(method=self.command, path=self.path, headers=headers, body=body)
+        self.between.log.append(request)
+        self._say(self.between.rule(request, lambda: self._forwarded(request)) or self._forwarded(request))
+
+    def _forwarded(self, request: Request) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {name: value for name, value in request.headers.items() if name not in ("expect", "connection")}
+        connection.request(request.method, request.path, request.body or None, headers)
+        response = connection.getresponse()
+        given = Answer(status=response.status, headers=dict(response.getheaders()), body=response.read())
+        connection.close()
+        return given
+
+    def _say(self, answer: Answer) -> None:
+        is_head = self.command == "HEAD"
+        ours = {"connection", "transfer-encoding"} | (set() if is_head else {"content-length"})
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            if name.lower() not in ours:
+                self.send_header(name, value)
+        if not is_head:
+            self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if not is_head:
+            self.wfile.write(answer.body[: answer.cut])
+        self.close_connection = self.close_connection or answer.cut is not None
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _any  # noqa: N815  the library's names
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""

@@ -1,0 +1,354 @@
+"""What every back end of bytes does alike: one suite for memory, a path, S3 (a real gateway) and HDFS (a real one)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Stat, get, put
+from kubectl_lrs.backends.local import Local
+from kubectl_lrs.backends.memory import Memory
+from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.s3_upload import MIN_PART
+from kubectl_lrs.model.errors import UnreachableError
+from tests.bed import hdfs
+from tests.bed.s3 import S3
+
+no_hdfs = pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
+KINDS = ("memory", "local", "s3", pytest.param("hdfs", marks=no_hdfs))
+FLAT = ("memory", "s3")
+"""Those in which a key is any text."""
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with S3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hdfs.Hdfs]:
+    with hdfs.Hdfs(tmp_path_factory.mktemp("hdfs")) as running:
+        yield running
+
+
+@pytest.fixture(params=KINDS)
+def backend(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """Each kind in turn, empty."""
+    return _opened(request, str(request.param), tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=FLAT)
+def flat(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """Each kind in which a key is any text."""
+    return _opened(request, str(request.param), tmp_path, monkeypatch)
+
+
+def _opened(request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    name = f"c{abs(hash(request.node.name)) % 10**10}"
+    if kind == "memory":
+        return Memory()
+    if kind == "local":
+        (tmp_path / "root").mkdir()
+        return open_backend(Place(url=f"file://{tmp_path}/root"))
+    if kind == "hdfs":
+        found = request.getfixturevalue("cluster")
+        backend = open_backend(Place(url=f"{found.url}/{name}"))
+        put(backend, "made", b"")
+        backend.delete("made")
+        return backend
+    gateway = request.getfixturevalue("s3")
+    for variable, value in gateway.environment.items():
+        monkeypatch.setenv(variable, value)
+    (gateway.buckets / name).mkdir()
+    return open_backend(Place(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint))
+
+
+def _upload(backend: Backend, key: str, data: bytes, *, replace: bool = False) -> None:
+    pieces = iter([data[at : at + 3_000_000] for at in range(0, len(data), 3_000_000)])
+    upload = backend.upload(key, len(data), pieces, {}, replace=replace)
+    backend.sync()
+    upload.commit()
+
+
+# ---- one object
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\x00\xff\r\n" * 1000], ids=["empty", "one", "binary"])
+def test_what_is_put_is_what_is_got(backend: Backend, data: bytes) -> None:
+    written = put(backend, "a/b", data)
+    assert (written.stat.key, written.stat.size) == ("a/b", len(data))
+    assert get(backend, "a/b") == data
+    assert backend.stat("a/b") == written.stat
+    assert [(each.key, each.size) for each in backend.list()] == [("a/b", len(data))]
+
+
+@pytest.mark.parametrize("size", [MIN_PART - 1, MIN_PART, MIN_PART + 1, 2 * MIN_PART + 7])
+def test_sizes_around_a_part(backend: Backend, size: int) -> None:
+    data = (os.urandom(1 << 20) * (size // (1 << 20) + 1))[:size]
+    _upload(backend, "large", data)
+    assert get(backend, "large") == data
+    assert backend.stat("large").size == size
+
+
+def test_ranges(backend: Backend) -> None:
+    put(backend, "key", b"0123456789")
+    assert backend.read_range("key", 0, 4) == b"0123"
+    assert backend.read_range("key", 4, 100) == b"456789"
+    assert backend.read_range("key", 9, 1) == b"9"
+    assert backend.read_range("key", 10, 5) == b""
+    with pytest.raises(KeyNotFoundError):
+        backend.read_range("none", 0, 1)
+
+
+def test_what_is_not_there(backend: Backend) -> None:
+    for absent in ("none", "no/directory/none"):
+        with pytest.raises(KeyNotFoundError):
+            backend.stat(absent)
+        with pytest.raises(KeyNotFoundError):
+            backend.read(Stat(absent, 3), lambda _data: None)
+        backend.delete(absent)
+    assert list(backend.list()) == []
+
+
+def test_removed(backend: Backend) -> None:
+    put(backend, "a", b"1")
+    backend.delete("a")
+    assert list(backend.list()) == []
+    put(backend, "a", b"2")
+    assert get(backend, "a") == b"2"
+
+
+# ---- made once
+
+
+def test_one_that_is_there_is_not_overwritten_unless_asked(backend: Backend) -> None:
+    put(backend, "a/b", b"first")
+    before = backend.stat("a/b")
+    for data in (b"other", b"first"):
+        with pytest.raises(KeyExistsError):
+            put(backend, "a/b", data)
+    assert get(backend, "a/b") == b"first"
+    put(backend, "a/b", b"other", replace=True)
+    assert get(backend, "a/b") == b"other"
+    assert backend.stat("a/b").etag != before.etag
+
+
+def test_of_many_who_make_one_object_one_does(backend: Backend) -> None:
+    """The uploads are there before the first is committed, so that what decides is the last step."""
+    count = 6
+    uploads = [backend.upload("race", 1, iter([b"%d" % n]), {}, replace=False) for n in range(count)]
+    won: list[int] = []
+    lost: list[int] = []
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        gate.wait()
+        try:
+            uploads[number].commit()
+        except KeyExistsError:
+            lost.append(number)
+        else:
+            won.append(number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(lost)) == (1, count - 1)
+    assert get(backend, "race") == b"%d" % won[0]
+
+
+def test_many_writers_of_many_objects(backend: Backend) -> None:
+    failed: list[BaseException] = []
+
+    def run(writer: int) -> None:
+        try:
+            for number in range(8):
+                put(backend, f"d{number}/{writer}", b"%d-%d" % (writer, number))
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    keys = sorted(f"d{number}/{writer}" for number in range(8) for writer in range(4))
+    assert [each.key for each in backend.list()] == keys
+    assert get(backend, "d7/3") == b"3-7"
+
+
+@pytest.mark.parametrize("size", [10, 2 * MIN_PART])
+@pytest.mark.parametrize("replace", [False, True])
+def test_what_breaks_off_leaves_nothing(backend: Backend, size: int, replace: bool) -> None:
+    if replace:
+        put(backend, "a/b", b"before")
+
+    def broken() -> Iterator[bytes]:
+        yield b"x" * (size - 1)
+        raise UnreachableError("gone")
+
+    with pytest.raises(UnreachableError, match="gone"):
+        backend.upload("a/b", size, broken(), {}, replace=replace)
+    assert [(each.key, each.size) for each in backend.list()] == ([("a/b", 6)] if replace else [])
+
+
+@pytest.mark.parametrize("size", [10, 2 * MIN_PART])
+def test_an_upload_that_is_given_up_leaves_nothing(backend: Backend, size: int) -> None:
+    left: list[object] = []
+    backend.upload("a/b", size, iter([b"x" * size]), {}, replace=False).abort()
+    assert list(backend.list(skipped=lambda *what: left.append(what))) == []
+    assert left == []
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_trial_leaves_nothing(backend: Backend, large: bool) -> None:
+    left: list[object] = []
+    backend.probe(large=large)
+    assert list(backend.list(skipped=lambda *what: left.append(what))) == []
+    assert left == []
+    assert backend.is_alive()
+
+
+# ---- lists
+
+KEYS = ["Z", "a b", "a!", "a-b/x", "a.txt", "a/b", "a/b.c", "a/c/d", "aa", "ab/1", "b", "\u00fc/\u00e9", "\U0001f600"]
+
+
+def test_a_list_is_in_the_order_of_the_keys_bytes(backend: Backend) -> None:
+    for key in KEYS:
+        put(backend, key, b"1")
+    assert [each.key for each in backend.list()] == sorted(KEYS, key=str.encode)
+
+
+@pytest.mark.parametrize("prefix", ["a", "a/", "a/b", "ab/", "none", "\u00fc"])
+@pytest.mark.parametrize("after", ["", "a.txt", "a/b", "a/c", "b", "\U0001f600"])
+def test_a_list_of_a_part(prefix: str, after: str, tmp_path: Path) -> None:
+    """Of the two kinds that can be asked often; the others are asked some of it below."""
+    memory, local = Memory(), Local(str(tmp_path))
+    for key in KEYS:
+        put(memory, key, b"1")
+        put(local, key, b"1")
+    wanted = [key for key in sorted(KEYS, key=str.encode) if key.startswith(prefix) and key.encode() > after.encode()]
+    assert [each.key for each in memory.list(prefix, after=after)] == wanted
+    assert [each.key for each in local.list(prefix, after=after)] == wanted
+
+
+def test_a_list_of_a_part_everywhere(backend: Backend) -> None:
+    for key in KEYS:
+        put(backend, key, b"1")
+    assert [each.key for each in backend.list("a/")] == ["a/b", "a/b.c", "a/c/d"]
+    assert [each.key for each in backend.list("a", after="a/b")] == ["a/b.c", "a/c/d", "aa", "ab/1"]
+    assert [each.key for each in backend.list(after="b")] == ["\u00fc/\u00e9", "\U0001f600"]
+
+
+def test_a_list_of_more_than_a_page(flat: Backend, s3: S3) -> None:
+    count = 1003
+    if isinstance(flat, Memory):
+        for number in range(count):
+            put(flat, f"{number:05}", b"")
+    else:
+        root = s3.buckets / flat.url.split("/")[2] / "some" / "prefix"
+        root.mkdir(parents=True)
+        for number in range(count):
+            (root / f"{number:05}").touch()
+    assert [each.key for each in flat.list()] == [f"{number:05}" for number in range(count)]
+
+
+# ---- names
+
+ODD = [
+    "with blank",
+    "100%",
+    "q?a=b#c",
+    "a\\b",
+    "quo\"te'",
+    "\u00fc\u0308",
+    "\U0001f600/\u00e9",
+    "tab\tx",
+    "&<>",
+    "x" * 255,
+    "-",
+    "~",
+    "+",
+]
+
+
+@pytest.mark.parametrize("key", ODD)
+def test_odd_keys(backend: Backend, key: str) -> None:
+    assert backend.refuses(key) == ""
+    put(backend, key, key.encode())
+    assert [each.key for each in backend.list()] == [key]
+    assert get(backend, key) == key.encode()
+    backend.delete(key)
+    assert list(backend.list()) == []
+
+
+def test_a_key_of_a_thousand_bytes(backend: Backend) -> None:
+    key = "/".join(["k" * 99] * 9 + ["\u00fc" * 45])
+    assert len(key.encode()) == 990
+    assert backend.refuses(key) == ""
+    put(backend, key, b"1")
+    assert [each.key for each in backend.list()] == [key]
+
+
+@pytest.mark.parametrize("key", ["a//b", "a/", "/a"])
+def test_keys_that_only_an_object_store_has(backend: Backend, key: str) -> None:
+    """They are taken as they are, or refused before anything is asked."""
+    if backend.refuses(key):
+        assert not isinstance(backend, Memory)
+        return
+    if key.endswith("/"):
+        put(backend, key, b"")  # this gateway keeps directories, and takes no content for one
+    elif backend.url.startswith("memory"):
+        put(backend, key, b"1")
+    else:
+        return  # the gateway keeps plain files, and makes one slash of two
+    assert [each.key for each in backend.list()] == [key]
+
+
+@pytest.mark.parametrize("key", ["", "a\0b", "\ud800", "k" * 5000, "k/" * 3000])
+def test_keys_that_nothing_has(backend: Backend, key: str) -> None:
+    assert backend.refuses(key)
+
+
+# ---- beside the content, and directories
+
+
+def test_what_is_kept_beside_the_content(backend: Backend, tmp_path: Path) -> None:
+    sent: dict[str, object] = {
+        "mode": 0o640, "permission": "640", "ContentType": "text/x-python", "Metadata": {"owner": "me"}
+    }  # fmt: skip
+    sent = {name: value for name, value in sent.items() if name in backend.keeps}
+    assert sent
+    found = put(backend, "a/b", b"1", sent).stat.attributes
+    assert found is not None
+    assert sent.items() <= found.items()
+    reading = backend.read(backend.stat("a/b"), lambda _data: None)
+    assert reading.stat.attributes == found
+
+
+def test_a_directory_that_is_made_with_what_is_kept_of_it(backend: Backend) -> None:
+    kept = {"mode": 0o2750, "permission": "750"}
+    kept = {name: value for name, value in kept.items() if name in backend.keeps}
+    assert backend.make_directory("in", kept) == ()
+    put(backend, "in/a", b"1")
+    found = backend.directory("in")
+    assert kept.items() <= found.items()
+    assert bool(kept) == bool(found)
+    assert [each.key for each in backend.list()] == ["in/a"]
+
+
+def test_equal_etags_are_equal_content_only_where_it_is_said(backend: Backend) -> None:
+    first, second = (put(backend, key, b"alike").stat for key in ("a", "b"))
+    if backend.tells_content(first.etag):
+        assert first.etag == second.etag
+    else:
+        assert not put(backend, "c", b"alike").is_proven

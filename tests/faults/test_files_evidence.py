@@ -1,0 +1,457 @@
+"""What a storage holds after a write decides, not that it said yes: gateways and proxies that change, lose or hide things.
+
+The gateway is real; what stands between it and us does to requests what was seen in the field.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, NoSpaceError, Stat, get, put
+from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.s3_upload import MIN_PART
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.model.plan import Action, ApplyOptions, Existing
+from kubectl_lrs.model.report import Report, Result
+from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.stores.files import saved
+from kubectl_lrs.stores.files.collect import FilesTier
+from kubectl_lrs.stores.files.match import References
+from kubectl_lrs.stores.files.restore import FilesRestorer
+from kubectl_lrs.stores.files.storage import Storage
+from tests.bed.s3 import S3
+from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
+from tests.builders.sealing import sealed
+
+FILES = {"a/small": b"small" * 10, "b/empty": b"", "c/large": os.urandom(1 << 20) * 9}
+BESIDE = {"ContentType": "text/x-python", "CacheControl": "no-store", "Metadata": {"owner": "me", "note": "x"}}
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with S3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def between(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    with Between(s3) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(s3: S3, request: pytest.FixtureRequest) -> str:
+    name = f"e{abs(hash(request.node.name)) % 10**10}"
+    (s3.buckets / name).mkdir()
+    return name
+
+
+def _backend(between: Between, bucket: str, **options: Any) -> Backend:
+    config = {"config_kwargs": {"retries": {"max_attempts": 1, "mode": "standard"}}}
+    return open_backend(Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, options={**config, **options}))
+
+
+def _saved(backend: Backend, tmp_path: Path, files: dict[str, bytes] | None = None) -> SealedFolder:
+    """A backup of these files, which are then gone."""
+    for key, data in (files or FILES).items():
+        upload = backend.upload(key, len(data), iter([data] if data else []), BESIDE, replace=True)
+        upload.commit()
+    tier = FilesTier(Storage(backend), lambda _w, _p: References(), take_all=True)
+
+    def work(writer: FolderWriter) -> None:
+        assert tier.collect(writer, Silent())["missing"] == []
+
+    folder = sealed(tmp_path, work, "backup", others={"files": {}})
+    for key in files or FILES:
+        backend.delete(key)
+    return folder
+
+
+def _restorer(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP) -> FilesRestorer:
+    index = saved.read(folder)
+    assert index is not None
+    return FilesRestorer(folder, index, Storage(backend), existing=existing, workers=2, stop=threading.Event())
+
+
+def _restored(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP) -> dict[str, tuple[Result, str]]:
+    restorer = _restorer(folder, backend, existing)
+    plan = restorer.plan(Silent())
+    assert [each for each in plan.findings if each.severity.value == "error"] == []
+    report = Report(source="", target="")
+    restorer.apply(plan, ApplyOptions(workers=2, timeout=10), report, Silent())
+    return {each.name: (each.result, each.message) for each in report.outcomes}
+
+
+def _actions(folder: SealedFolder, backend: Backend) -> dict[str, tuple[Action, str]]:
+    return {step.name: (step.action, step.reason) for step in _restorer(folder, backend).plan(Silent()).steps}
+
+
+def _key(request: Request) -> str:
+    """The key of a request about one object, without the prefix."""
+    return request.path.partition("?")[0].partition("/p/")[2]
+
+
+# ---- what was sent is held against what is there
+
+
+def test_nothing_is_altered_where_nobody_meddles(between: Between, bucket: str, tmp_path: Path) -> None:
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path)
+    between.log.clear()
+    assert _restored(folder, backend) == dict.fromkeys(FILES, (Result.CREATED, ""))
+    asked = [request for request in between.log if request.method == "GET" and _key(request) in ("a/small", "c/large")]
+    assert [request for request in asked if request.headers["range"] != "bytes=0-0"] == [], (
+        "the storage's own sums tell, in parts or not: nothing is read back"
+    )
+    assert _actions(folder, backend) == dict.fromkeys(FILES, (Action.UNCHANGED, ""))
+    assert backend.stat("a/small").attributes == BESIDE
+
+
+def _loses(*names: str) -> Rule:
+    """A gateway that does not keep some headers of an object."""
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if request.method not in ("HEAD", "GET") or not _key(request):
+            return None
+        answer = forward()
+        answer.headers = {name: value for name, value in answer.headers.items() if name.lower() not in names}
+        return answer
+
+    return rule
+
+
+def _adds(name: str, value: str) -> Rule:
+    """One that keeps something of its own with it."""
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if request.method not in ("HEAD", "GET") or not _key(request):
+            return None
+        answer = forward()
+        answer.headers = {**answer.headers, name: value}
+        return answer
+
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (_loses("x-amz-meta-owner"), "metadata owner of another value"),
+        (_loses("x-amz-meta-owner", "x-amz-meta-note"), "metadata note, owner of another value"),
+        (_loses("cache-control"), "Cache-Control none, not 'no-store'"),
+        (_loses("content-type"), "Content-Type none, not 'text/x-python'"),
+        (_adds("Content-Encoding", "aws-chunked"), "Content-Encoding 'aws-chunked', not none"),
+        (_adds("Content-Encoding", "gzip"), "Content-Encoding 'gzip', not none"),
+        (_adds("Content-Disposition", "attachment"), "Content-Disposition 'attachment', not none"),
+    ],
+)
+def test_what_stands_beside_the_content_is_held_against_what_was_sent(
+    between: Between, bucket: str, tmp_path: Path, rule: Rule, said: str
+) -> None:
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, {"a/small": b"1"})
+    between.rule = rule
+    assert _restored(folder, backend) == {"a/small": (Result.ALTERED, f"altered by the storage: {said}")}
+    action, reason = _actions(folder, backend)["a/small"]
+    assert (action, reason) == (Action.CONFLICT, f"it differs: {said}"), "the second run does not call it equal"
+
+
+def test_contents_that_are_changed_on_their_way_in(between: Between, bucket: str, tmp_path: Path, s3: S3) -> None:
+    """A proxy that packs what it passes on; the gateway says yes, and has something else."""
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, {"a/small": b"1" * 1000})
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if request.method != "PUT" or "content-md5" not in request.headers or "probe" in request.path:
+            return None
+        answer = forward()
+        place = s3.buckets / bucket / "p" / _key(request)
+        place.write_bytes(gzip.compress(place.read_bytes()))
+        return answer
+
+    between.rule = rule
+    result, said = _restored(folder, backend)["a/small"]
+    assert result is Result.ALTERED
+    assert "bytes, 1000 were sent" in said
+
+
+@pytest.mark.parametrize("is_alike", [True, False])
+def test_an_etag_that_is_no_sum_tells_nothing_and_it_is_read_back(
+    between: Between, bucket: str, tmp_path: Path, s3: S3, is_alike: bool
+) -> None:
+    """As with keys of KMS: the ETag is another at each write."""
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, {"a/small": b"1" * 1000})
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if not _key(request) or "probe" in request.path:
+            return None
+        answer = forward()
+        if request.method == "PUT" and not is_alike:
+            (s3.buckets / bucket / "p" / _key(request)).write_bytes(b"2" * 1000)
+        answer.headers = {
+            **{n: v for n, v in answer.headers.items() if n.lower() != "etag"},
+            "ETag": '"0123456789abcdef0123456789abcdef"',
+        }
+        answer.headers["x-amz-server-side-encryption"] = "aws:kms"
+        return answer
+
+    between.rule = rule
+    wrong = (Result.ALTERED, "altered by the storage: its content is not what was sent")
+    assert _restored(folder, backend) == {"a/small": (Result.CREATED, "") if is_alike else wrong}
+
+
+def test_aws_chunked_in_a_backup_is_not_sent_again(between: Between, bucket: str, tmp_path: Path) -> None:
+    """It says how a body came over the wire. As it was there it is left; where it is written it means nothing."""
+    backend = _backend(between, bucket)
+    between.rule = _adds("Content-Encoding", "aws-chunked")
+    folder = _saved(backend, tmp_path, {"a/small": b"1"})
+    put(backend, "a/small", b"1", BESIDE)
+    assert _actions(folder, backend) == {"a/small": (Action.UNCHANGED, "")}
+    backend.delete("a/small")
+    between.rule = lambda _request, _forward: None
+    assert _restored(folder, backend) == {"a/small": (Result.CREATED, "")}
+    assert _actions(folder, backend) == {"a/small": (Action.UNCHANGED, "")}
+
+
+# ---- reading
+
+
+def test_a_proxy_that_packs_answers_is_not_taken_for_the_storage(between: Between, bucket: str, tmp_path: Path) -> None:
+    backend = _backend(between, bucket)
+    put(backend, "a/small", b"1" * 1000)
+    put(backend, "b/other", b"2")
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if request.method != "GET" or _key(request) != "a/small":
+            return None
+        answer = forward()
+        kept = {name: value for name, value in answer.headers.items() if name.lower() != "content-range"}
+        return Answer(status=200, headers={**kept, "Content-Encoding": "gzip"}, body=gzip.compress(answer.body))
+
+    between.rule = rule
+    facts = FilesTier(Storage(backend), lambda _w, _p: References(), take_all=True).collect(FolderWriter(tmp_path, "b"), Silent())
+    assert facts["files"] == 1
+    assert [(each.name, "other bytes than were asked for" in each.reason) for each in facts["missing"]] == [("a/small", True)]
+
+
+def test_contents_that_rot_are_not_saved_as_whole(between: Between, bucket: str, tmp_path: Path, s3: S3) -> None:
+    backend = _backend(between, bucket)
+    for key in ("a/rotten", "b/whole"):
+        put(backend, key, b"1" * 1000)
+    place = s3.buckets / bucket / "p" / "a" / "rotten"
+    place.write_bytes(b"1" * 999 + b"2")
+    facts = FilesTier(Storage(backend), lambda _w, _p: References(), take_all=True).collect(FolderWriter(tmp_path, "b"), Silent())
+    assert facts["files"] == 1
+    assert [(each.name, "own sum" in each.reason) for each in facts["missing"]] == [("a/rotten", True)]
+
+
+@pytest.mark.parametrize("times", [1, 100])
+def test_a_body_that_breaks_off_is_asked_for_again(between: Between, bucket: str, times: int) -> None:
+    backend = _backend(between, bucket)
+    put(backend, "a/small", b"1" * 1000)
+    left = [times]
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if request.method != "GET" or not _key(request) or not left[0]:
+            return None
+        left[0] -= 1
+        answer = forward()
+        answer.cut = len(answer.body) // 2
+        return answer
+
+    between.rule = rule
+    if times == 1:
+        assert get(backend, "a/small") == b"1" * 1000
+    else:
+        with pytest.raises(UnreachableError, match="breaks off"):
+            get(backend, "a/small")
+
+
+# ---- what is not there, and what does not say
+
+
+def _of(method: str, key: str, answer: Callable[[], Answer]) -> Rule:
+    def rule(request: Request, _forward: Forward) -> Answer | None:
+        return answer() if request.method == method and _key(request) == key else None
+
+    return rule
+
+
+def test_a_head_that_says_not_there_is_not_believed(between: Between, bucket: str) -> None:
+    backend = _backend(between, bucket)
+    put(backend, "a/small", b"123", BESIDE)
+    put(backend, "b/empty", b"")
+    between.rule = lambda request, _forward: Answer.error(404) if request.method == "HEAD" else None
+    for key, length in (("a/small", 3), ("b/empty", 0)):
+        found = backend.stat(key)
+        assert (found.key, found.size) == (key, length)
+    assert backend.stat("a/small").attributes == BESIDE
+    with pytest.raises(KeyNotFoundError):
+        backend.stat("none")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (404, "", UnreachableError),
+        (404, "NoSuchKey", KeyNotFoundError),
+        (404, "NoSuchBucket", UnreachableError),
+        (403, "AccessDenied", DeniedError),
+        (403, "InvalidAccessKeyId", CredentialsError),
+        (503, "SlowDown", UnreachableError),
+        (500, "InternalError", UnreachableError),
+        (400, "SomethingElse", LrsError),
+    ],
+)
+def test_only_the_storages_own_word_means_not_there(
+    between: Between, bucket: str, status: int, code: str, error: type[LrsError]
+) -> None:
+    backend = _backend(between, bucket)
+    between.rule = lambda request, _forward: Answer.error(status, code) if _key(request) else None
+    with pytest.raises(DeniedError if status == 403 else error) as caught:  # a HEAD says no more than 403
+        backend.stat("a")
+    assert isinstance(caught.value, KeyNotFoundError) == (code == "NoSuchKey")
+    with pytest.raises(error):
+        backend.read(Stat("a", 3), lambda _data: None)
+
+
+def test_a_storage_that_hides_what_it_has_is_not_overwritten(between: Between, bucket: str, tmp_path: Path, s3: S3) -> None:
+    """Its list leaves the file out, its HEAD says 404, and it keeps no condition of a PUT: only a GET tells."""
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, {"a/small": b"ours", "b/other": b"other"})
+    put(backend, "a/small", b"of somebody else")
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        key = _key(request)
+        if request.method == "HEAD" and key == "a/small":
+            return Answer.error(404)
+        if "list-type=2" in request.path:
+            answer = forward()
+            answer.body = answer.body.replace(b"<Key>p/a/small</Key>", b"<Key>p/zzz</Key>")
+            return answer
+        if request.method == "PUT" and "probe" not in key:
+            place = s3.buckets / bucket / "p" / key
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(request.body)
+            return Answer(status=200, headers={"ETag": f'"{hashlib.md5(request.body).hexdigest()}"'})
+        return None
+
+    between.rule = rule
+    assert _actions(folder, backend)["a/small"][0] is Action.CREATE
+    outcomes = _restored(folder, _backend(between, bucket))
+    assert outcomes["a/small"][0] is Result.CONFLICT
+    assert (s3.buckets / bucket / "p" / "a" / "small").read_bytes() == b"of somebody else"
+
+
+def test_an_answer_that_is_lost_on_the_way_back_is_no_conflict(between: Between, bucket: str) -> None:
+    """The library sends it again, and is told that it is there: it is ours."""
+    backend = open_backend(Place(url=f"s3://{bucket}/p", endpoint=between.endpoint))
+    put(backend, "first", b"0")
+    lost = [True]
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if request.method != "PUT" or not lost[0]:
+            return None
+        lost[0] = False
+        forward()
+        return Answer.error(503, "ServiceUnavailable")
+
+    between.rule = rule
+    assert put(backend, "a", b"1").stat.size == 1
+    assert get(backend, "a") == b"1"
+    lost[0] = True
+    backend.delete("b")
+    between.rule = lambda _request, _forward: None
+    put(backend, "b", b"somebody's")
+    between.rule = rule
+    with pytest.raises(KeyExistsError):
+        put(backend, "b", b"2")
+
+
+# ---- the trial is the write
+
+
+@pytest.mark.parametrize("options", [{}, {"s3_additional_kwargs": {"ACL": "private", "ServerSideEncryption": "AES256"}}])
+def test_the_trial_is_the_request_that_writes(between: Between, bucket: str, tmp_path: Path, options: dict[str, Any]) -> None:
+    backend = _backend(between, bucket, **options)
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        return None
+
+    between.rule = rule
+    folder = _saved(_backend(between, bucket), tmp_path, {"a": b"1", "large": b"x" * (MIN_PART + 1)})
+    between.log.clear()
+    _restored(folder, backend)
+    made: dict[str, dict[str, set[str]]] = {"trial": {}, "write": {}}
+    for request in between.log:
+        query = request.path.partition("?")[2]
+        kind = "PUT" if request.method == "PUT" and not query else "begin" if "uploads" in query else ""
+        kind = kind or ("part" if "partNumber" in query else "")
+        if kind:
+            names = {name for name in request.headers if name.startswith(("x-amz-", "if-", "content-md5"))}
+            names -= {"x-amz-meta-owner", "x-amz-meta-note"}
+            which = "trial" if ".lrs-probe-" in request.path else "write"
+            made[which].setdefault(kind, set()).update(names)
+    assert made["trial"] == made["write"]
+    assert made["trial"].keys() == {"PUT", "begin", "part"}
+    assert "if-none-match" in made["trial"]["PUT"]
+    assert bool(options) == ("x-amz-acl" in made["trial"]["PUT"])
+    assert all(_key(request).startswith(".lrs-probe-") for request in between.log if "probe" in request.path)
+
+
+def test_who_may_begin_uploads_and_not_put_is_found_before_the_first_write(between: Between, bucket: str, tmp_path: Path) -> None:
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, {"a": b"1"})
+    between.rule = lambda request, _forward: (
+        Answer.error(403, "AccessDenied") if request.method == "PUT" and "?" not in request.path else None
+    )
+    plan = _restorer(folder, backend).plan(Silent())
+    assert any("may not write" in each.message for each in plan.findings)
+
+
+def test_a_server_that_takes_what_has_a_wrong_sum_keeps_nothing_of_the_trial(between: Between, bucket: str, s3: S3) -> None:
+    backend = _backend(between, bucket)
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if request.method != "PUT" or "probe" not in request.path:
+            return None
+        place = s3.buckets / bucket / "p" / _key(request)
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(request.body)
+        return Answer(status=200, headers={"ETag": '"x"'})
+
+    between.rule = rule
+    backend.probe()
+    between.rule = lambda _request, _forward: None
+    assert list(backend.list()) == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(507, ""), (403, "QuotaExceeded"), (507, "XMinioStorageFull")])
+def test_no_room(between: Between, bucket: str, tmp_path: Path, status: int, code: str) -> None:
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, {f"f{n}": b"1" for n in range(20)})
+    full = lambda request, _forward: (  # noqa: E731
+        Answer.error(status, code) if request.method == "PUT" and _key(request) >= "f5" and "probe" not in request.path else None
+    )
+    between.rule = full
+    with pytest.raises(NoSpaceError):
+        put(backend, "f7", b"1")
+    restorer = _restorer(folder, backend)
+    report = Report(source="", target="")
+    with pytest.raises(NoSpaceError):
+        restorer.apply(restorer.plan(Silent()), ApplyOptions(workers=1, timeout=10), report, Silent())
+    assert {each.result for each in report.outcomes} == {Result.CREATED, Result.FAILED}
+    assert len(report.outcomes) < 20

@@ -1,0 +1,59 @@
+"""WebHDFS' answers: what a data node says in place of content is no content, and neither is a part of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from kubectl_lrs.backends import webhdfs
+
+
+def _answer(status: int, body: bytes, **headers: str) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = status
+    answer._content = body
+    answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return answer
+
+
+def _remote(exception: str) -> bytes:
+    return json.dumps({"RemoteException": {"exception": exception, "message": "no"}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (404, _remote("FileNotFoundException"), FileNotFoundError),
+        (403, _remote("AccessControlException"), PermissionError),
+        (403, _remote("StandbyException"), RuntimeError),
+        (404, b"<html>nothing here</html>", requests.HTTPError),
+        (404, b'{"RemoteException": 3}', requests.HTTPError),
+        (503, b"", requests.HTTPError),
+    ],
+)
+def test_a_refusal_is_not_content(status: int, body: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        webhdfs._require_whole(_answer(status, body), ConnectionError)
+
+
+def test_a_part_is_not_the_whole() -> None:
+    webhdfs._require_whole(_answer(200, b"123", Content_Length="3"), ConnectionError)
+    webhdfs._require_whole(_answer(200, b"123"), ConnectionError)
+    webhdfs._require_whole(_answer(307, b"", Content_Length="9"), ConnectionError)
+    with pytest.raises(ConnectionError, match="3 of 9 bytes"):
+        webhdfs._require_whole(_answer(200, b"123", Content_Length="9"), ConnectionError)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ({}, "http://inner:1/x"),
+        ({"inner:1": "outer:2"}, "http://outer:2/x"),
+        (lambda url: url.replace("x", "y"), "http://inner:1/y"),
+    ],
+)
+def test_a_way_around_that_the_user_gives(proxy: Any, shown: str) -> None:
+    assert webhdfs._through(proxy)("http://inner:1/x") == shown

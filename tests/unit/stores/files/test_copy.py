@@ -1,0 +1,105 @@
+"""Copies of files when some of them cannot be had: what is one file's failure, and what is the storage's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Reading, Stat, put
+from kubectl_lrs.backends.memory import Memory
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.stores.files.collect import FilesTier
+from kubectl_lrs.stores.files.match import References, Where
+from kubectl_lrs.stores.files.storage import Storage
+
+HERE = Where("workspace_items", "1", "path")
+
+
+class Troubled(Memory):
+    """One file cannot be read, for some reason; `alive` says whether the storage itself still answers."""
+
+    def __init__(self, error: LrsError | None, *, alive: bool = True, damaged: int = 0) -> None:
+        super().__init__()
+        for key in ("a/1", "b/2", "c/3"):
+            put(self, key, key.encode())
+        self.error = error
+        self._alive = alive
+        self._damaged = damaged
+
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        if wanted.key == "b/2" and self.error:
+            raise self.error
+        reading = super().read(wanted, sink)
+        if wanted.key == "b/2" and self._damaged:
+            self._damaged -= 1
+            return Reading(reading.stat, is_steady=True, is_damaged=True)
+        return reading
+
+    def is_alive(self) -> bool:
+        return self._alive
+
+
+def _collect(backend: Memory, tmp_path: Path, *texts: str) -> Any:
+    references = References()
+    for text in texts:
+        references.add(HERE, text)
+    tier = FilesTier(Storage(backend), lambda _writer, _progress: references, take_all=True, workers=2)
+    return tier.collect(FolderWriter(tmp_path, "backup"), Silent())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DeniedError("403"), UnreachableError("503"), LrsError("400"), KeyExistsError("a directory now")],
+    ids=["denied", "unavailable", "odd", "no file"],
+)
+def test_one_that_cannot_be_read_is_named_and_the_others_are_saved(tmp_path: Path, error: LrsError) -> None:
+    facts = _collect(Troubled(error), tmp_path)
+    assert facts["files"] == 2
+    assert [(each.kind, each.name, each.reason) for each in facts["missing"]] == [("file", "b/2", str(error))]
+
+
+@pytest.mark.parametrize("error", [UnreachableError("no route"), DeniedError("403"), LrsError("?")])
+def test_a_storage_that_is_lost_ends_it(tmp_path: Path, error: LrsError) -> None:
+    with pytest.raises(type(error)):
+        _collect(Troubled(error, alive=False), tmp_path)
+
+
+def test_credentials_that_are_refused_end_it(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError):
+        _collect(Troubled(CredentialsError("expired")), tmp_path)
+
+
+def test_where_not_one_can_be_read_there_is_no_backup(tmp_path: Path) -> None:
+    backend = Troubled(DeniedError("403"))
+    for key in ("a/1", "c/3"):
+        backend.delete(key)
+    with pytest.raises(DeniedError):
+        _collect(backend, tmp_path)
+
+
+@pytest.mark.parametrize(("times", "is_saved"), [(1, True), (2, True), (3, False)])
+def test_what_is_not_what_the_storages_own_sum_says_is_read_again(tmp_path: Path, times: int, is_saved: bool) -> None:
+    facts = _collect(Troubled(None, damaged=times), tmp_path)
+    assert facts["files"] == 2 + is_saved
+    assert [each.name for each in facts["missing"]] == ([] if is_saved else ["b/2"])
+    assert is_saved or "own sum" in facts["missing"][0].reason
+
+
+class Closed(Memory):
+    """It does not say of some names whether they are there."""
+
+    def stat(self, key: str) -> Stat:
+        raise DeniedError("403") if key == "b/secret" else KeyNotFoundError(key)
+
+
+def test_one_that_may_be_there_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    backend = Closed()
+    put(backend, "b/there", b"1")
+    facts = _collect(backend, tmp_path, "b/there", "b/secret", "b/gone")
+    reasons = {each.name: each.reason for each in facts["missing"]}
+    assert reasons == {"b/gone": "not in memory://", "b/secret": "it cannot be told whether it is there: 403"}

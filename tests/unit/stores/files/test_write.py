@@ -1,0 +1,294 @@
+"""Files written to a path and held against what was sent: file systems that lose modes, names, owners, or have no room."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.backends.base import Backend, Skipped, Stat, Written, put
+from kubectl_lrs.backends.local import Local
+from kubectl_lrs.backends.local_upload import LocalUpload, is_unfinished
+from kubectl_lrs.backends.memory import Memory
+from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
+from kubectl_lrs.model.plan import Action, ApplyOptions, Existing, StorePlan
+from kubectl_lrs.model.report import Report, Result
+from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.stores.files import saved, write
+from kubectl_lrs.stores.files.collect import FilesTier
+from kubectl_lrs.stores.files.match import References
+from kubectl_lrs.stores.files.restore import FilesRestorer
+from kubectl_lrs.stores.files.storage import Storage
+from tests.builders.sealing import sealed
+
+FILES = {f"d{n % 3}/f{n:02}": b"content %d" % n for n in range(20)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SealedFolder:
+    """A backup of files on a path, with mode 640."""
+    (tmp_path / "from").mkdir()
+    source = Local(str(tmp_path / "from"))
+    for key, data in FILES.items():
+        put(source, key, data, {"mode": 0o640})
+    os.chmod(tmp_path / "from" / "d1", 0o2750)
+    return _sealed(source, tmp_path)
+
+
+def _sealed(source: Backend, tmp_path: Path) -> SealedFolder:
+    tier = FilesTier(Storage(source), lambda _w, _p: References(), take_all=True)
+
+    def work(writer: FolderWriter) -> None:
+        assert tier.collect(writer, Silent())["missing"] == []
+
+    return sealed(tmp_path, work, "backup", others={"files": {}})
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Local:
+    (tmp_path / "to").mkdir()
+    return Local(str(tmp_path / "to"))
+
+
+def _restorer(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP, stop: Any = None) -> FilesRestorer:
+    index = saved.read(folder)
+    assert index is not None
+    return FilesRestorer(folder, index, Storage(backend), existing=existing, workers=2, stop=stop or threading.Event())
+
+
+def _apply(restorer: FilesRestorer, plan: StorePlan | None = None) -> Report:
+    report = Report(source="", target="")
+    restorer.apply(plan or restorer.plan(Silent()), ApplyOptions(workers=2, timeout=10), report, Silent())
+    return report
+
+
+def _results(report: Report) -> dict[str, Result]:
+    return {each.name: each.result for each in report.outcomes}
+
+
+def _content(backend: Backend) -> dict[str, bytes]:
+    found = {}
+    for each in backend.list():
+        held = bytearray()
+        backend.read(each, held.extend)
+        found[each.key] = bytes(held)
+    return found
+
+
+def test_in_batches_all_of_it_comes_and_nothing_else_is_left(
+    folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Local, "batch", 7)
+    assert set(_results(_apply(_restorer(folder, target))).values()) == {Result.CREATED}
+    assert _content(target) == FILES
+    left: list[str] = []
+    list(target.list(skipped=lambda key, _what, _error: left.append(key)))
+    assert left == []
+    assert target.directory("d1")["mode"] == 0o2750
+    assert {each.action for each in _restorer(folder, target).plan(Silent()).steps} == {Action.UNCHANGED}
+
+
+def test_a_batch_is_synced_once_before_its_files_have_their_names(
+    folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    sync, commit, fill = Local.sync, LocalUpload.commit, LocalUpload.fill
+
+    def noted(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **named: Any) -> Any:
+            result = act(*arguments, **named)
+            done.append(name)
+            return result
+
+        return run
+
+    monkeypatch.setattr(Local, "batch", 10)
+    monkeypatch.setattr(Local, "sync", noted("sync", sync))
+    monkeypatch.setattr(LocalUpload, "commit", noted("commit", commit))
+    restorer = _restorer(folder, target)
+    plan = restorer.plan(Silent())
+    monkeypatch.setattr(LocalUpload, "fill", noted("fill", fill))
+    _apply(restorer, plan)
+    ten = [*["fill"] * 10, "sync", *["commit"] * 10]
+    assert done == [*ten, *ten, "sync"]
+
+
+@pytest.mark.parametrize("when", ["fill", "sync", "commit"])
+def test_a_storage_that_is_lost_leaves_no_parts(
+    folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Its parts can still be removed here, as when one write in the middle takes too long."""
+    kind: Any = Local if when == "sync" else LocalUpload
+    act, left = getattr(kind, when), [1 if when == "sync" else 5]
+
+    def failing(*arguments: Any, **named: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0 or when == "sync":
+            raise UnreachableError("lost")
+        return act(*arguments, **named)
+
+    restorer = _restorer(folder, target)
+    plan = restorer.plan(Silent())
+    monkeypatch.setattr(kind, when, failing)
+    monkeypatch.setattr(Local, "is_alive", lambda _self: False)
+    report = Report(source="", target="")
+    with pytest.raises(UnreachableError, match="lost"):
+        restorer.apply(plan, ApplyOptions(workers=2, timeout=10), report, Silent())
+    assert not {each.result for each in report.outcomes} - {Result.CREATED, Result.FAILED}
+    names = [name for _, _, names in os.walk(target.root) for name in names]
+    assert [name for name in names if is_unfinished(name)] == [] or when == "commit"
+    assert len(_content(target)) == sum(each.result is Result.CREATED for each in report.outcomes)
+
+
+def test_a_run_that_is_stopped_in_mid_batch_leaves_no_parts(
+    folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    sync = Local.sync
+    monkeypatch.setattr(Local, "sync", lambda self: (stop.set(), sync(self)))
+    restorer = _restorer(folder, target, stop=stop)
+    report = _apply(restorer)
+    names = [name for _, _, names in os.walk(target.root) for name in names]
+    assert [name for name in names if is_unfinished(name)] == []
+    assert len(names) == len(report.outcomes) < len(FILES)
+
+
+def test_steps_that_are_taken_out_of_a_plan_are_not_done(folder: SealedFolder, target: Local) -> None:
+    plan = _restorer(folder, target).plan(Silent())
+    half = StorePlan(store=plan.store, target=plan.target, steps=plan.steps[::2])
+    report = _apply(_restorer(folder, target), half)
+    assert _content(target).keys() == _results(report).keys() == {step.name for step in plan.steps[::2]}
+
+
+# ---- file systems of other habits
+
+
+def test_one_that_has_no_modes(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As vfat, or a share with fixed ones: the call says yes, and nothing is changed."""
+    monkeypatch.setattr(os, "fchmod", lambda _descriptor, _mode: None)
+    report = _apply(_restorer(folder, target))
+    assert {(each.result, each.message) for each in report.outcomes} == {
+        (Result.ALTERED, "altered by the storage: mode 600, not 640")
+    }
+    assert report.exit_code() == 3
+    assert {each.action for each in _restorer(folder, target).plan(Silent()).steps} == {Action.CONFLICT}
+
+
+def test_one_that_refuses_modes_says_so(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_descriptor: int, _mode: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    report = _apply(_restorer(folder, target))
+    assert {(each.result, each.message) for each in report.outcomes} == {(Result.CREATED, "could not be set: mode 640")}
+
+
+def test_one_that_takes_an_owner_and_keeps_another(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = saved.read(folder)
+    assert index is not None
+    changed = {**index.entries[0].attributes, "uid": 1234, "gid": 2345}
+    object.__setattr__(index.entries[0], "attributes", changed)
+    monkeypatch.setattr(os, "fchown", lambda _descriptor, _uid, _gid: None)
+    restorer = FilesRestorer(folder, index, Storage(target), workers=1, stop=threading.Event())
+    outcome = next(each for each in _apply(restorer).outcomes if each.name == index.entries[0].path)
+    assert outcome.result is Result.ALTERED
+    assert "owner" in outcome.message
+    assert "group" in outcome.message
+
+
+def test_one_without_hard_links(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any, **_named: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    plan = _restorer(folder, target).plan(Silent())
+    put(target, "d0/f00", b"meanwhile", replace=True)
+    results = _results(_apply(_restorer(folder, target), plan))
+    assert results.pop("d0/f00") is Result.CONFLICT
+    assert set(results.values()) == {Result.CREATED}
+    assert _content(target) == {**FILES, "d0/f00": b"meanwhile"}
+
+
+def test_one_that_cuts_names_short(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def short(source: str, name: str, **named: Any) -> None:
+        link(source, name[:2], **named)
+
+    monkeypatch.setattr(os, "link", short)
+    report = _apply(_restorer(folder, target))
+    assert Result.CREATED not in _results(report).values()
+    assert any("not there" in each.message for each in report.outcomes)
+
+
+@pytest.mark.parametrize("what", ["content", "size", "beside"])
+def test_one_whose_answer_is_not_what_it_has_taken(folder: SealedFolder, what: str) -> None:
+    class Other(Memory):
+        """It says yes, and keeps something else."""
+
+        def place(self, key: str, data: bytes, attributes: Any, *, replace: bool) -> Written:
+            data = {"content": data[:-1] + b"?", "size": data + b"?", "beside": data}[what]
+            written = super().place(key, data, {**attributes, **({"mode": 0} if what == "beside" else {})}, replace=replace)
+            return Written(written.stat, is_proven=what != "content")
+
+    backend = Other(keeps=frozenset(("mode",)))
+    assert set(_results(_apply(_restorer(folder, backend))).values()) == {Result.ALTERED}
+    assert {each.action for each in _restorer(folder, backend).plan(Silent()).steps} == {Action.CONFLICT}
+
+
+# ---- what does not say whether it is there
+
+
+def test_nothing_is_created_in_a_directory_that_cannot_be_listed(folder: SealedFolder) -> None:
+    class Closed(Memory):
+        def list(self, prefix: str = "", *, after: str = "", skipped: Any = None) -> Any:
+            skipped("d1", Skipped.UNREADABLE, DeniedError("closed"))
+            return super().list(prefix, after=after)
+
+    steps = _restorer(folder, Closed(keeps=frozenset())).plan(Silent()).steps
+    by_action = {action: {step.name[:2] for step in steps if step.action is action} for action in Action}
+    assert by_action[Action.CREATE] == {"d0", "d2"}
+    assert by_action[Action.CONFLICT] == {"d1"}
+    assert {step.reason for step in steps if step.action is Action.CONFLICT} == {"it cannot be told whether it is there: closed"}
+
+
+@pytest.mark.parametrize("error", [DeniedError("403"), LrsError("odd"), UnreachableError("503")])
+def test_one_that_cannot_be_compared_is_a_conflict_and_the_others_go_on(folder: SealedFolder, error: LrsError) -> None:
+    class Odd(Memory):
+        def read(self, wanted: Stat, sink: Any) -> Any:
+            if wanted.key == "d0/f00":
+                raise error
+            return super().read(wanted, sink)
+
+    backend = Odd(keeps=frozenset())
+    put(backend, "d0/f00", FILES["d0/f00"])
+    plan = _restorer(folder, backend, Existing.REPLACE).plan(Silent())
+    assert {step.name for step in plan.steps if step.action is Action.CONFLICT} == {"d0/f00"}
+    assert plan.counts()[Action.CREATE] == len(FILES) - 1
+
+
+def test_one_that_was_changed_since_the_plan_is_not_replaced(folder: SealedFolder, target: Local) -> None:
+    for key in FILES:
+        put(target, key, b"another")
+    plan = _restorer(folder, target, Existing.REPLACE).plan(Silent())
+    assert {step.action for step in plan.steps} == {Action.REPLACE}
+    put(target, "d0/f00", b"a third", replace=True)
+    target.delete("d0/f03")
+    results = _results(_apply(_restorer(folder, target, Existing.REPLACE), plan))
+    assert results.pop("d0/f00") is Result.CONFLICT
+    assert set(results.values()) == {Result.REPLACED}
+    assert _content(target) == {**FILES, "d0/f00": b"a third"}
+
+
+def test_batches_are_bounded_by_bytes(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "BATCH_BYTES", 25)
+    steps = _restorer(folder, target).plan(Silent()).of(write.FileStep)
+    batches = list(write._batches(steps, 256))
+    assert [step for batch in batches for step in batch] == steps
+    assert all(len(batch) == 1 or sum(step.bytes for step in batch) <= 25 for batch in batches)
+    assert len(batches) >= 10
