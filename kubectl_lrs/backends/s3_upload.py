@@ -16,7 +16,7 @@ from typing import Any
 from kubectl_lrs.backends.base import CHUNK, KeyExistsError, KeyNotFoundError, Stat, Written
 from kubectl_lrs.backends.s3_answers import etag_of_parts, is_encrypted
 from kubectl_lrs.backends.s3_client import S3Client
-from kubectl_lrs.backends.s3_errors import WrongSumError, is_second_try
+from kubectl_lrs.backends.s3_errors import UnknownRequestError, WrongSumError, is_second_try
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import shown
 
@@ -38,6 +38,7 @@ class Uploads:
         self.client = client
         self.look = look
         self._prefix = prefix
+        self._knows_condition = True
         self._keeps_condition: bool | None = None
 
     def begin(
@@ -78,12 +79,23 @@ class Uploads:
         return answer
 
     def _put(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
-        return self.client.call("put_object", key, **request, **_only_new(replace=replace))
+        return self._send("put_object", key, request, replace=replace)
 
     def complete(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
         """CompleteMultipartUpload."""
         self._require_absent(key, replace=replace)
-        return self.client.call("complete_multipart_upload", key, **request, **_only_new(replace=replace))
+        return self._send("complete_multipart_upload", key, request, replace=replace)
+
+    def _send(self, method: str, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
+        """The request that makes an object; a server that does not know the condition gets it without."""
+        if replace or not self._knows_condition:
+            return self.client.call(method, key, **request)
+        try:
+            return self.client.call(method, key, **request, IfNoneMatch="*")
+        except UnknownRequestError:
+            self._knows_condition, self._keeps_condition = False, False
+            self._require_absent(key, replace=replace)
+            return self.client.call(method, key, **request)
 
     def _require_absent(self, key: str, *, replace: bool) -> None:
         """Where the server is not known to keep the condition of the request, a look has to do."""
@@ -102,10 +114,6 @@ class Uploads:
         except LrsError:
             return False
         return False
-
-
-def _only_new(*, replace: bool) -> dict[str, str]:
-    return {} if replace else {"IfNoneMatch": "*"}
 
 
 class _Whole:

@@ -20,6 +20,7 @@ from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files.collect import FilesTier
 from kubectl_lrs.stores.files.match import References, Where
 from kubectl_lrs.stores.files.storage import Storage
+from tests.bed.loader import PATIENCE
 
 PATH = "data/live.db"
 HERE = Where("workspace_items", "1", "path")
@@ -183,7 +184,7 @@ def test_who_writes_through_a_mapping_is_never_sealed_torn(tmp_path: Path) -> No
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
-        assert running.wait(30)
+        assert running.wait(PATIENCE)
         os.utime(file, (1_600_000_000, 1_600_000_000))
         tier = FilesTier(Storage(Local(str(root))), lambda _writer, _progress: References(), take_all=True)
         backup = FolderWriter(tmp_path, "backup")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, Un
 from kubectl_lrs.model.plan import Action, ApplyOptions, Existing
 from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import FilesTier
@@ -82,7 +82,7 @@ def _saved(backend: Backend, tmp_path: Path, files: dict[str, bytes] | None = No
 def _restorer(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP) -> FilesRestorer:
     index = saved.read(folder)
     assert index is not None
-    return FilesRestorer(folder, index, Storage(backend), existing=existing, workers=2, stop=threading.Event())
+    return FilesRestorer(folder, index, Storage(backend), existing=existing, workers=2, stop=Cancel())
 
 
 def _restored(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP) -> dict[str, tuple[Result, str]]:
@@ -379,6 +379,23 @@ def test_an_answer_that_is_lost_on_the_way_back_is_no_conflict(between: Between,
     between.rule = rule
     with pytest.raises(KeyExistsError):
         put(backend, "b", b"2")
+
+
+@pytest.mark.parametrize("size", [1, MIN_PART + 1])
+def test_a_server_that_does_not_know_the_condition_is_looked_at(between: Between, bucket: str, size: int) -> None:
+    """Each of its requests that makes something is answered with 501 as long as it has a condition."""
+    backend = _backend(between, bucket)
+    between.rule = lambda request, _forward: Answer.error(501, "NotImplemented") if "if-none-match" in request.headers else None
+    backend.probe(large=size > MIN_PART)
+
+    def made(data: bytes) -> None:
+        backend.upload("a", len(data), iter([data]), {}, replace=False).commit()
+
+    made(b"1" * size)
+    with pytest.raises(KeyExistsError):
+        made(b"2" * size)
+    assert [(each.key, each.size) for each in backend.list()] == [("a", size)]
+    assert backend.read_range("a", 0, 1) == b"1"
 
 
 # ---- the trial is the write

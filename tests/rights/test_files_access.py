@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.backends.place import Place, open_backend
-from kubectl_lrs.backends.words import heard, secrets_of, shown
 from kubectl_lrs.model.errors import DeniedError, UsageError
-from kubectl_lrs.stores.files.options_file import MAX_OPTIONS, read_options
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
 from tests.builders import stored
@@ -211,21 +209,3 @@ def test_what_is_refused_before_anything_is_asked(place: Place, said: str) -> No
     with pytest.raises(UsageError, match=said) as caught:
         open_backend(place)
     assert SECRET not in f"{caught.value} {caught.value.hint}"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "3", "{", "a: [", "1: 2", "!!python/object:os.system x", "x" * (MAX_OPTIONS + 1), "\x00"]
-)
-def test_a_file_of_options_that_is_none(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "options"
-    file.write_text(text)
-    with pytest.raises(UsageError, match="--files-options"):
-        read_options(file)
-
-
-def test_secrets_are_not_shown() -> None:
-    hidden = tuple(secrets_of({"secret": SECRET, "client_kwargs": {"token": ["t-o-k/en+"]}, "region": "us-east-1"}))
-    assert set(hidden) == {SECRET, "t-o-k/en+"}
-    text = heard(f"failed: {SECRET} at http://h/x?delegation=abc&op=1 t-o-k/en+ t-o-k%2Fen%2B us-east-1\x1b[2J\nmore", hidden)
-    assert text == "failed: <secret> at http://h/x?... <secret> <secret> us-east-1\\x1b[2J more"
-    assert shown(f"webhdfs://me:{SECRET}@host/x") == "webhdfs://me:<secret>@host/x"

@@ -68,7 +68,8 @@ class Writing:
             if step.action not in WRITES:
                 yield Outcome.of(step)
         writes = [step for step in steps if step.action in WRITES]
-        self._make_folders(writes)
+        if not self._stop.is_set():
+            self._make_folders(writes)
         for batch in _batches(writes, self._backend.batch):
             if not self._broken and not self._stop.is_set():
                 yield from self._batch(batch)

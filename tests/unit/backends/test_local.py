@@ -1,4 +1,4 @@
-"""The door to a path: no link is followed, no path leaves it, a file is there as a whole or not at all."""
+"""Bytes below a path: no link is followed, no path leaves it, a file is there as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.local_upload import PART_PREFIX
 from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
+from tests.bed.loader import PATIENCE
 
 NOBODY = 65534
 
@@ -56,7 +57,7 @@ def test_the_prefix_itself_may_be_a_link(root: Path) -> None:
     assert [each.key for each in Local(str(root.parent / "link")).list()] == ["a"]
 
 
-def test_links_and_other_things_are_noted_not_listed(mount: Local, root: Path) -> None:
+def test_links_and_other_things_are_told_of_and_not_listed(mount: Local, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "plain").write_text("1")
     (root / "file").symlink_to(root.parent / "outside" / "secret")
     (root / "folder").symlink_to(root.parent / "outside")
@@ -64,7 +65,7 @@ def test_links_and_other_things_are_noted_not_listed(mount: Local, root: Path) -
     (root / "loop").symlink_to(".")
     os.mkfifo(root / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
-        os.chdir(root)
+        monkeypatch.chdir(root)
         listening.bind("socket")
     left: list[tuple[str, Skipped]] = []
     assert [each.key for each in mount.list(skipped=lambda key, what, _error: left.append((key, what)))] == ["plain"]
@@ -160,7 +161,7 @@ def test_a_pipe_in_a_files_place_does_not_hang(mount: Local, root: Path) -> None
         ended.set()
 
     threading.Thread(target=read, daemon=True).start()
-    assert ended.wait(30)
+    assert ended.wait(PATIENCE)
 
 
 def test_a_storage_that_is_not_mounted(root: Path) -> None:

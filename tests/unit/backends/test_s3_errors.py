@@ -1,4 +1,4 @@
-"""What S3 says, as an error of ours: absent only where it is said, and no secret in any message."""
+"""S3's words for a failure, as errors of ours: what means "not there", what may pass, what ends everything."""
 
 from __future__ import annotations
 
@@ -7,65 +7,83 @@ from typing import Any
 import pytest
 from botocore import exceptions as known
 
-from kubectl_lrs.backends.base import FullError, GoneError, TakenError
-from kubectl_lrs.backends.s3_errors import NoBucketError, UnknownRequestError, code_of, translated
-from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
+from kubectl_lrs.backends.s3_errors import BareNotFoundError, NoBucketError, code_of, is_second_try, translated
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError, UsageError
 
 
-def _refused(code: str, message: str = "no") -> known.ClientError:
-    return known.ClientError({"Error": {"Code": code, "Message": message}}, "PutObject")
+def _client(code: str, **more: Any) -> known.ClientError:
+    return known.ClientError({"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": more}, "GetObject")
 
 
-def _kind(error: Exception) -> type[LrsError]:
-    return type(translated(error, "s3://b", "path", ()))
+def _wrapped(error: Exception) -> OSError:
+    """As s3fs hands it on."""
+    outer = OSError(str(error))
+    outer.__cause__ = error
+    return outer
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("NoSuchKey", GoneError),
-        ("404", GoneError),
+        ("NoSuchKey", KeyNotFoundError),
+        ("NoSuchVersion", KeyNotFoundError),
+        ("404", BareNotFoundError),
         ("NoSuchBucket", NoBucketError),
-        ("AccessDenied", DeniedError),
+        ("PreconditionFailed", KeyExistsError),
+        ("412", KeyExistsError),
+        ("QuotaExceeded", NoSpaceError),
+        ("507", NoSpaceError),
         ("403", DeniedError),
-        ("ExpiredToken", DeniedError),
-        ("PreconditionFailed", TakenError),
-        ("412", TakenError),
-        ("QuotaExceeded", FullError),
-        ("507", FullError),
-        ("NotImplemented", UnknownRequestError),
+        ("AccessDenied", DeniedError),
+        ("ExpiredToken", CredentialsError),
+        ("RequestTimeTooSkewed", CredentialsError),
         ("SlowDown", UnreachableError),
         ("500", UnreachableError),
         ("InvalidBucketName", UsageError),
-        ("SomethingNew", LrsError),
+        ("NeverHeardOf", LrsError),
     ],
 )
-def test_each_word_of_the_server(code: str, kind: type[LrsError]) -> None:
-    error = _refused(code)
-    assert code_of(error) == code
-    assert _kind(error) is kind
-    wrapped = OSError("a library's own words")
-    wrapped.__cause__ = error
-    assert _kind(wrapped) is kind
+def test_each_word(code: str, kind: type[LrsError]) -> None:
+    for error in (_client(code), _wrapped(_client(code))):
+        found = translated(error, "s3://b/p", "a/key", ())
+        assert type(found) is kind
+        assert "s3://b/p: a/key" in str(found)
+        assert code in str(found)
+
+
+def test_only_s3s_own_word_means_that_nothing_is_there() -> None:
+    kinds = {code: type(translated(_client(code), "", "", ())) for code in ("404", "NotFound", "NoSuchBucket", "Gone", "410")}
+    assert KeyNotFoundError not in kinds.values()
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (known.NoCredentialsError(), DeniedError),
-        (known.ProfileNotFound(profile="x"), DeniedError),
+        (known.NoCredentialsError(), CredentialsError),
+        (known.ProfileNotFound(profile="x"), CredentialsError),
         (known.ParamValidationError(report="x"), UsageError),
-        (known.SSLError(endpoint_url="https://x", error="x"), UnreachableError),
-        (known.EndpointConnectionError(endpoint_url="https://x"), UnreachableError),
-        (TimeoutError(), UnreachableError),
+        (known.SSLError(endpoint_url="https://h", error="x"), UnreachableError),
+        (known.EndpointConnectionError(endpoint_url="http://h"), UnreachableError),
+        (OSError("?"), UnreachableError),
     ],
 )
-def test_no_answer_at_all_is_never_absence(error: Exception, kind: type[LrsError]) -> None:
-    assert code_of(error) == ""
-    assert _kind(error) is kind
+def test_where_nothing_was_answered(error: Exception, kind: type[LrsError]) -> None:
+    assert type(translated(error, "s3://b", "k", ())) is kind
 
 
-def test_secrets_are_hidden() -> None:
-    found: Any = translated(_refused("AccessDenied", "key s3cr3t is not known"), "s3://b", "a\x1b[2Jb", ("s3cr3t",))
-    assert "s3cr3t" not in str(found)
-    assert str(found).isprintable()
+def test_no_secret_is_shown() -> None:
+    assert "very-secret" not in str(translated(OSError("signed with very-secret"), "s3://b", "k", ("very-secret",)))
+
+
+def test_the_code() -> None:
+    assert code_of(_wrapped(_client("X"))) == "X"
+    assert code_of(OSError()) == ""
+
+
+@pytest.mark.parametrize(("attempts", "is_second"), [(0, False), (1, True), (2, True)])
+def test_whether_it_was_sent_before(attempts: int, is_second: bool) -> None:
+    error = translated(_wrapped(_client("412", RetryAttempts=attempts)), "", "", ())
+    error.__cause__ = _wrapped(_client("412", RetryAttempts=attempts))
+    assert is_second_try(error) == is_second
+    assert not is_second_try(KeyExistsError("x"))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import fsspec
 import pytest
 import requests
 
 from kubectl_lrs.backends import webhdfs
+from kubectl_lrs.backends.place import Place
 
 
 def _answer(status: int, body: bytes, **headers: str) -> requests.Response:
@@ -36,15 +38,15 @@ def _remote(exception: str) -> bytes:
 )
 def test_a_refusal_is_not_content(status: int, body: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
-        webhdfs._require_whole(_answer(status, body), ConnectionError)
+        webhdfs._require_whole(_answer(status, body))
 
 
 def test_a_part_is_not_the_whole() -> None:
-    webhdfs._require_whole(_answer(200, b"123", Content_Length="3"), ConnectionError)
-    webhdfs._require_whole(_answer(200, b"123"), ConnectionError)
-    webhdfs._require_whole(_answer(307, b"", Content_Length="9"), ConnectionError)
+    webhdfs._require_whole(_answer(200, b"123", Content_Length="3"))
+    webhdfs._require_whole(_answer(200, b"123"))
+    webhdfs._require_whole(_answer(307, b"", Content_Length="9"))
     with pytest.raises(ConnectionError, match="3 of 9 bytes"):
-        webhdfs._require_whole(_answer(200, b"123", Content_Length="9"), ConnectionError)
+        webhdfs._require_whole(_answer(200, b"123", Content_Length="9"))
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,17 @@ def test_a_part_is_not_the_whole() -> None:
 )
 def test_a_way_around_that_the_user_gives(proxy: Any, shown: str) -> None:
     assert webhdfs._through(proxy)("http://inner:1/x") == shown
+
+
+def test_a_session_is_taken_over_and_looks_at_contents() -> None:
+    system = fsspec.filesystem("webhdfs", host="127.0.0.1", port=9, skip_instance_cache=True)
+    webhdfs.prepare(system, Place(url="webhdfs://127.0.0.1:9/x"))
+    refused = _answer(403, _remote("AccessControlException"))
+    refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=OPEN"
+    with pytest.raises(PermissionError):
+        for hook in system.session.hooks["response"]:
+            hook(refused)
+    refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=LISTSTATUS"
+    for hook in system.session.hooks["response"]:
+        hook(refused)
+    assert not system.session.trust_env

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.plan import Action, ApplyOptions, Existing, StorePlan
 from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import saved, write
 from kubectl_lrs.stores.files.collect import FilesTier
@@ -58,7 +58,7 @@ def target(tmp_path: Path) -> Local:
 def _restorer(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP, stop: Any = None) -> FilesRestorer:
     index = saved.read(folder)
     assert index is not None
-    return FilesRestorer(folder, index, Storage(backend), existing=existing, workers=2, stop=stop or threading.Event())
+    return FilesRestorer(folder, index, Storage(backend), existing=existing, workers=2, stop=stop or Cancel())
 
 
 def _apply(restorer: FilesRestorer, plan: StorePlan | None = None) -> Report:
@@ -148,7 +148,7 @@ def test_a_storage_that_is_lost_leaves_no_parts(
 def test_a_run_that_is_stopped_in_mid_batch_leaves_no_parts(
     folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop = threading.Event()
+    stop = Cancel()
     sync = Local.sync
     monkeypatch.setattr(Local, "sync", lambda self: (stop.set(), sync(self)))
     restorer = _restorer(folder, target, stop=stop)
@@ -194,7 +194,7 @@ def test_one_that_takes_an_owner_and_keeps_another(folder: SealedFolder, target:
     changed = {**index.entries[0].attributes, "uid": 1234, "gid": 2345}
     object.__setattr__(index.entries[0], "attributes", changed)
     monkeypatch.setattr(os, "fchown", lambda _descriptor, _uid, _gid: None)
-    restorer = FilesRestorer(folder, index, Storage(target), workers=1, stop=threading.Event())
+    restorer = FilesRestorer(folder, index, Storage(target), workers=1, stop=Cancel())
     outcome = next(each for each in _apply(restorer).outcomes if each.name == index.entries[0].path)
     assert outcome.result is Result.ALTERED
     assert "owner" in outcome.message

@@ -1,0 +1,111 @@
+"""A bucket, of which every answer is made up: what an answer must say to be believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Stat
+from kubectl_lrs.backends.s3 import S3
+from kubectl_lrs.backends.s3_errors import BareNotFoundError
+from kubectl_lrs.model.errors import LrsError, UnreachableError
+
+
+class Client:
+    """Answers by method; a list is taken one after the other, an error is raised."""
+
+    bucket, url, sums_itself = "bucket", "s3://bucket/p", False
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def call(self, method: str, _what: str, **request: Any) -> dict[str, Any]:
+        self.asked.append((method, request))
+        answer = self.answers[method]
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        found: dict[str, Any] = answer
+        return found
+
+    def get(self, what: str, **request: Any) -> tuple[dict[str, Any], bytes]:
+        answer = self.call("get_object", what, **request)
+        return answer, answer["Body"]
+
+
+def _s3(**answers: Any) -> tuple[S3, Client]:
+    client = Client(**answers)
+    return S3(client, "p/"), client  # type: ignore[arg-type]
+
+
+def _part(data: bytes, said: str, etag: str = '"e-1"') -> dict[str, Any]:
+    return {"Body": data, "ContentLength": len(data), "ContentRange": said, "ETag": etag}
+
+
+def test_every_way_to_write_a_key_out() -> None:
+    assert _s3()[0].roots == ("p", "bucket/p", "s3://bucket/p", "s3a://bucket/p")
+    assert S3(Client(), "").roots == ("", "bucket", "s3://bucket", "s3a://bucket")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"12", "bytes 0-1/3"), (b"1234", "bytes 0-3/3"), (b"123", "bytes 1-3/4"), (b"123", "bytes 0-1/3")],
+    ids=["another total", "too many", "another start", "another length"],
+)
+def test_bytes_that_were_not_asked_for_are_not_taken(data: bytes, said: str) -> None:
+    s3, _ = _s3(get_object=_part(data, said), head_object={"ContentLength": 3, "ETag": '"e-1"'})
+    got: list[bytes] = []
+    with pytest.raises(LrsError, match="other bytes"):
+        s3.read(Stat("k", 3), got.append)
+
+
+def test_a_server_without_ranges_is_believed_where_a_head_says_the_same() -> None:
+    whole = {"Body": b"123", "ContentLength": 3, "ETag": '"e-1"'}
+    got: list[bytes] = []
+    s3, _ = _s3(get_object=whole, head_object={"ContentLength": 3})
+    assert s3.read(Stat("k", 3), got.append).is_steady
+    s3, _ = _s3(get_object=whole, head_object={"ContentLength": 7})
+    with pytest.raises(LrsError, match="other bytes"):
+        s3.read(Stat("k", 3), got.append)
+
+
+def test_parts_are_of_one_version() -> None:
+    first = _part(b"1" * (8 << 20), f"bytes 0-{(8 << 20) - 1}/{(8 << 20) + 1}")
+    s3, client = _s3(get_object=[first, KeyExistsError("another one")])
+    reading = s3.read(Stat("k", (8 << 20) + 1), lambda _data: None)
+    assert not reading.is_steady
+    assert client.asked[1][1]["IfMatch"] == '"e-1"'
+
+
+def test_a_list_without_an_end() -> None:
+    page = {"Contents": [], "IsTruncated": True, "NextContinuationToken": "t"}
+    with pytest.raises(UnreachableError, match="no end"):
+        list(_s3(list_objects_v2=page)[0].list())
+    with pytest.raises(UnreachableError, match="no end"):
+        list(_s3(list_objects_v2={"IsTruncated": True})[0].list())
+
+
+def test_a_list_begins_where_it_is_asked_to() -> None:
+    s3, client = _s3(list_objects_v2={"Contents": [{"Key": "p/a", "Size": 1}, {"Key": "p/", "Size": 0}]})
+    assert [each.key for each in s3.list("a", after="A")] == ["a"]
+    assert client.asked == [("list_objects_v2", {"Prefix": "p/a", "MaxKeys": 1000, "StartAfter": "p/A"})]
+
+
+@pytest.mark.parametrize("head", [BareNotFoundError("404"), KeyNotFoundError("404")])
+def test_not_there_is_what_a_get_says(head: LrsError) -> None:
+    s3, _ = _s3(head_object=head, get_object=KeyNotFoundError("NoSuchKey"))
+    with pytest.raises(KeyNotFoundError):
+        s3.stat("k")
+    s3, _ = _s3(head_object=head, get_object=BareNotFoundError("404"))
+    with pytest.raises(UnreachableError):
+        s3.stat("k")
+    s3, _ = _s3(head_object=head, get_object=_part(b"1", "bytes 0-0/700"))
+    assert s3.stat("k").size == 700
+
+
+@pytest.mark.parametrize(("etag", "tells"), [("0" * 32, True), ("abc-2", True), ("modified 2026", False), ("", False)])
+def test_what_tells_of_content(etag: str, tells: bool) -> None:
+    assert _s3()[0].tells_content(etag) == tells
