@@ -25,7 +25,8 @@ def test_the_librarys_checksums_are_off_unless_they_are_asked_for() -> None:
     )
 
 
-def test_what_the_user_gave_reaches_the_library() -> None:
+def test_what_the_user_gave_reaches_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_client, "read_bundle", lambda _path, *, what: what)
     place = Place(url="s3://bucket/x", options={"key": "k", "anon": True}, endpoint="https://h:1", ca_file="/ca", workers=40)
     options = s3_client._options(place)
     assert (options["key"], options["anon"], options["endpoint_url"]) == ("k", True, "https://h:1")

@@ -66,10 +66,9 @@ def test_a_session_is_taken_over_and_looks_at_contents() -> None:
     webhdfs.prepare(system, Place(url="webhdfs://127.0.0.1:9/x"))
     refused = _answer(403, _remote("AccessControlException"))
     refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=OPEN"
+    (hook,) = system.session.hooks["response"]
     with pytest.raises(PermissionError):
-        for hook in system.session.hooks["response"]:
-            hook(refused)
-    refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=LISTSTATUS"
-    for hook in system.session.hooks["response"]:
         hook(refused)
+    refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=LISTSTATUS"
+    hook(refused)
     assert not system.session.trust_env
