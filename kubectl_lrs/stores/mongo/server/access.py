@@ -112,8 +112,8 @@ def _described(uri: str, source: str) -> str:
 
 def has_password(uri: str) -> bool:
     """Whether a password stands in the URI, or anything else that is secret."""
-    authority = uri.partition("://")[2].partition("/")[0]
-    has_one = "@" in authority and ":" in authority.rpartition("@")[0]
+    user_info = uri.partition("://")[2].partition("?")[0].rpartition("@")[0]  # also where its / is not escaped, as it must be
+    has_one = bool(user_info.partition(":")[2])
     return has_one or bool(redact.secrets_of_url(f"mongodb://host/?{uri.partition('?')[2]}"))
 
 
