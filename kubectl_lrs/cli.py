@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import errno
 import importlib
-import os
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -19,8 +16,8 @@ from kubectl_lrs.commands.command import kube_options
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.units import self_name
-from kubectl_lrs.render import colour
-from kubectl_lrs.runtime import redact
+from kubectl_lrs.render.output import answer, done, reader_is_gone, say
+from kubectl_lrs.runtime import redact, streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupt
 
 VERBS: dict[str, str] = {
@@ -53,15 +50,12 @@ class Verbs(click.Group):
         """As click does, after the flags before the verb were brought into the one form that it knows."""
         return super().parse_args(ctx, pflag.as_click_reads(args, self.params, interspersed=False))
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """As click does, but for a reader of the help that is gone."""
-        with _as_in_a_pipe():
-            return super().make_context(*args, **kwargs)
-
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does, but for a reader of the results that is gone."""
-        with _as_in_a_pipe():
+        """As click does, which takes every broken pipe for that of standard output; that one breaks nothing here."""
+        try:
             return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise RuntimeError("a pipe of the work broke") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """In the order of the table."""
@@ -116,7 +110,7 @@ def _group() -> Verbs:
 @click.pass_context
 def _help_without_verb(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        answer(f"{ctx.get_help()}\n")
 
 
 DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
@@ -125,17 +119,15 @@ DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    streams.install()
     for number in SIGNALS:
         signal.signal(number, interrupt)
     try:
-        code = run(sys.argv[1:])
+        code = _answered(run(sys.argv[1:]))
         for number in SIGNALS:  # what is left to do is to end; a signal now would only spoil the exit code
             signal.signal(number, signal.SIG_IGN)
-        sys.stdout.flush()
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
     sys.exit(code)
 
 
@@ -156,18 +148,26 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in DISK:
             return _bug()
-        _silence_stdout()
-        return _fail(f"{error.filename or 'standard output'}: {error.strerror}", "", ExitCode.FAILED)
+        return _fail(f"{error.filename or 'the disk'}: {error.strerror}", "", ExitCode.FAILED)
     except Exception:  # noqa: BLE001  the boundary: a bug is told apart from a failure, and leaves a log
         return _bug()
     return int(result or 0)
 
 
+def _answered(code: int) -> int:
+    """The exit code when it is known whether the answer arrived: what was done is said in any case."""
+    error = streams.failure()
+    if error is None:
+        return code
+    if reader_is_gone():
+        return 128 + signal.SIGPIPE
+    why = f"standard output: {error.strerror}"
+    return _fail(f"{done()}; the result could not be written to {why}" if done() else why, "", code or ExitCode.FAILED)
+
+
 def _fail(message: str, hint: str, code: int) -> int:
-    is_coloured = colour.is_on(sys.stderr)
-    message, hint = redact.known(message), redact.known(hint)
     for line in (f"error: {message}", *((f"hint: {hint}",) if hint else ())):
-        click.echo(colour.message(line) if is_coloured else line, err=True, color=is_coloured)
+        say(line)
     return code
 
 
@@ -178,25 +178,10 @@ def _lower(message: str) -> str:
 
 def _bug() -> int:
     kind = sys.exc_info()[0]
-    with tempfile.NamedTemporaryFile("w", prefix="kubectl-lrs-", suffix=".log", delete=False) as log:
-        log.write(redact.known(traceback.format_exc()))
-    return _fail(
-        f"this is a bug in kubectl lrs ({kind.__name__ if kind else 'unknown'})",
-        f"please report it with {log.name}",
-        ExitCode.FAILED,
-    )
-
-
-@contextmanager
-def _as_in_a_pipe() -> Iterator[None]:
-    """Whoever read our output is gone: end as other programs do. click would call that a failure of the verb."""
     try:
-        yield
-    except BrokenPipeError as error:
-        _silence_stdout()
-        raise click.exceptions.Exit(128 + signal.SIGPIPE) from error
-
-
-def _silence_stdout() -> None:
-    """Whoever read our output is gone; what is still buffered has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with tempfile.NamedTemporaryFile("w", prefix="kubectl-lrs-", suffix=".log", delete=False, errors="replace") as log:
+            log.write(redact.known(traceback.format_exc()))
+        hint = f"please report it with {log.name}"
+    except OSError as error:
+        hint = f"please report it; no log could be written: {error.strerror}"
+    return _fail(f"this is a bug in kubectl lrs ({kind.__name__ if kind else 'unknown'})", hint, ExitCode.FAILED)

@@ -6,7 +6,6 @@ characters), 9 more of them (10,240), 10 all of them.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 
 from kubectl_lrs.model.units import printable, size
-from kubectl_lrs.runtime import redact
+from kubectl_lrs.runtime import redact, streams
 
 URLS, HEADERS, BODIES, LONG_BODIES, WHOLE_BODIES = 6, 7, 8, 9, 10
 LIMITS = {BODIES: 1024, LONG_BODIES: 10240}
@@ -129,8 +128,7 @@ def operation(what: str, came: str, *, seconds: float, sent: int | None = None) 
 def _write(lines: Iterable[str]) -> None:
     stamp = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
     with _lock:
-        sys.stderr.write("".join(f"{stamp} {printable(line)}\n" for line in lines))
-        sys.stderr.flush()
+        streams.note("".join(f"{stamp} {printable(line)}\n" for line in lines))
 
 
 def _header_lines(headers: Iterable[tuple[str, str]]) -> list[str]:

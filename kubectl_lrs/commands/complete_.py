@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from kubectl_lrs import render
 from kubectl_lrs.completion import engine
 
 
@@ -25,4 +26,4 @@ def command(ctx: click.Context) -> None:
     assert ctx.parent is not None
     assert isinstance(ctx.parent.command, click.Group)
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.__stdin__.fileno() if sys.__stdin__ else 0)  # nothing may ask a question now
-    click.echo(engine.complete(ctx.parent.command, ctx.parent, ctx.args).text(), nl=False)
+    render.answer(engine.complete(ctx.parent.command, ctx.parent, ctx.args).text(), is_data=True)

@@ -6,8 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-import click
-
+from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.completion.install import executable, install
@@ -61,11 +60,12 @@ def command(given: Given) -> None:
     if what != INSTALL:
         if directory:
             raise UsageError("--dir goes with install alone; a script is printed")
-        click.echo(script(what, executable(sys.argv[0])), nl=False)
+        render.answer(script(what, executable(sys.argv[0])), is_data=True)
         return
     done = install(sys.argv[0], directory, os.environ.get("PATH", os.defpath))
-    click.echo(f"wrote {done.path}" if done.is_new else f"{done.path} is there already")
+    said = f"wrote {done.path}" if done.is_new else f"{done.path} is there already"
+    render.answer(f"{said}\n", done=said if done.is_new else "")
     if not done.is_on_path:
-        click.echo(f"warning: {done.path.parent} is not on PATH, where kubectl looks for it", err=True)
+        render.say(f"warning: {done.path.parent} is not on PATH, where kubectl looks for it")
     name = self_name(sys.argv[0])
-    click.echo(f'"{name} <TAB>" completes wherever kubectl does; for kubectl see: kubectl completion --help', err=True)
+    render.say(f'"{name} <TAB>" completes wherever kubectl does; for kubectl see: kubectl completion --help')

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from kubectl_lrs import render
 from kubectl_lrs.model.errors import InterruptedRunError, UsageError
+from kubectl_lrs.runtime import streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupting
 
 
@@ -17,7 +19,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask on a terminal; refuse where there is none, unless `--yes` was given."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty() or streams.failure(streams.ERR):
         raise UsageError(
             f"this needs a yes: {question}",
             hint="there is no terminal to ask on; look at the plan with --dry-run, then say --yes",
@@ -26,7 +28,7 @@ def confirm(question: str, *, yes: bool) -> None:
         with interrupting():
             agreed = click.confirm(question, err=True)
     except click.Abort:
-        click.echo(err=True)  # what is said next begins on a line of its own
+        render.say("")  # what is said next begins on a line of its own
         raise
     if not agreed:
         raise InterruptedRunError("not agreed to; nothing was written")

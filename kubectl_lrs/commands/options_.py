@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kubectl_lrs import render
 from kubectl_lrs.commands.command import kube_options
 
 
@@ -15,4 +16,4 @@ def command(ctx: click.Context) -> None:
     formatter.write_text("These flags of kubectl can stand anywhere after the plugin's name, with any verb:")
     with formatter.indentation():
         formatter.write_dl([record for option in kube_options() if (record := option.get_help_record(ctx))])
-    click.echo(formatter.getvalue().rstrip())
+    render.answer(f"{formatter.getvalue().rstrip()}\n")

@@ -6,9 +6,7 @@ import json
 import platform
 from dataclasses import dataclass
 
-import click
-
-from kubectl_lrs import __version__
+from kubectl_lrs import __version__, render
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Given, Tables
 from kubectl_lrs.model.catalog import FORMAT_VERSION
@@ -28,10 +26,10 @@ def command(given: Given) -> None:
     output = given.of(Flags).output
     facts = {"version": __version__, "python": platform.python_version(), "backupFormat": FORMAT_VERSION}
     if output == "json":
-        click.echo(json.dumps(facts, indent=2))
+        render.answer(f"{json.dumps(facts, indent=2)}\n")
     elif output == "yaml":
-        click.echo("".join(f"{key}: {value}\n" for key, value in facts.items()), nl=False)
+        render.answer("".join(f"{key}: {value}\n" for key, value in facts.items()))
     elif output == "name":
-        click.echo(f"kubectl-lrs/{__version__}")
+        render.answer(f"kubectl-lrs/{__version__}\n")
     else:
-        click.echo(f"kubectl lrs {__version__} (Python {facts['python']}, backup format {FORMAT_VERSION})")
+        render.answer(f"kubectl lrs {__version__} (Python {facts['python']}, backup format {FORMAT_VERSION})\n")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress, say
+from kubectl_lrs.render.output import answer, say
+from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress
 from kubectl_lrs.render.view import FORMATS, View, show, table
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ __all__ = [
     "PlainProgress",
     "View",
     "account_lines",
+    "answer",
     "catalog_view",
     "check_page",
     "check_view",

@@ -64,6 +64,7 @@ def made(path: str, catalog: Catalog) -> View:
         rows=[(kind, str(count)) for kind, count in facts["types"].items()],
         names=[catalog.name],
         after=(*_stores_made(catalog), path),
+        done=f"the backup {path} is sealed",
     )
 
 

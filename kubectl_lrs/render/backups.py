@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubectl_lrs.model.catalog import Catalog, Missing
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import age, size
-from kubectl_lrs.render.progress import say
+from kubectl_lrs.render.output import say
 from kubectl_lrs.render.view import View
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.directory import Unsealed, is_of_future

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import groupby
 
-import click
-
 from kubectl_lrs import __version__
 from kubectl_lrs.consistency import RULES, Found
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render.check import in_short, owner
+from kubectl_lrs.render.output import answer
 from kubectl_lrs.usecases.check import CheckReport
 
 TILES = {
@@ -89,7 +88,7 @@ PAGE = """<!doctype html>
 
 def show_page(page: str) -> None:
     """Print it on stdout."""
-    click.echo(page)
+    answer(f"{page}\n", is_data=True)
 
 
 def check_page(report: CheckReport) -> str:

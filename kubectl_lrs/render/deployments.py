@@ -84,6 +84,7 @@ def deployment_report_view(report: DeploymentReport) -> View:
     """One row per deployment that was asked for."""
     columns = ("LABEL", "ID", "BEFORE", "AFTER", "SECONDS", "MESSAGE")
     counts = ", ".join(f"{count} {fate.value}" for fate, count in sorted(report.counts().items())) or "nothing to do"
+    summary = f"{report.verb}: {counts} in {report.seconds:.1f}s{'; interrupted' if report.interrupted else ''}"
     return View(
         data={
             "endpoint": report.endpoint,
@@ -103,10 +104,8 @@ def deployment_report_view(report: DeploymentReport) -> View:
             for outcome in report.outcomes
         ],
         names=[outcome.id for outcome in report.outcomes if outcome.fate not in NOT_DONE],
-        after=(
-            *(f"not done: {line}" for line in report.undone),
-            f"{report.verb}: {counts} in {report.seconds:.1f}s{'; interrupted' if report.interrupted else ''}",
-        ),
+        after=(*(f"not done: {line}" for line in report.undone), summary),
+        done=summary,
     )
 
 

@@ -15,6 +15,7 @@ from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.manifest import Manifest, loads
 from kubectl_lrs.render import colour
 from kubectl_lrs.render.backups import local, scope
+from kubectl_lrs.render.output import answer
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.diff import Comparison, Difference, Kind, Origin
 
@@ -175,7 +176,7 @@ def show_unified(texts: list[str]) -> None:
     """Print unified diffs, in colours where the output has some."""
     coloured = colour.is_on(sys.stdout)
     for text in texts:
-        click.echo(_coloured(text) if coloured else text, nl=False, color=coloured)
+        answer(_coloured(text) if coloured else text, is_data=not coloured)
 
 
 def _coloured(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How far long work is, and messages: all of it on stderr."""
+"""How far long work is, on stderr."""
 
 from __future__ import annotations
 
@@ -6,22 +6,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import click
-
 from kubectl_lrs.clients import wirelog
-from kubectl_lrs.model.units import age, printable, size
+from kubectl_lrs.model.units import age, size
 from kubectl_lrs.render import colour
-from kubectl_lrs.runtime import redact
+from kubectl_lrs.render.output import say
 from kubectl_lrs.runtime.progress import BYTES
 
 if TYPE_CHECKING:
     import rich.progress
-
-
-def say(message: str) -> None:
-    """A line for the person at the terminal."""
-    line, is_coloured = printable(redact.known(message)), colour.is_on(sys.stderr)
-    click.echo(colour.message(line) if is_coloured else line, err=True, color=is_coloured)
 
 
 def _done(done: int, total: int | None, unit: str) -> str:

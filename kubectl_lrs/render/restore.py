@@ -194,6 +194,7 @@ def report_view(report: Report, *, dry_run: bool) -> View:
     wide_columns, wide_rows = _tabled(OUTCOME_COLUMNS, report.outcomes)
     dry = " (server dry run: nothing was written)" if dry_run else ""
     end = f"in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
+    summary = f"{report.source}: {_counted(report.counts())} {end}"
     return View(
         data=_report_data(report, dry_run=dry_run),
         columns=columns,
@@ -204,8 +205,9 @@ def report_view(report: Report, *, dry_run: bool) -> View:
         after=(
             *(f"not done: {line}" for line in report.undone),
             *_store_counts(report),
-            f"{report.source}: {_counted(report.counts())} {end}",
+            summary,
         ),
+        done="" if dry_run else summary,
     )
 
 

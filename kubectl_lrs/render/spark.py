@@ -67,6 +67,7 @@ def spark_report_view(report: CleanReport) -> View:
     columns = (*COLUMNS, "RESULT", "MESSAGE")
     counts = ", ".join(f"{number} {fate.value}" for fate, number in counted(report.outcomes)) or "nothing to do"
     dry = " (server dry run: nothing was deleted)" if report.dry_run else ""
+    summary = f"clean-spark: {counts} in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
     return View(
         data={
             "target": report.target,
@@ -82,7 +83,8 @@ def spark_report_view(report: CleanReport) -> View:
         wide_columns=(*columns, *WIDE),
         wide_rows=[(*_row(each.session), *_end(each), *_wide(each.session)) for each in report.outcomes],
         names=[each.session.key for each in report.outcomes if each.fate not in NOT_DONE],
-        after=(f"clean-spark: {counts} in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}",),
+        after=(summary,),
+        done="" if report.dry_run else summary,
     )
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Any
 from unicodedata import combining, east_asian_width
 
-import click
-
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
+from kubectl_lrs.render.output import answer
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
 GAP = "   "
@@ -29,7 +28,10 @@ _NOT_INERT = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-
 
 @dataclass(frozen=True)
 class View:
-    """One answer in every form: `data` for programs, `names` for scripts, a table with lines around it for people."""
+    """One answer in every form: `data` for programs, `names` for scripts, a table with lines around it for people.
+
+    `done`: what the command has changed, in one line, which is told where the answer cannot be.
+    """
 
     data: Any
     columns: tuple[str, ...] = ()
@@ -39,28 +41,31 @@ class View:
     names: Sequence[str] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = field(default=())
+    done: str = ""
 
 
 def show(view: View, output: str, *, err: bool = False) -> None:
     """Print the view on stdout, or on stderr where it belongs to a question."""
-    if output == "json":
-        click.echo(_inert(json.dumps(view.data, indent=2, ensure_ascii=False)), err=err)
-    elif output == "yaml":
-        click.echo(_inert(dump(view.data)), nl=False, err=err)
-    elif output == "name":
-        for name in view.names:
-            click.echo(printable(name), err=err)
-    else:
-        wide = output == "wide" and view.wide_columns
-        columns, rows = (view.wide_columns, view.wide_rows) if wide else (view.columns, view.rows)
-        stream = sys.stderr if err else sys.stdout
-        width, is_coloured = get_terminal_size().columns if stream.isatty() else 0, colour.is_on(stream)
-        for line in view.before:
-            click.echo(printable(line), err=err)
-        for line in table(columns, rows, width=width, coloured=is_coloured):
-            click.echo(line, err=err, color=is_coloured)
-        for line in view.after:
-            click.echo(printable(line), err=err)
+    text = _TEXTS[output](view) if output in _TEXTS else "".join(f"{line}\n" for line in _lines(view, output, err=err))
+    answer(text, is_data=output in _TEXTS, err=err, done=view.done)
+
+
+_TEXTS: Mapping[str, Callable[[View], str]] = {
+    "json": lambda view: _inert(json.dumps(view.data, indent=2, ensure_ascii=False)) + "\n",
+    "yaml": lambda view: _inert(dump(view.data)),
+    "name": lambda view: "".join(f"{printable(name)}\n" for name in view.names),
+}
+"""The forms for programs."""
+
+
+def _lines(view: View, output: str, *, err: bool) -> Iterator[str]:
+    wide = output == "wide" and view.wide_columns
+    columns, rows = (view.wide_columns, view.wide_rows) if wide else (view.columns, view.rows)
+    stream = sys.stderr if err else sys.stdout
+    width, is_coloured = get_terminal_size().columns if stream.isatty() else 0, colour.is_on(stream)
+    yield from map(printable, view.before)
+    yield from table(columns, rows, width=width, coloured=is_coloured)
+    yield from map(printable, view.after)
 
 
 def _inert(text: str) -> str:

@@ -53,7 +53,7 @@ _OPTION = re.compile(r"key|secret|token|pass|sas|cred|connection", re.IGNORECASE
 OPAQUE = frozenset(("spec", "stringData", "binaryData", "annotations"))
 """Parts of Kubernetes' objects in which any string may be a credential: an LRS has them in its environment variables."""
 
-OURS = frozenset(("SelfSubjectAccessReview",))
+OURS = ("SelfSubjectAccessReview",)  # no set: in a schema that is shown, what stands under `kind` is no text
 """Kinds whose spec is no secret: it is our own question."""
 
 

@@ -1,0 +1,48 @@
+"""Where all text goes out: notes for the person at the terminal, and answers. What was done is kept beside the answer.
+
+An answer that cannot be written must not make it unknown what was done, so whoever shows one says it in one line.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+from kubectl_lrs.model.units import printable
+from kubectl_lrs.render import colour
+from kubectl_lrs.runtime import redact, streams
+
+
+class _Told:
+    done = ""
+
+
+def say(message: str) -> None:
+    """A line for the person at the terminal, as long as somebody reads."""
+    if reader_is_gone():
+        return
+    line = printable(redact.known(message))
+    streams.note(f"{colour.message(line) if colour.is_on(sys.stderr) else line}\n")
+
+
+def answer(text: str, *, is_data: bool = False, err: bool = False, done: str = "") -> None:
+    """The answer of a command, or on standard error what belongs to a question. `is_data`: for programs.
+
+    `done`: what the command has changed, in one line.
+    """
+    _Told.done = done or _Told.done
+    if err:
+        streams.note(text)
+    else:
+        streams.answer(text, is_data=is_data)
+
+
+def reader_is_gone() -> bool:
+    """Whether whoever read the answer went away, and nothing was changed: then it ends quietly, as other programs do."""
+    error = streams.failure()
+    return error is not None and error.errno == errno.EPIPE and not done()
+
+
+def done() -> str:
+    """What was changed, in one line; empty where nothing was."""
+    return _Told.done
