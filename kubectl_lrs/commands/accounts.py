@@ -9,7 +9,9 @@ import click
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Quiet
+from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import flags_of
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
@@ -32,6 +34,15 @@ def accounts_of(given: Given, options: ApiOptions) -> list[Account]:
         for line in render.account_lines(accounts):
             render.say(line)
     return accounts
+
+
+def refuse_unasked(options: ApiOptions) -> None:
+    """UsageError for flags of the API in a call that does not ask it."""
+    refuse(sorted(options.given & {flag.word for _, flag in flags_of(ApiOptions)}), NOT_ASKED, hint=HOW_ASKED)
+
+
+NOT_ASKED = "as the application's API is not asked"
+HOW_ASKED = "name the API with --url and --org-token-file, or leave it out"
 
 
 def refuse_token(given: Given) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.accounts import accounts_of
+from kubectl_lrs.commands.accounts import accounts_of, refuse_unasked
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
+from kubectl_lrs.commands.places import say_named
 from kubectl_lrs.commands.spark import clean_first
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode, LrsError, NothingFoundError, UsageError
@@ -113,6 +114,8 @@ def command(given: Given) -> ExitCode:
     for name, level in wanted.items():
         where = BackupContext(level=level, kube=cluster.kube, namespace=namespace or cluster.connection.namespace)
         collectors |= _collector(name, stores[name], where)
+    if not quiet:
+        say_named({name: stores[name] for name in STORES if name in collectors})
     collectors |= _deployments(given)
     sessions = Wanted(namespace=namespace, selector=flags.selector)
     is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
@@ -178,6 +181,7 @@ def _deployments(given: Given) -> dict[str, Collector]:
     options = given.of(AlsoOptions)
     if options.with_deployments or (options.with_deployments is None and api_is_given(options)):
         return {TIER: DeploymentsTier(_accounts(given))}
+    refuse_unasked(options)
     return {}
 
 

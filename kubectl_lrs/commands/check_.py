@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.accounts import accounts_of
+from kubectl_lrs.commands.accounts import accounts_of, refuse_unasked
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import TABLES, Backups, Given, Quiet, output_flag
+from kubectl_lrs.commands.places import say_named
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
@@ -144,6 +145,8 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     if namespace is not None:
         require_namespace(cluster.kube, namespace)
+    if not given.of(Quiet).quiet:
+        say_named({name: given.of(kind) for name, kind in STORE_OPTIONS.items() if name in wanted})
     found = sources(
         cluster,
         namespace,
@@ -180,6 +183,7 @@ def _accounts(given: Given) -> list[Account] | Unchecked:
     if options.with_deployments is False:
         return Unchecked("the application's API was not to be asked", API_FLAG)
     if options.with_deployments is None and not api_is_given(options):
+        refuse_unasked(options)
         return Unchecked("the application's API was not given", API_FLAG)
     try:
         return accounts_of(given, options)

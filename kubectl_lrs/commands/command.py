@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from kubectl_lrs.commands.flags import KUBE, FlagOption, Given, parameters
+from kubectl_lrs import render
+from kubectl_lrs.commands import unused
+from kubectl_lrs.commands.flags import KUBE, KUBE_WORDS, FlagOption, Given, parameters
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group, Options
@@ -93,6 +95,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
         values = ctx.meta.setdefault(KUBE, {})
         values[name] = (*values.get(name, ()), *value) if isinstance(value, tuple) else value
+        ctx.meta.setdefault(KUBE_WORDS, {})[max(param.opts, key=len)] = ctx.parent is not None
     return value
 
 
@@ -183,7 +186,11 @@ def command(
 
     def decorate(function: Callable[[Given], ExitCode | None]) -> Verb:
         def called(**_values: Any) -> ExitCode | None:
-            return function(Given(click.get_current_context()))
+            given = Given(click.get_current_context())
+            given.refuse_empty()
+            unused.require_effects(name, given.words, given.value)
+            _without_cluster(name, given)
+            return function(given)
 
         made = Verb(name, callback=called, params=parameters(kinds), help=function.__doc__, examples=examples, exits=exits)
         for option in kube_options():
@@ -192,3 +199,19 @@ def command(
         return made
 
     return decorate
+
+
+def _without_cluster(verb: str, given: Given) -> None:
+    """A cluster that is named and not asked: refused, but for what stood before the verb, such as in an alias for all verbs.
+
+    Of that it is said that it is not used; unless something elsewhere is changed, which may not be what was meant.
+    """
+    cluster = unused.without_cluster(verb, given.value)
+    if cluster is None:
+        return
+    passed_over = unused.EVERYWHERE | (unused.API_TOO if cluster.changes else set())
+    passed_over |= {"--namespace"} if cluster.takes_namespace else set()
+    found = {word: is_behind for word, is_behind in given.kube_words.items() if word not in passed_over}
+    unused.refuse((word for word, is_behind in found.items() if is_behind or cluster.changes), f"to {verb}: {cluster.why}")
+    if found:
+        render.say(f"note: {', '.join(found)}: not used by {verb}: {cluster.why}")

@@ -24,6 +24,9 @@ KUBE = "kubectl_lrs.kube_flags"
 CANCEL = "kubectl_lrs.cancel"
 """Under which kubectl's generic flags are kept, wherever on the line they stood."""
 
+KUBE_WORDS = "kubectl_lrs.kube_words"
+"""Under which it is kept how they are called, and whether they stood behind the verb."""
+
 
 class FlagOption(click.Option):
     """A flag as click knows it."""
@@ -117,6 +120,33 @@ class Given:
     def stop_on_signals(self) -> Cancel:
         """From now on what is in flight is finished when a signal comes; the second one ends the call at once."""
         return self._context.with_resource(self.cancel.on_signals())
+
+    @property
+    def kube_words(self) -> dict[str, bool]:
+        """Those of kubectl's generic flags that were given, and whether each stood behind the verb."""
+        return dict(self._context.meta.get(KUBE_WORDS, {}))
+
+    @property
+    def words(self) -> list[str]:
+        """All flags of the command that stood on the command line."""
+        return [flag.word for flag in self._flags if self._is_given(flag)]
+
+    def value(self, word: str) -> Any:
+        """What a flag or an argument is, as it stood on the command line or by default."""
+        found = next(flag for flag in self._flags if flag.word == word)
+        return self._context.params[parameter_name(found)]
+
+    def refuse_empty(self) -> None:
+        """UsageError for a value that is empty, such as that of a variable which is not set: it must not mean the default."""
+        for each in self._flags:
+            value = self._context.params[parameter_name(each)]
+            if self._is_given(each) and "" in (value if isinstance(value, tuple) else (value,)):
+                word = each.metavar if each.is_argument else each.word
+                raise UsageError(f"{word}: an empty value names nothing", hint="leave it out, or is a variable not set?")
+
+    @property
+    def _flags(self) -> list[Flag]:
+        return [each.flag for each in self._context.command.params if isinstance(each, FlagOption | FlagArgument)]
 
     def _is_given(self, flag: Flag) -> bool:
         return self._context.get_parameter_source(parameter_name(flag)) is ParameterSource.COMMANDLINE

@@ -9,13 +9,13 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Tables, Trusting, Yes
-from kubectl_lrs.commands.restore_call import STORE_OPTIONS, Call, SourceFlags, restore_of
-from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.commands.restore_call import Call, SourceFlags, restore_of
+from kubectl_lrs.commands.restore_parts import STORE_OPTIONS
+from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group, Options, flag
 from kubectl_lrs.model.plan import ApplyOptions, Plan
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.deployments.flags import ApiOptions
-from kubectl_lrs.stores.images.flags import RestoreOptions as ImagesOptions
 from kubectl_lrs.stores.lrs.flags import RestoreFlags
 from kubectl_lrs.usecases.restore import Restore
 
@@ -101,16 +101,8 @@ def command(given: Given) -> ExitCode:
 
 
 def _apply_options(given: Given) -> ApplyOptions:
-    """How the plan is to be applied; UsageError for a flag that says nothing without another one."""
-    source, lrs, flags = given.of(SourceFlags), given.of(RestoreFlags), given.of(ApplyFlags)
-    is_mapped = bool(lrs.maps or given.of(ImagesOptions).registry_maps)
-    for word, is_given, needed, is_there in (
-        ("-R", source.recursive, "-f", bool(source.files)),
-        ("--operator-replicas", lrs.operator_replicas is not None, "--pause-operator", lrs.pause_operator),
-        ("--accept-unmapped", lrs.accept_unmapped, "--map-namespace or --map-registry", is_mapped),
-    ):
-        if is_given and not is_there:
-            raise UsageError(f"{word} says nothing without {needed}", hint="leave it out, or give both")
+    """How the plan is to be applied."""
+    lrs, flags = given.of(RestoreFlags), given.of(ApplyFlags)
     timeout = duration(flags.timeout, what="--timeout").total_seconds()
     return ApplyOptions(workers=lrs.parallel, timeout=timeout, wait=flags.wait, dry_run=flags.dry_run == "server")
 
@@ -121,7 +113,7 @@ def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, given: Given
     if plan.effects and not options.dry_run:
         if not yes and sys.stderr.isatty():
             render.show(render.plan_view(plan, applied=True), "table", err=True)
-        confirm(f"{'; '.join(plan.effects)} on {plan.target}. Go on?", yes=yes)
+        confirm(render.restore_question(plan), yes=yes)
     given.stop_on_signals()  # not before: as long as nothing is written, a signal ends the run at once
     report = restore.apply(plan, options)
     render.show(render.report_view(report, dry_run=options.dry_run), given.of(Tables).output)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.commands.accounts import accounts_of
+from kubectl_lrs.commands.accounts import accounts_of, refuse_unasked
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Trusting
+from kubectl_lrs.commands.places import say_places
+from kubectl_lrs.commands.restore_parts import STORE_OPTIONS, TIERS, refuse_unused, say_left_alone, wanted_parts
+from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import DeniedError, UnreachableError, UsageError
-from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
+from kubectl_lrs.model.flags import Group, Source, argument, flag
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import STORES
@@ -24,7 +26,7 @@ from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.paths import is_folder
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module, flags_module
+from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import ApiOptions
@@ -44,9 +46,6 @@ from kubectl_lrs.usecases.verify import require_intact
 
 if TYPE_CHECKING:
     from kubectl_lrs.stores.lrs.plain_files import FilesSource
-
-TIERS = (*STORES, RESOURCES)
-STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).RESTORE for name in STORES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +125,20 @@ def _of_source(call: Call) -> Restore:
     folder: SealedFolder | None = None
     if call.flags.files:
         objects = call.flags.names
+        refuse_unused(call.given, (RESOURCES,), why="plain manifests hold LRS alone")
         source: LrsSource = _plain_files(call)
     else:
         backup, objects = _meaning(call)
         folder = call.directory.find(backup) if backup else call.directory.latest_of(call.identity)
         source = _intact(call, folder, objects)
-    tiers = _wanted_tiers(call.flags.tiers, folder, selects_objects=_selects(call, objects))
-    _say_left_alone(folder, tiers)
-    stores = [_store(name, call, folder) for name in tiers if name in STORES and folder]
+    tiers = wanted_parts(call.flags.tiers, folder, call.given, objects)
+    refuse_unused(call.given, tiers)
+    say_left_alone(folder, tiers)
+    contexts = {name: _context(call, folder) for name in tiers if name in STORES and folder}
+    stores = [_store(name, call, context) for name, context in contexts.items()]
+    places = {name: connect_module(name).place(call.given.of(STORE_OPTIONS[name]), each) for name, each in contexts.items()}
+    if not call.given.of(Quiet).quiet:
+        say_places(places)
     if RESOURCES in tiers:
         stores.append(_resources(call, source, folder, objects))
     return Restore(
@@ -141,23 +146,28 @@ def _of_source(call: Call) -> Restore:
         source=source.description,
         target=call.kube.connection.server,
         from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(call.identity),
+        places=places,
         progress=call.progress,
         stop=call.kube.stop,
     )
 
 
-def _store(name: str, call: Call, folder: SealedFolder) -> Restorer:
+def _store(name: str, call: Call, context: RestoreContext) -> Restorer:
     """A store beside the cluster."""
+    return connect_module(name).restorer(call.given.of(STORE_OPTIONS[name]), context)
+
+
+def _context(call: Call, folder: SealedFolder) -> RestoreContext:
+    """What the stores beside the cluster are restored in."""
     saved = str(folder.catalog.selection["namespace"] or call.kube.connection.namespace)
     namespaces = call.given.of(RestoreFlags).namespaces
-    context = RestoreContext(
+    return RestoreContext(
         folder=folder,
         kube=call.kube,
         namespace=namespaces.get(saved, saved),
         namespaces=namespaces,
         stop=call.kube.stop,
     )
-    return connect_module(name).restorer(call.given.of(STORE_OPTIONS[name]), context)
 
 
 # ---- what the names mean
@@ -182,7 +192,10 @@ def _of_dump(call: Call, path: Path) -> Restore:
     from kubectl_lrs.stores.mongo.flags import RestoreOptions as MongoOptions
     from kubectl_lrs.stores.mongo.saved import dumped
 
-    if call.flags.from_ or call.given.of(Selecting).selects_some or set(call.flags.tiers) - {"mongo"}:
+    alone = "a mongodump holds collections alone"
+    refuse(set(call.given.words) & {"--map-namespace"}, f"here: {alone}")
+    refuse_unused(call.given, ("mongo",), why=alone)
+    if call.flags.from_ or set(call.flags.tiers) - {"mongo"}:
         raise UsageError(f"{path} is a mongodump; it holds collections alone", hint="name collections with --mongo-collection")
     render.say(f"restoring the mongodump {path}: there are no sums, so nothing tells whether it is as it was written")
     options = call.given.of(MongoOptions)
@@ -211,39 +224,6 @@ def _meaning(call: Call) -> tuple[str, tuple[str, ...]]:
     if from_:
         raise UsageError(f"{backups[0]!r} is a backup, and --from names another", hint="give one of the two")
     return ("" if backups[0] == LATEST else backups[0]), ()
-
-
-def _selects(call: Call, objects: tuple[str, ...]) -> bool:
-    """Whether the user chose some LRS, not a backup."""
-    selecting = call.given.of(Selecting)
-    one_namespace = call.namespace and not selecting.all_namespaces
-    return bool(objects or one_namespace or selecting.selects_some)
-
-
-def _wanted_tiers(asked: Iterable[str], folder: SealedFolder | None, *, selects_objects: bool) -> list[str]:
-    """The parts that a restore is about, in the order in which they are restored.
-
-    A backup means all that it holds; a selection of objects the LRS alone, unless --tier says more.
-    """
-    there, asked = [*_held(folder), RESOURCES], tuple(asked)
-    if unknown := set(asked) - set(TIERS):
-        raise UsageError(f"--tier: unknown tier {min(unknown)!r}", hint=f"it is one of: {', '.join(TIERS)}")
-    if absent := [name for name in asked if name not in there]:
-        raise UsageError(f"--tier: the backup holds no {absent[0]}", hint=f"it holds: {', '.join(there)}")
-    if asked:
-        return [name for name in there if name in asked]
-    return [RESOURCES] if selects_objects else there
-
-
-def _held(folder: SealedFolder | None) -> list[str]:
-    """The stores of which a backup holds something, in the order of the table."""
-    return [name for name in STORES if folder and name in folder.catalog.tiers]
-
-
-def _say_left_alone(folder: SealedFolder | None, tiers: list[str]) -> None:
-    """What the backup holds beside what is restored."""
-    if folder and (alone := [name for name in (*_held(folder), RESOURCES) if name not in tiers]):
-        render.say(f"note: left alone: {', '.join(alone)}; --tier restores them too")
 
 
 # ---- the LRS
@@ -285,7 +265,9 @@ def _whose(call: Call, folder: SealedFolder | None) -> Whose:
     """What is known of the deployments; the application may be down, and then it is said."""
     accounts: list[Account] = []
     api = call.given.of(ApiOptions)
-    if api_is_given(api):
+    if not api_is_given(api):
+        refuse_unasked(api)
+    else:
         try:
             accounts = accounts_of(call.given, api)
         except (UnreachableError, DeniedError) as error:

@@ -76,8 +76,6 @@ def command(given: Given) -> ExitCode:
     flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
     directory = BackupDir(Path(given.of(Backups).path))
     progress = render.progress(quiet=quiet)
-    if not flags.against_cluster and (extra := given.all_given(CLUSTER_ONLY)):
-        raise UsageError(f"{', '.join(extra)} says nothing here without --against-cluster: a backup is checked as a whole")
     kube = connect(given.kube, given.cancel) if flags.against_cluster else None
     folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
     if flags.backup == LATEST:

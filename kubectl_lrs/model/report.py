@@ -99,11 +99,13 @@ class Outcome:
 class Report:
     """All outcomes of a run, in the order in which they came.
 
-    `undone`: what else was asked for and is not so. `interrupted`: it was stopped before its end.
+    `targets`: where each store is, without secrets. `undone`: what else was asked for and is not so. `interrupted`: it was
+    stopped before its end.
     """
 
     source: str
     target: str
+    targets: Mapping[str, str] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     interrupted: bool = False

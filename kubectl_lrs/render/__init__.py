@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         summary,
         unified,
     )
-    from kubectl_lrs.render.restore import finding_lines, plan_view, report_view
+    from kubectl_lrs.render.restore import finding_lines, plan_view, report_view, restore_question
     from kubectl_lrs.render.spark import nothing_to_clean, spark_plan_view, spark_report_view, spark_stakes
     from kubectl_lrs.render.verify import trial_view
 
@@ -86,6 +86,7 @@ _PARTS = {
         "finding_lines",
         "plan_view",
         "report_view",
+        "restore_question",
     ),
     "spark": (
         "nothing_to_clean",
@@ -139,6 +140,7 @@ __all__ = [
     "progress",
     "remarks",
     "report_view",
+    "restore_question",
     "say",
     "say_latest",
     "scope",

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from kubectl_lrs.model.diff import ABSENT, Change
-from kubectl_lrs.model.plan import Action, Finding, Plan, Preparation, Prepare, Severity, Step, StorePlan
+from kubectl_lrs.model.plan import WRITES, Action, Finding, Plan, Preparation, Prepare, Severity, Step, StorePlan
 from kubectl_lrs.model.report import NOT_DONE, Outcome, Report, Result
 from kubectl_lrs.model.units import size
 from kubectl_lrs.render.view import View
@@ -68,6 +68,13 @@ def plan_view(plan: Plan, *, applied: bool = False) -> View:
         names=[_name(step) for step in steps],
         after=(*_diff_lines(steps), *_part_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}"),
     )
+
+
+def restore_question(plan: Plan) -> str:
+    """What the user must agree to, and every place that is written."""
+    written = [part for part in plan.parts if part.store != LRS and any(step.action in WRITES for step in part.steps)]
+    also = "".join(f", {part.store} on {part.target}" for part in written)
+    return f"{'; '.join(plan.effects)} on {plan.target}{also}. Go on?"
 
 
 def _tabled(columns: Sequence[Column[T]], things: Sequence[T]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -226,14 +233,16 @@ def _message(outcome: Outcome) -> str:
 
 def _store_counts(report: Report) -> Iterator[str]:
     stores = report.stores
-    for store in stores if len(stores) > 1 else ():
-        yield f"{store}: {_counted(Counter(outcome.result for outcome in report.of(store)))}"
+    for store in stores if stores != [LRS] else ():
+        where = f", on {report.targets[store]}" if store in report.targets else ""
+        yield f"{store}: {_counted(Counter(outcome.result for outcome in report.of(store)))}{where}"
 
 
 def _report_data(report: Report, *, dry_run: bool) -> dict[str, Any]:
     return {
         "source": report.source,
         "target": report.target,
+        "targets": dict(report.targets),
         "dryRun": dry_run,
         "interrupted": report.interrupted,
         "seconds": round(report.seconds, 3),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kubectl_lrs.model.flags import Options
+from kubectl_lrs.model.places import Place
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
 from kubectl_lrs.model.stores import STORES
@@ -90,6 +91,12 @@ class Connect(Protocol):
 
     def restorer(self, options: Any, context: RestoreContext, /) -> Restorer:
         """Its part of a restore."""
+
+    def by_environment(self, options: Any, /) -> tuple[str, str] | None:
+        """(where it is without secrets, the variable that says so), None where the environment does not say it."""
+
+    def place(self, options: Any, context: RestoreContext, /) -> Place:
+        """Where a restore writes, and who says so. Nothing is asked yet."""
 
 
 def flags_module(name: str) -> Flags:

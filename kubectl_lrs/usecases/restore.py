@@ -7,10 +7,13 @@ and fail, or start and look whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from kubectl_lrs.model.errors import ExitCode, LrsError
-from kubectl_lrs.model.plan import ApplyOptions, Plan, StorePlan
+from kubectl_lrs.model.places import Place
+from kubectl_lrs.model.plan import WRITES, ApplyOptions, Plan, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
@@ -18,7 +21,7 @@ from kubectl_lrs.stores.base import Restorer
 
 
 class Restore:
-    """A restore of several stores: `plan`, then perhaps `apply`."""
+    """A restore of several stores: `plan`, then perhaps `apply`. `places`: of those that are not in the cluster."""
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Restore:
         source: str,
         target: str,
         from_another_cluster: bool,
+        places: Mapping[str, Place] = MappingProxyType({}),
         progress: Progress,
         stop: Cancel,
     ) -> None:
@@ -34,16 +38,25 @@ class Restore:
         self._source = source
         self._target = target
         self._from_another_cluster = from_another_cluster
+        self._places = places
         self._progress = progress
         self._stop = stop
 
     def plan(self) -> Plan:
         """Look at everything, and decide; nothing is written."""
         try:
-            parts = tuple(store.plan(self._progress) for store in self._stores)
+            parts = tuple(self._with_place(store.plan(self._progress)) for store in self._stores)
         finally:
             self._progress.end()
         return Plan(source=self._source, target=self._target, parts=parts, from_another_cluster=self._from_another_cluster)
+
+    def _with_place(self, part: StorePlan) -> StorePlan:
+        """An error more where something would be written to a place that may be another installation's."""
+        place = self._places.get(part.store)
+        if place is None or not any(step.action in WRITES for step in part.steps):
+            return part
+        mixture = place.mixture(part.store, from_another_cluster=self._from_another_cluster)
+        return replace(part, findings=(mixture, *part.findings)) if mixture else part
 
     def apply(self, plan: Plan, options: ApplyOptions) -> Report:
         """Do what the plan says, store by store; an outcome for each step.
@@ -51,7 +64,8 @@ class Restore:
         LrsError where the very first store broke off before anything was tried.
         """
         began = time.monotonic()
-        report = Report(source=plan.source, target=plan.target)
+        targets = {part.store: part.target for part in plan.parts}
+        report = Report(source=plan.source, target=plan.target, targets=targets)
         stores = {store.name: store for store in self._stores}
         broken: str | None = None
         for part in plan.parts:

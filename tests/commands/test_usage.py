@@ -43,7 +43,7 @@ CASES: dict[str, tuple[list[str], int, str]] = {
     "CA and insecure": (["backup", "--certificate-authority", "garbage", "--insecure-skip-tls-verify"], 2, "exclude each other"),
     "CA that is none": (["backup", "--certificate-authority", "garbage"], 2, "certificate-authority"),
     "group without user": (["backup", "--as-group", "x"], 2, "--as"),
-    "recursive without files": (["restore", "x", "-R"], 2, "-R says nothing without -f"),
+    "recursive without files": (["restore", "x", "-R"], 2, "--recursive says nothing without -f"),
     "replicas without a pause": (["restore", "x", "--operator-replicas", "1"], 2, "says nothing without --pause-operator"),
     "acceptance of nothing": (["restore", "x", "--accept-unmapped"], 2, "says nothing without --map-namespace"),
     "timeout of restore": (["restore", "x", "--timeout", "soon"], 2, "--timeout: 'soon' is not a duration"),

@@ -114,7 +114,7 @@ def test_a_file_in_place_of_a_backup(tmp_path: Path) -> None:
 def test_an_empty_type_does_not_mean_all(tmp_path: Path) -> None:
     for flag in ("--type", "--exclude-type"):
         done = _run("backup", flag, "", cwd=tmp_path)
-        assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {flag}: an empty value names no type")
+        assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {flag}: an empty value names nothing")
 
 
 def test_open_journal_that_is_a_dead_link(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from kubectl_lrs.backends.place import Place as StoragePlace
 from kubectl_lrs.backends.place import open_backend
 from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.places import NamedBy
+from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.runtime.paths import is_file
 from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.files import saved
@@ -23,7 +25,7 @@ VARIABLE = "LRS_FILES_URL"
 
 def storage(place: Place, *, otherwise: str) -> Storage:
     """The storage that options and environment name; `otherwise` says how to do without."""
-    url = place.url or os.environ.get(VARIABLE, "")
+    url = _url(place)
     if not url:
         raise UsageError(f"nothing says where the application's file storage is; {otherwise}", hint="give --files-url URL")
     if place.ca_file and not is_file(Path(place.ca_file)):
@@ -40,6 +42,47 @@ def storage(place: Place, *, otherwise: str) -> Storage:
         workers=place.workers,
     )
     return Storage(open_backend(found))
+
+
+def by_environment(place: Place) -> tuple[str, str] | None:
+    """(where the storage is, the variables that say so), None where the environment does not say it."""
+    found = _variables(place)
+    return (_target(place), " and ".join(found)) if found else None
+
+
+def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
+    """Where a restore writes, and who says so. What the environment says beside the URL tells whose bucket of a name it is."""
+    found, saved_at = _variables(options), str(context.folder.catalog.tiers["files"].get("url") or "")
+    return RestorePlace(
+        target=_target(options),
+        named_by=NamedBy.ENVIRONMENT if found else NamedBy.FLAG,
+        by=" and ".join(found),
+        settle=", ".join(found.values()),
+        saved=saved_at,
+        is_saved=bool(saved_at) and saved_at.rstrip("/") == _url(options).rstrip("/"),
+    )
+
+
+def _url(place: Place) -> str:
+    return place.url or os.environ.get(VARIABLE, "")
+
+
+def _target(place: Place) -> str:
+    url = _url(place)
+    endpoint = place.endpoint or (os.environ.get("LRS_FILES_ENDPOINT", "") if url.startswith("s3:") else "")
+    return f"{url} at {endpoint}" if endpoint else url
+
+
+def _variables(place: Place) -> dict[str, str]:
+    """The variables that say where the storage is, and the flag that would say it in place of each."""
+    url = _url(place)
+    kind = StoragePlace(url=url).scheme if url else "file"
+    wanted = {
+        VARIABLE: ("--files-url URL", place.url, True),
+        "LRS_FILES_ENDPOINT": ("--files-endpoint URL", place.endpoint, kind == "s3"),
+        "LRS_FILES_OPTIONS": ("--files-options FILE", place.options, kind != "file"),
+    }
+    return {name: flag for name, (flag, given, fits) in wanted.items() if fits and not given and os.environ.get(name, "").strip()}
 
 
 def collector(options: BackupOptions, context: BackupContext) -> FilesTier:

@@ -12,6 +12,8 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import DeniedError, NotFoundError
+from kubectl_lrs.model.places import NamedBy
+from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
@@ -23,7 +25,7 @@ from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secret
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config
 from kubectl_lrs.stores.images.restore import ImagesRestorer
-from kubectl_lrs.stores.images.saved import Level
+from kubectl_lrs.stores.images.saved import Level, saved
 
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
 SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
@@ -83,6 +85,24 @@ def restorer(options: RestoreOptions, context: RestoreContext) -> ImagesRestorer
         mapping=registry_map(options.registry_maps),
         existing=options.existing,
         workers=options.parallel,
+    )
+
+
+def by_environment(_options: RegistryOptions) -> None:
+    """None: which registries there are is said by what is saved, and the environment holds credentials alone."""
+    return
+
+
+def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
+    """The registries that a restore pushes to: those that the backup names, but for what is mapped elsewhere."""
+    inventory, mapping = saved(context.folder), registry_map(options.registry_maps)
+    references = [each.reference for each in inventory.entries] if inventory else []
+    targets = {reference: mapping.target(reference) for reference in references}
+    as_saved = {target.registry for reference, target in targets.items() if target == reference}
+    return RestorePlace(
+        target=", ".join(sorted({target.registry for target in targets.values()})),
+        named_by=NamedBy.BACKUP if as_saved and not options.hosts else NamedBy.FLAG,
+        settle="--registry HOST, or --map-registry OLD=NEW",
     )
 
 

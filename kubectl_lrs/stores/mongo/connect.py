@@ -7,6 +7,8 @@ from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.places import NamedBy
+from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.files import reading
 from kubectl_lrs.runtime.cancel import Cancel
@@ -58,6 +60,36 @@ def dump_restorer(dump: StoredDump, options: RestoreOptions, kube: KubeClient, *
     )
     keys = KeySource(kube, namespace) if dump.facts else None
     return MongoRestorer(mongo, dump, wish, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
+
+
+def by_environment(place: Place) -> tuple[str, str] | None:
+    """(where MongoDB is, the variable that says so), None where the environment does not say it."""
+    found = given_uri(place)
+    return (UriAccess(found[0], source=found[1]).describe(), found[1]) if found and found[1] == VARIABLE else None
+
+
+def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
+    """Where a restore writes, and who says so."""
+    found = given_uri(options)
+    if found is None:
+        return RestorePlace(target="MongoDB of the cluster", named_by=NamedBy.CLUSTER)
+    target = UriAccess(found[0], source=found[1]).describe()
+    server = context.folder.catalog.tiers[TIER].get("server")
+    saved_at = str(server.get("address") or "") if isinstance(server, dict) else ""
+    return RestorePlace(
+        target=target,
+        named_by=NamedBy.ENVIRONMENT if found[1] == VARIABLE else NamedBy.FLAG,
+        by=found[1],
+        settle="--mongo-uri-file FILE",
+        saved=saved_at,
+        is_saved=bool(hosts(target) & hosts(saved_at)),
+    )
+
+
+def hosts(description: str) -> frozenset[str]:
+    """The hosts in a description of MongoDB; of one deployment not everybody names all."""
+    scheme, separator, rest = description.partition("://")
+    return frozenset(f"{scheme}://{host.lower()}" for host in rest.partition("/")[0].split(",") if separator and host)
 
 
 def saved(folder: SealedFolder, options: RestoreOptions) -> StoredDump:

@@ -1,0 +1,91 @@
+"""Which parts of a backup a restore is about, and which flags say nothing then."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.flags import Given, Selecting
+from kubectl_lrs.commands.unused import refuse
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import Options, flags_of
+from kubectl_lrs.model.stores import STORES
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.stores.base import flags_module
+from kubectl_lrs.stores.deployments.flags import ApiOptions
+from kubectl_lrs.stores.lrs.decide import NAME as RESOURCES
+from kubectl_lrs.stores.lrs.flags import RestoreFlags
+
+TIERS = (*STORES, RESOURCES)
+STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).RESTORE for name in STORES}
+
+
+def _words(*kinds: type[Options]) -> frozenset[str]:
+    return frozenset(flag.word for kind in kinds for _, flag in flags_of(kind))
+
+
+SHARED: Mapping[str, tuple[str, ...]] = {"--map-namespace": TIERS, "--map-registry": ("images", RESOURCES)}
+"""Flags that more than one part follows."""
+
+FLAGS: Mapping[str, frozenset[str]] = {
+    **{name: _words(kind) for name, kind in STORE_OPTIONS.items()},
+    RESOURCES: _words(RestoreFlags, ApiOptions, Selecting) | {"--wait", "--timeout", "--journal"},
+}
+"""Part → the flags that are about it."""
+
+
+def refuse_unused(given: Given, parts: Collection[str], *, why: str = "") -> None:
+    """UsageError for flags that are about parts which this restore leaves alone; `why` they are, where that is not plain."""
+    for part in (part for part in TIERS if part not in parts):
+        words = [word for word in given.words if word in FLAGS[part] and not set(SHARED.get(word, ())) & set(parts)]
+        refuse(
+            words, f"here: {why or f'{part} is not restored'}", hint="" if why else f"take it with --tier {part}, or leave it out"
+        )
+
+
+def selects(given: Given, objects: tuple[str, ...]) -> bool:
+    """Whether the user chose some LRS, not a backup."""
+    selecting = given.of(Selecting)
+    one_namespace = given.kube.namespace and not selecting.all_namespaces
+    return bool(objects or one_namespace or selecting.selects_some)
+
+
+def wanted_parts(asked: Collection[str], folder: SealedFolder | None, given: Given, objects: tuple[str, ...]) -> list[str]:
+    """The parts that a restore is about, in the order in which they are restored.
+
+    A backup means all that it holds; a selection of objects the LRS alone. Of the other parts nothing tells yet what
+    belongs to an object, so they are not restored together with a selection.
+    """
+    there = [*_held(folder), RESOURCES]
+    if unknown := set(asked) - set(TIERS):
+        raise UsageError(f"--tier: unknown tier {min(unknown)!r}", hint=f"it is one of: {', '.join(TIERS)}")
+    if absent := [name for name in asked if name not in there]:
+        raise UsageError(f"--tier: the backup holds no {absent[0]}", hint=f"it holds: {', '.join(there)}")
+    is_narrowed = selects(given, objects) and not _is_all(folder, given, objects)
+    if is_narrowed and (stores := [name for name in there if name in asked and name in STORES]):
+        raise UsageError(
+            f"--tier {','.join(stores)} would restore all of it, not what belongs to the LRS that were chosen",
+            hint=f"restore the chosen LRS without --tier, and all of {', '.join(stores)} in a call of its own",
+        )
+    if asked:
+        return [name for name in there if name in asked]
+    return [RESOURCES] if selects(given, objects) else there
+
+
+def _is_all(folder: SealedFolder | None, given: Given, objects: tuple[str, ...]) -> bool:
+    """Whether -n alone was given, and names the one namespace that the backup was taken of."""
+    if folder is None or objects or given.of(Selecting).selects_some:
+        return False
+    return bool(folder.catalog.selection["namespace"] == given.kube.namespace)
+
+
+def _held(folder: SealedFolder | None) -> Iterator[str]:
+    """The stores of which a backup holds something, in the order of the table."""
+    return (name for name in STORES if folder and name in folder.catalog.tiers)
+
+
+def say_left_alone(folder: SealedFolder | None, parts: Iterable[str]) -> None:
+    """What the backup holds beside what is restored."""
+    restored = list(parts)
+    if folder and (alone := [name for name in (*_held(folder), RESOURCES) if name not in restored]):
+        render.say(f"note: left alone: {', '.join(alone)}")

@@ -1,0 +1,137 @@
+"""Flags that would have no effect in a call: they are refused, so that nothing that was said is dropped without a word.
+
+What follows from the flags alone stands in the table; what follows from a backup is refused by its command, by `refuse`.
+Not refused is what says how the work of a plan is to be done where the plan is only shown (`--dry-run`), a permission that
+nobody turns out to need, and a value that says what is so anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_lrs.commands.flags import Selecting
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import flags_of
+from kubectl_lrs.stores.deployments.flags import ApiOptions
+from kubectl_lrs.stores.lrs.flags import TargetOptions
+
+Values = Callable[[str], Any]
+"""A flag's longest name, or an argument's → its value in this call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """These flags say nothing unless the rest of the call `holds`; `why`: how that is said, after `says nothing`."""
+
+    flags: tuple[str, ...]
+    why: str
+    holds: Callable[[Values], bool]
+
+
+def _given(*words: str) -> Callable[[Values], bool]:
+    """Whether one of these has a value."""
+    return lambda value: any(value(word) for word in words)
+
+
+_API = tuple(flag.word for _, flag in flags_of(ApiOptions))
+_TRIED = tuple(flag.word for kind in (Selecting, TargetOptions) for _, flag in flags_of(kind))
+_WITHOUT_API = Rule(flags=_API, why="with --no-deployments", holds=lambda value: value("--deployments") is not False)
+_WITH_JOURNAL = Rule(
+    flags=("--backup-dir",),
+    why="with --journal, which names the file itself",
+    holds=lambda value: not value("--journal"),
+)
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "backup": (
+        Rule(flags=("--yes",), why="without --clean-spark, as nothing else is asked", holds=_given("--clean-spark")),
+        _WITHOUT_API,
+    ),
+    "restore": (
+        Rule(flags=("--recursive",), why="without -f", holds=_given("--filename")),
+        Rule(flags=("--operator-replicas",), why="without --pause-operator", holds=_given("--pause-operator")),
+        Rule(
+            flags=("--accept-unmapped",),
+            why="without --map-namespace or --map-registry",
+            holds=_given("--map-namespace", "--map-registry"),
+        ),
+        Rule(
+            flags=("--allow-running-app",),
+            why="without --mongo-existing=drop: collections are replaced by that alone",
+            holds=lambda value: value("--mongo-existing") == "drop",
+        ),
+    ),
+    "deactivate": (_WITH_JOURNAL,),
+    "activate": (_WITH_JOURNAL,),
+    "verify": (Rule(flags=_TRIED, why="here without --against-cluster", holds=_given("--against-cluster")),),
+    "check": (_WITHOUT_API,),
+    "completion": (
+        Rule(flags=("--dir",), why="but with install: a script is printed", holds=lambda value: value("what") == "install"),
+    ),
+}
+"""By verb. Each flag of each verb has a line in `tests/commands/test_every_input.py`, which tries these too."""
+
+
+def require_effects(verb: str, given: Collection[str], value: Values) -> None:
+    """UsageError for the first flags of this call that say nothing beside the others."""
+    for rule in RULES.get(verb, ()):
+        if not rule.holds(value):
+            refuse((word for word in rule.flags if word in given), rule.why)
+
+
+def refuse(words: Iterable[str], why: str, *, hint: str = "leave it out") -> None:
+    """UsageError where there are any: they say nothing in this call."""
+    if listed := list(words):
+        raise UsageError(f"{', '.join(listed)} {'says' if len(listed) == 1 else 'say'} nothing {why}", hint=hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Whether a verb asks a cluster, by the call's values, and takes a namespace where it does not; `why` it does not.
+
+    `is_about_program`: flags of the cluster are taken without effect, as kubectl itself does, where nothing about a cluster
+    is told. `changes`: something elsewhere is changed, so that a cluster which is named must not be passed over.
+    """
+
+    is_asked: Callable[[Values], bool] = lambda _value: True
+    takes_namespace: bool = False
+    why: str = ""
+    is_about_program: bool = False
+    changes: bool = False
+
+
+ALWAYS = Cluster()
+CLUSTERS: Mapping[str, Cluster] = {
+    "list": Cluster(is_asked=lambda _: False, why="it shows the backups of all clusters and namespaces"),
+    "show": Cluster(is_asked=lambda _: False, why="it shows all of one backup, and asks no cluster"),
+    "verify": Cluster(
+        is_asked=_given("--against-cluster"), why="without --against-cluster it checks all of a backup, and asks no cluster"
+    ),
+    "diff": Cluster(
+        is_asked=lambda value: value("after") == "live", takes_namespace=True, why="of two backups it asks no cluster"
+    ),
+    "check": Cluster(
+        is_asked=lambda value: not value("--from"),
+        takes_namespace=True,
+        why="with --from it holds a backup against itself, and asks no cluster",
+    ),
+    "deactivate": Cluster(is_asked=lambda _: False, why="it asks the application's API, and no cluster", changes=True),
+    "activate": Cluster(is_asked=lambda _: False, why="it asks the application's API, and no cluster", changes=True),
+    "completion": Cluster(is_about_program=True),
+    "version": Cluster(is_about_program=True),
+}
+"""Verbs that do not always ask the cluster."""
+
+EVERYWHERE = frozenset(("-v", "--color", "--cache-dir"))
+"""Generic flags that mean something, or the same nothing as in kubectl, whatever is asked."""
+
+API_TOO = frozenset(("--request-timeout", "--token"))
+"""Those that requests to the application's API follow, or that have an error of their own there."""
+
+
+def without_cluster(verb: str, value: Values) -> Cluster | None:
+    """How a verb goes on that asks no cluster in this call; None where it asks one, or where it does not matter."""
+    cluster = CLUSTERS.get(verb, ALWAYS)
+    return None if cluster.is_about_program or cluster.is_asked(value) else cluster
