@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +13,6 @@ from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.commands.places import say_named
 from kubectl_lrs.commands.spark import clean_first
-from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.flags import Group, Options, flag
 from kubectl_lrs.model.selection import Selection
@@ -133,7 +128,7 @@ def command(given: Given) -> ExitCode:
         )
     except NothingFoundError as error:
         raise _explained(error, cluster, selection, is_named=bool(given.kube.namespace)) from error
-    _tell(path, catalog, given.of(Tables).output)
+    render.show(render.made(str(path), catalog), given.of(Tables).output)
     for line in render.remarks(catalog):
         render.say(line)
     return ExitCode.DONE if is_clean and not catalog.missing else ExitCode.PARTIAL
@@ -144,22 +139,6 @@ def _explained(error: NothingFoundError, cluster: Target, selection: Selection, 
     instead = look_for(cluster.kube, cluster.resource, selection.namespace)
     where = render.where(selection, is_named=is_named)
     return NothingFoundError(f"{where}: {error}", hint="; ".join(render.instead(selection, instead)))
-
-
-def _tell(path: Path, catalog: Catalog, output: str) -> None:
-    """Print what was made; where that cannot be, say on the other stream that it is."""
-    try:
-        _require_stdout()
-        render.show(render.made(str(path), catalog), output)
-    except OSError:
-        with suppress(OSError, ValueError):
-            render.say(f"the backup is sealed: {path}")
-        raise
-
-
-def _require_stdout() -> None:
-    if sys.stdout is None:  # the shell has closed it
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
 
 
 def _collector(name: str, options: Options, context: BackupContext) -> dict[str, Collector]:

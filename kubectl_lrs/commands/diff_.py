@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
@@ -16,12 +16,15 @@ from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Options, Source, argument
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
 from kubectl_lrs.stores.lrs.saved import BackupSource
 from kubectl_lrs.usecases.diff import BackupSide, Comparison, Differ, LiveSide, Side
+from kubectl_lrs.usecases.diff_stores import CHOSEN, NotCompared, StoreComparison, compare_stores, none_compared
+from kubectl_lrs.usecases.diff_stores import LIVE as LIVE_WHY
 from kubectl_lrs.usecases.verify import require_intact
 
 LIVE = "live"
@@ -66,6 +69,9 @@ def command(given: Given) -> ExitCode:
     the defaults of its schema. An object that one side was not taken for (another namespace, a type that was left
     out, other labels) is not compared, but counted. Values are shown as they are, as kubectl diff does: LRS can carry
     credentials.
+
+    Of two backups all else that both hold is compared too: Mongo documents by their _id and their bytes, images by
+    digest, files by sum, the status of deployments. What was not compared is named, and "nothing differs" means all.
     """
     flags, quiet = given.of(Flags), given.of(Quiet).quiet
     before = flags.before
@@ -76,12 +82,25 @@ def command(given: Given) -> ExitCode:
     maps, namespace = given.of(NamespaceMapping).namespaces, given.kube.namespace
     selection = given.of(Selecting).selection(maps.get(namespace, namespace))
     opened = _Backups(BackupDir(Path(given.of(Backups).path)), render.progress(quiet=quiet), quiet=quiet)
-    sides: tuple[Side, Side]
     if flags.after == LIVE:
         sides = _with_live(opened, before, connect(given.kube, given.cancel), maps, selection)
+        stores: Stores = ([], none_compared(opened.folders, LIVE_WHY))
     else:
         sides = (BackupSide(opened.source(before), maps), BackupSide(opened.source(flags.after), {}))
-    return _show(Differ(*sides, selection, opened.progress), flags.output, quiet=quiet)
+        stores = _stores(opened, is_narrow=selection.is_narrow or bool(namespace or maps))
+    differ = Differ(*sides, selection, opened.progress)
+    return _show(differ, stores, flags.output, quiet=quiet)
+
+
+Stores: TypeAlias = "tuple[list[StoreComparison], list[NotCompared]]"
+
+
+def _stores(opened: _Backups, *, is_narrow: bool) -> Stores:
+    """What is beside the LRS in both."""
+    before, after = opened.folders
+    if is_narrow:
+        return [], none_compared(opened.folders, CHOSEN)
+    return compare_stores(before, after, opened.progress)
 
 
 class _Backups:
@@ -90,6 +109,7 @@ class _Backups:
     def __init__(self, directory: BackupDir, progress: Progress, *, quiet: bool) -> None:
         self.directory = directory
         self.progress = progress
+        self.folders: list[SealedFolder] = []
         self._quiet = quiet
 
     def source(self, name: str, cluster: Cluster | None = None) -> BackupSource:
@@ -98,6 +118,7 @@ class _Backups:
         if name == LATEST:
             render.say_latest(folder, quiet=self._quiet)
         require_intact(folder, self.progress)
+        self.folders.append(folder)
         source = BackupSource(folder)
         source.check()
         return source
@@ -124,15 +145,16 @@ def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str,
     )
 
 
-def _show(differ: Differ, output: str, *, quiet: bool) -> ExitCode:
+def _show(differ: Differ, stores: Stores, output: str, *, quiet: bool) -> ExitCode:
+    comparison: Comparison[Any] = differ.run(render.unified if output == "diff" else render.difference_data)
+    comparison.stores, comparison.parts_not_compared = stores
     if output == "diff":
-        texts = differ.run(render.unified)
-        render.show_unified(texts.kept)
-        comparison: Comparison[Any] = texts
-        for line in () if quiet else (*render.side_lines(texts), render.summary(texts)):
+        render.show_unified(comparison.kept)
+        for line in (
+            () if quiet else (*render.side_lines(comparison), *render.store_lines(comparison), render.summary(comparison))
+        ):
             render.say(line)
     else:
-        comparison = differ.run(render.difference_data)
         render.show(render.comparison_view(comparison), output)
     for line in render.comparison_remarks(comparison):
         render.say(line)

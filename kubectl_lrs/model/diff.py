@@ -17,6 +17,14 @@ class Absent(Enum):
 ABSENT = Absent.ABSENT
 
 
+class Kind(str, Enum):
+    """How a thing differs: it is before only, after only, or on both sides and not the same."""
+
+    REMOVED = "removed"
+    ADDED = "added"
+    CHANGED = "changed"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One field: `path` of keys and indexes, its value `before` and `after`, ABSENT where it is not."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         difference_data,
         show_unified,
         side_lines,
+        store_lines,
         summary,
         unified,
     )
@@ -73,6 +74,7 @@ _PARTS = {
         "difference_data",
         "show_unified",
         "side_lines",
+        "store_lines",
         "summary",
         "unified",
     ),
@@ -93,6 +95,7 @@ _PARTS = {
         "spark_plan_view",
         "spark_report_view",
         "spark_stakes",
+        "store_lines",
     ),
     "verify": ("trial_view",),
 }
@@ -151,6 +154,7 @@ __all__ = [
     "spark_plan_view",
     "spark_report_view",
     "spark_stakes",
+    "store_lines",
     "summary",
     "table",
     "trial_view",

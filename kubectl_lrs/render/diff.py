@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from kubectl_lrs.formats.yaml_writer import dump
-from kubectl_lrs.model.diff import ABSENT, Change
+from kubectl_lrs.model.diff import ABSENT, Change, Kind
 from kubectl_lrs.model.manifest import Manifest, loads
 from kubectl_lrs.render import colour
 from kubectl_lrs.render.backups import local, scope
 from kubectl_lrs.render.output import answer
 from kubectl_lrs.render.view import View
-from kubectl_lrs.usecases.diff import Comparison, Difference, Kind, Origin
+from kubectl_lrs.usecases.diff import Comparison, Difference, Origin
+from kubectl_lrs.usecases.diff_stores import KEPT, StoreComparison
 
 SHOWN = 40
 """Characters of a value in a table; all of it is in the other formats."""
@@ -28,6 +29,9 @@ LEAD = 10
 ABSENT_MARK = "<absent>"
 WHOLE = "(whole object)"
 """In place of a value. Neither can be mistaken for one: strings stand in double quotes."""
+
+LISTED = 20
+"""How many differences of a store stand in a table."""
 
 NAMED = 5
 """How many names a remark lists before it only counts."""
@@ -68,15 +72,47 @@ def comparison_view(comparison: Comparison[dict[str, Any]]) -> View:
             },
             "beingDeleted": comparison.being_deleted,
             "differences": comparison.kept,
+            "stores": [_store_data(each) for each in comparison.stores],
+            "notCompared": [{"part": each.part, "why": each.why} for each in comparison.parts_not_compared],
         },
         before=(*side_lines(comparison), *gap),
         columns=COLUMNS,
         rows=[(*row[:-2], *_shortened(*row[-2:])) for row in rows],
         wide_columns=COLUMNS,
         wide_rows=rows,
-        names=[f"{data['namespace']}/{data['name']}" for data in comparison.kept],
-        after=(*gap, summary(comparison)),
+        names=[*(f"{data['namespace']}/{data['name']}" for data in comparison.kept), *_store_names(comparison)],
+        after=(*gap, *store_lines(comparison), summary(comparison)),
     )
+
+
+def _store_names(comparison: Comparison[Any]) -> Iterator[str]:
+    yield from (f"{each.store}/{name}" for each in comparison.stores for _, name in each.differences)
+
+
+def _store_data(found: StoreComparison) -> dict[str, Any]:
+    return {
+        "tier": found.store,
+        "counts": {
+            **{kind.value: found.counts[kind] for kind in Kind},
+            "equal": found.equal,
+            "notCompared": found.untold,
+        },
+        "differences": [{"name": name, "change": kind.value} for kind, name in found.differences],
+    }
+
+
+def store_lines(comparison: Comparison[Any]) -> Iterator[str]:
+    """What is beside the LRS: of each store the first differences and the counts; what was not compared."""
+    for found in comparison.stores:
+        for kind, name in found.differences[:LISTED]:
+            yield f"{found.store}: {kind.value}: {name}"
+        if (more := sum(found.counts.values()) - LISTED) > 0:
+            yield f"{found.store}: and {more} more that differ; -o json lists {'them' if more + LISTED <= KEPT else 'more'}"
+        counted = [f"{found.counts[kind]} {kind.value}{MEANING[kind]}" for kind in Kind if found.counts[kind]]
+        untold = [f"{found.untold} not compared (no content is told of them)"] if found.untold else []
+        yield f"{found.store}: {', '.join((*counted, f'{found.equal} equal', *untold))}"
+    for each in comparison.parts_not_compared:
+        yield f"not compared: {each.part}: {each.why}"
 
 
 def _rows(data: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -138,7 +174,8 @@ def summary(comparison: Comparison[Any]) -> str:
     counted.append(f"{comparison.equal} equal")
     if comparison.not_compared:
         counted.append(f"{comparison.not_compared} not compared (the other side was not taken for them)")
-    verdict = "differs" if comparison.kept else "nothing differs"
+    same = "nothing differs" if comparison.is_whole else "nothing that was compared differs"
+    verdict = "differs" if comparison.differs else same
     return f"{comparison.before.label} -> {comparison.after.label}: {verdict}: {', '.join(counted)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -97,6 +97,34 @@ class Connect(Protocol):
 
     def place(self, options: Any, context: RestoreContext, /) -> Place:
         """Where a restore writes, and who says so. Nothing is asked yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of a store in a backup. `sum`: of its content, empty where the backup does not tell; `size` -1 likewise."""
+
+    key: bytes
+    sum: bytes
+    size: int = -1
+
+
+class Compare(Protocol):
+    """A store's module `compare`: what two backups hold of it, held against each other thing by thing."""
+
+    def groups(self, folder: SealedFolder, /) -> dict[str, int]:
+        """Group of things → how many of them a backup holds; what only one of two holds is not compared."""
+
+    def items(self, folder: SealedFolder, groups: frozenset[str], /) -> Iterator[Item]:
+        """The things of these groups, in any order, each key once."""
+
+    def shown(self, key: bytes, /) -> str:
+        """A thing's name, for people."""
+
+
+def compare_module(name: str) -> Compare:
+    """What compares the store of this name, or the deployments."""
+    package = STORES[name].package if name in STORES else f"kubectl_lrs.stores.{name}"
+    return cast("Compare", importlib.import_module(f"{package}.compare"))
 
 
 def flags_module(name: str) -> Flags:

@@ -10,12 +10,11 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.diff import Change, changes, same
+from kubectl_lrs.model.diff import Change, Kind, changes, same
 from kubectl_lrs.model.errors import DamageError, DeniedError, ExitCode, ExpiredError, UnreachableError, UsageError
 from kubectl_lrs.model.manifest import Manifest, comparable
 from kubectl_lrs.model.schema import Schema, with_defaults
@@ -24,6 +23,7 @@ from kubectl_lrs.model.workloads import type_of
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.saved import BackupSource, StoredLrs
+from kubectl_lrs.usecases.diff_stores import NotCompared, StoreComparison
 
 T = TypeVar("T")
 Entry: TypeAlias = "tuple[str, Manifest]"
@@ -31,14 +31,6 @@ Entry: TypeAlias = "tuple[str, Manifest]"
 
 TRIES = 3
 """How often a comparison begins anew when the server no longer has the snapshot that it was reading."""
-
-
-class Kind(str, Enum):
-    """How an object differs: it is before only, after only, or on both sides and not the same."""
-
-    REMOVED = "removed"
-    ADDED = "added"
-    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +206,7 @@ class LiveSide:
 @dataclass(kw_only=True)
 class Comparison(Generic[T]):
     """What came out. `kept` is what the caller made of each difference; `not_compared` counts the objects of one side
-    that the other was not asked to hold."""
+    that the other was not asked to hold. `stores`: what is beside the LRS; `parts_not_compared`: of that."""
 
     before: Origin
     after: Origin
@@ -223,6 +215,18 @@ class Comparison(Generic[T]):
     equal: int = 0
     not_compared: int = 0
     being_deleted: list[str] = field(default_factory=list)
+    stores: list[StoreComparison] = field(default_factory=list)
+    parts_not_compared: list[NotCompared] = field(default_factory=list)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything that was compared does."""
+        return bool(self.kept) or any(each.differs for each in self.stores)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that either side holds was compared."""
+        return not (self.not_compared or self.parts_not_compared or any(each.untold for each in self.stores))
 
     @property
     def is_empty(self) -> bool:
@@ -231,7 +235,7 @@ class Comparison(Generic[T]):
 
     def exit_code(self) -> ExitCode:
         """0 only if nothing differs."""
-        return ExitCode.DIFFERENCE if self.kept else ExitCode.DONE
+        return ExitCode.DIFFERENCE if self.differs else ExitCode.DONE
 
 
 class _OutOfOrderError(Exception):

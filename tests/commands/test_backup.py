@@ -210,7 +210,7 @@ def test_sealed_and_nobody_to_tell(crd: Crd, sampled: str, cli: Cli, where: str,
             command, env=cli._environment(None), cwd=cli.directory, stdout=out, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode != 0
-    assert "the backup is sealed: " in done.stderr, done.stderr
+    assert " is sealed; the result could not be written to standard output: " in done.stderr, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     cli.ok("verify", "saved")

@@ -1,0 +1,73 @@
+"""The documents of two backups, to be held against each other: by `_id`, and the bytes of each. Only files are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from kubectl_lrs.formats.bson_batches import NotBsonError, id_of, split, with_id
+from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.stores.base import Item
+from kubectl_lrs.stores.mongo.load import shown_id
+from kubectl_lrs.stores.mongo.plan import TIER
+from kubectl_lrs.stores.mongo.saved import StoredCollection, StoredDump, saved
+
+BATCH = 1 << 20
+DIGEST = 16
+LONGEST = 64
+"""Bytes of an `_id` that is kept as it is; of a longer one its digest stands in."""
+
+
+def groups(folder: SealedFolder) -> dict[str, int]:
+    """The collections, and how many documents each has by the catalog."""
+    return {f"collection {each.name}": max(0, each.documents) for each in _dump(folder).collections}
+
+
+def items(folder: SealedFolder, groups: frozenset[str]) -> Iterator[Item]:
+    """The options and indexes of each collection, and each document."""
+    dump = _dump(folder)
+    for collection in dump.collections:
+        if f"collection {collection.name}" in groups:
+            name = collection.name.encode()
+            about = collection.metadata
+            text = json.dumps([about.options, about.indexes], sort_keys=True, default=str)
+            yield Item(name + b"\0", _sum(text.encode()))
+            yield from (Item(name + b"\0" + key, digest) for key, digest in _documents(dump, collection))
+
+
+def shown(key: bytes) -> str:
+    """`collection/_id`."""
+    name, _, identifier = key.partition(b"\0")
+    if not identifier:
+        return f"{name.decode()} (options and indexes)"
+    shown = shown_id(with_id(identifier)) if len(identifier) <= LONGEST else f"an _id of digest {identifier[-DIGEST:].hex()}"
+    return f"{name.decode()}/{shown}"
+
+
+def _documents(dump: StoredDump, collection: StoredCollection) -> Iterator[tuple[bytes, bytes]]:
+    if not collection.data:
+        return
+    for batch in dump.batches(collection, BATCH):
+        for document in split(batch):
+            yield _key(document, dump.folder.describe(collection.data)), _sum(document)
+
+
+def _key(document: bytes, where: str) -> bytes:
+    """Its `_id`; of a document without one, as a time series has them, all of it."""
+    try:
+        identifier = id_of(document)
+    except NotBsonError as error:
+        raise DamageError(f"{where}: {error}") from error
+    if identifier is None:
+        return b"\0" * LONGEST + _sum(document)
+    return identifier if len(identifier) <= LONGEST else identifier[:LONGEST] + _sum(identifier)
+
+
+def _sum(data: bytes) -> bytes:
+    return blake2b(data, digest_size=DIGEST).digest()
+
+
+def _dump(folder: SealedFolder) -> StoredDump:
+    return saved(folder, folder.catalog.tiers[TIER])
