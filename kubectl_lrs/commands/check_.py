@@ -155,6 +155,7 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
         accounts=_accounts(given),
         backups=BackupDir(Path(flags.path)),
         stale_after=stale_after,
+        is_named=bool(given.kube.namespace),
     )
     return check_live(found, flags.applications, render.progress(quiet=given.of(Quiet).quiet))
 

@@ -29,7 +29,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {"--map-namespace": TIERS, "--map-regist
 
 FLAGS: Mapping[str, frozenset[str]] = {
     **{name: _words(kind) for name, kind in STORE_OPTIONS.items()},
-    RESOURCES: _words(RestoreFlags, ApiOptions, Selecting) | {"--wait", "--timeout", "--journal"},
+    RESOURCES: _words(RestoreFlags, ApiOptions, Selecting) | {"--wait", "--timeout", "--journal", "--accept-owner"},
 }
 """Part → the flags that are about it."""
 

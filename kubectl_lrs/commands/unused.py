@@ -39,7 +39,7 @@ _API = tuple(flag.word for _, flag in flags_of(ApiOptions))
 _TRIED = tuple(flag.word for kind in (Selecting, TargetOptions) for _, flag in flags_of(kind))
 _WITHOUT_API = Rule(flags=_API, why="with --no-deployments", holds=lambda value: value("--deployments") is not False)
 _WITH_JOURNAL = Rule(
-    flags=("--backup-dir",),
+    flags=("--backup-dir", "--accept-owner"),
     why="with --journal, which names the file itself",
     holds=lambda value: not value("--journal"),
 )

@@ -6,7 +6,7 @@ application's id alone; a status is a word that is only held against `RUNNING`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
@@ -141,9 +141,23 @@ class Keys:
     changed: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class NoneThere:
+    """There is no LRS at all where they were looked for. `elsewhere`: namespace → how many there are, as far as may be seen.
+
+    `is_named`: the user has said which namespace.
+    """
+
+    elsewhere: Mapping[str, int]
+    is_named: bool
+
+
 @dataclass(kw_only=True)
 class Inventory:
-    """Everything that is known. `scope`: where LRS were looked for, in words; `files`: only those that are lost."""
+    """Everything that is known. `scope`: where LRS were looked for, in words; `files`: only those that are lost.
+
+    `none_there`: what is missing then is told once, and not of each application.
+    """
 
     scope: str
     objects: Part[LrsObject]
@@ -154,6 +168,7 @@ class Inventory:
     images: Part[ImageAt]
     files: Part[LostFile]
     keys: Part[Keys]
+    none_there: NoneThere | None = None
     stale_after: str = "24h"
     counts: dict[str, int] = field(default_factory=dict)
     """How many of each were looked at, where that is not the length of the part."""

@@ -164,7 +164,33 @@ def _application_not_in_database(index: Index) -> Iterator[Hit]:
             yield Hit(f"applications/{each.id}", "the API lists it, and custom_applications does not hold it", each.id)
 
 
+LISTED = 5
+"""Namespaces that are named."""
+
+
+def _none_there(index: Index) -> Iterator[Hit]:
+    """One finding in place of one for each application: most likely it was looked in the wrong place."""
+    none = index.inventory.none_there
+    if none is None:
+        return
+    running = sum(each.is_running for each in index.applications.values())
+    active = sum(each.is_custom and each.status == "active" for each in index.deployments.values())
+    if not (running or active or none.elsewhere):
+        return
+    context = "" if none.is_named else " (the context's; -n names another)"
+    most = sorted(none.elsewhere.items(), key=lambda each: (-each[1], each[0]))[:LISTED]
+    there = f"there are LRS in: {', '.join(f'{name} ({count})' for name, count in most)}" if most else "none was found elsewhere"
+    yield Hit(
+        f"scope/{index.inventory.scope}",
+        f"no LRS in {index.inventory.scope}{context}; {there}; {running} applications are shown as running, "
+        f"{active} deployments as active",
+        severity=Severity.ERROR if running or active else Severity.WARNING,
+    )
+
+
 def _running_without_object(index: Index) -> Iterator[Hit]:
+    if index.inventory.none_there:
+        return
     for each in index.applications.values():
         there = index.of_application(each)
         if each.is_running and all(lrs.is_going for lrs in there):
@@ -260,6 +286,8 @@ def _stale_spark(index: Index) -> Iterator[Hit]:
 
 
 def _deployment_without_lrs(index: Index) -> Iterator[Hit]:
+    if index.inventory.none_there:
+        return
     for each in index.deployments.values():
         there = index.of_deployment(each)
         if each.is_custom and each.status == "active" and all(lrs.is_going for lrs in there):
@@ -283,6 +311,15 @@ def _lrs_of_unknown_deployment(index: Index) -> Iterator[Hit]:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        code="no-lrs-at-all",
+        severity=Severity.ERROR,
+        title="no LRS at all where they were looked for",
+        needs=("objects",),
+        find=_none_there,
+        why="Either it is the wrong namespace, and nothing is said of the right one; or all LRS are gone, and nothing runs.",
+        do="Name the namespace of the LRS with -n (-A: all). If it is the right one, restore a backup of it.",
+    ),
     Rule(
         code="application-without-document",
         severity=Severity.ERROR,

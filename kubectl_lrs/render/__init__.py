@@ -95,7 +95,6 @@ _PARTS = {
         "spark_plan_view",
         "spark_report_view",
         "spark_stakes",
-        "store_lines",
     ),
     "verify": ("trial_view",),
 }

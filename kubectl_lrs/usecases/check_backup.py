@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from kubectl_lrs.consistency import Deployed, ImageAt, Inventory, LostFile, LrsObject, Part, Place, SparkSession, Unchecked
 from kubectl_lrs.model.catalog import Catalog, Missing
-from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.manifest import Manifest, loads
 from kubectl_lrs.model.units import age
 from kubectl_lrs.model.workloads import SPARK
@@ -31,6 +31,7 @@ def check_backup(
 ) -> CheckReport:
     """Hold what it holds against the rules. Its sums and its objects must have been checked."""
     catalog = folder.catalog
+    _require_held(catalog, folder.name, namespace)
     images = saved_images(folder)
     survey = Survey(now=catalog.instant, stale_after=stale_after, namespace=namespace)
     progress.begin("LRS and documents")
@@ -56,6 +57,15 @@ def check_backup(
     )
     target = f"{catalog.cluster.server}, as of {catalog.instant:%Y-%m-%d %H:%M:%S}Z"
     return report_of(made, target=target, backup=folder.name, instant=catalog.instant, only=only, notes=())
+
+
+def _require_held(catalog: Catalog, name: str, namespace: str | None) -> None:
+    """UsageError where nothing of a namespace is in the backup, which would read as if all of it were lost."""
+    there = catalog.tiers["resources"]["namespaces"]
+    if namespace is not None and there and namespace not in there:
+        raise UsageError(
+            f"backup {name} holds no LRS of namespace {namespace}", hint=f"it holds those of: {', '.join(sorted(there))}"
+        )
 
 
 def _count(catalog: Catalog, tier: str) -> int:

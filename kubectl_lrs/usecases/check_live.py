@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, Part, Unchecked
+from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, NoneThere, Part, Unchecked
 from kubectl_lrs.model.errors import DeniedError, ExpiredError, LrsError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Severity
@@ -23,6 +23,7 @@ from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.find import ImageFilter, registries_of
 from kubectl_lrs.stores.images.inspect import presences
+from kubectl_lrs.stores.lrs.instead import look_for
 from kubectl_lrs.stores.mongo.keys import KeySource
 from kubectl_lrs.stores.mongo.levels import COMPLETE
 from kubectl_lrs.stores.mongo.look import Look
@@ -62,7 +63,7 @@ class ImageSource:
 class Sources:
     """The cluster, and each store beside it or why it is not looked at. `namespace` None: all of them.
 
-    `application_namespace`: where the application itself runs.
+    `application_namespace`: where the application itself runs. `is_named`: the user has said which namespace.
     """
 
     kube: KubeClient
@@ -76,12 +77,13 @@ class Sources:
     accounts: Sequence[Account] | Unchecked
     backups: BackupDir
     stale_after: timedelta
+    is_named: bool = False
 
 
 def check_live(sources: Sources, only: Sequence[str], progress: Progress) -> CheckReport:
     """Look at everything, hold it against the rules."""
     try:
-        found = _Gathering(sources, progress).run()
+        found = _Gathering(sources, progress, is_of_some=bool(only)).run()
     finally:
         progress.end()
         if isinstance(sources.mongo, Mongo):
@@ -105,8 +107,9 @@ class _Gathered:
 class _Gathering:
     """One look at all of it. The cluster must be there; every other store may be missing."""
 
-    def __init__(self, sources: Sources, progress: Progress) -> None:
+    def __init__(self, sources: Sources, progress: Progress, *, is_of_some: bool) -> None:
         self._sources = sources
+        self._is_of_some = is_of_some
         self._progress = progress
         self._notes: list[str] = []
         self._documents_failed: Unchecked | None = None
@@ -134,12 +137,27 @@ class _Gathering:
             images=images,
             files=files,
             keys=self._keys(),
+            none_there=self._none_there(survey),
             stale_after=age(sources.stale_after.total_seconds()),
             counts={"files": belonging},
         )
         if not isinstance(accounts, Unchecked):
             self._notes += [note for account in accounts for note in account.client.notes]
         return _Gathered(inventory=made, notes=self._notes)
+
+    def _none_there(self, survey: Survey) -> NoneThere | None:
+        """Where there are LRS, if there is none where they were looked for; asked for some applications, a note tells."""
+        sources = self._sources
+        if survey.objects or sources.namespace is None:
+            return None
+        found = NoneThere(
+            elsewhere=look_for(sources.kube, sources.resource, sources.namespace).namespaces, is_named=sources.is_named
+        )
+        if not self._is_of_some:
+            return found
+        there = f"; there are LRS in {', '.join(sorted(found.elsewhere))}" if found.elsewhere else ""
+        self._notes.append(f"there is no LRS at all in namespace {sources.namespace}{there}")
+        return None
 
     # ---- LRS and documents
 

@@ -52,6 +52,7 @@ def sources(
     accounts: Sequence[Account] | Unchecked,
     backups: BackupDir,
     stale_after: timedelta,
+    is_named: bool = False,
 ) -> Sources:
     """`wanted`: the stores to look at. A command line that is wrong is an error; a store that cannot be had is not."""
     where = namespace or target.connection.namespace
@@ -67,6 +68,7 @@ def sources(
         accounts=accounts,
         backups=backups,
         stale_after=stale_after,
+        is_named=is_named,
     )
 
 

@@ -315,3 +315,39 @@ def test_what_makes_no_sense_is_refused(cli: Cli, crd: Crd, arguments: list[str]
 def test_out_of_reach_and_not_there(cli: Cli, crd: Crd, plane: ControlPlane) -> None:
     assert cli.run("check", "--server", "https://127.0.0.1:9", "--request-timeout", "1s").returncode == 5
     assert cli.run("check", "-n", "no-such-namespace").returncode == 2
+
+
+def test_the_wrong_namespace_is_one_finding(world: World, cli: Cli) -> None:
+    """Not one for each application and deployment: where was looked, that nothing is there, and where there is something."""
+    other = f"{world.namespace}-other"
+    loader.create_namespace(world.plane, other)
+    try:
+        done = cli.run("check", "-n", other, "-o", "json", env=world.environment)
+        said = json.loads(done.stdout)
+        assert (done.returncode, found(said)) == (4, [("no-lrs-at-all", "error", f"scope/namespace {other}")])
+        message = said["findings"][0]["message"]
+        assert f"there are LRS in: {world.namespace} (" in message
+        assert "2 applications are shown as running, 2 deployments as active" in message
+        assert "the context's" not in message
+        done = cli.run("check", CHURN.id, "-n", other, "-o", "json", env=world.environment)
+        said = json.loads(done.stdout)
+        assert found(said) == [("running-without-object", "error", f"applications/{CHURN.id}")]
+        assert any(f"no LRS at all in namespace {other}; there are LRS in {world.namespace}" in note for note in said["notes"])
+        done = cli.run("check", env=world.environment)
+        assert "namespace default (the context's; -n names another)" in done.stdout
+    finally:
+        loader.delete_namespace(world.plane, other, wait=False)
+
+
+def test_a_namespace_with_a_typo_is_refused_with_near_ones(world: World, cli: Cli) -> None:
+    done = cli.run("check", "-n", world.namespace[:-1] + "x", env=world.environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "does not exist" in done.stderr
+    assert world.namespace in done.stderr
+
+
+def test_a_namespace_that_a_backup_does_not_hold(world: World, cli: Cli) -> None:
+    cli.ok("backup", "-n", world.namespace, "--name", "one")
+    done = cli.run("check", "--from", "one", "-n", "another")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"it holds those of: {world.namespace}" in done.stderr

@@ -138,7 +138,7 @@ def test_backup_in_another_order_is_compared_all_the_same(bed: Bed) -> None:
 
 
 def test_nothing_on_either_side(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
-    cli.ok("backup", "-n", namespace, "--name", "empty")
+    cli.ok("backup", "-n", namespace, "--name", "empty", "--allow-empty")
     done = cli.run("diff", "empty")
     assert (done.returncode, "warning: neither side holds an LRS" in done.stderr) == (0, True)
     assert cli.run("diff", "empty", "empty").returncode == 0

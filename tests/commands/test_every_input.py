@@ -117,8 +117,8 @@ CALLS: dict[str, Call] = {
     "restore: a mongodump is of no namespace": Call(("restore", "./dump"), ("--map-namespace",)),
     "restore: a mongodump holds no images": Call(("restore", "./dump"), _of("RESTORE", "images")),
     "restore: a mongodump holds no files": Call(("restore", "./dump"), _of("RESTORE", "files")),
-    "deactivate: a folder beside a journal": Call(("deactivate", "--journal", "j"), ("--backup-dir",)),
-    "activate: a folder beside a journal": Call(("activate", "--journal", "j"), ("--backup-dir",)),
+    "deactivate: a folder beside a journal": Call(("deactivate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
+    "activate: a folder beside a journal": Call(("activate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
     "activate: two sources": Call(("activate", "--journal", "j"), ("--from",)),
     "verify: no cluster": Call(("verify", "b"), _words(Selecting, TargetOptions)),
     "check: the API of no deployments": Call(("check", "--no-deployments"), API),
@@ -153,6 +153,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
             ("--all-namespaces", "--type", "--exclude-type", "--selector", "--backup-dir", "--name", "--profile"), ALWAYS
         ),
         **dict.fromkeys(("--mongo", "--images", "--files", "--deployments", "--clean-spark"), ALWAYS),
+        **dict.fromkeys(("--allow-empty", "--accept-owner"), PERMISSION),
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "restore": {
@@ -220,8 +221,8 @@ def bench(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     cli = Cli(plane.kubeconfig, directory)
     (directory / "storage").mkdir()
     (directory / "storage" / "file").write_text("content")
-    cli.ok("backup", "--name", "b")
-    cli.ok("backup", "--name", "files", "--files", "copy", "--files-all", "--files-url", directory / "storage")
+    cli.ok("backup", "--name", "b", "--allow-empty")
+    cli.ok("backup", "--name", "files", "--allow-empty", "--files", "copy", "--files-all", "--files-url", directory / "storage")
     (directory / "dump" / "db").mkdir(parents=True)
     (directory / "dump" / "prelude.json").write_text("{}")
     (directory / "dump" / "db" / "c.bson").write_bytes(b"")

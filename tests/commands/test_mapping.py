@@ -263,7 +263,7 @@ def test_spark_sessions_are_skipped_with_the_reason(plane: ControlPlane, crd: Cr
 
 
 def test_empty_backup_is_restored_to_nothing(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
-    cli.ok("backup", "-n", namespace, "--name", "empty")
+    cli.ok("backup", "-n", namespace, "--name", "empty", "--allow-empty")
     assert "nothing to do" in cli.ok("restore", "empty")
 
 

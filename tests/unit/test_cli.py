@@ -65,7 +65,6 @@ def test_every_failure_is_a_message_and_an_exit_status(
         raise error
 
     monkeypatch.setattr("kubectl_lrs.cli._group", fails)
-    monkeypatch.setattr("kubectl_lrs.cli._silence_stdout", lambda: None)
     assert run([]) == code
     assert capsys.readouterr().err == said
 

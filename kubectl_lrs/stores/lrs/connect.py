@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.kubernetes.client import NAMESPACES, KubeClient, Resource
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection, KubeFlags, load
-from kubectl_lrs.model.errors import DeniedError, NotFoundError, UsageError
+from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL
@@ -107,6 +108,17 @@ def require_namespace(kube: KubeClient, name: str) -> None:
     try:
         kube.get(NAMESPACES, name)
     except NotFoundError as error:
-        raise UsageError(f"namespace {name!r} does not exist", hint="list them with: kubectl get namespaces") from error
+        near = _near(kube, name)
+        hint = f"did you mean {' or '.join(near)}?" if near else "list them with: kubectl get namespaces"
+        raise UsageError(f"namespace {name!r} does not exist", hint=hint) from error
     except DeniedError:
         return
+
+
+def _near(kube: KubeClient, name: str) -> list[str]:
+    """Namespaces that may have been meant, as far as they may be listed."""
+    try:
+        there = [str(each["metadata"]["name"]) for page in kube.pages(NAMESPACES) for _, each in page.items]
+    except LrsError:
+        return []
+    return get_close_matches(name, there, n=3, cutoff=0.7)

@@ -24,6 +24,7 @@ from kubectl_lrs.consistency import (
     Keys,
     LostFile,
     LrsObject,
+    NoneThere,
     Place,
     SparkSession,
     Unchecked,
@@ -297,8 +298,12 @@ def reported(inventory: Inventory, *only: str, **other: Any) -> CheckReport:
     )
 
 
+INSTEAD = "no-lrs-at-all"
+"""A finding in place of others."""
+
+
 def test_one_of_each_is_found() -> None:
-    assert {each.rule.code for each in examine(wrong()).findings} == {rule.code for rule in RULES}
+    assert {each.rule.code for each in examine(wrong()).findings} == {rule.code for rule in RULES} - {INSTEAD}
 
 
 def test_findings_stand_together_the_worst_first() -> None:
@@ -332,7 +337,7 @@ def test_every_form_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert yaml.safe_load(told["yaml"]) == data
     assert len(data["findings"]) == len(told["name"].splitlines()) == count
     assert data["counts"] == {"error": 7, "warning": 6, "note": 1}
-    for rule in RULES:
+    for rule in (rule for rule in RULES if rule.code != INSTEAD):
         assert rule.title in told["table"]
         assert f"do: {rule.do}" in told["table"]
         assert rule.why in told["wide"]
@@ -381,3 +386,46 @@ def test_the_page_says_everything() -> None:
     for said in ("no storage was named", "--files-url URL", "a note", "lrs_backup_1", "signature", "exit status 4"):
         assert said in text
     assert "All of it agrees" in _Page(check_page(reported(empty()))).text
+
+
+# ---- no LRS at all
+
+NOT = Unchecked("not asked", "")
+APPLICATIONS = [Application(id=f"{number:024x}", name="app", status="running", in_database=True) for number in range(20)]
+DEPLOYMENTS = [Deployed(id=f"{number:024x}", label="d", status="active", is_custom=True) for number in range(100, 111)]
+
+
+def _inventory(none_there: NoneThere | None, *, is_empty: bool = False) -> Inventory:
+    return Inventory(
+        scope="namespace typo",
+        objects=[],
+        applications=[] if is_empty else APPLICATIONS,
+        documents=NOT,
+        deployments=[] if is_empty else DEPLOYMENTS,
+        sessions=[],
+        images=NOT,
+        files=NOT,
+        keys=NOT,
+        none_there=none_there,
+    )
+
+
+def test_thirty_one_errors_are_one() -> None:
+    assert len(examine(_inventory(None)).findings) == 31
+    (found,) = examine(_inventory(NoneThere(elsewhere={"datarobot": 40, "other": 1}, is_named=True))).findings
+    assert (found.rule.code, found.severity) == ("no-lrs-at-all", Severity.ERROR)
+    assert found.message == (
+        "no LRS in namespace typo; there are LRS in: datarobot (40), other (1); 20 applications are shown as running, "
+        "11 deployments as active"
+    )
+
+
+def test_the_contexts_namespace_is_told_as_such() -> None:
+    (found,) = examine(_inventory(NoneThere(elsewhere={}, is_named=False))).findings
+    assert found.message.startswith("no LRS in namespace typo (the context's; -n names another); none was found elsewhere; ")
+
+
+@pytest.mark.parametrize(("elsewhere", "severities"), [({"datarobot": 4}, [Severity.WARNING]), ({}, [])])
+def test_where_nothing_is_wanted_it_is_no_error(elsewhere: dict[str, int], severities: list[Severity]) -> None:
+    found = examine(_inventory(NoneThere(elsewhere=elsewhere, is_named=True), is_empty=True)).findings
+    assert [each.severity for each in found] == severities
