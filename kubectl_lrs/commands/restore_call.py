@@ -178,7 +178,7 @@ def _mongodump(call: Call) -> Path | None:
     names = call.flags.names
     if len(names) != 1 or os.sep not in names[0] or call.flags.files:
         return None
-    from kubectl_lrs.stores.mongo.saved import is_mongodump
+    from kubectl_lrs.stores.mongo.plain_dump import is_mongodump
 
     for path in (call.directory.path / names[0], Path(names[0])):
         if is_folder(path) and not os.path.lexists(path / CATALOG_FILE) and is_mongodump(path):
@@ -190,7 +190,7 @@ def _of_dump(call: Call, path: Path) -> Restore:
     """The restore of what the real mongodump wrote; the database's part of a recovery, and nothing else."""
     from kubectl_lrs.stores.mongo import connect as mongo
     from kubectl_lrs.stores.mongo.flags import RestoreOptions as MongoOptions
-    from kubectl_lrs.stores.mongo.saved import dumped
+    from kubectl_lrs.stores.mongo.plain_dump import dumped
 
     alone = "a mongodump holds collections alone"
     refuse(set(call.given.words) & {"--map-namespace"}, f"here: {alone}")

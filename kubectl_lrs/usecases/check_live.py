@@ -24,9 +24,9 @@ from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.find import ImageFilter, registries_of
 from kubectl_lrs.stores.images.inspect import presences
 from kubectl_lrs.stores.lrs.instead import look_for
+from kubectl_lrs.stores.mongo.inspect import LiveDocuments
 from kubectl_lrs.stores.mongo.keys import KeySource
 from kubectl_lrs.stores.mongo.levels import COMPLETE
-from kubectl_lrs.stores.mongo.look import Look
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.usecases.check import (
     API_FLAG,
@@ -117,7 +117,7 @@ class _Gathering:
     def run(self) -> _Gathered:
         sources = self._sources
         look = self._look()
-        survey = self._survey(look if isinstance(look, Look) else None)
+        survey = self._survey(look if isinstance(look, LiveDocuments) else None)
         accounts = sources.accounts
         lost = self._documents_failed or (look if isinstance(look, Unchecked) else None)
         if lost and not (isinstance(sources.images, Unchecked) and isinstance(sources.storage, Unchecked)):
@@ -161,13 +161,13 @@ class _Gathering:
 
     # ---- LRS and documents
 
-    def _look(self) -> Look | Unchecked:
+    def _look(self) -> LiveDocuments | Unchecked:
         self._progress.begin("MongoDB")
         mongo = self._sources.mongo
         if isinstance(mongo, Unchecked):
             return mongo
-        look = attempt(lambda: Look(mongo, database=self._sources.database, wanted=COMPLETE), MONGO_FLAG)
-        if isinstance(look, Look):
+        look = attempt(lambda: LiveDocuments(mongo, database=self._sources.database, wanted=COMPLETE), MONGO_FLAG)
+        if isinstance(look, LiveDocuments):
             self._notes += [
                 f"database {look.database} has no collection {name}: it counts as empty"
                 for name in (APPLICATIONS, LRS_DOCUMENTS)
@@ -175,7 +175,7 @@ class _Gathering:
             ]
         return look
 
-    def _survey(self, look: Look | None) -> Survey:
+    def _survey(self, look: LiveDocuments | None) -> Survey:
         images = self._sources.images
         for _ in range(TRIES):
             survey = Survey(
@@ -206,7 +206,7 @@ class _Gathering:
                 raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
             raise
 
-    def _documents(self, look: Look | None) -> Iterator[Document]:
+    def _documents(self, look: LiveDocuments | None) -> Iterator[Document]:
         """Until the way to the server is lost, which makes all of them unknown."""
         self._documents_failed = None
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
@@ -113,6 +114,25 @@ def app(replica_set: MongoServers) -> Iterator[App]:
 def app_alone(standalone: MongoServers) -> Iterator[App]:
     """The application's database on the standalone."""
     yield from app_on(standalone)
+
+
+def beside(app: App) -> list[str]:
+    """What restores have made for themselves in the application's database."""
+    return sorted(name for name in app.db.list_collection_names() if name.startswith("lrs_restore."))
+
+
+def loaded_beside(app: App, name: str) -> int:
+    """How many documents a restore has loaded beside a collection so far."""
+    return sum(app.db[each].estimated_document_count() for each in beside(app) if each.endswith(f".{name}"))
+
+
+def age(app: App, seconds: int = 600) -> None:
+    """Let the last signs of life of every restore be so long ago."""
+    for name in beside(app):
+        if name.count(".") == 1:
+            for sign in list(app.db[name].find()):
+                earlier = Timestamp(sign["at"].time - seconds, 1)
+                app.db[name].update_one({"_id": sign["_id"]}, {"$set": {"at": earlier}})
 
 
 def dump_files(backup: Path, database: str) -> set[str]:

@@ -99,14 +99,20 @@ def test_another_client(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
 
 
 def test_what_may_not_be_looked_at_is_said(cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, app: App) -> None:
+    """Who is connected is not known: then the application must be seen to be stopped, or the user must say so."""
     app.fill(3)
     save(cli, namespace, app)
     app.client[app.name].command({"createUser": "plain", "pwd": "pw", "roles": ["readWrite", "dbAdmin"]})
     try:
         env = {"LRS_MONGO_URI": app.servers.uri("plain", "pw", authSource=app.name)}
+        refused = cli.run("restore", "saved", "--tier", "mongo", *DROP, env=env)
+        create(plane, namespace, deployment("mmapp-app", replicas=0))
         done = cli.run("restore", "saved", "--tier", "mongo", *DROP, env=env)
     finally:
         app.client[app.name].command({"dropUser": "plain"})
+    assert refused.returncode == 1
+    assert "error: whether anybody uses these collections is not known" in refused.stderr
+    assert "--allow-running-app" in refused.stderr
     assert "whether others use the database could not be looked at" in done.stderr
     assert done.returncode == 0, done.stderr
     assert "encryption keys: Secret" in done.stderr or "holds no fingerprints" in done.stderr

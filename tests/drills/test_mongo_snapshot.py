@@ -16,8 +16,8 @@ from pymongo.errors import PyMongoError
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.mongo.collect import MongoTier
-from kubectl_lrs.stores.mongo.find import Wish
+from kubectl_lrs.stores.mongo.collect import MongoCollector
+from kubectl_lrs.stores.mongo.find import DumpOptions
 from kubectl_lrs.stores.mongo.levels import COMPLETE, MINIMUM
 from kubectl_lrs.stores.mongo.server.access import UriAccess
 from kubectl_lrs.stores.mongo.server.client import Mongo
@@ -30,11 +30,11 @@ SHARES = 300
 PADDING = "x" * 2000
 
 
-def collect(app: App, directory: Path, wish: Wish) -> tuple[FolderWriter, dict[str, Any]]:
+def collect(app: App, directory: Path, options: DumpOptions) -> tuple[FolderWriter, dict[str, Any]]:
     """What a backup does with MongoDB, into a folder of its own."""
     writer = FolderWriter(directory, "saved")
     try:
-        return writer, MongoTier(Mongo(UriAccess(app.servers.uri())), wish).collect(writer, Silent())
+        return writer, MongoCollector(Mongo(UriAccess(app.servers.uri())), options).collect(writer, Silent())
     except BaseException:
         writer.discard()
         raise
@@ -83,7 +83,7 @@ def test_an_invariant_over_all_collections_holds(app: App, tmp_path: Path) -> No
         while len(done) < 20:
             pass
         before = len(done)
-        writer, facts = collect(app, tmp_path, Wish(level="complete"))
+        writer, facts = collect(app, tmp_path, DumpOptions(level="complete"))
         after = len(done)
     documents = [each for name in COMPLETE for each in saved_documents(writer, app, name)]
     writer.discard()
@@ -105,7 +105,7 @@ def test_what_comes_later_is_not_in_it(app: App, tmp_path: Path) -> None:
                 app.fill(3)
 
     writer = FolderWriter(tmp_path, "saved")
-    facts = MongoTier(mongo, Wish(level="complete")).collect(writer, Adding())
+    facts = MongoCollector(mongo, DumpOptions(level="complete")).collect(writer, Adding())
     assert [each["documents"] for each in facts["collections"]] == [5] * len(COMPLETE)
     writer.discard()
 
@@ -121,6 +121,11 @@ def test_capped_collections_are_read_outside(cli: Cli, crd: Crd, namespace: str,
     facts = json.loads((cli.directory / "saved" / "backup.json").read_text())["tiers"]["mongo"]
     assert facts["outsideSnapshot"] == ["events"]
     assert facts["consistency"] == "snapshot"
+    instants = {each["name"]: each["instant"] for each in facts["collections"]}
+    own = instants.pop("events")
+    assert own["from"]["t"] <= own["until"]["t"]
+    assert all(each == facts["instant"] == {"from": each["from"], "until": each["from"]} for each in instants.values())
+    assert facts["instant"]["from"] == facts["atClusterTime"]
 
 
 def test_a_standalone_is_read_with_a_warning(cli: Cli, crd: Crd, namespace: str, app_alone: App) -> None:
@@ -132,6 +137,9 @@ def test_a_standalone_is_read_with_a_warning(cli: Cli, crd: Crd, namespace: str,
     assert "the server is a standalone and cannot be read at one instant" in done.stderr
     facts = json.loads((cli.directory / "saved" / "backup.json").read_text())["tiers"]["mongo"]
     assert (facts["consistency"], facts["atClusterTime"]) == ("none", None)
+    instants = [facts["instant"], *(each["instant"] for each in facts["collections"])]
+    first, last = facts["instant"]["from"]["time"], facts["instant"]["until"]["time"]
+    assert all(first <= each["from"]["time"] <= each["until"]["time"] <= last for each in instants)
     app_alone.drop()
     cli.ok("restore", "saved", env=app_alone.environment)
     assert app_alone.everything() == before
@@ -139,7 +147,7 @@ def test_a_standalone_is_read_with_a_warning(cli: Cli, crd: Crd, namespace: str,
 
 def test_no_snapshot_when_none_is_wanted(app: App, tmp_path: Path) -> None:
     app.fill(4)
-    writer, facts = collect(app, tmp_path, Wish(level="minimum", consistent=False))
+    writer, facts = collect(app, tmp_path, DumpOptions(level="minimum", consistent=False))
     assert facts["consistency"] == "none"
     assert any("--mongo-consistency=none" in note for note in facts["notes"])
     writer.discard()
@@ -153,7 +161,7 @@ def test_a_snapshot_that_is_too_old_is_taken_again(app: App, tmp_path: Path) -> 
     data = {**TOO_OLD, "failCommands": ["find"], "namespace": f"{app.name}.longrunningservices"}
     app.servers.fail_on(app.servers.primary(), data, {"times": 1})
     try:
-        writer, facts = collect(app, tmp_path, Wish(level="minimum"))
+        writer, facts = collect(app, tmp_path, DumpOptions(level="minimum"))
     finally:
         app.servers.fail({}, "off")
     assert [each["documents"] for each in facts["collections"]] == [4] * len(MINIMUM)
@@ -191,7 +199,7 @@ def test_a_real_history_that_ends(app: App, tmp_path: Path) -> None:
     writer = FolderWriter(tmp_path, "saved")
     try:
         with pytest.raises(LrsError, match="forgets its past") as caught:
-            MongoTier(mongo, Wish(level="minimum")).collect(writer, Ageing())
+            MongoCollector(mongo, DumpOptions(level="minimum")).collect(writer, Ageing())
         assert "minSnapshotHistoryWindowInSeconds" in caught.value.hint
     finally:
         writer.discard()
@@ -207,7 +215,7 @@ def test_a_lost_cursor_or_connection_begins_the_collection_anew(app: App, tmp_pa
     kind = {"closeConnection": True} if command == "find" else {"errorCode": 43}
     app.servers.fail_on(app.servers.primary(), {**failing, **kind}, {"times": 2 if command == "find" else 1})
     try:
-        writer, facts = collect(app, tmp_path, Wish(level="minimum"))
+        writer, facts = collect(app, tmp_path, DumpOptions(level="minimum"))
     finally:
         app.servers.fail({}, "off")
     assert [each["documents"] for each in facts["collections"]] == [400, 600]

@@ -20,17 +20,17 @@ from kubectl_lrs.model.plan import ApplyOptions, Existing
 from kubectl_lrs.model.report import Result
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.mongo.apply import MongoRestorer
-from kubectl_lrs.stores.mongo.collect import MongoTier
-from kubectl_lrs.stores.mongo.find import Wish
-from kubectl_lrs.stores.mongo.plan import RestoreWish
+from kubectl_lrs.stores.mongo.collect import MongoCollector
+from kubectl_lrs.stores.mongo.find import DumpOptions
+from kubectl_lrs.stores.mongo.flags import RestoreOptions
+from kubectl_lrs.stores.mongo.plain_dump import dumped
 from kubectl_lrs.stores.mongo.presence import Presence
-from kubectl_lrs.stores.mongo.saved import dumped
+from kubectl_lrs.stores.mongo.restore import MongoRestorer
 from kubectl_lrs.stores.mongo.server.access import UriAccess
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from tests.bed.mongo import MongoServers
 from tests.builders.applied import applied
-from tests.builders.mongo_fixtures import App, app_on
+from tests.builders.mongo_fixtures import App, age, app_on, loaded_beside
 from tests.conftest import Cli, Crd
 
 MANY = 4000
@@ -81,7 +81,7 @@ def fast(app: App) -> str:
 def restoring(app: App, path: Path, stop: threading.Event | None = None, **wish: Any) -> MongoRestorer:
     mongo = Mongo(UriAccess(fast(app)))
     presence = Presence(mongo, None, "")
-    wanted = RestoreWish(allow_running_app=True, **wish)
+    wanted = RestoreOptions(allow_running_app=True, **wish)
     return MongoRestorer(mongo, dumped(path), wanted, presence=presence, keys=None, stop=stop or threading.Event())
 
 
@@ -90,7 +90,7 @@ def test_the_server_dies_in_mid_dump(alone: App, tmp_path: Path) -> None:
     writer = FolderWriter(tmp_path, "saved")
     progress = Acting(2_000_000, alone.servers.members[0].kill)
     with pytest.raises(UnreachableError, match="longrunningservices"):
-        MongoTier(Mongo(UriAccess(fast(alone))), Wish(level="minimum")).collect(writer, progress)
+        MongoCollector(Mongo(UriAccess(fast(alone))), DumpOptions(level="minimum")).collect(writer, progress)
     assert f"mongo/{alone.name}/longrunningservices.bson" not in writer.paths()
     assert not (writer.path / "mongo" / alone.name / "longrunningservices.bson").exists()
     writer.discard()
@@ -119,12 +119,12 @@ def test_the_primary_steps_down_in_mid_dump(trio: App, tmp_path: Path) -> None:
     writer = FolderWriter(tmp_path, "saved")
     progress = Acting(3_000_000, step_down)
     mongo = Mongo(UriAccess(trio.servers.uri(serverSelectionTimeoutMS="6000")))
-    facts = MongoTier(mongo, Wish(level="minimum")).collect(writer, progress)
+    facts = MongoCollector(mongo, DumpOptions(level="minimum")).collect(writer, progress)
     writer.discard()
     assert [each["documents"] for each in facts["collections"]] == [3, MANY + 3]
 
 
-@pytest.mark.parametrize("existing", list(Existing))
+@pytest.mark.parametrize("existing", [Existing.MERGE, Existing.DROP])
 def test_the_primary_steps_down_in_mid_restore(trio: App, tmp_path: Path, existing: Existing) -> None:
     fill_large(trio)
     trio.servers.run_tool("mongodump", "--db", trio.name, "--out", tmp_path / "dump")
@@ -136,7 +136,7 @@ def test_the_primary_steps_down_in_mid_restore(trio: App, tmp_path: Path, existi
             trio.client.admin.command({"replSetStepDown": 5, "force": True})
 
     mongo = Mongo(UriAccess(trio.servers.uri()))
-    wish = RestoreWish(allow_running_app=True, existing=existing)
+    wish = RestoreOptions(allow_running_app=True, existing=existing)
     dump = dumped(tmp_path / "dump")
     tier = MongoRestorer(mongo, dump, wish, presence=Presence(mongo, None, ""), keys=None, stop=threading.Event())
     plan = tier.plan(Silent())
@@ -148,7 +148,7 @@ def test_the_primary_steps_down_in_mid_restore(trio: App, tmp_path: Path, existi
     assert trio.everything() == before
 
 
-@pytest.mark.parametrize("existing", list(Existing))
+@pytest.mark.parametrize("existing", [Existing.MERGE, Existing.DROP])
 def test_the_server_dies_in_mid_restore(alone: App, tmp_path: Path, existing: Existing) -> None:
     """The message says which collection and what state it is in; when the server is back the same command finishes."""
     fill_large(alone)
@@ -162,6 +162,7 @@ def test_the_server_dies_in_mid_restore(alone: App, tmp_path: Path, existing: Ex
         applied(tier, plan, ApplyOptions(workers=4, timeout=60), Acting(1200, alone.servers.members[0].kill))
     alone.servers.members[0].start()
     alone.client.admin.command("ping")
+    age(alone)
     if existing is Existing.DROP:
         assert "the old longrunningservices is as it was" in str(caught.value)
         assert alone.content("longrunningservices") == left
@@ -221,14 +222,16 @@ def test_a_killed_restore_goes_on(cli: Cli, crd: Crd, namespace: str, app: App) 
     left = app.everything()["longrunningservices"]
     arguments = ("restore", "saved", "--tier", "mongo", "--mongo-existing", "drop", "--allow-running-app", "--yes")
     process = cli.start(*arguments, env=app.environment)
-    beside = app.db["lrs_restore.longrunningservices"]
-    while not beside.estimated_document_count() and process.poll() is None:
+    while not loaded_beside(app, "longrunningservices") and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     if process.returncode == -signal.SIGKILL:
         assert app.everything()["longrunningservices"] == left
-    cli.ok(*arguments, env=app.environment)
+    done = cli.run(*arguments, env=app.environment)
+    assert done.returncode == 0, done.stderr
+    if process.returncode == -signal.SIGKILL:
+        assert "removed what an interrupted restore has left" in done.stderr
     assert app.everything() == before
 
 
@@ -243,7 +246,7 @@ def test_the_disk_is_full(app: App, tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, hard))
     try:
         with pytest.raises(OSError, match="File too large"):
-            MongoTier(Mongo(UriAccess(app.servers.uri())), Wish(level="minimum")).collect(writer, Silent())
+            MongoCollector(Mongo(UriAccess(app.servers.uri())), DumpOptions(level="minimum")).collect(writer, Silent())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert f"mongo/{app.name}/longrunningservices.bson" not in writer.paths()

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.stores.mongo.levels import MINIMUM
+from tests.bed.controlplane import ControlPlane
 from tests.builders.mongo_fixtures import App
+from tests.commands.test_mongo_running import create, deployment
 from tests.conftest import ROOT, Cli, Crd
 
 BACKUP = ("backup", "--mongo", "minimum", "--name", "saved")
@@ -43,8 +45,33 @@ def test_a_password_on_the_command_line_is_refused(cli: Cli, crd: Crd, namespace
 
 
 @pytest.mark.parametrize(
+    ("uri", "what"),
+    [
+        ("mongodb://host/?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:hunter2", "AWS_SESSION_TOKEN"),
+        ("mongodb://host/?authMechanismProperties=SERVICE_NAME:x%2CAWS_SESSION_TOKEN%3Ahunter2", "AWS_SESSION_TOKEN"),
+        ("mongodb://host/?tls=true&tlsCertificateKeyFilePassword=hunter2", "tlsCertificateKeyFilePassword"),
+        ("mongodb://host/?tls=true;%74lsCertificateKeyFilePassword=hunter2", "tlsCertificateKeyFilePassword"),
+        ("mongodb+srv://host/?proxyPassword=hunter2", "proxyPassword"),
+        ("mongodb://user:hunter2/x@host/", "a password"),
+    ],
+)
+def test_other_secrets_on_the_command_line(cli: Cli, crd: Crd, namespace: str, uri: str, what: str) -> None:
+    said = fails(cli, namespace, "--mongo-uri", uri, code=2)
+    assert f"--mongo-uri holds {what}" in said
+    assert "--mongo-uri-file" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
     "uri",
     [
+        "mongodb://host/?authMechanismProperties=hunter2",
+        "mongodb://host/?authMechanismProperties=SERVICE_NAME:x,hunter2:y",
+        "mongodb://host/?authMechanismProperties=AWS_SESSION_TOKEN:",
+        "mongodb://host/?tlsCertificateKeyFilePassword=hunter2&tls=perhaps",
+        "mongodb://host/?invented=hunter2",
+        "mongodb+srv://host/?invented=hunter2",
+        "mongodb://host/db.hunter/?x",
         "mongodb://user:hunter2/x@host/",
         "mongodb://user:hunter2@x@host/",
         "mongodb://user:12/hunter2@host/db",
@@ -60,6 +87,48 @@ def test_a_bad_uri_is_told_without_its_password(cli: Cli, crd: Crd, namespace: s
     said = fails(cli, namespace, code=2, env={"LRS_MONGO_URI": uri})
     assert "LRS_MONGO_URI" in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
+def test_an_option_that_no_driver_knows(cli: Cli, crd: Crd, namespace: str, scheme: str) -> None:
+    """A typo such as `replicaset_` would otherwise have no effect, and nothing would say so."""
+    said = fails(cli, namespace, code=2, env={"LRS_MONGO_URI": f"{scheme}://host/?replicaSett=rs0"})
+    assert "LRS_MONGO_URI cannot be used" in said
+
+
+def test_the_database_in_the_uri_is_meant(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
+    """As if --mongo-db had named it, for backup, restore and check; one of the server's own says who knows the user."""
+    app.fill(2)
+    other = "Rehearsal"
+    app.client[other].longrunningservices.insert_one({})
+    app.client[other].custom_applications.insert_one({})
+    env = {"LRS_MONGO_URI": app.servers.uri().replace("/?", f"/{other}?")}
+    cli.ok(*BACKUP, "-n", namespace, env=env)
+    assert (cli.directory / "saved" / "mongo" / other).is_dir()
+    app.client.drop_database(other)
+    cli.ok(*BACKUP[:-1], "second", "-n", namespace, env={"LRS_MONGO_URI": app.servers.uri().replace("/?", "/admin?")})
+    assert (cli.directory / "second" / "mongo" / app.name).is_dir()
+    done = cli.run("restore", "second", "--tier", "mongo", env=env)
+    assert done.returncode == 0, done.stderr
+    assert set(app.client[other].list_collection_names()) == set(MINIMUM)
+    assert f"only these collections of {other} go back" in done.stderr
+    for verb in (("restore", "second", "--tier", "mongo"), (*BACKUP[:-1], "third", "-n", namespace)):
+        refused = cli.run(*verb, "--mongo-db", app.name, env=env)
+        assert refused.returncode == 2
+        assert f"--mongo-db names {app.name}, and the MongoDB URI {other}" in refused.stderr
+    cli.ok("restore", "second", "--tier", "mongo", "--mongo-db", other, env=env)
+
+
+def test_what_of_the_uri_a_restore_passes_over(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
+    """It reads from the primary, and has writes confirmed by the majority, whatever the URI says."""
+    app.fill(2)
+    env = {"LRS_MONGO_URI": app.servers.uri(readPreference="secondary", w="1", retryWrites="true")}
+    cli.ok(*BACKUP, "-n", namespace, env=env)
+    done = cli.run("restore", "saved", "--tier", "mongo", env=env)
+    assert done.returncode == 0, done.stderr
+    for option in ("readPreference=secondary", "w=1"):
+        assert f"note: {option} in the MongoDB URI has no effect" in done.stderr
+    assert "retryWrites" not in done.stderr
 
 
 def test_both_ways_to_name_it(cli: Cli, crd: Crd, namespace: str) -> None:
@@ -171,7 +240,7 @@ def make_user(app: App, role: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("existing", ["merge", "drop"])
-def test_the_smallest_roles_are_enough(cli: Cli, crd: Crd, namespace: str, app: App, existing: str) -> None:
+def test_the_smallest_roles_are_enough(cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, app: App, existing: str) -> None:
     app.fill(3)
     app.db.custom_applications.create_index("name")
     before = app.everything()
@@ -186,6 +255,8 @@ def test_the_smallest_roles_are_enough(cli: Cli, crd: Crd, namespace: str, app: 
             app.db.longrunningservices.drop()
             app.db.custom_applications.delete_one({"n": 1})
             app.db.custom_applications.drop_indexes()
+        else:  # who is connected cannot be seen: that the application is stopped can
+            create(plane, namespace, deployment("mmapp-app", replicas=0))
         cli.ok("restore", "saved", "--tier", "mongo", "--mongo-existing", existing, "--yes", env=env)
     finally:
         app.db.command({"dropAllUsersFromDatabase": 1})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -18,10 +18,11 @@ from kubectl_lrs.repository import FolderWriter, Sink
 from kubectl_lrs.runtime.parallel import prefetch, run_all
 from kubectl_lrs.runtime.progress import BYTES, Progress
 from kubectl_lrs.stores.mongo import metadata, names
-from kubectl_lrs.stores.mongo.find import Wish, choose, find_database
+from kubectl_lrs.stores.mongo.find import DumpOptions, choose, find_database, named_database
 from kubectl_lrs.stores.mongo.levels import NOT_COVERED
-from kubectl_lrs.stores.mongo.server.client import CollectionInfo, Mongo, Server
+from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.errors import CursorLostError, MongoError, MongoUnreachableError, SnapshotTooOldError
+from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Server
 
 BATCH_BYTES = 1 << 20
 """About so much is read at once: with larger batches it takes longer, and more memory."""
@@ -37,20 +38,28 @@ READINGS = 3
 """How often a collection is read from its beginning when the connection, the primary or the cursor is lost."""
 
 
+Moment = dict[str, Any]
+"""A time of the server's, as the catalog holds it: `time`, and `t` and `i` where it is one of the cluster's."""
+
+Instant = dict[str, Moment]
+"""`from` and `until`: the same where all was read as it was at one instant."""
+
+
 @dataclass
 class _Written:
-    """What became of one collection."""
+    """What became of one collection; `instant`: at which it was read, by the server's clock."""
 
     documents: int = 0
     bytes: int = 0
+    instant: Instant = field(default_factory=dict)
 
 
-class MongoTier:
+class MongoCollector:
     """The Mongo part of a backup. `keys`: facts about the keys that parts of the data are encrypted with."""
 
-    def __init__(self, mongo: Mongo, wish: Wish, keys: Callable[[], dict[str, Any]] | None = None) -> None:
+    def __init__(self, mongo: Mongo, options: DumpOptions, keys: Callable[[], dict[str, Any]] | None = None) -> None:
         self._mongo = mongo
-        self._wish = wish
+        self._options = options
         self._keys = keys
 
     def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
@@ -63,14 +72,14 @@ class MongoTier:
     def _collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
         progress.begin("looking at MongoDB")
         server = self._mongo.server()
-        database = self._wish.database or find_database(self._mongo)
+        database = named_database(self._mongo, self._options.database) or find_database(self._mongo)
         if not names.is_database(database):
             raise LrsError(f"database {database!r}: mongorestore does not take such a name")
-        notes = [*self._doubts(server)]
+        notes = [*self._warnings(server)]
         mark = writer.checkpoint()
         for attempt in range(SNAPSHOTS):
             try:
-                facts = _Dump(self._mongo, self._wish, server, database, writer, progress).run()
+                facts = _Dump(self._mongo, self._options, server, database, writer, progress).run()
                 break
             except SnapshotTooOldError as error:
                 writer.rollback(mark)
@@ -80,16 +89,16 @@ class MongoTier:
         if facts["outsideSnapshot"]:
             listed = ", ".join(facts["outsideSnapshot"])
             notes.append(f"capped collections refuse to be read at an instant; read by themselves: {listed}")
-        if self._wish.level == "complete" and not self._wish.added:
+        if self._options.level == "complete" and not self._options.added:
             notes.append(NOT_COVERED)
         if self._keys:
             facts["keys"] = self._keys()
             notes += [facts["keys"]["note"]] if facts["keys"].get("note") else []
-        return {"level": self._wish.level, "server": _server_facts(server, self._mongo), **facts, "notes": notes}
+        return {"level": self._options.level, "server": _server_facts(server, self._mongo), **facts, "notes": notes}
 
-    def _doubts(self, server: Server) -> Iterator[str]:
+    def _warnings(self, server: Server) -> Iterator[str]:
         """Why the dump is not of one instant, where it is not."""
-        if not self._wish.consistent:
+        if not self._options.consistent:
             yield "collections were read one after the other (--mongo-consistency=none): together they may be of no one instant"
         elif not server.has_snapshots:
             kind = "a standalone" if not (server.set_name or server.is_mongos) else f"version {server.version}"
@@ -102,31 +111,36 @@ class MongoTier:
 class _Dump:
     """One try: all collections at the same instant, or one after the other."""
 
-    def __init__(self, mongo: Mongo, wish: Wish, server: Server, database: str, writer: FolderWriter, progress: Progress) -> None:
+    def __init__(
+        self, mongo: Mongo, options: DumpOptions, server: Server, database: str, writer: FolderWriter, progress: Progress
+    ) -> None:
         self._mongo = mongo
-        self._wish = wish
+        self._options = options
         self._database = database
         self._writer = writer
         self._progress = progress
-        self._has_snapshots = wish.consistent and server.has_snapshots
+        self._has_snapshots = options.consistent and server.has_snapshots
         self._is_pushed = not server.is_mongos
         self._guard = threading.Lock()
 
     def run(self) -> dict[str, Any]:
         """The metadata of all, then the documents of all, last the prelude, whose presence hints at a finished dump."""
         present = self._mongo.collections(self._database)
-        chosen, lacking = choose(present, self._wish, self._database)
+        chosen, lacking = choose(present, self._options, self._database)
         at = self._instant(chosen) if self._has_snapshots else None
+        began = self._now()
         for info in chosen:
             if not info.name.startswith(names.BUCKETS):
                 self._write_metadata(info)
         counts = self._write_all([info for info in chosen if info.kind not in ("view", "timeseries")], at)
         server = self._mongo.server()
+        instant = _snapshot(at) if at else {"from": began, "until": _moment(server)}
         prelude = {"ServerVersion": server.version, "ToolVersion": f"kubectl-lrs {__version__}"}
         self._writer.write(f"mongo/{names.PRELUDE}", json.dumps(prelude, separators=(",", ":")).encode())
         return {
             "database": self._database,
             "consistency": "snapshot" if at else "none",
+            "instant": instant,
             "atClusterTime": _time_facts((at.time, at.inc)) if at else None,
             "operationTime": _time_facts(server.operation_time) if server.operation_time else None,
             "collections": [_facts(info, counts.get(info.name)) for info in chosen],
@@ -162,7 +176,7 @@ class _Dump:
     def _bytes(self, chosen: list[CollectionInfo]) -> int | None:
         """What all of them have; None where the server does not tell."""
         try:
-            return sum(self._mongo.measure(self._database, info.name) for info in chosen)
+            return sum(self._mongo.measure(self._database, info.name).bytes for info in chosen)
         except (DeniedError, MongoError):
             return None
 
@@ -170,7 +184,7 @@ class _Dump:
         """The documents of one collection; from the beginning again when the way to the server is lost, at the same instant."""
         for reading in range(1, READINGS + 1):
             generation = self._mongo.generation
-            done = _Written()
+            done = _Written(instant=_snapshot(at) if at else {"from": self._now()})
             try:
                 with self._writer.stream(names.data_path(self._database, info.name)) as sink:
                     self._copy(info, at, sink, done, halt)
@@ -182,8 +196,13 @@ class _Dump:
                     self._progress.advance(-done.bytes)
                 self._mongo.reopen(generation)
             else:
+                done.instant.setdefault("until", self._now())
                 return done
         raise AssertionError
+
+    def _now(self) -> Moment:
+        """The server's time."""
+        return _moment(self._mongo.server())
 
     def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink, done: _Written, halt: threading.Event) -> None:
         documents, length = self._mongo.sample(self._database, info.name, at=at)
@@ -201,7 +220,7 @@ class _Dump:
 def _facts(info: CollectionInfo, done: _Written | None) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": info.name, "type": info.kind, "uuid": info.uuid}
     if done:
-        facts |= {"documents": done.documents, "bytes": done.bytes}
+        facts |= {"documents": done.documents, "bytes": done.bytes, "instant": done.instant}
     return facts
 
 
@@ -209,9 +228,23 @@ def _server_facts(server: Server, mongo: Mongo) -> dict[str, Any]:
     return {"address": mongo.describe(), "version": server.version, "replicaSet": server.set_name}
 
 
+def _snapshot(at: Timestamp) -> Instant:
+    moment = _time_facts((at.time, at.inc))
+    return {"from": moment, "until": moment}
+
+
+def _moment(server: Server) -> Moment:
+    """The time of the cluster; a standalone has a clock alone."""
+    return _time_facts(server.operation_time) if server.operation_time else {"time": _shown(server.clock)}
+
+
+def _shown(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _time_facts(at: tuple[int, int]) -> dict[str, Any]:
     """A cluster time as MongoDB writes it, and for people."""
-    return {"t": at[0], "i": at[1], "time": datetime.fromtimestamp(at[0], timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return {"t": at[0], "i": at[1], "time": _shown(at[0])}
 
 
 def _history_too_short(error: SnapshotTooOldError) -> LrsError:

@@ -13,26 +13,27 @@ from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.files import reading
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
-from kubectl_lrs.stores.mongo.apply import MongoRestorer
-from kubectl_lrs.stores.mongo.collect import MongoTier
-from kubectl_lrs.stores.mongo.find import Wish
+from kubectl_lrs.stores.mongo.collect import MongoCollector
+from kubectl_lrs.stores.mongo.find import DumpOptions
 from kubectl_lrs.stores.mongo.flags import BackupOptions, ClusterPlace, Place, RestoreOptions
 from kubectl_lrs.stores.mongo.keys import KeySource
-from kubectl_lrs.stores.mongo.plan import TIER, RestoreWish
+from kubectl_lrs.stores.mongo.plan import TIER
 from kubectl_lrs.stores.mongo.presence import Presence
+from kubectl_lrs.stores.mongo.restore import MongoRestorer
 from kubectl_lrs.stores.mongo.saved import StoredDump
 from kubectl_lrs.stores.mongo.saved import saved as saved_in
-from kubectl_lrs.stores.mongo.server.access import MongoAccess, UriAccess, has_password
+from kubectl_lrs.stores.mongo.server.access import MongoAccess, UriAccess
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.cluster import ClusterAccess, InCluster
+from kubectl_lrs.stores.mongo.server.uri_parts import secret_in
 
 VARIABLE = "LRS_MONGO_URI"
 MAX_URI = 16 << 10
 
 
-def collector(options: BackupOptions, context: BackupContext) -> MongoTier:
+def collector(options: BackupOptions, context: BackupContext) -> MongoCollector:
     """The Mongo part of a backup."""
-    wish = Wish(
+    wanted = DumpOptions(
         level=context.level,
         database=options.database,
         added=options.added,
@@ -40,7 +41,7 @@ def collector(options: BackupOptions, context: BackupContext) -> MongoTier:
         consistent=options.consistency == "snapshot",
     )
     mongo = Mongo(access(options, context.kube, context.namespace))
-    return MongoTier(mongo, wish, KeySource(context.kube, context.namespace).facts)
+    return MongoCollector(mongo, wanted, KeySource(context.kube, context.namespace).facts)
 
 
 def restorer(options: RestoreOptions, context: RestoreContext) -> MongoRestorer:
@@ -52,14 +53,8 @@ def restorer(options: RestoreOptions, context: RestoreContext) -> MongoRestorer:
 def dump_restorer(dump: StoredDump, options: RestoreOptions, kube: KubeClient, *, namespace: str, stop: Cancel) -> MongoRestorer:
     """The restore of a backup's dump, or of a plain one."""
     mongo = Mongo(access(options, kube, namespace))
-    wish = RestoreWish(
-        existing=options.existing,
-        database=options.database,
-        allow_running_app=options.allow_running_app,
-        ignore_keys=options.ignore_keys,
-    )
     keys = KeySource(kube, namespace) if dump.facts else None
-    return MongoRestorer(mongo, dump, wish, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
+    return MongoRestorer(mongo, dump, options, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
 
 
 def by_environment(place: Place) -> tuple[str, str] | None:
@@ -125,9 +120,9 @@ def _uri(place: Place) -> tuple[str, str] | None:
     if place.uri and place.uri_file:
         raise UsageError("--mongo-uri and --mongo-uri-file were both given", hint="give one of the two")
     if place.uri:
-        if has_password(place.uri):
+        if secret := secret_in(place.uri):
             raise UsageError(
-                "--mongo-uri holds a password, which every user of this machine can see in the list of processes",
+                f"--mongo-uri holds {secret}, which every user of this machine can see in the list of processes",
                 hint=f"put the URI into a file and name it with --mongo-uri-file, or into {VARIABLE}",
             )
         return place.uri, "--mongo-uri"

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from kubectl_lrs.model.errors import DeniedError, LrsError, UsageError
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.stores.mongo.levels import LEVELS, MINIMUM
-from kubectl_lrs.stores.mongo.server.client import CollectionInfo, Mongo
-
-_SERVERS_OWN = frozenset(("admin", "config", "local"))
+from kubectl_lrs.stores.mongo.server.access import SERVERS_OWN
+from kubectl_lrs.stores.mongo.server.client import Mongo
+from kubectl_lrs.stores.mongo.server.info import CollectionInfo
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the user asked to be backed up. `database`: empty to look for it. `added`: collections besides those of the level."""
+class DumpOptions:
+    """What of MongoDB is backed up. `database`: empty to look for it. `added`: collections besides those of the level."""
 
     level: str
     database: str = ""
@@ -34,7 +34,7 @@ def candidates(mongo: Mongo) -> tuple[list[str], list[str]]:
     whole: list[str] = []
     part: list[str] = []
     for database in mongo.databases():
-        if database in _SERVERS_OWN:
+        if database in SERVERS_OWN:
             continue
         try:
             found = set(MINIMUM) & set(mongo.names(database))
@@ -43,6 +43,33 @@ def candidates(mongo: Mongo) -> tuple[list[str], list[str]]:
         if found:
             (whole if len(found) == len(MINIMUM) else part).append(database)
     return whole, part
+
+
+def named_database(mongo: Mongo, named: str) -> str:
+    """The database that the user names, by flag or in the URI; empty where it is to be found. UsageError: two of them."""
+    in_uri = mongo.access.database
+    if named and in_uri and named != in_uri:
+        raise UsageError(
+            f"--mongo-db names {named}, and the MongoDB URI {in_uri}",
+            hint="leave out one of the two; the database that knows the user is named by authSource=",
+        )
+    if (found := named or in_uri) and not names.is_database(found):
+        raise UsageError(f"{found!r} is no name of a database that mongorestore takes", hint="look at --mongo-db and the URI")
+    return found
+
+
+def restored_database(mongo: Mongo, saved: str, named: str) -> str:
+    """Where a restore goes to; UsageError where the application's database has another name here and none was named."""
+    if named:
+        return named
+    whole, part = candidates(mongo)
+    found = [*whole, *part]
+    if found and saved not in found:
+        raise UsageError(
+            f"the backup is of database {saved}; here the application's collections are in {', '.join(found)}",
+            hint=f"say where they are to go: --mongo-db {found[0]}, or --mongo-db {saved}",
+        )
+    return saved
 
 
 def find_database(mongo: Mongo) -> str:
@@ -60,18 +87,18 @@ def find_database(mongo: Mongo) -> str:
     raise UsageError(f"{looked_for} are in more than one database: {', '.join(found)}", hint="say which is meant with --mongo-db")
 
 
-def choose(present: Mapping[str, CollectionInfo], wish: Wish, database: str) -> tuple[list[CollectionInfo], list[str]]:
+def choose(present: Mapping[str, CollectionInfo], options: DumpOptions, database: str) -> tuple[list[CollectionInfo], list[str]]:
     """(what is to be dumped, with the data of time series; what may lack and does). LrsError where something else lacks."""
     chosen: list[CollectionInfo] = []
     lacking: list[str] = []
-    for name in wish.collections:
+    for name in options.collections:
         if name not in present:
             lacking.append(name)
             continue
         chosen.append(present[name])
         if present[name].kind == "timeseries":
             chosen.append(_buckets(present, name, database))
-    _require(set(lacking) - set(wish.may_lack), present, wish, database)
+    _require(set(lacking) - set(options.may_lack), present, options, database)
     names.require_distinct(info.name for info in chosen)
     return chosen, lacking
 
@@ -86,20 +113,20 @@ def _buckets(present: Mapping[str, CollectionInfo], name: str, database: str) ->
         ) from None
 
 
-def _require(lacking: set[str], present: Mapping[str, CollectionInfo], wish: Wish, database: str) -> None:
+def _require(lacking: set[str], present: Mapping[str, CollectionInfo], options: DumpOptions, database: str) -> None:
     if not lacking:
         return
     listed = ", ".join(sorted(lacking))
     if not present:
         raise UsageError(f"database {database!r} does not exist, or is empty", hint="look at --mongo-db")
-    if lacking <= set(wish.added):
+    if lacking <= set(options.added):
         raise UsageError(
             f"database {database} has no collection {listed}, which --mongo-collection names",
             hint=f"there are: {', '.join(_shown(present))}",
         )
     allow = " ".join(f"--mongo-allow-missing {name}" for name in sorted(lacking))
     raise LrsError(
-        f"database {database} has no collection {listed}, which --mongo {wish.level} needs",
+        f"database {database} has no collection {listed}, which --mongo {options.level} needs",
         hint=f"is it the right database? {allow} says that it has none; --mongo none leaves this tier out",
     )
 

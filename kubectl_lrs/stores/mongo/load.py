@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import bson
 from bson import json_util
 from bson.errors import BSONError
 
-from kubectl_lrs.formats.bson_batches import by_ids, id_of, split, with_id
-from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of, split, with_id
+from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.mongo.server.client import Mongo, Refused
-from kubectl_lrs.stores.mongo.server.errors import DUPLICATE_KEY, MongoUnreachableError
-
-R = TypeVar("R")
+from kubectl_lrs.stores.mongo.server.client import Mongo
+from kubectl_lrs.stores.mongo.server.errors import DUPLICATE_KEY, NOT_UNDERSTOOD, MongoError
+from kubectl_lrs.stores.mongo.server.info import Refused
+from kubectl_lrs.stores.mongo.server.persist import Persist
 
 BATCH_BYTES = 2 << 20
 MOST_IN_BATCH = 20_000
 """Well below what one message may hold: 48 MB and 100,000 documents."""
 
 WORKERS = 4
-ATTEMPTS = 4
-FIRST_PAUSE = 1.0
-"""Seconds before a batch is tried again over a new connection; doubled each time."""
-
 NAMED = 20
 """Documents that the server refuses which are named."""
 
 
 @dataclass
 class Tally:
-    """What became of documents: `equal` and `different` were there before. `refused`: (`_id`, why), the first few."""
+    """What became of documents: `equal` and `different` were there before. `refused`: (`_id`, why), the first few.
+
+    `stamped`: new ones in which the server has put its own time in the place of an empty timestamp. `bytes`: of the new.
+    """
 
     new: int = 0
+    bytes: int = 0
+    stamped: int = 0
     equal: int = 0
     different: int = 0
     refusals: int = 0
@@ -47,6 +47,8 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Take another's in."""
         self.new += other.new
+        self.bytes += other.bytes
+        self.stamped += other.stamped
         self.equal += other.equal
         self.different += other.different
         self.refusals += other.refusals
@@ -60,38 +62,44 @@ class Tally:
 
     def counts(self) -> dict[str, int]:
         """For the report."""
-        counts = {"new": self.new, "equal": self.equal, "different": self.different, "refused": self.refusals}
+        counts = {"new": self.new, "equal": self.equal, "different": self.different}
+        counts |= {"refused": self.refusals, "stamped": self.stamped}
         return {name: count for name, count in counts.items() if count or name == "new"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """How documents are loaded.
+
+    `is_empty`: nothing is there yet, so nothing is looked up first. `in_order`: one after the other, as they come.
+    `has_empty_timestamps`: some documents hold one, which has to be kept. `dry_run`: it only counts.
+    """
+
+    is_empty: bool
+    in_order: bool = False
+    validate: bool = True
+    has_empty_timestamps: bool = False
+    dry_run: bool = False
+
+
 class Loader:
-    """Writes to one collection. `is_empty`: nothing is there yet, so nothing is looked up first. `dry_run`: it only counts."""
+    """Writes to one collection."""
 
     def __init__(
-        self,
-        mongo: Mongo,
-        database: str,
-        collection: str,
-        *,
-        is_empty: bool,
-        in_order: bool = False,
-        validate: bool = True,
-        dry_run: bool = False,
-        stop: Cancel,
+        self, mongo: Mongo, persist: Persist, database: str, collection: str, options: LoadOptions, *, stop: Cancel
     ) -> None:
         self._mongo = mongo
+        self._persist = persist
         self._database = database
         self._collection = collection
-        self._is_empty = is_empty
-        self._in_order = in_order
-        self._validate = validate
-        self._dry_run = dry_run
+        self._options = options
         self._stop = stop
+        self._keeps_timestamps = True
 
     def load(self, batches: Iterable[bytes], progress: Progress) -> Tally:
         """Everything, or what was done when `stop` was set; an LrsError where the server is lost: no batch is in flight then."""
         whole, halt, failure = Tally(), Cancel(), None
-        for done in map_unordered(batches, self._batch, workers=1 if self._in_order else WORKERS, stop=halt):
+        for done in map_unordered(batches, self._batch, workers=1 if self._options.in_order else WORKERS, stop=halt):
             if isinstance(done, LrsError):
                 failure = failure or done
             else:
@@ -107,7 +115,7 @@ class Loader:
         tally = Tally()
         try:
             for documents in _chunks(split(batch)):
-                missing = documents if self._is_empty else self._missing(documents, tally)
+                missing = documents if self._options.is_empty else self._missing(documents, tally)
                 self._insert(missing, tally)
         except LrsError as error:
             return error
@@ -115,7 +123,7 @@ class Loader:
 
     def _missing(self, documents: list[bytes], tally: Tally) -> list[bytes]:
         """Those whose `_id` is not there; the others are counted."""
-        there = insist(self._mongo, self._stop, lambda _attempt: self._there(documents))
+        there = self._persist(lambda _attempt: self._there(documents))
         return _sort_out(documents, there, tally)
 
     def _there(self, documents: list[bytes]) -> set[bytes]:
@@ -128,25 +136,59 @@ class Loader:
 
     def _insert(self, documents: list[bytes], tally: Tally) -> None:
         """Insert what is not there."""
-        if self._dry_run:
-            tally.new += len(documents)
+        if self._options.dry_run:
+            tally.add(Tally(new=len(documents), bytes=sum(map(len, documents))))
             return
+        if not self._options.has_empty_timestamps:
+            self._insert_plain(documents, tally, self._send)
+            return
+        plain: list[bytes] = []
+        odd: list[bytes] = []
+        for document in documents:
+            (odd if self._options.in_order or _is_odd(document) else plain).append(document)
+        self._insert_odd(odd, tally)
+        self._insert_plain(plain, tally, self._send)
+
+    def _insert_odd(self, documents: list[bytes], tally: Tally) -> None:
+        """Those with empty timestamps, as they are where the server can be brought to it."""
+        if self._keeps_timestamps:
+            try:
+                self._insert_plain(documents, tally, self._send_as_they_are)
+            except DeniedError:
+                self._keeps_timestamps = False
+            else:
+                return
+        before = tally.new
+        self._insert_plain(documents, tally, self._send)
+        tally.stamped += min(tally.new - before, sum(map(_is_odd, documents)))
+
+    def _send_as_they_are(self, documents: list[bytes]) -> list[Refused]:
+        place = self._database, self._collection
+        ordered, validate = self._options.in_order, self._options.validate
+        try:
+            return self._mongo.insert(*place, documents, ordered=ordered, validate=validate, keep_empty_timestamps=True)
+        except MongoError as error:
+            if error.code not in NOT_UNDERSTOOD:
+                raise
+        return self._mongo.upsert(*place, documents, ordered=ordered, validate=validate)
+
+    def _insert_plain(self, documents: list[bytes], tally: Tally, request: Callable[[list[bytes]], list[Refused]]) -> None:
         left = documents
 
         def send(attempt: int) -> list[Refused]:
             nonlocal left
             if attempt:
                 left = self._without_arrived(left, tally)
-            return self._send(left)
+            return request(left) if left else []
 
-        refused = insist(self._mongo, self._stop, send)
+        refused = self._persist(send)
         tally.new += len(left) - len(refused)
         for each in refused:
             self._count_refused(left[each.place], each, tally)
-        if self._in_order and refused:  # an ordered insert ends at the first document that is refused
+        if self._options.in_order and refused:  # an ordered insert ends at the first document that is refused
             rest = left[refused[-1].place + 1 :]
             tally.new -= len(rest)
-            self._insert(rest, tally)
+            self._insert_plain(rest, tally, request)
 
     def _without_arrived(self, documents: list[bytes], tally: Tally) -> list[bytes]:
         """The answer was lost, and some may have arrived: those that have not."""
@@ -156,9 +198,8 @@ class Loader:
         return left
 
     def _send(self, documents: list[bytes]) -> list[Refused]:
-        if not documents:
-            return []
-        return self._mongo.insert(self._database, self._collection, documents, ordered=self._in_order, validate=self._validate)
+        ordered, validate = self._options.in_order, self._options.validate
+        return self._mongo.insert(self._database, self._collection, documents, ordered=ordered, validate=validate)
 
     def _count_refused(self, document: bytes, refused: Refused, tally: Tally) -> None:
         """A document whose `_id` came to be there meanwhile, or that means the same `_id` to the server, is no refusal."""
@@ -171,19 +212,6 @@ class Loader:
             tally.add(Tally(refusals=1, refused=[(shown_id(document), refused.message)]))
 
 
-def insist(mongo: Mongo, stop: Cancel, act: Callable[[int], R]) -> R:
-    """Do it, again after a pause and over a new connection where the server was lost; `act` is told how often it was tried."""
-    for attempt in range(ATTEMPTS):
-        generation = mongo.generation
-        try:
-            return act(attempt)
-        except MongoUnreachableError:
-            if attempt + 1 == ATTEMPTS or stop.wait(FIRST_PAUSE * 2**attempt):
-                raise
-            mongo.reopen(generation)
-    raise AssertionError
-
-
 def shown_id(document: bytes) -> str:
     """A document's `_id`, for people."""
     try:
@@ -191,6 +219,11 @@ def shown_id(document: bytes) -> str:
         return json_util.dumps(bson.decode(with_id(value))["_id"])[:200] if value else "no _id"
     except (BSONError, ValueError, OverflowError):
         return "an _id that cannot be shown"
+
+
+def _is_odd(document: bytes) -> bool:
+    """Whether the server would put its time in the place of an empty timestamp."""
+    return has_empty_timestamp(document) and id_of(document) is not None
 
 
 def _sort_out(documents: list[bytes], there: set[bytes], tally: Tally) -> list[bytes]:

@@ -45,6 +45,11 @@ class Metadata:
         """Whether its documents lie in buckets."""
         return "timeseries" in self.options
 
+    @property
+    def made_kind(self) -> str:
+        """What the server calls that which is made of it."""
+        return "view" if self.is_view else "timeseries" if self.is_timeseries else "collection"
+
 
 def written(*, name: str, kind: str, uuid: str, options: bytes, indexes: Sequence[bytes]) -> bytes:
     """The file of a collection; `options` and `indexes` in BSON. LrsError where JSON cannot carry them unchanged."""

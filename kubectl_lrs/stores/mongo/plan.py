@@ -1,41 +1,26 @@
-"""What a restore would do to each collection, and what stands against it. Nothing is written."""
+"""What is to happen to one collection of a backup, decided by what the database has under its name. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-import bson
-
-from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.plan import Action, Existing, Finding, Severity, Step
-from kubectl_lrs.stores.mongo import names
-from kubectl_lrs.stores.mongo.find import candidates
-from kubectl_lrs.stores.mongo.saved import StoredCollection, StoredDump
-from kubectl_lrs.stores.mongo.server.client import CollectionInfo, Mongo
+from kubectl_lrs.model.plan import Action, Existing, Step
+from kubectl_lrs.stores.mongo.definition import altered, flaw, sent_options
+from kubectl_lrs.stores.mongo.evidence import Standing
+from kubectl_lrs.stores.mongo.saved import Measured, StoredCollection
+from kubectl_lrs.stores.mongo.server.info import Size
 
 TIER = "mongo"
-BESIDE = "lrs_restore."
-"""What the collections that are loaded beside the old ones are called, before their name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestoreWish:
-    """What the user asked for. `database`: empty for the one of the backup; `only`: empty for all collections that go back."""
-
-    existing: Existing = Existing.MERGE
-    database: str = ""
-    only: tuple[str, ...] = ()
-    allow_running_app: bool = False
-    ignore_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoStep(Step):
     """One collection, of which database, and what is to happen to it.
 
-    `documents`: how many the backup holds; `there` is what the database has under its name, with `before` documents.
+    `documents`: how many the backup holds, `empty_timestamps` of them hold one; `there`: what the database has under its
+    name; `refused`: indexes that the server does not take, and why.
     """
 
     store: ClassVar[str] = TIER
@@ -43,101 +28,90 @@ class MongoStep(Step):
     database: str
     stored: StoredCollection
     documents: int
-    there: CollectionInfo | None = None
-    before: int = 0
+    empty_timestamps: int = 0
+    there: Standing | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def before(self) -> int:
+        """How many documents were there."""
+        return self.there.documents if self.there else 0
 
-def beside(name: str) -> str:
-    """The name under which a collection is loaded before it takes the place of the old one."""
-    return f"{BESIDE}{name}" if len(name.encode()) <= 180 else f"{BESIDE}{names.stem(name)[-60:]}"
-
-
-def target_database(mongo: Mongo, dump: StoredDump, wish: RestoreWish) -> str:
-    """Where to; UsageError where the application's database has another name here and none was named."""
-    if wish.database:
-        if not names.is_database(wish.database):
-            raise UsageError(f"--mongo-db {wish.database!r} is no name of a database")
-        return wish.database
-    whole, part = candidates(mongo)
-    found = [*whole, *part]
-    if found and dump.database not in found:
-        raise UsageError(
-            f"the backup is of database {dump.database}; here the application's collections are in {', '.join(found)}",
-            hint=f"say where they are to go: --mongo-db {found[0]}, or --mongo-db {dump.database}",
-        )
-    return dump.database
+    @property
+    def is_in_place(self) -> bool:
+        """Whether what is there must go before the new one comes: only plain collections can be renamed."""
+        return self.stored.metadata.is_timeseries or self.stored.metadata.is_view
 
 
 def decide(
     stored: StoredCollection,
-    there: CollectionInfo | None,
+    there: Standing | None,
     *,
     database: str,
-    size: tuple[int, int],
-    before: int,
+    measured: Measured,
     existing: Existing,
+    size: Size | None = None,
 ) -> MongoStep:
-    """What is to happen to one collection; `size`: (documents, bytes) of the stored one."""
-    documents, length = size
-    about = stored.metadata
-    if there is None:
-        action, reason = Action.CREATE, f"{documents} documents" if not about.is_view else "a view"
-    elif _kind(there) != ("view" if about.is_view else "timeseries" if about.is_timeseries else "collection"):
-        action, reason = Action.CONFLICT, f"there is a {_kind(there)} of this name"
-    elif about.is_view:
-        same = bson.encode(dict(about.options)) == there.options
-        action = Action.UNCHANGED if same else Action.REPLACE if existing is Existing.DROP else Action.CONFLICT
-        reason = "" if same else "the view is defined differently"
-    elif existing is Existing.DROP:
-        action, reason = Action.REPLACE, f"{before} documents are replaced by {documents}"
-    else:
-        action, reason = Action.MERGE, f"{documents} documents into {before}; those that are there stay as they are"
+    """The step of one collection. `size`: of what is there, where it matters."""
+    action, reason = _decided(stored, there, measured, existing, size)
     return MongoStep(
         name=stored.name,
         action=action,
         reason=reason,
-        bytes=length,
+        bytes=measured.bytes,
         database=database,
         stored=stored,
-        documents=documents,
+        documents=measured.documents,
+        empty_timestamps=measured.empty_timestamps,
         there=there,
-        before=before,
     )
 
 
-def warnings(dump: StoredDump, steps: list[MongoStep], present: Mapping[str, CollectionInfo], database: str) -> Iterator[Finding]:
-    """What the user should know before."""
-    when = f", as they were at {dump.instant}" if dump.instant else ""
-    listed = ", ".join(step.name for step in steps)
-    note = f"only these collections of {database} go back{when}: {listed}; every other one stays as it is"
-    yield Finding(Severity.NOTE, f"{note}; collections that are made anew get a UUID of their own")
-    if dump.left_out:
-        yield Finding(Severity.NOTE, f"left alone in {dump.folder.path.name}: {', '.join(dump.left_out)}")
-    if not dump.facts:
-        yield Finding(Severity.NOTE, "a plain dump: there are no sums, so nothing tells whether it is as it was written")
-    for step in steps:
-        if step.action is Action.MERGE and step.there and not _has_same_options(step):
-            yield Finding(Severity.WARNING, f"{step.name}: its options differ from the backup's, and stay as they are")
-        if step.action is Action.REPLACE and step.stored.metadata.is_timeseries:
-            why = "a time series cannot be loaded beside the old one: it is dropped first"
-            yield Finding(Severity.WARNING, f"{step.name}: {why}", hint="if the run breaks off, run it again")
-    if remains := sorted(name for name in present if name.startswith(BESIDE)):
-        yield Finding(Severity.NOTE, f"an interrupted restore has left {', '.join(remains)}: removed before the same is loaded")
+def _decided(
+    stored: StoredCollection, there: Standing | None, measured: Measured, existing: Existing, size: Size | None
+) -> tuple[Action, str]:
+    about = stored.metadata
+    if problem := flaw(about) or (stored.data and about.is_view and "it is a view, and has documents"):
+        return Action.CONFLICT, problem
+    if there is None:
+        return Action.CREATE, "a view" if about.is_view else f"{measured.documents} documents"
+    if kind_of(there) != about.made_kind:
+        return Action.CONFLICT, f"there is a {kind_of(there)} of this name"
+    if about.is_view:
+        return _decided_for_view(about.options, there, existing)
+    if existing is not Existing.DROP:
+        count = f"{measured.documents} documents into {there.documents}"
+        return Action.MERGE, f"{count}; those that are there stay as they are"
+    if why := _irreplaceable(stored, size):
+        return Action.CONFLICT, why
+    return Action.REPLACE, f"{there.documents} documents are replaced by {measured.documents}"
 
 
-def effects(steps: list[MongoStep], database: str) -> tuple[str, ...]:
-    """What is lost if it goes on, in words."""
-    replaced = [step for step in steps if step.action is Action.REPLACE]
-    if not replaced:
-        return ()
-    listed = ", ".join(f"{step.name} ({step.before} documents)" for step in replaced)
-    return (f"replace {len(replaced)} collections of {database}: {listed}",)
+def _decided_for_view(options: Mapping[str, Any], there: Standing, existing: Existing) -> tuple[Action, str]:
+    found = there.info.decoded()
+    if not altered(options, found) and set(found) <= {*options, "collation"}:
+        return Action.UNCHANGED, ""
+    return Action.REPLACE if existing is Existing.DROP else Action.CONFLICT, "the view is defined differently"
 
 
-def _kind(info: CollectionInfo) -> str:
-    return info.kind or "collection"
+def _irreplaceable(stored: StoredCollection, size: Size | None) -> str:
+    """Why what is there must not be replaced by this."""
+    if not stored.data:
+        return "the dump has no file with its documents: what is there is not replaced by nothing"
+    if not stored.has_metadata:
+        return "the dump has no metadata of it: it would be replaced by one without options and indexes"
+    if size and size.is_sharded:
+        return "it is sharded, and what takes its place would not be: merge into it, or drop it yourself"
+    return ""
 
 
-def _has_same_options(step: MongoStep) -> bool:
-    assert step.there
-    return bson.encode(dict(step.stored.metadata.options)) == step.there.options
+def kind_of(there: Standing) -> str:
+    """collection, view or timeseries."""
+    return there.info.kind or "collection"
+
+
+def options_differ(step: MongoStep) -> bool:
+    """Whether a collection that is there has other options than the backup's."""
+    sent = sent_options(step.stored.metadata)
+    found = step.there.info.decoded() if step.there else {}
+    return bool(altered(sent, found) or altered({key: value for key, value in found.items() if key not in sent}, {}))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import DEPLOYMENTS, KubeClient
@@ -21,6 +22,15 @@ SHOWN = 8
 _INTERNAL_DRIVERS = ("NetworkInterfaceTL", "MongoDB Internal Client")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """Who was found. `is_known`: that nobody else is there is known, too. `unknown`: what could not be looked at, and why."""
+
+    active: list[str] = field(default_factory=list)
+    unknown: str = ""
+    is_known: bool = False
+
+
 class Presence:
     """Who is there. `kube` is None where there is no cluster to look at."""
 
@@ -31,34 +41,44 @@ class Presence:
 
     def findings(self, *, drops: bool, allow: bool) -> Iterator[Finding]:
         """What stands against the restore: errors where collections are to be replaced, else warnings."""
-        running, unknown = self._deployments()
-        clients, blind = self._clients()
+        application, clients = self._deployments(), self._clients()
         severity = Severity.ERROR if drops and not allow else Severity.WARNING
         hint = "scale it to 0 first; --allow-running-app restores all the same, and loses what it writes meanwhile"
-        if running:
-            yield Finding(severity, f"the application is running in {self._namespace}: {_few(running)}", hint=hint)
-        if clients:
-            yield Finding(severity, f"other clients are connected to MongoDB: {_few(clients)}", hint=hint)
-        for why in (unknown, blind):
+        if application.active:
+            yield Finding(severity, f"the application is running in {self._namespace}: {_few(application.active)}", hint=hint)
+        if clients.active:
+            yield Finding(severity, f"other clients are connected to MongoDB: {_few(clients.active)}", hint=hint)
+        for why in (application.unknown, clients.unknown):
             if why:
                 yield Finding(Severity.WARNING, why)
+        if drops and not allow and not (clients.is_known or application.is_known):
+            yield Finding(
+                Severity.ERROR,
+                "whether anybody uses these collections is not known: other clients of MongoDB could not be looked at, "
+                f"and no Deployment of the application that is scaled to 0 was found in {self._namespace}",
+                hint="grant the right inprog (docs/mongo.md), or say that nobody does: --allow-running-app",
+            )
 
-    def _deployments(self) -> tuple[list[str], str]:
+    def _deployments(self) -> _Seen:
         if self._kube is None:
-            return [], "whether the application is running was not looked at: no cluster was given"
+            return _Seen(unknown="whether the application is running was not looked at: no cluster was given")
         try:
-            found = self._kube.items(DEPLOYMENTS, self._namespace)
+            found = [each for each in self._kube.items(DEPLOYMENTS, self._namespace) if _is_application(each)]
         except (ApiError, DeniedError, UnreachableError) as error:
-            return [], f"whether the application is running in {self._namespace} could not be looked at: {error}"
-        return [str(each["metadata"]["name"]) for each in found if _is_application(each) and _runs(each)], ""
+            return _Seen(unknown=f"whether the application is running in {self._namespace} could not be looked at: {error}")
+        return _Seen(active=[str(each["metadata"]["name"]) for each in found if _runs(each)], is_known=bool(found))
 
-    def _clients(self) -> tuple[list[str], str]:
+    def _clients(self) -> _Seen:
         try:
             operations = self._mongo.operations()
+            is_mongos = self._mongo.server().is_mongos
         except LrsError as error:
-            return [], f"whether others use the database could not be looked at: {error}"
+            return _Seen(unknown=f"whether others use the database could not be looked at: {error}")
         groups = Counter(_client(each) for each in operations if self._is_other(each))
-        return [f"{name} ({count})" if count > 1 else name for name, count in groups.items()], ""
+        active = [f"{name} ({count})" if count > 1 else name for name, count in groups.items()]
+        if is_mongos:
+            return _Seen(active=active, unknown="clients of other routers (mongos) than this one cannot be seen from here")
+        return _Seen(active=active, is_known=True)
 
     def _is_other(self, operation: Mapping[str, Any]) -> bool:
         about = operation.get("clientMetadata") or {}

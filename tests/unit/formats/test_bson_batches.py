@@ -17,7 +17,9 @@ from kubectl_lrs.formats.bson_batches import (
     NotBsonError,
     by_ids,
     count,
+    count_empty_timestamps,
     documents,
+    has_empty_timestamp,
     id_of,
     lengths,
     split,
@@ -140,3 +142,47 @@ def test_a_stream_in_pieces_of_any_size_gives_the_same_documents(made: list[dict
 def test_a_stream_that_is_damaged_says_where(data: bytes, said: str, limit: int) -> None:
     with pytest.raises(NotBsonError, match=said):
         list(documents(io.BytesIO(data).read, limit=limit))
+
+
+# ---- empty timestamps
+
+EMPTY = bson.Timestamp(0, 0)
+VALUES: Any = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(1 << 63), (1 << 63) - 1),
+        st.floats(allow_nan=False),
+        st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+        st.binary(max_size=20),
+        st.sampled_from([EMPTY, bson.Timestamp(0, 1), bson.Timestamp(1, 0), bson.Int64(0), bytes(20), "\x11" * 12]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "\x11", "b\x11c", "_id"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+DOCUMENTS: Any = st.dictionaries(st.sampled_from(["_id", "a", "", "\x11", "b\x11", "longer name"]), VALUES, max_size=5)
+
+
+@given(st.lists(DOCUMENTS, max_size=5))
+def test_which_documents_hold_an_empty_timestamp(documents: list[dict[str, Any]]) -> None:
+    encoded = [bson.encode(each) for each in documents]
+    row = b"".join(encoded)
+    assert split(row) == encoded
+    assert count(row) == len(encoded)
+    odd = [any(value == EMPTY for name, value in each.items() if name != "_id") for each in documents]
+    assert [has_empty_timestamp(each) for each in encoded] == odd
+    assert count_empty_timestamps(row) == sum(odd)
+
+
+def test_a_value_that_ends_behind_its_document() -> None:
+    inner = b"\x02x\0" + (1 << 20).to_bytes(4, "little") + b"\0" + b"\x11at\0" + bytes(8)
+    document = (len(inner) + 5).to_bytes(4, "little") + inner + b"\0"
+    with pytest.raises(NotBsonError):
+        count_empty_timestamps(document)
+
+
+def test_bytes_that_look_like_the_beginning_of_a_timestamp() -> None:
+    """With a search that began anew at each of them this test would not end."""
+    assert count_empty_timestamps(bson.encode({"a": "\x11" * (8 << 20)})) == 0

@@ -8,17 +8,21 @@ from urllib.parse import parse_qsl, quote
 
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
-from pymongo.uri_parser import parse_uri
+from pymongo.uri_parser import parse_uri, split_options
 
 from kubectl_lrs import __version__
 from kubectl_lrs.clients.tls import read_bundle, require_pair
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime import redact
+from kubectl_lrs.stores.mongo.server import uri_parts
 from kubectl_lrs.stores.mongo.server.wire import listeners
 
 Client: TypeAlias = MongoClient[dict[str, Any]]
 
 APP_NAME = f"kubectl-lrs/{__version__}"
+SERVERS_OWN = frozenset(("admin", "config", "local"))
+"""Databases that no application has."""
+
 SELECTION_LIMIT = 20.0
 """Seconds in which a member that serves must be found, where the URI does not say otherwise."""
 
@@ -28,6 +32,12 @@ class MongoAccess(Protocol):
 
     app_name: str
     """What the server calls our connections by: other clients are told from us by it."""
+
+    database: str
+    """The application's database, where the way names one; empty where it is to be found."""
+
+    without_effect: tuple[str, ...]
+    """What the way says of reading and writing that a restore does in a way of its own."""
 
     def client(self) -> Client:
         """The client, connected at its first use."""
@@ -49,8 +59,11 @@ class UriAccess:
         self.app_name = f"{APP_NAME} {secrets.token_hex(4)}"
         self._uri = uri
         redact.remember_url(uri)
+        redact.remember(*uri_parts.secrets(uri))
         self._source = source
         self._described = _described(uri, source)
+        self.database = _database(uri, source)
+        self.without_effect = uri_parts.without_effect(uri)
         self._client: Client | None = None
 
     def client(self) -> Client:
@@ -100,21 +113,34 @@ def _described(uri: str, source: str) -> str:
     hosts = authority.rpartition("@")[2]
     if "@" in path or (scheme == "mongodb+srv" and ":" in hosts):  # a password with a bare slash would show in the hosts
         raise _unusable(ValueError(), source)
+    options = _options(uri, source)
     if scheme == "mongodb+srv":  # looking up its hosts is left to the first use
         return f"{scheme}://{hosts}"
     try:
-        parsed = parse_uri(uri, validate=True, warn=False)
+        parse_uri(uri, validate=True, warn=False)
     except (PyMongoError, ValueError, OSError) as error:
         raise _unusable(error, source) from None
-    name = parsed["options"].get("replicaSet") or parsed["options"].get("replicaset")
+    name = options.get("replicaset")
     return f"{scheme}://{hosts}" + (f"/?replicaSet={quote(str(name))}" if name else "")
 
 
-def has_password(uri: str) -> bool:
-    """Whether a password stands in the URI, or anything else that is secret."""
-    user_info = uri.partition("://")[2].partition("?")[0].rpartition("@")[0]  # also where its / is not escaped, as it must be
-    has_one = bool(user_info.partition(":")[2])
-    return has_one or bool(redact.secrets_of_url(f"mongodb://host/?{uri.partition('?')[2]}"))
+def _options(uri: str, source: str) -> dict[str, Any]:
+    """Its options by their names in lower case; UsageError where the driver does not know one."""
+    text = uri.partition("?")[2]
+    if not text:
+        return {}
+    try:
+        return {str(name).lower(): value for name, value in split_options(text, validate=True, warn=False).items()}
+    except (PyMongoError, ValueError, TypeError, OSError) as error:
+        raise _unusable(error, source) from None
+
+
+def _database(uri: str, source: str) -> str:
+    """The application's database that the URI names. One of the server's own there only says who knows the user."""
+    name = uri_parts.database(uri)
+    if "." in name:
+        raise UsageError(f"{source} names a collection, {name}", hint="name a database alone, and collections with flags")
+    return "" if name in SERVERS_OWN else name
 
 
 def _unusable(error: Exception, source: str) -> UsageError:

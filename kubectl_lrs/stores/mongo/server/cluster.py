@@ -84,6 +84,8 @@ class ClusterAccess:
 
     def __init__(self, kube: KubeClient, where: InCluster) -> None:
         self.app_name = f"{APP_NAME} {secrets.token_hex(4)}"
+        self.database = ""
+        self.without_effect: tuple[str, ...] = ()
         self._kube = kube
         self._where = where
         self._context = _tls_context(where)

@@ -19,16 +19,29 @@ NAMESPACE_EXISTS = 48
 SNAPSHOT_TOO_OLD = frozenset((239, 246))  # too old; not available
 OUT_OF_DISK_SPACE = 14031
 DUPLICATE_KEY = 11000
+OTHER_COLLECTION = 361  # the UUID that was named is not that of the collection
+NOT_UNDERSTOOD = frozenset((2, 9, 14, 40415))  # bad value, failed to parse, type mismatch, unknown field
+CANNOT_TRY = frozenset((20, 50, 115, 263))  # illegal operation, time limit, not supported, not in a transaction
+BAD_INDEX = frozenset((2, 9, 14, 67, 72, 197, 40414, 40415))
+"""Codes by which a server refuses the specification of an index, whatever the documents are."""
+OTHER_INDEX = frozenset((85, 86))  # the same name with other options, the same keys under another name
+CANNOT_WAIT = frozenset((24, 112, 225, 246, 251))
+"""A transaction that met another's: it may be tried again."""
 TRANSIENT = frozenset((6, 7, 89, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436))
 """Codes of the server's that say: not me, not now. Source: MongoDB's retryable reads and writes specifications."""
 
 
-class MongoError(LrsError):
-    """The server refused a command. `code` is its number for it."""
+_COMMAND = " to execute command {"
+"""Behind it a server that refuses a command repeats the whole of it, the session and the cluster's signature included."""
 
-    def __init__(self, message: str, *, code: int = 0, hint: str = "") -> None:
+
+class MongoError(LrsError):
+    """The server refused a command. `code` is its number for it, `said` its own words."""
+
+    def __init__(self, message: str, *, code: int = 0, hint: str = "", said: str = "") -> None:
         super().__init__(message, hint=hint)
         self.code = code
+        self.said = said or message
 
 
 class SnapshotTooOldError(MongoError):
@@ -91,13 +104,13 @@ def _refusal(error: errors.OperationFailure, what: str, where: str) -> LrsError:
         return CursorLostError(f"{what}: the server gave up the cursor: {said}", code=code, hint="run the command again")
     if code == OUT_OF_DISK_SPACE:
         return MongoError(f"{what}: the disk of {where} is full: {said}", code=code, hint="free space there, then run it again")
-    return MongoError(f"{what}: {where} refused: {said}", code=code)
+    return MongoError(f"{what}: {where} refused: {said}", code=code, said=said)
 
 
 def _short(error: Exception) -> str:
     """The message without what the driver adds: its view of the topology, the whole answer."""
     details = getattr(error, "details", None)
     text = str(details["errmsg"]) if isinstance(details, dict) and details.get("errmsg") else str(error)
-    for tail in (", Timeout: ", " (configured timeouts", ", full error: "):
+    for tail in (", Timeout: ", " (configured timeouts", ", full error: ", _COMMAND):
         text = text.partition(tail)[0]
     return redact.text(text, limit=500) or type(error).__name__

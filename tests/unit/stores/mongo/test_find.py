@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import DeniedError, LrsError, UsageError
-from kubectl_lrs.stores.mongo.find import Wish, candidates, choose, find_database
+from kubectl_lrs.stores.mongo.find import DumpOptions, candidates, choose, find_database
 from kubectl_lrs.stores.mongo.levels import MINIMUM
-from kubectl_lrs.stores.mongo.server.client import CollectionInfo
+from kubectl_lrs.stores.mongo.server.info import CollectionInfo
 
 
 class _Mongo:
@@ -64,39 +64,44 @@ def _present(*names: str, **kinds: str) -> dict[str, CollectionInfo]:
 
 
 def test_what_is_asked_for_each_once_and_nothing_else() -> None:
-    wish = Wish(level="minimum", added=("more", MINIMUM[0], "more"))
-    chosen, lacking = choose(_present(*ALL, "more", "other"), wish, "db")
+    options = DumpOptions(level="minimum", added=("more", MINIMUM[0], "more"))
+    chosen, lacking = choose(_present(*ALL, "more", "other"), options, "db")
     assert [each.name for each in chosen] == [*ALL, "more"]
     assert lacking == []
 
 
 def test_the_data_of_a_time_series_goes_with_it() -> None:
-    wish = Wish(level="minimum", added=("series",))
+    options = DumpOptions(level="minimum", added=("series",))
     present = _present(*ALL, "series", "system.buckets.series", series="timeseries")
-    assert [each.name for each in choose(present, wish, "db")[0]] == [*ALL, "series", "system.buckets.series"]
+    assert [each.name for each in choose(present, options, "db")[0]] == [*ALL, "series", "system.buckets.series"]
     del present["system.buckets.series"]
     with pytest.raises(LrsError, match="time series"):
-        choose(present, wish, "db")
+        choose(present, options, "db")
 
 
 @pytest.mark.parametrize(
-    ("present", "wish", "said", "hint"),
+    ("present", "options", "said", "hint"),
     [
-        ({}, Wish(level="minimum"), "does not exist, or is empty", "--mongo-db"),
-        (_present(MINIMUM[0]), Wish(level="minimum"), "which --mongo minimum needs", f"--mongo-allow-missing {MINIMUM[1]}"),
-        (_present(*ALL), Wish(level="minimum", added=("x",)), "which --mongo-collection names", "there are: "),
-        (_present(MINIMUM[0]), Wish(level="minimum", added=("x",)), "needs", "--mongo-allow-missing x"),
+        ({}, DumpOptions(level="minimum"), "does not exist, or is empty", "--mongo-db"),
+        (
+            _present(MINIMUM[0]),
+            DumpOptions(level="minimum"),
+            "which --mongo minimum needs",
+            f"--mongo-allow-missing {MINIMUM[1]}",
+        ),
+        (_present(*ALL), DumpOptions(level="minimum", added=("x",)), "which --mongo-collection names", "there are: "),
+        (_present(MINIMUM[0]), DumpOptions(level="minimum", added=("x",)), "needs", "--mongo-allow-missing x"),
     ],
 )
 def test_what_lacks_is_never_left_out_without_a_word(
-    present: dict[str, CollectionInfo], wish: Wish, said: str, hint: str
+    present: dict[str, CollectionInfo], options: DumpOptions, said: str, hint: str
 ) -> None:
     with pytest.raises(LrsError, match=said) as caught:
-        choose(present, wish, "db")
+        choose(present, options, "db")
     assert hint in caught.value.hint
 
 
 def test_what_may_lack_is_told() -> None:
-    wish = Wish(level="minimum", may_lack=(MINIMUM[1],))
-    chosen, lacking = choose(_present(MINIMUM[0]), wish, "db")
+    options = DumpOptions(level="minimum", may_lack=(MINIMUM[1],))
+    chosen, lacking = choose(_present(MINIMUM[0]), options, "db")
     assert ([each.name for each in chosen], lacking) == ([MINIMUM[0]], [MINIMUM[1]])

@@ -25,14 +25,24 @@ def _deployment(name: str, replicas: int) -> dict[str, Any]:
 
 
 def _findings(
-    operations: Any = (), deployments: Any = (), *, drops: bool = True, allow: bool = False, kube: bool = True
+    operations: Any = (),
+    deployments: Any = (),
+    *,
+    drops: bool = True,
+    allow: bool = False,
+    kube: bool = True,
+    is_mongos: bool = False,
 ) -> list[tuple[Severity, str]]:
     def give(found: Any) -> Any:
         if isinstance(found, Exception):
             raise found
         return found
 
-    mongo = SimpleNamespace(operations=lambda: give(operations), access=SimpleNamespace(app_name="ours"))
+    mongo = SimpleNamespace(
+        operations=lambda: give(operations),
+        server=lambda: SimpleNamespace(is_mongos=is_mongos),
+        access=SimpleNamespace(app_name="ours"),
+    )
     cluster = SimpleNamespace(items=lambda _resource, _namespace: give(deployments)) if kube else None
     presence = Presence(mongo, cluster, "n")  # type: ignore[arg-type]
     return [(each.severity, each.message) for each in presence.findings(drops=drops, allow=allow)]
@@ -64,7 +74,27 @@ def test_an_application_that_is_scaled_to_nothing_does_not_run() -> None:
 
 @pytest.mark.parametrize("error", [DeniedError("no"), UnreachableError("away")])
 def test_what_could_not_be_looked_at_is_said(error: Exception) -> None:
-    found = _findings(error, error)
+    found = _findings(error, error, drops=False)
     assert [each for each, _ in found] == [Severity.WARNING] * 2
     assert all("could not be looked at" in message for _, message in found)
     assert "not looked at" in _findings(kube=False)[0][1]
+
+
+@pytest.mark.parametrize(
+    ("operations", "deployments", "more", "refused"),
+    [
+        (DeniedError("no"), DeniedError("no"), {}, True),
+        (DeniedError("no"), [], {}, True),  # none of the application's is there: it may run elsewhere
+        (DeniedError("no"), [_deployment("mmapp-app", 0)], {}, False),
+        ([], DeniedError("no"), {}, False),
+        ([], DeniedError("no"), {"is_mongos": True}, True),  # clients of other routers
+        (DeniedError("no"), [], {"kube": False}, True),
+        (DeniedError("no"), DeniedError("no"), {"allow": True}, False),
+        (DeniedError("no"), DeniedError("no"), {"drops": False}, False),
+    ],
+)
+def test_not_to_know_is_not_to_know_that_nobody_is_there(
+    operations: Any, deployments: Any, more: dict[str, bool], refused: bool
+) -> None:
+    found = _findings(operations, deployments, **more)
+    assert any(severity is Severity.ERROR and "is not known" in message for severity, message in found) is refused

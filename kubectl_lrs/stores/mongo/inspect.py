@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.stores.common.mentions import Document, codec_options
-from kubectl_lrs.stores.mongo.find import find_database
+from kubectl_lrs.stores.mongo.find import find_database, named_database
 from kubectl_lrs.stores.mongo.server.client import Mongo
 
 
-class Look:
-    """One look at the application's database. `collections`: those of the wanted ones that are there, in that order."""
+class LiveDocuments:
+    """What the application's database holds now. `collections`: those of the wanted ones that are there, in that order."""
 
     def __init__(self, mongo: Mongo, *, database: str, wanted: Iterable[str]) -> None:
         self._mongo = mongo
         server = mongo.server()
-        self.database = database or find_database(mongo)
+        self.database = named_database(mongo, database) or find_database(mongo)
         present = mongo.collections(self.database)
         if not present:
             raise UsageError(f"database {self.database!r} does not exist, or is empty", hint="look at --mongo-db")

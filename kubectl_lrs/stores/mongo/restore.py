@@ -1,0 +1,220 @@
+"""Restore: what is not there is created, what is there is merged into, or replaced by one that was loaded beside it.
+
+Until the new collection is whole and takes the old one's name, in one act of the server's, the old one is as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from kubectl_lrs.model.errors import DeniedError, LrsError
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Finding, Severity, StorePlan, errors_of
+from kubectl_lrs.model.report import Outcome, Report, Result
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.mongo import findings, indexes, temporary
+from kubectl_lrs.stores.mongo.definition import sent_options
+from kubectl_lrs.stores.mongo.evidence import Standing, standing
+from kubectl_lrs.stores.mongo.fill import Create, Merge
+from kubectl_lrs.stores.mongo.find import named_database, restored_database
+from kubectl_lrs.stores.mongo.flags import RestoreOptions
+from kubectl_lrs.stores.mongo.keys import KeySource
+from kubectl_lrs.stores.mongo.plan import TIER, MongoStep, decide
+from kubectl_lrs.stores.mongo.presence import Presence
+from kubectl_lrs.stores.mongo.replace import Replace, ReplaceInPlace
+from kubectl_lrs.stores.mongo.saved import Measured, StoredDump
+from kubectl_lrs.stores.mongo.server.client import Mongo
+from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError
+from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Server, Size
+from kubectl_lrs.stores.mongo.server.persist import Persist
+from kubectl_lrs.stores.mongo.temporary import Workplace
+from kubectl_lrs.stores.mongo.work import RefusedError, Tools, Trial, Work
+
+
+class MongoRestorer:
+    """The Mongo part of a restore."""
+
+    name = TIER
+
+    def __init__(
+        self,
+        mongo: Mongo,
+        dump: StoredDump,
+        options: RestoreOptions,
+        *,
+        presence: Presence,
+        keys: KeySource | None,
+        stop: Cancel,
+    ) -> None:
+        self._mongo = mongo
+        self._dump = dump
+        self._options = options
+        self._presence = presence
+        self._keys = keys
+        self._stop = stop
+
+    # ---- plan
+
+    def plan(self, progress: Progress) -> StorePlan:
+        """Look at every document's length, at the database, and at who else uses it; nothing is written."""
+        measured = self._measure(progress)
+        progress.begin("looking at MongoDB")
+        server = self._mongo.server()
+        database = restored_database(self._mongo, self._dump.database, named_database(self._mongo, self._options.database))
+        present = self._mongo.collections(database)
+        decided = [self._decide(name, each, database, present, server) for name, each in measured.items()]
+        tried = [self._try(step) for step in decided]
+        steps = [step for step, _ in tried]
+        return StorePlan(
+            store=TIER,
+            target=f"{self._mongo.describe()} database {database}",
+            steps=steps,
+            findings=(
+                *findings.of_dump(self._dump, steps, database, server),
+                *findings.of_steps(steps, present),
+                *(finding for _, found in tried for finding in found),
+                *findings.of_runs(temporary.found(self._mongo, server, database, present.values()), sweeps=_replaces(steps)),
+                *self._obstacles(steps, server),
+            ),
+            effects=findings.effects(steps, database),
+            remains=findings.remains(self._dump),
+        )
+
+    def _measure(self, progress: Progress) -> dict[str, Measured]:
+        progress.begin("checking the documents", len(self._dump.collections))
+        measured = {}
+        for stored in self._dump.collections:
+            measured[stored.name] = self._dump.measured(stored)
+            progress.advance()
+        return measured
+
+    def _decide(
+        self, name: str, measured: Measured, database: str, present: Mapping[str, CollectionInfo], server: Server
+    ) -> MongoStep:
+        stored = next(each for each in self._dump.collections if each.name == name)
+        there = standing(self._mongo, database, name, present[name]) if name in present else None
+        existing = self._options.existing
+        size = self._size(database, there) if there and server.is_mongos and existing is Existing.DROP else None
+        return decide(stored, there, database=database, measured=measured, existing=existing, size=size)
+
+    def _size(self, database: str, there: Standing) -> Size | None:
+        """Of a collection behind a mongos; one that cannot be measured is taken for sharded."""
+        if there.info.kind not in ("", "collection"):
+            return None
+        try:
+            return self._mongo.measure(database, there.info.name)
+        except DeniedError:
+            return Size(documents=0, bytes=0, max_bytes=0, max_documents=0, is_sharded=True)
+
+    def _try(self, step: MongoStep) -> tuple[MongoStep, list[Finding]]:
+        """The step, after the server was asked whether it takes the collection and its indexes; what could not be asked."""
+        about = step.stored.metadata
+        if step.action not in WRITES or about.is_view or about.is_timeseries:
+            return step, []
+        missing = indexes.restorable(about.indexes)
+        is_new = step.action is not Action.MERGE
+        options = sent_options(about)
+        if step.there and not is_new:
+            there = indexes.listed(self._mongo, step.database, step.name)
+            missing = [each for each in missing if indexes.name_of(each) not in there]
+            collation = step.there.info.option("collation")
+            options = {"collation": collation} if collation else {}
+        if not missing and not (is_new and options):
+            return step, []
+        tried = indexes.trial(self._mongo, step.database, temporary.trial_name(), options, missing, is_new=is_new)
+        if tried.problem:
+            reason = f"the server does not take its options: {tried.problem}"
+            return replace(step, action=Action.CONFLICT, reason=reason), []
+        found = []
+        if tried.unknown:
+            why = f"{step.name}: whether the server takes its options and indexes could not be tried: {tried.unknown}"
+            found.append(Finding(Severity.NOTE, why))
+        return replace(step, refused=tried.refused), found
+
+    def _obstacles(self, steps: Iterable[MongoStep], server: Server) -> Iterator[Finding]:
+        """What stands against all of it."""
+        yield from self._presence.findings(drops=_replaces(steps), allow=self._options.allow_running_app)
+        if self._keys:
+            yield from self._keys.compare(self._dump.facts.get("keys"), ignore=self._options.ignore_keys)
+        if not server.is_primary and not server.set_name and not server.is_mongos:
+            yield Finding(Severity.ERROR, f"{self._mongo.describe()} does not take writes")
+        for option in self._mongo.access.without_effect:
+            why = "a restore reads from the primary, and has each write confirmed by the majority"
+            yield Finding(Severity.NOTE, f"{option} in the MongoDB URI has no effect: {why}")
+
+    # ---- apply
+
+    def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
+        """One collection after the other; an LrsError where the server is lost or lets us write nothing.
+
+        Before the first write who else is there is looked at again: the user may have taken an hour to say yes.
+        """
+        steps = plan.of(MongoStep)
+        drops = _replaces(steps) and not options.dry_run
+        if drops:
+            self._require_nobody()
+        for database in dict.fromkeys(step.database for step in steps):
+            if drops:
+                self._sweep(database, progress)
+            persist = Persist(self._mongo, self._stop)
+            with Workplace(self._mongo, persist, database) as workplace:
+                tools = Tools(
+                    mongo=self._mongo,
+                    persist=persist,
+                    dump=self._dump,
+                    presence=self._presence,
+                    allow_running_app=self._options.allow_running_app,
+                    workplace=workplace,
+                    progress=progress,
+                    stop=self._stop,
+                    dry_run=options.dry_run,
+                )
+                self._apply_to(database, steps, tools, report)
+            if drops:  # what seemed to be alive then may be over by now
+                self._sweep(database, progress)
+
+    def _sweep(self, database: str, progress: Progress) -> None:
+        for said in temporary.sweep(self._mongo, database):
+            progress.note(said)
+
+    def _require_nobody(self) -> None:
+        found = errors_of(self._presence.findings(drops=True, allow=self._options.allow_running_app))
+        if found:
+            raise LrsError(f"{found[0].message}: nothing was written", hint=found[0].hint)
+
+    def _apply_to(self, database: str, steps: Iterable[MongoStep], tools: Tools, report: Report) -> None:
+        for step in steps:
+            if self._stop.is_set():
+                return
+            if step.database == database:
+                report.add(_applied(step, tools))
+
+
+def _replaces(steps: Iterable[MongoStep]) -> bool:
+    return any(step.action is Action.REPLACE for step in steps)
+
+
+def _applied(step: MongoStep, tools: Tools) -> Outcome:
+    if step.action not in WRITES:
+        return Outcome.of(step)
+    work = _work(step, tools)
+    try:
+        return work.do()
+    except RefusedError as error:
+        return work.refused(str(error))
+    except (MongoUnreachableError, DeniedError) as error:
+        raise type(error)(f"{error}; {work.state()}", hint=error.hint or "run the same command again") from error
+    except LrsError as error:
+        return Outcome.of(step, Result.FAILED, f"{error}; {work.state()}", error)
+
+
+def _work(step: MongoStep, tools: Tools) -> Work:
+    """What does a step."""
+    if tools.dry_run:
+        return Trial(tools, step)
+    if step.action is Action.CREATE:
+        return Create(tools, step)
+    if step.action is Action.MERGE:
+        return Merge(tools, step)
+    return ReplaceInPlace(tools, step) if step.is_in_place else Replace(tools, step)

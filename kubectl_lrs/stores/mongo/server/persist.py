@@ -1,0 +1,36 @@
+"""Requests that are made again, after a pause and over a new connection, where the server was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.retry import Policy, Tries
+from kubectl_lrs.stores.mongo.server.connection import Connection
+from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError
+
+R = TypeVar("R")
+
+POLICY = Policy(attempts=4, first=2.0)
+"""A new primary is chosen within these pauses; the driver waits for one, too, at each attempt."""
+
+
+class Persist:
+    """Makes requests to one server until they are answered. `stop` ends every wait."""
+
+    def __init__(self, mongo: Connection, stop: Cancel) -> None:
+        self._mongo = mongo
+        self._stop = stop
+
+    def __call__(self, act: Callable[[int], R]) -> R:
+        """Do it; `act` is told how often it failed before, for the answer of an earlier attempt may have been lost."""
+        tries = Tries(POLICY, self._stop)
+        while True:
+            generation = self._mongo.generation
+            try:
+                return act(tries.count - 1)
+            except MongoUnreachableError:
+                if not tries.again():
+                    raise
+                self._mongo.reopen(generation)

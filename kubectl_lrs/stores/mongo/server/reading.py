@@ -1,0 +1,72 @@
+"""Documents out of the server: raw BSON, never decoded on the way; what a batch holds is what the server stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from pymongo import CursorType
+from pymongo.read_concern import ReadConcern
+
+from kubectl_lrs.formats import bson_batches as rawbson
+from kubectl_lrs.stores.mongo.server.connection import RAW_IN_RAW, Connection
+from kubectl_lrs.stores.mongo.server.errors import MongoError, translated
+
+
+class Instant(ReadConcern):
+    """Reads at one instant of the cluster's: what a snapshot session does, for any number of threads."""
+
+    def __init__(self, at: Timestamp) -> None:
+        super().__init__("snapshot")
+        self.at = at
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As commands carry it."""
+        return {"level": "snapshot", "atClusterTime": self.at}
+
+
+class Reading(Connection):
+    """Documents of collections, as a dump needs them."""
+
+    def instant(self, database: str, collection: str) -> Timestamp:
+        """An instant that has happened for a majority of members, at which everything can be read."""
+        command = {"find": collection, "limit": 1, "singleBatch": True, "readConcern": {"level": "snapshot"}}
+        with translated(f"taking a snapshot of {database}", self.describe()):
+            cursor = self._database(database).command(command, codec_options=RAW_IN_RAW)["cursor"]
+            at = cursor["atClusterTime"]
+        if not isinstance(at, Timestamp):
+            raise MongoError(f"{self.describe()} names no instant for its snapshot", hint="take --mongo-consistency=none")
+        return at
+
+    def batches(
+        self, database: str, collection: str, *, at: Timestamp | None = None, size: int = 0, pushed: bool = False
+    ) -> Iterator[bytes]:
+        """All documents in natural order, concatenated as mongodump writes them; `size`: in a batch, 0 for the server's.
+
+        `pushed`: the server sends one batch after the other without being asked, which a mongos cannot.
+        """
+        concern = Instant(at) if at else None
+        manner = CursorType.EXHAUST if pushed else CursorType.NON_TAILABLE
+        with translated(f"reading {database}.{collection}", self.describe()):
+            source = self._database(database).get_collection(collection, read_concern=concern)
+            batches: Any = source.find_raw_batches(batch_size=size, hint=[("$natural", 1)], cursor_type=manner)
+            with batches:
+                yield from batches
+
+    def sample(self, database: str, collection: str, *, at: Timestamp | None = None) -> tuple[int, int]:
+        """(documents, bytes) of the first few: how large documents are here."""
+        concern = Instant(at) if at else None
+        with translated(f"reading {database}.{collection}", self.describe()):
+            source = self._database(database).get_collection(collection, read_concern=concern)
+            batches: Any = source.find_raw_batches(limit=100, hint=[("$natural", 1)])
+            data = b"".join(batches)
+        return rawbson.count(data), len(data)
+
+    def matching(self, database: str, collection: str, query: bytes) -> Iterator[bytes]:
+        """Batches of the documents that match a query (BSON), from the primary."""
+        with translated(f"comparing with {database}.{collection}", self.describe()):
+            batches: Any = self._primary(database)[collection].find_raw_batches(RawBSONDocument(query))
+            yield from batches

@@ -1,0 +1,158 @@
+"""Writes to the server, each confirmed by the majority of the members, and the trial of what would be made.
+
+A trial sends the very requests of the write, in a transaction that is never committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bson.binary import UUID_SUBTYPE, Binary
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import PyMongoError
+
+from kubectl_lrs.stores.mongo.server.connection import MAJORITY, Connection
+from kubectl_lrs.stores.mongo.server.errors import (
+    NAMESPACE_NOT_FOUND,
+    NOT_UNDERSTOOD,
+    OTHER_COLLECTION,
+    MongoError,
+    translated,
+)
+from kubectl_lrs.stores.mongo.server.info import Refused, refused
+
+Command = dict[str, Any]
+
+
+def create_command(collection: str, options: Mapping[str, Any]) -> Command:
+    """The request that makes a collection or view; LrsError never: `options` must not hold the name of a command."""
+    return {"create": collection, **{key: value for key, value in options.items() if key != "create"}}
+
+
+def indexes_command(collection: str, specifications: Sequence[Mapping[str, Any]]) -> Command:
+    """The request that builds indexes, all in one pass over the documents."""
+    return {"createIndexes": collection, "indexes": list(specifications), "ignoreUnknownIndexOptions": True}
+
+
+class Writing(Connection):
+    """What changes a database."""
+
+    def create(self, database: str, collection: str, options: Mapping[str, Any]) -> None:
+        """A new collection or view."""
+        self._write(f"creating {database}.{collection}", database, create_command(collection, options))
+
+    def create_indexes(self, database: str, collection: str, specifications: Sequence[Mapping[str, Any]]) -> None:
+        """Build indexes: all of them, or none."""
+        what = f"building the indexes of {database}.{collection}"
+        self._write(what, database, indexes_command(collection, specifications))
+
+    def try_creating(
+        self, database: str, collection: str, options: Mapping[str, Any], specifications: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Ask the server to make this, and take it back: nothing of it is ever to be seen.
+
+        MongoError where it refuses, also one whose code is of CANNOT_TRY: it makes no such thing in a transaction.
+        """
+        commands = [create_command(collection, options)]
+        commands += [indexes_command(collection, specifications)] if specifications else []
+        what = f"trying what {database}.{collection} would be"
+        with translated(what, self.describe()):
+            session = self._client.start_session()
+        with session:
+            try:
+                with translated(what, self.describe()):
+                    session.start_transaction(write_concern=None)
+                for command in commands:
+                    self._send(what, database, command, session=session)
+            finally:
+                _abort(session)
+
+    def drop(self, database: str, collection: str, *, uuid: str = "") -> None:
+        """Remove a collection; it may be gone already. `uuid`: only the one with this one, where the server can tell."""
+        command = {"drop": collection, **({"collectionUUID": _binary(uuid)} if uuid else {})}
+        try:
+            self._write(f"dropping {database}.{collection}", database, command)
+        except MongoError as error:
+            if uuid and error.code in NOT_UNDERSTOOD:
+                self.drop(database, collection)
+            elif error.code not in (NAMESPACE_NOT_FOUND, OTHER_COLLECTION):
+                raise
+
+    def rename(self, database: str, collection: str, to: str, *, uuid: str, target_uuid: str) -> None:
+        """Give a collection another's name; the other is dropped in the same act.
+
+        The UUIDs say which two are meant: a server from 6.0 on refuses others in the act, with OTHER_COLLECTION.
+        """
+        what = f"putting {database}.{collection} in the place of {database}.{to}"
+        command = {"renameCollection": f"{database}.{collection}", "to": f"{database}.{to}", "dropTarget": True}
+        exact = {"dropTarget": _binary(target_uuid), "collectionUUID": _binary(uuid)} if uuid and target_uuid else {}
+        try:
+            self._write(what, "admin", {**command, **exact})
+        except MongoError as error:
+            if not exact or error.code not in NOT_UNDERSTOOD:
+                raise
+            self._write(what, "admin", command)
+
+    def insert(
+        self,
+        database: str,
+        collection: str,
+        documents: Sequence[bytes],
+        *,
+        ordered: bool = False,
+        validate: bool = True,
+        keep_empty_timestamps: bool = False,
+    ) -> list[Refused]:
+        """Insert documents as they are; those that the server did not take, the others are in (if ordered: those before).
+
+        `keep_empty_timestamps`: the server is told to leave `Timestamp(0, 0)` as it is; older ones do not understand that.
+        """
+        command: Command = {
+            "insert": collection,
+            "ordered": ordered,
+            "writeConcern": MAJORITY,
+            "documents": [RawBSONDocument(document) for document in documents],
+        }
+        if not validate:
+            command["bypassDocumentValidation"] = True
+        if keep_empty_timestamps:
+            command["bypassEmptyTsReplacement"] = True
+        answer = self._send(f"writing to {database}.{collection}", database, command)
+        return [refused(each) for each in answer.get("writeErrors") or ()]
+
+    def upsert(
+        self, database: str, collection: str, documents: Sequence[bytes], *, ordered: bool = False, validate: bool = True
+    ) -> list[Refused]:
+        """Insert documents in a way that leaves `Timestamp(0, 0)` as it is with any server; it needs the right `update`.
+
+        The filter matches nothing, so that a document that is there is never changed.
+        """
+        command: Command = {
+            "update": collection,
+            "ordered": ordered,
+            "writeConcern": MAJORITY,
+            "updates": [_upsert(RawBSONDocument(document)) for document in documents],
+        }
+        if not validate:
+            command["bypassDocumentValidation"] = True
+        answer = self._send(f"writing to {database}.{collection}", database, command)
+        return [refused(each) for each in answer.get("writeErrors") or ()]
+
+
+def _upsert(document: RawBSONDocument) -> dict[str, Any]:
+    nothing = {"_id": {"$eq": document["_id"]}, "$nor": [{"_id": {"$exists": True}}]}
+    return {"q": nothing, "u": [{"$replaceWith": {"$literal": document}}], "upsert": True}
+
+
+def _binary(uuid: str) -> Binary:
+    return Binary(bytes.fromhex(uuid), UUID_SUBTYPE)
+
+
+def _abort(session: Any) -> None:
+    """The server ends a transaction by itself where it is not told."""
+    try:
+        if session.in_transaction:
+            session.abort_transaction()
+    except PyMongoError:
+        return
