@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import Place, open_storage
+from kubectl_lrs.backends.base import put
+from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.clients import wirelog
 from tests.bed import hdfs, loader, samples
 from tests.bed.controlplane import ControlPlane
@@ -184,8 +185,7 @@ def hadoop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hdfs.Hdfs]:
 
 @pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
 def test_webhdfs(crd: Crd, cli: Cli, namespace: str, hadoop: hdfs.Hdfs) -> None:
-    storage = open_storage(Place(url=f"{hadoop.url}/data/lrs"))
-    storage.write("one.txt", 5, iter([b"hello"]), {}, replace=False)
+    put(open_backend(Place(url=f"{hadoop.url}/data/lrs")), "one.txt", b"hello")
     flags = ("--files", "copy", "--files-all", "--files-url", f"{hadoop.url}/data/lrs", "-v8")
     done = cli.run("backup", "-n", namespace, "--name", "b", *flags)
     assert done.returncode == 0, done.stderr
