@@ -259,6 +259,8 @@ def test_a_store_that_is_registered_by_one_line_has_its_flags_and_its_place(
     made = run("backup", "-n", namespace, "--toy", "copy", "--toy-file", toy, "--name", "saved")
     assert "toy: copy (2 B)" in made
     assert "toy:" in run("show", "saved").lower()
+    run("backup", "-n", namespace, "--toy", "copy", "--toy-file", toy, "--name", "again")
+    assert "toy: 2 equal" in run("diff", "saved", "again")
     toy.write_text('{"b": "theirs"}')
     told = run("restore", "saved", "--toy-file", toy, "--toy-existing", "replace", "--yes")
     assert "1 created, 1 replaced" in told

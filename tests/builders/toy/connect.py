@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from kubectl_lrs.model.places import NamedBy
+from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import BackupContext, Facts, RestoreContext
-from tests.builders.toy.flags import BackupOptions, RestoreOptions
+from tests.builders.toy.flags import BackupOptions, Place, RestoreOptions
 
 FILE = "toy.json"
 
@@ -106,3 +108,13 @@ def collector(options: BackupOptions, _context: BackupContext) -> ToyCollector:
 def restorer(options: RestoreOptions, context: RestoreContext) -> ToyRestorer:
     """The toy's part of a restore."""
     return ToyRestorer(Toy(options.file), context.folder, options.existing, context.stop)
+
+
+def by_environment(_place: Place) -> None:
+    """No variable says where it is."""
+    return
+
+
+def place(options: RestoreOptions, _context: RestoreContext) -> RestorePlace:
+    """The file that was named."""
+    return RestorePlace(target=options.file, named_by=NamedBy.FLAG)

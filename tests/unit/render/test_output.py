@@ -16,9 +16,8 @@ def nothing_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output._Told, "done", "")
 
 
-@pytest.fixture
-def deserted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever read standard output is gone."""
+def _desert(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever read standard output is gone. No fixture: the capture of the tests puts its own back before each phase."""
     reader, writer = os.pipe()
     os.close(reader)
     monkeypatch.setattr(sys, "stdout", Stream(Sink(writer), "utf-8"))
@@ -33,16 +32,20 @@ def test_what_was_done_is_kept_and_the_last_one_counts() -> None:
     assert output.done() == "second"
 
 
-@pytest.mark.usefixtures("deserted")
-def test_notes_end_with_the_reader_of_a_command_that_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_end_with_the_reader_of_a_command_that_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _desert(monkeypatch)
     output.answer("lost\n")
     assert output.reader_is_gone()
     output.say("nobody reads this")
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.usefixtures("deserted")
-def test_notes_of_a_command_that_changed_something_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_of_a_command_that_changed_something_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _desert(monkeypatch)
     output.answer("lost\n", done="it is done")
     assert not output.reader_is_gone()
     output.say("somebody may read this")
