@@ -17,6 +17,7 @@ from kubectl_lrs.model.units import printable
 from kubectl_lrs.repository import Damage, SealedFolder
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.decide import LrsStep
+from kubectl_lrs.stores.lrs.owners import OwnerError
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from kubectl_lrs.usecases.restore import Restore
 
@@ -187,7 +188,7 @@ def _to_try(step: LrsStep) -> LrsStep:
 
 def _is_unanswered(outcome: Outcome, *, denied: bool) -> bool:
     """Whether the failure of a write says nothing of the object. `denied`: rights are known to be missing."""
-    error = outcome.error
+    error = outcome.error.cause if isinstance(outcome.error, OwnerError) else outcome.error
     if isinstance(error, DeniedError):
         return denied
     return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and error.status in BUSY)

@@ -47,7 +47,7 @@ class FakeKube:
         except KeyError:
             raise not_found() from None
 
-    def delete(self, _resource: Resource, namespace: str, name: str, *, uid: str = "") -> bool:  # noqa: ARG002  as the client calls it
+    def delete(self, _resource: Resource, namespace: str, name: str, **_conditions: Any) -> bool:
         """Whether it is gone at once."""
         self._answer("delete", namespace, name)
         if (namespace, name) not in self.objects:

@@ -107,8 +107,9 @@ class Owners:
 
 
 class OwnerError(LrsError):
-    """Whether an owner is there could not be told, so the object that it owns is not written."""
+    """Whether an owner is there could not be told, so the object that it owns is not written. `cause`: why."""
 
     def __init__(self, kind: str, name: str, cause: LrsError) -> None:
         message = f"its owner {kind}/{name} could not be looked up: {cause}"
         super().__init__(message, hint=cause.hint, exit_code=cause.exit_code)
+        self.cause = cause

@@ -108,9 +108,10 @@ def test_the_patch_sets_what_the_backup_has_and_takes_nothing_away() -> None:
 
 def test_which_live_ones_have_owners() -> None:
     owned = _live(ownerReferences=[{"uid": "o1"}, {"uid": "o2"}])
-    known = LiveLrs(FakeKube([owned, {**_live(), "metadata": {**_live()["metadata"], "name": "free"}}]), LRS)  # type: ignore[arg-type]
+    kube: Any = FakeKube([owned, {**_live(), "metadata": {**_live()["metadata"], "name": "free"}}])
+    known = LiveLrs(kube, LRS, with_owners=True)
     known.read(["n", "empty"])
-    assert {key: each.owners for key, each in known.owned.items()} == {("n", "a"): ("o1", "o2")}
+    assert {key: each.owners for key, each in known.owned.items()} == {("n", "a"): ({"uid": "o1"}, {"uid": "o2"})}
     assert known.seen("n", "free") is not None
     assert known.seen("n", "nobody") is None
     assert known.fetch("n", "nobody") is None

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.model.errors import DeniedError, UnreachableError
-from kubectl_lrs.stores.lrs.owners import Owners
+from kubectl_lrs.model.errors import DeniedError, ExitCode, UnreachableError
+from kubectl_lrs.stores.lrs.owners import OwnerError, Owners
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from tests.builders.fake_kube import FakeKube
 
@@ -56,8 +56,9 @@ def test_owners_that_are_dropped_are_named(
 
 
 def test_a_busy_server_does_not_cost_an_owner() -> None:
-    with pytest.raises(UnreachableError):
+    with pytest.raises(OwnerError, match="its owner ConfigMap/x could not be looked up: busy") as raised:
         Owners(FakeKube([_live("x")], [UnreachableError("busy")])).relink(_stored(_owner("x")))  # type: ignore[arg-type]
+    assert raised.value.exit_code is ExitCode.UNREACHABLE
 
 
 def test_one_that_a_dry_run_does_not_make_is_not_called_gone() -> None:

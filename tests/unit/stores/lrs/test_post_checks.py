@@ -39,7 +39,7 @@ def _report(**results: Result) -> Report:
 
 
 def _waited(report: Report, kube: Any, *chosen: StoredLrs) -> dict[str, Result]:
-    wait_for(kube, LRS, chosen, report, Deadline(0, threading.Event()), Silent())  # type: ignore[arg-type]
+    wait_for(kube, LRS, chosen, {}, report, Deadline(0, threading.Event()), Silent())  # type: ignore[arg-type]
     return {each.name: each.result for each in report.outcomes}
 
 
