@@ -270,15 +270,15 @@ def test_token_is_in_no_process_list_and_no_traceback(place: Place, tmp_path: Pa
         "import sys; sys.argv = ['kubectl-lrs', 'deactivate']\n"
         "import kubectl_lrs.stores.deployments.api.client as d\n"
         "import requests\n"
-        "def boom(self, request, **_): raise RuntimeError(f'boom {request.headers[\"Authorization\"][:6]}')\n"
-        "requests.Session.send = boom\n"
+        "def boom(self, request, **_): raise RuntimeError(f'boom {request.headers[\"Authorization\"]}')\n"
+        "requests.adapters.HTTPAdapter.send = boom\n"
         "from kubectl_lrs.cli import main; main()"
     )
     environment = {**os.environ, **place.env, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     log = next(tmp_path.glob("kubectl-lrs-*.log")).read_text()
-    assert "boom Bearer" in log, "the crash was where the token is at hand"
+    assert "boom Bearer <masked>" in log, "the crash was where the token is at hand, and it was said"
     assert TOKEN not in log + done.stderr + done.stdout
 
 

@@ -39,6 +39,7 @@ from kubectl_lrs.model.errors import (
 )
 from kubectl_lrs.model.manifest import Manifest, loads, split_list
 from kubectl_lrs.model.workloads import GROUP
+from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import PASSING, REFUSED_UNDONE, Outage, Policy, Tries, retry_after
 
@@ -480,7 +481,7 @@ class KubeClient:
         status = answer.status
         try:
             said = json.loads(answer.data)
-            message, reason, causes = str(said["message"]), str(said.get("reason") or ""), _causes(said)
+            message, reason, causes = redact.known(str(said["message"])), str(said.get("reason") or ""), _causes(said)
         except (ValueError, KeyError, TypeError):
             message, reason, causes = f"{self.connection.server}: HTTP {status} {answer.reason} to {method} {path}", "", []
         if status == 401:
