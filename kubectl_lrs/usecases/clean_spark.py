@@ -129,7 +129,8 @@ def clean(
     began = time.monotonic()
     cleaner = Cleaner(kube, resource, plan.wanted.namespace, effort, progress=progress, stop=stop)
     try:
-        outcomes = cleaner.clean(plan.sight)
+        with kube.warnings.told(progress.note):
+            outcomes = cleaner.clean(plan.sight)
         report = CleanReport(target=plan.target, outcomes=outcomes, dry_run=effort.dry_run)
         report.interrupted = stop.is_set() and any(_is_open(outcome, effort) for outcome in outcomes)
         if report.stuck:

@@ -504,20 +504,22 @@ def _causes(status: Mapping[str, Any]) -> list[str]:
 
 
 def _page(data: bytes) -> Page:
-    size = len(data)
-    text = data.decode()
+    """A LIST without items, or with null for them, is an empty one, as Go writes it; anything else that is odd is no answer."""
     items: list[tuple[str, Manifest]] = []
     head: dict[str, Any] = {}
     try:
-        for key, value in split_list(text):
-            if key == "items":
-                items.append(value)
-            else:
+        for key, value in split_list(data.decode()):
+            if key != "items":
                 head[key] = value
-        metadata = head["metadata"]
-    except (ValueError, IndexError, KeyError) as error:
+            elif value is not None:
+                text, manifest = value
+                manifest["metadata"].items()  # each has metadata, whatever is done with it
+                items.append((text, manifest))
+        metadata = head["metadata"] or {}
+        version, token = metadata.get("resourceVersion"), metadata.get("continue")
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise UnreachableError("the API server's answer to a LIST cannot be read") from error
-    return Page(items, str(metadata.get("resourceVersion", "")), str(metadata.get("continue") or ""), size)
+    return Page(items, str(version or ""), str(token or ""), len(data))
 
 
 def _reach_hint(error: TransportError) -> str:

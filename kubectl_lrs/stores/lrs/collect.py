@@ -9,7 +9,7 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient, Page, Resource
 from kubectl_lrs.formats.yaml_writer import dump
-from kubectl_lrs.model.errors import DeniedError, ExpiredError, NotFoundError, UnreachableError
+from kubectl_lrs.model.errors import ApiError, DeniedError, ExpiredError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest, sanitise
 from kubectl_lrs.model.names import manifest_path
 from kubectl_lrs.model.selection import Selection
@@ -45,8 +45,9 @@ class ResourcesTier:
 
     def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
         """Write everything into the folder; the facts for the catalog."""
-        tally = self._snapshot(writer, progress)
-        crd_note = self._save_crd(writer)
+        with self._kube.warnings.told(progress.note):
+            tally = self._snapshot(writer, progress)
+            crd_note = self._save_crd(writer)
         return {
             "group": self._resource.group,
             "version": self._resource.version,
@@ -119,7 +120,7 @@ class ResourcesTier:
         """Save the CRD where it may be read; else the reason why it is not in the backup."""
         try:
             crd = self._kube.get(CRDS, CRD_NAME)
-        except (DeniedError, NotFoundError) as error:
+        except (ApiError, DeniedError) as error:  # the CRD is an extra, and ends no backup
             return str(error)
         writer.write(CRD_FILE, dump(sanitise(crd)).encode("utf-8", "surrogatepass"))
         return ""
