@@ -182,9 +182,10 @@ class _Dump:
 
     def _write_documents(self, info: CollectionInfo, at: Timestamp | None, halt: threading.Event) -> _Written:
         """The documents of one collection; from the beginning again when the way to the server is lost, at the same instant."""
+        instant = _snapshot(at) if at else {"from": self._now()}
         for reading in range(1, READINGS + 1):
             generation = self._mongo.generation
-            done = _Written(instant=_snapshot(at) if at else {"from": self._now()})
+            done = _Written(instant=instant)
             try:
                 with self._writer.stream(names.data_path(self._database, info.name)) as sink:
                     self._copy(info, at, sink, done, halt)
@@ -196,7 +197,8 @@ class _Dump:
                     self._progress.advance(-done.bytes)
                 self._mongo.reopen(generation)
             else:
-                done.instant.setdefault("until", self._now())
+                if not at:
+                    done.instant["until"] = self._now()
                 return done
         raise AssertionError
 
