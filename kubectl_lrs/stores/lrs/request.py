@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.model.errors import DeniedError, LrsError
+from kubectl_lrs.model.errors import ConflictError, DeniedError, LrsError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.runtime.retry import insist
+from kubectl_lrs.stores.common.deleting import POLICY
 from kubectl_lrs.stores.lrs.decide import LrsStep, json_patch, with_finalizers
 from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.saved import StoredLrs
@@ -50,7 +52,13 @@ class Requests:
         """
         metadata = manifest["metadata"]
         name = f"{metadata['name'][:LONGEST].rstrip('-.')}-trial-{secrets.token_hex(4)}"
-        answer = self.create({**manifest, "metadata": {**metadata, "name": name}}, dry_run=True)
+        trial = {**manifest, "metadata": {**metadata, "name": name}}
+
+        def ask(_attempt: int) -> Manifest:
+            return self.create(trial, dry_run=True)
+
+        # No object has that name: a conflict is one of a quota, which passes.
+        answer = insist(ask, policy=POLICY, cancel=self.kube.stop, may_pass=lambda error: isinstance(error, ConflictError))
         return {**answer, "metadata": {**answer["metadata"], "name": metadata["name"]}}
 
     def refusal(self, stored: StoredLrs) -> LrsError | None:
