@@ -172,6 +172,10 @@ def test_migration_to_another_cluster(installation: Installation, tmp_path: Path
 
         def settings_new() -> None:
             shell.environment |= {name: world.environment[name] for name in ("LRS_FILES_URL", "LRS_MONGO_URI")}
+            uri = tmp_path / "mongo-uri-new"
+            uri.write_text(world.environment["LRS_MONGO_URI"])
+            files = world.environment["LRS_FILES_URL"]
+            shell.environment["PLACES"] = f"--files-url {files} --mongo-uri-file {uri} --registry {world.registry.host}"
 
         def dns() -> None:
             assert not world.api.is_down, "the application of the new cluster serves it"

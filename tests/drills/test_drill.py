@@ -78,7 +78,7 @@ def test_drill_with_plain_kubectl(plane: ControlPlane, each_crd: Crd, two: tuple
 
 def test_saved_crd_is_the_one_that_was_there(plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli) -> None:
     before = plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[1]
-    cli.ok("backup", "-n", namespace, "--name", "crd")
+    cli.ok("backup", "-n", namespace, "--allow-empty", "--name", "crd")
     loader.delete_crd(plane)
     plane.kubectl_run("create", "-f", str(cli.directory / "crd" / "crd.yaml"))
     loader.wait_until(lambda: plane.api("GET", f"/apis/{each_crd.api_version}/lrs")[0] == 200, "the CRD to be served")

@@ -111,7 +111,8 @@ def test_drill(cli: Cli, crd: Crd, namespace: str, app: App, existing: str) -> N
     before = app.everything()
     cli.ok("backup", "-n", namespace, "--mongo", "complete", *ADDED, "--name", "saved", env=app.environment)
     app.drop()
-    cli.ok("restore", "saved", "--mongo-existing", existing, "--allow-running-app", env=app.environment)
+    allowed = ["--allow-running-app"] if existing == "drop" else []
+    cli.ok("restore", "saved", "--mongo-existing", existing, *allowed, env=app.environment)
     after = app.everything()
     assert after.keys() == before.keys()
     for name, what in before.items():

@@ -43,7 +43,7 @@ def test_drill(
     done = cli.run("backup", "-n", namespace, "--mongo", "complete", "--name", "saved", "-v", "10", *mongo_bed.flags)
     assert done.returncode == 0, done.stderr
     app.drop()
-    arguments = ("restore", "saved", "--tier", "mongo", "--allow-running-app", *mongo_bed.flags)
+    arguments = ("restore", "saved", "--tier", "mongo", *mongo_bed.flags)
     again = cli.run(*arguments)
     assert again.returncode == 0, again.stderr
     assert app.everything() == before
@@ -83,7 +83,7 @@ def test_the_way_is_lost_in_mid_dump(
     assert process.returncode == 0, err
     assert "reading longrunningservices from its beginning" in err
     large.drop()
-    cli.ok("restore", "saved", "--tier", "mongo", "--allow-running-app", *mongo_bed.flags)
+    cli.ok("restore", "saved", "--tier", "mongo", *mongo_bed.flags)
     after = large.everything()
     assert {name: after[name] for name in after} == {
         name: before[name] for name in ("custom_applications", "longrunningservices")
@@ -117,12 +117,12 @@ def test_restore_over_a_way_that_breaks(cli: Cli, crd: Crd, namespace: str, larg
     timers = [threading.Timer(0.8 + 0.3 * n, mongo_bed.kubelet.cut, (pod,)) for n in range(3)]
     for timer in timers:
         timer.start()
-    done = cli.run("restore", "saved", "--tier", "mongo", "--allow-running-app", *mongo_bed.flags)
+    done = cli.run("restore", "saved", "--tier", "mongo", *mongo_bed.flags)
     for timer in timers:
         timer.join()
     if done.returncode:  # what was cut too often continues with the same command
         assert done.returncode in (3, 5), done.stderr
-        cli.ok("restore", "saved", "--tier", "mongo", "--allow-running-app", *mongo_bed.flags)
+        cli.ok("restore", "saved", "--tier", "mongo", *mongo_bed.flags)
     assert large.everything() == before
 
 
