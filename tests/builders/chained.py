@@ -50,14 +50,18 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def server(folder: Path, *sent: str) -> Iterator[str]:
-    """Its URL; `sent` are the certificates that it sends, the leaf first."""
+def server(folder: Path, *sent: str, asks: bool = True) -> Iterator[str]:
+    """Its URL; `sent` are the certificates that it sends, the leaf first. `asks`: for a client's certificate.
+
+    One that asks knows the intermediate, which OpenSSL then sends too where the leaf stands alone.
+    """
     pair = folder / "sent.pem"
     pair.write_bytes(b"".join(map(pem, (*sent, "leaf.key"))))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair)
-    context.verify_mode, context.verify_flags = ssl.CERT_OPTIONAL, ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(CHAIN / "intermediate.crt")  # a client that has a certificate is asked for it
+    if asks:
+        context.verify_mode, context.verify_flags = ssl.CERT_OPTIONAL, ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(CHAIN / "intermediate.crt")
     made = _Server(("127.0.0.1", 0), _Handler)
     made.socket = context.wrap_socket(made.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=made.serve_forever, daemon=True).start()

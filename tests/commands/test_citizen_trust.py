@@ -69,7 +69,7 @@ def test_bundles(bench: Bench, chained: str, what: str) -> None:
 
 def test_a_server_that_sends_its_own_certificate_alone(bench: Bench, tmp_path: Path) -> None:
     """The root does not do then, and the intermediate does."""
-    with server(tmp_path, "leaf.crt") as url:
+    with server(tmp_path, "leaf.crt", asks=False) as url:
         for name, is_good in (("root.crt", False), ("intermediate.crt", True)):
             (bench.directory / "ca.pem").write_bytes(pem(name))
             cluster = {"server": url, "certificate-authority-data": None, "certificate-authority": "ca.pem"}
