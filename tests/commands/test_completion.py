@@ -328,7 +328,11 @@ def test_install_without_a_place_of_its_own(cli: Cli) -> None:
 
 
 def test_completion_needs_to_know_what_for(cli: Cli) -> None:
-    for words, message in (((), "needs one of"), (("tcsh",), "tcsh"), (("bash", "--dir", "x"), "--dir says nothing but with install")):
+    for words, message in (
+        ((), "needs one of"),
+        (("tcsh",), "tcsh"),
+        (("bash", "--dir", "x"), "--dir says nothing but with install"),
+    ):
         done = cli.run("completion", *words)
         assert (done.returncode, message in done.stderr) == (2, True)
 
