@@ -233,7 +233,7 @@ def test_a_repository_that_does_not_exist(
 def test_one_image_that_is_refused_does_not_stop_the_others(registry: Registry, made: dict[str, images.Image], cli: Cli) -> None:
     said = b'{"errors":[{"code":"DENIED","message":"quota"}]}'
     with Front(registry, troubles=[Trouble("PUT .*/manifests/four", 9, 403, body=said)]) as front:
-        maps = ("--map-registry", f"{registry.host}={front.host}", "--accept-unmapped", "--tier", "images")
+        maps = ("--map-registry", f"{registry.host}={front.host}", "--tier", "images")
         done = cli.run("restore", "saved", *maps, "-o", "json")
         assert done.returncode == 3, done.stderr
         results = {name.rpartition(":")[2]: result for name, result in _items(done.stdout).items()}
