@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -281,8 +281,16 @@ class MongoServers:
         if self.secure:
             command = {"createUser": self.user, "pwd": self.password, "roles": ["root", "__system"]}
             self._insist(lambda: self._ask_first(command))
-        with MongoClient[dict[str, Any]](self.uri()) as client:
+        for member in self.members:
+            self._insist(partial(self._ask, member))
+
+    def _ask(self, member: Member) -> None:
+        """As administrator, of this member alone: one that is still copying knows no user yet, and refuses."""
+        client = self.direct(member, serverSelectionTimeoutMS=1000)
+        try:
             client.admin.command("ping")
+        finally:
+            client.close()
 
     def _initiate(self) -> None:
         members = [{"_id": number, "host": member.address} for number, member in enumerate(self.members)]
