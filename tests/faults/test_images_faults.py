@@ -72,7 +72,8 @@ def _live(plane: ControlPlane, crd: Crd) -> int:
 
 
 def _maps(registry: Registry, front: Front, *more: str) -> tuple[str, ...]:
-    return ("--map-registry", f"{registry.host}={front.host}", "--accept-unmapped", *more)
+    accepted = () if "images" in more else ("--accept-unmapped",)  # images alone need no word for what LRS still name
+    return ("--map-registry", f"{registry.host}={front.host}", *accepted, *more)
 
 
 def _images(text: str) -> dict[str, dict[str, Any]]:
