@@ -61,6 +61,10 @@ class Replace(Replacement):
         try:
             made = self.create(temporary)
             return self._replace(made)
+        except MongoError as error:
+            if made and not self._is_done and (why := self._not_ours(made)):  # the reason of whatever was refused
+                raise RefusedError(why) from error
+            raise
         finally:
             if not self._is_done:
                 self._clear(temporary)

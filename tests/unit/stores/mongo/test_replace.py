@@ -15,6 +15,7 @@ from kubectl_lrs.stores.mongo.metadata import Metadata
 from kubectl_lrs.stores.mongo.plan import MongoStep
 from kubectl_lrs.stores.mongo.replace import Replace, ReplaceInPlace
 from kubectl_lrs.stores.mongo.saved import StoredCollection
+from kubectl_lrs.stores.mongo.server.errors import MongoError
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Writes
 from kubectl_lrs.stores.mongo.work import RefusedError, Trial
 
@@ -79,3 +80,26 @@ def test_who_does_a_step(given: MongoStep, dry_run: bool, kind: type) -> None:
     made = tools()
     made.dry_run = dry_run
     assert type(restore._work(given, made)) is kind
+
+
+@pytest.mark.parametrize("act", ["load", "build"])
+def test_whatever_is_refused_once_the_new_one_is_gone_says_that_it_is_gone(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command of the server's fails in its own words on a collection that somebody has dropped."""
+    made = CollectionInfo(name="beside", kind="collection", options=bson.encode({}), uuid="b" * 32)
+    used = tools()
+    used.workplace = SimpleNamespace(beside=lambda name: f"beside.{name}")
+    used.mongo.drop = lambda *_: None
+    used.stop = SimpleNamespace(is_set=lambda: False)
+    work = Replace(used, step())
+    monkeypatch.setattr(work, "create", lambda _name: made)
+    monkeypatch.setattr(work, "load", lambda *_, **__: SimpleNamespace(total=3, new=3))
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise MongoError("ns does not exist", code=26)
+
+    monkeypatch.setattr(work, act, refuse)
+    with pytest.raises(RefusedError, match="removed by somebody else"):
+        work.do()
+    used.mongo.collection = lambda _database, name: OLD if name == "c" else made
+    with pytest.raises(MongoError, match="ns does not exist"):  # it is there: the server has another reason
+        work.do()
