@@ -18,7 +18,6 @@ from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.usecases.verify import require_intact, verify
 from tests.builders.sealing import dated, sealed
 
-NOW = datetime.now(timezone.utc)
 NOBODY = 65534
 
 
@@ -28,7 +27,7 @@ def _work(writer: FolderWriter) -> dict[str, int]:
 
 
 def _made(place: Path, name: str, age: timedelta) -> SealedFolder:
-    return dated(sealed(place, _work, name), NOW - age)
+    return dated(sealed(place, _work, name), datetime.now(timezone.utc) - age)
 
 
 def test_one_of_the_future_is_never_the_latest_while_there_is_another(tmp_path: Path) -> None:
