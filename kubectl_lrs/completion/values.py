@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_lrs.completion.engine import Candidate, Completion, Directive, Line
+from kubectl_lrs.completion.line import Candidate, Completion, Directive, Line
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.flags import Flag, Source
 
