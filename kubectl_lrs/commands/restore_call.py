@@ -34,10 +34,10 @@ from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.deployments.ownership import Whose
 from kubectl_lrs.stores.images.flags import RestoreOptions as ImagesOptions
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
-from kubectl_lrs.stores.lrs.decide import NAME as RESOURCES
 from kubectl_lrs.stores.lrs.flags import VALIDATIONS, RestoreFlags
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
+from kubectl_lrs.stores.lrs.saved import TIER as RESOURCES
 from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
 from kubectl_lrs.stores.lrs.saved import Source as LrsSource
 from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate

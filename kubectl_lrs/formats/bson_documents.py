@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from bson import decode_all, decode_file_iter
+from bson import decode, decode_all, decode_file_iter, json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 
-from kubectl_lrs.formats.bson_batches import NotBsonError
+from kubectl_lrs.formats.bson_batches import NotBsonError, id_of, with_id
 
 if TYPE_CHECKING:
     from gzip import GzipFile
@@ -34,3 +34,12 @@ def decoded_stream(stream: BinaryIO | GzipFile) -> Iterator[Mapping[str, Any]]:
         yield from decode_file_iter(stream, _OPTIONS)  # type: ignore[arg-type]
     except BSONError as error:
         raise NotBsonError(str(error)) from error
+
+
+def shown_id(document: bytes) -> str:
+    """A document's `_id`, for people."""
+    try:
+        value = id_of(document)
+        return json_util.dumps(decode(with_id(value))["_id"])[:200] if value else "no _id"
+    except (BSONError, ValueError, OverflowError):
+        return "an _id that cannot be shown"

@@ -24,13 +24,14 @@ from kubectl_lrs.model.workloads import CRD_NAME, WORKLOADS
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.stores.lrs import preflight
-from kubectl_lrs.stores.lrs.decide import NAME, LiveLrs, LrsStep, Rules, decide
+from kubectl_lrs.stores.lrs.decide import LiveLrs, LrsStep, Rules, decide
 from kubectl_lrs.stores.lrs.dependents import keeper, with_dependents
 from kubectl_lrs.stores.lrs.journal import RecreateJournal
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
 from kubectl_lrs.stores.lrs.request import Requests
+from kubectl_lrs.stores.lrs.saved import TIER
 from kubectl_lrs.stores.lrs.selected import Census, Chosen, census
 from kubectl_lrs.stores.lrs.validate import Validator
 
@@ -85,7 +86,7 @@ class Planner:
         findings += self._remarks(steps, taken)
         self._progress.end()
         return StorePlan(
-            store=NAME,
+            store=TIER,
             target=self._kube.connection.server,
             steps=steps,
             preparations=tuple(self._preparations(to_create)),

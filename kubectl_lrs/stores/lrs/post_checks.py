@@ -16,8 +16,8 @@ from kubectl_lrs.model.report import WRITTEN, Report, Result
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.readiness import Before, wait_ready, why_not_awaited
-from kubectl_lrs.stores.lrs.decide import NAME
 from kubectl_lrs.stores.lrs.preflight import names
+from kubectl_lrs.stores.lrs.saved import TIER
 from kubectl_lrs.stores.lrs.selected import Chosen, Key
 
 AWAITED = WRITTEN | {Result.UNCHANGED, Result.ALTERED}
@@ -56,7 +56,7 @@ def wait_for(
 
     `before`: how that was which this run has written.
     """
-    there = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.store == NAME and o.result in AWAITED}
+    there = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.store == TIER and o.result in AWAITED}
     expected = _expected(chosen, there, progress)
     try:
         late = wait_ready(kube, resource, {key: before.get(key) for key in expected}, deadline, progress)

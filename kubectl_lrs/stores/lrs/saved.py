@@ -17,6 +17,7 @@ from kubectl_lrs.model.names import is_namespace, is_object_name, manifest_path
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL, type_of
 from kubectl_lrs.repository import SealedFolder
 
+TIER = "resources"
 RAW_FILE = "lrs.raw.jsonl.gz"
 INDEX_FILE = "lrs.index.jsonl.gz"
 CRD_FILE = "crd.yaml"

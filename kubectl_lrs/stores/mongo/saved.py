@@ -19,6 +19,7 @@ from kubectl_lrs.repository import Readable
 from kubectl_lrs.stores.mongo import metadata, names
 from kubectl_lrs.stores.mongo.metadata import Metadata
 
+TIER = "mongo"
 GZIP = ".gz"
 OPLOG = "oplog.bson"
 _UNREADABLE = (OSError, EOFError, zlib.error)

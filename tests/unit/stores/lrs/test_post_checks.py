@@ -12,9 +12,8 @@ from kubectl_lrs.model.manifest import fingerprint
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.lrs.decide import NAME
 from kubectl_lrs.stores.lrs.post_checks import check_statuses, wait_for
-from kubectl_lrs.stores.lrs.saved import StoredLrs
+from kubectl_lrs.stores.lrs.saved import TIER, StoredLrs
 from tests.builders.fake_kube import LRS, FakeKube
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -34,7 +33,7 @@ def _stored(name: str, status: Any = None) -> StoredLrs:
 
 
 def _report(**results: Result) -> Report:
-    outcomes = [Outcome(store=NAME, namespace="n", name=name, result=result) for name, result in results.items()]
+    outcomes = [Outcome(store=TIER, namespace="n", name=name, result=result) for name, result in results.items()]
     return Report(source="", target="", outcomes=outcomes)
 
 
