@@ -98,7 +98,7 @@ class Planner:
         backend = self._storage.backend
         if there.size != entry.size:
             return f"{there.size} bytes, {entry.size} in the backup"
-        is_known = there.etag == entry.marker and backend.tells_content(there.etag)
+        is_known = there.etag == entry.etag and backend.tells_content(there.etag)
         if not is_known and sum_of(self._storage, there) != entry.sha256:
             return "of equal size, with other content"
         beside = there.attributes if there.attributes is not None else backend.stat(entry.path).attributes or {}

@@ -58,7 +58,7 @@ def test_a_server_that_is_gone_costs_no_outcome() -> None:
     report = _report(a=Result.CREATED)
     away = _Kube(answers=[UnreachableError("away")])
     assert _waited(report, away, _stored("a")) == {"a": Result.CREATED}
-    assert "not known: away" in report.undone[0]
+    assert "not known: away" in report.incomplete[0]
 
 
 @pytest.mark.parametrize(("status", "lost"), [(READY, False), ({"phase": "x"}, True), (None, True)])
@@ -66,10 +66,10 @@ def test_statuses_that_did_not_stick(status: Any, lost: bool) -> None:
     report = _report(a=Result.CREATED)
     wanted = {("n", "a"): fingerprint({"status": READY})}
     check_statuses(_Kube([_lrs("a", status), _lrs("other", status)]), LRS, wanted, report)  # type: ignore[arg-type]
-    assert bool(report.undone) is lost
+    assert bool(report.incomplete) is lost
 
 
 def test_statuses_that_cannot_be_read_back() -> None:
     report = _report()
     check_statuses(_Kube(answers=[UnreachableError("away")]), LRS, {("n", "a"): b""}, report)  # type: ignore[arg-type]
-    assert "not known" in report.undone[0]
+    assert "not known" in report.incomplete[0]
