@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext, suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from kubectl_lrs.backends import fsspec_errors, webhdfs
+from kubectl_lrs.backends import fsspec_errors
 from kubectl_lrs.backends.base import (
     CHUNK,
     KeyExistsError,
@@ -27,7 +27,8 @@ from kubectl_lrs.clients import wirelog
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 
-HIERARCHIES = ("webhdfs", "hdfs")
+R = TypeVar("R", bound="Remote")
+
 KEPT = ("permission", "owner", "group")
 BLOCK = 16 << 20
 
@@ -35,10 +36,13 @@ _ETAGS = ("etag", "ETag", "generation", "md5Hash", "modificationTime", "mtime", 
 
 
 def opened(place: Place) -> Remote:
-    """The storage of a URL; credentials from the options, else as each library finds them."""
-    import fsspec
+    """The object store of a URL."""
+    return opened_as(Remote, place)
 
-    from kubectl_lrs.backends.hdfs import Hierarchy
+
+def opened_as(kind: type[R], place: Place, prepare: Callable[[Any, Place], None] = lambda _system, _place: None) -> R:
+    """The storage of a URL; credentials from the options, else as each library finds them. `prepare`: its file system."""
+    import fsspec
 
     options = {**place.options, "use_listings_cache": False, "skip_instance_cache": True}
     if place.ca_file and place.scheme != "webhdfs":
@@ -49,9 +53,7 @@ def opened(place: Place) -> Remote:
         system, root = fsspec.core.url_to_fs(place.url, **options)
     except Exception as error:  # noqa: BLE001  each library has its own
         fsspec_errors.refuse(error, shown(place.url), hidden)
-    if place.scheme == "webhdfs":
-        webhdfs.prepare(system, place)
-    kind = Hierarchy if place.scheme in HIERARCHIES else Remote
+    prepare(system, place)
     return kind(system, str(root).rstrip("/"), shown(place.url).rstrip("/"), hidden)
 
 

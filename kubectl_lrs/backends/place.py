@@ -62,8 +62,8 @@ _KINDS: Mapping[str, _Kind] = {
     "gs": _Kind("fsspec_", ("fsspec", "gcsfs"), "gs"),
     "abfs": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
     "abfss": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
-    "webhdfs": _Kind("fsspec_", ("fsspec",), "files"),
-    "hdfs": _Kind("fsspec_", ("fsspec", "pyarrow"), "hdfs"),
+    "webhdfs": _Kind("hdfs", ("fsspec",), "files"),
+    "hdfs": _Kind("hdfs", ("fsspec", "pyarrow"), "hdfs"),
 }
 
 

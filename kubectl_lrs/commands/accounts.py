@@ -17,7 +17,7 @@ from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.inventory import Account, look_up
 from kubectl_lrs.stores.deployments.plan import Choice, parse_ids
-from kubectl_lrs.usecases.deployments import Effort
+from kubectl_lrs.usecases.deployments import ApplyOptions
 
 
 def accounts_of(given: Given, options: ApiOptions) -> list[Account]:
@@ -70,10 +70,10 @@ def choice_of(options: ChoiceOptions, *, every: bool = False) -> Choice:
     return Choice(all=every, include=options.include, exclude=options.exclude, ids=ids)
 
 
-def effort_of(options: ChangeOptions) -> Effort:
+def apply_options(options: ChangeOptions) -> ApplyOptions:
     """How the plan is to be applied."""
     timeout = duration(options.timeout, what="--timeout").total_seconds()
-    return Effort(workers=options.parallel, timeout=timeout, wait=options.wait)
+    return ApplyOptions(workers=options.parallel, timeout=timeout, wait=options.wait)
 
 
 def count(number: int, thing: str = "deployment") -> str:

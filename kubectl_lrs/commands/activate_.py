@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
+from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Yes
@@ -82,7 +82,7 @@ def command(given: Given) -> ExitCode:
     change, output = given.of(ChangeOptions), given.of(Tables).output
     if flags.from_ and flags.journals:
         raise UsageError("--from is for when the journal is lost, and --journal names one", hint="give one of the two")
-    choice, effort = choice_of(given.of(ChoiceOptions)), effort_of(change)
+    choice, options = choice_of(given.of(ChoiceOptions)), apply_options(change)
     directory = BackupDir(Path(flags.path))
     progress = render.progress(quiet=quiet)
     dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
@@ -97,7 +97,7 @@ def command(given: Given) -> ExitCode:
             render.show(render.deployment_plan_view(plan), output)
             return ExitCode.DONE
         _agree(plan, origin, yes=yes)
-        report = activate(plan, journals, accounts, effort, progress=progress, stop=given.stop_on_signals())
+        report = activate(plan, journals, accounts, options, progress=progress, stop=given.stop_on_signals())
     render.show(render.deployment_report_view(report), output)
     if not quiet:
         for journal in journals:
@@ -112,7 +112,7 @@ def _origin(
     """The journals, held while the block lasts, and what they say; or what a backup says."""
     if from_:
         folder = directory.find(from_)
-        for line in render.doubts(folder):
+        for line in render.backup_warnings(folder):
             render.say(f"warning: {line}")
         yield [], origin_of_backup(folder)
         return

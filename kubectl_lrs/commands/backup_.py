@@ -28,7 +28,7 @@ from kubectl_lrs.stores.lrs.connect import Target, require_namespace, target
 from kubectl_lrs.stores.lrs.instead import look_for
 from kubectl_lrs.stores.spark.flags import CleanFirst
 from kubectl_lrs.usecases.backup import Destination, back_up, without
-from kubectl_lrs.usecases.clean_spark import Wanted
+from kubectl_lrs.usecases.clean_spark import SessionSelection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ def command(given: Given) -> ExitCode:
     if not quiet:
         say_named({name: stores[name] for name in STORES if name in collectors})
     collectors |= _deployments(given)
-    sessions = Wanted(namespace=namespace, selector=flags.selector)
+    sessions = SessionSelection(namespace=namespace, selector=flags.selector)
     is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
     try:
         path, catalog = back_up(

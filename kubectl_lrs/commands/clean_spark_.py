@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Yes
-from kubectl_lrs.commands.spark import agree, apply, effort_of, plan_of, require_rights, show
+from kubectl_lrs.commands.spark import agree, apply, apply_options, plan_of, require_rights, show
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group, Options, flag
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.lrs.connect import require_namespace, target
 from kubectl_lrs.stores.spark.flags import CleanOptions
-from kubectl_lrs.usecases.clean_spark import Wanted
+from kubectl_lrs.usecases.clean_spark import SessionSelection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +58,15 @@ def command(given: Given) -> ExitCode:
     flags, options, quiet = given.of(Flags), given.of(CleanOptions), given.of(Quiet).quiet
     output = given.of(Tables).output
     dry_run = options.dry_run
-    effort = effort_of(parallel=options.parallel, timeout=options.timeout, wait=options.wait, dry_run=dry_run == "server")
+    applied = apply_options(parallel=options.parallel, timeout=options.timeout, wait=options.wait, dry_run=dry_run == "server")
     age = duration(options.older_than, what="--older-than") if options.older_than else None
     Selection(selector=flags.selector)  # refused here, before anything is asked of a cluster
     cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
-    wanted = Wanted(namespace=namespace, selector=flags.selector, older_than=age)
+    selection = SessionSelection(namespace=namespace, selector=flags.selector, older_than=age)
     if namespace is not None:
         require_namespace(cluster.kube, namespace)
-    plan = plan_of(cluster, wanted, quiet=quiet, operator=options.operator)
+    plan = plan_of(cluster, selection, quiet=quiet, operator=options.operator)
     if dry_run == "client" or not plan.sessions:
         for line in render.finding_lines(plan.findings):
             render.say(line)
@@ -75,6 +75,6 @@ def command(given: Given) -> ExitCode:
     require_rights(plan)
     if dry_run == "none":
         agree(plan, yes=given.of(Yes).yes, quiet=quiet)
-    report = apply(cluster, plan, effort, operator=options.operator, quiet=quiet)
+    report = apply(cluster, plan, applied, operator=options.operator, quiet=quiet)
     show(report, output)
     return report.exit_code()

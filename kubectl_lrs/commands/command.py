@@ -37,7 +37,7 @@ def group_of(option: click.Option) -> Group:
     return {"help": Group.OUTPUT, "namespace": Group.MEANT}.get(name, Group.OTHER)
 
 
-class Verb(click.Command):
+class PluginCommand(click.Command):
     """A command whose help ends with examples and EXIT STATUS. In both, `@` stands for the name it was called by."""
 
     def __init__(
@@ -181,10 +181,10 @@ def kube_options() -> list[click.Option]:
 
 def command(
     name: str, *kinds: type[Options], examples: Sequence[tuple[str, str]] = (), exits: Sequence[int] = (0, 2)
-) -> Callable[[Callable[[Given], ExitCode | None]], Verb]:
+) -> Callable[[Callable[[Given], ExitCode | None]], PluginCommand]:
     """A command with these options, and kubectl's generic flags; all but -n are listed by `options`, not in each help."""
 
-    def decorate(function: Callable[[Given], ExitCode | None]) -> Verb:
+    def decorate(function: Callable[[Given], ExitCode | None]) -> PluginCommand:
         def called(**_values: Any) -> ExitCode | None:
             given = Given(click.get_current_context())
             given.refuse_empty()
@@ -192,7 +192,9 @@ def command(
             _without_cluster(name, given)
             return function(given)
 
-        made = Verb(name, callback=called, params=parameters(kinds), help=function.__doc__, examples=examples, exits=exits)
+        made = PluginCommand(
+            name, callback=called, params=parameters(kinds), help=function.__doc__, examples=examples, exits=exits
+        )
         for option in kube_options():
             option.hidden = option.name != "namespace"
             made.params.append(option)

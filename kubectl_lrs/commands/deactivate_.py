@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.accounts import accounts_of, choice_of, count, effort_of, refuse_token
+from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Yes
@@ -73,15 +73,15 @@ def command(given: Given) -> ExitCode:
     refuse_token(given)
     flags, quiet, yes = given.of(Flags), given.of(Quiet).quiet, given.of(Yes).yes
     change, output = given.of(ChangeOptions), given.of(Tables).output
-    choice, effort = choice_of(given.of(ChoiceOptions), every=flags.every), effort_of(change)
+    choice, options = choice_of(given.of(ChoiceOptions), every=flags.every), apply_options(change)
     directory = Path(flags.path)
     accounts = accounts_of(given, given.of(ApiOptions))
     progress = render.progress(quiet=quiet)
     endpoint = accounts[0].client.endpoint
     dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
-    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=dry_run, trust=trust) as book:
-        _say_continued(book, quiet=quiet)
-        plan = plan_deactivation(accounts, choice, book, progress)
+    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=dry_run, trust=trust) as journal:
+        _say_continued(journal, quiet=quiet)
+        plan = plan_deactivation(accounts, choice, journal, progress)
         for note in plan.notes:
             render.say(f"note: {note}")
         if change.dry_run != "none":
@@ -90,11 +90,11 @@ def command(given: Given) -> ExitCode:
         if plan.changes:
             _agree(plan, yes=yes, quiet=quiet)
             if not quiet:
-                render.say(f"journal: {book.path}")
-        report = deactivate(plan, book, accounts, effort, progress=progress, stop=given.stop_on_signals())
+                render.say(f"journal: {journal.path}")
+        report = deactivate(plan, journal, accounts, options, progress=progress, stop=given.stop_on_signals())
     render.show(render.deployment_report_view(report), output)
-    if report.interrupted or not effort.wait:
-        render.say(f"the same command goes on where this one ended; see how far it is with: show {book.path}")
+    if report.interrupted or not options.wait:
+        render.say(f"the same command goes on where this one ended; see how far it is with: show {journal.path}")
     return report.exit_code()
 
 

@@ -31,13 +31,13 @@ from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import ApiOptions
 from kubectl_lrs.stores.deployments.inventory import Account
-from kubectl_lrs.stores.deployments.ownership import Whose
+from kubectl_lrs.stores.deployments.ownership import Ownership
 from kubectl_lrs.stores.images.flags import RestoreOptions as ImagesOptions
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
-from kubectl_lrs.stores.lrs.decide import NAME as RESOURCES
 from kubectl_lrs.stores.lrs.flags import VALIDATIONS, RestoreFlags
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
+from kubectl_lrs.stores.lrs.saved import TIER as RESOURCES
 from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
 from kubectl_lrs.stores.lrs.saved import Source as LrsSource
 from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate
@@ -261,7 +261,7 @@ def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objec
     )
 
 
-def _whose(call: Call, folder: SealedFolder | None) -> Whose:
+def _whose(call: Call, folder: SealedFolder | None) -> Ownership:
     """What is known of the deployments; the application may be down, and then it is said."""
     accounts: list[Account] = []
     api = call.given.of(ApiOptions)
@@ -293,9 +293,9 @@ def _intact(call: Call, folder: SealedFolder, objects: tuple[str, ...]) -> Backu
     """The backup as a source, after every file of it was held against its sum; what the arguments were taken for is said."""
     catalog, directory = folder.catalog, call.directory
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
-    chosen = f"{len(objects)} LRS out of " if objects else ""
-    render.say(f"{chosen}backup {folder.name}, {taken}, {render.scope(catalog)}")
-    for line in render.doubts(folder):
+    selected = f"{len(objects)} LRS out of " if objects else ""
+    render.say(f"{selected}backup {folder.name}, {taken}, {render.scope(catalog)}")
+    for line in render.backup_warnings(folder):
         render.say(f"warning: {line}")
     if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):
         render.say(f"warning: it holds less than {before.path.name}, the one before it ({render.scope(before.catalog)})")

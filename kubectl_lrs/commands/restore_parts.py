@@ -13,8 +13,8 @@ from kubectl_lrs.model.stores import STORES
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.stores.base import flags_module
 from kubectl_lrs.stores.deployments.flags import ApiOptions
-from kubectl_lrs.stores.lrs.decide import NAME as RESOURCES
 from kubectl_lrs.stores.lrs.flags import RestoreFlags
+from kubectl_lrs.stores.lrs.saved import TIER as RESOURCES
 
 TIERS = (*STORES, RESOURCES)
 STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).RESTORE for name in STORES}

@@ -9,16 +9,16 @@ from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.lrs.connect import Target
-from kubectl_lrs.stores.spark.apply import Effort
+from kubectl_lrs.stores.spark.apply import ApplyOptions
 from kubectl_lrs.stores.spark.flags import DEFAULT_TIMEOUT, DEFAULT_WORKERS
-from kubectl_lrs.usecases.clean_spark import CleanPlan, CleanReport, Wanted, clean, plan_cleaning
+from kubectl_lrs.usecases.clean_spark import CleanPlan, CleanReport, SessionSelection, clean, plan_cleaning
 
 LOST = "Work that runs in a Spark session is lost when it is deleted; the application makes new sessions."
 
 
-def plan_of(target: Target, wanted: Wanted, *, quiet: bool, operator: str = "") -> CleanPlan:
+def plan_of(target: Target, selection: SessionSelection, *, quiet: bool, operator: str = "") -> CleanPlan:
     """Which sessions there are."""
-    return plan_cleaning(target.kube, target.resource, wanted, render.progress(quiet=quiet), operator)
+    return plan_cleaning(target.kube, target.resource, selection, render.progress(quiet=quiet), operator)
 
 
 def require_rights(plan: CleanPlan) -> None:
@@ -38,15 +38,15 @@ def agree(plan: CleanPlan, *, yes: bool, quiet: bool) -> None:
         render.show(render.spark_plan_view(plan, applied=True), "table", err=True)
     if not quiet:
         render.say(LOST)
-    confirm(f"{render.spark_stakes(plan)}. Go on?", yes=yes)
+    confirm(f"{render.spark_effects(plan)}. Go on?", yes=yes)
 
 
-def apply(target: Target, plan: CleanPlan, effort: Effort, *, operator: str, quiet: bool) -> CleanReport:
+def apply(target: Target, plan: CleanPlan, options: ApplyOptions, *, operator: str, quiet: bool) -> CleanReport:
     """Delete them; meanwhile a signal lets what is in flight be finished."""
     with target.kube.stop.on_signals() as stop:
         return clean(
             plan,
-            effort,
+            options,
             kube=target.kube,
             resource=target.resource,
             progress=render.progress(quiet=quiet),
@@ -62,25 +62,25 @@ def show(report: CleanReport, output: str, *, err: bool = False) -> None:
         render.say(line)
 
 
-def effort_of(*, parallel: int, timeout: str, wait: bool, dry_run: bool = False) -> Effort:
+def apply_options(*, parallel: int, timeout: str, wait: bool, dry_run: bool = False) -> ApplyOptions:
     """How they are deleted."""
     seconds = duration(timeout, what="--timeout").total_seconds()
     if seconds <= 0:
         raise UsageError("--timeout must be more than 0", hint="--no-wait does not wait until they are gone")
-    return Effort(workers=parallel, timeout=seconds, wait=wait, dry_run=dry_run)
+    return ApplyOptions(workers=parallel, timeout=seconds, wait=wait, dry_run=dry_run)
 
 
-def clean_first(target: Target, wanted: Wanted, *, yes: bool, quiet: bool) -> bool:
+def clean_first(target: Target, selection: SessionSelection, *, yes: bool, quiet: bool) -> bool:
     """The step before a backup, told on stderr; whether all of it was done."""
-    plan = plan_of(target, wanted, quiet=quiet)
+    plan = plan_of(target, selection, quiet=quiet)
     require_rights(plan)
     if not plan.sessions:
         if not quiet:
             render.say(render.nothing_to_clean(plan))
         return True
     agree(plan, yes=yes, quiet=quiet)
-    effort = effort_of(parallel=DEFAULT_WORKERS, timeout=DEFAULT_TIMEOUT, wait=True)
-    report = apply(target, plan, effort, operator="", quiet=quiet)
+    options = apply_options(parallel=DEFAULT_WORKERS, timeout=DEFAULT_TIMEOUT, wait=True)
+    report = apply(target, plan, options, operator="", quiet=quiet)
     if report.not_done or not quiet:
         show(report, "table", err=True)
     if target.kube.stop.is_set():

@@ -21,7 +21,7 @@ from kubectl_lrs.stores.lrs.flags import TargetOptions
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
-from kubectl_lrs.stores.lrs.selected import Chosen
+from kubectl_lrs.stores.lrs.selected import Selected
 from kubectl_lrs.usecases.restore import Restore
 from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, verify
 
@@ -107,7 +107,7 @@ def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Back
         crd = crd_to_install(kube, source.folder) if options.install_crd else None
         resource = resource_to_write(kube, source, crd)
     except UsageError as error:
-        selected = Chosen(source, wanted.selection, (), wanted.namespace_map)
+        selected = Selected(source, wanted.selection, (), wanted.namespace_map)
         could_install = not options.install_crd and kube.discover(GROUP, PLURAL) is None and saved_crd(source.folder)
         hint = f"{error.hint}{'; --install-crd takes the one in the backup' if could_install else ''}"
         return hopeless(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kubectl_lrs.completion.engine import Candidate, Completion, Directive, Line
+from kubectl_lrs.completion.line import Candidate, Completion, Directive, Line
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.flags import Flag, Source
 
@@ -105,9 +105,9 @@ def _types(line: Line) -> list[Candidate]:
     """After a comma, the types that are not there yet."""
     from kubectl_lrs.model.workloads import WORKLOADS
 
-    *chosen, _ = line.partial.split(",")
-    begin = "".join(f"{each}," for each in chosen)
-    return [Candidate(f"{begin}{each.label}", each.why) for each in WORKLOADS.values() if each.label not in chosen]
+    *selected, _ = line.partial.split(",")
+    begin = "".join(f"{each}," for each in selected)
+    return [Candidate(f"{begin}{each.label}", each.why) for each in WORKLOADS.values() if each.label not in selected]
 
 
 # ---- backups

@@ -99,7 +99,7 @@ class Outcome:
 class Report:
     """All outcomes of a run, in the order in which they came.
 
-    `targets`: where each store is, without secrets. `undone`: what else was asked for and is not so. `interrupted`: it was
+    `targets`: where each store is, without secrets. `incomplete`: what else was asked for and is not so. `interrupted`: it was
     stopped before its end.
     """
 
@@ -107,7 +107,7 @@ class Report:
     target: str
     targets: Mapping[str, str] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -144,7 +144,7 @@ class Report:
             return ExitCode.INTERRUPTED
         not_done = self.not_done
         if not not_done:
-            return ExitCode.PARTIAL if self.undone else ExitCode.DONE
+            return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
         if len(not_done) < len(self.outcomes):
             return ExitCode.PARTIAL
         if {o.error.exit_code for o in not_done if o.error} == {ExitCode.UNREACHABLE}:

@@ -15,9 +15,9 @@ from kubectl_lrs.render.view import FORMATS, View, show, table
 if TYPE_CHECKING:
     from kubectl_lrs.render.backup import instead, made, remarks, where
     from kubectl_lrs.render.backups import (
+        backup_warnings,
         catalog_view,
         damage_report,
-        doubts,
         listing,
         local,
         say_latest,
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
         unified,
     )
     from kubectl_lrs.render.restore import finding_lines, plan_view, report_view, restore_question
-    from kubectl_lrs.render.spark import nothing_to_clean, spark_plan_view, spark_report_view, spark_stakes
+    from kubectl_lrs.render.spark import nothing_to_clean, spark_effects, spark_plan_view, spark_report_view
     from kubectl_lrs.render.verify import trial_view
 
 _PARTS = {
     "backups": (
         "catalog_view",
         "damage_report",
-        "doubts",
+        "backup_warnings",
         "listing",
         "local",
         "say_latest",
@@ -94,7 +94,7 @@ _PARTS = {
         "nothing_to_clean",
         "spark_plan_view",
         "spark_report_view",
-        "spark_stakes",
+        "spark_effects",
     ),
     "verify": ("trial_view",),
 }
@@ -121,6 +121,7 @@ __all__ = [
     "View",
     "account_lines",
     "answer",
+    "backup_warnings",
     "catalog_view",
     "check_page",
     "check_view",
@@ -130,7 +131,6 @@ __all__ = [
     "deployment_plan_view",
     "deployment_report_view",
     "difference_data",
-    "doubts",
     "finding_lines",
     "instead",
     "journal_view",
@@ -150,9 +150,9 @@ __all__ = [
     "show_page",
     "show_unified",
     "side_lines",
+    "spark_effects",
     "spark_plan_view",
     "spark_report_view",
-    "spark_stakes",
     "store_lines",
     "summary",
     "table",

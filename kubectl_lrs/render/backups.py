@@ -190,7 +190,7 @@ def say_latest(folder: SealedFolder, *, quiet: bool = False) -> None:
         say(f"warning: {folder.warning}")
 
 
-def doubts(folder: SealedFolder) -> Iterable[str]:
+def backup_warnings(folder: SealedFolder) -> Iterable[str]:
     """What whoever restores a backup should know of it first."""
     catalog = folder.catalog
     if folder.warning:

@@ -10,7 +10,7 @@ from typing import Any
 from kubectl_lrs.render.view import View
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.deployments.journal import Journal
-from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport, Fate, Outcome
+from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport, Outcome, Result
 from kubectl_lrs.stores.deployments.plan import DeploymentPlan, Step
 from kubectl_lrs.stores.deployments.statuses import MEANING, OURS, State
 
@@ -48,7 +48,7 @@ def deployment_plan_view(plan: DeploymentPlan, *, applied: bool = False) -> View
             "verb": plan.direction.verb,
             "counts": dict(sorted(counts.items())),
             "notes": plan.notes,
-            "undone": plan.undone,
+            "undone": plan.incomplete,
             "deployments": [_step_data(step) for step in plan.steps],
         },
         columns=columns,
@@ -58,7 +58,7 @@ def deployment_plan_view(plan: DeploymentPlan, *, applied: bool = False) -> View
             (*_step_row(step), step.organisation or NONE, step.model or NONE, _plain(step.importance)) for step in plan.steps
         ],
         names=[step.id for step in plan.changes],
-        before=tuple(f"not certain: {line}" for line in plan.undone),
+        before=tuple(f"not certain: {line}" for line in plan.incomplete),
         after=(f"plan: {summary}{'' if applied else ' (nothing was changed)'}",),
     )
 
@@ -83,7 +83,7 @@ def _step_data(step: Step) -> dict[str, Any]:
 def deployment_report_view(report: DeploymentReport) -> View:
     """One row per deployment that was asked for."""
     columns = ("LABEL", "ID", "BEFORE", "AFTER", "SECONDS", "MESSAGE")
-    counts = ", ".join(f"{count} {fate.value}" for fate, count in sorted(report.counts().items())) or "nothing to do"
+    counts = ", ".join(f"{count} {result.value}" for result, count in sorted(report.counts().items())) or "nothing to do"
     summary = f"{report.verb}: {counts} in {report.seconds:.1f}s{'; interrupted' if report.interrupted else ''}"
     return View(
         data={
@@ -92,25 +92,25 @@ def deployment_report_view(report: DeploymentReport) -> View:
             "journals": report.journals,
             "interrupted": report.interrupted,
             "seconds": round(report.seconds, 3),
-            "counts": {fate.value: count for fate, count in sorted(report.counts().items())},
-            "undone": report.undone,
+            "counts": {result.value: count for result, count in sorted(report.counts().items())},
+            "undone": report.incomplete,
             "deployments": [_outcome_data(outcome) for outcome in report.outcomes],
         },
         columns=columns,
         rows=[_outcome_row(outcome) for outcome in report.outcomes],
         wide_columns=(*columns, "RESULT", "ORGANISATION", "TASK"),
         wide_rows=[
-            (*_outcome_row(outcome), outcome.fate.value, outcome.organisation or NONE, outcome.task or NONE)
+            (*_outcome_row(outcome), outcome.result.value, outcome.organisation or NONE, outcome.task or NONE)
             for outcome in report.outcomes
         ],
-        names=[outcome.id for outcome in report.outcomes if outcome.fate not in NOT_DONE],
-        after=(*(f"not done: {line}" for line in report.undone), summary),
+        names=[outcome.id for outcome in report.outcomes if outcome.result not in NOT_DONE],
+        after=(*(f"not done: {line}" for line in report.incomplete), summary),
         done=summary,
     )
 
 
 def _outcome_row(outcome: Outcome) -> tuple[str, ...]:
-    message = outcome.message or ("" if outcome.fate in (Fate.DEACTIVATED, Fate.ACTIVATED) else outcome.fate.value)
+    message = outcome.message or ("" if outcome.result in (Result.DEACTIVATED, Result.ACTIVATED) else outcome.result.value)
     return (
         _plain(outcome.label),
         outcome.id,
@@ -129,7 +129,7 @@ def _outcome_data(outcome: Outcome) -> dict[str, Any]:
         "before": outcome.before,
         "after": outcome.after,
         "seconds": round(outcome.seconds, 3),
-        "result": outcome.fate.value,
+        "result": outcome.result.value,
         "message": outcome.message,
         "task": outcome.task,
     }

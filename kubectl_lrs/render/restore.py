@@ -210,7 +210,7 @@ def report_view(report: Report, *, dry_run: bool) -> View:
         wide_rows=wide_rows,
         names=[_name(o) for o in report.outcomes if o.result not in NOT_DONE and o.result is not Result.SKIPPED],
         after=(
-            *(f"not done: {line}" for line in report.undone),
+            *(f"not done: {line}" for line in report.incomplete),
             *_store_counts(report),
             summary,
         ),
@@ -247,7 +247,7 @@ def _report_data(report: Report, *, dry_run: bool) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "seconds": round(report.seconds, 3),
         "counts": _counts_data(report.counts()),
-        "undone": report.undone,
+        "undone": report.incomplete,
         "outcomes": [_outcome_data(outcome) for outcome in report.outcomes],
     }
 

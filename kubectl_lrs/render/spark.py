@@ -20,8 +20,8 @@ def spark_plan_view(plan: CleanPlan, *, applied: bool = False) -> View:
     return View(
         data={
             "target": plan.target,
-            "scope": plan.wanted.scope,
-            "olderThanSeconds": plan.wanted.older_than.total_seconds() if plan.wanted.older_than is not None else None,
+            "scope": plan.selection.scope,
+            "olderThanSeconds": plan.selection.older_than.total_seconds() if plan.selection.older_than is not None else None,
             "younger": plan.kept,
             "findings": _findings(plan.findings),
             "sessions": [_data(session) for session in plan.sessions],
@@ -47,14 +47,14 @@ def _planned(plan: CleanPlan, *, applied: bool) -> str:
 
 def nothing_to_clean(plan: CleanPlan) -> str:
     """Why there is nothing to do."""
-    where = plan.wanted.scope.replace("all namespaces", "any namespace")
-    if plan.kept and plan.wanted.older_than is not None:
-        than = age(plan.wanted.older_than.total_seconds())
+    where = plan.selection.scope.replace("all namespaces", "any namespace")
+    if plan.kept and plan.selection.older_than is not None:
+        than = age(plan.selection.older_than.total_seconds())
         return f"nothing to clean: no Spark session older than {than} in {where}, {plan.kept} younger"
     return f"nothing to clean: no Spark session in {where}"
 
 
-def spark_stakes(plan: CleanPlan) -> str:
+def spark_effects(plan: CleanPlan) -> str:
     """What the user must agree to."""
     number, namespaces = len(plan.to_delete), sorted({session.namespace for session in plan.to_delete})
     where = f"namespace {namespaces[0]}" if len(namespaces) == 1 else f"{len(namespaces)} namespaces"
@@ -65,7 +65,7 @@ def spark_stakes(plan: CleanPlan) -> str:
 def spark_report_view(report: CleanReport) -> View:
     """What became of each session."""
     columns = (*COLUMNS, "RESULT", "MESSAGE")
-    counts = ", ".join(f"{number} {fate.value}" for fate, number in counted(report.outcomes)) or "nothing to do"
+    counts = ", ".join(f"{number} {result.value}" for result, number in counted(report.outcomes)) or "nothing to do"
     dry = " (server dry run: nothing was deleted)" if report.dry_run else ""
     summary = f"clean-spark: {counts} in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
     return View(
@@ -74,15 +74,17 @@ def spark_report_view(report: CleanReport) -> View:
             "dryRun": report.dry_run,
             "interrupted": report.interrupted,
             "seconds": round(report.seconds, 3),
-            "counts": {fate.value: number for fate, number in counted(report.outcomes)},
+            "counts": {result.value: number for result, number in counted(report.outcomes)},
             "findings": _findings(report.findings),
-            "sessions": [{**_data(each.session), "result": each.fate.value, "message": each.message} for each in report.outcomes],
+            "sessions": [
+                {**_data(each.session), "result": each.result.value, "message": each.message} for each in report.outcomes
+            ],
         },
         columns=columns,
         rows=[(*_row(each.session), *_end(each)) for each in report.outcomes],
         wide_columns=(*columns, *WIDE),
         wide_rows=[(*_row(each.session), *_end(each), *_wide(each.session)) for each in report.outcomes],
-        names=[each.session.key for each in report.outcomes if each.fate not in NOT_DONE],
+        names=[each.session.key for each in report.outcomes if each.result not in NOT_DONE],
         after=(summary,),
         done="" if report.dry_run else summary,
     )
@@ -97,7 +99,7 @@ def _wide(session: Session) -> tuple[str, ...]:
 
 
 def _end(outcome: Outcome) -> tuple[str, str]:
-    return (outcome.fate.value, outcome.message)
+    return (outcome.result.value, outcome.message)
 
 
 def _data(session: Session) -> dict[str, Any]:

@@ -24,7 +24,7 @@ LOOK = 0.5
 """Seconds after which a wait looks again: a signal may come just before it begins."""
 
 
-class StoppedError(LrsError):
+class CancelledError(LrsError):
     """The run was told to end while something was waited for."""
 
 
@@ -61,9 +61,9 @@ class Cancel:
         return self._is_set
 
     def require(self) -> None:
-        """StoppedError where the run is to end."""
+        """CancelledError where the run is to end."""
         if self.is_set():
-            raise StoppedError("stopped")
+            raise CancelledError("stopped")
 
     def child(self) -> Cancel:
         """One that is set with this one, and can be set alone: for a part of the run."""

@@ -26,7 +26,7 @@ from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.images.find import Found
-from kubectl_lrs.usecases.scan import Survey
+from kubectl_lrs.usecases.scan import Scan
 
 T = TypeVar("T")
 
@@ -59,27 +59,27 @@ def report_of(
     inventory: Inventory, *, target: str, backup: str, instant: datetime, only: Collection[str], notes: Iterable[str]
 ) -> CheckReport:
     """Hold the inventory against the rules; `only`: ids or names of applications, all where it is empty."""
-    chosen = chosen_applications(inventory.applications, only)
+    selected = selected_applications(inventory.applications, only)
     examination = examine(inventory)
     return CheckReport(
         target=target,
         scope=inventory.scope,
         backup=backup,
         instant=instant,
-        examination=examination.of([each.id for each in chosen]) if only else examination,
+        examination=examination.of([each.id for each in selected]) if only else examination,
         counts=_counts(inventory),
-        applications=chosen,
+        applications=selected,
         notes=list(notes),
     )
 
 
-def chosen_applications(part: Part[Application], only: Collection[str]) -> Sequence[Application]:
+def selected_applications(part: Part[Application], only: Collection[str]) -> Sequence[Application]:
     """The applications that are meant; UsageError where one of them is not known."""
     if not only:
         return known(part)
     if isinstance(part, Unchecked):
         raise UsageError(f"nothing tells which applications there are: {part.why}", hint=f"give {part.flag}")
-    chosen: dict[str, Application] = {}
+    selected: dict[str, Application] = {}
     for word in only:
         found = [each for each in part if word in (each.id, each.name)]
         if not found:
@@ -88,8 +88,8 @@ def chosen_applications(part: Part[Application], only: Collection[str]) -> Seque
             raise UsageError(
                 f"application {word!r} is not known", hint=f"did you mean {', '.join(near)}?" if near else "give its id or name"
             )
-        chosen |= {each.id: each for each in found}
-    return list(chosen.values())
+        selected |= {each.id: each for each in found}
+    return list(selected.values())
 
 
 def _counts(inventory: Inventory) -> dict[str, int | None]:
@@ -136,10 +136,10 @@ def merged(saved: Part[Application], shown: Part[Application]) -> Part[Applicati
     return list(found.values())
 
 
-def image_at(survey: Survey, found: Found, reference: Reference, *, is_missing: bool, problem: str = "") -> ImageAt:
+def image_at(scan: Scan, found: Found, reference: Reference, *, is_missing: bool, problem: str = "") -> ImageAt:
     """An image with every LRS and document that names it: any of them may be the one that tells whose it is."""
     image = found.images.get(reference)
-    places = tuple(survey.place(each.store, each.id, each.field) for each in image.owners.values()) if image else ()
+    places = tuple(scan.place(each.store, each.id, each.field) for each in image.owners.values()) if image else ()
     return ImageAt(reference=str(reference), is_missing=is_missing, problem=problem, places=places)
 
 

@@ -21,7 +21,7 @@ from kubectl_lrs.stores.images.saved import State
 from kubectl_lrs.stores.images.saved import saved as saved_images
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.usecases.check import CheckReport, deployed, image_at, report_of, scope_of
-from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Survey
+from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Scan
 
 LIVE = "check without --from"
 
@@ -33,24 +33,24 @@ def check_backup(
     catalog = folder.catalog
     _require_held(catalog, folder.name, namespace)
     images = saved_images(folder)
-    survey = Survey(now=catalog.instant, stale_after=stale_after, namespace=namespace)
+    scan = Scan(now=catalog.instant, stale_after=stale_after, namespace=namespace)
     progress.begin("LRS and documents")
     try:
-        survey.read(_lrs(folder), _documents(folder), ImageFilter() if images else None, progress)
+        scan.read(_lrs(folder), _documents(folder), ImageFilter() if images else None, progress)
     except RecursionError as error:
         raise DamageError(f"{folder.describe()}: a document in it is nested deeper than any that MongoDB takes") from error
     finally:
         progress.end()
-    objects = _objects(catalog, survey)
+    objects = _objects(catalog, scan)
     made = Inventory(
         scope=scope_of(namespace if namespace is not None else catalog.selection["namespace"]),
         objects=objects,
-        applications=_without(catalog, APPLICATIONS) or list(survey.applications.values()),
-        documents=_without(catalog, LRS_DOCUMENTS) or survey.documents,
+        applications=_without(catalog, APPLICATIONS) or list(scan.applications.values()),
+        documents=_without(catalog, LRS_DOCUMENTS) or scan.documents,
         deployments=_deployments(folder),
-        sessions=_sessions(catalog, objects, survey),
-        images=_images(images, survey),
-        files=_files(catalog, survey),
+        sessions=_sessions(catalog, objects, scan),
+        images=_images(images, scan),
+        files=_files(catalog, scan),
         keys=Unchecked("a backup is held against no cluster here", LIVE),
         stale_after=age(stale_after.total_seconds()),
         counts={"files": _count(catalog, "files")},
@@ -85,24 +85,24 @@ def _documents(folder: SealedFolder) -> Iterator[Document]:
     yield from collections(folder, lambda stem: stem != first)
 
 
-def _objects(catalog: Catalog, survey: Survey) -> Part[LrsObject]:
-    chosen = catalog.selection
+def _objects(catalog: Catalog, scan: Scan) -> Part[LrsObject]:
+    selected = catalog.selection
     narrowed = [
-        *(f"--type {each}" for each in chosen["types"]),
-        *(f"--exclude-type {each}" for each in chosen["excludedTypes"]),
-        *([f"-l {chosen['selector']}"] if chosen["selector"] else ()),
+        *(f"--type {each}" for each in selected["types"]),
+        *(f"--exclude-type {each}" for each in selected["excludedTypes"]),
+        *([f"-l {selected['selector']}"] if selected["selector"] else ()),
     ]
     if narrowed:
         return Unchecked(f"the backup was taken with {' '.join(narrowed)} and does not hold every LRS", "a backup without these")
-    return survey.objects
+    return scan.objects
 
 
-def _sessions(catalog: Catalog, objects: Part[LrsObject], survey: Survey) -> Part[SparkSession]:
+def _sessions(catalog: Catalog, objects: Part[LrsObject], scan: Scan) -> Part[SparkSession]:
     if isinstance(objects, Unchecked):
         return objects
     if SPARK in catalog.selection["leftOutByDefault"]:
         return Unchecked("a backup leaves Spark sessions out", LIVE)
-    return survey.sessions
+    return scan.sessions
 
 
 def _without(catalog: Catalog, collection: str) -> Unchecked | None:
@@ -122,13 +122,13 @@ def _deployments(folder: SealedFolder) -> Part[Deployed]:
     return deployed(saved.deployments)
 
 
-def _images(saved: SavedImages | None, survey: Survey) -> Part[ImageAt]:
+def _images(saved: SavedImages | None, scan: Scan) -> Part[ImageAt]:
     if saved is None:
         return Unchecked("the backup holds no list of images", "a backup with --images or --profile minimum")
     return [
         image_at(
-            survey,
-            survey.images,
+            scan,
+            scan.images,
             each.reference,
             is_missing=each.state is State.MISSING,
             problem=each.reason if each.state is State.UNRESOLVED else "",
@@ -137,13 +137,13 @@ def _images(saved: SavedImages | None, survey: Survey) -> Part[ImageAt]:
     ]
 
 
-def _files(catalog: Catalog, survey: Survey) -> Part[LostFile]:
+def _files(catalog: Catalog, scan: Scan) -> Part[LostFile]:
     """Those that were lost then are told in the catalog; of version 0.1.0 a sentence stands for the path."""
     if "files" not in catalog.tiers:
         return Unchecked("the backup holds no list of files", "a backup with --files or --profile complete")
-    return [_lost(each, survey) for each in catalog.missing if each.store == "files"]
+    return [_lost(each, scan) for each in catalog.missing if each.store == "files"]
 
 
-def _lost(missing: Missing, survey: Survey) -> LostFile:
-    ids = survey.ids_in(f"{missing.name} {missing.where}" if missing.name else missing.reason)
+def _lost(missing: Missing, scan: Scan) -> LostFile:
+    ids = scan.ids_in(f"{missing.name} {missing.where}" if missing.name else missing.reason)
     return LostFile(path=missing.name or missing.reason, place=Place("", "", missing.where or missing.reason, ids))

@@ -42,7 +42,7 @@ from kubectl_lrs.usecases.check import (
     scope_of,
     unavailable,
 )
-from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Survey
+from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Scan
 
 TRIES = 3
 """How often the list of LRS begins anew when the server no longer has its snapshot."""
@@ -117,7 +117,7 @@ class _Gathering:
     def run(self) -> _Gathered:
         sources = self._sources
         look = self._look()
-        survey = self._survey(look if isinstance(look, LiveDocuments) else None)
+        scan = self._scan(look if isinstance(look, LiveDocuments) else None)
         accounts = sources.accounts
         lost = self._documents_failed or (look if isinstance(look, Unchecked) else None)
         if lost and not (isinstance(sources.images, Unchecked) and isinstance(sources.storage, Unchecked)):
@@ -125,30 +125,30 @@ class _Gathering:
         self._progress.begin("the application's API")
         shown = accounts if isinstance(accounts, Unchecked) else _applications(accounts)
         deployments = accounts if isinstance(accounts, Unchecked) else attempt(lambda: _deployments(accounts), API_FLAG)
-        images = self._images(survey)
-        files, belonging = self._files(survey)
+        images = self._images(scan)
+        files, matched = self._files(scan)
         made = Inventory(
             scope=scope_of(sources.namespace),
-            objects=survey.objects,
-            applications=merged(lost or list(survey.applications.values()), shown),
-            documents=lost or survey.documents,
+            objects=scan.objects,
+            applications=merged(lost or list(scan.applications.values()), shown),
+            documents=lost or scan.documents,
             deployments=deployments,
-            sessions=survey.sessions,
+            sessions=scan.sessions,
             images=images,
             files=files,
             keys=self._keys(),
-            none_there=self._none_there(survey),
+            none_there=self._none_there(scan),
             stale_after=age(sources.stale_after.total_seconds()),
-            counts={"files": belonging},
+            counts={"files": matched},
         )
         if not isinstance(accounts, Unchecked):
             self._notes += [note for account in accounts for note in account.client.notes]
         return _Gathered(inventory=made, notes=self._notes)
 
-    def _none_there(self, survey: Survey) -> NoneThere | None:
+    def _none_there(self, scan: Scan) -> NoneThere | None:
         """Where there are LRS, if there is none where they were looked for; asked for some applications, a note tells."""
         sources = self._sources
-        if survey.objects or sources.namespace is None:
+        if scan.objects or sources.namespace is None:
             return None
         found = NoneThere(
             elsewhere=look_for(sources.kube, sources.resource, sources.namespace).namespaces, is_named=sources.is_named
@@ -175,10 +175,10 @@ class _Gathering:
             ]
         return look
 
-    def _survey(self, look: LiveDocuments | None) -> Survey:
+    def _scan(self, look: LiveDocuments | None) -> Scan:
         images = self._sources.images
         for _ in range(TRIES):
-            survey = Survey(
+            scan = Scan(
                 now=self._sources.kube.now(),
                 stale_after=self._sources.stale_after,
                 with_files=not isinstance(self._sources.storage, Unchecked),
@@ -186,11 +186,11 @@ class _Gathering:
             self._progress.begin("LRS and documents")
             wanted = images.wanted if isinstance(images, ImageSource) else None
             try:
-                survey.read(self._lrs(), self._documents(look), wanted, self._progress)
+                scan.read(self._lrs(), self._documents(look), wanted, self._progress)
             except ExpiredError:
                 self._progress.note("the API server's snapshot expired; the list begins anew")
                 continue
-            return survey
+            return scan
         raise UnreachableError(
             f"the API server gave up its snapshot {TRIES} times before the list was whole",
             hint="the server or the network is slow; try again, or by namespace with -n",
@@ -216,11 +216,11 @@ class _Gathering:
 
     # ---- the stores beside
 
-    def _images(self, survey: Survey) -> Part[ImageAt]:
+    def _images(self, scan: Scan) -> Part[ImageAt]:
         source = self._sources.images
         if isinstance(source, Unchecked):
             return source
-        found = survey.images
+        found = scan.images
         if found.undecided_count:
             one = found.undecided[0]
             self._notes.append(
@@ -228,7 +228,7 @@ class _Gathering:
                 f"{one.store} {one.id} {one.field}; --image NAME looks for one"
             )
         try:
-            source.access.log_in(survey.pull, found.images)
+            source.access.log_in(scan.pull, found.images)
         except LrsError as error:
             return unavailable(error, IMAGES_FLAG)
         self._notes += source.access.notes
@@ -242,21 +242,21 @@ class _Gathering:
         for each in presences(sorted(found.images), source.access, workers=source.workers):
             self._progress.advance()
             problem = f"{each.error}" if each.error else ""
-            made.append(image_at(survey, found, each.reference, is_missing=each.is_missing, problem=problem))
+            made.append(image_at(scan, found, each.reference, is_missing=each.is_missing, problem=problem))
         return sorted(made, key=lambda image: image.reference)
 
-    def _files(self, survey: Survey) -> tuple[Part[LostFile], int]:
+    def _files(self, scan: Scan) -> tuple[Part[LostFile], int]:
         """(the lost ones, how many belong and are there)."""
         storage = self._sources.storage
         if isinstance(storage, Unchecked):
             return storage, 0
         self._progress.begin("files")
-        found = attempt(lambda: presence(storage, survey.references), FILES_FLAG)
+        found = attempt(lambda: presence(storage, scan.references), FILES_FLAG)
         if isinstance(found, Unchecked):
             return found, 0
         self._notes += [f"files: {note}" for note in found.notes]
-        lost = [LostFile(path=path, place=survey.place_of(where, path)) for path, where in found.missing]
-        return lost, found.belong + len(lost)
+        lost = [LostFile(path=path, place=scan.place_of(where, path)) for path, where in found.missing]
+        return lost, found.matched + len(lost)
 
     def _keys(self) -> Part[Keys]:
         self._progress.begin("encryption keys")

@@ -15,13 +15,13 @@ from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.preflight import Right, missing_rights
-from kubectl_lrs.stores.spark.apply import NOT_DONE, Cleaner, Effort, Fate, Outcome
+from kubectl_lrs.stores.spark.apply import NOT_DONE, ApplyOptions, Cleaner, Outcome, Result
 from kubectl_lrs.stores.spark.finalizers import asleep, causes
-from kubectl_lrs.stores.spark.sessions import Session, Sight, sessions_in
+from kubectl_lrs.stores.spark.sessions import Session, Snapshot, sessions_in
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class SessionSelection:
     """Which sessions are meant. `namespace` None: of all. `older_than` None: whatever their age."""
 
     namespace: str | None = None
@@ -42,16 +42,16 @@ class Wanted:
 class CleanPlan:
     """The sessions to delete; `kept` is how many are younger than was asked for."""
 
-    wanted: Wanted
+    selection: SessionSelection
     target: str
-    sight: Sight
+    snapshot: Snapshot
     kept: int
     findings: list[Finding] = field(default_factory=list)
 
     @property
     def sessions(self) -> list[Session]:
         """All of them, those that are being deleted already among them."""
-        return self.sight.sessions
+        return self.snapshot.sessions
 
     @property
     def errors(self) -> list[Finding]:
@@ -78,12 +78,12 @@ class CleanReport:
     @property
     def stuck(self) -> list[Session]:
         """Those that something holds."""
-        return [outcome.session for outcome in self.outcomes if outcome.fate is Fate.STUCK]
+        return [outcome.session for outcome in self.outcomes if outcome.result is Result.STUCK]
 
     @property
     def not_done(self) -> list[Outcome]:
         """Everything that was asked for and is not so."""
-        return [outcome for outcome in self.outcomes if outcome.fate in NOT_DONE]
+        return [outcome for outcome in self.outcomes if outcome.result in NOT_DONE]
 
     def exit_code(self) -> ExitCode:
         """0 only if everything asked for was done."""
@@ -96,19 +96,21 @@ class CleanReport:
         return ExitCode.UNREACHABLE if is_all and errors == {ExitCode.UNREACHABLE} else ExitCode.PARTIAL
 
 
-def plan_cleaning(kube: KubeClient, resource: Resource, wanted: Wanted, progress: Progress, operator: str = "") -> CleanPlan:
+def plan_cleaning(
+    kube: KubeClient, resource: Resource, selection: SessionSelection, progress: Progress, operator: str = ""
+) -> CleanPlan:
     """Look which sessions there are, and whether they may be deleted; nothing is changed."""
     progress.begin("looking for Spark sessions")
     try:
-        sight = sessions_in(kube, resource, wanted.namespace, wanted.selector)
-        meant = [each for each in sight.sessions if wanted.older_than is None or each.age > wanted.older_than]
+        snapshot = sessions_in(kube, resource, selection.namespace, selection.selector)
+        meant = [each for each in snapshot.sessions if selection.older_than is None or each.age > selection.older_than]
         namespaces = sorted({session.namespace for session in meant if not session.is_going})
         rights = (Right("delete", PLURAL, namespace, GROUP) for namespace in namespaces)
         return CleanPlan(
-            wanted=wanted,
+            selection=selection,
             target=kube.connection.server,
-            sight=Sight(meant, sight.resource_version),
-            kept=len(sight.sessions) - len(meant),
+            snapshot=Snapshot(meant, snapshot.resource_version),
+            kept=len(snapshot.sessions) - len(meant),
             findings=[*missing_rights(kube, rights), *asleep(kube, meant, operator)],
         )
     finally:
@@ -117,7 +119,7 @@ def plan_cleaning(kube: KubeClient, resource: Resource, wanted: Wanted, progress
 
 def clean(
     plan: CleanPlan,
-    effort: Effort,
+    options: ApplyOptions,
     *,
     kube: KubeClient,
     resource: Resource,
@@ -127,12 +129,12 @@ def clean(
 ) -> CleanReport:
     """Do what the plan says; where something is stuck, find out why."""
     began = time.monotonic()
-    cleaner = Cleaner(kube, resource, plan.wanted.namespace, effort, progress=progress, stop=stop)
+    cleaner = Cleaner(kube, resource, plan.selection.namespace, options, progress=progress, stop=stop)
     try:
         with kube.warnings.told(progress.note):
-            outcomes = cleaner.clean(plan.sight)
-        report = CleanReport(target=plan.target, outcomes=outcomes, dry_run=effort.dry_run)
-        report.interrupted = stop.is_set() and any(_is_open(outcome, effort) for outcome in outcomes)
+            outcomes = cleaner.clean(plan.snapshot)
+        report = CleanReport(target=plan.target, outcomes=outcomes, dry_run=options.dry_run)
+        report.interrupted = stop.is_set() and any(_is_open(outcome, options) for outcome in outcomes)
         if report.stuck:
             progress.begin("looking at what holds them")
             report.findings += causes(kube, report.stuck, operator)
@@ -142,8 +144,8 @@ def clean(
     return report
 
 
-def _is_open(outcome: Outcome, effort: Effort) -> bool:
-    return outcome.fate in NOT_DONE or (outcome.fate is Fate.DELETING and effort.wait)
+def _is_open(outcome: Outcome, options: ApplyOptions) -> bool:
+    return outcome.result in NOT_DONE or (outcome.result is Result.DELETING and options.wait)
 
 
 def oldest(sessions: Sequence[Session]) -> timedelta:

@@ -20,15 +20,15 @@ from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.safe_files import make_folder
 from kubectl_lrs.runtime.trust import NAMED, Trust
 from kubectl_lrs.stores.deployments.api.client import DataRobotClient, ForbiddenError
-from kubectl_lrs.stores.deployments.apply import Changer, Manner
+from kubectl_lrs.stores.deployments.apply import Changer, WriteOptions
 from kubectl_lrs.stores.deployments.collect import saved
 from kubectl_lrs.stores.deployments.inventory import Account, Deployment, inventory
 from kubectl_lrs.stores.deployments.journal import (
-    Book,
-    Books,
     Entry,
+    FileJournalWriter,
     Journal,
-    Keeper,
+    JournalWriter,
+    JournalWriters,
     default_path,
     has_journal,
     load,
@@ -37,15 +37,15 @@ from kubectl_lrs.stores.deployments.journal import (
     open_journals,
 )
 from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport
-from kubectl_lrs.stores.deployments.ownership import Verdict, Whose
+from kubectl_lrs.stores.deployments.ownership import Ownership, Verdict
 from kubectl_lrs.stores.deployments.plan import Action as DeploymentAction
-from kubectl_lrs.stores.deployments.plan import Choice, DeploymentPlan, Sight, Step, plan_down, plan_up
+from kubectl_lrs.stores.deployments.plan import Choice, DeploymentPlan, Snapshot, Step, plan_down, plan_up
 from kubectl_lrs.stores.deployments.statuses import OURS, State
 from kubectl_lrs.stores.lrs.decide import LeftAlone
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effort:
+class ApplyOptions:
     """How a plan is applied. `timeout`: seconds for each deployment."""
 
     workers: int
@@ -53,7 +53,7 @@ class Effort:
     wait: bool = True
 
 
-def look(accounts: Sequence[Account], ids: Iterable[str], progress: Progress) -> Sight:
+def look(accounts: Sequence[Account], ids: Iterable[str], progress: Progress) -> Snapshot:
     """What the accounts see; ids that are in no list are asked for one by one, as a list may leave out archived ones."""
     progress.begin("looking at the deployments")
     found: dict[str, Deployment | None] = dict(inventory(accounts))
@@ -61,7 +61,7 @@ def look(accounts: Sequence[Account], ids: Iterable[str], progress: Progress) ->
         if identifier not in found:
             found[identifier] = _one(accounts, identifier)
     progress.end()
-    return Sight(deployments=found, users=_users(accounts))
+    return Snapshot(deployments=found, users=_users(accounts))
 
 
 def _users(accounts: Sequence[Account]) -> dict[str, str]:
@@ -143,9 +143,9 @@ def _held(journals: Sequence[Journal]) -> Iterator[None]:
 def plan_deactivation(accounts: Sequence[Account], choice: Choice, journal: Journal, progress: Progress) -> DeploymentPlan:
     """Look at the deployments, and decide; nothing is changed."""
     begun = [entry.id for entry in journal.entries.values() if entry.state is State.DEACTIVATING]
-    sight = look(accounts, [*begun, *choice.named_ids()], progress)
-    plan = plan_down(sight, choice, journal.entries, users=journal.users, endpoint=journal.endpoint)
-    plan.undone.extend(note for account in accounts for note in account.client.notes)
+    snapshot = look(accounts, [*begun, *choice.named_ids()], progress)
+    plan = plan_down(snapshot, choice, journal.entries, users=journal.users, endpoint=journal.endpoint)
+    plan.incomplete.extend(note for account in accounts for note in account.client.notes)
     return plan
 
 
@@ -153,20 +153,20 @@ def deactivate(
     plan: DeploymentPlan,
     journal: Journal,
     accounts: Sequence[Account],
-    effort: Effort,
+    options: ApplyOptions,
     *,
     progress: Progress,
     stop: Cancel,
 ) -> DeploymentReport:
     """Write the journal, then do what the plan says, several deployments at once."""
-    keeper = Keeper(journal)
+    writer = FileJournalWriter(journal)
     journal.users.update(_users(accounts))
     for step in plan.changes:
         if not step.is_ours:
             journal.entries[step.id] = _planned(step)
     if plan.changes:
-        keeper.write()
-    return _apply(plan, keeper, [journal], accounts, effort, progress=progress, stop=stop)
+        writer.write()
+    return _apply(plan, writer, [journal], accounts, options, progress=progress, stop=stop)
 
 
 def _planned(step: Step) -> Entry:
@@ -244,8 +244,8 @@ def plan_activation(accounts: Sequence[Account], choice: Choice, origin: Origin,
         for entry in origin.entries
         if entry.state in OURS and (not entry.organisation or mine & {entry.organisation, ""})
     ]
-    sight = look(accounts, wanted, progress) if wanted else Sight(deployments={}, users=_users(accounts))
-    plan = plan_up(origin.entries, sight, choice, users=origin.users, endpoint=accounts[0].client.endpoint)
+    snapshot = look(accounts, wanted, progress) if wanted else Snapshot(deployments={}, users=_users(accounts))
+    plan = plan_up(origin.entries, snapshot, choice, users=origin.users, endpoint=accounts[0].client.endpoint)
     if not origin.backup:
         return plan
     rest = [step for step in plan.steps if step.action is not DeploymentAction.UNCHANGED]
@@ -257,18 +257,18 @@ def activate(
     plan: DeploymentPlan,
     journals: Sequence[Journal],
     accounts: Sequence[Account],
-    effort: Effort,
+    options: ApplyOptions,
     *,
     progress: Progress,
     stop: Cancel,
 ) -> DeploymentReport:
     """Do what the plan says, several deployments at once; afterwards each journal says what is left."""
-    keepers = [Keeper(journal) for journal in journals]
-    for keeper in keepers:
-        for entry in list(keeper.journal.entries.values()):
+    writers = [FileJournalWriter(journal) for journal in journals]
+    for writer in writers:
+        for entry in list(writer.journal.entries.values()):
             if entry.state is State.PLANNED:
-                keeper.note(entry.id, State.UNCHANGED, message="the run that was to stop it never asked it to")
-    return _apply(plan, Books(keepers), journals, accounts, effort, progress=progress, stop=stop)
+                writer.note(entry.id, State.UNCHANGED, message="the run that was to stop it never asked it to")
+    return _apply(plan, JournalWriters(writers), journals, accounts, options, progress=progress, stop=stop)
 
 
 # ---- both
@@ -276,10 +276,10 @@ def activate(
 
 def _apply(
     plan: DeploymentPlan,
-    book: Book,
+    writer: JournalWriter,
     journals: Sequence[Journal],
     accounts: Sequence[Account],
-    effort: Effort,
+    options: ApplyOptions,
     *,
     progress: Progress,
     stop: Cancel,
@@ -289,12 +289,12 @@ def _apply(
         verb=plan.direction.verb,
         endpoint=plan.endpoint,
         journals=[str(journal.path) for journal in journals],
-        undone=list(plan.undone),
+        incomplete=list(plan.incomplete),
     )
     clients: dict[str, DataRobotClient] = {account.organisation: account.client for account in accounts}
-    changer = Changer(plan.direction, clients, book, Manner(timeout=effort.timeout, wait=effort.wait), stop)
+    changer = Changer(plan.direction, clients, writer, WriteOptions(timeout=options.timeout, wait=options.wait), stop)
     progress.begin(f"{plan.direction.verb[:-1]}ing deployments", len(plan.steps))
-    workers = max(1, min(effort.workers, len(plan.steps)))
+    workers = max(1, min(options.workers, len(plan.steps)))
     for outcome in map_unordered(plan.steps, changer.apply, workers=workers, stop=stop):
         report.outcomes.append(outcome)
         progress.advance()
@@ -303,7 +303,7 @@ def _apply(
         report.add_not_tried(plan.steps)
     order = {step.id: number for number, step in enumerate(plan.steps)}
     report.outcomes.sort(key=lambda outcome: order[outcome.id])
-    report.interrupted = stop.is_set() and any(outcome.fate in NOT_DONE for outcome in report.outcomes)
+    report.interrupted = stop.is_set() and any(outcome.result in NOT_DONE for outcome in report.outcomes)
     report.seconds = time.monotonic() - began
     return report
 
@@ -319,27 +319,27 @@ def known_deployments(
     progress: Progress,
     *,
     trust: Trust,
-) -> Whose:
+) -> Ownership:
     """What the journals that are not done, the application and the backup say of the deployments."""
-    whose = Whose()
+    ownership = Ownership()
     paths = [Path(name) for name in named]
     for journal in (*open_journals(directory, trust, paths), *(load(path, NAMED) for path in paths)):
-        whose.add_journal(journal)
+        ownership.add_journal(journal)
     if accounts:
         progress.begin("looking at the deployments")
-        whose.add_live(inventory(accounts).values())
+        ownership.add_live(inventory(accounts).values())
         progress.end()
-    if folder is not None and whose.is_open and (held_in := saved(folder)):
-        whose.add_saved(held_in.deployments)
-    return whose
+    if folder is not None and ownership.is_open and (held_in := saved(folder)):
+        ownership.add_saved(held_in.deployments)
+    return ownership
 
 
-def left_to_activate(whose: Whose, *, force: bool) -> LeftAlone:
+def left_to_activate(ownership: Ownership, *, force: bool) -> LeftAlone:
     """Which LRS a restore leaves alone; with `force`, not those of which nobody knows."""
     actions = {Verdict.ACTIVATE: Action.SKIP} | ({} if force else {Verdict.UNDECIDED: Action.CONFLICT})
 
     def judge(manifest: Manifest) -> tuple[Action, str] | None:
-        verdict, reason = whose.judge(manifest)
+        verdict, reason = ownership.judge(manifest)
         return (actions[verdict], reason) if verdict in actions else None
 
     return judge

@@ -72,7 +72,7 @@ class Restore:
             if broken or self._stop.is_set():
                 report.add_not_tried(part, f"{broken} broke off" if broken else "interrupted")
             else:
-                report.undone += part.remains
+                report.incomplete += part.remains
                 if self._is_lost(stores[part.store], part, options, report):
                     broken = part.store
         report.interrupted = self._stop.is_set()

@@ -32,7 +32,7 @@ _OF_POD = re.compile(r"imagePullSecret|serviceAccount")
 
 
 @dataclass(kw_only=True)
-class Survey:
+class Scan:
     """`stale_after`: age from which a Spark session is stale; `now`: the time that ages are counted to.
 
     `collections`: those of which documents were given. `pull`: the mentions that lead to pull secrets.

@@ -130,14 +130,14 @@ class Trial:
         return ExitCode.UNREACHABLE if errors or self.unanswered else ExitCode.DONE
 
 
-def hopeless(chosen: Iterable[StoredLrs], skipped_types: Iterable[str], target: str, why: Finding) -> Trial:
+def hopeless(selected: Iterable[StoredLrs], skipped_types: Iterable[str], target: str, why: Finding) -> Trial:
     """The cluster cannot take a single object, and nothing can be tried."""
     skipped = frozenset(skipped_types)
     tried = [
         Tried(each.namespace, each.name, each.type, Answer.SKIPPED, "left out by default")
         if each.type in skipped
         else Tried(each.namespace, each.name, each.type, Answer.NOT_CHECKED, "the cluster does not serve such objects")
-        for each in chosen
+        for each in selected
     ]
     return Trial(target=target, findings=[why], tried=tried)
 

@@ -82,7 +82,7 @@ class MemoryKube:
     def items(self, _resource: Resource, _namespace: str | None = None, **_options: Any) -> list[Manifest]:
         return []
 
-    def may(self, *_arguments: Any, **_options: Any) -> bool:
+    def can_i(self, *_arguments: Any, **_options: Any) -> bool:
         return True
 
     def schema(self, _resource: Resource) -> None:

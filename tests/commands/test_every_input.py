@@ -13,7 +13,7 @@ import pytest
 
 from kubectl_lrs.cli import VERBS
 from kubectl_lrs.commands import unused
-from kubectl_lrs.commands.command import Verb, kube_options
+from kubectl_lrs.commands.command import PluginCommand, kube_options
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption, Selecting
 from kubectl_lrs.commands.restore_parts import FLAGS, RESOURCES
 from kubectl_lrs.model.flags import Flag, flags_of
@@ -27,9 +27,9 @@ from tests.conftest import Cli, installed
 # ---- what there is
 
 
-def _command(verb: str) -> Verb:
+def _command(verb: str) -> PluginCommand:
     command = importlib.import_module(f"kubectl_lrs.commands.{verb.replace('-', '_')}_").command
-    assert isinstance(command, Verb)
+    assert isinstance(command, PluginCommand)
     return command
 
 

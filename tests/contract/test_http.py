@@ -16,7 +16,7 @@ from kubectl_lrs.clients.http.client import Http, HttpOptions, Request
 from kubectl_lrs.clients.http.sessions import NoAnswerError
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.model.errors import UnreachableError
-from kubectl_lrs.runtime.cancel import Cancel, StoppedError
+from kubectl_lrs.runtime.cancel import Cancel, CancelledError
 from kubectl_lrs.runtime.retry import REFUSED_UNDONE, Policy
 from tests.bed.front import Front, Trouble
 
@@ -307,7 +307,7 @@ def test_cancelled_before_it_is_its_turn(front: Front) -> None:
     front.troubles.append(Trouble("/x", 1, 429, {"Retry-After": "200"}))
     client.send(get(front), limit=1).finish()
     client.cancel.set()
-    with pytest.raises(StoppedError):
+    with pytest.raises(CancelledError):
         client.send(get(front))
     assert len(front.log) == 1
 

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from kubectl_lrs import cli as command_line
-from kubectl_lrs.commands.command import Verb
+from kubectl_lrs.commands.command import PluginCommand
 from kubectl_lrs.model.catalog import _RESOURCES, _SELECTION
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from tests.bed.controlplane import ControlPlane
@@ -171,7 +171,7 @@ def test_exit_status_of_every_verb_is_documented() -> None:
     }
     group = command_line._group()
     verbs = {verb: group.get_command(click.Context(group), verb) for verb in command_line.VERBS}
-    assert told == {verb: set(command.exits) for verb, command in verbs.items() if isinstance(command, Verb)}
+    assert told == {verb: set(command.exits) for verb, command in verbs.items() if isinstance(command, PluginCommand)}
 
 
 def test_the_format_names_every_field_of_the_catalog() -> None:

@@ -50,8 +50,8 @@ def test_hundreds_at_once_each_by_its_uid(plane: ControlPlane, crd: Crd, namespa
     deletions = [each for each in proxy.log if each.method == "DELETE"]
     assert Counter(each.key for each in deletions) == Counter((namespace, name) for name in uids)
     for each in deletions:
-        wanted = {"preconditions": {"uid": uids[each.key[1]]}, "propagationPolicy": "Background"}
-        assert json.loads(each.body) == wanted
+        selection = {"preconditions": {"uid": uids[each.key[1]]}, "propagationPolicy": "Background"}
+        assert json.loads(each.body) == selection
     assert not [each for each in proxy.log if each.method == "GET" and each.key[1]], "no session is asked for by itself"
     assert 4 <= proxy.most_at_once("DELETE") <= 16
 

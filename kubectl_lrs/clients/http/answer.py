@@ -79,7 +79,7 @@ class Answer:
         return self._response.request.method != "HEAD" and self.status not in (204, 304)
 
     def stream(self) -> Iterator[bytes]:
-        """The body as it was sent, not unpacked; CutError where the connection breaks, StoppedError where the run is to end."""
+        """The body as it was sent, not unpacked; CutError where the connection breaks, CancelledError where the run is to end."""
         self._exchange.show()
         yield from self._parts(unpack=False)
 
@@ -114,7 +114,7 @@ class Answer:
 
 
 class Body:
-    """A file as it is sent bit by bit; once the run is to end, with StoppedError."""
+    """A file as it is sent bit by bit; once the run is to end, with CancelledError."""
 
     def __init__(self, file: IO[bytes], cancel: Cancel) -> None:
         self._file = file

@@ -141,7 +141,7 @@ class Http:
     def send(self, request: Request, *, limit: float | None = None) -> Answer:
         """The last answer, whatever its status, after sending it again while that may help; `limit`: seconds for all of it.
 
-        NoAnswerError where there is none, StoppedError where the run is to end before it was sent.
+        NoAnswerError where there is none, CancelledError where the run is to end before it was sent.
         """
         deadline = Deadline(limit, self.cancel) if limit is not None else None
         outage = self._outage(request.url)
@@ -172,7 +172,7 @@ class Http:
             repeated = True
 
     def pause(self, attempt: int) -> None:
-        """Wait before something is tried anew; StoppedError where the run is to end."""
+        """Wait before something is tried anew; CancelledError where the run is to end."""
         self.cancel.wait(POLICY.pause(max(1, attempt)))
         self.cancel.require()
 

@@ -249,7 +249,7 @@ class KubeClient:
 
     # ---- the server
 
-    def may(self, verb: str, resource: str, *, group: str = GROUP, namespace: str = "", subresource: str = "") -> bool:
+    def can_i(self, verb: str, resource: str, *, group: str = GROUP, namespace: str = "", subresource: str = "") -> bool:
         """Whether the user has a right; `namespace` empty: in all of them. The server's own answer, nothing is tried."""
         wanted = {"verb": verb, "group": group, "resource": resource, "namespace": namespace, "subresource": subresource}
         body = {

@@ -82,17 +82,14 @@ def _parsed(data: bytes, path: Path) -> Any:
     if data.lstrip().startswith(b"{"):
         try:
             return json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
-    import yaml
+    from kubectl_lrs.formats import yaml_reader
 
     try:
-        return next(yaml.load_all(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), None)
-    except yaml.YAMLError as error:
-        reason = str(getattr(error, "problem", None) or error).split("\n", 1)[0]
-        raise UsageError(f"kubeconfig {path}: not YAML: {reason}") from error
-    except ValueError as error:  # a date that does not exist
-        raise UsageError(f"kubeconfig {path}: not YAML: {error}") from error
+        return yaml_reader.load(data, aliases=True, more=True)
+    except yaml_reader.NotYamlError as error:
+        raise UsageError(f"kubeconfig {path}: {error}") from error
 
 
 def _entries(document: Entry, section: str, fields: Mapping[str, _Check], path: Path) -> Iterator[tuple[str, Entry]]:

@@ -148,21 +148,21 @@ class PodStream:
     def exchange(self, data: bytes, *, enough: int, limit: float) -> bytes:
         """Send, and wait for this many bytes; for a question before anybody else uses it. `limit` in seconds."""
         self.send(data)
-        ends = time.monotonic() + limit
+        deadline = time.monotonic() + limit
         answer = b""
         while len(answer) < enough:
             self.flush()
             for piece in self.receive():
                 answer += piece
             if len(answer) < enough:
-                self._wait(ends)
+                self._wait(deadline)
         return answer
 
     # ---- inside
 
     def _begin(self) -> None:
         """TLS, if any."""
-        ends = time.monotonic() + OPEN_LIMIT
+        deadline = time.monotonic() + OPEN_LIMIT
         if self._layer is None:
             return
         while not self._try_handshake(self._layer):
@@ -171,7 +171,7 @@ class PodStream:
                 pass
             if self.is_over and not self._layer.has_input:
                 raise self._no_tls("it closed the connection")
-            self._wait(ends, unless=self._layer.has_input)
+            self._wait(deadline, unless=self._layer.has_input)
         self.flush()
 
     def _try_handshake(self, layer: _Tls) -> bool:
@@ -189,7 +189,7 @@ class PodStream:
             f"{self.target}: no TLS there: {reason}", hint="does MongoDB speak TLS? leave out --mongo-tls if not"
         )
 
-    def _wait(self, ends: float, *, unless: bool = False) -> None:
+    def _wait(self, deadline: float, *, unless: bool = False) -> None:
         """Until the socket has something to read, or takes what is queued."""
         if unless:
             return
@@ -197,7 +197,7 @@ class PodStream:
             raise UnreachableError(f"{self.target}: it closed the connection", hint="look at the pod with: kubectl logs")
         poll = select.poll()
         poll.register(self, select.POLLIN | (select.POLLOUT if self._out else 0))
-        left = ends - time.monotonic()
+        left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1e3):
             raise UnreachableError(f"{self.target}: no answer in time", hint="look at the pod with: kubectl describe pod")
 

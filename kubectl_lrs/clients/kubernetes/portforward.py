@@ -78,9 +78,9 @@ class PortForward:
         self._wake.close()
         for pipe in pipes:
             pipe.end()
-        ends = time.monotonic() + CLOSE_LIMIT
+        deadline = time.monotonic() + CLOSE_LIMIT
         for thread in threads:
-            thread.join(max(0.0, ends - time.monotonic()))
+            thread.join(max(0.0, deadline - time.monotonic()))
         for each in (self._listener, self._woken):
             each.close()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -234,8 +234,8 @@ class _Pipe:
 
     def _drain(self, stream: PodStream) -> None:
         """Our side has closed; what it sent before is still to arrive."""
-        ends = time.monotonic() + FLUSH_LIMIT
-        while stream.backlog and not self.has_ended and not stream.is_over and time.monotonic() < ends:
+        deadline = time.monotonic() + FLUSH_LIMIT
+        while stream.backlog and not self.has_ended and not stream.is_over and time.monotonic() < deadline:
             stream.flush()
             poll = select.poll()
             poll.register(stream, select.POLLOUT)

@@ -82,10 +82,10 @@ class Transport:
 
     def send(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
         """One request, sent once. `target` is the path with its query."""
-        ends = None if self._timeout is None else time.monotonic() + self._timeout
-        connection = self._connected(ends)
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        connection = self._connected(deadline)
         try:
-            answer, reusable = _exchange(connection, (method, self._target(target), headers, body), ends)
+            answer, reusable = _exchange(connection, (method, self._target(target), headers, body), deadline)
         except (OSError, http.client.HTTPException, zlib.error) as error:
             connection.close()
             raise TransportError(_cause(error), sent=True) from error
@@ -103,10 +103,10 @@ class Transport:
 
         The socket is handed over without blocking and without a time limit.
         """
-        ends = None if self._timeout is None else time.monotonic() + self._timeout
-        connection = self._opened(ends)
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        connection = self._opened(deadline)
         try:
-            connection.limit(ends)
+            connection.limit(deadline)
             connection.putrequest("GET", self._target(target), skip_accept_encoding=True)
             for name, value in headers:
                 connection.putheader(name, value)
@@ -128,7 +128,7 @@ class Transport:
         """Through a proxy without a tunnel, the whole URL."""
         return f"{self._url.scheme}://{self._url.netloc}{target}" if self._proxy and self._tls is None else target
 
-    def _connected(self, ends: float | None) -> _Connection:
+    def _connected(self, deadline: float | None) -> _Connection:
         """An idle connection that is still open, else a new one."""
         while True:
             try:
@@ -138,12 +138,14 @@ class Transport:
             if connection.is_alive():
                 return connection
             connection.close()
-        return self._opened(ends)
+        return self._opened(deadline)
 
-    def _opened(self, ends: float | None) -> _Connection:
+    def _opened(self, deadline: float | None) -> _Connection:
         """A new connection."""
         connection = self._new()
-        connection.timeout = CONNECT_TIMEOUT if ends is None else max(0.001, min(CONNECT_TIMEOUT, ends - time.monotonic()))
+        connection.timeout = (
+            CONNECT_TIMEOUT if deadline is None else max(0.001, min(CONNECT_TIMEOUT, deadline - time.monotonic()))
+        )
         try:
             connection.connect()
         except (OSError, http.client.HTTPException) as error:
@@ -182,9 +184,9 @@ class _Connection(http.client.HTTPConnection):
         """Whether the server has not closed it meanwhile; it never speaks first, so anything to read is the end."""
         return self.sock is not None and not select.select([self.sock], [], [], 0)[0]
 
-    def limit(self, ends: float | None) -> None:
+    def limit(self, deadline: float | None) -> None:
         """Bound the next wait."""
-        left = SILENCE if ends is None else ends - time.monotonic()
+        left = SILENCE if deadline is None else deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         self._wire.settimeout(left)  # `http.client` forgets its own once the server said that it will close
@@ -193,10 +195,10 @@ class _Connection(http.client.HTTPConnection):
 Request = tuple[str, str, Iterable[tuple[str, str]], "bytes | None"]
 
 
-def _exchange(connection: _Connection, request: Request, ends: float | None) -> tuple[Answer, bool]:
+def _exchange(connection: _Connection, request: Request, deadline: float | None) -> tuple[Answer, bool]:
     """Send and read; whether the connection can be used again."""
     method, target, headers, body = request
-    connection.limit(ends)
+    connection.limit(deadline)
     connection.putrequest(method, target, skip_accept_encoding=True)
     for name, value in headers:
         connection.putheader(name, value)
@@ -204,18 +206,18 @@ def _exchange(connection: _Connection, request: Request, ends: float | None) -> 
         connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body)
     response = connection.getresponse()
-    data = response.read() if ends is None else _read(connection, response, ends)
+    data = response.read() if deadline is None else _read(connection, response, deadline)
     if response.headers.get("Content-Encoding") == "gzip":
         data = zlib.decompress(data, 31)  # 31: with gzip's header
     return Answer(response.status, response.reason, response.headers, data), not response.will_close
 
 
-def _read(connection: _Connection, response: http.client.HTTPResponse, ends: float) -> bytes:
+def _read(connection: _Connection, response: http.client.HTTPResponse, deadline: float) -> bytes:
     """The body, given up at its end of time even where bytes go on to drip."""
     parts = []
     expected = response.length
     while not response.isclosed():
-        connection.limit(ends)
+        connection.limit(deadline)
         part = response.read1(_CHUNK)
         if not part:
             break

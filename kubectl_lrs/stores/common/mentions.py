@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
+from kubectl_lrs.formats.bson_batches import NotBsonError
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.manifest import Manifest, loads
 from kubectl_lrs.repository import Readable
@@ -94,20 +95,13 @@ def _lrs(folder: Readable) -> Iterator[Document]:
 
 
 def _collection(folder: Readable, path: str) -> Iterator[Document]:
-    import bson
+    from kubectl_lrs.formats.bson_documents import decoded_stream
 
     name = unquote_plus(path.rpartition("/")[2].removesuffix(".gz").removesuffix(".bson"))
     try:
         with folder.reading(path) as file:
             stream = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
-            for content in bson.decode_file_iter(stream, codec_options()):  # type: ignore[arg-type]
+            for content in decoded_stream(stream):
                 yield Document(name, str(content.get("_id")), content)
-    except (OSError, EOFError, bson.errors.BSONError) as error:
+    except (OSError, EOFError, NotBsonError) as error:
         raise DamageError(f"{folder.describe(path)}: cannot be read: {error}") from error
-
-
-def codec_options() -> Any:
-    """Dates and broken UTF-8 must not keep a document from being looked at."""
-    from bson.codec_options import CodecOptions, DatetimeConversion
-
-    return CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="replace")

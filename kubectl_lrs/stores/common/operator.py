@@ -81,7 +81,7 @@ def only_one(found: Sequence[Operator]) -> Operator:
 
 def may_scale(kube: KubeClient, operator: Operator) -> bool:
     """Whether the user may scale it, by the API server's own word."""
-    return kube.may("patch", DEPLOYMENTS.plural, group=DEPLOYMENTS.group, namespace=operator.namespace, subresource="scale")
+    return kube.can_i("patch", DEPLOYMENTS.plural, group=DEPLOYMENTS.group, namespace=operator.namespace, subresource="scale")
 
 
 def noted_replicas(journal: Path, operator: Operator) -> int | None:

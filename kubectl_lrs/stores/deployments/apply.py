@@ -14,8 +14,8 @@ from itertools import count
 from kubectl_lrs.model.errors import LrsError, NotFoundError, UnreachableError
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.stores.deployments.api.client import BusyError, DataRobotClient, Task, UnansweredError
-from kubectl_lrs.stores.deployments.journal import Book, JournalError
-from kubectl_lrs.stores.deployments.outcome import Fate, Outcome
+from kubectl_lrs.stores.deployments.journal import JournalError, JournalWriter
+from kubectl_lrs.stores.deployments.outcome import Outcome, Result
 from kubectl_lrs.stores.deployments.plan import Action, Step
 from kubectl_lrs.stores.deployments.statuses import ARCHIVED, DOWN, ERRORED, SETTLED, Direction, State
 
@@ -31,7 +31,7 @@ costs the application little. The task is asked at every fourth look only: it ma
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manner:
+class WriteOptions:
     """How steps are done. `timeout`: seconds for one deployment, from the request to the wanted status."""
 
     timeout: float
@@ -42,12 +42,17 @@ class Changer:
     """Does steps in one direction. Safe to use from several threads; every failure of a deployment is its outcome."""
 
     def __init__(
-        self, direction: Direction, clients: Mapping[str, DataRobotClient], book: Book, manner: Manner, stop: Cancel
+        self,
+        direction: Direction,
+        clients: Mapping[str, DataRobotClient],
+        writer: JournalWriter,
+        options: WriteOptions,
+        stop: Cancel,
     ) -> None:
         self._direction = direction
         self._clients = clients
-        self._book = book
-        self._manner = manner
+        self._writer = writer
+        self._options = options
         self._stop = stop
         self._broken: JournalError | None = None
 
@@ -58,18 +63,18 @@ class Changer:
             outcome = self._apply(step)
         except JournalError as error:
             self._broken = error
-            outcome = Outcome.of(step, Fate.FAILED, str(error))
+            outcome = Outcome.of(step, Result.FAILED, str(error))
         return replace(outcome, seconds=time.monotonic() - began)
 
     def _apply(self, step: Step) -> Outcome:
         if step.action in (Action.UNCHANGED, Action.LEAVE):
             if step.closes is not None:
-                self._book.note(step.id, step.closes, status=step.before, message=step.reason)
-            return Outcome.of(step, Fate.LEFT if step.action is Action.LEAVE else Fate.UNCHANGED, step.reason)
+                self._writer.note(step.id, step.closes, status=step.before, message=step.reason)
+            return Outcome.of(step, Result.LEFT if step.action is Action.LEAVE else Result.UNCHANGED, step.reason)
         if self._broken or self._stop.is_set():
-            return Outcome.of(step, Fate.NOT_TRIED, str(self._broken or "interrupted"))
+            return Outcome.of(step, Result.NOT_TRIED, str(self._broken or "interrupted"))
         client = self._clients.get(step.organisation) or next(iter(self._clients.values()))
-        return _Change(step, self._direction, client, self._book, self._manner, self._stop).run()
+        return _Change(step, self._direction, client, self._writer, self._options, self._stop).run()
 
 
 class _Change:
@@ -80,18 +85,18 @@ class _Change:
         step: Step,
         direction: Direction,
         client: DataRobotClient,
-        book: Book,
-        manner: Manner,
+        writer: JournalWriter,
+        options: WriteOptions,
         stop: Cancel,
     ) -> None:
         self._step = step
         self._direction = direction
         self._client = client
-        self._book = book
-        self._manner = manner
+        self._writer = writer
+        self._options = options
         self._stop = stop
         self._began = time.monotonic()
-        self._deadline = Deadline(manner.timeout, stop)
+        self._deadline = Deadline(options.timeout, stop)
         self._status = step.before
         self._task = ""
         self._is_ours = step.is_ours
@@ -101,12 +106,12 @@ class _Change:
         try:
             return self._run()
         except NotFoundError as error:
-            self._book.note(self._step.id, State.GONE, message=str(error))
-            return self._end(Fate.LEFT, f"deleted by somebody else meanwhile: {error}")
+            self._writer.note(self._step.id, State.GONE, message=str(error))
+            return self._end(Result.LEFT, f"deleted by somebody else meanwhile: {error}")
         except JournalError:
             raise
         except LrsError as error:
-            return self._end(Fate.UNFINISHED if self._task else Fate.FAILED, str(error))
+            return self._end(Result.UNFINISHED if self._task else Result.FAILED, str(error))
 
     def _run(self) -> Outcome:
         if outcome := self._look_before():
@@ -115,7 +120,7 @@ class _Change:
             return outcome
         if self._status == self._direction.wanted:
             return self._reached()
-        return self._follow() if self._manner.wait else self._sent()
+        return self._follow() if self._options.wait else self._sent()
 
     # ---- before
 
@@ -126,7 +131,7 @@ class _Change:
                 return outcome
         elif self._step.is_ours:
             self._look()
-        if self._manner.wait:
+        if self._options.wait:
             while self._status not in SETTLED and self._status != self._direction.under_way and self._pause():
                 self._look()
         return None
@@ -143,7 +148,7 @@ class _Change:
                 return None
             if not self._pause():
                 what = "interrupted" if self._stop.is_set() else "not asked, as it was asked to stop and that is not settled yet"
-                return self._end(Fate.UNFINISHED, f"{what}{_said(opposite)}")
+                return self._end(Result.UNFINISHED, f"{what}{_said(opposite)}")
 
     # ---- the request
 
@@ -152,7 +157,7 @@ class _Change:
         patience = self._patience()
         while not self._stop.is_set():
             before = self._status
-            self._book.note(self._step.id, self._direction.asked, status=before, task="")
+            self._writer.note(self._step.id, self._direction.asked, status=before, task="")
             try:
                 self._task = self._client.set_status(self._step.id, self._direction.wanted, limit=self._left())
             except BusyError as error:
@@ -169,21 +174,21 @@ class _Change:
                 return self._refused(error)
             else:
                 self._is_ours = True
-                self._book.note(self._step.id, self._direction.asked, status=before, task=self._task)
+                self._writer.note(self._step.id, self._direction.asked, status=before, task=self._task)
                 return None
-        return self._end(Fate.NOT_TRIED, "interrupted")
+        return self._end(Result.NOT_TRIED, "interrupted")
 
     def _may_pass(self, patience: Deadline) -> bool:
         """Wait a little for what keeps the server from taking the request; whether to send it again."""
-        if not self._manner.wait or (self._status in SETTLED and patience.is_over):
+        if not self._options.wait or (self._status in SETTLED and patience.is_over):
             return False
         return self._pause()
 
     def _refused(self, error: LrsError) -> Outcome:
         """It surely was not taken, now. An earlier one may have been: then the journal goes on saying so."""
         state = self._direction.asked if self._step.is_ours else self._direction.refused
-        self._book.note(self._step.id, state, status=self._status, message=str(error))
-        return self._end(Fate.NOT_TRIED if self._stop.is_set() else Fate.FAILED, str(error))
+        self._writer.note(self._step.id, state, status=self._status, message=str(error))
+        return self._end(Result.NOT_TRIED if self._stop.is_set() else Result.FAILED, str(error))
 
     def _unanswered(self, error: UnansweredError, before: str) -> Outcome | None:
         """It is not sent again, as it may have been taken: the deployment shows whether it was."""
@@ -198,8 +203,8 @@ class _Change:
                     return None
             if patience.is_over or not self._pause():
                 message = f"{error}; it is still {self._status}; run the same command again"
-                self._book.note(self._step.id, self._direction.asked, status=self._status, message=message)
-                return self._end(Fate.UNFINISHED, message)
+                self._writer.note(self._step.id, self._direction.asked, status=self._status, message=message)
+                return self._end(Result.UNFINISHED, message)
 
     # ---- after
 
@@ -230,39 +235,41 @@ class _Change:
         if status == self._direction.wanted:
             return self._reached()
         if status == ARCHIVED:
-            self._book.note(self._step.id, State.GONE, status=status)
-            return self._end(Fate.LEFT, "archived by somebody else meanwhile")
+            self._writer.note(self._step.id, State.GONE, status=status)
+            return self._end(Result.LEFT, "archived by somebody else meanwhile")
         if status == ERRORED and (first != ERRORED or (self._task and task.is_over)):
             now = task if task.is_over or not self._task else self._client.task(self._task, limit=self._left())
             message = f"the deployment is errored{_said(now if now.is_over else Task(''))}"
-            self._book.note(self._step.id, self._direction.asked, status=status, message=message)
-            return self._end(Fate.FAILED, message)
+            self._writer.note(self._step.id, self._direction.asked, status=status, message=message)
+            return self._end(Result.FAILED, message)
         if has_failed and status in SETTLED:
             message = f"the application failed to {self._direction.verb} it{_said(task)}"
-            self._book.note(self._step.id, self._direction.refused, status=status, message=message)
-            return self._end(Fate.FAILED, message)
+            self._writer.note(self._step.id, self._direction.refused, status=status, message=message)
+            return self._end(Result.FAILED, message)
         return None
 
     def _reached(self) -> Outcome:
         step, direction = self._step, self._direction
         if self._is_ours:
-            self._book.note(step.id, direction.reached, status=self._status, task=self._task)
-            return self._end(Fate.DEACTIVATED if direction is DOWN else Fate.ACTIVATED, "")
+            self._writer.note(step.id, direction.reached, status=self._status, task=self._task)
+            return self._end(Result.DEACTIVATED if direction is DOWN else Result.ACTIVATED, "")
         message = "it never stopped" if step.pending is not None else f"{direction.verb}d by somebody else meanwhile"
-        self._book.note(step.id, State.UNCHANGED if direction is DOWN else State.ACTIVATED, status=self._status, message=message)
-        return self._end(Fate.UNCHANGED, message)
+        self._writer.note(
+            step.id, State.UNCHANGED if direction is DOWN else State.ACTIVATED, status=self._status, message=message
+        )
+        return self._end(Result.UNCHANGED, message)
 
     def _sent(self) -> Outcome:
         task = f"task {self._task}" if self._task else "no task was named"
-        return self._end(Fate.SENT, f"asked, not waited for ({task})")
+        return self._end(Result.SENT, f"asked, not waited for ({task})")
 
     def _still(self, task: Task, trouble: str) -> Outcome:
         if self._stop.is_set():
             message = "interrupted; it was asked, and not waited for"
         else:
-            message = f"still {self._status} after {self._manner.timeout:.0f}s{_said(task)}{trouble}"
-        self._book.note(self._step.id, self._direction.asked, status=self._status, message=message)
-        return self._end(Fate.UNFINISHED, message)
+            message = f"still {self._status} after {self._options.timeout:.0f}s{_said(task)}{trouble}"
+        self._writer.note(self._step.id, self._direction.asked, status=self._status, message=message)
+        return self._end(Result.UNFINISHED, message)
 
     # ---- small things
 
@@ -271,17 +278,17 @@ class _Change:
 
     def _left(self) -> float:
         """Seconds; enough for one more look where the time is over."""
-        return max(1.0, self._began + self._manner.timeout - time.monotonic())
+        return max(1.0, self._began + self._options.timeout - time.monotonic())
 
     def _patience(self) -> Deadline:
-        return Deadline(min(SETTLE, self._manner.timeout / 2), self._stop)
+        return Deadline(min(SETTLE, self._options.timeout / 2), self._stop)
 
     def _pause(self) -> bool:
         elapsed = time.monotonic() - self._began
         return self._deadline.pause(max(SHORTEST_POLL, min(LONGEST_POLL, POLL_SHARE * elapsed)))
 
-    def _end(self, fate: Fate, message: str) -> Outcome:
-        return Outcome.of(self._step, fate, message, after=self._status, task=self._task)
+    def _end(self, result: Result, message: str) -> Outcome:
+        return Outcome.of(self._step, result, message, after=self._status, task=self._task)
 
 
 def _said(task: Task) -> str:

@@ -203,14 +203,14 @@ def _found(directory: Path) -> list[Path]:
         raise UsageError(f"{directory}: cannot be read: {error.strerror}") from error
 
 
-class Book(Protocol):
+class JournalWriter(Protocol):
     """Where each step is noted, on the disk, before it goes on."""
 
     def note(self, identifier: str, state: State, *, status: str = "", task: str | None = None, message: str = "") -> None:
         """The deployment's state from now on; `task` None leaves the one that is noted."""
 
 
-class Keeper:
+class FileJournalWriter:
     """Keeps one journal on the disk. Safe to use from several threads, whose notes share a write where they meet."""
 
     def __init__(self, journal: Journal) -> None:
@@ -266,20 +266,20 @@ class JournalError(LrsError):
     """The journal cannot be written: nothing more may be changed."""
 
 
-class Books:
+class JournalWriters:
     """Several journals at once: each notes what it says we changed."""
 
-    def __init__(self, keepers: Iterable[Keeper]) -> None:
-        self._keepers: dict[str, list[Keeper]] = {}
-        for keeper in keepers:
-            for entry in keeper.journal.entries.values():
+    def __init__(self, writers: Iterable[FileJournalWriter]) -> None:
+        self._writers: dict[str, list[FileJournalWriter]] = {}
+        for writer in writers:
+            for entry in writer.journal.entries.values():
                 if entry.state in OURS | UNFINISHED:
-                    self._keepers.setdefault(entry.id, []).append(keeper)
+                    self._writers.setdefault(entry.id, []).append(writer)
 
     def note(self, identifier: str, state: State, *, status: str = "", task: str | None = None, message: str = "") -> None:
         """Note it in each."""
-        for keeper in self._keepers.get(identifier, ()):
-            keeper.note(identifier, state, status=status, task=task, message=message)
+        for writer in self._writers.get(identifier, ()):
+            writer.note(identifier, state, status=status, task=task, message=message)
 
 
 def merged(journals: Iterable[Journal]) -> list[Entry]:

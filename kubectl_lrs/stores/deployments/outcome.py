@@ -11,7 +11,7 @@ from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.stores.deployments.plan import Step
 
 
-class Fate(str, Enum):
+class Result(str, Enum):
     """What became of one deployment."""
 
     DEACTIVATED = "deactivated"
@@ -24,7 +24,7 @@ class Fate(str, Enum):
     NOT_TRIED = "not tried"
 
 
-NOT_DONE = frozenset((Fate.LEFT, Fate.FAILED, Fate.UNFINISHED, Fate.NOT_TRIED))
+NOT_DONE = frozenset((Result.LEFT, Result.FAILED, Result.UNFINISHED, Result.NOT_TRIED))
 """What leaves something that was asked for undone."""
 
 
@@ -37,14 +37,22 @@ class Outcome:
     organisation: str
     before: str
     after: str
-    fate: Fate
+    result: Result
     message: str = ""
     seconds: float = 0.0
     task: str = ""
 
     @classmethod
     def of(
-        cls, step: Step, fate: Fate, message: str = "", *, after: str = "", before: str = "", seconds: float = 0.0, task: str = ""
+        cls,
+        step: Step,
+        result: Result,
+        message: str = "",
+        *,
+        after: str = "",
+        before: str = "",
+        seconds: float = 0.0,
+        task: str = "",
     ) -> Outcome:
         """The outcome of a step; without `after`, that its status is as it was."""
         return cls(
@@ -53,7 +61,7 @@ class Outcome:
             organisation=step.organisation,
             before=before or step.before,
             after=after or step.before,
-            fate=fate,
+            result=result,
             message=message,
             seconds=seconds,
             task=task,
@@ -62,31 +70,31 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class DeploymentReport:
-    """All outcomes of a run. `undone`: what else was asked for and is not so. `journals`: the files that tell of it."""
+    """All outcomes of a run. `incomplete`: what else was asked for and is not so. `journals`: the files that tell of it."""
 
     verb: str
     endpoint: str
     journals: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
     interrupted: bool = False
     seconds: float = 0.0
 
-    def counts(self) -> Counter[Fate]:
-        """How many outcomes of each fate."""
-        return Counter(outcome.fate for outcome in self.outcomes)
+    def counts(self) -> Counter[Result]:
+        """How many outcomes of each result."""
+        return Counter(outcome.result for outcome in self.outcomes)
 
     def add_not_tried(self, steps: Iterable[Step]) -> None:
         """The steps that were not begun, after an interruption."""
         begun = {outcome.id for outcome in self.outcomes}
-        self.outcomes += [Outcome.of(step, Fate.NOT_TRIED, "interrupted") for step in steps if step.id not in begun]
+        self.outcomes += [Outcome.of(step, Result.NOT_TRIED, "interrupted") for step in steps if step.id not in begun]
 
     def exit_code(self) -> ExitCode:
         """0 only if everything asked for was done."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        not_done = [outcome for outcome in self.outcomes if outcome.fate in NOT_DONE]
+        not_done = [outcome for outcome in self.outcomes if outcome.result in NOT_DONE]
         if not not_done:
-            return ExitCode.PARTIAL if self.undone else ExitCode.DONE
-        all_failed = len(not_done) == len(self.outcomes) and all(o.fate is Fate.FAILED for o in not_done)
+            return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
+        all_failed = len(not_done) == len(self.outcomes) and all(o.result is Result.FAILED for o in not_done)
         return ExitCode.FAILED if all_failed else ExitCode.PARTIAL

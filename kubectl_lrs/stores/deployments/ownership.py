@@ -27,7 +27,7 @@ class Verdict(str, Enum):
 
 
 @dataclass(kw_only=True)
-class Whose:
+class Ownership:
     """What is known of the deployments. `down`: why a deployment is left to `activate`, by its id.
 
     `is_open`: a deactivation is not yet undone, so an LRS of a deployment that nobody knows may be one of its.

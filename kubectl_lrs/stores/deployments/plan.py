@@ -49,13 +49,13 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentPlan:
-    """The steps, and what is said beside them. `undone`: what was asked for and cannot even be planned."""
+    """The steps, and what is said beside them. `incomplete`: what was asked for and cannot even be planned."""
 
     direction: Direction
     endpoint: str
     steps: list[Step]
     notes: list[str] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
 
     @property
     def changes(self) -> list[Step]:
@@ -123,7 +123,7 @@ def _step(deployment: Deployment, action: Action, reason: str = "", *, is_ours: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sight:
+class Snapshot:
     """The deployments as they are now, None for one that is gone. `users`: whose token there is, by organisation.
 
     An application that does not tell organisations has one user, under the empty name.
@@ -141,17 +141,17 @@ class Sight:
 
 
 def plan_down(
-    sight: Sight, choice: Choice, begun: Mapping[str, Entry], *, users: Mapping[str, str], endpoint: str
+    snapshot: Snapshot, choice: Choice, begun: Mapping[str, Entry], *, users: Mapping[str, str], endpoint: str
 ) -> DeploymentPlan:
     """What to deactivate. `begun`: the entries of the journal that is continued, `users` by organisation who made it.
 
     By default active custom models, those with `all` of any kind, and those that were named by id whatever they are.
     """
-    found = {identifier: each for identifier, each in sight.deployments.items() if each is not None}
+    found = {identifier: each for identifier, each in snapshot.deployments.items() if each is not None}
     _require_matches(found.values(), choice)
     named = set(choice.named_ids())
     steps = [
-        _continued(entry, sight, users.get(entry.organisation, ""))
+        _continued(entry, snapshot, users.get(entry.organisation, ""))
         for entry in begun.values()
         if entry.state is State.DEACTIVATING
     ]
@@ -172,11 +172,11 @@ def plan_down(
     return DeploymentPlan(direction=DOWN, endpoint=endpoint, steps=steps, notes=notes)
 
 
-def _continued(entry: Entry, sight: Sight, then: str) -> Step:
+def _continued(entry: Entry, snapshot: Snapshot, then: str) -> Step:
     """An earlier run asked for it, or was about to."""
-    now = sight.deployments.get(entry.id)
+    now = snapshot.deployments.get(entry.id)
     if now is None:
-        return _out_of_sight(entry, sight, then)
+        return _not_in_snapshot(entry, snapshot, then)
     if now.status == ARCHIVED:
         return _archived(now)
     return _step(now, Action.DEACTIVATE, "begun by an earlier run", is_ours=True)
@@ -186,11 +186,11 @@ def _archived(deployment: Deployment) -> Step:
     return replace(_step(deployment, Action.LEAVE, "archived by somebody else meanwhile"), closes=State.GONE)
 
 
-def _out_of_sight(entry: Entry, sight: Sight, then: str) -> Step:
+def _not_in_snapshot(entry: Entry, snapshot: Snapshot, then: str) -> Step:
     """404 means deleted, or not visible to this user; only for the user who saw it before it can mean nothing but deleted."""
-    if not sight.has_token_of(entry.organisation):
+    if not snapshot.has_token_of(entry.organisation):
         return _entry_step(entry, f"there is no token of its organisation, {entry.organisation}")
-    user = sight.users.get(entry.organisation, "")
+    user = snapshot.users.get(entry.organisation, "")
     if not then or user != then:
         return _entry_step(entry, f"it is deleted, or {f'user {user}' if user else 'this user'} does not see it")
     return replace(_entry_step(entry, "deleted by somebody else meanwhile"), closes=State.GONE)
@@ -242,13 +242,15 @@ def _require_matches(found: Collection[Deployment], choice: Choice) -> None:
 # ---- up
 
 
-def plan_up(entries: Iterable[Entry], sight: Sight, choice: Choice, *, users: Mapping[str, str], endpoint: str) -> DeploymentPlan:
+def plan_up(
+    entries: Iterable[Entry], snapshot: Snapshot, choice: Choice, *, users: Mapping[str, str], endpoint: str
+) -> DeploymentPlan:
     """What to activate again: what a journal says was active, and was changed by us.
 
     `users`: by organisation, the user who saw the deployments when they were taken down.
     """
     wanted = [entry for entry in entries if entry.state in OURS and choice.matches(entry.id, entry.label)]
-    steps = [_up(entry, sight, users.get(entry.organisation, "")) for entry in wanted]
+    steps = [_up(entry, snapshot, users.get(entry.organisation, "")) for entry in wanted]
     named = set(choice.named_ids())
     steps += (
         replace(step, reason="no open journal says that it was taken down")
@@ -257,10 +259,10 @@ def plan_up(entries: Iterable[Entry], sight: Sight, choice: Choice, *, users: Ma
     return DeploymentPlan(direction=UP, endpoint=endpoint, steps=steps)
 
 
-def _up(entry: Entry, sight: Sight, then: str) -> Step:
-    now = sight.deployments.get(entry.id)
+def _up(entry: Entry, snapshot: Snapshot, then: str) -> Step:
+    now = snapshot.deployments.get(entry.id)
     if now is None:
-        return _out_of_sight(entry, sight, then)
+        return _not_in_snapshot(entry, snapshot, then)
     if now.status == ARCHIVED:
         return _archived(now)
     if now.status == ACTIVE and entry.state is not State.DEACTIVATING:

@@ -15,7 +15,7 @@ from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.copy import GONE, Chosen, Copier, Lost
-from kubectl_lrs.stores.files.match import ALL, Belonging, Found, References, Where, folders_of
+from kubectl_lrs.stores.files.match import ALL, FileMatcher, Found, References, Where, folders_of
 from kubectl_lrs.stores.files.saved import Entry, Index
 from kubectl_lrs.stores.files.storage import Storage
 
@@ -44,13 +44,13 @@ class FilesTier:
         """Write the list, and the content where it is to be copied; the facts for the catalog."""
         progress.begin("what the documents say of files")
         references = self._references(writer, progress)
-        belonging = Belonging(references, self._storage.names, take_all=self._take_all)
+        matcher = FileMatcher(references, self._storage.names, take_all=self._take_all)
         progress.begin("listing the file storage")
-        chosen, others = self._choose(belonging, progress)
+        chosen, others = self._choose(matcher, progress)
         if self._storage.unreadable and not chosen and not others:
             raise next(iter(self._storage.unreadable.values()))
         missing = [_missing("directory", path, str(error)) for path, error in self._storage.unreadable.items()]
-        chosen, absent = self._look_for(belonging.missing(), chosen)
+        chosen, absent = self._look_for(matcher.missing(), chosen)
         if self._level == COPY:
             entries, lost = Copier(self._storage, writer, self._workers).copy(chosen, progress)
         else:
@@ -62,13 +62,13 @@ class FilesTier:
 
     # ---- which
 
-    def _choose(self, belonging: Belonging, progress: Progress) -> tuple[list[Chosen], int]:
+    def _choose(self, matcher: FileMatcher, progress: Progress) -> tuple[list[Chosen], int]:
         """Those that belong, and how many do not."""
         picked: list[tuple[Stat, Found]] = []
         others = 0
         for stat in self._storage.listing():
             progress.advance()
-            if found := belonging.found(stat.key):
+            if found := matcher.found(stat.key):
                 picked.append((stat, found))
             else:
                 others += 1

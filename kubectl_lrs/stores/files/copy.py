@@ -49,7 +49,7 @@ class Chosen:
         return Entry(
             path=seen.key,
             size=seen.size,
-            marker=seen.etag,
+            etag=seen.etag,
             found=self.found,
             file=self.file if sha256 else "",
             sha256=sha256,
@@ -146,7 +146,7 @@ class Copier:
     def _taken_over(self, chosen: Chosen, before: Entry | None) -> Entry | None:
         """The copy of an interrupted run, where the file is still that one and the copy is still whole."""
         stat = chosen.stat
-        if before is None or not stat.etag or (before.size, before.marker) != (stat.size, stat.etag):
+        if before is None or not stat.etag or (before.size, before.etag) != (stat.size, stat.etag):
             return None
         if before.file != chosen.file or not self._writer.adopt(chosen.file, before.sha256):
             return None

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.stores.files.match import ALL, Belonging, References, Where
+from kubectl_lrs.stores.files.match import ALL, FileMatcher, References, Where
 from kubectl_lrs.stores.files.saved import Entry, Index
 from kubectl_lrs.stores.files.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Presence:
-    """`belong`: how many objects belong to the documents; `others`: how many do not; `missing`: path and where it is named.
+    """`matched`: how many objects belong to the documents; `others`: how many do not; `missing`: path and where it is named.
 
     `notes`: what of the storage could not be looked at.
     """
 
     url: str
-    belong: int
+    matched: int
     others: int
     missing: list[tuple[str, Where]]
     notes: list[str]
@@ -27,16 +27,16 @@ class Presence:
 
 def presence(storage: Storage, references: References) -> Presence:
     """The documents held against the storage as it is now."""
-    belonging = Belonging(references, storage.names)
-    belong = others = 0
+    matcher = FileMatcher(references, storage.names)
+    matched = others = 0
     for stored in storage.listing():
-        if belonging.found(stored.key):
-            belong += 1
+        if matcher.found(stored.key):
+            matched += 1
         else:
             others += 1
     notes = [str(error) for error in storage.unreadable.values()]
-    missing = list(_missing(storage, belonging.missing(), notes))
-    return Presence(url=storage.url, belong=belong, others=others, missing=missing, notes=notes)
+    missing = list(_missing(storage, matcher.missing(), notes))
+    return Presence(url=storage.url, matched=matched, others=others, missing=missing, notes=notes)
 
 
 def _missing(storage: Storage, absent: list[tuple[str, Where]], notes: list[str]) -> Iterator[tuple[str, Where]]:

@@ -130,7 +130,7 @@ def _ends(path: str) -> Iterator[str]:
         at = path.find("/", at + 1)
 
 
-class Belonging:
+class FileMatcher:
     """Decides object by object; then tells what is referred to and was not there. `names`: the full names of a path."""
 
     def __init__(self, references: References, names: Callable[[str], tuple[str, ...]], *, take_all: bool = False) -> None:

@@ -35,9 +35,6 @@ def _parsed(data: bytes) -> Any:
     try:
         return json.loads(data)
     except ValueError:
-        import yaml
+        from kubectl_lrs.formats import yaml_reader
 
-        try:
-            return yaml.safe_load(data)
-        except yaml.YAMLError:
-            raise ValueError from None
+        return yaml_reader.load(data, aliases=True)

@@ -38,7 +38,7 @@ class Entry:
 
     path: str
     size: int
-    marker: str
+    etag: str
     found: Found
     file: str = ""
     sha256: str = ""
@@ -86,7 +86,7 @@ def write(writer: FolderWriter, index: Index) -> None:
 def to_dict(entry: Entry) -> dict[str, Any]:
     """As it stands in the file."""
     where = entry.found.where
-    data: dict[str, Any] = {"path": entry.path, "size": entry.size, "marker": entry.marker, "foundBy": entry.found.by}
+    data: dict[str, Any] = {"path": entry.path, "size": entry.size, "marker": entry.etag, "foundBy": entry.found.by}
     if where is not None:
         data |= {"source": where.source, "document": where.document, "field": where.field}
     if entry.file:
@@ -154,7 +154,7 @@ def parsed(line: bytes) -> Entry:
     return Entry(
         path=_text(data["path"]),
         size=_size(data["size"]),
-        marker=_text(data["marker"]),
+        etag=_text(data["marker"]),
         found=Found(_text(data["foundBy"]), where),
         file=_text(data.get("file", "")),
         sha256=_text(data.get("sha256", "")),

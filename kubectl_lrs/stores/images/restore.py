@@ -12,10 +12,10 @@ from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap
 from kubectl_lrs.stores.common.mentions import LRS, mentions
 from kubectl_lrs.stores.images.access import Access
+from kubectl_lrs.stores.images.apply import Pusher
 from kubectl_lrs.stores.images.find import ImageFilter, find
 from kubectl_lrs.stores.images.layout import Layout
 from kubectl_lrs.stores.images.plan import ImageStep, Planner, collisions, left_out
-from kubectl_lrs.stores.images.push import Pusher
 from kubectl_lrs.stores.images.saved import TIER, Level, saved
 
 

@@ -27,7 +27,7 @@ from kubectl_lrs.stores.lrs.recreate import Recreator
 from kubectl_lrs.stores.lrs.rehearsal import rehearse
 from kubectl_lrs.stores.lrs.request import Requests
 from kubectl_lrs.stores.lrs.saved import StoredLrs
-from kubectl_lrs.stores.lrs.selected import Chosen
+from kubectl_lrs.stores.lrs.selected import Selected
 from kubectl_lrs.stores.lrs.validate import Validator
 from kubectl_lrs.stores.lrs.write import WriteOptions, Writer
 
@@ -44,7 +44,7 @@ class Run:
         self,
         kube: KubeClient,
         resource: Resource,
-        selected: Chosen,
+        selected: Selected,
         wanted: RestoreOptions,
         plan: StorePlan,
         options: ApplyOptions,
@@ -125,11 +125,11 @@ class Run:
         try:
             if woken := pause.end():
                 self._progress.note(f"warning: {woken}")
-                report.undone.append(woken)
+                report.incomplete.append(woken)
         except LrsError as error:
             # Both: an exception that is under way would keep the report from being shown.
             self._progress.note(f"warning: {error} ({error.hint})")
-            report.undone.append(f"{error} ({error.hint})")
+            report.incomplete.append(f"{error} ({error.hint})")
 
     # ---- the objects
 

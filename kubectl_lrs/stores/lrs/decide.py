@@ -12,9 +12,8 @@ from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, Ex
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.model.plan import Action, Existing, Step
 from kubectl_lrs.stores.lrs.evidence import differences
-from kubectl_lrs.stores.lrs.saved import StoredLrs
+from kubectl_lrs.stores.lrs.saved import TIER, StoredLrs
 
-NAME = "resources"
 """What the LRS are called among the stores, in the catalog and by `--tier`."""
 
 Key = tuple[str, str]
@@ -31,7 +30,7 @@ class LrsStep(Step):
     written first, as `namespace/name`. `goes_with_owner`: it is recreated because the LRS that owns it is.
     """
 
-    store: ClassVar[str] = NAME
+    store: ClassVar[str] = TIER
 
     sum: bytes = b""
     uid: str = ""

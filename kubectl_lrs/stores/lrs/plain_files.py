@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kubectl_lrs.formats.yaml_reader import MAX_BYTES, Document, load_all
+from kubectl_lrs.formats.documents import Document
+from kubectl_lrs.formats.yaml_reader import MAX_BYTES, load_all
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.manifest import Manifest, fingerprint, loads, sanitise

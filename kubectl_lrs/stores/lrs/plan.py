@@ -24,14 +24,15 @@ from kubectl_lrs.model.workloads import CRD_NAME, WORKLOADS
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.stores.lrs import preflight
-from kubectl_lrs.stores.lrs.decide import NAME, LiveLrs, LrsStep, Rules, decide
+from kubectl_lrs.stores.lrs.decide import LiveLrs, LrsStep, Rules, decide
 from kubectl_lrs.stores.lrs.dependents import keeper, with_dependents
 from kubectl_lrs.stores.lrs.journal import RecreateJournal
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
 from kubectl_lrs.stores.lrs.request import Requests
-from kubectl_lrs.stores.lrs.selected import Census, Chosen, census
+from kubectl_lrs.stores.lrs.saved import TIER
+from kubectl_lrs.stores.lrs.selected import Selected, Summary, summarise
 from kubectl_lrs.stores.lrs.validate import Validator
 
 
@@ -42,7 +43,7 @@ class Planner:
         self,
         kube: KubeClient,
         resource: Resource,
-        selected: Chosen,
+        selected: Selected,
         options: RestoreOptions,
         *,
         journal: RecreateJournal,
@@ -61,7 +62,7 @@ class Planner:
     def plan(self) -> StorePlan:
         """All of it."""
         self._progress.begin("reading the backup")
-        taken = census(self._selected, self._resource.kind)
+        taken = summarise(self._selected, self._resource.kind)
         to_create, unusable = unfit_namespaces(self._kube, taken.namespaces, create=self._options.create_namespaces)
         operators, findings = self._operators(taken)
         self._progress.begin("looking at the cluster")
@@ -71,21 +72,21 @@ class Planner:
             live.read([name for name in taken.namespaces if name not in to_create and name not in unusable])
         rules = self._rules(validator, unusable | live.unreadable, operators)
         steps: list[LrsStep] = []
-        noticed = preflight.Noticed()
+        observed = preflight.Observed()
         for place, stored in enumerate(self._selected):
             steps.append(decide(stored, live, rules))
-            noticed.note(place, steps[place], stored)
+            observed.note(place, steps[place], stored)
         steps = with_dependents(steps, self._selected, live.owned, rules, keeper(live, Owners(self._kube)))
         if any(step.goes_with_owner for step in steps):
             for step, stored in zip(steps, self._selected, strict=True):
-                noticed.sample(step, stored)
+                observed.sample(step, stored)
         steps = _in_order(steps, taken)
-        findings += self._preflight(steps, noticed, to_create)
+        findings += self._preflight(steps, observed, to_create)
         findings += validator.losses()
         findings += self._remarks(steps, taken)
         self._progress.end()
         return StorePlan(
-            store=NAME,
+            store=TIER,
             target=self._kube.connection.server,
             steps=steps,
             preparations=tuple(self._preparations(to_create)),
@@ -100,7 +101,7 @@ class Planner:
         schema = self._kube.schema(self._resource) if self._options.crd is None else None
         return Validator(self._kube, self._resource, schema, self._options.validation)
 
-    def _operators(self, taken: Census) -> tuple[list[Operator], list[Finding]]:
+    def _operators(self, taken: Summary) -> tuple[list[Operator], list[Finding]]:
         options = self._options
         try:
             found = find_operators(self._kube, taken.namespaces, options.operator)
@@ -152,7 +153,7 @@ class Planner:
 
     # ---- what it means
 
-    def _preflight(self, steps: list[LrsStep], noticed: preflight.Noticed, to_create: tuple[str, ...]) -> list[Finding]:
+    def _preflight(self, steps: list[LrsStep], observed: preflight.Observed, to_create: tuple[str, ...]) -> list[Finding]:
         options = self._options
         findings = list(preflight.missing_rights(self._kube, self._needed(steps, to_create)))
         may_write = not errors_of(findings)
@@ -166,9 +167,9 @@ class Planner:
             coming = {(self._resource.kind, step.namespace, step.name) for step in steps if step.action is Action.CREATE}
             owners = Owners(self._kube, coming)
             requests = Requests(kube=self._kube, resource=self._resource, owners=owners, validation=options.validation)
-            findings += preflight.refused_samples(requests, noticed, absent=to_create)
+            findings += preflight.refused_samples(requests, observed, absent=to_create)
         if options.crd is None:
-            findings += preflight.missing_references(self._kube, noticed, steps)
+            findings += preflight.missing_references(self._kube, observed, steps)
         findings += preflight.unknown_types(steps)
         return findings
 
@@ -185,7 +186,7 @@ class Planner:
         if self._options.crd is not None:
             yield preflight.Right("create", CRDS.plural, group=CRDS.group)
 
-    def _remarks(self, steps: list[LrsStep], taken: Census) -> Iterator[Finding]:
+    def _remarks(self, steps: list[LrsStep], taken: Summary) -> Iterator[Finding]:
         if taken.unmapped:
             yield _unmapped(taken.unmapped, self._options.what_is_mapped, accepted=self._options.accept_unmapped)
         if pending := set(self._journal.pending) - {step.key for step in steps}:
@@ -209,20 +210,20 @@ class Planner:
         if self._operator:
             yield f"pause the operator {self._operator.key} meanwhile"
 
-    def _remains(self, taken: Census) -> Iterator[str]:
+    def _remains(self, taken: Summary) -> Iterator[str]:
         if taken.unmapped and not self._options.accept_unmapped:
             what = self._options.what_is_mapped
             yield f"{len(taken.unmapped)} strings still name a {what} that was mapped (--accept-unmapped)"
 
 
-def _in_order(steps: list[LrsStep], taken: Census) -> list[LrsStep]:
+def _in_order(steps: list[LrsStep], taken: Summary) -> list[LrsStep]:
     """With the owners that each step waits for: those that are in an earlier wave than it."""
     if not taken.owners:
         return steps
     return [replace(step, after=after) if (after := _after(step, taken)) else step for step in steps]
 
 
-def _after(step: LrsStep, taken: Census) -> tuple[str, ...]:
+def _after(step: LrsStep, taken: Summary) -> tuple[str, ...]:
     key = (step.namespace, step.name)
     waves = taken.waves
     earlier = [owner for owner in taken.owners.get(key, ()) if owner in taken.objects and waves.get(owner, 0) < waves[key]]

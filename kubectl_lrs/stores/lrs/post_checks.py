@@ -16,9 +16,9 @@ from kubectl_lrs.model.report import WRITTEN, Report, Result
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.readiness import Before, wait_ready, why_not_awaited
-from kubectl_lrs.stores.lrs.decide import NAME
 from kubectl_lrs.stores.lrs.preflight import names
-from kubectl_lrs.stores.lrs.selected import Chosen, Key
+from kubectl_lrs.stores.lrs.saved import TIER
+from kubectl_lrs.stores.lrs.selected import Key, Selected
 
 AWAITED = WRITTEN | {Result.UNCHANGED, Result.ALTERED}
 """What is waited for; unchanged objects too, so that the same command continues after an interruption."""
@@ -36,17 +36,17 @@ def check_statuses(kube: KubeClient, resource: Resource, statuses: Mapping[Key, 
                 if key in statuses and fingerprint({"status": manifest.get("status")}) != statuses[key]:
                     lost.append("/".join(key))
         except LrsError as error:
-            report.undone.append(f"whether the statuses in namespace {namespace} stuck is not known: {error}")
+            report.incomplete.append(f"whether the statuses in namespace {namespace} stuck is not known: {error}")
         else:
             lost += ["/".join(key) for key in statuses if key[0] == namespace and key not in there]
     if lost:
-        report.undone.append(f"the status of {len(lost)} LRS did not stick, something set another: {names(lost)}")
+        report.incomplete.append(f"the status of {len(lost)} LRS did not stick, something set another: {names(lost)}")
 
 
 def wait_for(
     kube: KubeClient,
     resource: Resource,
-    chosen: Chosen,
+    selected: Selected,
     before: Mapping[Key, Before],
     report: Report,
     deadline: Deadline,
@@ -56,12 +56,12 @@ def wait_for(
 
     `before`: how that was which this run has written.
     """
-    there = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.store == NAME and o.result in AWAITED}
-    expected = _expected(chosen, there, progress)
+    there = {(o.namespace, o.name): n for n, o in enumerate(report.outcomes) if o.store == TIER and o.result in AWAITED}
+    expected = _expected(selected, there, progress)
     try:
         late = wait_ready(kube, resource, {key: before.get(key) for key in expected}, deadline, progress)
     except LrsError as error:
-        report.undone.append(f"whether {len(expected)} LRS are ready is not known: {error}")
+        report.incomplete.append(f"whether {len(expected)} LRS are ready is not known: {error}")
         return
     for key, what in late.items():
         outcome = report.outcomes[there[key]]
@@ -69,11 +69,11 @@ def wait_for(
         report.outcomes[there[key]] = replace(outcome, result=Result.NOT_READY, message=f"{done}, not ready in time: {what}")
 
 
-def _expected(chosen: Chosen, there: Container[Key], progress: Progress) -> set[Key]:
+def _expected(selected: Selected, there: Container[Key], progress: Progress) -> set[Key]:
     """What is to be waited for; the user is told what is not, and why."""
     expected: set[Key] = set()
     others: Counter[str] = Counter()
-    for stored in chosen:
+    for stored in selected:
         key = (stored.namespace, stored.name)
         if key not in there:
             continue

@@ -74,7 +74,7 @@ def missing_rights(kube: KubeClient, needed: Iterable[Right]) -> Iterator[Findin
 
 def _has(kube: KubeClient, right: Right) -> bool:
     plural, _, subresource = right.resource.partition("/")
-    return kube.may(right.verb, plural, group=right.group, namespace=right.namespace, subresource=subresource)
+    return kube.can_i(right.verb, plural, group=right.group, namespace=right.namespace, subresource=subresource)
 
 
 def _denied(message: str) -> Finding:
@@ -86,7 +86,7 @@ Sample = tuple[str, str, "frozenset[str]"]
 
 
 @dataclass(frozen=True)
-class Noticed:
+class Observed:
     """What is kept of the objects while they are planned, one after the other, for what is looked at afterwards.
 
     `samples`: one object to be created, or created again, of each namespace, type and kind of owner whose deletion it
@@ -109,10 +109,10 @@ class Noticed:
             self.samples.setdefault((step.namespace, step.type, frozenset(blocked)), (step.action, stored))
 
 
-def missing_references(kube: KubeClient, noticed: Noticed, steps: Sequence[Step]) -> Iterator[Finding]:
+def missing_references(kube: KubeClient, observed: Observed, steps: Sequence[Step]) -> Iterator[Finding]:
     """A warning for each Secret, ConfigMap, claim or service account that a spec names and that is not there."""
     unchecked = 0
-    for (namespace, kind, name), places in sorted(noticed.users.items()):
+    for (namespace, kind, name), places in sorted(observed.users.items()):
         count = sum(steps[place].action in WRITES for place in places)
         if not count:
             continue
@@ -128,12 +128,12 @@ def missing_references(kube: KubeClient, noticed: Noticed, steps: Sequence[Step]
         yield Finding(Severity.NOTE, f"{unchecked} objects that LRS refer to could not be looked up")
 
 
-def refused_samples(requests: Requests, noticed: Noticed, *, absent: Collection[str]) -> Iterator[Finding]:
+def refused_samples(requests: Requests, observed: Observed, *, absent: Collection[str]) -> Iterator[Finding]:
     """One server-side dry run for each sample: a warning for each that the server would refuse.
 
     An error where it is refused because the user may not set the finalizers of an owner, which not every server asks for.
     """
-    for (namespace, kind, _), (action, stored) in noticed.samples.items():
+    for (namespace, kind, _), (action, stored) in observed.samples.items():
         if namespace in absent:
             continue
         try:

@@ -12,18 +12,17 @@ from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.trust import OWN, Trust
 from kubectl_lrs.stores.common.journals import operator_journal
 from kubectl_lrs.stores.lrs.apply import Run
-from kubectl_lrs.stores.lrs.decide import NAME
 from kubectl_lrs.stores.lrs.journal import RecreateJournal
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.plan import Planner
-from kubectl_lrs.stores.lrs.saved import Source
-from kubectl_lrs.stores.lrs.selected import Chosen
+from kubectl_lrs.stores.lrs.saved import TIER, Source
+from kubectl_lrs.stores.lrs.selected import Selected
 
 
 class LrsRestorer:
     """One restore of LRS. `directory` is where journals lie, `cluster` what names them, `trust` whose are believed."""
 
-    name = NAME
+    name = TIER
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class LrsRestorer:
         self._resource = resource
         self._options = options
         self._stop = stop
-        self._selected = Chosen(source, options.selection, options.names, options.namespace_map, options.registry_map)
+        self._selected = Selected(source, options.selection, options.names, options.namespace_map, options.registry_map)
         self._journal = RecreateJournal(directory, cluster, trust)
         self._pause_journal = operator_journal(directory, cluster)
 

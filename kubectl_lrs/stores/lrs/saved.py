@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
+from kubectl_lrs.formats.documents import MAX_DEPTH, TOO_DEEP
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.diff import same
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.manifest import Manifest, loads, sanitise
 from kubectl_lrs.model.names import is_namespace, is_object_name, manifest_path
-from kubectl_lrs.model.units import printable
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL, type_of
 from kubectl_lrs.repository import SealedFolder
 
+TIER = "resources"
 RAW_FILE = "lrs.raw.jsonl.gz"
 INDEX_FILE = "lrs.index.jsonl.gz"
 CRD_FILE = "crd.yaml"
@@ -182,50 +183,28 @@ def saved_crd(folder: SealedFolder) -> Manifest | None:
 
 _CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
-MAX_DEPTH = 200
-"""Levels of mappings and lists within each other; far more than an LRS has, few enough for every step that descends."""
-
 MAX_YAML = 32 << 20
 """Bytes of a YAML file."""
 
 
 def _yaml(file: BinaryIO, where: str) -> Any:
     """A YAML document that is plain data: no tags that make objects, no aliases (which can grow without bound)."""
-    import yaml  # only where it is used: the help of a verb does not wait for it
+    from kubectl_lrs.formats import yaml_reader  # only where it is used: the help of a command does not wait for it
 
     data = file.read(MAX_YAML + 1)
     if len(data) > MAX_YAML:
         raise DamageError(f"{where}: larger than {MAX_YAML >> 20} MiB")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        if problem := _yaml_problem(data, loader):
-            raise DamageError(f"{where}: {problem}")
-        return yaml.load(data, Loader=loader)  # noqa: S506
-    except yaml.MarkedYAMLError as error:
-        raise DamageError(f"{where}: not YAML: {printable(str(error.problem))}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DamageError(f"{where}: not YAML") from error
-
-
-def _yaml_problem(data: bytes, loader: Any) -> str:
-    """What would make loading this YAML unsafe: the events tell before anything is built from them."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(data, Loader=loader):
-        if isinstance(event, yaml.AliasEvent):
-            return "YAML with an alias, which no backup has"
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            return f"nested more than {MAX_DEPTH} levels deep"
-    return ""
+        return yaml_reader.load(data, aliases=False)
+    except yaml_reader.NotYamlError as error:
+        raise DamageError(f"{where}: {error}") from error
 
 
 def _nesting(line: str, value: Any) -> str:
     """Why a value is nested too deeply. Counting brackets settles it for nearly all, without descending."""
     if line.count("{") + line.count("[") <= MAX_DEPTH or _depth_within(value, MAX_DEPTH):
         return ""
-    return f"nested more than {MAX_DEPTH} levels deep"
+    return TOO_DEEP
 
 
 def _depth_within(value: Any, limit: int) -> bool:

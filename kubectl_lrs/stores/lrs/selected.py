@@ -18,7 +18,7 @@ from kubectl_lrs.stores.lrs.saved import Source, StoredLrs
 Key = tuple[str, str]
 
 
-class Chosen:
+class Selected:
     """The objects of a source that are wanted, in their target namespaces; may be read more than once, as the source.
 
     Namespaces, in names and in the selection alike, are those of the source. Names stand with a namespace or with types;
@@ -133,7 +133,7 @@ def _only(name: str, wanted: Key, keys: list[Key], everything: set[str], where: 
 
 
 @dataclass
-class Census:
+class Summary:
     """What one pass over the chosen objects tells: how many where, who owns whom, what still names a mapped place."""
 
     namespaces: dict[str, int] = field(default_factory=dict)
@@ -143,17 +143,17 @@ class Census:
     objects: Collection[Key] = ()
 
 
-def census(chosen: Chosen, kind: str) -> Census:
+def summarise(selected: Selected, kind: str) -> Summary:
     """Count the chosen objects; UsageError where there is none, where two become one, or a mapping has nothing to map."""
-    taken = Census()
+    taken = Summary()
     seen: dict[Key, str] = {}
-    names_old = _token_finder(chosen.namespace_map)
-    for stored in chosen:
+    names_old = _token_finder(selected.namespace_map)
+    for stored in selected:
         key = (stored.namespace, stored.name)
         saved_in = stored.mapped_from or stored.namespace
         if key in seen:
             raise UsageError(
-                f"{seen[key]}/{stored.name} and {saved_in}/{stored.name} of {chosen.description} would both become "
+                f"{seen[key]}/{stored.name} and {saved_in}/{stored.name} of {selected.description} would both become "
                 f"{'/'.join(key)}",
                 hint="map them to different namespaces, or restore one of them by name",
             )
@@ -161,17 +161,17 @@ def census(chosen: Chosen, kind: str) -> Census:
         taken.namespaces[stored.namespace] = taken.namespaces.get(stored.namespace, 0) + 1
         if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == kind]:
             taken.owners[key] = above
-        if stored.type not in chosen.left_out:
+        if stored.type not in selected.left_out:
             taken.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, names_old)]
-    if not seen and (error := chosen.nothing()):
+    if not seen and (error := selected.nothing()):
         raise error
-    if unused := set(chosen.namespace_map) - set(seen.values()):
+    if unused := set(selected.namespace_map) - set(seen.values()):
         raise UsageError(
-            f"--map-namespace: nothing that is to be restored from {chosen.description} was saved in namespace {min(unused)}",
+            f"--map-namespace: nothing that is to be restored from {selected.description} was saved in namespace {min(unused)}",
             hint=f"what is to be restored was saved in {_listed(set(seen.values())) or 'none'}",
         )
-    if chosen.registry_map:
-        taken.unmapped += _documents_that_name_old(chosen)
+    if selected.registry_map:
+        taken.unmapped += _documents_that_name_old(selected)
     taken.waves = waves(taken.owners, seen)
     taken.objects = seen.keys()
     return taken
@@ -184,10 +184,10 @@ def _still_named(stored: StoredLrs, names_old: re.Pattern[str] | None) -> Iterat
         yield from (text for text in _strings(stored.manifest) if names_old.search(text))
 
 
-def _documents_that_name_old(chosen: Chosen) -> Iterator[str]:
+def _documents_that_name_old(selected: Selected) -> Iterator[str]:
     """What Mongo documents say of a mapped registry: they are never rewritten."""
-    for each in chosen.documents():
-        if chosen.registry_map.names_old(each.text):
+    for each in selected.documents():
+        if selected.registry_map.names_old(each.text):
             yield f"{each.store} {each.id} {each.field}: {each.text}"
 
 

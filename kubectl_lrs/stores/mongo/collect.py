@@ -126,13 +126,13 @@ class _Dump:
     def run(self) -> dict[str, Any]:
         """The metadata of all, then the documents of all, last the prelude, whose presence hints at a finished dump."""
         present = self._mongo.collections(self._database)
-        chosen, lacking = choose(present, self._options, self._database)
-        at = self._instant(chosen) if self._has_snapshots else None
+        selected, lacking = choose(present, self._options, self._database)
+        at = self._instant(selected) if self._has_snapshots else None
         began = self._now()
-        for info in chosen:
+        for info in selected:
             if not info.name.startswith(names.BUCKETS):
                 self._write_metadata(info)
-        counts = self._write_all([info for info in chosen if info.kind not in ("view", "timeseries")], at)
+        counts = self._write_all([info for info in selected if info.kind not in ("view", "timeseries")], at)
         server = self._mongo.server()
         instant = _snapshot(at) if at else {"from": began, "until": _moment(server)}
         prelude = {"ServerVersion": server.version, "ToolVersion": f"kubectl-lrs {__version__}"}
@@ -143,15 +143,15 @@ class _Dump:
             "instant": instant,
             "atClusterTime": _time_facts((at.time, at.inc)) if at else None,
             "operationTime": _time_facts(server.operation_time) if server.operation_time else None,
-            "collections": [_facts(info, counts.get(info.name)) for info in chosen],
+            "collections": [_facts(info, counts.get(info.name)) for info in selected],
             "documents": sum(each.documents for each in counts.values()),
             "bytes": sum(each.bytes for each in counts.values()),
-            "outsideSnapshot": [info.name for info in chosen if at and info.is_capped],
+            "outsideSnapshot": [info.name for info in selected if at and info.is_capped],
             "allowedMissing": lacking,
         }
 
-    def _instant(self, chosen: list[CollectionInfo]) -> Timestamp | None:
-        readable = [info for info in chosen if info.kind not in ("view", "timeseries") and not info.is_capped]
+    def _instant(self, selected: list[CollectionInfo]) -> Timestamp | None:
+        readable = [info for info in selected if info.kind not in ("view", "timeseries") and not info.is_capped]
         return self._mongo.instant(self._database, readable[0].name) if readable else None
 
     def _write_metadata(self, info: CollectionInfo) -> None:
@@ -159,24 +159,24 @@ class _Dump:
         content = metadata.written(name=info.name, kind=info.kind, uuid=info.uuid, options=info.options, indexes=indexes)
         self._writer.write(names.metadata_path(self._database, info.name), content)
 
-    def _write_all(self, chosen: list[CollectionInfo], at: Timestamp | None) -> dict[str, _Written]:
+    def _write_all(self, selected: list[CollectionInfo], at: Timestamp | None) -> dict[str, _Written]:
         """The documents of each, some collections at once; the first error, after all of them have stopped."""
-        totals = {info.name: self._mongo.count(self._database, info.name) for info in chosen}
-        what = f"{self._database}: {len(chosen)} collections, {sum(totals.values())} documents"
-        self._progress.begin(what, self._bytes(chosen), unit=BYTES)
+        totals = {info.name: self._mongo.count(self._database, info.name) for info in selected}
+        what = f"{self._database}: {len(selected)} collections, {sum(totals.values())} documents"
+        self._progress.begin(what, self._bytes(selected), unit=BYTES)
         halt, done = threading.Event(), dict[str, _Written]()
 
         def work(info: CollectionInfo) -> None:
             done[info.name] = self._write_documents(info, None if info.is_capped else at, halt)
 
-        largest_first = sorted(chosen, key=lambda info: -totals[info.name])
-        run_all(largest_first, work, workers=min(AT_ONCE, len(chosen)), halt=halt)
+        largest_first = sorted(selected, key=lambda info: -totals[info.name])
+        run_all(largest_first, work, workers=min(AT_ONCE, len(selected)), halt=halt)
         return done
 
-    def _bytes(self, chosen: list[CollectionInfo]) -> int | None:
+    def _bytes(self, selected: list[CollectionInfo]) -> int | None:
         """What all of them have; None where the server does not tell."""
         try:
-            return sum(self._mongo.measure(self._database, info.name).bytes for info in chosen)
+            return sum(self._mongo.measure(self._database, info.name).bytes for info in selected)
         except (DeniedError, MongoError):
             return None
 

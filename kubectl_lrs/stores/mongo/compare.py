@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from kubectl_lrs.formats.bson_batches import NotBsonError, id_of, split, with_id
+from kubectl_lrs.formats.bson_documents import shown_id
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.stores.base import Item
-from kubectl_lrs.stores.mongo.load import shown_id
-from kubectl_lrs.stores.mongo.plan import TIER
-from kubectl_lrs.stores.mongo.saved import StoredCollection, StoredDump, saved
+from kubectl_lrs.stores.mongo.saved import TIER, StoredCollection, StoredDump, saved
 
 BATCH = 1 << 20
 DIGEST = 16

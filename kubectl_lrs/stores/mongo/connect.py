@@ -17,10 +17,9 @@ from kubectl_lrs.stores.mongo.collect import MongoCollector
 from kubectl_lrs.stores.mongo.find import DumpOptions
 from kubectl_lrs.stores.mongo.flags import BackupOptions, ClusterPlace, Place, RestoreOptions
 from kubectl_lrs.stores.mongo.keys import KeySource
-from kubectl_lrs.stores.mongo.plan import TIER
 from kubectl_lrs.stores.mongo.presence import Presence
 from kubectl_lrs.stores.mongo.restore import MongoRestorer
-from kubectl_lrs.stores.mongo.saved import StoredDump
+from kubectl_lrs.stores.mongo.saved import TIER, StoredDump
 from kubectl_lrs.stores.mongo.saved import saved as saved_in
 from kubectl_lrs.stores.mongo.server.access import MongoAccess, UriAccess
 from kubectl_lrs.stores.mongo.server.client import Mongo

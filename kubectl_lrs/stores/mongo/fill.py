@@ -5,10 +5,10 @@ from __future__ import annotations
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.stores.mongo import indexes
+from kubectl_lrs.stores.mongo.apply import RefusedError, Work
 from kubectl_lrs.stores.mongo.evidence import identity_changed, standing
 from kubectl_lrs.stores.mongo.load import Tally
 from kubectl_lrs.stores.mongo.server.errors import NAMESPACE_EXISTS, MongoError
-from kubectl_lrs.stores.mongo.work import RefusedError, Work
 
 
 class Fill(Work):

@@ -89,18 +89,18 @@ def find_database(mongo: Mongo) -> str:
 
 def choose(present: Mapping[str, CollectionInfo], options: DumpOptions, database: str) -> tuple[list[CollectionInfo], list[str]]:
     """(what is to be dumped, with the data of time series; what may lack and does). LrsError where something else lacks."""
-    chosen: list[CollectionInfo] = []
+    selected: list[CollectionInfo] = []
     lacking: list[str] = []
     for name in options.collections:
         if name not in present:
             lacking.append(name)
             continue
-        chosen.append(present[name])
+        selected.append(present[name])
         if present[name].kind == "timeseries":
-            chosen.append(_buckets(present, name, database))
+            selected.append(_buckets(present, name, database))
     _require(set(lacking) - set(options.may_lack), present, options, database)
-    names.require_distinct(info.name for info in chosen)
-    return chosen, lacking
+    names.require_distinct(info.name for info in selected)
+    return selected, lacking
 
 
 def _buckets(present: Mapping[str, CollectionInfo], name: str, database: str) -> CollectionInfo:

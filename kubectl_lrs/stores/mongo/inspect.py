@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kubectl_lrs.formats.bson_documents import decoded
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.stores.common.mentions import Document, codec_options
+from kubectl_lrs.stores.common.mentions import Document
 from kubectl_lrs.stores.mongo.find import find_database, named_database
 from kubectl_lrs.stores.mongo.server.client import Mongo
 
@@ -27,10 +28,8 @@ class LiveDocuments:
 
     def documents(self) -> Iterator[Document]:
         """Every document of the collections."""
-        import bson
-
         for name in self.collections:
             at = self._at if name in self._plain else None
             for batch in self._mongo.batches(self.database, name, at=at):
-                for content in bson.decode_all(batch, codec_options()):
+                for content in decoded(batch):
                     yield Document(name, str(content.get("_id")), content)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-import bson
-from bson import json_util
-from bson.errors import BSONError
-
-from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of, split, with_id
+from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of, split
+from kubectl_lrs.formats.bson_documents import shown_id
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
@@ -210,15 +207,6 @@ class Loader:
                 _count_different(document, tally)
         else:
             tally.add(Tally(refusals=1, refused=[(shown_id(document), refused.message)]))
-
-
-def shown_id(document: bytes) -> str:
-    """A document's `_id`, for people."""
-    try:
-        value = id_of(document)
-        return json_util.dumps(bson.decode(with_id(value))["_id"])[:200] if value else "no _id"
-    except (BSONError, ValueError, OverflowError):
-        return "an _id that cannot be shown"
 
 
 def _is_odd(document: bytes) -> bool:

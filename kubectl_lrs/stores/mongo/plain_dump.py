@@ -14,7 +14,7 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.repository.files import reading
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.stores.mongo.levels import COMPLETE, MINIMUM
-from kubectl_lrs.stores.mongo.saved import GZIP, StoredCollection, StoredDump, chosen, collections_in, content_of, version_of
+from kubectl_lrs.stores.mongo.saved import GZIP, StoredCollection, StoredDump, collections_in, content_of, selected, version_of
 
 OPLOG = "oplog.bson"
 
@@ -42,7 +42,7 @@ def dumped(path: Path, *, only: tuple[str, ...] = ()) -> StoredDump:
         )
     if len(holding) > 1:
         raise UsageError(f"{path}: it holds several databases: {', '.join(holding)}", hint="name the folder of one of them")
-    dump = chosen(folder, holding[0], found[holding[0]], only, COMPLETE, server=_prelude(folder))
+    dump = selected(folder, holding[0], found[holding[0]], only, COMPLETE, server=_prelude(folder))
     return replace(dump, oplog=_oplog(folder), unknown=_unknown(folder, holding[0]))
 
 

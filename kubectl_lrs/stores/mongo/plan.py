@@ -9,10 +9,8 @@ from typing import Any, ClassVar
 from kubectl_lrs.model.plan import Action, Existing, Step
 from kubectl_lrs.stores.mongo.definition import altered, flaw, sent_options
 from kubectl_lrs.stores.mongo.evidence import Standing
-from kubectl_lrs.stores.mongo.saved import Measured, StoredCollection
+from kubectl_lrs.stores.mongo.saved import TIER, Measured, StoredCollection
 from kubectl_lrs.stores.mongo.server.info import Size
-
-TIER = "mongo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,12 @@ from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.plan import errors_of
 from kubectl_lrs.model.report import Outcome
 from kubectl_lrs.stores.mongo import indexes
+from kubectl_lrs.stores.mongo.apply import RefusedError, Work
 from kubectl_lrs.stores.mongo.definition import altered
 from kubectl_lrs.stores.mongo.evidence import Standing, content_changed, counted, identity_changed, standing
 from kubectl_lrs.stores.mongo.load import Tally
 from kubectl_lrs.stores.mongo.server.errors import OTHER_COLLECTION, MongoError
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo
-from kubectl_lrs.stores.mongo.work import RefusedError, Work
 
 TRIAL_BYTES = 1 << 16
 """Documents of a time series that are loaded on trial before the old one goes."""

@@ -14,22 +14,22 @@ from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo import findings, indexes, temporary
+from kubectl_lrs.stores.mongo.apply import RefusedError, Tools, Trial, Work
 from kubectl_lrs.stores.mongo.definition import sent_options
 from kubectl_lrs.stores.mongo.evidence import Standing, standing
 from kubectl_lrs.stores.mongo.fill import Create, Merge
 from kubectl_lrs.stores.mongo.find import named_database, restored_database
 from kubectl_lrs.stores.mongo.flags import RestoreOptions
 from kubectl_lrs.stores.mongo.keys import KeySource
-from kubectl_lrs.stores.mongo.plan import TIER, MongoStep, decide
+from kubectl_lrs.stores.mongo.plan import MongoStep, decide
 from kubectl_lrs.stores.mongo.presence import Presence
 from kubectl_lrs.stores.mongo.replace import Replace, ReplaceInPlace
-from kubectl_lrs.stores.mongo.saved import Measured, StoredDump
+from kubectl_lrs.stores.mongo.saved import TIER, Measured, StoredDump
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Server, Size
 from kubectl_lrs.stores.mongo.server.persist import Persist
 from kubectl_lrs.stores.mongo.temporary import Workplace
-from kubectl_lrs.stores.mongo.work import RefusedError, Tools, Trial, Work
 
 
 class MongoRestorer:

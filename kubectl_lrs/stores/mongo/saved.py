@@ -19,6 +19,7 @@ from kubectl_lrs.repository import Readable
 from kubectl_lrs.stores.mongo import metadata, names
 from kubectl_lrs.stores.mongo.metadata import Metadata
 
+TIER = "mongo"
 GZIP = ".gz"
 OPLOG = "oplog.bson"
 _UNREADABLE = (OSError, EOFError, zlib.error)
@@ -120,7 +121,7 @@ def saved(folder: Readable, facts: Mapping[str, Any], *, only: tuple[str, ...] =
     found = collections_in(folder, f"mongo/{database}/", counts)
     if lost := {str(each.get("name")) for each in rows} - set(found) - {each for each in counts if _is_buckets(each)}:
         raise DamageError(f"{folder.describe()}: collection {min(lost)} is in the catalog, and not among the files")
-    return chosen(folder, database, found, only, tuple(found), facts=facts, server=version_of(facts.get("server")))
+    return selected(folder, database, found, only, tuple(found), facts=facts, server=version_of(facts.get("server")))
 
 
 def version_of(said: object) -> str:
@@ -197,7 +198,7 @@ def content_of(folder: Readable, path: str) -> bytes:
     return content
 
 
-def chosen(
+def selected(
     folder: Readable,
     database: str,
     found: Mapping[str, StoredCollection],

@@ -19,7 +19,7 @@ from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
 from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, delete_this
-from kubectl_lrs.stores.spark.sessions import Session, Sight, look
+from kubectl_lrs.stores.spark.sessions import Session, Snapshot, look
 
 FIRST_LOOK = 0.1
 LONGEST_LOOK = 2.0
@@ -29,7 +29,7 @@ OF_SESSIONS = Selection(types=(SPARK,)).label_selector()
 """Without the user's labels: an object may lose those while it goes, and would seem to be gone."""
 
 
-class Fate(str, Enum):
+class Result(str, Enum):
     """What became of one session."""
 
     DELETED = "deleted"
@@ -40,7 +40,7 @@ class Fate(str, Enum):
     NOT_TRIED = "not tried"
 
 
-NOT_DONE = frozenset((Fate.STUCK, Fate.FAILED, Fate.NOT_TRIED))
+NOT_DONE = frozenset((Result.STUCK, Result.FAILED, Result.NOT_TRIED))
 """What leaves something that was asked for undone."""
 
 
@@ -49,13 +49,13 @@ class Outcome:
     """One session as it was, with the finalizers that were seen last, and what became of it; `error` is what it failed with."""
 
     session: Session
-    fate: Fate
+    result: Result
     message: str = ""
     error: LrsError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effort:
+class ApplyOptions:
     """How sessions are deleted. `timeout`: seconds for all of it."""
 
     workers: int
@@ -65,14 +65,14 @@ class Effort:
 
 
 class Cleaner:
-    """Deletes the sessions of one sight. `namespace`: where they were looked for, None for everywhere."""
+    """Deletes the sessions of one snapshot. `namespace`: where they were looked for, None for everywhere."""
 
     def __init__(
         self,
         kube: KubeClient,
         resource: Resource,
         namespace: str | None,
-        effort: Effort,
+        options: ApplyOptions,
         *,
         progress: Progress,
         stop: Cancel,
@@ -80,31 +80,31 @@ class Cleaner:
         self._kube = kube
         self._resource = resource
         self._namespace = namespace
-        self._effort = effort
+        self._options = options
         self._progress = progress
         self._stop = stop
-        self._deadline = Deadline(effort.timeout, stop)
+        self._deadline = Deadline(options.timeout, stop)
         self._breaker = CircuitBreaker(kube)
         self._outcomes: dict[str, Outcome] = {}
         self._going: dict[str, Session] = {}
         self._unsure: dict[str, tuple[Session, LrsError]] = {}
 
-    def clean(self, sight: Sight) -> list[Outcome]:
+    def clean(self, snapshot: Snapshot) -> list[Outcome]:
         """Delete them and wait until they are gone; one outcome for each, in their order."""
-        self._ask([session for session in sight.sessions if not session.is_going])
-        if not self._effort.dry_run:
+        self._ask([session for session in snapshot.sessions if not session.is_going])
+        if not self._options.dry_run:
             self._settle_unsure()
-        self._going |= {session.uid: session for session in sight.sessions if session.is_going}
-        if self._effort.dry_run:
-            self._end(self._going.values(), Fate.WOULD, "it is being deleted already")
-        elif self._effort.wait:
-            self._wait(sight.resource_version)
+        self._going |= {session.uid: session for session in snapshot.sessions if session.is_going}
+        if self._options.dry_run:
+            self._end(self._going.values(), Result.WOULD, "it is being deleted already")
+        elif self._options.wait:
+            self._wait(snapshot.resource_version)
         else:
-            self._end(self._going.values(), Fate.DELETING)
+            self._end(self._going.values(), Result.DELETING)
         why = (
             "interrupted" if self._stop.is_set() else self._breaker.lost or f"no time was left after {self._deadline.seconds:g}s"
         )
-        return [self._outcomes.get(each.uid) or Outcome(each, Fate.NOT_TRIED, why) for each in sight.sessions]
+        return [self._outcomes.get(each.uid) or Outcome(each, Result.NOT_TRIED, why) for each in snapshot.sessions]
 
     # ---- asking
 
@@ -113,7 +113,7 @@ class Cleaner:
         if not sessions:
             return
         self._progress.begin("deleting sessions", len(sessions))
-        workers = min(self._effort.workers, len(sessions))
+        workers = min(self._options.workers, len(sessions))
         for _ in map_unordered(sessions, self._ask_one, workers=workers, stop=self._stop):
             self._progress.advance()
 
@@ -121,17 +121,17 @@ class Cleaner:
         if self._breaker.lost or self._deadline.is_over:
             return
         try:
-            if self._effort.dry_run:
+            if self._options.dry_run:
                 self._dry_run(session)
             elif delete_this(self._kube, self._resource, session.namespace, session.name, uid=session.uid):
-                self._outcomes[session.uid] = Outcome(session, Fate.DELETED)
+                self._outcomes[session.uid] = Outcome(session, Result.DELETED)
             else:
                 self._going[session.uid] = session
         except ConflictError as error:
             self._unsure[session.uid] = session, error
         except LrsError as error:
             self._breaker.judge(error)
-            self._outcomes[session.uid] = Outcome(session, Fate.FAILED, str(error), error)
+            self._outcomes[session.uid] = Outcome(session, Result.FAILED, str(error), error)
 
     def _dry_run(self, session: Session) -> None:
         message = ""
@@ -139,7 +139,7 @@ class Cleaner:
             self._kube.delete(self._resource, session.namespace, session.name, uid=session.uid, dry_run=True)
         except (NotFoundError, ConflictError):
             message = "it is gone already"
-        self._outcomes[session.uid] = Outcome(session, Fate.WOULD, message)
+        self._outcomes[session.uid] = Outcome(session, Result.WOULD, message)
 
     def _settle_unsure(self) -> None:
         """A conflict mostly means that another session has the name; whether that is so, a look tells."""
@@ -159,7 +159,7 @@ class Cleaner:
             if self._unsure and not self._deadline.pause(PAUSE * attempt):
                 break
         for session, conflict in self._unsure.values():
-            self._outcomes[session.uid] = Outcome(session, Fate.FAILED, str(conflict), conflict)
+            self._outcomes[session.uid] = Outcome(session, Result.FAILED, str(conflict), conflict)
 
     # ---- waiting
 
@@ -179,10 +179,10 @@ class Cleaner:
             self._fail(self._going, error)
             return
         if self._stop.is_set():
-            self._end(self._going.values(), Fate.DELETING, "interrupted before it was seen to be gone")
+            self._end(self._going.values(), Result.DELETING, "interrupted before it was seen to be gone")
         else:
             for session in self._going.values():
-                self._outcomes[session.uid] = Outcome(session, Fate.STUCK, _held(session))
+                self._outcomes[session.uid] = Outcome(session, Result.STUCK, _held(session))
 
     def _notice(self, there: Mapping[str, Session]) -> None:
         gone = [session for uid, session in self._going.items() if uid not in there]
@@ -197,12 +197,12 @@ class Cleaner:
         """The sessions that are there, by uid; without `since` as of this moment."""
         while True:
             try:
-                sight = look(self._kube, self._resource, self._namespace, OF_SESSIONS, since=since)
+                snapshot = look(self._kube, self._resource, self._namespace, OF_SESSIONS, since=since)
             except ExpiredError:
                 if self._deadline.is_over:
                     raise
                 continue
-            return {session.uid: session for session in sight.sessions}
+            return {session.uid: session for session in snapshot.sessions}
 
     # ---- outcomes
 
@@ -210,15 +210,15 @@ class Cleaner:
         born = {session.key for session in there}
         for session in sessions:
             message = "another session has its name now; it is left alone" if session.key in born else ""
-            self._outcomes[session.uid] = Outcome(session, Fate.DELETED, message)
+            self._outcomes[session.uid] = Outcome(session, Result.DELETED, message)
 
-    def _end(self, sessions: Iterable[Session], fate: Fate, message: str = "") -> None:
-        self._outcomes |= {session.uid: Outcome(session, fate, message) for session in sessions}
+    def _end(self, sessions: Iterable[Session], result: Result, message: str = "") -> None:
+        self._outcomes |= {session.uid: Outcome(session, result, message) for session in sessions}
 
     def _fail(self, sessions: Mapping[str, Session], error: LrsError) -> None:
         for session in sessions.values():
             message = f"it was asked to be deleted; whether it is gone could not be seen: {error}"
-            self._outcomes[session.uid] = Outcome(session, Fate.FAILED, message, error)
+            self._outcomes[session.uid] = Outcome(session, Result.FAILED, message, error)
 
 
 def _held(session: Session) -> str:
@@ -227,7 +227,7 @@ def _held(session: Session) -> str:
     return f"held by {', '.join(session.finalizers)}" if session.finalizers else "no finalizer holds it, and yet it is there"
 
 
-def counted(outcomes: Iterable[Outcome]) -> Iterator[tuple[Fate, int]]:
-    """How many of each fate, those that occur."""
-    counts = Counter(outcome.fate for outcome in outcomes)
-    return ((fate, counts[fate]) for fate in Fate if counts[fate])
+def counted(outcomes: Iterable[Outcome]) -> Iterator[tuple[Result, int]]:
+    """How many of each result, those that occur."""
+    counts = Counter(outcome.result for outcome in outcomes)
+    return ((result, counts[result]) for result in Result if counts[result])

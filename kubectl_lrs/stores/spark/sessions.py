@@ -56,32 +56,32 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Snapshot:
     """The sessions that a LIST showed, in the order of namespace and name, and the resourceVersion that it is as of."""
 
     sessions: list[Session]
     resource_version: str
 
 
-def sessions_in(kube: KubeClient, resource: Resource, namespace: str | None, selector: str = "") -> Sight:
+def sessions_in(kube: KubeClient, resource: Resource, namespace: str | None, selector: str = "") -> Snapshot:
     """Every session of the namespace (None: of all) that the labels choose."""
-    chosen = Selection(namespace=namespace, types=(SPARK,), selector=selector).label_selector()
+    selected = Selection(namespace=namespace, types=(SPARK,), selector=selector).label_selector()
     try:
-        return _again_when_expired(lambda: look(kube, resource, namespace, chosen))
+        return _again_when_expired(lambda: look(kube, resource, namespace, selected))
     except DeniedError as error:
         if namespace is None and not error.hint:
             raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
         raise
 
 
-def look(kube: KubeClient, resource: Resource, namespace: str | None, selector: str, *, since: str = "") -> Sight:
+def look(kube: KubeClient, resource: Resource, namespace: str | None, selector: str, *, since: str = "") -> Snapshot:
     """One LIST; with `since`, as of that resourceVersion or later."""
     found: list[Session] = []
     version = ""
     for page in kube.pages(resource, namespace, selector=selector, since=since):
         version = page.resource_version
         found += [Session.of(manifest, kube.now()) for _, manifest in page.items]
-    return Sight(sorted(found, key=lambda session: (session.namespace, session.name)), version)
+    return Snapshot(sorted(found, key=lambda session: (session.namespace, session.name)), version)
 
 
 def _again_when_expired(lists: Callable[[], T]) -> T:

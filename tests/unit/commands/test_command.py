@@ -28,7 +28,7 @@ from kubectl_lrs.commands import (
     verify_,
     version_,
 )
-from kubectl_lrs.commands.command import EXIT_STATUS, Verb, group_of, kube_options
+from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, group_of, kube_options
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode
@@ -43,7 +43,7 @@ SHARED = (accounts, restore_call, spark)
 """What several commands stand on."""
 
 each = pytest.mark.parametrize(
-    "command", [each for each in COMMANDS.values() if isinstance(each, Verb)], ids=lambda made: made.name
+    "command", [each for each in COMMANDS.values() if isinstance(each, PluginCommand)], ids=lambda made: made.name
 )
 
 
@@ -54,13 +54,13 @@ def test_these_are_all() -> None:
 
 
 @each
-def test_no_two_flags_share_a_name(command: Verb) -> None:
+def test_no_two_flags_share_a_name(command: PluginCommand) -> None:
     names = [name for param in command.params if isinstance(param, click.Option) for name in (*param.opts, *param.secondary_opts)]
     assert sorted(names) == sorted(set(names))
 
 
 @each
-def test_every_flag_has_a_help_that_is_a_sentence_and_a_heading(command: Verb) -> None:
+def test_every_flag_has_a_help_that_is_a_sentence_and_a_heading(command: PluginCommand) -> None:
     for param in command.params:
         if isinstance(param, FlagOption):
             assert param.help, param.name
@@ -71,7 +71,7 @@ def test_every_flag_has_a_help_that_is_a_sentence_and_a_heading(command: Verb) -
 
 
 @each
-def test_examples_parse_and_use_flags_that_there_are(command: Verb) -> None:
+def test_examples_parse_and_use_flags_that_there_are(command: PluginCommand) -> None:
     assert command.examples
     known = pflag.by_name(command.params).keys() | {"-h", "--help"}
     for comment, line in command.examples:
@@ -82,14 +82,14 @@ def test_examples_parse_and_use_flags_that_there_are(command: Verb) -> None:
 
 
 @each
-def test_exit_statuses_are_known_and_usage_is_among_them(command: Verb) -> None:
+def test_exit_statuses_are_known_and_usage_is_among_them(command: PluginCommand) -> None:
     assert set(command.exits) <= EXIT_STATUS.keys() == {code.value for code in ExitCode}
     assert {0, 2} <= set(command.exits)
     assert list(command.exits) == sorted(command.exits)
 
 
 @each
-def test_a_secret_is_not_taken_from_the_command_line(command: Verb) -> None:
+def test_a_secret_is_not_taken_from_the_command_line(command: PluginCommand) -> None:
     """Flags name files or variables; `--token` and `--password` are kubectl's."""
     own = [param for param in command.params if isinstance(param, FlagOption)]
     words = [name for param in own for name in param.opts if re.search(r"token|password|secret", name)]

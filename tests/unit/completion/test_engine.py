@@ -9,7 +9,8 @@ import click
 import pytest
 
 from kubectl_lrs.completion import pflag
-from kubectl_lrs.completion.engine import Candidate, Completion, Directive, Line, complete
+from kubectl_lrs.completion.engine import complete
+from kubectl_lrs.completion.line import Candidate, Completion, Directive, Line
 
 
 class _Group(click.Group):

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from kubectl_lrs.completion import values
-from kubectl_lrs.completion.engine import Candidate, Directive, Line
+from kubectl_lrs.completion.line import Candidate, Directive, Line
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.flags import Flag, Source
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from kubectl_lrs.formats.yaml_reader import MAX_BYTES, MAX_DEPTH, Document, load_all, resolved
+from kubectl_lrs.formats.documents import MAX_DEPTH, Document
+from kubectl_lrs.formats.yaml_reader import MAX_BYTES, NotYamlError, load, load_all
+from kubectl_lrs.formats.yaml_scalars import resolved
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.errors import UsageError
 from tests.builders.yaml_cases import JSON, STRUCTURES, as_go_writes, difference
@@ -148,3 +150,60 @@ def test_json_and_yaml_of_one_document_are_the_same(value: Any) -> None:
     by_json = _values(json.dumps(document, ensure_ascii=False))
     assert by_yaml == by_json
     assert difference(as_go_writes(document), by_json[0]) == []
+
+
+# ---- a file of settings, or of a backup
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", None),
+        ("# x\n", None),
+        ("a: on\nb: 08\n", {"a": True, "b": "08"}),
+        ("a: 12:30\n", {"a": 750}),
+        ('{"a": [1]}', {"a": [1]}),
+    ],
+)
+def test_a_file_is_read_as_python_reads_it(text: str, wanted: Any) -> None:
+    assert load(text.encode(), aliases=False) == load(text.encode(), aliases=True) == wanted
+
+
+def test_the_user_s_own_file_may_have_aliases_and_what_others_wrote_may_not() -> None:
+    text = b"a: &x [1]\nb: *x\n"
+    assert load(text, aliases=True) == {"a": [1], "b": [1]}
+    with pytest.raises(NotYamlError, match="alias"):
+        load(text, aliases=False)
+
+
+def test_what_follows_is_read_by_nobody() -> None:
+    text = b"a: 1\n---\nb: 2\n"
+    assert load(text, aliases=True, more=True) == {"a": 1}
+    with pytest.raises(NotYamlError, match="not YAML"):
+        load(text, aliases=True)
+
+
+@pytest.mark.parametrize("aliases", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [1\n",
+        "a: 2026-02-30\n",
+        "!!python/object/apply:os.system [id]\n",
+        "a: \x07\n",
+        "\x1b[2J: [",
+        "[" * 5000,
+        "- " * 5000,
+        "a: !!int x\n",
+    ],
+)
+def test_what_is_no_plain_data_is_one_error_that_can_be_printed(text: str, aliases: bool) -> None:
+    with pytest.raises(NotYamlError) as caught:
+        load(text.encode(), aliases=aliases)
+    assert str(caught.value).isprintable()
+
+
+def test_nesting_that_others_wrote_is_bounded() -> None:
+    assert load(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH, aliases=False)
+    with pytest.raises(NotYamlError, match="levels deep"):
+        load(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), aliases=False)

@@ -56,7 +56,7 @@ def test_one_thing_that_is_not_done_is_never_success(result: Result) -> None:
 def test_interrupted_and_what_else_was_asked_for() -> None:
     assert _report(Result.CREATED, interrupted=True).exit_code() is ExitCode.INTERRUPTED
     report = _report(Result.CREATED)
-    report.undone.append("the operator is still paused")
+    report.incomplete.append("the operator is still paused")
     assert report.exit_code() is ExitCode.PARTIAL
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from kubectl_lrs.render.deployments import deployment_plan_view, deployment_report_view
-from kubectl_lrs.stores.deployments.outcome import DeploymentReport, Fate, Outcome
+from kubectl_lrs.stores.deployments.outcome import DeploymentReport, Outcome, Result
 from kubectl_lrs.stores.deployments.plan import Action, DeploymentPlan, Step
 from kubectl_lrs.stores.deployments.statuses import DOWN
 
@@ -21,7 +21,7 @@ def _is_plain(rows: object) -> bool:
 
 
 def test_a_plan() -> None:
-    plan = DeploymentPlan(direction=DOWN, endpoint="e", steps=STEPS, undone=["one token saw nothing"])
+    plan = DeploymentPlan(direction=DOWN, endpoint="e", steps=STEPS, incomplete=["one token saw nothing"])
     view = deployment_plan_view(plan)
     assert view.names == ["1"], "scripts are told of what would be changed"
     assert view.before == ("not certain: one token saw nothing",)
@@ -32,8 +32,8 @@ def test_a_plan() -> None:
 
 
 def test_a_report() -> None:
-    outcomes = [Outcome.of(STEPS[0], Fate.DEACTIVATED, after="inactive", seconds=1.25), Outcome.of(STEPS[1], Fate.LEFT, EVIL)]
-    report = DeploymentReport(verb="deactivate", endpoint="e", outcomes=outcomes, undone=["x"], interrupted=True, seconds=2.0)
+    outcomes = [Outcome.of(STEPS[0], Result.DEACTIVATED, after="inactive", seconds=1.25), Outcome.of(STEPS[1], Result.LEFT, EVIL)]
+    report = DeploymentReport(verb="deactivate", endpoint="e", outcomes=outcomes, incomplete=["x"], interrupted=True, seconds=2.0)
     view = deployment_report_view(report)
     assert view.names == ["1"], "scripts are told of what is done"
     assert view.after == ("not done: x", "deactivate: 1 deactivated, 1 left alone in 2.0s; interrupted")

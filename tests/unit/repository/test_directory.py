@@ -11,7 +11,7 @@ import pytest
 
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.render.backups import catalog_view, damage_report, doubts, listing
+from kubectl_lrs.render.backups import backup_warnings, catalog_view, damage_report, listing
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.progress import Silent
@@ -48,9 +48,9 @@ def test_one_of_the_future_is_better_than_none_and_said(tmp_path: Path) -> None:
     latest = BackupDir(tmp_path).latest()
     assert latest.path.name == "future"
     assert "later than now" in latest.warning
-    assert ["later than now" in line for line in doubts(latest)] == [True]
+    assert ["later than now" in line for line in backup_warnings(latest)] == [True]
     named = BackupDir(tmp_path).find("future")
-    assert ["later than now" in line for line in doubts(named)] == [True]
+    assert ["later than now" in line for line in backup_warnings(named)] == [True]
 
 
 def test_clocks_differ_a_little(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_partial_one_says_so(tmp_path: Path) -> None:
     assert view.after[-2] == "  and 3 more; see them with: show part"
     assert view.after[-1].startswith("backup part: 1 files checked, all as sealed")
     assert (view.data["intact"], view.data["state"], len(view.data["missing"])) == (True, "partial", 13)
-    assert [line for line in doubts(folder) if "part is partial" in line]
+    assert [line for line in backup_warnings(folder) if "part is partial" in line]
     require_intact(folder, Silent())
 
 
@@ -123,12 +123,12 @@ def test_partial_one_says_so(tmp_path: Path) -> None:
 def test_owner_is_shown(tmp_path: Path, whose: str) -> None:
     folder = _made(tmp_path, "saved", timedelta(days=1))
     assert not folder.is_foreign
-    assert list(doubts(folder)) == []
+    assert list(backup_warnings(folder)) == []
     os.chown(folder.path / whose, NOBODY, NOBODY)
     (found,), _ = BackupDir(tmp_path).survey()
     assert found.is_foreign
     assert str(NOBODY) in listing([found], []).wide_rows[0][-1]
     assert str(NOBODY) in json.dumps(listing([found], []).data)
     assert [line for line in catalog_view(found, []).before if line.startswith("Owner:") and str(NOBODY) in line]
-    assert [line for line in doubts(found) if str(NOBODY) in line]
+    assert [line for line in backup_warnings(found) if str(NOBODY) in line]
     require_intact(found, Silent())

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from kubectl_lrs.runtime.cancel import SIGNALS, Cancel, Deadline, StoppedError, interrupting
+from kubectl_lrs.runtime.cancel import SIGNALS, Cancel, CancelledError, Deadline, interrupting
 
 
 def _send(number: signal.Signals) -> None:
@@ -70,7 +70,7 @@ def test_children() -> None:
     whole.set()
     assert other.is_set()
     assert whole.child().is_set()
-    with pytest.raises(StoppedError):
+    with pytest.raises(CancelledError):
         other.require()
     Cancel().require()
 

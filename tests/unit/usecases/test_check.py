@@ -13,7 +13,7 @@ from kubectl_lrs.stores.common.image_names.reference import parse
 from kubectl_lrs.stores.common.mentions import Document
 from kubectl_lrs.stores.images.find import ImageFilter
 from kubectl_lrs.usecases.check import CheckReport, image_at, report_of
-from kubectl_lrs.usecases.scan import Survey
+from kubectl_lrs.usecases.scan import Scan
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 IMAGE = "registry.example.com/datarobot/managed-image:shared"
@@ -34,16 +34,16 @@ def _lrs(name: str, identifier: str, image: str = IMAGE) -> dict[str, Any]:
 def _report(
     lrs: list[dict[str, Any]], applications: list[str], only: str, documents: list[Document] | None = None
 ) -> CheckReport:
-    survey = Survey(now=NOW, stale_after=timedelta(hours=24))
-    survey.read(lrs, documents or [], ImageFilter(), Silent())
+    scan = Scan(now=NOW, stale_after=timedelta(hours=24))
+    scan.read(lrs, documents or [], ImageFilter(), Silent())
     inventory = Inventory(
         scope="namespace n",
-        objects=survey.objects,
+        objects=scan.objects,
         applications=[Application(id=each, name=f"app {each}") for each in applications],
         documents=NOT_LOOKED,
         deployments=NOT_LOOKED,
         sessions=NOT_LOOKED,
-        images=[image_at(survey, survey.images, parse(IMAGE), is_missing=True)],
+        images=[image_at(scan, scan.images, parse(IMAGE), is_missing=True)],
         files=NOT_LOOKED,
         keys=NOT_LOOKED,
     )

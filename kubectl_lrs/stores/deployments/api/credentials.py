@@ -156,11 +156,11 @@ def _from_pair(pair: tuple[str, str], environment: Mapping[str, str], ask: Ask |
 
 def _from_config(path: Path, text: str) -> Access:
     """`endpoint`, `token` and `ssl_verify` of a file like drconfig.yaml."""
-    import yaml
+    from kubectl_lrs.formats import yaml_reader
 
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):  # its own message quotes the line, and so the token
+        document = yaml_reader.load(text.encode(), aliases=True)
+    except yaml_reader.NotYamlError:  # its own message may quote the line, and so the token
         raise UsageError(f"{path}: not YAML") from None
     if not isinstance(document, dict) or not document.get("endpoint") or not document.get("token"):
         raise UsageError(f"{path}: it must hold endpoint: and token:")

@@ -54,7 +54,7 @@ class Connection:
         return self._http.cancel
 
     def pause(self, attempt: int) -> None:
-        """Wait before something is tried anew; StoppedError where the run is to end."""
+        """Wait before something is tried anew; CancelledError where the run is to end."""
         self._http.pause(attempt)
 
     def base(self) -> str:
@@ -130,7 +130,7 @@ class Connection:
         return answer
 
     def _sent(self, request: Request) -> Answer:
-        """StoppedError where the run is to end: what failed meanwhile says nothing of the registry."""
+        """CancelledError where the run is to end: what failed meanwhile says nothing of the registry."""
         try:
             answer = self._http.send(request)
         except NoAnswerError:

@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.deployments.journal import Entry, Journal
-from kubectl_lrs.stores.deployments.ownership import Verdict, Whose, tokens
+from kubectl_lrs.stores.deployments.ownership import Ownership, Verdict, tokens
 from kubectl_lrs.stores.deployments.statuses import OURS, State
 
 A, B = "a" * 24, "b" * 24
@@ -27,8 +27,8 @@ def _journal(**states: State) -> Journal:
     return Journal(path=Path("j"), endpoint="e", created="c", entries=entries)
 
 
-def _whose(*journals: Journal) -> Whose:
-    found = Whose()
+def _whose(*journals: Journal) -> Ownership:
+    found = Ownership()
     for each in journals:
         found.add_journal(each)
     return found
@@ -42,17 +42,17 @@ def test_what_we_took_down_comes_back_with_activate(state: State) -> None:
 
 
 def test_without_a_deactivation_everything_is_restored() -> None:
-    assert Whose().judge(_lrs(A)) == (Verdict.RESTORE, "")
+    assert Ownership().judge(_lrs(A)) == (Verdict.RESTORE, "")
     assert _whose(_journal(**{A: State.ACTIVATED})).judge(_lrs(A))[0] is Verdict.RESTORE, "the journal is done"
 
 
 def test_while_one_is_open_a_deployment_that_nobody_knows_may_be_one_of_its() -> None:
-    whose = _whose(_journal(**{A: State.DEACTIVATED}))
-    assert whose.judge(_lrs(B))[0] is Verdict.UNDECIDED
-    assert whose.judge(_lrs())[0] is Verdict.UNDECIDED
-    assert whose.judge(_lrs(B, "custom_application"))[0] is Verdict.RESTORE, "no deployment at all"
-    whose.add_saved([Deployment(id=B, label="", status="active")])
-    assert whose.judge(_lrs(B))[0] is Verdict.RESTORE
+    ownership = _whose(_journal(**{A: State.DEACTIVATED}))
+    assert ownership.judge(_lrs(B))[0] is Verdict.UNDECIDED
+    assert ownership.judge(_lrs())[0] is Verdict.UNDECIDED
+    assert ownership.judge(_lrs(B, "custom_application"))[0] is Verdict.RESTORE, "no deployment at all"
+    ownership.add_saved([Deployment(id=B, label="", status="active")])
+    assert ownership.judge(_lrs(B))[0] is Verdict.RESTORE
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_while_one_is_open_a_deployment_that_nobody_knows_may_be_one_of_its() ->
     [("inactive", Verdict.ACTIVATE), ("stopping", Verdict.ACTIVATE), ("active", Verdict.RESTORE), ("launching", Verdict.RESTORE)],
 )
 def test_what_the_application_says_now(status: str, verdict: Verdict) -> None:
-    whose = Whose()
-    whose.add_live([Deployment(id=A, label="l", status=status)])
-    assert whose.judge(_lrs(A))[0] is verdict
-    assert whose.judge(_lrs(B))[0] is Verdict.RESTORE
+    ownership = Ownership()
+    ownership.add_live([Deployment(id=A, label="l", status=status)])
+    assert ownership.judge(_lrs(A))[0] is verdict
+    assert ownership.judge(_lrs(B))[0] is Verdict.RESTORE
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.deployments.journal import Entry
-from kubectl_lrs.stores.deployments.plan import Action, Choice, DeploymentPlan, Sight, Step, parse_ids, plan_down, plan_up
+from kubectl_lrs.stores.deployments.plan import Action, Choice, DeploymentPlan, Snapshot, Step, parse_ids, plan_down, plan_up
 from kubectl_lrs.stores.deployments.statuses import State
 
 A, B, C, D = (f"{digit}" * 24 for digit in "abcd")
@@ -28,16 +28,16 @@ def _entry(identifier: str, state: State, **other: str) -> Entry:
     )
 
 
-def _sight(*found: Deployment, gone: tuple[str, ...] = (), user: str = "joe") -> Sight:
-    return Sight(deployments={**{each.id: each for each in found}, **dict.fromkeys(gone)}, users={"o": user})
+def _sight(*found: Deployment, gone: tuple[str, ...] = (), user: str = "joe") -> Snapshot:
+    return Snapshot(deployments={**{each.id: each for each in found}, **dict.fromkeys(gone)}, users={"o": user})
 
 
-def _down(sight: Sight, begun: dict[str, Entry] | None = None, **choice: object) -> DeploymentPlan:
-    return plan_down(sight, Choice(**choice), begun or {}, users={"o": "joe"}, endpoint="e")  # type: ignore[arg-type]
+def _down(snapshot: Snapshot, begun: dict[str, Entry] | None = None, **choice: object) -> DeploymentPlan:
+    return plan_down(snapshot, Choice(**choice), begun or {}, users={"o": "joe"}, endpoint="e")  # type: ignore[arg-type]
 
 
-def _up(sight: Sight, *entries: Entry, **choice: object) -> DeploymentPlan:
-    return plan_up(entries, sight, Choice(**choice), users={"o": "joe"}, endpoint="e")  # type: ignore[arg-type]
+def _up(snapshot: Snapshot, *entries: Entry, **choice: object) -> DeploymentPlan:
+    return plan_up(entries, snapshot, Choice(**choice), users={"o": "joe"}, endpoint="e")  # type: ignore[arg-type]
 
 
 def _actions(plan: DeploymentPlan) -> dict[str, Action]:
@@ -89,8 +89,8 @@ def test_active_custom_models_by_default_and_others_are_counted() -> None:
 
 
 def test_what_was_named_has_an_answer_whatever_it_is() -> None:
-    sight = _sight(_deployment(A, status="inactive"), _deployment(B, status="errored"), _deployment(C, is_custom=False))
-    plan = _down(sight, include=(A, B, C, D))
+    snapshot = _sight(_deployment(A, status="inactive"), _deployment(B, status="errored"), _deployment(C, is_custom=False))
+    plan = _down(snapshot, include=(A, B, C, D))
     assert _actions(plan) == {A: Action.UNCHANGED, B: Action.LEAVE, C: Action.DEACTIVATE, D: Action.LEAVE}
     assert all(step.reason for step in plan.steps if step.action is not Action.DEACTIVATE)
     assert [step.id for step in plan.changes] == [C]
@@ -111,16 +111,16 @@ def test_what_an_earlier_run_began_is_gone_on_with_whoever_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sight", "closes"),
+    ("snapshot", "closes"),
     [
         (_sight(gone=(A,)), State.GONE),
         (_sight(gone=(A,), user="ann"), None),
-        (Sight(deployments={A: None}, users={"other": "joe"}), None),
+        (Snapshot(deployments={A: None}, users={"other": "joe"}), None),
         (_sight(_deployment(A, status="archived")), State.GONE),
     ],
 )
-def test_gone_is_only_what_the_same_user_does_not_see(sight: Sight, closes: State | None) -> None:
-    (step,) = _down(sight, {A: _entry(A, State.DEACTIVATING)}).steps
+def test_gone_is_only_what_the_same_user_does_not_see(snapshot: Snapshot, closes: State | None) -> None:
+    (step,) = _down(snapshot, {A: _entry(A, State.DEACTIVATING)}).steps
     assert (step.action, step.closes) == (Action.LEAVE, closes)
 
 

@@ -32,13 +32,13 @@ def test_live(mount: Storage) -> None:
     for text in ("ws/there", "ws/gone", "ws/folder", f"{mount.backend.roots[0]}/other/gone", "/elsewhere/x"):
         references.add(HERE, text)
     found = presence(mount, references)
-    assert (found.belong, found.others) == (3, 1)
+    assert (found.matched, found.others) == (3, 1)
     assert found.missing == [("other/gone", HERE), ("ws/gone", HERE)]
 
 
 def test_of_a_backup(mount: Storage) -> None:
     def entry(path: str, found: Found) -> Entry:
-        return Entry(path=path, size=1, marker="", found=found)
+        return Entry(path=path, size=1, etag="", found=found)
 
     entries = [entry("ws/there", Found("path", HERE)), entry("ws/gone", Found("path", HERE)), entry("gone", ALL)]
     index = Index(url=mount.url, level="inventory", entries=entries, folders={})

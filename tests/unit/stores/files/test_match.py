@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_lrs.stores.files.match import ALL, Belonging, Found, References, Where, folders_of
+from kubectl_lrs.stores.files.match import ALL, FileMatcher, Found, References, Where, folders_of
 
 ID = "65f0c0ffee0123456789abcd"
 OTHER = "65f0c0ffee0123456789abce"
@@ -19,13 +19,13 @@ def _names(path: str) -> tuple[str, ...]:
     return f"pre/fix/{path}", f"bucket/pre/fix/{path}", f"s3://bucket/pre/fix/{path}"
 
 
-def _belonging(*texts: str, ids: tuple[str, ...] = (), take_all: bool = False, where: Where = HERE) -> Belonging:
+def _belonging(*texts: str, ids: tuple[str, ...] = (), take_all: bool = False, where: Where = HERE) -> FileMatcher:
     references = References()
     for text in texts:
         references.add(where, text)
     for each in ids:
         references.add_id(Where("custom_applications", each, "_id"), each)
-    return Belonging(references, _names, take_all=take_all)
+    return FileMatcher(references, _names, take_all=take_all)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_an_id_in_any_text_is_no_document() -> None:
 
 
 def test_a_folder_that_a_document_names() -> None:
-    belonging = _belonging("workspaces/main/")
-    assert belonging.found("workspaces/main/src/deep/a.py") == Found("folder", HERE)
-    assert belonging.found("workspaces/other/a.py") is None
-    assert belonging.missing() == []
+    matcher = _belonging("workspaces/main/")
+    assert matcher.found("workspaces/main/src/deep/a.py") == Found("folder", HERE)
+    assert matcher.found("workspaces/other/a.py") is None
+    assert matcher.missing() == []
 
 
 def test_a_folder_of_one_part_is_too_common_a_word() -> None:
@@ -92,21 +92,21 @@ def test_a_folder_of_one_part_is_too_common_a_word() -> None:
 
 
 def test_all_takes_the_rest_and_still_says_how_the_others_were_found() -> None:
-    belonging = _belonging("apps/a", ids=(ID,), take_all=True)
-    assert belonging.found("apps/a") == Found("path", HERE)
-    assert belonging.found(f"x/{ID}/y") == Found("id", Where("custom_applications", ID, "_id"))
-    assert belonging.found("x/y") is ALL
+    matcher = _belonging("apps/a", ids=(ID,), take_all=True)
+    assert matcher.found("apps/a") == Found("path", HERE)
+    assert matcher.found(f"x/{ID}/y") == Found("id", Where("custom_applications", ID, "_id"))
+    assert matcher.found("x/y") is ALL
 
 
 def test_missing_is_what_names_this_storage_and_is_not_there() -> None:
-    belonging = _belonging("s3://bucket/pre/fix/a/gone", "/bucket/pre/fix/b/gone?", "s3://bucket/other/c", "/usr/lib/x", "d/e")
-    assert [path for path, _ in belonging.missing()] == ["a/gone", "b/gone?"]
+    matcher = _belonging("s3://bucket/pre/fix/a/gone", "/bucket/pre/fix/b/gone?", "s3://bucket/other/c", "/usr/lib/x", "d/e")
+    assert [path for path, _ in matcher.missing()] == ["a/gone", "b/gone?"]
 
 
 def test_missing_is_what_stands_in_a_field_of_paths() -> None:
-    belonging = _belonging("apps/there", "apps/gone", "pre/fix/apps/gone2")
-    assert belonging.found("apps/there")
-    assert belonging.missing() == [("apps/gone", HERE), ("apps/gone2", HERE)]
+    matcher = _belonging("apps/there", "apps/gone", "pre/fix/apps/gone2")
+    assert matcher.found("apps/there")
+    assert matcher.missing() == [("apps/gone", HERE), ("apps/gone2", HERE)]
 
 
 def test_a_field_of_another_kind_is_not_drawn_in() -> None:
@@ -114,9 +114,9 @@ def test_a_field_of_another_kind_is_not_drawn_in() -> None:
     references.add(HERE, "apps/there")
     references.add(Where("workspace_items", ID, "mimeType"), "text/plain")
     references.add(Where("other", ID, "storage.path"), "text/html")
-    belonging = Belonging(references, _names)
-    assert belonging.found("apps/there")
-    assert belonging.missing() == []
+    matcher = FileMatcher(references, _names)
+    assert matcher.found("apps/there")
+    assert matcher.missing() == []
 
 
 def test_without_one_that_is_there_a_relative_path_may_be_anything() -> None:
@@ -124,15 +124,15 @@ def test_without_one_that_is_there_a_relative_path_may_be_anything() -> None:
 
 
 def test_a_url_of_another_place_in_a_field_of_paths_is_not_missing_here() -> None:
-    belonging = _belonging("apps/there", "https://example.com/logo", "s3://elsewhere/x/y", "/etc/passwd")
-    assert belonging.found("apps/there")
-    assert belonging.missing() == []
+    matcher = _belonging("apps/there", "https://example.com/logo", "s3://elsewhere/x/y", "/etc/passwd")
+    assert matcher.found("apps/there")
+    assert matcher.missing() == []
 
 
 def test_a_folder_that_is_there_is_not_missing() -> None:
-    belonging = _belonging("s3://bucket/pre/fix/apps", "s3://bucket/pre/fix/apps/x", "s3://bucket/pre/fix/none")
-    assert belonging.found("apps/x/file")
-    assert [path for path, _ in belonging.missing()] == ["none"]
+    matcher = _belonging("s3://bucket/pre/fix/apps", "s3://bucket/pre/fix/apps/x", "s3://bucket/pre/fix/none")
+    assert matcher.found("apps/x/file")
+    assert [path for path, _ in matcher.missing()] == ["none"]
 
 
 def test_folders_of() -> None:
@@ -146,10 +146,10 @@ _path = st.lists(_part, min_size=2, max_size=5).map("/".join)
 @given(st.lists(_path, min_size=1, max_size=20, unique=True), st.data())
 def test_exactly_the_objects_named_belong_whatever_they_are_called(paths: list[str], data: st.DataObject) -> None:
     named = set(data.draw(st.lists(st.sampled_from(paths), unique=True)))
-    belonging = _belonging(*named)
+    matcher = _belonging(*named)
     folders = folders_of(paths)
     for path in paths:
-        found = belonging.found(path)
+        found = matcher.found(path)
         if path in named:
             assert found == Found("path", HERE)
         elif found is not None:  # a named path may be a folder of it, or its end after a blank
@@ -159,8 +159,8 @@ def test_exactly_the_objects_named_belong_whatever_they_are_called(paths: list[s
 
 @given(st.lists(st.text(max_size=60), max_size=30), _path)
 def test_any_text_may_be_read(texts: list[str], path: str) -> None:
-    belonging = _belonging(*texts)
-    belonging.found(path)
-    for missing, where in belonging.missing():
+    matcher = _belonging(*texts)
+    matcher.found(path)
+    for missing, where in matcher.missing():
         assert missing
         assert where.document == ID

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bson
 
 from kubectl_lrs.stores.common.mentions import Document, of_lrs
-from kubectl_lrs.stores.files.match import Belonging, Found, References, Where
+from kubectl_lrs.stores.files.match import FileMatcher, Found, References, Where
 from kubectl_lrs.stores.files.references import add
 
 ID = "65f0c0ffee0123456789abcd"
@@ -14,7 +14,7 @@ ID = "65f0c0ffee0123456789abcd"
 def _found(document: Document, path: str) -> Found | None:
     references = References()
     add(references, document)
-    return Belonging(references, lambda each: (each,)).found(path)
+    return FileMatcher(references, lambda each: (each,)).found(path)
 
 
 def test_strings_of_a_document_with_the_field_that_they_stand_in() -> None:

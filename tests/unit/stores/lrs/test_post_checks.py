@@ -12,9 +12,8 @@ from kubectl_lrs.model.manifest import fingerprint
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.lrs.decide import NAME
 from kubectl_lrs.stores.lrs.post_checks import check_statuses, wait_for
-from kubectl_lrs.stores.lrs.saved import StoredLrs
+from kubectl_lrs.stores.lrs.saved import TIER, StoredLrs
 from tests.builders.fake_kube import LRS, FakeKube
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -34,7 +33,7 @@ def _stored(name: str, status: Any = None) -> StoredLrs:
 
 
 def _report(**results: Result) -> Report:
-    outcomes = [Outcome(store=NAME, namespace="n", name=name, result=result) for name, result in results.items()]
+    outcomes = [Outcome(store=TIER, namespace="n", name=name, result=result) for name, result in results.items()]
     return Report(source="", target="", outcomes=outcomes)
 
 
@@ -59,7 +58,7 @@ def test_a_server_that_is_gone_costs_no_outcome() -> None:
     report = _report(a=Result.CREATED)
     away = _Kube(answers=[UnreachableError("away")])
     assert _waited(report, away, _stored("a")) == {"a": Result.CREATED}
-    assert "not known: away" in report.undone[0]
+    assert "not known: away" in report.incomplete[0]
 
 
 @pytest.mark.parametrize(("status", "lost"), [(READY, False), ({"phase": "x"}, True), (None, True)])
@@ -67,10 +66,10 @@ def test_statuses_that_did_not_stick(status: Any, lost: bool) -> None:
     report = _report(a=Result.CREATED)
     wanted = {("n", "a"): fingerprint({"status": READY})}
     check_statuses(_Kube([_lrs("a", status), _lrs("other", status)]), LRS, wanted, report)  # type: ignore[arg-type]
-    assert bool(report.undone) is lost
+    assert bool(report.incomplete) is lost
 
 
 def test_statuses_that_cannot_be_read_back() -> None:
     report = _report()
     check_statuses(_Kube(answers=[UnreachableError("away")]), LRS, {("n", "a"): b""}, report)  # type: ignore[arg-type]
-    assert "not known" in report.undone[0]
+    assert "not known" in report.incomplete[0]

@@ -49,7 +49,7 @@ class _Kube:
         self.asked: list[tuple[str, str]] = []
         self._allowed, self._error = allowed, error
 
-    def may(self, verb: str, _plural: str, *, namespace: str = "", **_: Any) -> bool:
+    def can_i(self, verb: str, _plural: str, *, namespace: str = "", **_: Any) -> bool:
         self.asked.append((verb, namespace))
         if self._error:
             raise self._error

@@ -11,7 +11,7 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.lrs.saved import StoredLrs
-from kubectl_lrs.stores.lrs.selected import Chosen
+from kubectl_lrs.stores.lrs.selected import Selected
 
 
 class _Source:
@@ -37,7 +37,7 @@ SOURCE = _Source("m/a/deployment", "n/a/deployment", "n/b/other", "n/spark/spark
 
 
 def _chosen(*names: str, maps: dict[str, str] | None = None, source: _Source = SOURCE, **selection: Any) -> list[str]:
-    chosen = Chosen(source, Selection(**selection), names, maps or {})
+    chosen = Selected(source, Selection(**selection), names, maps or {})
     return [f"{each.namespace}/{each.name}" for each in chosen]
 
 
@@ -78,22 +78,22 @@ def test_a_name_that_does_not_mean_one_object(names: tuple[str, ...], selection:
 
 
 def test_nothing_chosen_says_what_there_is() -> None:
-    chosen = Chosen(SOURCE, Selection(namespace="none"), (), {})
+    chosen = Selected(SOURCE, Selection(namespace="none"), (), {})
     assert list(chosen) == []
     error = chosen.nothing()
     assert error is not None
     assert "deployment, other, spark_app" in error.hint
     assert "m, n" in error.hint
-    assert Chosen(_Source(), Selection(), (), {}).nothing() is None, "the source itself is empty"
+    assert Selected(_Source(), Selection(), (), {}).nothing() is None, "the source itself is empty"
 
 
 def test_namespaces_are_those_of_the_source_and_objects_stand_where_they_go() -> None:
     assert _chosen(namespace="n", types=("other",), maps={"n": "new", "m": "x"}) == ["new/b"]
-    (stored,) = Chosen(SOURCE, Selection(), ("b",), {"n": "new"})
+    (stored,) = Selected(SOURCE, Selection(), ("b",), {"n": "new"})
     assert stored.mapped_from == "n"
 
 
 def test_images_are_mapped_and_what_still_names_the_old_ones_is_noted() -> None:
-    (stored,) = Chosen(SOURCE, Selection(), ("b",), {}, registry_map(["old.io=new.io"]))
+    (stored,) = Selected(SOURCE, Selection(), ("b",), {}, registry_map(["old.io=new.io"]))
     assert stored.manifest["spec"] == {"image": "new.io/b:1"}
     assert stored.names_old == ()

@@ -65,8 +65,8 @@ def _present(*names: str, **kinds: str) -> dict[str, CollectionInfo]:
 
 def test_what_is_asked_for_each_once_and_nothing_else() -> None:
     options = DumpOptions(level="minimum", added=("more", MINIMUM[0], "more"))
-    chosen, lacking = choose(_present(*ALL, "more", "other"), options, "db")
-    assert [each.name for each in chosen] == [*ALL, "more"]
+    selected, lacking = choose(_present(*ALL, "more", "other"), options, "db")
+    assert [each.name for each in selected] == [*ALL, "more"]
     assert lacking == []
 
 
@@ -103,5 +103,5 @@ def test_what_lacks_is_never_left_out_without_a_word(
 
 def test_what_may_lack_is_told() -> None:
     options = DumpOptions(level="minimum", may_lack=(MINIMUM[1],))
-    chosen, lacking = choose(_present(MINIMUM[0]), options, "db")
-    assert ([each.name for each in chosen], lacking) == ([MINIMUM[0]], [MINIMUM[1]])
+    selected, lacking = choose(_present(MINIMUM[0]), options, "db")
+    assert ([each.name for each in selected], lacking) == ([MINIMUM[0]], [MINIMUM[1]])

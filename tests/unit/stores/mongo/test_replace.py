@@ -10,6 +10,7 @@ import pytest
 
 from kubectl_lrs.model.plan import Action, Finding, Severity
 from kubectl_lrs.stores.mongo import fill, restore
+from kubectl_lrs.stores.mongo.apply import RefusedError, Trial
 from kubectl_lrs.stores.mongo.evidence import Standing
 from kubectl_lrs.stores.mongo.metadata import Metadata
 from kubectl_lrs.stores.mongo.plan import MongoStep
@@ -17,7 +18,6 @@ from kubectl_lrs.stores.mongo.replace import Replace, ReplaceInPlace
 from kubectl_lrs.stores.mongo.saved import StoredCollection
 from kubectl_lrs.stores.mongo.server.errors import MongoError
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Writes
-from kubectl_lrs.stores.mongo.work import RefusedError, Trial
 
 OLD = CollectionInfo(name="c", kind="collection", options=bson.encode({}), uuid="a" * 32)
 

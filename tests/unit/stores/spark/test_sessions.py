@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import DeniedError, ExpiredError, UnreachableError
-from kubectl_lrs.stores.spark.sessions import LISTS, Session, Sight, sessions_in
+from kubectl_lrs.stores.spark.sessions import LISTS, Session, Snapshot, sessions_in
 from tests.builders.fake_kube import LRS, FakeKube
 
 
@@ -17,7 +17,7 @@ def _lrs(name: str, **metadata: Any) -> dict[str, Any]:
     return {"metadata": {"namespace": "n", "name": name, **created, **metadata}}
 
 
-def _sessions(kube: FakeKube, namespace: str | None = "n") -> Sight:
+def _sessions(kube: FakeKube, namespace: str | None = "n") -> Snapshot:
     return sessions_in(kube, LRS, namespace)  # type: ignore[arg-type]
 
 

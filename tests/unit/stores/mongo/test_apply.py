@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.model.report import Result
-from kubectl_lrs.stores.mongo.work import Account
+from kubectl_lrs.stores.mongo.apply import Account
 
 
 def test_what_weighs_more() -> None:

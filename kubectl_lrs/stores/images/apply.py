@@ -19,7 +19,7 @@ from kubectl_lrs.model.errors import DeniedError, ExitCode, LrsError
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.runtime.cancel import StoppedError
+from kubectl_lrs.runtime.cancel import CancelledError
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.stores.images.access import Access, Domain
 from kubectl_lrs.stores.images.layout import Layout, Tree, blob_path
@@ -195,6 +195,6 @@ class Pusher:
 
 
 def _failed(step: ImageStep, error: LrsError) -> Outcome:
-    if isinstance(error, StoppedError):
+    if isinstance(error, CancelledError):
         return Outcome.of(step, Result.NOT_TRIED, "interrupted")
     return Outcome.failed(step, error)

@@ -19,7 +19,7 @@ from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.files import saved, write
+from kubectl_lrs.stores.files import apply, saved
 from kubectl_lrs.stores.files.collect import FilesTier
 from kubectl_lrs.stores.files.match import References
 from kubectl_lrs.stores.files.restore import FilesRestorer
@@ -286,9 +286,9 @@ def test_one_that_was_changed_since_the_plan_is_not_replaced(folder: SealedFolde
 
 
 def test_batches_are_bounded_by_bytes(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "BATCH_BYTES", 25)
-    steps = _restorer(folder, target).plan(Silent()).of(write.FileStep)
-    batches = list(write._batches(steps, 256))
+    monkeypatch.setattr(apply, "BATCH_BYTES", 25)
+    steps = _restorer(folder, target).plan(Silent()).of(apply.FileStep)
+    batches = list(apply._batches(steps, 256))
     assert [step for batch in batches for step in batch] == steps
     assert all(len(batch) == 1 or sum(step.bytes for step in batch) <= 25 for batch in batches)
     assert len(batches) >= 10

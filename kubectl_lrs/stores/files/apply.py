@@ -20,7 +20,7 @@ from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.stores.files.attributes import altered, settable
 from kubectl_lrs.stores.files.match import folders_of
-from kubectl_lrs.stores.files.restore import FileStep, sum_of
+from kubectl_lrs.stores.files.plan import FileStep, sum_of
 from kubectl_lrs.stores.files.saved import Entry
 from kubectl_lrs.stores.files.storage import Storage
 

@@ -1,0 +1,56 @@
+"""The import contracts of setup.cfg speak of all that there is: every store, and every third party."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import sys
+from pathlib import Path
+
+import kubectl_lrs
+from kubectl_lrs.model.stores import STORES
+
+PACKAGE = Path(kubectl_lrs.__file__).parent
+OURS = {"kubectl_lrs", "typing_extensions"}
+"""The package, and what only the check of types imports."""
+
+SHAPE = ("connect", "restore", "apply", "plan", "collect", "saved", "flags")
+
+
+def contracts() -> configparser.ConfigParser:
+    """setup.cfg."""
+    config = configparser.ConfigParser()
+    config.read(PACKAGE.parent / "setup.cfg")
+    return config
+
+
+def listed(section: str, key: str) -> list[str]:
+    """The lines of a list in a contract."""
+    return contracts()[f"importlinter:contract:{section}"][key].split("\n")[1:]
+
+
+def third_parties() -> set[str]:
+    """Every package of others that a module imports, wherever in it."""
+    found: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found.update(each.name for each in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module)
+    return {name.partition(".")[0] for name in found} - sys.stdlib_module_names - OURS
+
+
+def test_every_third_party_has_a_door() -> None:
+    doors = [section for section in contracts().values() if section.get("type") == "protected"]
+    guarded = {name for section in doors for name in section["protected_modules"].split()}
+    assert guarded == third_parties()
+
+
+def test_every_store_has_its_layers_in_the_same_order() -> None:
+    stores = {row.package.rpartition(".")[2] for row in STORES.values()} | {"lrs", "spark", "deployments"}
+    assert {f"kubectl_lrs.stores.{name}" for name in stores} == set(listed("stores", "modules"))
+    for name in stores:
+        first = [line.split(" : ")[0] for line in listed(f"in-{name}", "layers")]
+        order = [layer for layer in first if layer in SHAPE]
+        assert order == [layer for layer in SHAPE if layer in order], name
