@@ -6,8 +6,6 @@ import errno
 import importlib
 import signal
 import sys
-import tempfile
-import traceback
 from typing import Any, NoReturn
 
 import click
@@ -17,7 +15,7 @@ from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render.output import answer, done, reader_is_gone, say
-from kubectl_lrs.runtime import redact, streams
+from kubectl_lrs.runtime import streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupt
 
 VERBS: dict[str, str] = {
@@ -179,9 +177,14 @@ def _lower(message: str) -> str:
 def _bug() -> int:
     kind = sys.exc_info()[0]
     try:
+        import tempfile
+        import traceback
+
+        from kubectl_lrs.runtime import redact
+
         with tempfile.NamedTemporaryFile("w", prefix="kubectl-lrs-", suffix=".log", delete=False, errors="replace") as log:
             log.write(redact.known(traceback.format_exc()))
         hint = f"please report it with {log.name}"
-    except OSError as error:
-        hint = f"please report it; no log could be written: {error.strerror}"
+    except (OSError, ImportError) as error:  # no descriptor is left, say
+        hint = f"please report it; no log could be written: {error.strerror if isinstance(error, OSError) else error}"
     return _fail(f"this is a bug in kubectl lrs ({kind.__name__ if kind else 'unknown'})", hint, ExitCode.FAILED)

@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from kubectl_lrs import render
-from kubectl_lrs.commands import unused
 from kubectl_lrs.commands.flags import KUBE, KUBE_WORDS, FlagOption, Given, parameters
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode
@@ -188,8 +186,10 @@ def command(
         def called(**_values: Any) -> ExitCode | None:
             given = Given(click.get_current_context())
             given.refuse_empty()
+            from kubectl_lrs.commands import unused  # the tables of every store's flags: `--help` does not wait for them
+
             unused.require_effects(name, given.words, given.value)
-            _without_cluster(name, given)
+            unused.refuse_cluster(name, given)
             return function(given)
 
         made = PluginCommand(
@@ -201,19 +201,3 @@ def command(
         return made
 
     return decorate
-
-
-def _without_cluster(verb: str, given: Given) -> None:
-    """A cluster that is named and not asked: refused, but for what stood before the verb, such as in an alias for all verbs.
-
-    Of that it is said that it is not used; unless something elsewhere is changed, which may not be what was meant.
-    """
-    cluster = unused.without_cluster(verb, given.value)
-    if cluster is None:
-        return
-    passed_over = unused.EVERYWHERE | (unused.API_TOO if cluster.changes else set())
-    passed_over |= {"--namespace"} if cluster.takes_namespace else set()
-    found = {word: is_behind for word, is_behind in given.kube_words.items() if word not in passed_over}
-    unused.refuse((word for word, is_behind in found.items() if is_behind or cluster.changes), f"to {verb}: {cluster.why}")
-    if found:
-        render.say(f"note: {', '.join(found)}: not used by {verb}: {cluster.why}")

@@ -7,16 +7,18 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Flag, Group, O, Options, Source, flag, flags_of
-from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.runtime.trust import Trust, user_id
+
+if TYPE_CHECKING:
+    from kubectl_lrs.model.selection import Selection
+    from kubectl_lrs.runtime.trust import Trust
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
@@ -250,6 +252,8 @@ class Trusting(Options):
     @property
     def trust(self) -> Trust:
         """These users beside the one who calls, and root."""
+        from kubectl_lrs.runtime.trust import Trust, user_id
+
         return Trust(frozenset(map(user_id, self.accept_owners)))
 
 
@@ -287,6 +291,8 @@ class Selecting(Options):
 
     def selection(self, namespace: str | None) -> Selection:
         """As a selection in this namespace, unless all are meant."""
+        from kubectl_lrs.model.selection import Selection
+
         return Selection(
             namespace=None if self.all_namespaces else namespace or None,
             types=self.types,

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_lrs.commands.flags import Selecting
+from kubectl_lrs import render
+from kubectl_lrs.commands.flags import Given, Selecting
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import flags_of
 from kubectl_lrs.stores.deployments.flags import ApiOptions
@@ -135,3 +136,19 @@ def without_cluster(verb: str, value: Values) -> Cluster | None:
     """How a verb goes on that asks no cluster in this call; None where it asks one, or where it does not matter."""
     cluster = CLUSTERS.get(verb, ALWAYS)
     return None if cluster.is_about_program or cluster.is_asked(value) else cluster
+
+
+def refuse_cluster(verb: str, given: Given) -> None:
+    """A cluster that is named and not asked: refused, but for what stood before the verb, such as in an alias for all verbs.
+
+    Of that it is said that it is not used; unless something elsewhere is changed, which may not be what was meant.
+    """
+    cluster = without_cluster(verb, given.value)
+    if cluster is None:
+        return
+    passed_over = EVERYWHERE | (API_TOO if cluster.changes else set())
+    passed_over |= {"--namespace"} if cluster.takes_namespace else set()
+    found = {word: is_behind for word, is_behind in given.kube_words.items() if word not in passed_over}
+    refuse((word for word, is_behind in found.items() if is_behind or cluster.changes), f"to {verb}: {cluster.why}")
+    if found:
+        render.say(f"note: {', '.join(found)}: not used by {verb}: {cluster.why}")

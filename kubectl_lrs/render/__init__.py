@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.render.output import answer, say
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress
-from kubectl_lrs.render.view import FORMATS, View, show, table
 
 if TYPE_CHECKING:
     from kubectl_lrs.render.backup import instead, made, remarks, where
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from kubectl_lrs.render.restore import finding_lines, plan_view, report_view, restore_question
     from kubectl_lrs.render.spark import nothing_to_clean, spark_effects, spark_plan_view, spark_report_view
     from kubectl_lrs.render.verify import trial_view
+    from kubectl_lrs.render.view import FORMATS, View, show, table
 
 _PARTS = {
     "backups": (
@@ -97,6 +97,12 @@ _PARTS = {
         "spark_effects",
     ),
     "verify": ("trial_view",),
+    "view": (
+        "FORMATS",
+        "View",
+        "show",
+        "table",
+    ),
 }
 """Module of this package → what is taken from it."""
 

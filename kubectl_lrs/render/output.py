@@ -10,7 +10,7 @@ import sys
 
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
-from kubectl_lrs.runtime import redact, streams
+from kubectl_lrs.runtime import streams
 
 
 class _Told:
@@ -21,6 +21,8 @@ def say(message: str) -> None:
     """A line for the person at the terminal, as long as somebody reads."""
     if reader_is_gone():
         return
+    from kubectl_lrs.runtime import redact
+
     line = printable(redact.known(message))
     streams.note(f"{colour.message(line) if colour.is_on(sys.stderr) else line}\n")
 

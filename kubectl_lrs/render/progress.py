@@ -6,7 +6,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from kubectl_lrs.clients import wirelog
 from kubectl_lrs.model.units import age, size
 from kubectl_lrs.render import colour
 from kubectl_lrs.render.output import say
@@ -135,4 +134,6 @@ def progress(*, quiet: bool) -> LiveProgress | PlainProgress:
     """What fits the terminal, or its absence; beside requests that are shown, a display would only be in the way."""
     if quiet:
         return QuietProgress()
+    from kubectl_lrs.clients import wirelog  # the masking behind it is not for `--help` to wait for
+
     return LiveProgress() if sys.stderr.isatty() and not wirelog.is_on() else PlainProgress()

@@ -12,7 +12,6 @@ from textwrap import wrap
 from typing import Any
 from unicodedata import combining, east_asian_width
 
-from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
 from kubectl_lrs.render.output import answer
@@ -52,7 +51,7 @@ def show(view: View, output: str, *, err: bool = False) -> None:
 
 _TEXTS: Mapping[str, Callable[[View], str]] = {
     "json": lambda view: _inert(json.dumps(view.data, indent=2, ensure_ascii=False)) + "\n",
-    "yaml": lambda view: _inert(dump(view.data)),
+    "yaml": lambda view: _inert(_yaml(view.data)),
     "name": lambda view: "".join(f"{printable(name)}\n" for name in view.names),
 }
 """The forms for programs."""
@@ -66,6 +65,12 @@ def _lines(view: View, output: str, *, err: bool) -> Iterator[str]:
     yield from map(printable, view.before)
     yield from table(columns, rows, width=width, coloured=is_coloured)
     yield from map(printable, view.after)
+
+
+def _yaml(data: Any) -> str:
+    from kubectl_lrs.formats.yaml_writer import dump  # for those who ask for it
+
+    return dump(data)
 
 
 def _inert(text: str) -> str:
