@@ -15,15 +15,18 @@ from kubectl_lrs.model.catalog import Catalog, Cluster
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.names import backup_name, is_backup_name
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.model.stores import leave_out
+from kubectl_lrs.model.stores import STORES, leave_out
 from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
 from kubectl_lrs.runtime.progress import BestEffort, Progress
 from kubectl_lrs.runtime.safe_files import make_folder
 from kubectl_lrs.runtime.trust import OWN, Trust
-from kubectl_lrs.stores.base import Collector, Facts
+from kubectl_lrs.stores.base import Collector, Confirming, Facts
 
 RESOURCES = "resources"
 """The tier of the LRS themselves."""
+
+DOCUMENTS = "mongo"
+"""The store whose documents speak of LRS, and by which images and files are found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +161,26 @@ def _collected(tiers: Mapping[str, Collector], writer: FolderWriter, progress: P
         facts[name] = _collect(name, tier, writer, progress)
         if must_fit and name == RESOURCES and not facts[name]["objects"]:
             raise NothingFoundError("no LRS fits; no backup was made")
+        if name == DOCUMENTS:
+            facts |= _confirmed(tiers, facts, writer, progress, take_in=True)
+    if facts.keys() & STORES.keys() - {DOCUMENTS}:
+        facts |= _confirmed(tiers, facts, writer, progress, take_in=False)
     return facts
+
+
+def _confirmed(
+    tiers: Mapping[str, Collector], facts: Mapping[str, Facts], writer: FolderWriter, progress: Progress, *, take_in: bool
+) -> dict[str, Facts]:
+    """The facts anew of what may have changed while the stores after it were read.
+
+    Right after the documents, what was made meanwhile is taken in, as they may speak of it, and its images and files are
+    found with the others'. Later than that it is of no document of this backup, and only named.
+    """
+    return {
+        name: tier.confirm(writer, progress, take_in=take_in)
+        for name, tier in tiers.items()
+        if name in facts and isinstance(tier, Confirming)
+    }
 
 
 def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progress) -> Facts:

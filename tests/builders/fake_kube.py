@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import Page, Resource
+from kubectl_lrs.clients.kubernetes.warnings import Warnings
 from kubectl_lrs.model.errors import NotFoundError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import Outage
@@ -29,6 +31,7 @@ class FakeKube:
         self.asked: list[tuple[str, str, str]] = []
         self.stop = Cancel()
         self.outage = Outage()
+        self.warnings = Warnings()
         self._answers = list(answers)
 
     def _answer(self, verb: str, namespace: str, name: str) -> None:
@@ -46,6 +49,11 @@ class FakeKube:
             return self.objects[namespace or "", name]
         except KeyError:
             raise not_found() from None
+
+    def get_text(self, resource: Resource, name: str, namespace: str | None = None) -> tuple[str, dict[str, Any]]:
+        """One object, as text too."""
+        found = self.get(resource, name, namespace)
+        return json.dumps(found), found
 
     def delete(self, _resource: Resource, namespace: str, name: str, **_conditions: Any) -> bool:
         """Whether it is gone at once."""
