@@ -50,11 +50,6 @@ class FakeKube:
         except KeyError:
             raise not_found() from None
 
-    def get_text(self, resource: Resource, name: str, namespace: str | None = None) -> tuple[str, dict[str, Any]]:
-        """One object, as text too."""
-        found = self.get(resource, name, namespace)
-        return json.dumps(found), found
-
     def delete(self, _resource: Resource, namespace: str, name: str, **_conditions: Any) -> bool:
         """Whether it is gone at once."""
         self._answer("delete", namespace, name)
@@ -63,10 +58,11 @@ class FakeKube:
         del self.objects[namespace, name]
         return True
 
-    def pages(self, _resource: Resource, namespace: str | None = None, **_: Any) -> Iterator[Page]:
-        """All of a namespace on one page."""
-        self._answer("list", namespace or "", "")
-        found = [("", each) for (space, _), each in sorted(self.objects.items()) if namespace in (None, space)]
+    def pages(self, _resource: Resource, namespace: str | None = None, *, name: str = "", **_: Any) -> Iterator[Page]:
+        """All of a namespace, or the one of a name, on one page."""
+        self._answer("list", namespace or "", name)
+        there = [each for (space, _), each in sorted(self.objects.items()) if namespace in (None, space)]
+        found = [(json.dumps(each), each) for each in there if name in ("", each["metadata"]["name"])]
         yield Page(found, "7", "", 0)
 
     def now(self) -> datetime:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -220,10 +221,10 @@ def test_the_look_asks_for_metadata_alone(place: Place, monkeypatch: pytest.Monk
         if accept:
             sizes.append(sum("spec" in each for each in json.loads(answer.data)["items"]))
         if target.startswith(place.base):
-            asked.append((method, target.partition("?")[0].rpartition("/")[2]))
+            asked.append((method, dict(parse_qsl(urlsplit(target).query)).get("fieldSelector", "")))
         return answer
 
     monkeypatch.setattr(place.kube, "_once", once)
     place.back_up(mongo=lambda: place.make(9))
-    assert asked[-3:] == [("GET", "lrs"), ("GET", "lrs"), ("GET", place.name(9))]
+    assert asked == [("GET", ""), ("GET", ""), ("GET", f"metadata.name={place.name(9)}")]
     assert sizes == [0]

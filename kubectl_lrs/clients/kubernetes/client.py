@@ -162,11 +162,6 @@ class KubeClient:
         """One object; NotFoundError where it is not."""
         return self._object(self._send("GET", resource.path(namespace, name)))
 
-    def get_text(self, resource: Resource, name: str, namespace: str | None = None) -> tuple[str, Manifest]:
-        """The same, as the server's own text and as data."""
-        data = self._send("GET", resource.path(namespace, name))
-        return data.decode("utf-8", "replace").strip(), self._object(data)
-
     def create(
         self,
         resource: Resource,
@@ -238,13 +233,15 @@ class KubeClient:
         namespace: str | None = None,
         *,
         selector: str = "",
+        name: str = "",
         since: str = "",
         metadata_only: bool = False,
     ) -> Iterator[Page]:
         """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot.
 
-        `metadata_only`: without spec and status. `since`: a resourceVersion. The server may then answer from its memory as
-        of that version or any later one, which costs it next to nothing.
+        `name`: only this one, which needs no other right than the LIST. `metadata_only`: without spec and status. `since`: a
+        resourceVersion. The server may then answer from its memory as of that version or any later one, which costs it next
+        to nothing.
         """
         token, limit = "", FIRST_PAGE
         while True:
@@ -253,6 +250,8 @@ class KubeClient:
                 query |= {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"}
             if selector:
                 query["labelSelector"] = selector
+            if name:
+                query["fieldSelector"] = f"metadata.name={name}"
             if token:
                 query["continue"] = token
             accept = METADATA_ONLY if metadata_only else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.catalog import Missing
-from kubectl_lrs.model.errors import ExpiredError, LrsError, NotFoundError
+from kubectl_lrs.model.errors import ExpiredError, LrsError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.meanwhile import Change, Meanwhile, What
 from kubectl_lrs.model.selection import Selection
@@ -134,11 +134,12 @@ class Look:
     def _fate(self, saved: Born) -> Change:
         """What became of one that a list with labels does not show."""
         try:
-            now = Born.of(self._kube.get(self._resource, saved.name, saved.namespace))
-        except NotFoundError:
-            return saved.became(What.DELETED)
+            found = self._one(saved, metadata_only=True)
         except LrsError:
             return saved.became(What.GONE)
+        if found is None:
+            return saved.became(What.DELETED)
+        now = Born.of(found[1])
         if now.uid != saved.uid:
             return saved.became(What.REMADE)
         return saved.became(What.DELETED if now.is_going else What.LEFT)
@@ -161,13 +162,16 @@ class Look:
     def _fetch(self, born: Born) -> tuple[Born, tuple[str, Manifest] | LrsError | None]:
         """The object; None where it is gone again."""
         try:
-            text, manifest = self._kube.get_text(self._resource, born.name, born.namespace)
-        except NotFoundError:
-            return born, None
+            found = self._one(born)
         except LrsError as error:
             return born, error
-        now = Born.of(manifest)
-        return born, None if now.uid != born.uid or now.is_going else (text, manifest)
+        now = Born.of(found[1]) if found else None
+        return born, found if now and now.uid == born.uid and not now.is_going else None
+
+    def _one(self, wanted: Born, *, metadata_only: bool = False) -> tuple[str, Manifest] | None:
+        """What has its name now. Whoever may back up has the right to list, and perhaps no other."""
+        pages = self._kube.pages(self._resource, wanted.namespace, name=wanted.name, metadata_only=metadata_only)
+        return next((each for page in pages for each in page.items), None)
 
 
 def _index(folder: Readable) -> Iterator[Born]:
