@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.places import Place
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
@@ -32,6 +33,17 @@ class Collector(Protocol):
         Among them may be `missing`, what the source itself no longer has (`Missing` each), and `notes`, what the user
         should know. An LrsError means that there is no backup.
         """
+
+
+class Unavailable:
+    """A store's part of a backup that cannot even be begun; for one that the backup is made without."""
+
+    def __init__(self, why: LrsError) -> None:
+        self._why = why
+
+    def collect(self, _writer: FolderWriter, _progress: Progress) -> Facts:
+        """Never: the reason why not is raised."""
+        raise self._why
 
 
 @runtime_checkable

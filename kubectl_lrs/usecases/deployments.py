@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -315,20 +315,19 @@ def known_deployments(
     directory: Path,
     named: Sequence[str],
     folder: SealedFolder | None,
-    accounts: Sequence[Account],
-    progress: Progress,
+    live: Collection[Deployment],
     *,
     trust: Trust,
 ) -> Ownership:
-    """What the journals that are not done, the application and the backup say of the deployments."""
+    """What the journals that are not done, the application and the backup say of the deployments.
+
+    `live`: those that the application shows.
+    """
     ownership = Ownership()
     paths = [Path(name) for name in named]
     for journal in (*open_journals(directory, trust, paths), *(load(path, NAMED) for path in paths)):
         ownership.add_journal(journal)
-    if accounts:
-        progress.begin("looking at the deployments")
-        ownership.add_live(inventory(accounts).values())
-        progress.end()
+    ownership.add_live(live)
     if folder is not None and ownership.is_open and (held_in := saved(folder)):
         ownership.add_saved(held_in.deployments)
     return ownership
