@@ -147,6 +147,7 @@ def _of_source(call: Call) -> Restore:
         source=source.description,
         target=call.kube.connection.server,
         from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(call.identity),
+        owner=folder.owner if folder else "",
         places=places,
         progress=call.progress,
         stop=call.kube.stop,

@@ -116,7 +116,7 @@ def _unfinished(directory: Path, endpoint: str, trust: Trust) -> Journal:
     """The newest one that nobody works with and that has something left to do, else a new one."""
     for journal in reversed(open_journals(directory, trust)):
         if journal.is_unfinished and journal.endpoint == endpoint:
-            with held(journal.path) as is_free:
+            with held(journal.path, journal.trust) as is_free:
                 if is_free:
                     return journal
     return Journal(path=default_path(directory), endpoint=endpoint, created=now())
@@ -129,7 +129,7 @@ def _held(journals: Sequence[Journal]) -> Iterator[None]:
             path = journal.path
             try:
                 make_folder(path.parent)
-                is_ours = stack.enter_context(held(path))
+                is_ours = stack.enter_context(held(path, journal.trust))
             except OSError as error:
                 raise UsageError(
                     f"{path}: the journal cannot be written: {error.strerror}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import LrsError
@@ -15,6 +14,7 @@ from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import Pool
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
+from kubectl_lrs.stores.common.journals import PauseJournal
 from kubectl_lrs.stores.common.operator import Pause, find_operators, only_one
 from kubectl_lrs.stores.lrs.creation_order import WaitingRoom
 from kubectl_lrs.stores.lrs.decide import LrsStep
@@ -50,7 +50,7 @@ class Run:
         options: ApplyOptions,
         *,
         journal: RecreateJournal,
-        pause_journal: Path,
+        pause_journal: PauseJournal,
         stop: Cancel,
         progress: Progress,
     ) -> None:
