@@ -10,8 +10,8 @@ import click
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Quiet
 from kubectl_lrs.commands.unused import refuse
-from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.flags import flags_of
+from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
+from kubectl_lrs.model.flags import Options, flags_of
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
@@ -34,6 +34,14 @@ def accounts_of(given: Given, options: ApiOptions) -> list[Account]:
         for line in render.account_lines(accounts):
             render.say(line)
     return accounts
+
+
+def ends_the_run(error: LrsError, options: Options) -> bool:
+    """Whether the failure of a store that nobody asked for by name ends a run that is about something else.
+
+    Only a call that is wrong itself does: what merely stands in the environment is no word for this call.
+    """
+    return isinstance(error, InterruptedRunError) or (isinstance(error, UsageError) and bool(options.given))
 
 
 def refuse_unasked(options: ApiOptions) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.accounts import accounts_of, refuse_unasked
+from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
@@ -18,11 +18,10 @@ from kubectl_lrs.model.flags import Group, Options, flag
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import NONE, PROFILES, STORES, levels
 from kubectl_lrs.model.workloads import SPARK
-from kubectl_lrs.stores.base import BackupContext, Collector, connect_module, flags_module
+from kubectl_lrs.stores.base import BackupContext, Collector, Unavailable, connect_module, flags_module
 from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsTier
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
-from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.lrs.collect import ResourcesTier
 from kubectl_lrs.stores.lrs.connect import Target, require_namespace, target
 from kubectl_lrs.stores.lrs.instead import look_for
@@ -90,7 +89,8 @@ def command(given: Given) -> ExitCode:
 
     With --profile minimum or complete, custom applications can be brought back too: their Mongo collections, images
     and files are saved beside the LRS. Where one of these stores cannot be had, no backup is made, and the message
-    names the flag that leaves it out. What a store itself no longer has is listed, and the backup is `partial`.
+    names the flag that leaves it out. What a store itself no longer has is listed, and the backup is `partial`; so is one
+    without the status of deployments, where these are not asked for by --deployments and cannot be had.
 
     Where nothing is found, no backup is made, and it is said what there is; the exit status is 3.
     """
@@ -125,6 +125,7 @@ def command(given: Given) -> ExitCode:
             progress=render.progress(quiet=quiet),
             signals=HeldSignals(),
             allow_empty=flags.allow_empty,
+            extras=() if given.of(AlsoOptions).with_deployments else (TIER,),
         )
     except NothingFoundError as error:
         raise _explained(error, cluster, selection, is_named=bool(given.kube.namespace)) from error
@@ -156,18 +157,19 @@ def _collector(name: str, options: Options, context: BackupContext) -> dict[str,
 
 
 def _deployments(given: Given) -> dict[str, Collector]:
-    """The status of deployments, where it is wanted or can be had."""
+    """The status of deployments, where it is wanted or can be had; a failure says how to do without.
+
+    Where nobody asked for it by --deployments it is an extra: the backup is made without what cannot be had of it.
+    """
     options = given.of(AlsoOptions)
-    if options.with_deployments or (options.with_deployments is None and api_is_given(options)):
-        return {TIER: DeploymentsTier(_accounts(given))}
-    refuse_unasked(options)
-    return {}
-
-
-def _accounts(given: Given) -> list[Account]:
-    """The users of the API; a failure says how to do without."""
+    if not options.with_deployments and (options.with_deployments is False or not api_is_given(options)):
+        refuse_unasked(options)
+        return {}
+    refuse_token(given)
     try:
-        return accounts_of(given, given.of(AlsoOptions))
+        return {TIER: DeploymentsTier(accounts_of(given, options))}
     except LrsError as error:
-        without(error, TIER)
-        raise
+        if options.with_deployments or ends_the_run(error, options):
+            without(error, TIER)
+            raise
+        return {TIER: Unavailable(error)}

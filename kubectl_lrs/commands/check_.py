@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.accounts import accounts_of, refuse_unasked
+from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import TABLES, Backups, Given, Quiet, output_flag
 from kubectl_lrs.commands.places import say_named
@@ -139,8 +139,9 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
 
     stale_after = duration(flags.spark_older_than, what="--spark-older-than")
     options = SourceOptions.of(given.of)
-    wanted = _wanted(given)
-    options.refuse_contradictions()
+    wanted, asked = _wanted(given)
+    if "mongo" in asked:
+        options.refuse_contradictions()
     cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     if namespace is not None:
@@ -152,6 +153,7 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
         namespace,
         options,
         wanted=wanted,
+        asked=asked,
         accounts=_accounts(given),
         backups=BackupDir(Path(flags.path)),
         stale_after=stale_after,
@@ -160,12 +162,13 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
     return check_live(found, flags.applications, render.progress(quiet=given.of(Quiet).quiet))
 
 
-def _wanted(given: Given) -> set[str]:
-    """The stores to look at: asked for, named by flags or the environment, or part of the profile."""
+def _wanted(given: Given) -> tuple[set[str], set[str]]:
+    """(the stores to look at, those of them that are asked for by flags or the profile, and not by the environment alone)."""
     from kubectl_lrs.usecases.check_sources import named_in_environment
 
     profile = given.of(LiveFlags).profile
-    wanted = {name for name, level in levels(profile, {}).items() if level != NONE} | set(named_in_environment())
+    asked = {name for name, level in levels(profile, {}).items() if level != NONE}
+    wanted = asked | set(named_in_environment())
     for name, kind in STORE_OPTIONS.items():
         options = given.of(kind)
         said, others = getattr(options, "wanted", None), [flag for flag in given.all_given((kind,)) if flag != f"--{name}"]
@@ -175,7 +178,8 @@ def _wanted(given: Given) -> set[str]:
             wanted.discard(name)
         if said or others:
             wanted.add(name)
-    return wanted
+            asked.add(name)
+    return wanted, asked & wanted
 
 
 def _accounts(given: Given) -> list[Account] | Unchecked:
@@ -186,9 +190,10 @@ def _accounts(given: Given) -> list[Account] | Unchecked:
     if options.with_deployments is None and not api_is_given(options):
         refuse_unasked(options)
         return Unchecked("the application's API was not given", API_FLAG)
+    refuse_token(given)
     try:
         return accounts_of(given, options)
-    except UsageError:
-        raise
     except LrsError as error:
+        if ends_the_run(error, options) or (options.with_deployments and isinstance(error, UsageError)):
+            raise
         return unavailable(error, API_FLAG)

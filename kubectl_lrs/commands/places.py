@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from kubectl_lrs import render
+from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.places import Place
 from kubectl_lrs.stores.base import connect_module
 
 
 def say_named(stores: Mapping[str, Options]) -> None:
-    """Of stores that are read, those that the environment names."""
+    """Of stores that are read, those that the environment names; where it does so wrongly, whoever connects says it."""
     for name, options in stores.items():
-        if found := connect_module(name).by_environment(options):
-            where, by = found
-            render.say(f"{name}: {where} ({by})")
+        with suppress(UsageError):
+            if found := connect_module(name).by_environment(options):
+                where, by = found
+                render.say(f"{name}: {where} ({by})")
 
 
 def say_places(places: Mapping[str, Place]) -> None:

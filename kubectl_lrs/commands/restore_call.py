@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.commands.accounts import accounts_of, refuse_unasked
+from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.places import say_places
 from kubectl_lrs.commands.restore_parts import STORE_OPTIONS, TIERS, refuse_unused, say_left_alone, wanted_parts
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Cluster
-from kubectl_lrs.model.errors import DeniedError, UnreachableError, UsageError
+from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.flags import Group, Source, argument, flag
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.names import LATEST
@@ -30,7 +31,7 @@ from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import ApiOptions
-from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.deployments.inventory import Deployment, inventory
 from kubectl_lrs.stores.deployments.ownership import Ownership
 from kubectl_lrs.stores.images.flags import RestoreOptions as ImagesOptions
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
@@ -146,6 +147,7 @@ def _of_source(call: Call) -> Restore:
         source=source.description,
         target=call.kube.connection.server,
         from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(call.identity),
+        owner=folder.owner if folder else "",
         places=places,
         progress=call.progress,
         stop=call.kube.stop,
@@ -263,17 +265,28 @@ def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objec
 
 def _whose(call: Call, folder: SealedFolder | None) -> Ownership:
     """What is known of the deployments; the application may be down, and then it is said."""
-    accounts: list[Account] = []
+    trust = call.given.of(Trusting).trust
+    return known_deployments(call.directory.path, call.flags.journals, folder, _live_deployments(call), trust=trust)
+
+
+def _live_deployments(call: Call) -> Collection[Deployment]:
+    """Those that the application shows, none where it is not asked or does not tell."""
     api = call.given.of(ApiOptions)
     if not api_is_given(api):
         refuse_unasked(api)
-    else:
-        try:
-            accounts = accounts_of(call.given, api)
-        except (UnreachableError, DeniedError) as error:
-            render.say(f"warning: the application does not tell which deployments are deactivated: {error}")
-    trust = call.given.of(Trusting).trust
-    return known_deployments(call.directory.path, call.flags.journals, folder, accounts, call.progress, trust=trust)
+        return ()
+    refuse_token(call.given)
+    try:
+        accounts = accounts_of(call.given, api)
+        call.progress.begin("looking at the deployments")
+        return inventory(accounts).values()
+    except LrsError as error:
+        if ends_the_run(error, api):
+            raise
+        render.say(f"warning: the application does not tell which deployments are deactivated: {error}")
+        return ()
+    finally:
+        call.progress.end()
 
 
 def _plain_files(call: Call) -> FilesSource:

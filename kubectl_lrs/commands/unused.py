@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Given, Selecting
+from kubectl_lrs.commands.flags import Given, Selecting, Trusting
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import flags_of
 from kubectl_lrs.stores.deployments.flags import ApiOptions
@@ -37,7 +37,7 @@ def _given(*words: str) -> Callable[[Values], bool]:
 
 
 _API = tuple(flag.word for _, flag in flags_of(ApiOptions))
-_TRIED = tuple(flag.word for kind in (Selecting, TargetOptions) for _, flag in flags_of(kind))
+_TRIED = tuple(flag.word for kind in (Selecting, TargetOptions, Trusting) for _, flag in flags_of(kind))
 _WITHOUT_API = Rule(flags=_API, why="with --no-deployments", holds=lambda value: value("--deployments") is not False)
 _WITH_JOURNAL = Rule(
     flags=("--backup-dir", "--accept-owner"),

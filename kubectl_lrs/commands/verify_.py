@@ -8,7 +8,7 @@ from pathlib import Path
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Options, Source, argument, flag
 from kubectl_lrs.model.names import LATEST
@@ -38,7 +38,7 @@ class Flags(Options):
     )
 
 
-CLUSTER_ONLY = (Selecting, TargetOptions)
+CLUSTER_ONLY = (Selecting, TargetOptions, Trusting)
 """The flags that say nothing without --against-cluster; they mean what they mean to restore."""
 
 
@@ -122,6 +122,7 @@ def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Back
         directory=directory.path,
         cluster=identity.uid or identity.server,
         stop=kube.stop,
+        trust=given.of(Trusting).trust,
     )
     restore = Restore(
         [lrs],

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from kubectl_lrs.model import meanwhile
 from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.meanwhile import Meanwhile
 from kubectl_lrs.model.units import printable
 
 FILE = "backup.json"
@@ -103,6 +105,11 @@ class Catalog:
         return int(self.tiers["resources"]["objects"])
 
     @property
+    def meanwhile(self) -> Meanwhile | None:
+        """What became of the LRS while the other stores were read; None where there were none, or nobody looked."""
+        return meanwhile.parse(self.tiers["resources"])
+
+    @property
     def size(self) -> int:
         """Bytes that its tiers hold, before anything is packed."""
         sizes = (facts.get("bytes") for facts in self.tiers.values())
@@ -190,6 +197,7 @@ def _from_dict(document: Mapping[str, Any]) -> Catalog:
     )
     _check_fields("selection", catalog.selection, _SELECTION)
     _check_fields("resources", catalog.tiers["resources"], _RESOURCES)
+    meanwhile.parse(catalog.tiers["resources"])
     return catalog
 
 

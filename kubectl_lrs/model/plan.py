@@ -157,12 +157,16 @@ class ApplyOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to happen in each store, in the order in which the stores are written. `target`: the cluster."""
+    """What is to happen in each store, in the order in which the stores are written. `target`: the cluster.
+
+    `owner`: who has written the backup, by what its file system says; empty where it is none.
+    """
 
     source: str
     target: str
     parts: tuple[StorePlan, ...]
     from_another_cluster: bool = False
+    owner: str = ""
 
     @property
     def steps(self) -> list[Step]:

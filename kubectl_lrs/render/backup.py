@@ -12,6 +12,7 @@ from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import size
 from kubectl_lrs.model.workloads import WORKLOADS
 from kubectl_lrs.render.backups import said, store_line
+from kubectl_lrs.render.meanwhile import NAMED, happened
 from kubectl_lrs.render.view import View
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def remarks(catalog: Catalog) -> Iterable[str]:
         yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
     for missing in catalog.missing:
         yield f"warning: not in the backup: {said(missing)}"
+    yield from (f"note: {each}" for each in happened(catalog, most=NAMED))
     for facts_of_tier in catalog.tiers.values():
         yield from (f"warning: {note}" for note in facts_of_tier.get("notes", ()))
     if needed := lacking(catalog.profile, catalog.levels):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubectl_lrs.model.catalog import Catalog, Missing
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import age, size
+from kubectl_lrs.render.meanwhile import happened, not_of_one_instant
 from kubectl_lrs.render.output import say
 from kubectl_lrs.render.view import View
 from kubectl_lrs.repository import SealedFolder
@@ -119,6 +120,7 @@ def _headline(path: str, folder: SealedFolder) -> tuple[str, ...]:
         *_stores(catalog),
         f"State:             {catalog.state}",
         *(f"Missing:           {said(each)}" for each in catalog.missing),
+        *(f"Meanwhile:         {each}" for each in happened(catalog)),
         f"Objects:           {catalog.objects} ({size(int(facts['bytes']))} of manifests)",
         *_deployments(catalog),
         f"CRD:               {'saved' if facts.get('crd') else 'not saved: ' + str(facts.get('crdNote'))}",
@@ -204,10 +206,10 @@ def backup_warnings(folder: SealedFolder) -> Iterable[str]:
 
 
 def _lost(catalog: Catalog) -> str:
-    """How much the sources no longer had."""
+    """How much it lacks."""
     counts = Counter(each.kind or each.store or "thing" for each in catalog.missing)
     listed = ", ".join(f"{count} {what}{'s' if count > 1 and what[-1:] != 's' else ''}" for what, count in sorted(counts.items()))
-    return f"its sources no longer had {listed}"
+    return f"lacking {listed}"
 
 
 NAMED = 10
@@ -235,10 +237,11 @@ def damage_report(name: str, catalog: Catalog, checked: Checked) -> View:
             "intact": not damages,
             "state": catalog.state,
             "missing": [each.to_dict() for each in catalog.missing],
+            "meanwhile": catalog.meanwhile.to_dict() if catalog.meanwhile else None,
             "damages": [{"path": d.path, "what": d.what} for d in damages],
         },
         columns=("FILE", "DAMAGE"),
         rows=[(d.path, d.what) for d in damages],
         names=[d.path for d in damages],
-        after=(*partial(name, catalog), f"backup {name}: {verdict} ({seconds:.1f}s)"),
+        after=(*partial(name, catalog), *not_of_one_instant(name, catalog), f"backup {name}: {verdict} ({seconds:.1f}s)"),
     )

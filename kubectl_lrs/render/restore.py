@@ -143,6 +143,7 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
     steps = plan.steps
     return {
         "source": plan.source,
+        "owner": plan.owner,
         "target": plan.target,
         "fromAnotherCluster": plan.from_another_cluster,
         "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in plan.findings],

@@ -9,6 +9,7 @@ from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import errors_of
 from kubectl_lrs.render.backups import partial
+from kubectl_lrs.render.meanwhile import not_of_one_instant
 from kubectl_lrs.render.restore import finding_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.verify import Answer, Checked, Trial, Tried
@@ -41,6 +42,7 @@ def trial_view(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> V
         after=(
             *gap,
             *partial(name, catalog),
+            *not_of_one_instant(name, catalog),
             f"backup {name}: {checked.files} files checked, all as sealed",
             *_others(name, catalog),
             f"backup {name}: {_verdict(trial)} on {trial.target}: {_counted(trial)} (nothing was written)",
@@ -83,6 +85,7 @@ def _data(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> dict[s
         "intact": True,
         "state": catalog.state,
         "missing": [each.to_dict() for each in catalog.missing],
+        "meanwhile": catalog.meanwhile.to_dict() if catalog.meanwhile else None,
         "notAsked": _not_asked(catalog),
         "damages": [],
         "target": trial.target,

@@ -27,10 +27,14 @@ class Sink:
     Of a compressed file they are complete only when it is closed.
     """
 
-    def __init__(self, file: BinaryIO, *, compressed: bool) -> None:
+    def __init__(self, file: BinaryIO, *, compressed: bool, before: BinaryIO | None = None) -> None:
+        """`before`: what the file holds already."""
         self.size = 0
         self._file = file
         self._sum = hashlib.sha256()
+        while before and (data := before.read(CHUNK)):
+            self._sum.update(data)
+            self.size += len(data)
         # No name and no time in the header: the same content gives the same bytes.
         self._packed = gzip.GzipFile("", "wb", compresslevel=1, fileobj=_Below(self._keep), mtime=0) if compressed else None
 
@@ -137,6 +141,19 @@ class FolderWriter:
                 self._root.remove(relative)
             raise
         self._add_sum(relative, sink.digest)
+
+    @contextmanager
+    def extending(self, relative: str) -> Iterator[Sink]:
+        """More for a gzip file at the top that is finished: one is put after the other, which readers take for one.
+
+        Where the block does not end well, the backup must not be sealed.
+        """
+        descriptor = self._root.opened(relative, os.O_WRONLY | os.O_APPEND)
+        with os.fdopen(descriptor, "ab", buffering=CHUNK) as file, self._root.reading(relative) as before:
+            sink = Sink(file, compressed=True, before=before)
+            yield sink
+            sink.close()
+        self._replace_sum(relative, sink.digest)
 
     @contextmanager
     def scratch(self, relative: str) -> Iterator[BinaryIO]:
@@ -269,6 +286,19 @@ class FolderWriter:
                 self._make_directory(relative.rpartition("/")[0])
                 self._root.make(relative)
                 self._directories.add(relative)
+
+    def _replace_sum(self, relative: str, digest: str) -> None:
+        """Another sum in the line of a file."""
+        at = 0
+        with self._guard:
+            self._sums.flush()
+            with self._root.reading(SUMS_FILE) as file:
+                for line in file:
+                    if line[66:-1].decode() == relative:
+                        os.pwrite(self._sums.fileno(), digest.encode(), at)
+                        return
+                    at += len(line)
+        raise FileNotFoundError(errno.ENOENT, "no file of the backup", relative)
 
     def _add_sum(self, relative: str, digest: str) -> None:
         self._sums.write(f"{digest}  {relative}\n".encode())

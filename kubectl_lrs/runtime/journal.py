@@ -41,10 +41,13 @@ def write_journal(path: Path, document: dict[str, Any]) -> None:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[bool]:
-    """Whether this process alone works with the journal while the block lasts. The lock goes with the process."""
+def held(path: Path, trust: Trust = OWN) -> Iterator[bool]:
+    """Whether this process alone works with the journal while the block lasts. The lock goes with the process.
+
+    RefusedError: the lock that is there may have been put there by somebody whom `trust` does not hold.
+    """
     with Directory.named(path.parent) as folder:
-        lock = Lock(folder, f".{path.name}{SUFFIX}")
+        lock = Lock(folder, f".{path.name}{SUFFIX}", trust)
     if not lock.take():
         yield False
         return

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.places import Place
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
@@ -31,6 +32,29 @@ class Collector(Protocol):
 
         Among them may be `missing`, what the source itself no longer has (`Missing` each), and `notes`, what the user
         should know. An LrsError means that there is no backup.
+        """
+
+
+class Unavailable:
+    """A store's part of a backup that cannot even be begun; for one that the backup is made without."""
+
+    def __init__(self, why: LrsError) -> None:
+        self._why = why
+
+    def collect(self, _writer: FolderWriter, _progress: Progress) -> Facts:
+        """Never: the reason why not is raised."""
+        raise self._why
+
+
+@runtime_checkable
+class Confirming(Collector, Protocol):
+    """A collector whose things may change while other stores are read, which it can find out afterwards."""
+
+    def confirm(self, writer: FolderWriter, progress: Progress, *, take_in: bool) -> Facts:
+        """Look once more at what was collected; the facts anew, with what was made, changed and deleted meanwhile.
+
+        `take_in`: what was made meanwhile becomes part of the backup. It may be called more than once. What cannot be told
+        or had is among `missing`; it is no error.
         """
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
 from kubectl_lrs import __version__
-from kubectl_lrs.model.catalog import Catalog, Cluster
+from kubectl_lrs.model.catalog import Catalog, Cluster, Missing
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.names import backup_name, is_backup_name
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.model.stores import leave_out
+from kubectl_lrs.model.stores import STORES, leave_out
 from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
 from kubectl_lrs.runtime.progress import BestEffort, Progress
 from kubectl_lrs.runtime.safe_files import make_folder
 from kubectl_lrs.runtime.trust import OWN, Trust
-from kubectl_lrs.stores.base import Collector, Facts
+from kubectl_lrs.stores.base import Collector, Confirming, Facts
 
 RESOURCES = "resources"
 """The tier of the LRS themselves."""
+
+DOCUMENTS = "mongo"
+"""The store whose documents speak of LRS, and by which images and files are found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +75,11 @@ def back_up(
     progress: Progress,
     signals: Signals = Uninterrupted(),  # noqa: B008  it has no state
     allow_empty: bool = False,
+    extras: Collection[str] = (),
 ) -> tuple[Path, Catalog]:
     """Make one backup, whole or not at all; where it is, and its catalog.
+
+    `extras`: the tiers that nobody asked for by name. One that cannot be had is missing in the backup, and ends nothing.
 
     NothingFoundError: there is nothing that could be saved, or no LRS of the types or labels that were named.
     """
@@ -92,7 +98,8 @@ def back_up(
                 progress.note(
                     f"warning: {directory}: its file system has no locks; let no other run make a backup there meanwhile"
                 )
-            facts = _collected(tiers, writer, progress, must_fit=selection.is_narrow and not allow_empty)
+            collecting = _Collecting(tiers, writer, progress, extras)
+            facts = collecting.run(must_fit=selection.is_narrow and not allow_empty)
             progress.begin("sealing")
             made = Catalog(
                 name=writer.final.name,
@@ -103,7 +110,7 @@ def back_up(
                 selection=selection.as_dict(),
                 profile=profile,
                 levels=levels,
-                missing=tuple(each for name in facts for each in facts[name].pop("missing", ())),
+                missing=(*(each for name in facts for each in facts[name].pop("missing", ())), *collecting.missing),
                 tiers=facts,
             )
             if made.is_empty and not allow_empty:
@@ -151,23 +158,55 @@ def _put_away_unless_sealed(
         progress.end()
 
 
-def _collected(tiers: Mapping[str, Collector], writer: FolderWriter, progress: Progress, *, must_fit: bool) -> dict[str, Facts]:
-    """The facts of each; where no LRS fits what was named, nothing of the other stores is copied for it."""
-    facts: dict[str, Facts] = {}
-    for name, tier in tiers.items():
-        facts[name] = _collect(name, tier, writer, progress)
-        if must_fit and name == RESOURCES and not facts[name]["objects"]:
-            raise NothingFoundError("no LRS fits; no backup was made")
-    return facts
+@dataclass(frozen=True)
+class _Collecting:
+    """Has each tier collect. `missing`: the extras that could not be had."""
 
+    tiers: Mapping[str, Collector]
+    writer: FolderWriter
+    progress: Progress
+    extras: Collection[str]
+    missing: list[Missing] = field(default_factory=list)
 
-def _collect(name: str, tier: Collector, writer: FolderWriter, progress: Progress) -> Facts:
-    """One tier's part; a failure says how to do without it."""
-    try:
-        return tier.collect(writer, progress)
-    except LrsError as error:
-        without(error, name)
-        raise
+    def run(self, *, must_fit: bool) -> dict[str, Facts]:
+        """The facts of each; where no LRS fits what was named, nothing of the other stores is copied for it."""
+        facts: dict[str, Facts] = {}
+        for name, tier in self.tiers.items():
+            facts |= self._collect(name, tier)
+            if must_fit and name == RESOURCES and not facts[name]["objects"]:
+                raise NothingFoundError("no LRS fits; no backup was made")
+            if name == DOCUMENTS:
+                facts |= self._confirmed(facts, take_in=True)
+        if facts.keys() & STORES.keys() - {DOCUMENTS}:
+            facts |= self._confirmed(facts, take_in=False)
+        return facts
+
+    def _collect(self, name: str, tier: Collector) -> dict[str, Facts]:
+        """One tier's part, none of an extra that cannot be had; any other failure says how to do without."""
+        begun = self.writer.checkpoint()
+        try:
+            return {name: tier.collect(self.writer, self.progress)}
+        except InterruptedRunError:
+            raise
+        except LrsError as error:
+            if name not in self.extras:
+                without(error, name)
+                raise
+            self.writer.rollback(begun)
+            self.missing.append(Missing(store=name, reason=str(error)))
+            return {}
+
+    def _confirmed(self, facts: Mapping[str, Facts], *, take_in: bool) -> dict[str, Facts]:
+        """The facts anew of what may have changed while the stores after it were read.
+
+        Right after the documents, what was made meanwhile is taken in, as they may speak of it, and its images and files
+        are found with the others'. Later than that it is of no document of this backup, and only named.
+        """
+        return {
+            name: tier.confirm(self.writer, self.progress, take_in=take_in)
+            for name, tier in self.tiers.items()
+            if name in facts and isinstance(tier, Confirming)
+        }
 
 
 def without(error: LrsError, tier: str) -> None:

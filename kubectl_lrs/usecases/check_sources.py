@@ -49,22 +49,30 @@ def sources(
     options: SourceOptions,
     *,
     wanted: Collection[str],
+    asked: Collection[str],
     accounts: Sequence[Account] | Unchecked,
     backups: BackupDir,
     stale_after: timedelta,
     is_named: bool = False,
 ) -> Sources:
-    """`wanted`: the stores to look at. A command line that is wrong is an error; a store that cannot be had is not."""
+    """`wanted`: the stores to look at; `asked`: those of them that this call asks for, by flags or the profile.
+
+    A call that is wrong is an error; a store that cannot be had is not, nor what only the environment says wrongly.
+    """
     where = namespace or target.connection.namespace
     return Sources(
         kube=target.kube,
         resource=target.resource,
         namespace=namespace,
         application_namespace=where,
-        mongo=_mongo(target, where, options.mongo) if "mongo" in wanted else Unchecked("MongoDB was not asked for", MONGO_FLAG),
+        mongo=_mongo(target, where, options.mongo, is_asked="mongo" in asked)
+        if "mongo" in wanted
+        else Unchecked("MongoDB was not asked for", MONGO_FLAG),
         database=options.mongo.database,
         images=_images(target, options.images) if "images" in wanted else Unchecked("registries were not asked", IMAGES_FLAG),
-        storage=_storage(options.files) if "files" in wanted else Unchecked("no file storage was named", FILES_FLAG),
+        storage=_storage(options.files, is_asked="files" in asked)
+        if "files" in wanted
+        else Unchecked("no file storage was named", FILES_FLAG),
         accounts=accounts,
         backups=backups,
         stale_after=stale_after,
@@ -78,12 +86,12 @@ def named_in_environment() -> list[str]:
     return [name for name, variable in variables.items() if os.environ.get(variable, "").strip()]
 
 
-def _mongo(target: Target, namespace: str, options: MongoOptions) -> Mongo | Unchecked:
+def _mongo(target: Target, namespace: str, options: MongoOptions, *, is_asked: bool) -> Mongo | Unchecked:
     try:
         return Mongo(mongo.access(options, target.kube, namespace))
-    except UsageError:
-        raise
     except LrsError as error:
+        if is_asked and isinstance(error, UsageError):
+            raise
         return unavailable(error, MONGO_FLAG)
 
 
@@ -93,10 +101,10 @@ def _images(target: Target, options: ImagesOptions) -> ImageSource:
     )
 
 
-def _storage(options: FilesOptions) -> Storage | Unchecked:
+def _storage(options: FilesOptions, *, is_asked: bool) -> Storage | Unchecked:
     try:
         return files.storage(options, otherwise="--no-files leaves it out")
-    except UsageError:
-        raise
     except LrsError as error:
+        if is_asked and isinstance(error, UsageError):
+            raise
         return unavailable(error, FILES_FLAG)

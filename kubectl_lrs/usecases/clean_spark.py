@@ -129,7 +129,8 @@ def clean(
 ) -> CleanReport:
     """Do what the plan says; where something is stuck, find out why."""
     began = time.monotonic()
-    cleaner = Cleaner(kube, resource, plan.selection.namespace, options, progress=progress, stop=stop)
+    selected = plan.selection
+    cleaner = Cleaner(kube, resource, selected.namespace, options, selector=selected.selector, progress=progress, stop=stop)
     try:
         with kube.warnings.told(progress.note):
             outcomes = cleaner.clean(plan.snapshot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,7 +116,7 @@ def _unfinished(directory: Path, endpoint: str, trust: Trust) -> Journal:
     """The newest one that nobody works with and that has something left to do, else a new one."""
     for journal in reversed(open_journals(directory, trust)):
         if journal.is_unfinished and journal.endpoint == endpoint:
-            with held(journal.path) as is_free:
+            with held(journal.path, journal.trust) as is_free:
                 if is_free:
                     return journal
     return Journal(path=default_path(directory), endpoint=endpoint, created=now())
@@ -129,7 +129,7 @@ def _held(journals: Sequence[Journal]) -> Iterator[None]:
             path = journal.path
             try:
                 make_folder(path.parent)
-                is_ours = stack.enter_context(held(path))
+                is_ours = stack.enter_context(held(path, journal.trust))
             except OSError as error:
                 raise UsageError(
                     f"{path}: the journal cannot be written: {error.strerror}",
@@ -315,20 +315,19 @@ def known_deployments(
     directory: Path,
     named: Sequence[str],
     folder: SealedFolder | None,
-    accounts: Sequence[Account],
-    progress: Progress,
+    live: Collection[Deployment],
     *,
     trust: Trust,
 ) -> Ownership:
-    """What the journals that are not done, the application and the backup say of the deployments."""
+    """What the journals that are not done, the application and the backup say of the deployments.
+
+    `live`: those that the application shows.
+    """
     ownership = Ownership()
     paths = [Path(name) for name in named]
     for journal in (*open_journals(directory, trust, paths), *(load(path, NAMED) for path in paths)):
         ownership.add_journal(journal)
-    if accounts:
-        progress.begin("looking at the deployments")
-        ownership.add_live(inventory(accounts).values())
-        progress.end()
+    ownership.add_live(live)
     if folder is not None and ownership.is_open and (held_in := saved(folder)):
         ownership.add_saved(held_in.deployments)
     return ownership

@@ -21,7 +21,10 @@ from kubectl_lrs.stores.base import Restorer
 
 
 class Restore:
-    """A restore of several stores: `plan`, then perhaps `apply`. `places`: of those that are not in the cluster."""
+    """A restore of several stores: `plan`, then perhaps `apply`. `places`: of those that are not in the cluster.
+
+    `owner`: of the backup that it is of, where it is of one.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Restore:
         source: str,
         target: str,
         from_another_cluster: bool,
+        owner: str = "",
         places: Mapping[str, Place] = MappingProxyType({}),
         progress: Progress,
         stop: Cancel,
@@ -38,6 +42,7 @@ class Restore:
         self._source = source
         self._target = target
         self._from_another_cluster = from_another_cluster
+        self._owner = owner
         self._places = places
         self._progress = progress
         self._stop = stop
@@ -48,7 +53,13 @@ class Restore:
             parts = tuple(self._with_place(store.plan(self._progress)) for store in self._stores)
         finally:
             self._progress.end()
-        return Plan(source=self._source, target=self._target, parts=parts, from_another_cluster=self._from_another_cluster)
+        return Plan(
+            source=self._source,
+            target=self._target,
+            parts=parts,
+            from_another_cluster=self._from_another_cluster,
+            owner=self._owner,
+        )
 
     def _with_place(self, part: StorePlan) -> StorePlan:
         """An error more where something would be written to a place that may be another installation's."""

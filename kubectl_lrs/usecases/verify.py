@@ -18,6 +18,7 @@ from kubectl_lrs.repository import Damage, SealedFolder
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.owners import OwnerError
+from kubectl_lrs.stores.lrs.prepare import differing
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from kubectl_lrs.usecases.restore import Restore
 
@@ -197,7 +198,8 @@ def _is_unanswered(outcome: Outcome, *, denied: bool) -> bool:
 def try_crd(kube: KubeClient, crd: Manifest) -> Iterator[Finding]:
     """Ask the server whether the saved CRD could be installed."""
     try:
-        kube.create_object(CRDS, crd, dry_run=True)
+        if found := differing(crd, kube.create_object(CRDS, crd, dry_run=True)):
+            yield Finding(Severity.ERROR, f"the saved CRD would be {found}", "see what admits CRDs there", ExitCode.DIFFERENCE)
     except ConflictError:
         return
     except DeniedError as error:

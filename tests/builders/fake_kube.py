@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import Page, Resource
+from kubectl_lrs.clients.kubernetes.warnings import Warnings
 from kubectl_lrs.model.errors import NotFoundError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import Outage
@@ -29,6 +31,7 @@ class FakeKube:
         self.asked: list[tuple[str, str, str]] = []
         self.stop = Cancel()
         self.outage = Outage()
+        self.warnings = Warnings()
         self._answers = list(answers)
 
     def _answer(self, verb: str, namespace: str, name: str) -> None:
@@ -55,10 +58,11 @@ class FakeKube:
         del self.objects[namespace, name]
         return True
 
-    def pages(self, _resource: Resource, namespace: str | None = None, **_: Any) -> Iterator[Page]:
-        """All of a namespace on one page."""
-        self._answer("list", namespace or "", "")
-        found = [("", each) for (space, _), each in sorted(self.objects.items()) if namespace in (None, space)]
+    def pages(self, _resource: Resource, namespace: str | None = None, *, name: str = "", **_: Any) -> Iterator[Page]:
+        """All of a namespace, or the one of a name, on one page."""
+        self._answer("list", namespace or "", name)
+        there = [each for (space, _), each in sorted(self.objects.items()) if namespace in (None, space)]
+        found = [(json.dumps(each), each) for each in there if name in ("", each["metadata"]["name"])]
         yield Page(found, "7", "", 0)
 
     def now(self) -> datetime:

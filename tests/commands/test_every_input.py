@@ -14,7 +14,7 @@ import pytest
 from kubectl_lrs.cli import VERBS
 from kubectl_lrs.commands import unused
 from kubectl_lrs.commands.command import PluginCommand, kube_options
-from kubectl_lrs.commands.flags import FlagArgument, FlagOption, Selecting
+from kubectl_lrs.commands.flags import FlagArgument, FlagOption, Selecting, Trusting
 from kubectl_lrs.commands.restore_parts import FLAGS, RESOURCES
 from kubectl_lrs.model.flags import Flag, flags_of
 from kubectl_lrs.model.stores import STORES
@@ -120,7 +120,7 @@ CALLS: dict[str, Call] = {
     "deactivate: a folder beside a journal": Call(("deactivate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
     "activate: a folder beside a journal": Call(("activate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
     "activate: two sources": Call(("activate", "--journal", "j"), ("--from",)),
-    "verify: no cluster": Call(("verify", "b"), _words(Selecting, TargetOptions)),
+    "verify: no cluster": Call(("verify", "b"), _words(Selecting, TargetOptions, Trusting)),
     "check: the API of no deployments": Call(("check", "--no-deployments"), API),
     "check: the API that is not named": Call(("check",), ("--api-ca-file", "--auth-scheme")),
     "check: a backup alone": Call(("check", "--from", "b"), ("--profile", "--deployments", *API)),

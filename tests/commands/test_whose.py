@@ -12,6 +12,7 @@ import pytest
 from kubectl_lrs.stores.deployments.ownership import tokens
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.datarobot import Answer
 from tests.builders.deployments import ORGANISATION, TOKEN, Place, new_place
 from tests.conftest import Cli, Crd
 
@@ -86,10 +87,11 @@ def test_backup_without(place: Place, lrs: dict[str, str], namespace: str) -> No
     ("arguments", "env", "code", "message"),
     [
         (["--deployments"], {}, 2, "no DataRobot API is named"),
-        ([], {"LRS_DATAROBOT_URL": "http://127.0.0.1:1", "LRS_DATAROBOT_API_TOKEN": "t"}, 5, "cannot be reached"),
-        ([], {"LRS_DATAROBOT_API_TOKEN": "t"}, 2, "LRS_DATAROBOT_URL is not"),
+        (["--deployments"], {"LRS_DATAROBOT_URL": "http://127.0.0.1:1", "LRS_DATAROBOT_API_TOKEN": "t"}, 5, "cannot be reached"),
+        (["--deployments"], {"LRS_DATAROBOT_API_TOKEN": "t"}, 2, "LRS_DATAROBOT_URL is not"),
+        (["--url", "http://127.0.0.1:1", "--org-token-file", "none"], {}, 2, "none"),
     ],
-    ids=["none", "unreachable", "half"],
+    ids=["none", "unreachable", "half", "flag"],
 )
 def test_backup_that_cannot_have_them(
     place: Place, lrs: dict[str, str], namespace: str, arguments: list[str], env: dict[str, str], code: int, message: str
@@ -100,6 +102,61 @@ def test_backup_that_cannot_have_them(
     assert message in done.stderr
     assert "--no-deployments" in done.stderr
     assert list(place.cli.directory.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("env", "reason"),
+    [
+        ({"LRS_DATAROBOT_URL": "http://127.0.0.1:1", "LRS_DATAROBOT_API_TOKEN": "t"}, "cannot be reached"),
+        ({"LRS_DATAROBOT_API_TOKEN": "t"}, "LRS_DATAROBOT_URL is not"),
+        ({"LRS_DATAROBOT_API_TOKEN": "expired"}, "refused"),
+        ({"LRS_DATAROBOT_URL": "ftp://x", "LRS_DATAROBOT_API_TOKEN": "t"}, "LRS_DATAROBOT_URL"),
+    ],
+    ids=["unreachable", "half", "expired", "malformed"],
+)
+def test_backup_of_lrs_does_without_what_nobody_asked_for(
+    place: Place, lrs: dict[str, str], namespace: str, env: dict[str, str], reason: str
+) -> None:
+    """The LRS are saved; the report and the catalog say what is not there and why, and `latest` is this backup."""
+    more = {"LRS_DATAROBOT_URL": place.api.url} if env.get("LRS_DATAROBOT_API_TOKEN") == "expired" else {}
+    done = place.run("backup", "-n", namespace, "--name", "saved", env={**more, **env})
+    assert done.returncode == 3, done.stderr
+    assert "warning: not in the backup: deployments: " in done.stderr
+    assert reason in done.stderr
+    catalog = json.loads((place.cli.directory / "saved" / "backup.json").read_text())
+    (missing,) = catalog["missing"]
+    assert (catalog["state"], missing["store"]) == ("partial", "deployments")
+    assert "deployments" not in catalog["tiers"]
+    assert catalog["tiers"]["resources"]["objects"] == 20
+    assert "lacking 1 deployments" in place.cli.ok("verify", "saved")
+
+
+def test_one_that_breaks_off_in_the_middle_leaves_nothing(
+    place: Place, lrs: dict[str, str], namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place.api, "answer_list", lambda _call: Answer(403, {"message": "not yours"}))
+    done = place.run("backup", "-n", namespace, "--name", "saved")
+    assert done.returncode == 3, done.stderr
+    assert not (place.cli.directory / "saved" / "deployments.json").exists()
+    place.cli.ok("verify", "saved")
+    done = place.run("backup", "-n", namespace, "--name", "asked", "--deployments")
+    assert done.returncode not in (0, 3)
+    assert not (place.cli.directory / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    "env", [{"LRS_DATAROBOT_API_TOKEN": "t"}, {"LRS_DATAROBOT_API_TOKEN": "expired"}], ids=["half", "expired"]
+)
+def test_restore_and_check_do_without_too(place: Place, lrs: dict[str, str], namespace: str, env: dict[str, str]) -> None:
+    place.cli.ok("backup", "-n", namespace, "--name", "saved")
+    more = {"LRS_DATAROBOT_URL": place.api.url} if env["LRS_DATAROBOT_API_TOKEN"] == "expired" else {}
+    done = place.run("restore", "saved", "-n", namespace, env={**more, **env})
+    assert done.returncode == 0, done.stderr
+    assert "does not tell which deployments are deactivated" in done.stderr
+    done = place.run("check", "-n", namespace, env={**more, **env, "LRS_FILES_URL": "nothing://x", "LRS_MONGO_URI": "nonsense"})
+    assert (done.returncode, "24 LRS" in done.stdout) == (5, True), done.stdout + done.stderr
+    for word in ("nothing://x", "LRS_MONGO_URI"):
+        assert word in done.stdout + done.stderr
 
 
 # ---- activate --from

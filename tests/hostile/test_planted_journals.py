@@ -11,7 +11,8 @@ import pytest
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.journal import held, read_journal, write_journal
 from kubectl_lrs.runtime.safe_files import write_atomically
-from kubectl_lrs.runtime.trust import RefusedError
+from kubectl_lrs.runtime.trust import RefusedError, Trust
+from kubectl_lrs.stores.common.journals import PauseJournal, operator_journal
 from kubectl_lrs.stores.common.operator import Operator, noted_replicas
 from kubectl_lrs.stores.lrs.journal import RECREATE_PREFIX, RecreateJournal
 from tests.builders.deployments import ORGANISATION, Place, new_place
@@ -129,10 +130,31 @@ def test_what_was_to_be_created_again(tmp_path: Path, kind: str) -> None:
 def test_how_many_replicas_an_operator_had(tmp_path: Path, kind: str) -> None:
     path, operator = tmp_path / "paused.json", Operator("a", "b", 0, 0)
     write_journal(path, {"operator": "a/b", "replicas": 50})
-    assert noted_replicas(path, operator) == 50
+    assert noted_replicas(PauseJournal(path), operator) == 50
     (SPOILT[kind][0] if kind in SPOILT else _given_away)(path)
     with pytest.raises(RefusedError, match=path.name):
-        noted_replicas(path, operator)
+        noted_replicas(PauseJournal(path), operator)
+
+
+@as_root
+def test_each_journal_of_a_restore_of_a_user_who_is_accepted(tmp_path: Path) -> None:
+    """The note, the lock that a killed run has left beside it, and what was to be created again."""
+    trust = Trust(frozenset({NOBODY}))
+    paused, operator = operator_journal(tmp_path, "cluster", trust), Operator("a", "b", 0, 0)
+    write_journal(paused.path, {"operator": "a/b", "replicas": 50})
+    recreated = tmp_path / f"{RECREATE_PREFIX}cluster.json"
+    write_journal(recreated, {"cluster": "cluster", "objects": {"a/b": {}}})
+    lock = tmp_path / f".{paused.path.name}.lock"
+    lock.write_text("kubectl-lrs elsewhere 7\n")
+    lock.chmod(0o600)
+    for path in (paused.path, recreated, lock):
+        _given_away(path)
+    assert noted_replicas(paused, operator) == 50
+    assert list(RecreateJournal(tmp_path, "cluster", trust).pending) == ["a/b"]
+    with held(paused.path, trust) as alone:
+        assert alone
+    with pytest.raises(RefusedError, match=str(NOBODY)), held(paused.path):
+        pass
 
 
 # ---- what is written

@@ -56,6 +56,9 @@ PAGE_BYTES = 4 << 20
 size of an object is not known before, and 500 objects of 1 MB would not fit in memory."""
 
 
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""What asks for a LIST without spec and status; a server that cannot gives whole objects, which have metadata too."""
+
 TOO_MANY = 429
 
 _NO_DRY_RUN = "does not support dry run"
@@ -224,11 +227,21 @@ class KubeClient:
         """Every object of a small LIST."""
         return [manifest for page in self.pages(resource, namespace, selector=selector) for _, manifest in page.items]
 
-    def pages(self, resource: Resource, namespace: str | None = None, *, selector: str = "", since: str = "") -> Iterator[Page]:
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        selector: str = "",
+        name: str = "",
+        since: str = "",
+        metadata_only: bool = False,
+    ) -> Iterator[Page]:
         """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot.
 
-        `since`: a resourceVersion. The server may then answer from its memory as of that version or any later one, which
-        costs it next to nothing.
+        `name`: only this one, which needs no other right than the LIST. `metadata_only`: without spec and status. `since`: a
+        resourceVersion. The server may then answer from its memory as of that version or any later one, which costs it next
+        to nothing.
         """
         token, limit = "", FIRST_PAGE
         while True:
@@ -237,9 +250,12 @@ class KubeClient:
                 query |= {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"}
             if selector:
                 query["labelSelector"] = selector
+            if name:
+                query["fieldSelector"] = f"metadata.name={name}"
             if token:
                 query["continue"] = token
-            page = _page(self._send("GET", resource.path(namespace), query=query))
+            accept = METADATA_ONLY if metadata_only else ""
+            page = _page(self._send("GET", resource.path(namespace), query=query, accept=accept))
             token = page.next
             yield page
             if not token:
@@ -394,6 +410,7 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = "",
     ) -> bytes:
         """Send until it is answered or hopeless; the body of a 2xx.
 
@@ -406,7 +423,7 @@ class KubeClient:
         tries = Tries(POLICY, self._cancel, outage=self.outage)
         while True:
             try:
-                answer = self._authorised(method, target, body, content_type)
+                answer = self._authorised(method, target, body, content_type, accept)
             except TransportError as error:
                 self.outage.failed()
                 again = not error.tls and (is_read or not error.sent)
@@ -427,16 +444,17 @@ class KubeClient:
         elif is_read or status in REFUSED_UNDONE:
             self.outage.failed()
 
-    def _authorised(self, method: str, target: str, body: bytes | None, content_type: str) -> Answer:
+    def _authorised(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Answer:
         """Send once; once more with a new credential where the one at hand was refused and another can be had."""
         generation = self._credentials.generation
-        answer = self._once(method, target, body, content_type)
+        answer = self._once(method, target, body, content_type, accept)
         if answer.status == 401 and self._credentials.renew(generation):
-            return self._once(method, target, body, content_type)
+            return self._once(method, target, body, content_type, accept)
         return answer
 
-    def _once(self, method: str, target: str, body: bytes | None, content_type: str) -> Answer:
-        headers = [*self._headers, *self._credentials.headers().items()]
+    def _once(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Answer:
+        own = [(name, accept if accept and name == "Accept" else value) for name, value in self._headers]
+        headers = [*own, *self._credentials.headers().items()]
         if body is not None:
             headers.append(("Content-Type", content_type))
         with wirelog.Exchange(method, self._origin + target, headers, body) as exchange:

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.journal import write_journal
+from kubectl_lrs.runtime.trust import OWN, Trust
 
 OPERATOR_PREFIX = "lrs_operator_paused_"
 SUFFIX = ".json"
 
 
-def operator_journal(directory: Path, cluster: str) -> Path:
-    """Where the pause of a cluster's operator is noted."""
-    return directory / f"{OPERATOR_PREFIX}{token(cluster)}{SUFFIX}"
+@dataclass(frozen=True)
+class PauseJournal:
+    """Where the pause of an operator is noted, and whose note and lock are believed there."""
+
+    path: Path
+    trust: Trust = OWN
+
+
+def operator_journal(directory: Path, cluster: str, trust: Trust = OWN) -> PauseJournal:
+    """That of a cluster's operator."""
+    return PauseJournal(directory / f"{OPERATOR_PREFIX}{token(cluster)}{SUFFIX}", trust)
 
 
 def save(path: Path, document: dict[str, Any]) -> None:

@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import DEPLOYMENTS, KubeClient
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.journal import held, read_journal
-from kubectl_lrs.stores.common.journals import save, writing
+from kubectl_lrs.stores.common.journals import PauseJournal, save, writing
 
 RELEASE = "release=dr"
 
@@ -84,15 +83,15 @@ def may_scale(kube: KubeClient, operator: Operator) -> bool:
     return kube.can_i("patch", DEPLOYMENTS.plural, group=DEPLOYMENTS.group, namespace=operator.namespace, subresource="scale")
 
 
-def noted_replicas(journal: Path, operator: Operator) -> int | None:
+def noted_replicas(journal: PauseJournal, operator: Operator) -> int | None:
     """What it had before a run of this program paused it and did not end well; None where there was no such run."""
-    noted = read_journal(journal)
+    noted = read_journal(journal.path, journal.trust)
     if noted.get("operator") != operator.key:
         return None
     try:
         return int(noted["replicas"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{journal}: does not say how many replicas it had", hint="look at it, and move it away") from error
+        raise UsageError(f"{journal.path}: does not say how many replicas it had", hint="look at it, and move it away") from error
 
 
 def _speaks_of_operator(deployment: Manifest) -> bool:
@@ -114,7 +113,7 @@ class Pause:
     One run at a time: it would be awake again while another one still writes.
     """
 
-    def __init__(self, kube: KubeClient, operator: Operator, journal: Path, replicas: int | None) -> None:
+    def __init__(self, kube: KubeClient, operator: Operator, journal: PauseJournal, replicas: int | None) -> None:
         self._kube = kube
         self._journal = journal
         self.operator = operator
@@ -124,12 +123,12 @@ class Pause:
 
     def begin(self, deadline: Deadline) -> None:
         """Scale it to 0, and wait until its pods are gone."""
-        with writing(self._journal):
-            alone = self._mine.enter_context(held(self._journal))
+        with writing(self._journal.path):
+            alone = self._mine.enter_context(held(self._journal.path, self._journal.trust))
         if not alone:
             raise LrsError(f"another run has paused the operator {self.operator.key}", hint="wait until that run is over")
         self._begun = True
-        save(self._journal, {"operator": self.operator.key, "replicas": self.replicas})
+        save(self._journal.path, {"operator": self.operator.key, "replicas": self.replicas})
         self._scale(0)
         while why := self._why_awake():
             if not deadline.pause(POLL):
@@ -165,7 +164,8 @@ class Pause:
                 time.sleep(pause)
             else:
                 break
-        self._journal.unlink(missing_ok=True)
+        with writing(self._journal.path):
+            self._journal.path.unlink(missing_ok=True)
 
     def _why_awake(self) -> str:
         """Why it cannot be said to sleep: its pods run or are ending, as far as the server counts these, or that is not known."""
@@ -190,7 +190,7 @@ class Pause:
             raise LrsError(f"operator {self.operator.key}: the server made {made} replicas of {replicas}")
 
 
-def _afterwards(operator: Operator, journal: Path, wanted: int | None) -> int:
+def _afterwards(operator: Operator, journal: PauseJournal, wanted: int | None) -> int:
     """How many replicas it is to have in the end: as the user says, else as it has, else as a run noted that did not end well."""
     if wanted is not None:
         return wanted

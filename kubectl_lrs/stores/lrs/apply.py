@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import LrsError
@@ -15,6 +14,7 @@ from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import Pool
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
+from kubectl_lrs.stores.common.journals import PauseJournal
 from kubectl_lrs.stores.common.operator import Pause, find_operators, only_one
 from kubectl_lrs.stores.lrs.creation_order import WaitingRoom
 from kubectl_lrs.stores.lrs.decide import LrsStep
@@ -50,7 +50,7 @@ class Run:
         options: ApplyOptions,
         *,
         journal: RecreateJournal,
-        pause_journal: Path,
+        pause_journal: PauseJournal,
         stop: Cancel,
         progress: Progress,
     ) -> None:
@@ -72,8 +72,9 @@ class Run:
         with ExitStack() as stack:
             failed: dict[str, str] = {}
             if not self._options.dry_run:
-                self._install_crd()
-                failed = create_namespaces(self._kube, self._plan.first(Prepare.CREATE_NAMESPACE), deadline)
+                self._install_crd(report)
+                names = self._plan.first(Prepare.CREATE_NAMESPACE)
+                failed = create_namespaces(self._kube, names, deadline, report.incomplete.append)
                 for operator in self._plan.first(Prepare.PAUSE_OPERATOR):
                     self._pause(operator, deadline, stack, report)
             requests = self._requests()
@@ -99,13 +100,14 @@ class Run:
 
     # ---- what must be there first
 
-    def _install_crd(self) -> None:
+    def _install_crd(self, report: Report) -> None:
         crd = self._wanted.crd
         if crd is None or not self._plan.first(Prepare.INSTALL_CRD):
             return
         self._progress.begin("installing the CRD")
         namespace = next((step.namespace for step in self._steps.values()), "default")
-        install_crd(self._kube, self._resource, crd, namespace=namespace, deadline=Deadline(SERVED_WITHIN, self._stop))
+        deadline = Deadline(SERVED_WITHIN, self._stop)
+        install_crd(self._kube, self._resource, crd, namespace=namespace, deadline=deadline, say=report.incomplete.append)
 
     def _pause(self, key: str, deadline: Deadline, stack: ExitStack, report: Report) -> None:
         """Pause the operator; when the user has had enough meanwhile, that is no failure, and nothing will be written."""

@@ -1,15 +1,17 @@
-"""The LRS of a cluster → a backup, in one consistent snapshot."""
+"""The LRS of a cluster → a backup, in one consistent snapshot; and another look, when the other stores have been read."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient, Page, Resource
+from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient, Resource
 from kubectl_lrs.formats.yaml_writer import dump
-from kubectl_lrs.model.errors import ApiError, DeniedError, ExpiredError, UnreachableError
+from kubectl_lrs.model import meanwhile
+from kubectl_lrs.model.errors import ApiError, DeniedError, ExpiredError, LrsError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest, sanitise
 from kubectl_lrs.model.names import manifest_path
 from kubectl_lrs.model.selection import Selection
@@ -17,6 +19,7 @@ from kubectl_lrs.model.workloads import CRD_NAME, type_of
 from kubectl_lrs.repository import FolderWriter, Sink
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.lrs.changes import Born, Look
 from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE
 
 SNAPSHOTS = 3
@@ -42,12 +45,37 @@ class ResourcesTier:
         self._kube = kube
         self._resource = resource
         self._selection = selection
+        self._tally = _Tally()
+        self._look = Look(kube, resource, selection)
+        self._crd_note = ""
 
     def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
         """Write everything into the folder; the facts for the catalog."""
         with self._kube.warnings.told(progress.note):
-            tally = self._snapshot(writer, progress)
-            crd_note = self._save_crd(writer)
+            self._tally = self._snapshot(writer, progress)
+            self._crd_note = self._save_crd(writer)
+        return self._facts()
+
+    def confirm(self, writer: FolderWriter, progress: Progress, *, take_in: bool) -> dict[str, Any]:
+        """Ask once more which LRS there are, by their metadata alone; the facts anew."""
+        progress.begin("LRS: what changed meanwhile")
+        try:
+            with self._kube.warnings.told(progress.note):
+                born = self._look.compare(writer)
+                if take_in:
+                    self._take_in(born, writer)
+        except LrsError as error:
+            self._look.lost(str(error))
+        return self._facts() | {meanwhile.FIELD: self._look.seen().to_dict(), "missing": self._look.missing}
+
+    def _take_in(self, born: Iterable[Born], writer: FolderWriter) -> None:
+        """Add what was made after the list to the files that are finished."""
+        if found := list(self._look.fetch(born)):
+            with writer.extending(RAW_FILE) as raw, writer.extending(INDEX_FILE) as index:
+                self._keep(found, writer, raw, index, self._tally)
+
+    def _facts(self) -> dict[str, Any]:
+        tally = self._tally
         return {
             "group": self._resource.group,
             "version": self._resource.version,
@@ -59,8 +87,8 @@ class ResourcesTier:
             "types": dict(sorted(tally.types.items())),
             "namespaces": dict(sorted(tally.namespaces.items())),
             "skipped": tally.skipped,
-            "crd": CRD_FILE if not crd_note else None,
-            "crdNote": crd_note,
+            "crd": CRD_FILE if not self._crd_note else None,
+            "crdNote": self._crd_note,
         }
 
     def _snapshot(self, writer: FolderWriter, progress: Progress) -> _Tally:
@@ -89,13 +117,13 @@ class ResourcesTier:
         with writer.stream(RAW_FILE, compressed=True) as raw, writer.stream(INDEX_FILE, compressed=True) as index:
             for page in prefetch(pages):
                 tally.resource_version = page.resource_version
-                self._copy_page(page, writer, raw, index, tally)
+                self._keep(page.items, writer, raw, index, tally)
                 progress.advance(len(page.items))
         return tally
 
-    def _copy_page(self, page: Page, writer: FolderWriter, raw: Sink, index: Sink, tally: _Tally) -> None:
+    def _keep(self, items: Iterable[tuple[str, Manifest]], writer: FolderWriter, raw: Sink, index: Sink, tally: _Tally) -> None:
         raw_lines, index_lines = [], []
-        for text, manifest in page.items:
+        for text, manifest in items:
             metadata = manifest["metadata"]
             namespace, name, kind = metadata["namespace"], metadata["name"], type_of(manifest)
             if metadata.get("deletionTimestamp"):
@@ -133,6 +161,7 @@ def _index_line(metadata: Manifest, kind: str, path: str) -> str:
         "type": kind,
         "uid": metadata.get("uid", ""),
         "resourceVersion": metadata.get("resourceVersion", ""),
+        "generation": metadata.get("generation"),
         "created": metadata.get("creationTimestamp", ""),
         "path": path,
         "owners": metadata.get("ownerReferences") or [],

@@ -14,7 +14,7 @@ from typing import Any
 from kubectl_lrs.model.plan import Step
 from kubectl_lrs.runtime.journal import read_journal
 from kubectl_lrs.runtime.trust import OWN, Trust
-from kubectl_lrs.stores.common.journals import SUFFIX, save, token
+from kubectl_lrs.stores.common.journals import SUFFIX, save, token, writing
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 RECREATE_PREFIX = "lrs_recreate_"
@@ -57,7 +57,8 @@ class RecreateJournal:
     def _write(self) -> None:
         if self._open:
             save(self.path, {"cluster": self._cluster, "objects": self._open})
-        else:
+            return
+        with writing(self.path):
             self.path.unlink(missing_ok=True)
 
 

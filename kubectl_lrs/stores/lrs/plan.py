@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import CRDS, DEPLOYMENTS, KubeClient, Resource
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode
@@ -22,6 +21,7 @@ from kubectl_lrs.model.plan import (
 )
 from kubectl_lrs.model.workloads import CRD_NAME, WORKLOADS
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.common.journals import PauseJournal
 from kubectl_lrs.stores.common.operator import Operator, Pause, find_operators, may_scale, noted_replicas, only_one
 from kubectl_lrs.stores.lrs import preflight
 from kubectl_lrs.stores.lrs.decide import LiveLrs, LrsStep, Rules, decide
@@ -47,7 +47,7 @@ class Planner:
         options: RestoreOptions,
         *,
         journal: RecreateJournal,
-        pause_journal: Path,
+        pause_journal: PauseJournal,
         progress: Progress,
     ) -> None:
         self._kube = kube
@@ -133,7 +133,7 @@ class Planner:
                 yield Finding(
                     Severity.WARNING,
                     f"operator {operator.key} was paused by another run; it had {noted} replicas",
-                    f"if that run is over, put it right with --pause-operator, or kubectl scale; see {self._pause_journal}",
+                    f"if that run is over, put it right with --pause-operator, or kubectl scale; see {self._pause_journal.path}",
                 )
 
     def _rules(self, validator: Validator, unusable: Mapping[str, str], operators: Sequence[Operator]) -> Rules:

@@ -1,14 +1,19 @@
-"""What LRS stand on: their namespaces and their CRD, looked at for a plan and made when it is applied."""
+"""What LRS stand on: their namespaces and their CRD, looked at for a plan and made when it is applied.
+
+As with LRS, what the server made of each is held against what it was sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 
 from kubectl_lrs.clients.kubernetes.client import CRDS, NAMESPACES, KubeClient, Resource
 from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.runtime.retry import insist
+from kubectl_lrs.stores.common.deleting import POLICY, may_be_done
+from kubectl_lrs.stores.lrs.evidence import alterations, altered
 
 SERVED_WITHIN = 60.0
 """Seconds in which an installed CRD must be served."""
@@ -47,7 +52,11 @@ def phase(kube: KubeClient, namespace: str) -> str:
         return MISSING
 
 
-def create_namespaces(kube: KubeClient, names: Iterable[str], deadline: Deadline) -> dict[str, str]:
+Say = Callable[[str], None]
+"""Is told what the server holds that is not what it was sent."""
+
+
+def create_namespaces(kube: KubeClient, names: Iterable[str], deadline: Deadline, say: Say) -> dict[str, str]:
     """Make the namespaces, after those that are being deleted are gone; those that could not be made, with the reason."""
     failed = {}
     for name in names:
@@ -57,18 +66,15 @@ def create_namespaces(kube: KubeClient, names: Iterable[str], deadline: Deadline
                 break
         else:
             try:
-                kube.create_object(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-            except ConflictError:  # somebody else made it meanwhile
-                continue
+                _create(kube, NAMESPACES, _namespace(name), say)
             except LrsError as error:
                 failed[name] = f"namespace {name} could not be created: {error}"
     return failed
 
 
-def install_crd(kube: KubeClient, resource: Resource, crd: Manifest, *, namespace: str, deadline: Deadline) -> None:
+def install_crd(kube: KubeClient, resource: Resource, crd: Manifest, *, namespace: str, deadline: Deadline, say: Say) -> None:
     """Install the CRD and wait until the resource is served; `namespace`: one to ask for objects in."""
-    with suppress(ConflictError):  # somebody else installed it meanwhile
-        kube.create_object(CRDS, crd)
+    _create(kube, CRDS, crd, say)
     while not _is_served(kube, resource, namespace):
         if not deadline.pause(0.2):
             raise LrsError(f"the CRD is installed, but not served after {deadline.seconds:.0f}s")
@@ -82,3 +88,46 @@ def _is_served(kube: KubeClient, resource: Resource, namespace: str) -> bool:
     except NotFoundError:
         return False
     return found is not None and found.version == resource.version
+
+
+# ---- what the server makes of it
+
+
+def _create(kube: KubeClient, resource: Resource, manifest: Manifest, say: Say) -> None:
+    """Create it, unless somebody else does so meanwhile. Where no answer came, what is there then is the answer."""
+    name, unanswered = str(manifest["metadata"]["name"]), False
+
+    def act(attempt: int) -> Manifest | None:
+        nonlocal unanswered
+        unanswered = attempt > 1
+        try:
+            return kube.create_object(resource, manifest)
+        except ConflictError:
+            return None
+
+    made = insist(act, policy=POLICY, cancel=kube.stop, may_pass=may_be_done, outage=kube.outage)
+    if made is None and unanswered:
+        made = kube.get(resource, name)
+    if made is not None and (found := differing(manifest, made)):
+        say(f"{resource.kind} {name}: {found}")
+
+
+def differing(manifest: Manifest, made: Manifest) -> str:
+    """In what the server's namespace or CRD is not the one that it was sent, in words; empty where it is."""
+    found = alterations(manifest, made, _as_the_server_has_it)
+    return altered(found) if found else ""
+
+
+def _namespace(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def _as_the_server_has_it(manifest: Manifest) -> Manifest:
+    """With what every API server adds by itself."""
+    metadata, spec = manifest["metadata"], manifest.get("spec") or {}
+    if manifest["kind"] == "Namespace":
+        labels = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}
+        return {**manifest, "metadata": {**metadata, "labels": labels}, "spec": {"finalizers": ["kubernetes"], **spec}}
+    names = spec.get("names") or {}
+    added = {"listKind": f"{names.get('kind')}List", "singular": str(names.get("kind")).lower()}
+    return {**manifest, "spec": {"conversion": {"strategy": "None"}, **spec, "names": {**added, **names}}}

@@ -42,7 +42,7 @@ class LrsRestorer:
         self._stop = stop
         self._selected = Selected(source, options.selection, options.names, options.namespace_map, options.registry_map)
         self._journal = RecreateJournal(directory, cluster, trust)
-        self._pause_journal = operator_journal(directory, cluster)
+        self._pause_journal = operator_journal(directory, cluster, trust)
 
     def plan(self, progress: Progress) -> StorePlan:
         """Look at the source and the cluster, and decide; nothing is written."""

@@ -1,5 +1,8 @@
 """Deleting Spark sessions and seeing them go. Each by its uid, so that one born meanwhile under the same name stays.
 
+And each in the version that was looked at: what made it one of those chosen are its labels, and these may have changed. Of
+one that changed it is looked again whether it still is.
+
 Never by DeleteCollection: it knows no uid, and the right to it is another one.
 """
 
@@ -12,20 +15,18 @@ from enum import Enum
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import ConflictError, ExpiredError, LrsError, NotFoundError
-from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.model.workloads import SPARK
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
 from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, delete_this
-from kubectl_lrs.stores.spark.sessions import Session, Snapshot, look
+from kubectl_lrs.stores.spark.sessions import Session, Snapshot, is_there, look, selector_of
 
 FIRST_LOOK = 0.1
 LONGEST_LOOK = 2.0
 """Seconds between two looks at what is going; they double."""
 
-OF_SESSIONS = Selection(types=(SPARK,)).label_selector()
+OF_SESSIONS = selector_of()
 """Without the user's labels: an object may lose those while it goes, and would seem to be gone."""
 
 
@@ -65,7 +66,8 @@ class ApplyOptions:
 
 
 class Cleaner:
-    """Deletes the sessions of one snapshot. `namespace`: where they were looked for, None for everywhere."""
+    """Deletes the sessions of one snapshot. `namespace`: where they were looked for, None for everywhere; `selector`: by which
+    labels."""
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class Cleaner:
         namespace: str | None,
         options: ApplyOptions,
         *,
+        selector: str = "",
         progress: Progress,
         stop: Cancel,
     ) -> None:
@@ -81,6 +84,7 @@ class Cleaner:
         self._resource = resource
         self._namespace = namespace
         self._options = options
+        self._selector = selector_of(selector)
         self._progress = progress
         self._stop = stop
         self._deadline = Deadline(options.timeout, stop)
@@ -123,7 +127,7 @@ class Cleaner:
         try:
             if self._options.dry_run:
                 self._dry_run(session)
-            elif delete_this(self._kube, self._resource, session.namespace, session.name, uid=session.uid):
+            elif self._delete(session):
                 self._outcomes[session.uid] = Outcome(session, Result.DELETED)
             else:
                 self._going[session.uid] = session
@@ -133,33 +137,64 @@ class Cleaner:
             self._breaker.judge(error)
             self._outcomes[session.uid] = Outcome(session, Result.FAILED, str(error), error)
 
+    def _delete(self, session: Session) -> bool:
+        return delete_this(
+            self._kube,
+            self._resource,
+            session.namespace,
+            session.name,
+            uid=session.uid,
+            resource_version=session.version,
+        )
+
     def _dry_run(self, session: Session) -> None:
         message = ""
         try:
-            self._kube.delete(self._resource, session.namespace, session.name, uid=session.uid, dry_run=True)
-        except (NotFoundError, ConflictError):
+            self._kube.delete(
+                self._resource,
+                session.namespace,
+                session.name,
+                uid=session.uid,
+                resource_version=session.version,
+                dry_run=True,
+            )
+        except NotFoundError:
             message = "it is gone already"
+        except ConflictError:
+            message = "it has changed meanwhile, or is gone: it would be looked at again"
         self._outcomes[session.uid] = Outcome(session, Result.WOULD, message)
 
     def _settle_unsure(self) -> None:
-        """A conflict mostly means that another session has the name; whether that is so, a look tells."""
+        """A conflict means that another session has the name, or that this one changed; which of them, a look tells."""
         for attempt in range(1, TRIES + 1):
             if not self._unsure:
                 return
-            try:
-                there = self._there()
-            except LrsError as error:
-                self._fail({uid: session for uid, (session, _) in self._unsure.items()}, error)
-                return
             unsure, self._unsure = self._unsure, {}
-            left = [session for session, _ in unsure.values() if session.uid in there]
-            self._gone((session for session, _ in unsure.values() if session.uid not in there), there.values())
-            for session in left:
-                self._ask_one(session)
+            try:
+                there = self._there(self._selector)
+                again = [left for session, error in unsure.values() if (left := self._settle(session, error, there))]
+            except LrsError as error:
+                self._fail({uid: session for uid, (session, _) in unsure.items()}, error)
+                return
+            self._ask(again)
             if self._unsure and not self._deadline.pause(PAUSE * attempt):
                 break
         for session, conflict in self._unsure.values():
             self._outcomes[session.uid] = Outcome(session, Result.FAILED, str(conflict), conflict)
+
+    def _settle(self, session: Session, conflict: LrsError, there: Mapping[str, Session]) -> Session | None:
+        """As it is now, if it is to be asked for once more; else what became of it is known."""
+        now = there.get(session.uid)
+        if now and not now.is_going:
+            return now
+        if now:
+            self._going[now.uid] = now
+        elif is_there(self._kube, self._resource, session):
+            message = "it has changed, and is no longer one of those that were chosen; it is left alone"
+            self._outcomes[session.uid] = Outcome(session, Result.FAILED, message, conflict)
+        else:
+            self._gone([session], there.values())
+        return None
 
     # ---- waiting
 
@@ -171,7 +206,7 @@ class Cleaner:
         pause = FIRST_LOOK
         try:
             while self._going and self._deadline.pause(pause):
-                self._notice(self._there(since))
+                self._notice(self._there(since=since))
                 pause = min(LONGEST_LOOK, 2 * pause)
             if self._going and not self._stop.is_set():
                 self._notice(self._there())
@@ -193,11 +228,11 @@ class Cleaner:
             self._going[uid] = replace(session, finalizers=there[uid].finalizers, is_going=there[uid].is_going)
         self._progress.advance(len(gone))
 
-    def _there(self, since: str = "") -> dict[str, Session]:
+    def _there(self, selector: str = OF_SESSIONS, *, since: str = "") -> dict[str, Session]:
         """The sessions that are there, by uid; without `since` as of this moment."""
         while True:
             try:
-                snapshot = look(self._kube, self._resource, self._namespace, OF_SESSIONS, since=since)
+                snapshot = look(self._kube, self._resource, self._namespace, selector, since=since)
             except ExpiredError:
                 if self._deadline.is_over:
                     raise

@@ -22,7 +22,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session; `uid` tells it from every other that had or will have its name. `age` is by the server's clock."""
+    """One session; `uid` tells it from every other that had or will have its name. `age` is by the server's clock.
+
+    `version`: its resourceVersion; the labels by which it was chosen are those of this version.
+    """
 
     namespace: str
     name: str
@@ -32,6 +35,7 @@ class Session:
     state: str
     finalizers: tuple[str, ...] = ()
     is_going: bool = False
+    version: str = ""
 
     @property
     def key(self) -> str:
@@ -52,6 +56,7 @@ class Session:
             state=state(manifest),
             finalizers=tuple(map(str, metadata.get("finalizers") or ())),
             is_going=bool(metadata.get("deletionTimestamp")),
+            version=str(metadata.get("resourceVersion") or ""),
         )
 
 
@@ -65,13 +70,23 @@ class Snapshot:
 
 def sessions_in(kube: KubeClient, resource: Resource, namespace: str | None, selector: str = "") -> Snapshot:
     """Every session of the namespace (None: of all) that the labels choose."""
-    selected = Selection(namespace=namespace, types=(SPARK,), selector=selector).label_selector()
     try:
-        return _again_when_expired(lambda: look(kube, resource, namespace, selected))
+        return _again_when_expired(lambda: look(kube, resource, namespace, selector_of(selector)))
     except DeniedError as error:
         if namespace is None and not error.hint:
             raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
         raise
+
+
+def selector_of(selector: str = "") -> str:
+    """Sessions, and of them those that the user's labels choose, as one selector for the API server."""
+    return Selection(types=(SPARK,), selector=selector).label_selector()
+
+
+def is_there(kube: KubeClient, resource: Resource, session: Session) -> bool:
+    """Whether this very object is there, whatever its labels are by now. It needs no other right than the LIST."""
+    pages = kube.pages(resource, session.namespace, name=session.name)
+    return any(manifest["metadata"]["uid"] == session.uid for page in pages for _, manifest in page.items)
 
 
 def look(kube: KubeClient, resource: Resource, namespace: str | None, selector: str, *, since: str = "") -> Snapshot:

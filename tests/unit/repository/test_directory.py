@@ -109,7 +109,7 @@ def test_partial_one_says_so(tmp_path: Path) -> None:
     folder = sealed(tmp_path, lambda writer: {**_work(writer), "missing": lost}, "part")
     checked = verify(folder, Silent())
     view = damage_report("part", folder.catalog, checked)
-    assert view.after[0] == "backup part: partial: its sources no longer had 12 files, 1 image"
+    assert view.after[0] == "backup part: partial: lacking 12 files, 1 image"
     assert view.after[1] == "  files: file a/0: gone"
     assert view.after[-2] == "  and 3 more; see them with: show part"
     assert view.after[-1].startswith("backup part: 1 files checked, all as sealed")

@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.model.catalog import Cluster
-from kubectl_lrs.model.errors import ExitCode, NothingFoundError
+from kubectl_lrs.model.catalog import Cluster, Missing
+from kubectl_lrs.model.errors import (
+    DeniedError,
+    ExitCode,
+    InterruptedRunError,
+    LrsError,
+    NothingFoundError,
+    UnreachableError,
+    UsageError,
+)
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.render.backup import instead, where
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.base import Facts
 from kubectl_lrs.stores.lrs.instead import Instead
@@ -26,7 +34,9 @@ class _Unexpected:
         raise AssertionError("nothing of it is wanted")
 
 
-def _back_up(place: Path, selection: Selection, *, objects: int, allow_empty: bool = False, **others: object) -> Path:
+def _back_up(
+    place: Path, selection: Selection, *, objects: int, allow_empty: bool = False, extras: tuple[str, ...] = (), **others: object
+) -> Path:
     tiers = {"resources": Written({**RESOURCES, "objects": objects}), **others}
     path, _ = back_up(
         tiers,  # type: ignore[arg-type]
@@ -37,6 +47,7 @@ def _back_up(place: Path, selection: Selection, *, objects: int, allow_empty: bo
         levels={},
         progress=Silent(),
         allow_empty=allow_empty,
+        extras=extras,
     )
     return path
 
@@ -59,6 +70,38 @@ def test_nothing_at_all(tmp_path: Path, selection: Selection) -> None:
         _back_up(place, selection, objects=0, files=Written({"files": 0}))
     assert list(place.iterdir()) == []
     assert _back_up(place, selection, objects=0, files=Written(FILES)).is_dir()
+
+
+class _Failing:
+    """Writes one file, and fails."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def collect(self, writer: FolderWriter, _progress: Progress) -> Facts:
+        writer.write("begun", b"1")
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [UnreachableError("away"), DeniedError("no"), UsageError("wrong"), LrsError("odd")])
+def test_an_extra_that_cannot_be_had_is_missing(tmp_path: Path, error: LrsError) -> None:
+    place = tmp_path / "backups"
+    path = _back_up(place, Selection(), objects=1, extras=("deployments",), deployments=_Failing(error))
+    folder = SealedFolder.open(path)
+    assert folder.catalog.missing == (Missing(store="deployments", reason=str(error)),)
+    assert list(folder.catalog.tiers) == ["resources"]
+    assert list(folder.damages()) == []
+    assert folder.paths() == []
+
+
+def test_what_was_asked_for_by_name_ends_it(tmp_path: Path) -> None:
+    place = tmp_path / "backups"
+    with pytest.raises(UnreachableError) as caught:
+        _back_up(place, Selection(), objects=1, deployments=_Failing(UnreachableError("away")))
+    assert "--no-deployments leaves it out" in caught.value.hint
+    with pytest.raises(InterruptedRunError):
+        _back_up(place, Selection(), objects=1, extras=("deployments",), deployments=_Failing(InterruptedRunError("stop")))
+    assert list(place.iterdir()) == []
 
 
 def test_where_was_looked() -> None:

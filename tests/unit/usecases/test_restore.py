@@ -165,6 +165,13 @@ def test_bug_in_a_store_is_not_hidden() -> None:
         restore.apply(plan, OPTIONS)
 
 
+def test_plan_tells_whose_backup_it_is() -> None:
+    restore, plan = _restore(_Store("mongo", []))
+    assert plan_view(plan).data["owner"] == ""
+    restore._owner = "somebody (uid 7)"
+    assert plan_view(restore.plan()).data["owner"] == "somebody (uid 7)"
+
+
 def test_plan_and_report_show_every_step() -> None:
     restore, plan = _restore(_Store("mongo", []))
     view = plan_view(plan)

@@ -23,7 +23,7 @@ from kubectl_lrs.stores.common.journals import operator_journal, save, token
 )
 def test_the_part_of_a_name_that_tells_the_cluster_stays_a_name(cluster: str, wanted: str) -> None:
     assert token(cluster) == wanted
-    assert operator_journal(Path("b"), cluster).parent == Path("b")
+    assert operator_journal(Path("b"), cluster).path.parent == Path("b")
 
 
 def test_what_cannot_be_noted_is_an_error_that_names_the_journal(folder: Path) -> None:
