@@ -17,6 +17,9 @@ from kubectl_lrs.model.units import printable
 
 FILE = "backup.json"
 SUMS_FILE = "SHA256SUMS"
+MAX_SIZE = 64 << 20
+"""Bytes of `backup.json`: no more are read, and no more are written."""
+
 FORMAT_VERSION = 1
 
 
