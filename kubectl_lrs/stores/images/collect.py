@@ -233,7 +233,14 @@ def _judged(resolved: Mapping[Reference, _Resolved], copied: Iterable[Copied]) -
 
 
 def _missing(entry: Entry, image: Image) -> Missing:
-    return Missing(store=TIER, kind="image", name=str(entry.reference), reason=entry.reason, where=next(where(image.places), ""))
+    return Missing(
+        store=TIER,
+        kind="image",
+        name=str(entry.reference),
+        reason=entry.reason,
+        where=next(where(image.places), ""),
+        is_absent=entry.state is State.MISSING,
+    )
 
 
 def _notes(states: Mapping[State, int], entries: Iterable[Entry], found: Found, level: Level) -> Iterator[str]:
