@@ -6,7 +6,9 @@ fsspec's view of paths loses some keys (`a//b`, `a/`, `a?versionId=b`) and what 
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +16,7 @@ from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_errors import GarbledError, translated
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.tls import read_bundle
+from kubectl_lrs.clients.tls import anchors_file
 from kubectl_lrs.model.errors import UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of
 from kubectl_lrs.runtime.redact import text as heard
@@ -33,17 +35,19 @@ def opened(place: Place) -> S3Client:
 
     hidden = tuple(secrets_of(place.options))
     remember(*hidden)
+    files = ExitStack()
     try:
-        system = s3fs.S3FileSystem(**_options(place))
+        system = s3fs.S3FileSystem(**_options(place, files))
     except (TypeError, ValueError, KeyError, BotoCoreError) as error:
         raise UsageError(f"{place.flags}-options: {heard(error, hidden)}") from None
     system.retries = 1  # botocore's own are enough
+    weakref.finalize(system, files.close)  # it reads them when it connects, which may be again; at the end of the run at last
     bucket, prefix = place.host_and_path
     return S3Client(system, bucket, f"s3://{bucket}/{prefix}".rstrip("/"), hidden)
 
 
-def _options(place: Place) -> dict[str, Any]:
-    """As s3fs takes them."""
+def _options(place: Place, files: ExitStack) -> dict[str, Any]:
+    """As s3fs takes them; `files` that are made for it stay as long as it does."""
     options = dict(place.options)
     client = {**(options.pop("client_kwargs", None) or {})}
     config = {"retries": {"max_attempts": 3, "mode": "standard"}, "connect_timeout": 10, "read_timeout": 60}
@@ -52,8 +56,7 @@ def _options(place: Place) -> dict[str, Any]:
     if place.endpoint:
         options["endpoint_url"] = place.endpoint
     if place.ca_file:
-        read_bundle(place.ca_file, what=f"{place.flags}-ca-file")
-        client["verify"] = place.ca_file
+        client["verify"] = files.enter_context(anchors_file(place.ca_file, what=f"{place.flags}-ca-file"))
     where = place.endpoint or str(options.get("endpoint_url") or client.get("endpoint_url") or AWS)
     proxy = Proxies(os.environ).of(where)
     config.setdefault("proxies", {urlsplit(where).scheme: proxy.geturl()} if proxy else {})

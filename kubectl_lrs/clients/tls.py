@@ -33,6 +33,10 @@ FILES = (
 _BLOCK = re.compile(rb"^-----BEGIN ([^\n\r]*?)-----[ \t]*\r?$((?:(?!-----BEGIN).)*?)^-----END \1-----", re.MULTILINE | re.DOTALL)
 
 
+_TRUSTED_FOR_SERVERS = bytes.fromhex("300c300a06082b06010505070301")
+"""X509_CERT_AUX of openssl/x509.h: a list of purposes, which is serverAuth (1.3.6.1.5.5.7.3.1) alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tls:
     """Which authorities a server's certificate is checked against, and what we show it.
@@ -77,6 +81,22 @@ def read_bundle(path: str, *, what: str) -> bytes:
         raise UsageError(f"{what} {path}: cannot be read: {reason}") from None
     _add(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), data, f"{what} {path}")
     return data
+
+
+def anchors(data: bytes) -> bytes:
+    """The bundle for a library that takes a file and has no way to let a chain end at an intermediate, as `context` does.
+
+    Each certificate is written with OpenSSL's mark that servers may be trusted by it, which is what ends a chain.
+    """
+    encoded = (base64.encodebytes(der + _TRUSTED_FOR_SERVERS) for der in certificates(data))
+    return b"".join(b"-----BEGIN TRUSTED CERTIFICATE-----\n%b-----END TRUSTED CERTIFICATE-----\n" % each for each in encoded)
+
+
+@contextmanager
+def anchors_file(path: str, *, what: str) -> Iterator[str]:
+    """A file with `anchors` of the one that is named, while the block lasts. UsageError where that one is no bundle."""
+    with _as_file(anchors(read_bundle(path, what=what))) as made:
+        yield made
 
 
 def from_files(ca_file: str, environment: Mapping[str, str], *, flag: str, beside: bool = False) -> Tls:
@@ -195,11 +215,11 @@ _WORDS = {
 
 @contextmanager
 def _as_file(data: bytes) -> Iterator[str]:
-    """`ssl` reads a client key from a file only; this one, of mode 0600, is gone again before the first request."""
+    """What is read from a file only, as a client key is by `ssl`; this one, of mode 0600, is gone when the block ends."""
     try:
         descriptor, path = tempfile.mkstemp(prefix="kubectl-lrs-")
     except OSError as error:
-        raise UsageError(f"client certificate and key: no temporary file can be made: {error.strerror}") from None
+        raise UsageError(f"certificates: no temporary file can be made: {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -126,10 +126,11 @@ class ImageAt:
 
 @dataclass(frozen=True, kw_only=True)
 class LostFile:
-    """A file that is referred to and that the storage does not have."""
+    """A file that is referred to and that the storage does not have. `problem`: why a backup lacks one that it may have."""
 
     path: str
     place: Place
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

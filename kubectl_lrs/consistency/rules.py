@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kubectl_lrs.consistency.index import Index
-from kubectl_lrs.consistency.inventory import Application, Inventory, LrsObject, Place, Unchecked, known
+from kubectl_lrs.consistency.inventory import Application, Inventory, LostFile, LrsObject, Place, Unchecked, known
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import Severity
 
@@ -268,8 +268,20 @@ def _by_owner(places: Iterable[Place], index: Index) -> dict[str, list[Place]]:
 
 def _file_missing(index: Index) -> Iterator[Hit]:
     for file in known(index.inventory.files):
-        owners = index.owners(file.place.ids)
-        yield Hit(f"files/{file.path}", f"the storage does not have it; named by {file.place}", owners[0] if owners else "")
+        if not file.problem:
+            yield _of_file(index, file, "the storage does not have it")
+
+
+def _file_not_taken(index: Index) -> Iterator[Hit]:
+    for file in known(index.inventory.files):
+        if file.problem:
+            yield _of_file(index, file, file.problem)
+
+
+def _of_file(index: Index, file: LostFile, what: str) -> Hit:
+    owners = index.owners(file.place.ids)
+    named = f"; named by {file.place}" if str(file.place) else ""
+    return Hit(f"files/{file.path}", f"{what}{named}", owners[0] if owners else "")
 
 
 def _keys_changed(index: Index) -> Iterator[Hit]:
@@ -409,6 +421,15 @@ RULES: tuple[Rule, ...] = (
         find=_file_missing,
         why="Sources that cannot be edited any more, or what users stored in the application, are lost here.",
         do="Restore the files from a backup that holds them: restore BACKUP --tier files.",
+    ),
+    Rule(
+        code="file-not-in-backup",
+        severity=Severity.ERROR,
+        title="file that the backup does not hold",
+        needs=("files",),
+        find=_file_not_taken,
+        why="The storage may have had it, but it could not be read, or not as of one moment: it cannot be restored from here.",
+        do="See whether it can be read and stands still, and make another backup.",
     ),
     Rule(
         code="keys-changed",

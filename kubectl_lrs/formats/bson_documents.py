@@ -41,5 +41,5 @@ def shown_id(document: bytes) -> str:
     try:
         value = id_of(document)
         return json_util.dumps(decode(with_id(value))["_id"])[:200] if value else "no _id"
-    except (BSONError, ValueError, OverflowError):
+    except (BSONError, ValueError, TypeError, OverflowError, RecursionError):
         return "an _id that cannot be shown"

@@ -19,6 +19,9 @@ from kubectl_lrs.model.units import printable
 
 FILE = "backup.json"
 SUMS_FILE = "SHA256SUMS"
+MAX_SIZE = 64 << 20
+"""Bytes of `backup.json`: no more are read, and no more are written."""
+
 FORMAT_VERSION = 1
 
 
@@ -53,7 +56,7 @@ COUNTED: Mapping[str, str] = {
 class Missing:
     """Something that a source no longer had, or that could not be had of it: `reason` says which.
 
-    `where` names what needs it, empty where nothing tells.
+    `where` names what needs it, empty where nothing tells. `is_absent`: the source surely did not have it.
 
     Of version 0.1.0, which wrote a sentence, only `store` and `reason` are known.
     """
@@ -63,10 +66,12 @@ class Missing:
     name: str = ""
     reason: str
     where: str = ""
+    is_absent: bool = False
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """As it stands in the catalog."""
-        return {"store": self.store, "kind": self.kind, "name": self.name, "reason": self.reason, "where": self.where}
+        said = {"store": self.store, "kind": self.kind, "name": self.name, "reason": self.reason, "where": self.where}
+        return {**said, "absent": self.is_absent}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +214,7 @@ def _missing(entry: Any, tiers: Mapping[str, Any]) -> Missing:
     values = {name: entry[name] for name in ("store", "kind", "name", "reason", "where")}
     if not all(map(_is_text, values.values())):
         raise ValueError("missing")
-    return Missing(**values)
+    return Missing(**values, is_absent=entry.get("absent") is True)
 
 
 def _check_fields(what: str, facts: Mapping[str, Any], wanted: Mapping[str, Callable[[Any], bool]]) -> None:

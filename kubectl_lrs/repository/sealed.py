@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
-from kubectl_lrs.model.catalog import SUMS_FILE, Catalog, parse
+from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.files import file_sum, sum_below
 from kubectl_lrs.runtime.safe_files import Directory
@@ -22,10 +22,9 @@ from kubectl_lrs.runtime.trust import user_name
 
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 
-MAX_CATALOG = 64 << 20
 MAX_LINE = 64 << 20
 MAX_SUM_LINE = 8 << 10
-"""Bytes that a catalog, a line of a packed file and a line of the sums may have. The API server takes no object of more
+"""Bytes that a line of a packed file and a line of the sums may have. The API server takes no object of more
 than a few MB; whatever is longer is no backup, and is not read into memory to find out."""
 
 MAX_DEPTH = 64
@@ -99,7 +98,7 @@ class SealedFolder:
         where = path / CATALOG_FILE
         try:
             with Directory.named(path) as folder, folder.reading(CATALOG_FILE) as file:
-                data = file.read(MAX_CATALOG + 1)
+                data = file.read(MAX_SIZE + 1)
                 uid = _owner(file.fileno(), folder.descriptor)
         except FileNotFoundError as error:
             raise _without_catalog(path) from error
@@ -107,8 +106,8 @@ class SealedFolder:
             raise UsageError(f"{path}: not a backup: it is not a folder") from error
         except OSError as error:
             raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
-        if len(data) > MAX_CATALOG:
-            raise DamageError(f"{where}: not a catalog: larger than {MAX_CATALOG >> 20} MiB")
+        if len(data) > MAX_SIZE:
+            raise DamageError(f"{where}: not a catalog: larger than {MAX_SIZE >> 20} MiB")
         return cls(path, parse(data, where=str(where)), uid)
 
     def sums(self) -> Iterator[tuple[str, str]]:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
-from kubectl_lrs.model.catalog import SUMS_FILE, Catalog
+from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog
 from kubectl_lrs.repository.abandoned import Leftover
 from kubectl_lrs.repository.files import CHUNK, file_sum, sync_file_system, write_all
+from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
 from kubectl_lrs.runtime.safe_files import Directory, remove_tree
 
@@ -118,8 +119,10 @@ class FolderWriter:
 
     # ---- writing
 
-    def write(self, relative: str, data: bytes) -> None:
-        """A new file with its sum; `relative` is a path below the folder, with `/`."""
+    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> None:
+        """A new file with its sum; `relative` is a path below the folder, with `/`. `limit`: what its reader takes."""
+        if limit is not None:
+            require_readable(data, limit, relative)
         descriptor = self._open(relative)
         try:
             write_all(descriptor, data)
@@ -219,8 +222,10 @@ class FolderWriter:
         self._sums.close()
         with self._root.reading(SUMS_FILE) as file:
             sealed = replace(catalog, sums_sha256=file_sum(file))
+        named = f"{len(sealed.missing)} things that are missing" if sealed.missing else "what it names"
+        data = require_readable(sealed.serialise(), MAX_SIZE, self.describe(CATALOG_FILE), hint=f"it lists {named}: choose less")
         with self._create(CATALOG_FILE) as file:
-            file.write(sealed.serialise())
+            file.write(data)
         sync_file_system(self._root.descriptor, self.path)
         self._give_name()
         self.is_sealed = True

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime.bounds import read_within, require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
 from kubectl_lrs.runtime.safe_files import Directory, write_atomically
 from kubectl_lrs.runtime.trust import OWN, Trust
@@ -26,7 +27,7 @@ def read_journal(path: Path, trust: Trust = OWN) -> dict[str, Any]:
     """The journal, empty where there is none. RefusedError: it may have been put there by others."""
     try:
         with Directory.named(path.parent, trust) as folder, folder.reading(path.name) as file:
-            document = json.loads(file.read(MAX_SIZE))
+            document = json.loads(read_within(file, MAX_SIZE))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -37,7 +38,14 @@ def read_journal(path: Path, trust: Trust = OWN) -> dict[str, Any]:
 
 def write_journal(path: Path, document: dict[str, Any]) -> None:
     """Put the document on the disk, 0600, whole or not at all."""
-    write_atomically(path, json.dumps(document, indent=1))
+    write_text(path, json.dumps(document, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """The same, of a document's text; LrsError where it could not be read back: that must be known before the act."""
+    data = text.encode("utf-8", "surrogatepass")
+    require_readable(data, MAX_SIZE, str(path), hint="choose fewer of them, and do it in several runs")
+    write_atomically(path, text)
 
 
 @contextmanager

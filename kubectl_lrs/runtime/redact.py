@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from kubectl_lrs.model.units import printable
 
@@ -111,7 +111,7 @@ _QUERY = re.compile(r"(?<=[^\s?])[?#][^\s'\")]+=[^\s'\")]*")
 
 def text(value: object, secrets: Collection[str] = (), *, limit: int = MAX_TEXT) -> str:
     """Words of a server or a library: one line, no secrets, and no queries of URLs, which may hold some."""
-    said = _QUERY.sub("?...", known(str(value), secrets))
+    said = _masked_queries(_QUERY.sub("?...", known(str(value), secrets)))
     return _shortened(printable(" ".join(_URL.sub(_without_userinfo, said).split())), limit)
 
 
@@ -126,9 +126,7 @@ def _shortened(said: str, limit: int) -> str:
 
 def _without_userinfo(match: re.Match[str]) -> str:
     scheme, _, rest = match[0].partition("://")
-    # A password in a URI of MongoDB may hold a bare slash, wrong as that is; what follows its hosts has no "@".
-    end = len(rest) if scheme.startswith("mongodb") else len(re.split("[/?#]", rest, maxsplit=1)[0])
-    authority, rest = rest[:end], rest[end:]
+    authority, rest = _authority(scheme, rest)
     info, at, host = authority.rpartition("@")
     user, colon, _ = info.partition(":")
     if scheme.lower() in ("http", "https") and at:
@@ -144,11 +142,42 @@ def url(value: str) -> str:
     return known(_URL.sub(_without_userinfo, _masked_queries(value)))
 
 
-_PAIR = re.compile(r"(?<=[?&#;])([^=&#;\s]+)=([^&#\s]*)")
+_HOSTS = re.compile(r"((\[[^\]]*\]|[^:@\[\]]*)(:\d*)?(,|$))*")
+_CHUNK = re.compile(r"(?<=[?&#;])[^&#\s]+")
+_NAMED = re.compile(r"(?:^|[;?])([^=;?]+)=")
+
+
+def _authority(scheme: str, rest: str) -> tuple[str, str]:
+    """(what stands before the path, the path and all that follows).
+
+    A password may hold a bare "/", "?" or "#", wrong as that is: what stands in the place of a port and is none is one.
+    """
+    end = len(re.split("[/?#]", rest, maxsplit=1)[0])
+    before, _, behind = rest.partition("?")
+    is_mongo = scheme.lower().startswith("mongodb")  # what follows its hosts has no "@"
+    is_odd = "@" not in rest[:end] and not _HOSTS.fullmatch(rest[:end])
+    at = before.rfind("@") if is_mongo or is_odd else -1
+    if at < 0 and is_odd and "@" in behind:
+        at = rest.rfind("@")
+    if at > end:
+        end = at + len(re.split("[/?#]", rest[at:], maxsplit=1)[0])
+    return rest[:end], rest[end:]
 
 
 def _masked_queries(value: str) -> str:
-    return _PAIR.sub(lambda match: f"{match[1]}={MASK if is_parameter(match[1]) else match[2]}", value)
+    return _CHUNK.sub(_masked_chunk, value)
+
+
+def _masked_chunk(match: re.Match[str]) -> str:
+    """What stands between two `&`. Some readers part it at `;` too: so all behind the name of a secret may be that secret."""
+    for start in _secret_values(match[0]):
+        return f"{match[0][:start]}{MASK}"
+    return match[0]
+
+
+def _secret_values(chunk: str) -> Iterator[int]:
+    """Where values begin that are secret."""
+    return (named.end() for named in _NAMED.finditer(chunk) if is_parameter(named[1]))
 
 
 def is_parameter(name: str) -> bool:
@@ -159,15 +188,16 @@ def is_parameter(name: str) -> bool:
 
 def secrets_of_url(value: str) -> list[str]:
     """What in a URL is secret: a password before its host, the values of parameters that hold one."""
-    _, _, rest = value.partition("://")
-    found = []
-    before, _, query = rest.partition("?")
-    authority = before if value.startswith("mongodb") else before.partition("/")[0]
-    if ":" in (info := authority.rpartition("@")[0]):
-        found += [info.partition(":")[2], unquote(info.partition(":")[2])]
-    pairs = parse_qsl(query.partition("#")[0], keep_blank_values=False)
-    found += [part for name, text_ in pairs if is_parameter(name) for part in _parts(name, text_)]
-    return [secret for secret in dict.fromkeys(found) if secret]
+    scheme, _, rest = value.partition("://")
+    authority, rest = _authority(scheme, rest)
+    found = [authority.rpartition("@")[0].partition(":")[2]]
+    for chunk in _CHUNK.findall(rest):
+        for named in _NAMED.finditer(chunk):
+            if is_parameter(named[1]):
+                whole = chunk[named.end() :]
+                found += [part for text_ in (whole, whole.partition(";")[0]) for part in _parts(unquote(named[1]), text_)]
+    meant = (form for secret in found for form in (secret, unquote(secret), unquote_plus(secret)))
+    return [secret for secret in dict.fromkeys(meant) if secret]
 
 
 def _parts(name: str, value: str) -> Iterator[str]:
@@ -175,7 +205,7 @@ def _parts(name: str, value: str) -> Iterator[str]:
     if name.lower() != "authmechanismproperties":
         yield value
         return
-    for pair in value.split(","):
+    for pair in (*value.split(","), *unquote(value).split(",")):
         key, _, secret = pair.partition(":")
         if _NAME.search(key):
             yield secret

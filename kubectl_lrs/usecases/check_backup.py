@@ -138,7 +138,7 @@ def _images(saved: SavedImages | None, scan: Scan) -> Part[ImageAt]:
 
 
 def _files(catalog: Catalog, scan: Scan) -> Part[LostFile]:
-    """Those that were lost then are told in the catalog; of version 0.1.0 a sentence stands for the path."""
+    """Those that were lost then are told in the catalog; of version 0.1.0 a sentence stands for path and reason."""
     if "files" not in catalog.tiers:
         return Unchecked("the backup holds no list of files", "a backup with --files or --profile complete")
     return [_lost(each, scan) for each in catalog.missing if each.store == "files"]
@@ -146,4 +146,8 @@ def _files(catalog: Catalog, scan: Scan) -> Part[LostFile]:
 
 def _lost(missing: Missing, scan: Scan) -> LostFile:
     ids = scan.ids_in(f"{missing.name} {missing.where}" if missing.name else missing.reason)
-    return LostFile(path=missing.name or missing.reason, place=Place("", "", missing.where or missing.reason, ids))
+    return LostFile(
+        path=missing.name or missing.reason,
+        place=Place("", "", missing.where, ids),
+        problem="" if missing.is_absent else missing.reason,
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -96,3 +97,41 @@ def refusing_proxy() -> Iterator[tuple[str, list[str]]]:
         yield f"127.0.0.1:{listener.getsockname()[1]}", asked
     finally:
         listener.close()
+
+
+@contextmanager
+def front(folder: Path, target: tuple[str, int], *sent: str) -> Iterator[str]:
+    """The address of a TLS server with these certificates, and behind it what speaks without TLS at `target`."""
+    pair = folder / "front.pem"
+    pair.write_bytes(b"".join(map(pem, (*sent, "leaf.key"))))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair)
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            """Both ways, until one of them ends."""
+            try:
+                with context.wrap_socket(self.request, server_side=True) as inside, socket.create_connection(target) as outside:
+                    back = threading.Thread(target=_pass_on, args=(outside, inside), daemon=True)
+                    back.start()
+                    _pass_on(inside, outside)
+                    back.join()
+            except OSError:  # a client that does not trust us goes away
+                return
+
+    made = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay)
+    made.daemon_threads = True
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{made.server_address[1]}"
+    finally:
+        made.shutdown()
+        made.server_close()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)

@@ -42,7 +42,7 @@ class DeploymentsTier:
             "organisations": [{"id": account.organisation, "user": account.uid} for account in self._accounts],
             "deployments": [_data(deployment) for deployment in found],
         }
-        writer.write(FILE, (json.dumps(document, indent=1) + "\n").encode())
+        writer.write(FILE, (json.dumps(document, indent=1) + "\n").encode(), limit=MAX_SIZE)
         return {
             "endpoint": document["endpoint"],
             "organisations": [account.organisation for account in self._accounts],
@@ -95,7 +95,9 @@ def saved(folder: SealedFolder) -> Saved | None:
         return None
     where = folder.describe(FILE)
     with folder.reading(FILE) as file:
-        data = file.read(MAX_SIZE)
+        data = file.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
+        raise DamageError(f"{where}: larger than {MAX_SIZE >> 20} MiB")
     if hashlib.sha256(data).hexdigest() != dict(folder.sums()).get(FILE):
         raise DamageError(f"{where}: altered: its sum does not match")
     try:

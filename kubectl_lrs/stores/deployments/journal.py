@@ -18,9 +18,8 @@ from typing import Any, Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.runtime.journal import read_journal
+from kubectl_lrs.runtime.journal import read_journal, write_text
 from kubectl_lrs.runtime.paths import exists, is_file
-from kubectl_lrs.runtime.safe_files import write_atomically
 from kubectl_lrs.runtime.trust import NAMED, OWN, Trust
 from kubectl_lrs.stores.deployments.statuses import OURS, UNFINISHED, State
 
@@ -253,7 +252,9 @@ class FileJournalWriter:
                 noted = self._noted
                 text = self.journal.serialise()
             try:
-                write_atomically(self.journal.path, text)
+                write_text(self.journal.path, text)
+            except LrsError as error:
+                raise JournalError(str(error), hint=error.hint) from error
             except OSError as error:
                 raise JournalError(
                     f"{self.journal.path}: the journal cannot be written: {error.strerror}",

@@ -80,15 +80,15 @@ class FilesTier:
         missing: list[Missing] = []
         for path, where in absent:
             try:
-                stat, why = self._storage.find(path), f"not in {self._storage.url}"
+                stat, why, is_absent = self._storage.find(path), f"not in {self._storage.url}", True
             except KeyExistsError:  # a directory
                 continue
             except LrsError as error:
                 if self._storage.is_lost(error):
                     raise
-                stat, why = None, f"it cannot be told whether it is there: {error}"
+                stat, why, is_absent = None, f"it cannot be told whether it is there: {error}", False
             if stat is None:
-                missing.append(_missing("file", path, why, where))
+                missing.append(_missing("file", path, why, where, is_absent=is_absent))
             else:
                 late.append((stat, Found("path", where)))
         if late:
@@ -114,7 +114,7 @@ class FilesTier:
             if found == ALL and each.why == GONE:
                 notes.append(f"file {shown(path)}: {each.why}")
             else:
-                missing.append(_missing("file", path, each.why, found.where))
+                missing.append(_missing("file", path, each.why, found.where, is_absent=each.why == GONE))
         if not any(entry.found != ALL for entry in entries) and (references.ids or references.tokens) and not self._take_all:
             notes.append(f"no file in {self._storage.url} belongs to the saved documents; is --files-url right?")
         return {
@@ -129,8 +129,8 @@ class FilesTier:
         }
 
 
-def _missing(kind: str, path: str, reason: str, where: Where | None = None) -> Missing:
-    return Missing(store=index.TIER, kind=kind, name=path, reason=reason, where=str(where or ""))
+def _missing(kind: str, path: str, reason: str, where: Where | None = None, *, is_absent: bool = False) -> Missing:
+    return Missing(store=index.TIER, kind=kind, name=path, reason=reason, where=str(where or ""), is_absent=is_absent)
 
 
 def _placed(picked: list[tuple[Stat, Found]]) -> list[Chosen]:

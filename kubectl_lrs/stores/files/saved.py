@@ -15,6 +15,7 @@ from typing import Any
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.names import file_stem
 from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.stores.files.match import Found, Where
 
 FILE = "files.json"
@@ -25,8 +26,14 @@ FORMAT_VERSION = 1
 
 MAX_PARTS = 40
 MAX_LENGTH = 1000
+"""A path with more parts or a longer one gets a name of its own in the backup."""
+
+MAX_HEAD = 256 << 20
 MAX_LINE = 1 << 20
-"""A path with more parts or a longer one gets a name of its own in the backup; a longer line is none of ours."""
+"""Bytes of the first line, which holds the folders, and of each other one; a longer line is none of ours."""
+
+MAX_WHERE = 1000
+"""Characters of a document's id and of a field that tell where a file is named."""
 
 LONG = f"{FOLDER}/~long"
 _SUM = re.compile(r"[0-9a-f]{64}")
@@ -76,11 +83,15 @@ def write(writer: FolderWriter, index: Index) -> None:
     head = {"kind": KIND, "formatVersion": FORMAT_VERSION, "url": index.url, "level": index.level, "folders": index.folders}
     with writer.stream(FILE) as sink:
         text = json.dumps(head, separators=(",", ":"))
-        sink.write(f'{text[:-1]},"files":[\n'.encode())
+        sink.write(_line(f'{text[:-1]},"files":[', MAX_HEAD))
         for number, entry in enumerate(index.entries):
             comma = "," if number + 1 < len(index.entries) else ""
-            sink.write(f"{json.dumps(to_dict(entry), separators=(',', ':'))}{comma}\n".encode())
+            sink.write(_line(f"{json.dumps(to_dict(entry), separators=(',', ':'))}{comma}", MAX_LINE))
         sink.write(b"]}\n")
+
+
+def _line(text: str, limit: int) -> bytes:
+    return require_readable(f"{text}\n".encode(), limit, f"a line of {FILE}")
 
 
 def to_dict(entry: Entry) -> dict[str, Any]:
@@ -88,7 +99,7 @@ def to_dict(entry: Entry) -> dict[str, Any]:
     where = entry.found.where
     data: dict[str, Any] = {"path": entry.path, "size": entry.size, "marker": entry.etag, "foundBy": entry.found.by}
     if where is not None:
-        data |= {"source": where.source, "document": where.document, "field": where.field}
+        data |= {"source": where.source, "document": where.document[:MAX_WHERE], "field": where.field[:MAX_WHERE]}
     if entry.file:
         data |= {"file": entry.file, "sha256": entry.sha256}
     if entry.attributes:
@@ -135,7 +146,7 @@ def _parsed(folder: SealedFolder, digest: str) -> tuple[dict[str, Any], list[Ent
 
 
 def _lines(file: Any, actual: Any) -> Iterator[bytes]:
-    limit = MAX_LINE << 6  # the head holds the folders
+    limit = MAX_HEAD
     while line := file.readline(limit + 1):
         if len(line) > limit:
             raise ValueError("a line is too long")

@@ -55,6 +55,7 @@ class Access:
         self.notes: list[str] = []
         self._read_secrets = read_secrets
         self._keyrings: Mapping[str, Keyring] = {}
+        self._denied: Mapping[str, DeniedError] = {}
         self._domains: dict[Reference, Domain] = {}
         self._only: Domain = NOBODYS
         self._lock = threading.Lock()
@@ -68,16 +69,24 @@ class Access:
         return self._read_secrets is not None
 
     def log_in(self, mentions: Iterable[Mention], images: Mapping[Reference, Image]) -> None:
-        """Learn whose each image is, and what the pull secrets hold, where they are to be used. Before the first question."""
+        """Learn whose each image is, and what the pull secrets hold, where they are to be used. Before the first question.
+
+        DeniedError: they may be read in none of the namespaces. In some of them: that is the failure of the images there.
+        """
         if self._read_secrets is None:
             return
         names = named(mentions)
         secrets = self._read_secrets(names)
-        self.notes = [problem for each in secrets.values() for problem in each.problems]
+        self._denied = {namespace: each.denied for namespace, each in secrets.items() if each.denied}
         self._keyrings = {namespace: each.keyring for namespace, each in secrets.items() if each.keyring}
-        self._domains = {each: image.namespaces.intersection(self._keyrings) for each, image in images.items()}
+        if len(self._denied) == len(secrets) > 0 and not self._keyrings:
+            raise next(iter(self._denied.values()))
+        self.notes = [problem for each in secrets.values() for problem in each.problems]
+        self.notes += [f"namespace {namespace}: {error}; {error.hint}" for namespace, error in self._denied.items()]
+        known = frozenset(self._keyrings) | frozenset(self._denied)
+        self._domains = {each: image.namespaces & known for each, image in images.items()}
         # What only documents name is in no namespace. Where there is but one, it is that one's.
-        self._only = frozenset(self._keyrings) if len(names) == 1 else NOBODYS
+        self._only = known if len(names) == 1 else NOBODYS
         for reference, image in images.items():
             if not image.namespaces:
                 self._domains[reference] = self._only
@@ -113,7 +122,7 @@ class Access:
                     continue
                 self._note_success(key, keychain)
                 return result
-            raise _verdict(failures)
+            raise self._judged(failures, domain)
         except UnreachableError as error:
             self._note_trouble(registry, error)
             raise
@@ -128,11 +137,21 @@ class Access:
             is_known, good = key in self._good, self._good.get(key)
         if is_known:
             yield good
-        secrets = [each for namespace in sorted(domain) for each in self._keyrings[namespace].keychains(registry, repository)]
+        rings = [self._keyrings[namespace] for namespace in sorted(domain) if namespace in self._keyrings]
+        secrets = [each for ring in rings for each in ring.keychains(registry, repository)]
         own = [None] if not secrets or self.registries.has_login(registry, repository) else []
         for keychain in (*own, *secrets, *([] if own else [None])):
             if not (is_known and keychain is good):
                 yield keychain
+
+    def _judged(self, failures: Sequence[tuple[bool, LrsError]], domain: Domain) -> LrsError:
+        """The verdict; where a Secret might have helped that may not be read, nobody has said that the image is missing."""
+        error = _verdict(failures)
+        denied = [self._denied[namespace] for namespace in sorted(domain) if namespace in self._denied]
+        is_sure = isinstance(error, MissingError) and any(is_somebody for is_somebody, _ in failures)
+        if not denied or is_sure or not isinstance(error, (MissingError, DeniedError)):
+            return error
+        return DeniedError(f"{error}; and {denied[0]}", hint=denied[0].hint)
 
     def _note_success(self, key: tuple[str, str, Domain], keychain: Keychain | None) -> None:
         with self._lock:

@@ -29,7 +29,7 @@ from kubectl_lrs.stores.images.find import Found, Image, ImageFilter, find, regi
 from kubectl_lrs.stores.images.layout import Tree, blob_path, tree, write_frame
 from kubectl_lrs.stores.images.registry.client import RegistryClient
 from kubectl_lrs.stores.images.registry.content import Manifest, MissingError
-from kubectl_lrs.stores.images.saved import FILE, TIER, Entry, Level, State, serialise
+from kubectl_lrs.stores.images.saved import FILE, MAX_SIZE, TIER, Entry, Level, State, serialise
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -73,7 +73,7 @@ class ImagesCollector:
             self._require_some(resolved.values())
             self._write_layout(writer, resolved)
         entries = {resolved[reference].entry: found.images[reference] for reference in sorted(found.images)}
-        writer.write(FILE, self._document(entries, found))
+        writer.write(FILE, self._document(entries, found), limit=MAX_SIZE)
         return self._facts(entries, found, copied)
 
     # ---- what there is
@@ -233,7 +233,14 @@ def _judged(resolved: Mapping[Reference, _Resolved], copied: Iterable[Copied]) -
 
 
 def _missing(entry: Entry, image: Image) -> Missing:
-    return Missing(store=TIER, kind="image", name=str(entry.reference), reason=entry.reason, where=next(where(image.places), ""))
+    return Missing(
+        store=TIER,
+        kind="image",
+        name=str(entry.reference),
+        reason=entry.reason,
+        where=next(where(image.places), ""),
+        is_absent=entry.state is State.MISSING,
+    )
 
 
 def _notes(states: Mapping[State, int], entries: Iterable[Entry], found: Found, level: Level) -> Iterator[str]:

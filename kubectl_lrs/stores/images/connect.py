@@ -11,7 +11,7 @@ from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import from_files
-from kubectl_lrs.model.errors import DeniedError, NotFoundError
+from kubectl_lrs.model.errors import CredentialsError, DeniedError, NotFoundError
 from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.runtime.cancel import Cancel
@@ -117,32 +117,38 @@ def _reader(kube: KubeClient, namespaces: Mapping[str, str]) -> ReadSecrets:
 
 def _secrets(kube: KubeClient, namespace: str, names: Named) -> Secrets:
     """What the Secrets of one namespace hold."""
+    denied: list[DeniedError] = []
     wanted = set(names.secrets)
-    for account in names.accounts:
-        wanted.update(_of_account(kube, namespace, account))
+    for account in sorted(names.accounts):
+        wanted.update(_of_account(_object(kube, SERVICE_ACCOUNTS, namespace, account, denied)))
     found: list[Entry] = []
     problems: list[str] = []
     for name in sorted(wanted):
-        if secret := _object(kube, SECRETS, namespace, name):
+        if secret := _object(kube, SECRETS, namespace, name, denied):
             held, problem = entries(secret, f"Secret {namespace}/{name}")
             found += held
             problems += [problem] if problem else []
-    return Secrets(Keyring(found), tuple(problems))
+    return Secrets(Keyring(found), tuple(problems), denied[0] if denied else None)
 
 
-def _of_account(kube: KubeClient, namespace: str, name: str) -> Iterator[str]:
+def _of_account(account: Mapping[str, Any]) -> Iterator[str]:
     """The pull secrets of a service account."""
-    for each in _object(kube, SERVICE_ACCOUNTS, namespace, name).get("imagePullSecrets") or ():
-        if each.get("name"):
-            yield str(each["name"])
+    return (str(each["name"]) for each in account.get("imagePullSecrets") or () if each.get("name"))
 
 
-def _object(kube: KubeClient, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:
-    """An object, empty where it is not there: Kubernetes passes over a pull secret that is missing too."""
+def _object(kube: KubeClient, resource: Resource, namespace: str, name: str, denied: list[DeniedError]) -> Mapping[str, Any]:
+    """An object, empty where it is not there: Kubernetes passes over a pull secret that is missing too.
+
+    That it may not be read is the failure of its namespace's images; that nobody knows us is everybody's.
+    """
     try:
         return kube.get(resource, name, namespace)
     except NotFoundError:
         return {}
-    except DeniedError as error:
-        error.with_hint("--registry-pull-secrets needs get on secrets and serviceaccounts; docker login does without")
+    except CredentialsError:
         raise
+    except DeniedError as error:
+        denied.append(
+            error.with_hint("--registry-pull-secrets needs get on secrets and serviceaccounts; docker login does without")
+        )
+        return {}

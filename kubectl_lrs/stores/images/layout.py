@@ -156,7 +156,7 @@ def write_frame(writer: FolderWriter, named: Iterable[tuple[str, Manifest]]) -> 
         for name, each in named
     ]
     document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
-    writer.write(INDEX_FILE, (json.dumps(document, indent=1) + "\n").encode())
+    writer.write(INDEX_FILE, (json.dumps(document, indent=1) + "\n").encode(), limit=MAX_INDEX)
 
 
 # ---- reading

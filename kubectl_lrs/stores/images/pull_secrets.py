@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.errors import DeniedError, UsageError
 from kubectl_lrs.model.names import is_object_name
 from kubectl_lrs.stores.common.mentions import LRS, Mention
 from kubectl_lrs.stores.images.registry.credentials import Config, Keychain, Login, parse_config
@@ -101,10 +101,11 @@ class Keyring:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What could be read of the Secrets of one namespace, and what was passed over, in words."""
+    """What could be read of the Secrets of one namespace, and what was passed over, in words. `denied`: some may not be read."""
 
     keyring: Keyring
     problems: tuple[str, ...] = ()
+    denied: DeniedError | None = None
 
 
 def entries(secret: Mapping[str, Any], where: str) -> tuple[list[Entry], str]:

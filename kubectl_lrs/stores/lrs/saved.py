@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 from kubectl_lrs.formats.documents import MAX_DEPTH, TOO_DEEP
+from kubectl_lrs.formats.nesting import is_within
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.diff import same
 from kubectl_lrs.model.errors import DamageError
@@ -202,23 +203,9 @@ def _yaml(file: BinaryIO, where: str) -> Any:
 
 def _nesting(line: str, value: Any) -> str:
     """Why a value is nested too deeply. Counting brackets settles it for nearly all, without descending."""
-    if line.count("{") + line.count("[") <= MAX_DEPTH or _depth_within(value, MAX_DEPTH):
+    if line.count("{") + line.count("[") <= MAX_DEPTH or is_within(value, MAX_DEPTH):
         return ""
     return TOO_DEEP
-
-
-def _depth_within(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit + 1):
-        level = [
-            below
-            for each in level
-            if isinstance(each, (dict, list))
-            for below in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return True
-    return False
 
 
 def problem_of(manifest: Any, api_version: str, kind: str) -> str:

@@ -52,6 +52,8 @@ def flaw(index: Index) -> str:
     """Why it must not be sent at all; empty where the server is to decide."""
     if not isinstance(index.get("name"), str) or not index["name"]:
         return "it has no name"
+    if not index["key"]:
+        return "it has no fields"
     age = index.get("expireAfterSeconds", 0)
     is_number = isinstance(age, (int, float)) and not isinstance(age, bool)
     if not is_number or not math.isfinite(age) or not 0 <= age <= _LARGEST_AGE:

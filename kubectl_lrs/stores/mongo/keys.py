@@ -6,7 +6,6 @@ A fingerprint is salted and slow to make, so that it does not help to guess a we
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -63,13 +62,15 @@ class KeySource:
         where = f"Secret {self._namespace}/{SECRET}"
         try:
             data = self._kube.get(SECRETS, SECRET, self._namespace).get("data") or {}
-            found = {name: base64.b64decode(data[name]) for name in KEYS if data.get(name)}
+            found = {name: base64.b64decode(data[name], validate=True) for name in KEYS if data.get(name)}
         except NotFoundError:
             return {}, f"{where} does not exist"
         except DeniedError:
             return {}, f"{where} may not be read"
-        except (ApiError, binascii.Error, TypeError) as error:
+        except ApiError as error:
             return {}, f"{where} cannot be read: {error}"
+        except (ValueError, TypeError, AttributeError):  # what the library says of it may quote the key
+            return {}, f"{where} does not hold base64"
         return found, "" if found else f"{where} holds none of {', '.join(KEYS)}"
 
 
@@ -90,7 +91,7 @@ def _fingerprint(value: bytes, salt: bytes) -> str:
 
 
 def _is_same(value: bytes, salt: bytes, fingerprint: str) -> bool:
-    return hmac.compare_digest(_fingerprint(value, salt), fingerprint)
+    return hmac.compare_digest(_fingerprint(value, salt).encode(), fingerprint.encode("utf-8", "surrogatepass"))
 
 
 def _unknown(why: str) -> Finding:

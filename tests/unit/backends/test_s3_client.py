@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +12,16 @@ from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_client import TIMES, S3Client
 from kubectl_lrs.backends.s3_errors import GarbledError
+from kubectl_lrs.clients.tls import anchors
 from kubectl_lrs.model.errors import LrsError, UsageError
+from tests.builders.chained import CHAIN
 
 
 def test_the_librarys_checksums_are_off_unless_they_are_asked_for() -> None:
-    config = s3_client._options(Place(url="s3://bucket/x"))["config_kwargs"]
+    config = s3_client._options(Place(url="s3://bucket/x"), ExitStack())["config_kwargs"]
     assert config["request_checksum_calculation"] == "when_required"
     given = {"config_kwargs": {"request_checksum_calculation": "when_supported", "read_timeout": 3}}
-    config = s3_client._options(Place(url="s3://bucket/x", options=given))["config_kwargs"]
+    config = s3_client._options(Place(url="s3://bucket/x", options=given), ExitStack())["config_kwargs"]
     assert (config["request_checksum_calculation"], config["read_timeout"], config["connect_timeout"]) == (
         "when_supported",
         3,
@@ -25,12 +29,16 @@ def test_the_librarys_checksums_are_off_unless_they_are_asked_for() -> None:
     )
 
 
-def test_what_the_user_gave_reaches_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3_client, "read_bundle", lambda _path, *, what: what)
-    place = Place(url="s3://bucket/x", options={"key": "k", "anon": True}, endpoint="https://h:1", ca_file="/ca", workers=40)
-    options = s3_client._options(place)
+def test_what_the_user_gave_reaches_the_library() -> None:
+    authority, files = CHAIN / "intermediate.crt", ExitStack()
+    given = {"key": "k", "anon": True}
+    place = Place(url="s3://bucket/x", options=given, endpoint="https://h:1", ca_file=str(authority), workers=40)
+    options = s3_client._options(place, files)
     assert (options["key"], options["anon"], options["endpoint_url"]) == ("k", True, "https://h:1")
-    assert options["client_kwargs"] == {"verify": "/ca"}
+    bundle = Path(options["client_kwargs"]["verify"])
+    assert bundle.read_bytes() == anchors(authority.read_bytes())
+    files.close()
+    assert not bundle.exists()
     assert options["config_kwargs"]["max_pool_connections"] == 80
     assert options["skip_instance_cache"]
     assert place.options == {"key": "k", "anon": True}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ssl
+import stat
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_lrs.clients.tls import Tls, certificates, from_files, read_bundle, read_pair, require_pair
+from kubectl_lrs.clients.tls import Tls, anchors, anchors_file, certificates, from_files, read_bundle, read_pair, require_pair
 from kubectl_lrs.model.errors import UsageError
 from tests.builders.chained import CHAIN, pem
 
@@ -102,3 +103,24 @@ def test_passwords(what: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         require_pair(str(file), password, what="--pair")
     assert "another" not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [("root.crt",), ("intermediate.crt", "root.crt")])
+def test_anchors_are_the_same_certificates(names: tuple[str, ...], tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(b"# caf\xe9\n".join(map(pem, names)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with anchors_file(str(bundle), what="--ca-file") as made:
+        assert stat.S_IMODE(Path(made).stat().st_mode) == 0o600
+        context.load_verify_locations(made)
+    assert not Path(made).exists()
+    wanted = Tls(authorities=bundle.read_bytes()).context().get_ca_certs(binary_form=True)
+    assert sorted(context.get_ca_certs(binary_form=True)) == sorted(wanted)
+    assert len(wanted) == len(names)
+
+
+def test_of_no_bundle_there_are_no_anchors(tmp_path: Path) -> None:
+    assert anchors(b"no PEM") == b""
+    (tmp_path / "ca.pem").write_bytes(b"no PEM")
+    with pytest.raises(UsageError, match="--ca-file"), anchors_file(str(tmp_path / "ca.pem"), what="--ca-file"):
+        pass

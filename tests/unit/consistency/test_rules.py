@@ -287,7 +287,10 @@ def wrong(name: str = "app") -> Inventory:
         ],
         sessions=[SparkSession(namespace="ns", name="spark", age="2d")],
         images=[ImageAt(reference=f"h/{name}", is_missing=True, places=(Place("lrs", "ns/app", "spec", frozenset((a,))),))],
-        files=[LostFile(path=name, place=Place("workspace_items", "x", "path", frozenset((a,))))],
+        files=[
+            LostFile(path=name, place=Place("workspace_items", "x", "path", frozenset((a,)))),
+            LostFile(path=f"{name}2", place=Place("workspace_items", "x", "path", frozenset((a,))), problem="it changed"),
+        ],
         keys=[Keys(backup="b", secret="ns/s", changed=f"{name} is another one")],
     )
 
@@ -336,12 +339,12 @@ def test_every_form_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     data = json.loads(told["json"])
     assert yaml.safe_load(told["yaml"]) == data
     assert len(data["findings"]) == len(told["name"].splitlines()) == count
-    assert data["counts"] == {"error": 7, "warning": 6, "note": 1}
+    assert data["counts"] == {"error": 8, "warning": 6, "note": 1}
     for rule in (rule for rule in RULES if rule.code != INSTEAD):
         assert rule.title in told["table"]
         assert f"do: {rule.do}" in told["table"]
         assert rule.why in told["wide"]
-    assert told["table"].splitlines()[-1].startswith("check of https://api, namespace ns: does NOT agree: 7 errors")
+    assert told["table"].splitlines()[-1].startswith("check of https://api, namespace ns: does NOT agree: 8 errors")
 
 
 class _Page(HTMLParser):

@@ -48,7 +48,7 @@ def _file(name: str, reason: str = "not in s3://b", where: str = "c 1 f") -> Mis
 
 @pytest.mark.parametrize("name", ODD)
 def test_names_come_back_exactly(name: str) -> None:
-    missing = (_file(name), _file("other", reason=name), _file("third", where=name))
+    missing = (_file(name), replace(_file("other", reason=name), is_absent=True), _file("third", where=name))
     again = parse(replace(CATALOG, missing=missing).serialise(), where="")
     assert again.missing == missing
     assert again.state == "partial"
@@ -97,8 +97,18 @@ def test_entry_that_is_none_is_damage(entry: object) -> None:
 
 
 def test_fields_that_are_not_known_are_passed_over() -> None:
-    entry: Mapping[str, str] = {**_file("a").to_dict(), "since": "2027"}
+    entry: Mapping[str, Any] = {**_file("a").to_dict(), "since": "2027"}
     assert parse(_of_0_1_0([entry]), where="").missing == (_file("a"),)
+
+
+@pytest.mark.parametrize("absent", [None, "yes", 1])
+def test_only_what_says_so_is_absent(absent: object) -> None:
+    """An entry of an earlier version says nothing, and what is not known is never taken for yes."""
+    entry = {**_file("a").to_dict(), "absent": absent}
+    assert parse(_of_0_1_0([entry]), where="").missing == (_file("a"),)
+    del entry["absent"]
+    assert parse(_of_0_1_0([entry]), where="").missing == (_file("a"),)
+    assert parse(_of_0_1_0([{**entry, "absent": True}]), where="").missing[0].is_absent
 
 
 def test_sentences_for_people() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.runtime.journal import held, read_journal, write_atomically, write_journal
+from kubectl_lrs.runtime import journal
+from kubectl_lrs.runtime.journal import held, read_journal, write_journal, write_text
+from kubectl_lrs.runtime.safe_files import write_atomically
 
 
 def test_what_was_written_is_read(folder: Path) -> None:
@@ -34,6 +37,22 @@ def test_what_cannot_be_read_is_no_empty_journal(folder: Path, text: str) -> Non
     path.write_text(text)
     with pytest.raises(UsageError, match=r"j\.json: not a journal"):
         read_journal(path)
+
+
+def test_one_that_could_not_be_read_back_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, text = folder / "j.json", json.dumps({"a": "é" * 40}, indent=1)
+    write_journal(path, {"old": 1})
+    monkeypatch.setattr(journal, "MAX_SIZE", len(text) - 1)
+    for write in (lambda: write_journal(path, {"a": "é" * 40}), lambda: write_text(path, text)):
+        with pytest.raises(LrsError, match=f"j.json: it would have {len(text)} bytes"):
+            write()
+    assert read_journal(path) == {"old": 1}, "what was there is there"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="larger than"):
+        read_journal(path)
+    monkeypatch.setattr(journal, "MAX_SIZE", len(text))
+    write_text(path, text)
+    assert read_journal(path) == {"a": "é" * 40}
 
 
 def test_a_directory_in_its_place(folder: Path) -> None:

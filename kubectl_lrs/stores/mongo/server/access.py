@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import ExitStack
 from typing import Any, Protocol, TypeAlias
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri, split_options
 
 from kubectl_lrs import __version__
-from kubectl_lrs.clients.tls import read_bundle, require_pair
+from kubectl_lrs.clients.tls import anchors_file, require_pair
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.stores.mongo.server import uri_parts
@@ -89,19 +90,18 @@ class UriAccess:
         options: dict[str, Any] = {"appname": self.app_name, "event_listeners": listeners()}
         if "serverselectiontimeoutms" not in self._uri.lower():
             options["serverSelectionTimeoutMS"] = SELECTION_LIMIT * 1e3
-        self._require_pair()
+        named = _options(self._uri, self._source)
+        if path := named.get("tlscertificatekeyfile"):  # the driver would ask on the terminal for the password of its key
+            password = named.get("tlscertificatekeyfilepassword")
+            require_pair(path, password, what=f"{self._source}: tlsCertificateKeyFile")
         try:
-            return MongoClient(self._uri, **options)
+            with ExitStack() as stack:
+                if path := named.get("tlscafile"):  # read while the client is made
+                    what = f"{self._source}: tlsCAFile"
+                    options["tlsCAFile"] = stack.enter_context(anchors_file(path, what=what))
+                return MongoClient(self._uri, **options)
         except (PyMongoError, ValueError, OSError) as error:
             raise _unusable(error, self._source) from None  # its text may hold parts of the password
-
-    def _require_pair(self) -> None:
-        """The driver would ask on the terminal for the password of a key."""
-        pairs = {name.lower(): value for name, value in parse_qsl(self._uri.partition("?")[2])}
-        if path := pairs.get("tlscertificatekeyfile"):
-            require_pair(path, pairs.get("tlscertificatekeyfilepassword"), what=f"{self._source}: tlsCertificateKeyFile")
-        if path := pairs.get("tlscafile"):
-            read_bundle(path, what=f"{self._source}: tlsCAFile")
 
 
 def _described(uri: str, source: str) -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_lrs.model.errors import DamageError, LrsError
+from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.repository.sealed import MAX_DEPTH
-from kubectl_lrs.stores.files.saved import FOLDER, backup_path
+from kubectl_lrs.stores.files import saved
+from kubectl_lrs.stores.files.match import Found, Where
+from kubectl_lrs.stores.files.saved import FOLDER, MAX_WHERE, Entry, Index, backup_path, parsed, read, to_dict, write
+from tests.builders.sealing import sealed
 
 _segment = st.one_of(
     st.sampled_from(
@@ -76,3 +83,52 @@ def test_a_name_that_is_not_utf_8() -> None:
     raw = os.fsdecode(b"caf\xe9.txt")
     assert backup_path(raw, is_folder_too=False) == "files/caf%e9.txt"
     assert backup_path("café.txt", is_folder_too=False) == "files/caf%c3%a9.txt"
+
+
+# ---- files.json
+
+
+def _entry(**more: Any) -> Entry:
+    return Entry(**{"path": "a", "size": 1, "marker": "m", "found": Found("all"), **more})
+
+
+def _index(*entries: Entry, **folders: dict[str, str]) -> Index:
+    return Index(url="file:///d", level="copy", entries=list(entries), folders=folders)
+
+
+def _listed(folder: Path, index: Index) -> Index | None:
+    return read(sealed(folder, lambda writer: write(writer, index), others={"files": {"files": 1}}))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_what_is_listed_is_read(folder: Path, count: int) -> None:
+    index = _index(*(_entry(path=f"{number}", attributes={"mode": number}) for number in range(count)), a={"mode": "7"})
+    assert _listed(folder, index) == index
+
+
+def test_where_a_file_is_named_has_bounds() -> None:
+    where = Where("c", "d" * 5000, "f" * 5000)
+    back = parsed(json.dumps(to_dict(_entry(found=Found("path", where)))).encode())
+    assert back.found.where == Where("c", "d" * MAX_WHERE, "f" * MAX_WHERE)
+
+
+@pytest.mark.parametrize("part", ["MAX_LINE", "MAX_HEAD"])
+def test_a_line_that_could_not_be_read_back_is_not_written(folder: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = _index(_entry(attributes={"a": "x" * 500}), b={"mode": "y" * 500})
+    writer = FolderWriter(folder, "probe")
+    write(writer, index)
+    lines = (writer.path / saved.FILE).read_bytes().splitlines(keepends=True)
+    writer.discard()
+    length = len(lines[0] if part == "MAX_HEAD" else lines[1])
+    monkeypatch.setattr(saved, part, length)
+    assert _listed(folder, index) == index
+    monkeypatch.setattr(saved, part, length - 1)
+    with pytest.raises(LrsError, match=r"a line of files\.json: it would have"):
+        _listed(folder, index)
+
+
+def test_a_line_that_is_too_long_is_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup = sealed(folder, lambda writer: write(writer, _index(_entry())), others={"files": {"files": 1}})
+    monkeypatch.setattr(saved, "MAX_LINE", 10)
+    with pytest.raises(DamageError, match="a line is too long"):
+        read(backup)

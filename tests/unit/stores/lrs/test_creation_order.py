@@ -22,7 +22,43 @@ def test_every_owner_comes_before_what_it_owns_unless_that_is_on_a_cycle(graph: 
     assert placed.keys() == owners.keys()
     for key, listed in owners.items():
         for owner in listed & owners.keys():
-            assert placed[owner] < placed[key] or any(_reaches(owners, each, key) for each in listed), (owner, key)
+            assert placed[owner] < placed[key] or _reaches(owners, owner, key), (owner, key)
+
+
+def _violated(owners: dict[Key, set[Key]], placed: dict[Key, int]) -> dict[Key, set[Key]]:
+    """The owners that come no earlier than what they own."""
+    late = {key: {each for each in listed if each in placed and placed[each] >= placed[key]} for key, listed in owners.items()}
+    return {key: listed for key, listed in late.items() if listed}
+
+
+@given(GRAPHS)
+def test_only_cycles_are_cut_and_each_thing_comes_as_early_as_it_can(graph: dict[str, set[str]]) -> None:
+    owners = {_key(name): {_key(each) for each in owned_by} for name, owned_by in graph.items()}
+    placed = waves(owners, there=owners)
+    cut = _violated(owners, placed)
+    kept = {key: listed - cut.get(key, set()) for key, listed in owners.items()}
+    assert _on_cycles({key: {each for each in listed if each in owners} for key, listed in kept.items()}) == []
+    for key, listed in kept.items():
+        assert placed[key] == 1 + max((placed[each] for each in listed if each in placed), default=-1)
+
+
+def test_what_hangs_on_two_cycles_comes_after_both() -> None:
+    """`a` is owned by `c`, which is on a cycle with it, and by `d`, which is on another."""
+    owners = {"a": "cd", "c": "a", "d": "b", "b": "d"}
+    placed = waves({_key(name): {_key(each) for each in listed} for name, listed in owners.items()}, there=set(map(_key, owners)))
+    assert placed[_key("d")] < placed[_key("a")]
+    assert placed == {_key("c"): 0, _key("b"): 0, _key("d"): 1, _key("a"): 2}
+
+
+def test_many_cycles_that_hang_on_each_other() -> None:
+    """A ladder of 2,000 cycles of two, each owned by the one before; and one thing that all others own, and that owns all."""
+    owners = {_key(f"{n}{side}"): {_key(f"{n}{other}")} for n in range(2_000) for side, other in ("ab", "ba")}
+    for n in range(1, 2_000):
+        owners[_key(f"{n}a")].add(_key(f"{n - 1}b"))
+    placed = waves(owners, there=owners)
+    assert all(placed[_key(f"{n - 1}b")] < placed[_key(f"{n}a")] for n in range(1, 2_000))
+    star = {_key("hub"): {_key(str(n)) for n in range(2_000)}, **{_key(str(n)): {_key("hub")} for n in range(2_000)}}
+    assert len(waves(star, there=star)) == 2_001
 
 
 def _reaches(owners: dict[Key, set[Key]], start: Key, end: Key) -> bool:

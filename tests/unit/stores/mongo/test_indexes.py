@@ -17,6 +17,7 @@ from kubectl_lrs.stores.mongo import indexes
         ({"key": {"a": 1}, "name": "a"}, False),
         ({"key": {"a": 1}}, True),
         ({"key": {"a": 1}, "name": ""}, True),
+        ({"key": {}, "name": "a"}, True),
         ({"key": {"a": 1}, "name": "a", "expireAfterSeconds": 0}, False),
         ({"key": {"a": 1}, "name": "a", "expireAfterSeconds": (1 << 31) - 1}, False),
         ({"key": {"a": 1}, "name": "a", "expireAfterSeconds": 1 << 31}, True),
@@ -47,3 +48,4 @@ def test_the_query_for_what_is_past_its_time() -> None:
     end = bson.DatetimeMS(990_000)
     assert indexes.expired(ageing, 1000.0) == {"$or": [{"$and": [{"at": {"$lt": end}}, {"x": 1}]}]}
     assert indexes.expired(ageing[1:], 1000.0) is None
+    assert indexes.expired([{"key": {}, "name": "a", "expireAfterSeconds": 1}], 1000.0) is None, "of no field"

@@ -67,5 +67,17 @@ def test_a_secret_that_cannot_be_read_is_not_known(answers: list[Exception], fac
 
 def test_a_secret_of_something_else() -> None:
     assert "holds none of" in _source(_secret(other="x")).facts()["note"]
-    broken = {**_secret(**BOTH), "data": {KEYS[0]: "odd"}}
-    assert "note" in _source(broken).facts()
+
+
+@pytest.mark.parametrize("held", ["odd", "YWJj!ZGVm", "YWJj\u00e9", "YWJj\n\n$$", 7, ["YWJj"]])
+def test_what_is_no_base64_is_not_a_key_and_is_not_shown(held: Any, facts: dict[str, Any]) -> None:
+    broken = {**_secret(**BOTH), "data": {KEYS[0]: held}}
+    assert _source(broken).facts()["note"].startswith(f"encryption keys: Secret n/{SECRET} does not hold base64")
+    assert _compared(facts, broken) == [Severity.WARNING], "never taken for another key, and never for the same"
+    assert _compared(facts, {**_secret(), "data": ["no map"]}) == [Severity.WARNING]
+
+
+@pytest.mark.parametrize("odd", ["\u00e9", "\ud800", "", 7])
+def test_a_fingerprint_that_is_none_is_another_key(odd: Any, facts: dict[str, Any]) -> None:
+    saved = {**facts, "fingerprints": {KEYS[0]: odd}}
+    assert _compared(saved, _secret(**BOTH)) == [Severity.ERROR]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime, timezone
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_lrs.model.errors import DamageError, LrsError
-from kubectl_lrs.stores.mongo.metadata import read, written
+from kubectl_lrs.stores.mongo import metadata
+from kubectl_lrs.stores.mongo.metadata import MAX_DEPTH, read, written
 
 INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 
@@ -89,3 +91,81 @@ def test_what_it_is_of(options: dict[str, Any], kind: str, view: bool, timeserie
 def test_what_is_no_metadata_is_damage(data: bytes) -> None:
     with pytest.raises(DamageError, match="f: not a metadata file"):
         read(data, "f")
+
+
+ODD = [
+    {"$binary": {}},
+    {"$binary": {"base64": "AA=="}},
+    {"$binary": {"base64": "A!A=", "subType": "00"}},
+    {"$binary": "no base64", "$type": "00"},
+    {"$binary": 1, "$type": 0},
+    {"$binary": {"base64": "AA==", "subType": "zz"}},
+    {"$regularExpression": {"pattern": "a"}},
+    {"$regularExpression": {"pattern": 1, "options": ""}},
+    {"$regularExpression": []},
+    {"$numberDecimal": "x"},
+    {"$numberLong": "9" * 30},
+    {"$numberInt": 1},
+    {"$date": "yesterday"},
+    {"$date": {"$numberLong": "9" * 30}},
+    {"$timestamp": {"t": -1, "i": 1}},
+    {"$timestamp": {"t": 1 << 40, "i": 1}},
+    {"$ref": "a", "$id": 1, "database": "twice"},
+    {"$dbPointer": {"$ref": "a", "$id": 1}},
+    {"$code": 1},
+    {"$code": "a", "$scope": "no document"},
+    {"$uuid": "x"},
+    {"$minKey": True},
+    {"a": "\ud800"},
+    10**30,
+]
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: json.dumps(value)[:40])
+@pytest.mark.parametrize("place", ["options", "an index"])
+def test_what_is_no_extended_json_is_damage(value: Any, place: str) -> None:
+    parts = {"options": {"options": {"a": value}}, "an index": {"indexes": [{"key": {"a": 1}, "name": "a", "b": [value]}]}}
+    with pytest.raises(DamageError, match=r"f: not a metadata file: .+"):
+        read(json.dumps(parts[place]).encode(), "f")
+
+
+@pytest.mark.parametrize(("opened", "closed"), [('{"a":', "}"), ("[", "]"), ('{"$code":"","$scope":', "}")])
+def test_what_is_nested_too_deeply_is_damage(opened: str, closed: str) -> None:
+    def nested(depth: int) -> bytes:
+        return b'{"options":' + (opened * depth + "{}" + closed * depth).encode() + b"}"
+
+    if opened[0] == "{" and "$" not in opened:
+        assert read(nested(MAX_DEPTH - 2), "f").options
+    for depth in (MAX_DEPTH + 1, 950, 100_000):
+        with pytest.raises(DamageError, match="f: not a metadata file"):
+            read(nested(depth), "f")
+
+
+WRAPPERS = st.sampled_from(
+    [*(key for value in ODD if isinstance(value, dict) for key in value), "$oid", "$symbol", "base64", "subType"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WRAPPERS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(VALUES)
+def test_any_json_is_metadata_or_damage(value: Any) -> None:
+    for document in ({"options": {"a": value}}, {"options": value, "indexes": value}, value):
+        with contextlib.suppress(DamageError):
+            bson.encode(read(json.dumps(document).encode(), "f").options)
+
+
+def test_what_a_reader_would_refuse_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(MAX_DEPTH):
+        deep = {"a": deep}
+    with pytest.raises(LrsError, match="collection c: its options"):
+        _written(deep)
+    size = len(_written({"validator": {"a": "x" * 100}}))
+    monkeypatch.setattr(metadata, "MAX_FILE", size)
+    assert read(_written({"validator": {"a": "x" * 100}}), "f").options
+    with pytest.raises(LrsError, match="collection c: its options"):
+        _written({"validator": {"a": "x" * 101}})
