@@ -89,7 +89,7 @@ def test_a_name_that_is_not_utf_8() -> None:
 
 
 def _entry(**more: Any) -> Entry:
-    return Entry(**{"path": "a", "size": 1, "marker": "m", "found": Found("all"), **more})
+    return Entry(**{"path": "a", "size": 1, "etag": "m", "found": Found("all"), **more})
 
 
 def _index(*entries: Entry, **folders: dict[str, str]) -> Index:
