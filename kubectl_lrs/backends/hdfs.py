@@ -93,10 +93,27 @@ class Hierarchy(Remote):
             self.attempt(key, lambda: webhdfs.rename(self._system, part, full, replace=replace))
             return
         if replace:
-            self.delete(key)
-        else:
-            self.require_absent(key)
+            self._exchange(part, full, key)
+            return
+        self.require_absent(key)
         self.attempt(key, lambda: self._system.mv(part, full))
+
+    def _exchange(self, part: str, full: str, key: str) -> None:
+        """Where there is no rename over another file: the old one is only removed when the new one has its place."""
+        old = f"{part.rpartition('/')[0]}/{new_part()}"
+        is_there = True
+        try:
+            self.attempt(key, lambda: self._system.mv(full, old))
+        except KeyNotFoundError:
+            is_there = False
+        try:
+            self.attempt(key, lambda: self._system.mv(part, full))
+        except BaseException:
+            if is_there:
+                self.attempt(key, lambda: self._system.mv(old, full))
+            raise
+        if is_there:
+            self.remove(old)
 
     def remove(self, part: str) -> None:
         """What is not to be; it was made by this run."""

@@ -300,7 +300,8 @@ class FolderWriter:
             with self._root.reading(SUMS_FILE) as file:
                 for line in file:
                     if line[66:-1].decode() == relative:
-                        os.pwrite(self._sums.fileno(), digest.encode(), at)
+                        if os.pwrite(self._sums.fileno(), digest.encode(), at) != len(digest):
+                            raise OSError(errno.EIO, "a sum could not be written", str(self.path / SUMS_FILE))
                         return
                     at += len(line)
         raise FileNotFoundError(errno.ENOENT, "no file of the backup", relative)

@@ -23,6 +23,7 @@ Patch = list[dict[str, Any]]
 class Webhook:
     """A validating webhook for LRS of one namespace, or a mutating one; use it as a context manager.
 
+    `resources` of another `group` are asked about in place of LRS.
     `judge` is given each AdmissionReview request and returns why it is refused, empty where it is not. `mutate` is given
     it too, and returns a JSON Patch. `warnings` are those that the API server hands on. `requests` are those that came.
     `side_effects` other than None and NoneOnDryRun can no longer be registered: such a webhook is one
@@ -40,6 +41,7 @@ class Webhook:
         side_effects: str = "None",
         operations: tuple[str, ...] = ("CREATE",),
         resources: tuple[str, ...] = ("lrs",),
+        group: str = "lrs.datarobot.com",
     ) -> None:
         self._plane = plane
         self._judge = judge
@@ -47,6 +49,7 @@ class Webhook:
         self._warnings = warnings
         self._plural = f"{'mutating' if mutate else 'validating'}webhookconfigurations"
         self._resources = resources
+        self._group = group
         self._name = f"bed-{namespace}"
         self._namespace = namespace
         self._side_effects = side_effects
@@ -93,7 +96,7 @@ class Webhook:
                     "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self._namespace}},
                     "rules": [
                         {
-                            "apiGroups": ["lrs.datarobot.com"],
+                            "apiGroups": [self._group],
                             "apiVersions": ["*"],
                             "operations": list(self._operations),
                             "resources": list(self._resources),

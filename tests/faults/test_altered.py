@@ -257,3 +257,76 @@ def test_warnings_of_the_server_are_shown_once_each(plane: ControlPlane, crd: Cr
     assert done.stderr.count("Warning: LRS are going away") == 1
     assert "Warning: LRS are going away" in shown
     assert done.stderr.count('Warning: said of "CREATE"') == 1
+
+
+# ---- what LRS stand on
+
+LABELLED: Patch = [{"op": "add", "path": "/metadata/labels/team", "value": "theirs"}]
+FIRST_LABEL: Patch = [{"op": "add", "path": "/metadata/labels", "value": {"team": "theirs"}}]
+
+
+@contextmanager
+def _labelling(place: Place, namespace: str, group: str, resource: str, probe: Manifest) -> Iterator[None]:
+    """A webhook that labels what is created of a resource that LRS need."""
+    path = f"/apis/{group}/v1/{resource}" if group else f"/api/v1/{resource}"
+    with Webhook(
+        place.plane,
+        namespace,
+        mutate=lambda _request: LABELLED if resource == "namespaces" else FIRST_LABEL,
+        resources=(resource,),
+        group=group,
+    ) as webhook:
+
+        def is_heard() -> bool:
+            place.plane.api("POST", f"{path}?dryRun=All", probe)
+            return bool(webhook.requests)
+
+        loader.wait_until(is_heard, "the webhook to be asked")
+        yield
+
+
+def test_a_namespace_that_is_altered_is_said(place: Place) -> None:
+    """The LRS in it are created all the same."""
+    new = f"{place.namespace}-new"
+    with _labelling(place, new, "", "namespaces", {"metadata": {"name": new}}):
+        done = place.cli.run(
+            "restore", "saved", "--map-namespace", f"{place.namespace}={new}", "--create-namespaces", "--yes", "-o", "json"
+        )
+    report = json.loads(done.stdout)
+    assert done.returncode == 3, done.stderr
+    assert report["undone"] == [f"Namespace {new}: altered by the server: added metadata.labels.team"]
+    assert [each["result"] for each in report["outcomes"]] == ["created"]
+    loader.release(place.plane, namespace=new)
+    loader.delete_namespace(place.plane, new, wait=False)
+
+
+def test_a_namespace_as_it_was_sent(place: Place) -> None:
+    new = f"{place.namespace}-plain"
+    place.cli.ok("restore", "saved", "--map-namespace", f"{place.namespace}={new}", "--create-namespaces", "--yes")
+    loader.release(place.plane, namespace=new)
+    loader.delete_namespace(place.plane, new, wait=False)
+
+
+def test_a_crd_that_is_altered_is_said(place: Place) -> None:
+    """By the trial of verify too; one that is not is installed without a word."""
+    group, resource = "apiextensions.k8s.io", "customresourcedefinitions"
+    flags = ("restore", "saved", "--install-crd", "--yes", "-o", "json")
+    loader.release(place.plane, namespace=place.namespace)
+    crd = place.plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[1]
+    crd["metadata"] = {"name": loader.CRD_NAME}
+    loader.delete_crd(place.plane)
+    done = place.cli.run(*flags)
+    assert done.returncode == 0, done.stdout + done.stderr
+    loader.release(place.plane, namespace=place.namespace)
+    loader.delete_crd(place.plane)
+    with _labelling(place, place.namespace, group, resource, crd):
+        tried = place.cli.run("verify", "saved", "--against-cluster", "--install-crd")
+        assert tried.returncode == 4, tried.stdout + tried.stderr
+        assert "the saved CRD would be altered by the server: " in tried.stdout
+        done = place.cli.run(*flags)
+    assert done.returncode == 3, done.stdout + done.stderr
+    (undone,) = json.loads(done.stdout)["undone"]
+    assert undone.startswith("CustomResourceDefinition lrs.lrs.datarobot.com: altered by the server: ")
+    assert "metadata.labels" in undone
+    loader.release(place.plane, namespace=place.namespace)
+    loader.delete_crd(place.plane)

@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags, load
+from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.stores.lrs.connect import served
+from kubectl_lrs.stores.spark.apply import ApplyOptions
+from kubectl_lrs.usecases.clean_spark import SessionSelection, clean, plan_cleaning
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.proxy import (
@@ -22,7 +28,7 @@ from tests.bed.proxy import (
     done_but,
     refuse,
 )
-from tests.builders.sparked import counts, live, rows, start
+from tests.builders.sparked import MERGE_PATCH, counts, live, path, rows, start
 from tests.conftest import Cli, Crd
 
 MANY = 300
@@ -44,13 +50,14 @@ def through(proxy: FaultProxy, cli: Cli, tmp_path: Path) -> Cli:
 
 def test_hundreds_at_once_each_by_its_uid(plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli) -> None:
     start(plane, crd, namespace, MANY)
-    uids = live(plane, crd, namespace)
+    made = {each["metadata"]["name"]: each["metadata"] for each in loader.live(plane, crd.api_version, namespace)}
     assert counts(through.ok("clean-spark", "-n", namespace, "--yes")) == {"deleted": MANY}
     assert live(plane, crd, namespace) == {}
     deletions = [each for each in proxy.log if each.method == "DELETE"]
-    assert Counter(each.key for each in deletions) == Counter((namespace, name) for name in uids)
+    assert Counter(each.key for each in deletions) == Counter((namespace, name) for name in made)
     for each in deletions:
-        selection = {"preconditions": {"uid": uids[each.key[1]]}, "propagationPolicy": "Background"}
+        very = {name: made[each.key[1]][name] for name in ("uid", "resourceVersion")}
+        selection = {"preconditions": very, "propagationPolicy": "Background"}
         assert json.loads(each.body) == selection
     assert not [each for each in proxy.log if each.method == "GET" and each.key[1]], "no session is asked for by itself"
     assert 4 <= proxy.most_at_once("DELETE") <= 16
@@ -187,3 +194,51 @@ def test_age_is_by_the_clock_of_the_server(
     done = through.run(*call, "--older-than", "1d", "--yes")
     assert done.returncode == 0, done.stderr
     assert live(plane, crd, namespace).keys() == {"spark-001", "spark-002"}
+
+
+# ---- what decides is what was looked at
+
+
+@pytest.mark.parametrize(
+    ("patch", "result"),
+    [
+        ({"metadata": {"annotations": {"note": "x"}}}, "deleted"),
+        ({"metadata": {"labels": {"team": "blue", "more": "x"}}}, "deleted"),
+        ({"metadata": {"labels": {"datarobot-lrs-type": "deployment"}}}, "failed"),
+        ({"metadata": {"labels": {"team": "red"}}}, "failed"),
+        ({"metadata": {"labels": {"team": None}}}, "failed"),
+    ],
+)
+def test_one_that_changes_before_it_is_deleted(
+    plane: ControlPlane, crd: Crd, namespace: str, patch: dict[str, Any], result: str
+) -> None:
+    """While the question is shown: what is still one of those that were chosen goes, anything else is left alone."""
+    labels = {"datarobot-lrs-type": "spark_app", "team": "blue"}
+    names = start(plane, crd, namespace, 3, labels=labels)
+    kube = KubeClient(load(KubeFlags(kubeconfig=str(plane.kubeconfig)), {}))
+    selection = SessionSelection(namespace=namespace, selector="team=blue")
+    plan = plan_cleaning(kube, served(kube, ""), selection, Silent())
+    assert plane.api("PATCH", path(crd, namespace, names[1]), patch, content_type=MERGE_PATCH)[0] == 200
+    options = ApplyOptions(workers=2, timeout=60)
+    report = clean(plan, options, kube=kube, resource=served(kube, ""), progress=Silent(), stop=kube.stop)
+    assert {each.session.name: each.result.value for each in report.outcomes} == {
+        names[0]: "deleted",
+        names[1]: result,
+        names[2]: "deleted",
+    }
+    assert set(live(plane, crd, namespace)) == ({names[1]} if result == "failed" else set())
+    assert report.exit_code() == (3 if result == "failed" else 0)
+    if result == "failed":
+        assert "no longer one of those that were chosen" in report.outcomes[1].message
+
+
+def test_one_that_is_held_by_a_finalizer_and_changes(plane: ControlPlane, crd: Crd, namespace: str) -> None:
+    """Its deletion changes it too, which is no conflict."""
+    names = start(plane, crd, namespace, 1, finalizers=HOLD)
+    kube = KubeClient(load(KubeFlags(kubeconfig=str(plane.kubeconfig)), {}))
+    plan = plan_cleaning(kube, served(kube, ""), SessionSelection(namespace=namespace), Silent())
+    assert plane.api("DELETE", path(crd, namespace, names[0]))[0] == 200
+    options = ApplyOptions(workers=1, timeout=60, wait=False)
+    report = clean(plan, options, kube=kube, resource=served(kube, ""), progress=Silent(), stop=kube.stop)
+    assert [each.result.value for each in report.outcomes] == ["deleting"]
+    loader.release(plane, namespace=namespace)

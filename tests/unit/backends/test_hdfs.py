@@ -41,6 +41,27 @@ def test_one_that_comes_meanwhile_is_not_overwritten_and_nothing_is_left(hierarc
     assert not [each for each in (folder / "root").rglob("*") if is_unfinished(each.name)]
 
 
+def test_one_that_cannot_be_replaced_is_there_as_it_was(
+    hierarchy: Hierarchy, folder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(hierarchy, "a/b", b"old")
+    upload = hierarchy.upload("a/b", 3, iter([b"new"]), {}, replace=True)
+    real, calls = hierarchy._system.mv, []
+
+    def mv(source: str, target: str) -> None:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError("no more")
+        real(source, target)
+
+    monkeypatch.setattr(hierarchy._system, "mv", mv)
+    with pytest.raises(LrsError):
+        upload.commit()
+    assert len(calls) == 3
+    assert get(hierarchy, "a/b") == b"old"
+    assert not [each for each in (folder / "root").rglob("*") if is_unfinished(each.name)]
+
+
 def test_a_part_of_another_run_is_told_of_and_left(hierarchy: Hierarchy, folder: Any) -> None:
     part = folder / "root" / f".lrs-part-{'0' * 16}"
     part.write_bytes(b"half")

@@ -118,8 +118,7 @@ class Writing(Connection):
             command["bypassDocumentValidation"] = True
         if keep_empty_timestamps:
             command["bypassEmptyTsReplacement"] = True
-        answer = self._send(f"writing to {database}.{collection}", database, command)
-        return [refused(each) for each in answer.get("writeErrors") or ()]
+        return self._of_each(database, collection, command, len(documents))
 
     def upsert(
         self, database: str, collection: str, documents: Sequence[bytes], *, ordered: bool = False, validate: bool = True
@@ -136,8 +135,17 @@ class Writing(Connection):
         }
         if not validate:
             command["bypassDocumentValidation"] = True
-        answer = self._send(f"writing to {database}.{collection}", database, command)
-        return [refused(each) for each in answer.get("writeErrors") or ()]
+        return self._of_each(database, collection, command, len(documents))
+
+    def _of_each(self, database: str, collection: str, command: Command, count: int) -> list[Refused]:
+        """The documents that were refused; MongoError where the server's own number of the others is not that of the rest."""
+        what = f"writing to {database}.{collection}"
+        answer = self._send(what, database, command)
+        found = [refused(each) for each in answer.get("writeErrors") or ()]
+        expected = found[0].place if found and command["ordered"] else count - len(found)
+        if answer.get("n") != expected:
+            raise MongoError(f"{what}: the server counts {answer.get('n')} documents written of {expected}")
+        return found
 
 
 def _upsert(document: RawBSONDocument) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Recorded(Writing):
     def __init__(self, *answers: MongoError | None) -> None:
         self.sent: list[Mapping[str, Any]] = []
         self.answers = list(answers)
+        self.short = 0
 
     def describe(self) -> str:
         return "recorded"
@@ -29,7 +30,18 @@ class Recorded(Writing):
         self.sent.append(command)
         if self.answers and (answer := self.answers.pop(0)):
             raise answer
-        return {"ok": 1}
+        return {"ok": 1, "n": len(command.get("documents") or command.get("updates") or ()) - self.short}
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_server_that_counts_less_than_it_was_sent(ordered: bool) -> None:
+    mongo = Recorded()
+    documents = [bson.encode({"_id": number}) for number in range(3)]
+    assert mongo.insert("d", "c", documents, ordered=ordered) == []
+    mongo.short = 1
+    for write in (mongo.insert, mongo.upsert):
+        with pytest.raises(MongoError, match="counts 2 documents written of 3"):
+            write("d", "c", documents, ordered=ordered)
 
 
 def refusal(code: int) -> MongoError:
