@@ -33,15 +33,10 @@ NOT_YET = {
     "kubectl_lrs.clients.http.foreign": "commands/test_wirelog.py",
     "kubectl_lrs.clients.kubernetes.podstream": "faults/test_portforward.py",
     "kubectl_lrs.clients.kubernetes.portforward": "faults/test_portforward.py",
-    "kubectl_lrs.repository.abandoned": "faults/test_leftovers.py",
-    "kubectl_lrs.repository.writer": "faults/test_leftovers.py",
     "kubectl_lrs.stores.deployments.api.client": "contract/test_datarobot_api.py",
-    "kubectl_lrs.stores.deployments.apply": "commands/test_deactivate.py",
-    "kubectl_lrs.stores.deployments.collect": "commands/test_whose.py",
     "kubectl_lrs.stores.mongo.look": "commands/test_check.py",
     "kubectl_lrs.usecases.check_live": "commands/test_check.py",
     "kubectl_lrs.usecases.check_sources": "commands/test_check.py",
-    "kubectl_lrs.usecases.deployments": "commands/test_activate.py",
 }
 """Modules that no unit or contract test imports yet, and where they are tested. It gets shorter, and never longer."""
 

@@ -170,6 +170,8 @@ class _Change:
             except UnansweredError as error:
                 self._is_ours = True
                 return self._unanswered(error, before)
+            except NotFoundError:  # deleted since it was looked at
+                raise
             except LrsError as error:
                 return self._refused(error)
             else:
