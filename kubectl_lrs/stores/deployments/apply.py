@@ -170,8 +170,6 @@ class _Change:
             except UnansweredError as error:
                 self._is_ours = True
                 return self._unanswered(error, before)
-            except NotFoundError:  # deleted since it was looked at
-                raise
             except LrsError as error:
                 return self._refused(error)
             else:
@@ -188,6 +186,8 @@ class _Change:
 
     def _refused(self, error: LrsError) -> Outcome:
         """It surely was not taken, now. An earlier one may have been: then the journal goes on saying so."""
+        if isinstance(error, NotFoundError):  # deleted since it was looked at
+            raise error
         state = self._direction.asked if self._step.is_ours else self._direction.refused
         self._writer.note(self._step.id, state, status=self._status, message=str(error))
         return self._end(Result.NOT_TRIED if self._stop.is_set() else Result.FAILED, str(error))
