@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import sys
 from pathlib import Path
 
 import kubectl_lrs
 from kubectl_lrs.model.stores import STORES
+from tests.builders.sources import imports
 
 PACKAGE = Path(kubectl_lrs.__file__).parent
 OURS = {"kubectl_lrs", "typing_extensions"}
@@ -31,13 +31,7 @@ def listed(section: str, key: str) -> list[str]:
 
 def third_parties() -> set[str]:
     """Every package of others that a module imports, wherever in it."""
-    found: set[str] = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                found.update(each.name for each in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module)
+    found = {module for path in PACKAGE.rglob("*.py") for module, _ in imports(path)}
     return {name.partition(".")[0] for name in found} - sys.stdlib_module_names - OURS
 
 

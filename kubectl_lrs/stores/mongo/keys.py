@@ -86,8 +86,12 @@ def _saved(saved: Mapping[str, Any] | None) -> tuple[dict[str, str], bytes]:
     return {name: str(prints[name]) for name in KEYS if name in prints}, salt
 
 
+COST = 1 << 14
+"""Of scrypt, as every backup has it: a weak key must be slow to guess."""
+
+
 def _fingerprint(value: bytes, salt: bytes) -> str:
-    return hashlib.scrypt(value, salt=salt, n=1 << 14, r=8, p=1, dklen=32).hex()
+    return hashlib.scrypt(value, salt=salt, n=COST, r=8, p=1, dklen=32).hex()
 
 
 def _is_same(value: bytes, salt: bytes, fingerprint: str) -> bool:

@@ -29,9 +29,10 @@ from tests.builders.sealing import sealed
 FILES = {f"d{n % 3}/f{n:02}": b"content %d" % n for n in range(20)}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> SealedFolder:
-    """A backup of files on a path, with mode 640."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> SealedFolder:
+    """A backup of files on a path, with mode 640. It is only read."""
+    tmp_path = tmp_path_factory.mktemp("backup")
     (tmp_path / "from").mkdir()
     source = Local(str(tmp_path / "from"))
     for key, data in FILES.items():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from kubectl_lrs.model.errors import ApiError, DeniedError
 from kubectl_lrs.model.plan import Severity
-from kubectl_lrs.stores.mongo.keys import KEYS, SECRET, KeySource
+from kubectl_lrs.stores.mongo import keys
+from kubectl_lrs.stores.mongo.keys import COST, KEYS, SECRET, KeySource
 from tests.builders.fake_kube import FakeKube
 
 
@@ -21,6 +23,25 @@ def _secret(**values: str) -> dict[str, Any]:
 
 def _source(*objects: dict[str, Any], answers: list[Exception] | None = None) -> KeySource:
     return KeySource(FakeKube(objects, answers or []), "n")  # type: ignore[arg-type]
+
+
+FINGERPRINT = "806d83b272372f6292d3a3c80e39107e6b0b2908a5aea5e08b085eee82484ffc"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cheap() -> Iterator[None]:
+    """What is slow on purpose is tried once, as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "COST", 2)
+        yield
+
+
+def test_a_fingerprint_is_that_of_every_backup_before() -> None:
+    saved = {"salt": "00" * 16, "fingerprints": {KEYS[0]: FINGERPRINT}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "COST", COST)
+        assert _compared(saved, _secret(**BOTH)) == []
+        assert _compared(saved, _secret(**{KEYS[0]: "another"})) == [Severity.ERROR]
 
 
 BOTH = dict.fromkeys(KEYS, "a secret")

@@ -56,7 +56,8 @@ def test_what_needs_no_mapping_is_the_same_object() -> None:
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=12),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=6), inner),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+        max_leaves=10,
     )
 )
 def test_mapping_leaves_everything_else(spec: Any) -> None:
