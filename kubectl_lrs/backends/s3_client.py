@@ -20,11 +20,12 @@ from kubectl_lrs.clients.tls import anchors_file
 from kubectl_lrs.model.errors import UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of
 from kubectl_lrs.runtime.redact import text as heard
+from kubectl_lrs.runtime.retry import Policy, insist, is_any
 
 AWS = "https://s3.amazonaws.com"
 """Where requests go without an endpoint, as far as rules for proxies are concerned."""
 
-TIMES = 3
+TIMES = Policy(attempts=3, first=0.0)
 """How often a request is sent whose body breaks off, or that came garbled."""
 
 
@@ -74,6 +75,10 @@ def _no_trailers() -> dict[str, str]:
     return {"request_checksum_calculation": "when_required"} if "request_checksum_calculation" in Config.OPTION_DEFAULTS else {}
 
 
+class _BrokenOffError(Exception):
+    """Not all of a body came."""
+
+
 class S3Client:
     """Requests about one bucket; safe to use from several threads, which one loop of the library serves."""
 
@@ -94,13 +99,7 @@ class S3Client:
         Servers that answer before they have read a body leave the rest of it in the connection, to be taken for the next
         request: that one is sent again.
         """
-        for left in reversed(range(TIMES)):
-            try:
-                return self._logged(method, what, request)
-            except GarbledError:
-                if not left:
-                    raise
-        raise AssertionError
+        return insist(lambda _attempt: self._logged(method, what, request), policy=TIMES, may_pass=is_any(GarbledError))
 
     def _logged(self, method: str, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
         body = request.get("Body")
@@ -110,13 +109,18 @@ class S3Client:
 
     def get(self, what: str, **request: Any) -> tuple[dict[str, Any], bytes]:
         """GetObject and all of its body; one that breaks off is asked for again."""
-        for _ in range(TIMES):
-            answer = self.call("get_object", what, **request)
-            data = self._body(answer)
-            if data is not None and len(data) == answer.get("ContentLength", len(data)):
-                return answer, data
-        said = "the connection breaks off again and again, or what comes is not what the server says it is"
-        raise UnreachableError(f"{self.url}: {heard(what, ())}: {said}", hint="check the network")
+        try:
+            return insist(lambda _attempt: self._whole(what, request), policy=TIMES, may_pass=is_any(_BrokenOffError))
+        except _BrokenOffError:
+            said = "the connection breaks off again and again, or what comes is not what the server says it is"
+            raise UnreachableError(f"{self.url}: {heard(what, ())}: {said}", hint="check the network") from None
+
+    def _whole(self, what: str, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+        answer = self.call("get_object", what, **request)
+        data = self._body(answer)
+        if data is None or len(data) != answer.get("ContentLength", len(data)):
+            raise _BrokenOffError
+        return answer, data
 
     def _body(self, answer: Mapping[str, Any]) -> bytes | None:
         body = answer["Body"]

@@ -6,9 +6,9 @@ Only what the library shows is used of it: its session, its URL and its paramete
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.clients.http.foreign import take_over
@@ -31,7 +31,7 @@ def prepare(system: Any, place: Place) -> None:
 
 
 def _require_content(answer: Any, **_: Any) -> None:
-    if "op=OPEN" in str(answer.url):
+    if parse_qs(urlsplit(str(answer.url)).query).get("op") == ["OPEN"]:
         _require_whole(answer)
 
 
@@ -52,8 +52,14 @@ def _raise(answer: Any) -> None:
     except (ValueError, KeyError, TypeError):
         answer.raise_for_status()
         return
-    kind = {"FileNotFoundException": FileNotFoundError, "AccessControlException": PermissionError}.get(name, RuntimeError)
-    raise kind(message)
+    raise _JAVA.get(name, RuntimeError)(message)
+
+
+_JAVA: Mapping[str, type[Exception]] = {
+    "FileNotFoundException": FileNotFoundError,
+    "AccessControlException": PermissionError,
+    "FileAlreadyExistsException": FileExistsError,
+}
 
 
 def rename(system: Any, part: str, full: str, *, replace: bool) -> None:
@@ -63,9 +69,6 @@ def rename(system: Any, part: str, full: str, *, replace: bool) -> None:
     parameters = {**system.pars, "op": "RENAME", "destination": full, "renameoptions": option}
     answer = system.session.put(url, params=parameters)
     if answer.status_code >= 400:
-        said = answer.text
-        if "FileAlreadyExistsException" in said:
-            raise FileExistsError(full)
         _raise(answer)
 
 

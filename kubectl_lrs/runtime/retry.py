@@ -1,5 +1,8 @@
 """Whether something is tried again, and after which pause. The one policy; it knows no server, and sends nothing.
 
+`insist` tries an act again that failed in a way that may pass. `contend` looks before each attempt, and decides anew by what
+is there: for what others change at the same time. `Tries` is for whoever has answers and no errors:
+
     tries = Tries(POLICY, cancel, outage=server.outage)
     while True:
         answer = send()
@@ -13,23 +16,28 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 
 R = TypeVar("R")
+S = TypeVar("S")
 
 PATIENCE = 30.0
 """Seconds after its last success in which a server that gives nothing but failures is tried again."""
 
 PASSING = frozenset((429, 500, 502, 503, 504))
 """HTTP statuses that may pass."""
+
+DOUBLED = 64
+"""How often a pause is doubled at most; nobody waits so long."""
 
 REFUSED_UNDONE = frozenset((429, 503))
 """Those of them which say that nothing was done, so that a write may be sent again."""
@@ -49,10 +57,15 @@ class Policy:
     longest_asked: float = 300.0
     at_most_asked: float = 300.0
 
+    @classmethod
+    def every(cls, seconds: float) -> Policy:
+        """As often as a deadline allows, with pauses of this length."""
+        return cls(attempts=sys.maxsize, first=seconds, longest=seconds)
+
     def pause(self, attempt: int) -> float:
         """Seconds after so many attempts."""
         jitter = random.uniform(0.5, 1.0)  # noqa: S311  no secret
-        return jitter * min(self.longest, self.first * 2.0 ** (attempt - 1))
+        return jitter * min(self.longest, self.first * 2.0 ** min(attempt - 1, DOUBLED))
 
 
 class Outage:
@@ -92,12 +105,14 @@ class Outage:
 
 
 class Tries:
-    """The attempts of one piece of work. `count`: how many were begun. Used by one thread."""
+    """The attempts of one piece of work. `count`: how many were begun. `cancel` None: nothing ends it. Used by one thread."""
 
-    def __init__(self, policy: Policy, cancel: Cancel, *, deadline: Deadline | None = None, outage: Outage | None = None) -> None:
+    def __init__(
+        self, policy: Policy, cancel: Cancel | None, *, deadline: Deadline | None = None, outage: Outage | None = None
+    ) -> None:
         self.count = 1
         self._policy = policy
-        self._cancel = cancel
+        self._cancel = cancel or Cancel()
         self._deadline = deadline
         self._outage = outage
 
@@ -121,14 +136,15 @@ def insist(
     act: Callable[[int], R],
     *,
     policy: Policy,
-    cancel: Cancel,
     may_pass: Callable[[Exception], bool],
+    cancel: Cancel | None = None,
+    before_again: Callable[[Exception], object] = lambda _error: None,
     deadline: Deadline | None = None,
     outage: Outage | None = None,
 ) -> R:
     """What `act` returns, which is told how many attempts there were; tried again after an error that may pass.
 
-    The last one is raised.
+    The last one is raised. `before_again`: what is to be done between, as taking back what the failed attempt has left.
     """
     tries = Tries(policy, cancel, deadline=deadline, outage=outage)
     while True:
@@ -137,6 +153,49 @@ def insist(
         except Exception as error:
             if not may_pass(error) or not tries.again():
                 raise
+            before_again(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[R]):
+    """What a look has found out: nothing is to be sent any more."""
+
+    outcome: R
+
+
+def contend(
+    look: Callable[[Exception | None], S | Settled[R]],
+    send: Callable[[S], R],
+    *,
+    policy: Policy,
+    may_pass: Callable[[Exception], bool],
+    cancel: Cancel | None = None,
+) -> R:
+    """Look, and send what fits to that; where it fails as it does when another was faster, again from the look.
+
+    `look` gives what `send` needs, or what settles it; it is told the error of the attempt before, None at first. After the
+    last attempt it is asked once more, for that one may have been done: where that settles nothing, its error is raised.
+    """
+    tries = Tries(policy, cancel)
+    failed: Exception | None = None
+    is_last = False
+    while True:
+        seen = look(failed)
+        if isinstance(seen, Settled):
+            return seen.outcome
+        if is_last and failed is not None:
+            raise failed
+        try:
+            return send(seen)
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            failed, is_last = error, not tries.again()
+
+
+def is_any(*kinds: type[Exception]) -> Callable[[Exception], bool]:
+    """Whether an error is of one of these."""
+    return lambda error: isinstance(error, kinds)
 
 
 def retry_after(text: str | None) -> float | None:

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
 from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, NoneThere, Part, Unchecked
-from kubectl_lrs.model.errors import DeniedError, ExpiredError, LrsError, UnreachableError
+from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.model.units import age
@@ -43,9 +44,6 @@ from kubectl_lrs.usecases.check import (
     unavailable,
 )
 from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Scan
-
-TRIES = 3
-"""How often the list of LRS begins anew when the server no longer has its snapshot."""
 
 KEYS_FLAG = "--backup-dir DIR with a backup of this cluster that holds MongoDB"
 
@@ -176,35 +174,28 @@ class _Gathering:
         return look
 
     def _scan(self, look: LiveDocuments | None) -> Scan:
+        def begun_anew(_error: Exception) -> None:
+            self._progress.note("the API server's snapshot expired; the list begins anew")
+
+        return whole(self._sources.kube, lambda: self._read(look), before_again=begun_anew)
+
+    def _read(self, look: LiveDocuments | None) -> Scan:
         images = self._sources.images
-        for _ in range(TRIES):
-            scan = Scan(
-                now=self._sources.kube.now(),
-                stale_after=self._sources.stale_after,
-                with_files=not isinstance(self._sources.storage, Unchecked),
-            )
-            self._progress.begin("LRS and documents")
-            wanted = images.wanted if isinstance(images, ImageSource) else None
-            try:
-                scan.read(self._lrs(), self._documents(look), wanted, self._progress)
-            except ExpiredError:
-                self._progress.note("the API server's snapshot expired; the list begins anew")
-                continue
-            return scan
-        raise UnreachableError(
-            f"the API server gave up its snapshot {TRIES} times before the list was whole",
-            hint="the server or the network is slow; try again, or by namespace with -n",
+        scan = Scan(
+            now=self._sources.kube.now(),
+            stale_after=self._sources.stale_after,
+            with_files=not isinstance(self._sources.storage, Unchecked),
         )
+        self._progress.begin("LRS and documents")
+        wanted = images.wanted if isinstance(images, ImageSource) else None
+        scan.read(self._lrs(), self._documents(look), wanted, self._progress)
+        return scan
 
     def _lrs(self) -> Iterator[Manifest]:
         sources = self._sources
-        try:
+        with everywhere(sources.namespace):
             for page in prefetch(sources.kube.pages(sources.resource, sources.namespace)):
                 yield from (manifest for _, manifest in page.items)
-        except DeniedError as error:
-            if sources.namespace is None and not error.hint:
-                raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
-            raise
 
     def _documents(self, look: LiveDocuments | None) -> Iterator[Document]:
         """Until the way to the server is lost, which makes all of them unknown."""

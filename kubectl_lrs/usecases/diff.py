@@ -13,24 +13,23 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.lists import LISTS, everywhere, given_up
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.diff import Change, Kind, changes, same
-from kubectl_lrs.model.errors import DamageError, DeniedError, ExitCode, ExpiredError, UnreachableError, UsageError
+from kubectl_lrs.model.errors import DamageError, ExitCode, ExpiredError, UsageError
 from kubectl_lrs.model.manifest import Manifest, comparable
 from kubectl_lrs.model.schema import Schema, with_defaults
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import type_of
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.retry import insist, is_any
 from kubectl_lrs.stores.lrs.saved import BackupSource, StoredLrs
 from kubectl_lrs.usecases.diff_stores import NotCompared, StoreComparison
 
 T = TypeVar("T")
 Entry: TypeAlias = "tuple[str, Manifest]"
 """(`namespace/name`, the manifest as it is compared)."""
-
-TRIES = 3
-"""How often a comparison begins anew when the server no longer has the snapshot that it was reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ class LiveSide:
     def entries(self) -> Iterator[Entry]:
         """By pages, the next one fetched while one is used."""
         self.being_deleted.clear()
-        try:
+        with everywhere(self._read_from):
             for page in prefetch(self._kube.pages(self._resource, self._read_from)):
                 self._resource_version = page.resource_version
                 for _, manifest in page.items:
@@ -193,10 +192,6 @@ class LiveSide:
                         yield key, comparable(manifest)
                     elif self._is_meant(manifest):
                         self.being_deleted.append(key)
-        except DeniedError as error:
-            if self._read_from is None and not error.hint:
-                raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
-            raise
 
     def covers(self, _manifest: Manifest) -> bool:
         """The cluster holds whatever there is."""
@@ -256,19 +251,23 @@ class Differ:
     def run(self, keep: Callable[[Difference], T]) -> Comparison[T]:
         """Compare; only what `keep` makes of each difference stays in memory."""
         try:
-            for _ in range(TRIES):
-                try:
-                    return self._compare(keep)
-                except ExpiredError:
-                    self._progress.note("the API server's snapshot expired; the comparison begins anew")
-                except _OutOfOrderError:  # another server's order: then all of it has to be held at once
-                    self._sort = True
+            return insist(
+                lambda _attempt: self._compare(keep),
+                policy=LISTS,
+                may_pass=is_any(ExpiredError, _OutOfOrderError),
+                before_again=self._begun_anew,
+            )
+        except (ExpiredError, _OutOfOrderError) as error:
+            raise given_up("the comparison was done") from error
         finally:
             self._progress.end()
-        raise UnreachableError(
-            f"the API server gave up its snapshot {TRIES} times before the comparison was done",
-            hint="the server or the network is slow; try again, or by namespace with -n",
-        )
+
+    def _begun_anew(self, error: Exception) -> None:
+        """After a snapshot was lost; or in another server's order, for which all of it has to be held at once."""
+        if isinstance(error, _OutOfOrderError):
+            self._sort = True
+        else:
+            self._progress.note("the API server's snapshot expired; the comparison begins anew")
 
     def _compare(self, keep: Callable[[Difference], T]) -> Comparison[T]:
         found: Comparison[T] = Comparison(before=self._before.origin, after=self._after.origin)

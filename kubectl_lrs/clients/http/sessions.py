@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import ssl
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.clients.addresses import Zone, zone_of
@@ -134,7 +135,7 @@ def was_never_sent(error: Exception) -> bool:
 
 def is_untrusted(error: BaseException) -> bool:
     """Whether the other end speaks TLS, and its certificate is not accepted."""
-    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    return any(isinstance(each, ssl.SSLCertVerificationError) for each in _layers(error))
 
 
 def cause(error: BaseException) -> str:
@@ -150,9 +151,15 @@ def cause(error: BaseException) -> str:
 
 def _inmost(error: BaseException) -> BaseException:
     """The error that all others are made of."""
-    while (inner := _inner(error)) is not None:
-        error = inner
-    return error
+    return list(_layers(error))[-1]
+
+
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it is made of, and so on."""
+    inner: BaseException | None = error
+    while inner is not None:
+        yield inner
+        inner = _inner(inner)
 
 
 def _inner(error: BaseException) -> BaseException | None:

@@ -61,6 +61,10 @@ class NameMismatchError(UnreachableError):
     """The certificate is trusted, but not for the name that was asked for."""
 
 
+class WrongPortError(UnreachableError):
+    """Nothing listens at the port, or something else than was looked for."""
+
+
 class PodStream:
     """A connection, open from its making to `close`. For one thread at a time. Errors name the pod and the port."""
 
@@ -269,8 +273,8 @@ class PodStream:
     def _refused(self) -> UnreachableError:
         self.is_over = True
         text = printable(self._message.decode(errors="replace").strip())
-        if "connection refused" in text:
-            return UnreachableError(
+        if "connection refused" in text:  # the kubelet's only word for it
+            return WrongPortError(
                 f"{self.target}: connection refused: nothing listens there", hint="is it the right port? see --mongo-port"
             )
         return UnreachableError(f"{self.target}: {text}")

@@ -6,7 +6,6 @@ image speaks of an LRS operator. `--operator` settles it where that finds none, 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, Usage
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.journal import held, read_journal
+from kubectl_lrs.runtime.retry import Policy, insist
 from kubectl_lrs.stores.common.journals import PauseJournal, save, writing
 
 RELEASE = "release=dr"
@@ -23,8 +23,8 @@ RELEASE = "release=dr"
 POLL = 0.3
 """Seconds between two looks at the pods of a paused operator."""
 
-PAUSES = (0.5, 1.0, 2.0)
-"""Seconds between the attempts to scale it back."""
+SCALING_BACK = Policy(attempts=5, first=0.5)
+"""How often it is tried to scale it back."""
 
 
 @dataclass(frozen=True)
@@ -151,19 +151,12 @@ class Pause:
         return f"operator {self.operator.key} was scaled to {replicas} by somebody else meanwhile" if replicas else ""
 
     def _scale_back(self) -> None:
-        """It is tried several times: nobody else will do it."""
-        for pause in (*PAUSES, None):
-            try:
-                self._scale(self.replicas)
-            except LrsError as error:
-                if pause is None or isinstance(error, (DeniedError, NotFoundError)):
-                    hint = (
-                        f"kubectl scale -n {self.operator.namespace} deployment/{self.operator.name} --replicas={self.replicas}"
-                    )
-                    raise LrsError(f"operator {self.operator.key} could not be scaled back: {error}", hint=hint) from error
-                time.sleep(pause)
-            else:
-                break
+        """It is tried several times, whatever ends the run: nobody else will do it."""
+        try:
+            insist(lambda _attempt: self._scale(self.replicas), policy=SCALING_BACK, may_pass=_may_pass)
+        except LrsError as error:
+            hint = f"kubectl scale -n {self.operator.namespace} deployment/{self.operator.name} --replicas={self.replicas}"
+            raise LrsError(f"operator {self.operator.key} could not be scaled back: {error}", hint=hint) from error
         with writing(self._journal.path):
             self._journal.path.unlink(missing_ok=True)
 
@@ -188,6 +181,10 @@ class Pause:
         made = (scale.get("spec") or {}).get("replicas", 0)  # 0 is left out
         if made != replicas:
             raise LrsError(f"operator {self.operator.key}: the server made {made} replicas of {replicas}")
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, LrsError) and not isinstance(error, (DeniedError, NotFoundError))
 
 
 def _afterwards(operator: Operator, journal: PauseJournal, wanted: int | None) -> int:

@@ -13,21 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.lists import whole
 from kubectl_lrs.model.catalog import Missing
-from kubectl_lrs.model.errors import ExpiredError, LrsError
+from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.meanwhile import Change, Meanwhile, What
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import type_of
 from kubectl_lrs.repository import Readable
 from kubectl_lrs.runtime.parallel import map_unordered
-from kubectl_lrs.runtime.retry import Policy, insist
-from kubectl_lrs.stores.lrs.saved import INDEX_FILE
-
-TIER = "resources"
-
-POLICY = Policy(attempts=3, first=0.1)
-"""How often a LIST begins anew when the server no longer had its snapshot."""
+from kubectl_lrs.stores.lrs.saved import INDEX_FILE, TIER
 
 ASKED = 200
 """So many of those that are gone are asked for by name, to tell what became of them."""
@@ -94,12 +89,7 @@ class Look:
 
     def compare(self, folder: Readable) -> list[Born]:
         """Hold what there is now against the backup; those that are not in it."""
-        live = insist(
-            lambda _attempt: self._live(),
-            policy=POLICY,
-            cancel=self._kube.stop,
-            may_pass=lambda error: isinstance(error, ExpiredError),
-        )
+        live = whole(self._kube, self._live)
         gone, found, touched = [], [], 0
         for saved in _index(folder):
             now = live.pop(saved.uid, None)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model import meanwhile
-from kubectl_lrs.model.errors import ApiError, DeniedError, ExpiredError, LrsError, UnreachableError
+from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError
 from kubectl_lrs.model.manifest import Manifest, sanitise
 from kubectl_lrs.model.names import manifest_path
 from kubectl_lrs.model.selection import Selection
@@ -21,9 +22,6 @@ from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.changes import Born, Look
 from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE
-
-SNAPSHOTS = 3
-"""How often a LIST begins anew when the server no longer had its snapshot."""
 
 
 @dataclass
@@ -93,25 +91,16 @@ class ResourcesTier:
 
     def _snapshot(self, writer: FolderWriter, progress: Progress) -> _Tally:
         start = writer.checkpoint()
-        for attempt in range(1, SNAPSHOTS + 1):
-            progress.begin("LRS")
-            try:
-                return self._copy(writer, progress)
-            except ExpiredError as error:
-                if attempt == SNAPSHOTS:
-                    raise UnreachableError(
-                        f"the API server gave up its snapshot {SNAPSHOTS} times before the list was whole",
-                        hint="the server or the network is slow; try again, or by namespace with -n",
-                    ) from error
-                progress.note("the API server's snapshot expired; the list begins anew")
-                writer.rollback(start)
-            except DeniedError as error:
-                if self._selection.namespace is None and not error.hint:
-                    raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
-                raise
-        raise AssertionError("unreachable")
+
+        def begun_anew(_error: Exception) -> None:
+            progress.note("the API server's snapshot expired; the list begins anew")
+            writer.rollback(start)
+
+        with everywhere(self._selection.namespace):
+            return whole(self._kube, lambda: self._copy(writer, progress), before_again=begun_anew)
 
     def _copy(self, writer: FolderWriter, progress: Progress) -> _Tally:
+        progress.begin("LRS")
         tally = _Tally()
         pages = self._kube.pages(self._resource, self._selection.namespace, selector=self._selection.label_selector())
         with writer.stream(RAW_FILE, compressed=True) as raw, writer.stream(INDEX_FILE, compressed=True) as index:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.lists import whole
 from kubectl_lrs.model.diff import ABSENT
-from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, ExpiredError, NotFoundError, UnreachableError
+from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.model.plan import Action, Existing, Step
 from kubectl_lrs.stores.lrs.evidence import differences
@@ -103,21 +104,17 @@ class LiveLrs:
                     raise
 
     def _list(self, namespace: str) -> None:
-        for _ in range(3):
-            found = _Found()
-            try:
-                for page in self._kube.pages(self._resource, namespace):
-                    for _, manifest in page.items:
-                        found.note(manifest, with_owners=self._with_owners)
-            except ExpiredError:
-                continue
-            self._seen |= found.seen
-            self.owned |= found.owned
-            self.uids |= found.uids
-            return
-        raise UnreachableError(
-            f"namespace {namespace}: the API server gave up its snapshot three times before the list was whole"
-        )
+        found = whole(self._kube, lambda: self._found(namespace), what=f"the list of namespace {namespace} was whole")
+        self._seen |= found.seen
+        self.owned |= found.owned
+        self.uids |= found.uids
+
+    def _found(self, namespace: str) -> _Found:
+        found = _Found()
+        for page in self._kube.pages(self._resource, namespace):
+            for _, manifest in page.items:
+                found.note(manifest, with_owners=self._with_owners)
+        return found
 
     def seen(self, namespace: str, name: str) -> Live | None:
         """What lived under this name when it was read."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NoDryRunError, NotFoundError
 from kubectl_lrs.model.manifest import comparable, fingerprint
 from kubectl_lrs.model.report import Outcome, Result
-from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, delete_this
+from kubectl_lrs.runtime.retry import Settled, contend, is_any
+from kubectl_lrs.stores.common.deleting import POLICY, delete_this
 from kubectl_lrs.stores.common.readiness import Before
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.evidence import alterations
@@ -65,36 +66,30 @@ class Recreator:
 
     def _delete(self, step: LrsStep, stored: StoredLrs, entry: Entry) -> Outcome | None:
         """Delete it as it was planned, by the version that was looked at a moment ago; the outcome where it is left alone."""
-        for attempt in range(1, TRIES + 1):
-            looked = self._look(step, stored)
-            if not isinstance(looked, str):
-                return looked
-            try:
-                self._delete_version(step, looked, entry)
-            except ConflictError:
-                if attempt == TRIES:
-                    raise
-                self._kube.stop.wait(PAUSE * attempt)  # its status was set meanwhile, perhaps
-            else:
-                return None
-        raise AssertionError("the last attempt returns or raises")
+        return contend(
+            lambda _failed: self._look(step, stored),
+            lambda version: self._delete_version(step, version, entry),
+            policy=POLICY,
+            cancel=self._kube.stop,
+            may_pass=is_any(ConflictError),  # its status was set meanwhile, perhaps
+        )
 
-    def _look(self, step: LrsStep, stored: StoredLrs) -> str | Outcome | None:
-        """The version that may be deleted; None where it is gone or going; the outcome where it is left alone."""
+    def _look(self, step: LrsStep, stored: StoredLrs) -> str | Settled[Outcome | None]:
+        """The version that may be deleted; settled by None where it is gone or going, by the outcome where it is left alone."""
         try:
             live = self._kube.get(self._requests.resource, stored.name, stored.namespace)
         except NotFoundError:
-            return None
+            return Settled(None)
         metadata = live["metadata"]
         if metadata["uid"] != step.uid:
-            return Outcome.of(step, Result.CONFLICT, MADE_ANEW)
+            return Settled(Outcome.of(step, Result.CONFLICT, MADE_ANEW))
         if "deletionTimestamp" in metadata:  # by our own attempt before this one, by its owner's end, or by somebody else
-            return None
+            return Settled(None)
         if fingerprint(comparable(live)) != step.live:
-            return Outcome.of(step, Result.CONFLICT, BY_SOMEBODY)
+            return Settled(Outcome.of(step, Result.CONFLICT, BY_SOMEBODY))
         return str(metadata["resourceVersion"])
 
-    def _delete_version(self, step: LrsStep, version: str, entry: Entry) -> None:
+    def _delete_version(self, step: LrsStep, version: str, entry: Entry) -> Outcome | None:
         """Where it may have been deleted although the request failed, it stays in the journal."""
         try:
             delete_this(self._kube, self._requests.resource, step.namespace, step.name, uid=step.uid, resource_version=version)
@@ -102,6 +97,7 @@ class Recreator:
             if not _is_refused(error):
                 entry.keep()
             raise
+        return None
 
     def _wait_until_gone(self, step: LrsStep, stored: StoredLrs) -> None:
         left = self._writer.gone_or_live(stored, uid=step.uid)

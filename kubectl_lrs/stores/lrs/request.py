@@ -10,7 +10,7 @@ from typing import Any
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
 from kubectl_lrs.model.errors import ConflictError, DeniedError, LrsError
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.runtime.retry import insist
+from kubectl_lrs.runtime.retry import insist, is_any
 from kubectl_lrs.stores.common.deleting import POLICY
 from kubectl_lrs.stores.lrs.decide import LrsStep, json_patch, with_finalizers
 from kubectl_lrs.stores.lrs.owners import Owners
@@ -58,7 +58,7 @@ class Requests:
             return self.create(trial, dry_run=True)
 
         # No object has that name: a conflict is one of a quota, which passes.
-        answer = insist(ask, policy=POLICY, cancel=self.kube.stop, may_pass=lambda error: isinstance(error, ConflictError))
+        answer = insist(ask, policy=POLICY, cancel=self.kube.stop, may_pass=is_any(ConflictError))
         return {**answer, "metadata": {**answer["metadata"], "name": metadata["name"]}}
 
     def refusal(self, stored: StoredLrs) -> LrsError | None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from kubectl_lrs.clients.kubernetes.client import FIELD_MANAGER
 from kubectl_lrs.model.diff import ABSENT, Change, same
-from kubectl_lrs.model.errors import ConflictError, LrsError, NoDryRunError, NotFoundError
+from kubectl_lrs.model.errors import LrsError, NoDryRunError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.model.report import RESULT_OF, Outcome, Result
 from kubectl_lrs.runtime.cancel import Deadline
-from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, may_be_done
+from kubectl_lrs.runtime.retry import Policy, Settled, contend, insist
+from kubectl_lrs.stores.common.deleting import POLICY, Doubt
 from kubectl_lrs.stores.common.readiness import Before, Key
 from kubectl_lrs.stores.lrs.decide import LrsStep, with_finalizers
 from kubectl_lrs.stores.lrs.evidence import alterations, altered, patched, status_alterations
@@ -80,30 +81,23 @@ class Writer:
 
     def _create_or_settle(self, step: LrsStep, stored: StoredLrs, manifest: Manifest) -> Manifest | Outcome:
         """What the server made of it, by its answer or by a look afterwards; or the outcome where it is not ours."""
-        unsure = False
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._send_create(manifest)
-            except LrsError as error:
-                unsure = unsure or may_be_done(error)
-                if not (unsure or isinstance(error, ConflictError)):
-                    raise
-                settled = self._settled(step, stored, manifest, ours=unsure)
-                if settled is not None:
-                    return settled
-                if attempt == TRIES:
-                    raise
-            self._kube.stop.wait(PAUSE * attempt)
-        raise AssertionError("the last attempt returns or raises")
+        doubt = Doubt()
 
-    def _send_create(self, manifest: Manifest) -> Manifest:
+        def look(failed: Exception | None) -> Manifest | Settled[Manifest | Outcome]:
+            found = self._settled(step, stored, manifest, ours=doubt.is_unsure) if failed else None
+            return manifest if found is None else Settled(found)
+
+        return contend(look, self._send_create, policy=POLICY, cancel=self._kube.stop, may_pass=doubt)
+
+    def _send_create(self, manifest: Manifest) -> Manifest | Outcome:
         """Create it; while its namespace is being deleted, wait and try again."""
-        while True:
-            try:
-                return self._requests.create(manifest)
-            except LrsError as error:
-                if not is_of_terminating_namespace(error) or not self._deadline.pause(5 * POLL):
-                    raise
+        return insist(
+            lambda _attempt: self._requests.create(manifest),
+            policy=Policy.every(5 * POLL),
+            cancel=self._kube.stop,
+            deadline=self._deadline,
+            may_pass=is_of_terminating_namespace,
+        )
 
     def _settled(self, step: LrsStep, stored: StoredLrs, sent: Manifest, *, ours: bool) -> Manifest | Outcome | None:
         """What the cluster says of an object that may have been made; None when it is not there, so that it can be made.
@@ -146,23 +140,24 @@ class Writer:
         `send` gives what the object is to be, and what the server made of it.
         """
         before: Manifest | None = None
-        unsure = False
-        for attempt in range(1, TRIES + 1):
+        doubt = Doubt()
+
+        def look(_failed: Exception | None) -> Manifest | Settled[_Written | Outcome]:
+            nonlocal before
             live = self._kube.get(self._resource, stored.name, stored.namespace)
             if (live["metadata"]["uid"], live["metadata"]["resourceVersion"]) != (step.uid, step.resource_version):
-                return self._after_change(step, stored, live, note, before if unsure else None)
+                return Settled(self._after_change(step, stored, live, note, before if doubt.is_unsure else None))
             before = live
-            try:
-                sent, made = send(live)
-            except LrsError as error:
-                unsure = unsure or may_be_done(error)
-                if attempt == TRIES or not (unsure or isinstance(error, ConflictError)):
-                    raise
-                self._kube.stop.wait(PAUSE * attempt)
-                continue
-            found = alterations(sent, made, self._options.normalise)
-            return self.finish(step, stored, note, found, Before.of(live, made))
-        raise AssertionError("the last attempt returns or raises")
+            return live
+
+        def write(live: Manifest) -> _Written | Outcome:
+            return _Written(live, *send(live))
+
+        made = contend(look, write, policy=POLICY, cancel=self._kube.stop, may_pass=doubt)
+        if isinstance(made, Outcome):
+            return made
+        found = alterations(made.sent, made.answer, self._options.normalise)
+        return self.finish(step, stored, note, found, Before.of(made.before, made.answer))
 
     def _after_change(self, step: LrsStep, stored: StoredLrs, live: Manifest, note: str, before: Manifest | None) -> Outcome:
         """The object is another than the plan was made for. `before`: as it was when a write of ours got no answer."""
@@ -227,6 +222,15 @@ class Writer:
             with self._lock:
                 self.statuses[stored.namespace, stored.name] = fingerprint({"status": answer.get("status")})
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An object as it was before a write, as it was to be, and what the server made of it."""
+
+    before: Manifest
+    sent: Manifest
+    answer: Manifest
 
 
 def held_by(live: Manifest) -> str:

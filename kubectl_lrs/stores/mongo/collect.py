@@ -17,6 +17,7 @@ from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository import FolderWriter, Sink
 from kubectl_lrs.runtime.parallel import prefetch, run_all
 from kubectl_lrs.runtime.progress import BYTES, Progress
+from kubectl_lrs.runtime.retry import Policy, insist, is_any
 from kubectl_lrs.stores.mongo import metadata, names
 from kubectl_lrs.stores.mongo.find import DumpOptions, choose, find_database, named_database
 from kubectl_lrs.stores.mongo.levels import NOT_COVERED
@@ -31,10 +32,10 @@ MOST_IN_BATCH = 50_000
 AT_ONCE = 4
 """Collections that are read at once."""
 
-SNAPSHOTS = 2
+SNAPSHOTS = Policy(attempts=2, first=0.0)
 """How often a snapshot is taken before it is given up that one lives long enough."""
 
-READINGS = 3
+READINGS = Policy(attempts=3, first=0.0)
 """How often a collection is read from its beginning when the connection, the primary or the cursor is lost."""
 
 
@@ -77,15 +78,20 @@ class MongoCollector:
             raise LrsError(f"database {database!r}: mongorestore does not take such a name")
         notes = [*self._warnings(server)]
         mark = writer.checkpoint()
-        for attempt in range(SNAPSHOTS):
-            try:
-                facts = _Dump(self._mongo, self._options, server, database, writer, progress).run()
-                break
-            except SnapshotTooOldError as error:
-                writer.rollback(mark)
-                if attempt + 1 == SNAPSHOTS:
-                    raise _history_too_short(error) from error
-                progress.note(f"warning: {error}: beginning anew with another snapshot")
+
+        def begun_anew(error: Exception) -> None:
+            writer.rollback(mark)
+            progress.note(f"warning: {error}: beginning anew with another snapshot")
+
+        try:
+            facts = insist(
+                lambda _attempt: _Dump(self._mongo, self._options, server, database, writer, progress).run(),
+                policy=SNAPSHOTS,
+                may_pass=is_any(SnapshotTooOldError),
+                before_again=begun_anew,
+            )
+        except SnapshotTooOldError as error:
+            raise _history_too_short(error) from error
         if facts["outsideSnapshot"]:
             listed = ", ".join(facts["outsideSnapshot"])
             notes.append(f"capped collections refuse to be read at an instant; read by themselves: {listed}")
@@ -183,24 +189,26 @@ class _Dump:
     def _write_documents(self, info: CollectionInfo, at: Timestamp | None, halt: threading.Event) -> _Written:
         """The documents of one collection; from the beginning again when the way to the server is lost, at the same instant."""
         instant = _snapshot(at) if at else {"from": self._now()}
-        for reading in range(1, READINGS + 1):
-            generation = self._mongo.generation
-            done = _Written(instant=instant)
-            try:
-                with self._writer.stream(names.data_path(self._database, info.name)) as sink:
-                    self._copy(info, at, sink, done, halt)
-            except (MongoUnreachableError, CursorLostError) as error:
-                if reading == READINGS or halt.is_set():
-                    raise
-                with self._guard:
-                    self._progress.note(f"warning: {error}; reading {info.name} from its beginning")
-                    self._progress.advance(-done.bytes)
-                self._mongo.reopen(generation)
-            else:
-                if not at:
-                    done.instant["until"] = self._now()
-                return done
-        raise AssertionError
+        generation, done = 0, _Written(instant=instant)
+
+        def read(_attempt: int) -> _Written:
+            nonlocal generation, done
+            generation, done = self._mongo.generation, _Written(instant=instant)
+            with self._writer.stream(names.data_path(self._database, info.name)) as sink:
+                self._copy(info, at, sink, done, halt)
+            return done
+
+        def begun_anew(error: Exception) -> None:
+            with self._guard:
+                self._progress.note(f"warning: {error}; reading {info.name} from its beginning")
+                self._progress.advance(-done.bytes)
+            self._mongo.reopen(generation)
+
+        is_lost = is_any(MongoUnreachableError, CursorLostError)
+        insist(read, policy=READINGS, may_pass=lambda error: is_lost(error) and not halt.is_set(), before_again=begun_anew)
+        if not at:
+            done.instant["until"] = self._now()
+        return done
 
     def _now(self) -> Moment:
         """The server's time."""

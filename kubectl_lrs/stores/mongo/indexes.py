@@ -13,6 +13,7 @@ from typing import Any
 import bson
 
 from kubectl_lrs.model.errors import DeniedError
+from kubectl_lrs.runtime.retry import Policy, insist
 from kubectl_lrs.stores.mongo.definition import altered
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.errors import BAD_INDEX, CANNOT_TRY, CANNOT_WAIT, OTHER_INDEX, MongoError
@@ -26,7 +27,7 @@ _WITHOUT_EFFECT = frozenset(("background", "dropDups", "safe"))
 """Of old servers; no server from 4.2 on does anything else for them."""
 
 _LARGEST_AGE = (1 << 31) - 1
-_TRIALS = 4
+_TRIALS = Policy(attempts=4, first=0.0)
 
 
 def restorable(indexes: Sequence[Index]) -> list[dict[str, Any]]:
@@ -117,19 +118,21 @@ class _UnknownError(Exception):
 
 def _tried(mongo: Mongo, database: str, name: str, options: Mapping[str, Any], indexes: Sequence[Index]) -> str:
     """Why the server refuses it, empty where it does not."""
-    for _attempt in range(_TRIALS):
-        try:
-            mongo.try_creating(database, name, options, indexes)
-        except DeniedError as error:
-            raise _UnknownError(str(error)) from error
-        except MongoError as error:
-            if error.code in CANNOT_TRY:
-                raise _UnknownError("this server makes no such thing on trial") from error
-            if error.code not in CANNOT_WAIT:
-                return error.said
-        else:
-            return ""
-    raise _UnknownError("the server was too busy to try it")
+    try:
+        insist(lambda _attempt: mongo.try_creating(database, name, options, indexes), policy=_TRIALS, may_pass=_is_busy)
+    except DeniedError as error:
+        raise _UnknownError(str(error)) from error
+    except MongoError as error:
+        if error.code in CANNOT_TRY:
+            raise _UnknownError("this server makes no such thing on trial") from error
+        if _is_busy(error):
+            raise _UnknownError("the server was too busy to try it") from error
+        return error.said
+    return ""
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, MongoError) and error.code in CANNOT_WAIT
 
 
 # ---- building

@@ -18,8 +18,9 @@ from kubectl_lrs.model.errors import ConflictError, ExpiredError, LrsError, NotF
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.retry import Policy, Tries, insist, is_any
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
-from kubectl_lrs.stores.common.deleting import PAUSE, TRIES, delete_this
+from kubectl_lrs.stores.common.deleting import POLICY, delete_this
 from kubectl_lrs.stores.spark.sessions import Session, Snapshot, is_there, look, selector_of
 
 FIRST_LOOK = 0.1
@@ -166,9 +167,8 @@ class Cleaner:
 
     def _settle_unsure(self) -> None:
         """A conflict means that another session has the name, or that this one changed; which of them, a look tells."""
-        for attempt in range(1, TRIES + 1):
-            if not self._unsure:
-                return
+        tries = Tries(POLICY, self._stop, deadline=self._deadline)
+        while self._unsure:
             unsure, self._unsure = self._unsure, {}
             try:
                 there = self._there(self._selector)
@@ -177,7 +177,7 @@ class Cleaner:
                 self._fail({uid: session for uid, (session, _) in unsure.items()}, error)
                 return
             self._ask(again)
-            if self._unsure and not self._deadline.pause(PAUSE * attempt):
+            if self._unsure and not tries.again():
                 break
         for session, conflict in self._unsure.values():
             self._outcomes[session.uid] = Outcome(session, Result.FAILED, str(conflict), conflict)
@@ -230,14 +230,14 @@ class Cleaner:
 
     def _there(self, selector: str = OF_SESSIONS, *, since: str = "") -> dict[str, Session]:
         """The sessions that are there, by uid; without `since` as of this moment."""
-        while True:
-            try:
-                snapshot = look(self._kube, self._resource, self._namespace, selector, since=since)
-            except ExpiredError:
-                if self._deadline.is_over:
-                    raise
-                continue
-            return {session.uid: session for session in snapshot.sessions}
+        snapshot = insist(
+            lambda _attempt: look(self._kube, self._resource, self._namespace, selector, since=since),
+            policy=Policy.every(0.0),
+            cancel=self._stop,
+            deadline=self._deadline,
+            may_pass=is_any(ExpiredError),
+        )
+        return {session.uid: session for session in snapshot.sessions}
 
     # ---- outcomes
 

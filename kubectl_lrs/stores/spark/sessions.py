@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
-from kubectl_lrs.model.errors import DeniedError, ExpiredError, UnreachableError
+from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import SPARK
 from kubectl_lrs.stores.common.readiness import state
-
-LISTS = 3
-"""How often a LIST begins anew when the server no longer had its snapshot."""
 
 T = TypeVar("T")
 
@@ -70,12 +66,8 @@ class Snapshot:
 
 def sessions_in(kube: KubeClient, resource: Resource, namespace: str | None, selector: str = "") -> Snapshot:
     """Every session of the namespace (None: of all) that the labels choose."""
-    try:
-        return _again_when_expired(lambda: look(kube, resource, namespace, selector_of(selector)))
-    except DeniedError as error:
-        if namespace is None and not error.hint:
-            raise DeniedError(str(error), hint="name one namespace with -n; a Role in it is enough for that") from error
-        raise
+    with everywhere(namespace):
+        return whole(kube, lambda: look(kube, resource, namespace, selector_of(selector)))
 
 
 def selector_of(selector: str = "") -> str:
@@ -97,12 +89,3 @@ def look(kube: KubeClient, resource: Resource, namespace: str | None, selector: 
         version = page.resource_version
         found += [Session.of(manifest, kube.now()) for _, manifest in page.items]
     return Snapshot(sorted(found, key=lambda session: (session.namespace, session.name)), version)
-
-
-def _again_when_expired(lists: Callable[[], T]) -> T:
-    for _ in range(LISTS):
-        try:
-            return lists()
-        except ExpiredError:
-            continue
-    raise UnreachableError(f"the API server gave up its snapshot {LISTS} times before the list was whole", hint="try again")

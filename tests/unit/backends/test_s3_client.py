@@ -87,7 +87,7 @@ def test_but_not_for_ever_and_no_other_one() -> None:
     system = _System(*[_refused("BadRequest")] * 10)
     with pytest.raises(GarbledError):
         S3Client(system, "bucket", "s3://bucket", ()).call("head_object", "k")
-    assert len(system.asked) == TIMES
+    assert len(system.asked) == TIMES.attempts
     system = _System(_refused("InvalidArgument"))
     with pytest.raises(LrsError):
         S3Client(system, "bucket", "s3://bucket", ()).call("put_object", "k")

@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_lrs.runtime import retry
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
-from kubectl_lrs.runtime.retry import Outage, Policy, Tries, insist
+from kubectl_lrs.runtime.retry import Outage, Policy, Settled, Tries, contend, insist, is_any
 
 
 class Clock:
@@ -184,3 +184,98 @@ def test_retry_after_a_date() -> None:
     found = retry.retry_after(format_datetime(LATER, usegmt=True))
     assert found is not None
     assert 3600 < found <= 7200
+
+
+def test_what_a_failed_attempt_has_left_is_taken_back_before_the_next_and_not_after_the_last() -> None:
+    done: list[object] = []
+
+    def act(attempt: int) -> None:
+        done.append(attempt)
+        raise KeyError(attempt)
+
+    with pytest.raises(KeyError):
+        insist(
+            act, policy=Policy(attempts=3, first=0), may_pass=is_any(KeyError), before_again=lambda _error: done.append("back")
+        )
+    assert done == [1, "back", 2, "back", 3]
+
+
+def test_until_a_deadline_however_often(clock: Clock) -> None:
+    cancel = Cancel()
+    assert _all(Tries(Policy.every(2), cancel, deadline=Deadline(9000, cancel))) == 4500
+    assert set(clock.waits) == {2}
+
+
+# ---- others who write at the same time
+
+
+class Busy(Exception):  # noqa: N818
+    """Another was faster."""
+
+
+class Thing:
+    """One that others change: what the looks find, and what becomes of the writes, in order."""
+
+    def __init__(self, looks: list[object], writes: list[object]) -> None:
+        self.looks, self.writes = looks, writes
+        self.did: list[str] = []
+
+    def look(self, failed: Exception | None) -> object:
+        """The next thing to find."""
+        self.did.append(f"look after {type(failed).__name__}" if failed else "look")
+        return self.looks.pop(0)
+
+    def send(self, seen: object) -> object:
+        """The next answer."""
+        self.did.append(f"send {seen}")
+        answer = self.writes.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def contended(self, attempts: int = 3) -> object:
+        """All of it."""
+        return contend(self.look, self.send, policy=Policy(attempts=attempts, first=0), may_pass=is_any(Busy))
+
+
+def test_every_write_fits_to_a_look_of_its_own() -> None:
+    thing = Thing(["a", "b", "c"], [Busy(), Busy(), "done"])
+    assert thing.contended() == "done"
+    assert thing.did == ["look", "send a", "look after Busy", "send b", "look after Busy", "send c"]
+
+
+def test_a_look_may_settle_it_at_once_or_later() -> None:
+    assert Thing([Settled("there")], []).contended() == "there"
+    thing = Thing(["a", Settled(None)], [Busy()])
+    assert thing.contended() is None
+    assert thing.did == ["look", "send a", "look after Busy"]
+
+
+def test_after_the_last_attempt_one_look_more_and_then_its_error() -> None:
+    thing = Thing(["a", "b", "c"], [Busy(1), Busy(2)])
+    with pytest.raises(Busy, match="2"):
+        thing.contended(attempts=2)
+    assert thing.did == ["look", "send a", "look after Busy", "send b", "look after Busy"]
+    assert Thing(["a", Settled("it was done")], [Busy()]).contended(attempts=1) == "it was done"
+
+
+def test_what_does_not_pass_is_raised_and_so_is_a_look_that_fails() -> None:
+    thing = Thing(["a"], [ValueError("no")])
+    with pytest.raises(ValueError, match="no"):
+        thing.contended()
+    assert thing.did == ["look", "send a"]
+
+    def look(_failed: Exception | None) -> str:
+        raise Busy
+
+    with pytest.raises(Busy):
+        contend(look, str, policy=Policy(first=0), may_pass=is_any(Busy))
+
+
+def test_who_is_told_to_end_looks_and_writes_no_more() -> None:
+    cancel = Cancel()
+    cancel.set()
+    thing = Thing(["a", "b"], [Busy()])
+    with pytest.raises(Busy):
+        contend(thing.look, thing.send, policy=Policy(first=0), may_pass=is_any(Busy), cancel=cancel)
+    assert thing.did == ["look", "send a", "look after Busy"]

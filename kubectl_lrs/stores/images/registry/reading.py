@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from kubectl_lrs.clients.http.answer import Answer, CutError, TooLargeError
-from kubectl_lrs.model.errors import UnreachableError
+from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.stores.images.registry.connection import Connection
 from kubectl_lrs.stores.images.registry.content import (
@@ -106,6 +106,7 @@ class RegistryReader:
         """So many bytes of a blob; where the connection breaks, what is left is asked for."""
         what = f"{self.name}/{repository}@{digest}"
         at, cuts, stalls = 0, 0, 0
+        kind: type[LrsError]
         while at < size or not cuts:
             before = at
             try:
@@ -114,14 +115,13 @@ class RegistryReader:
                     if at > size:
                         raise WrongContentError(f"{what}: longer than the {size} bytes that it has")
                     yield data
-                reason = "" if at == size else "it ends too early"
+                if at == size:
+                    return
+                kind, reason = WrongContentError, "it ends too early"
             except CutError as error:
-                reason = str(error)
-            if not reason:
-                return
+                kind, reason = UnreachableError, str(error)
             cuts, stalls = cuts + 1, 0 if at > before else stalls + 1
             if stalls >= STALLS or cuts >= CUTS:
-                kind = WrongContentError if reason == "it ends too early" else UnreachableError
                 raise kind(f"{what}: it breaks off after {at} of {size} bytes: {reason}")
             self._connection.pause(stalls)
 

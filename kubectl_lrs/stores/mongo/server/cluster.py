@@ -12,7 +12,6 @@ import binascii
 import secrets
 import ssl
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,12 +23,14 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from kubectl_lrs.clients.kubernetes.client import ENDPOINT_SLICES, PODS, SECRETS, SERVICES, KubeClient
-from kubectl_lrs.clients.kubernetes.podstream import NameMismatchError, PodPort, PodStream, PodTls
+from kubectl_lrs.clients.kubernetes.podstream import NameMismatchError, PodPort, PodStream, PodTls, WrongPortError
 from kubectl_lrs.clients.kubernetes.portforward import SILENCE, PortForward
 from kubectl_lrs.clients.tls import from_files, read_pair, require_pair
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime import redact
+from kubectl_lrs.runtime.cancel import Deadline
+from kubectl_lrs.runtime.retry import Policy, insist
 from kubectl_lrs.stores.mongo.server.access import APP_NAME, SELECTION_LIMIT, Client
 from kubectl_lrs.stores.mongo.server.errors import AUTHENTICATION_FAILED, of
 from kubectl_lrs.stores.mongo.server.wire import listeners
@@ -194,20 +195,25 @@ class ClusterAccess:
 
     def _primary(self) -> tuple[PodPort, PodTls | None]:
         """The pod that is the primary now, waited for while there is an election."""
-        began = time.monotonic()
+
+        def may_pass(error: Exception) -> bool:
+            return isinstance(error, UnreachableError) and (self._was_open or not isinstance(error, _HopelessError))
+
         limit = RETURN_LIMIT if self._was_open else ELECTION_LIMIT
-        while True:
-            try:
-                found = self._look_for_primary()
-            except UnreachableError as error:
-                found, problem = None, error
-            else:
-                problem = self._no_primary()
-            if found:
-                return found
-            is_patient = self._was_open or not isinstance(problem, _HopelessError)
-            if not is_patient or time.monotonic() - began > limit or self._kube.stop.wait(PAUSE):
-                raise problem
+        return insist(
+            lambda _attempt: self._primary_now(),
+            policy=Policy.every(PAUSE),
+            cancel=self._kube.stop,
+            deadline=Deadline(limit, self._kube.stop),
+            may_pass=may_pass,
+        )
+
+    def _primary_now(self) -> tuple[PodPort, PodTls | None]:
+        """The pod that is the primary now; UnreachableError where none says so."""
+        found = self._look_for_primary()
+        if found is None:
+            raise self._no_primary()
+        return found
 
     def _look_for_primary(self) -> tuple[PodPort, PodTls | None] | None:
         """Ask ready pods, first the one that another names, until one says that it is the primary; None where none does."""
@@ -373,8 +379,10 @@ def _hello(stream: PodStream, *, is_plain: bool) -> Mapping[str, Any]:
         hello: dict[str, Any] = bson.decode(answer[21:length])
     except BSONError as error:
         raise _no_mongo(stream) from error
+    except WrongPortError:
+        raise
     except UnreachableError as error:
-        if is_plain and stream.is_over and not error.hint.startswith("is it the right port"):
+        if is_plain and stream.is_over:
             error.hint = "does MongoDB want TLS? give --mongo-tls"
         raise
     return hello
@@ -384,8 +392,8 @@ def _number(data: bytes, place: int) -> int:
     return int.from_bytes(data[place : place + 4], "little")
 
 
-def _no_mongo(stream: PodStream) -> UnreachableError:
-    return UnreachableError(f"{stream.target}: what answers is not MongoDB", hint="is it the right port? see --mongo-port")
+def _no_mongo(stream: PodStream) -> WrongPortError:
+    return WrongPortError(f"{stream.target}: what answers is not MongoDB", hint="is it the right port? see --mongo-port")
 
 
 def _denied(error: DeniedError, what: str) -> DeniedError:

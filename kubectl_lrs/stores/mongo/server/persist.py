@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.runtime.retry import Policy, Tries
+from kubectl_lrs.runtime.retry import Policy, insist, is_any
 from kubectl_lrs.stores.mongo.server.connection import Connection
 from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError
 
@@ -25,12 +25,17 @@ class Persist:
 
     def __call__(self, act: Callable[[int], R]) -> R:
         """Do it; `act` is told how often it failed before, for the answer of an earlier attempt may have been lost."""
-        tries = Tries(POLICY, self._stop)
-        while True:
+        generation = 0
+
+        def attempt(count: int) -> R:
+            nonlocal generation
             generation = self._mongo.generation
-            try:
-                return act(tries.count - 1)
-            except MongoUnreachableError:
-                if not tries.again():
-                    raise
-                self._mongo.reopen(generation)
+            return act(count - 1)
+
+        return insist(
+            attempt,
+            policy=POLICY,
+            cancel=self._stop,
+            may_pass=is_any(MongoUnreachableError),
+            before_again=lambda _error: self._mongo.reopen(generation),
+        )

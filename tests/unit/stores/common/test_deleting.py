@@ -8,7 +8,7 @@ from kubectl_lrs.clients.kubernetes.client import UnansweredError
 from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.runtime.retry import Policy
 from kubectl_lrs.stores.common import deleting
-from kubectl_lrs.stores.common.deleting import TRIES, delete_this, may_be_done
+from kubectl_lrs.stores.common.deleting import TRIES, Doubt, delete_this, may_be_done
 from tests.builders.fake_kube import LRS, FakeKube
 
 THING = {"metadata": {"namespace": "n", "name": "a"}}
@@ -64,3 +64,14 @@ def test_what_surely_was_not_done_is_not_repeated(error: LrsError) -> None:
     with pytest.raises(type(error)):
         _delete(kube)
     assert len(kube.asked) == 1
+
+
+def test_doubt_lasts_and_makes_every_later_refusal_worth_a_look() -> None:
+    doubt, refused = Doubt(), DeniedError("no")
+    assert not doubt(refused)
+    assert doubt(ConflictError("another was faster", status=409))
+    assert not doubt.is_unsure, "a conflict was surely not done"
+    assert doubt(UNANSWERED)
+    assert doubt.is_unsure
+    assert doubt(refused), "because the one before may have been done"
+    assert not doubt(KeyError("a bug of ours"))

@@ -140,13 +140,19 @@ def test_one_that_is_gone_again_is_not_missed(writer: FolderWriter) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [UnreachableError("away"), DeniedError("no"), ExpiredError("old", status=410), ApiError("odd", status=500)]
+    ("error", "said"),
+    [
+        (UnreachableError("away"), "away"),
+        (DeniedError("no"), "no"),
+        (ExpiredError("old", status=410), "the API server gave up its snapshot 3 times before the list was whole"),
+        (ApiError("odd", status=500), "odd"),
+    ],
 )
-def test_a_look_that_is_not_answered_is_missing(writer: FolderWriter, error: LrsError) -> None:
+def test_a_look_that_is_not_answered_is_missing(writer: FolderWriter, error: LrsError, said: str) -> None:
     tier = _tier(FakeKube(THERE, [error] * 3))
     facts = tier.confirm(writer, Silent(), take_in=True)
     (missing,) = facts["missing"]
-    assert (missing.kind, missing.reason.rpartition(": ")[2]) == ("look", str(error))
+    assert (missing.kind, missing.reason.rpartition(": ")[2]) == ("look", said)
     assert facts["meanwhile"]["resourceVersion"] == ""
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from kubectl_lrs.clients.kubernetes.lists import LISTS
 from kubectl_lrs.model.errors import DeniedError, ExpiredError, UnreachableError
-from kubectl_lrs.stores.spark.sessions import LISTS, Session, Snapshot, sessions_in
+from kubectl_lrs.stores.spark.sessions import Session, Snapshot, sessions_in
 from tests.builders.fake_kube import LRS, FakeKube
 
 
@@ -45,9 +46,9 @@ def test_in_order_and_as_of_when() -> None:
 
 def test_a_list_that_expired_begins_anew_and_not_for_ever() -> None:
     expired = ExpiredError("too old", status=410)
-    assert len(_sessions(FakeKube([_lrs("a")], [expired] * (LISTS - 1))).sessions) == 1
+    assert len(_sessions(FakeKube([_lrs("a")], [expired] * (LISTS.attempts - 1))).sessions) == 1
     with pytest.raises(UnreachableError, match="gave up its snapshot"):
-        _sessions(FakeKube([_lrs("a")], [expired] * LISTS))
+        _sessions(FakeKube([_lrs("a")], [expired] * LISTS.attempts))
 
 
 @pytest.mark.parametrize(("namespace", "hint"), [(None, "-n"), ("n", "")])
