@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubectl_lrs import render
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.places import say_places

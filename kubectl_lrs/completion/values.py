@@ -91,7 +91,7 @@ def _from_kubeconfig(line: Line, section: str) -> list[Candidate]:
 
 
 def _namespaces(line: Line) -> list[Candidate]:
-    from kubectl_lrs.clients.kubernetes.client import NAMESPACES
+    from kubectl_lrs.clients.kubernetes.resources import NAMESPACES
     from kubectl_lrs.stores.lrs.connect import connect
 
     flags = replace(line.kube_flags(), namespace="", request_timeout=f"{LIMIT:g}s")

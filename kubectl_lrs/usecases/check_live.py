@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, NoneThere, Part, Unchecked
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import Manifest

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import LISTS, everywhere, given_up
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.diff import Change, Kind, changes, same
 from kubectl_lrs.model.errors import DamageError, ExitCode, ExpiredError, UsageError

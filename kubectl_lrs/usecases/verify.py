@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import CRDS
 from kubectl_lrs.model.errors import ApiError, ConflictError, DamageError, DeniedError, ExitCode, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Prepare, Severity

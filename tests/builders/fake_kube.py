@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import Page, Resource
+from kubectl_lrs.clients.kubernetes.answers import Page
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.clients.kubernetes.warnings import Warnings
 from kubectl_lrs.model.errors import NotFoundError
 from kubectl_lrs.runtime.cancel import Cancel

@@ -34,7 +34,7 @@ def command(given: Given) -> None:
     """Ask the server who this is."""
     kube = connect(given.kube)
     for _ in range(given.of(Flags).times):
-        answer = kube._send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=json.dumps(REVIEW).encode())
+        answer = kube._sender.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=json.dumps(REVIEW).encode())
         user = json.loads(answer)["status"]["userInfo"]
         click.echo(json.dumps({"server": kube.connection.server, "namespace": kube.connection.namespace, "user": user}))
 

@@ -166,10 +166,10 @@ def test_service_account_of_a_pod(plane: ControlPlane, tmp_path: Path) -> None:
     assert (connection.server, connection.namespace) == (plane.server, "nights")
     review = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
     client = KubeClient(connection)
-    answer = json.loads(client._send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review))
+    answer = json.loads(client._sender.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review))
     assert answer["status"]["userInfo"]["username"] == user
     (folder / "token").write_text(plane.admin_token)
-    answer = json.loads(client._send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review))
+    answer = json.loads(client._sender.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review))
     assert answer["status"]["userInfo"]["username"] == "admin", "a token that is renewed on the disk is used"
 
 

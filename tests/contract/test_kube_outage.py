@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from kubectl_lrs.clients.kubernetes.client import DEPLOYMENTS, NAMESPACES, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
+from kubectl_lrs.clients.kubernetes.resources import DEPLOYMENTS, NAMESPACES
 from kubectl_lrs.model.errors import ApiError, LrsError
 from kubectl_lrs.runtime import retry
 from kubectl_lrs.runtime.cancel import Cancel

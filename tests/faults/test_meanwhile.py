@@ -183,7 +183,7 @@ def test_labels_and_several_namespaces(place: Place, plane: ControlPlane, crd: C
 
 def test_a_server_that_does_not_answer_the_look(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot be told whether the parts fit: partial, with the reason."""
-    real = place.kube._once
+    real = place.kube._sender._once
 
     def once(method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Any:
         answer = real(method, target, body, content_type, accept)
@@ -191,7 +191,7 @@ def test_a_server_that_does_not_answer_the_look(place: Place, monkeypatch: pytes
             answer = type(answer)(403, "Forbidden", answer.headers, b'{"message": "taken away", "reason": "Forbidden"}')
         return answer
 
-    monkeypatch.setattr(place.kube, "_once", once)
+    monkeypatch.setattr(place.kube._sender, "_once", once)
     path, catalog = place.back_up(mongo=lambda: place.make(9))
     assert catalog.state == "partial"
     (missing,) = catalog.missing
@@ -214,7 +214,7 @@ def test_the_look_asks_for_metadata_alone(place: Place, monkeypatch: pytest.Monk
     """One LIST of metadata, and no GET of what was there all the time."""
     asked: list[tuple[str, str]] = []
     sizes: list[int] = []
-    real = place.kube._once
+    real = place.kube._sender._once
 
     def once(method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Any:
         answer = real(method, target, body, content_type, accept)
@@ -224,7 +224,7 @@ def test_the_look_asks_for_metadata_alone(place: Place, monkeypatch: pytest.Monk
             asked.append((method, dict(parse_qsl(urlsplit(target).query)).get("fieldSelector", "")))
         return answer
 
-    monkeypatch.setattr(place.kube, "_once", once)
+    monkeypatch.setattr(place.kube._sender, "_once", once)
     place.back_up(mongo=lambda: place.make(9))
     assert asked == [("GET", ""), ("GET", ""), ("GET", f"metadata.name={place.name(9)}")]
     assert sizes == [0]

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubectl_lrs.clients.kubernetes import websocket as frames
-from kubectl_lrs.clients.kubernetes.client import PODS, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import PODS
 from kubectl_lrs.clients.kubernetes.transport import Upgraded
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UnreachableError
 from kubectl_lrs.model.units import printable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from kubectl_lrs.clients.kubernetes.client import NAMESPACES, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import NAMESPACES
 from kubectl_lrs.model.errors import ApiError, CredentialsError, ExitCode, LrsError, UnreachableError
 
 SERVER_ERROR = 500

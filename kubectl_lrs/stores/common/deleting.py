@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource, UnansweredError
+from kubectl_lrs.clients.kubernetes.answers import UnansweredError
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import ApiError, ConflictError, LrsError, NotFoundError
 from kubectl_lrs.runtime.retry import Policy, insist
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from kubectl_lrs.clients.kubernetes.client import DEPLOYMENTS, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import DEPLOYMENTS
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline

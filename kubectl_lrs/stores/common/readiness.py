@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import FIELD_MANAGER, KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import FIELD_MANAGER, KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, ExpiredError
 from kubectl_lrs.model.manifest import Manifest, fingerprint
 from kubectl_lrs.runtime.cancel import Deadline

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_lrs.clients.http.client import HttpOptions
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, NotFoundError

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Prepare, StorePlan
 from kubectl_lrs.model.report import WRITTEN, Outcome, Report, Result

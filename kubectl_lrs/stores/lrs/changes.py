@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import whole
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import Manifest

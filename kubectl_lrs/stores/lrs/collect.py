@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import CRDS, KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
+from kubectl_lrs.clients.kubernetes.resources import CRDS, Resource
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model import meanwhile
 from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError

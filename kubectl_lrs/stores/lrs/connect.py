@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from kubectl_lrs.clients import wirelog
-from kubectl_lrs.clients.kubernetes.client import NAMESPACES, KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection, KubeFlags, load
+from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, Resource
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.units import duration

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import whole
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.diff import ABSENT
 from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint

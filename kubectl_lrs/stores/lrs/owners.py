@@ -9,7 +9,8 @@ import threading
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.stores.lrs.saved import StoredLrs

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from kubectl_lrs.clients.kubernetes.client import CRDS, DEPLOYMENTS, KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import CRDS, DEPLOYMENTS, Resource
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode
 from kubectl_lrs.model.plan import (
     DESTRUCTIVE,

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import fingerprint
 from kubectl_lrs.model.report import WRITTEN, Report, Result

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import SERVICES, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import SERVICES
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NoDryRunError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step

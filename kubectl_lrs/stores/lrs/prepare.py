@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from kubectl_lrs.clients.kubernetes.client import CRDS, NAMESPACES, KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import CRDS, NAMESPACES, Resource
 from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline

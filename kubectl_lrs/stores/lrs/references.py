@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import Resource
+from kubectl_lrs.clients.kubernetes.resources import Resource
 
 KINDS: dict[str, Resource] = {
     kind: Resource(group="", version="v1", plural=plural, kind=kind)

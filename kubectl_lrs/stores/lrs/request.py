@@ -7,7 +7,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import ConflictError, DeniedError, LrsError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.retry import insist, is_any

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
 from kubectl_lrs.runtime.cancel import Cancel

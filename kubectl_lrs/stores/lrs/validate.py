@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import ConflictError, LrsError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Finding, Severity

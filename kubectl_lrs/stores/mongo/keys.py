@@ -12,7 +12,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import ApiError, DeniedError, NotFoundError
 from kubectl_lrs.model.plan import Finding, Severity
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.client import DEPLOYMENTS, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import DEPLOYMENTS
 from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Finding, Severity

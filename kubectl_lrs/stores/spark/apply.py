@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import ConflictError, ExpiredError, LrsError, NotFoundError
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import map_unordered

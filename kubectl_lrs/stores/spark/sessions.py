@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from kubectl_lrs.clients.kubernetes.client import KubeClient, Resource
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
+from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import SPARK

@@ -22,9 +22,10 @@ from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from kubectl_lrs.clients.kubernetes.client import ENDPOINT_SLICES, PODS, SECRETS, SERVICES, KubeClient
+from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.podstream import NameMismatchError, PodPort, PodStream, PodTls, WrongPortError
 from kubectl_lrs.clients.kubernetes.portforward import SILENCE, PortForward
+from kubectl_lrs.clients.kubernetes.resources import ENDPOINT_SLICES, PODS, SECRETS, SERVICES
 from kubectl_lrs.clients.tls import from_files, read_pair, require_pair
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, NotFoundError, UnreachableError, UsageError
 from kubectl_lrs.model.manifest import Manifest

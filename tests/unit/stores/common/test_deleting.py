@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_lrs.clients.kubernetes.client import UnansweredError
+from kubectl_lrs.clients.kubernetes.answers import UnansweredError
 from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.runtime.retry import Policy
 from kubectl_lrs.stores.common import deleting

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.clients.kubernetes.client import UnansweredError
+from kubectl_lrs.clients.kubernetes.answers import UnansweredError
 from kubectl_lrs.model.errors import ConflictError, DeniedError
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.stores.lrs.prepare import create_namespaces, differing, phase, unfit_namespaces

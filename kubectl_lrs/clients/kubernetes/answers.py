@@ -1,0 +1,126 @@
+"""What the API server's answers mean: objects and pages of lists, or an error of ours that says what was refused, and why.
+
+Nothing is sent here. What cannot be read is no answer: of a write it then is not known whether it was done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_lrs.clients.kubernetes.transport import Answer, TransportError
+from kubectl_lrs.model.errors import (
+    ApiError,
+    ConflictError,
+    CredentialsError,
+    DeniedError,
+    ExpiredError,
+    LrsError,
+    NoDryRunError,
+    NotFoundError,
+    UnreachableError,
+)
+from kubectl_lrs.model.manifest import Manifest, loads, split_list
+from kubectl_lrs.runtime import redact
+
+_NO_DRY_RUN = "does not support dry run"
+"""How the API server ends its only word for it: the Status has no cause of its own."""
+
+_ERRORS: Mapping[int, type[ApiError]] = {404: NotFoundError, 409: ConflictError, 410: ExpiredError}
+
+
+class UnansweredError(UnreachableError):
+    """A write was sent and no answer came: it may or may not have been done. The caller finds out."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a LIST: each object as the server's own text and as data; the token of the next page, if any."""
+
+    items: list[tuple[str, Manifest]]
+    resource_version: str
+    next: str
+    size: int
+
+
+def object_of(data: bytes, server: str) -> Manifest:
+    """The object that was asked for; UnreachableError where it is none."""
+    try:
+        document = loads(data.decode())
+    except ValueError as error:
+        raise UnreachableError(f"{server}: what answered is not a Kubernetes API server") from error
+    if not isinstance(document, dict):
+        raise UnreachableError(f"{server}: what answered is not a Kubernetes API server")
+    return document
+
+
+def written(data: bytes, server: str) -> Manifest:
+    """What the server made of a write. Where its answer cannot be read, whether it was done is not known."""
+    try:
+        return object_of(data, server)
+    except UnreachableError as error:
+        raise UnansweredError(f"{error}: a write was answered with what cannot be read") from error
+
+
+def page_of(data: bytes) -> Page:
+    """A LIST without items, or with null for them, is an empty one, as Go writes it; anything else that is odd is no answer."""
+    items: list[tuple[str, Manifest]] = []
+    head: dict[str, Any] = {}
+    try:
+        for key, value in split_list(data.decode()):
+            if key != "items":
+                head[key] = value
+            elif value is not None:
+                text, manifest = value
+                manifest["metadata"].items()  # each has metadata, whatever is done with it
+                items.append((text, manifest))
+        metadata = head["metadata"] or {}
+        version, token = metadata.get("resourceVersion"), metadata.get("continue")
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise UnreachableError("the API server's answer to a LIST cannot be read") from error
+    return Page(items, str(version or ""), str(token or ""), len(data))
+
+
+# ---- failures
+
+
+def unanswered(error: TransportError, method: str, path: str, server: str) -> UnreachableError:
+    """A write that may have arrived is not the same as a server that is not there."""
+    if method != "GET" and error.sent:
+        return UnansweredError(f"{server}: no answer to {method} {path}: {error}")
+    return UnreachableError(f"{server}: cannot be reached: {error}", hint=_reach_hint(error))
+
+
+def _reach_hint(error: TransportError) -> str:
+    if error.tls:
+        return "check certificate-authority of the kubeconfig's cluster, or --tls-server-name"
+    return "check the context with: kubectl cluster-info"
+
+
+def refused(answer: Answer, method: str, path: str, server: str) -> LrsError:
+    """What a status that is none of success means."""
+    status = answer.status
+    try:
+        said = json.loads(answer.data)
+        message, reason, causes = redact.known(str(said["message"])), str(said.get("reason") or ""), _causes(said)
+    except (ValueError, KeyError, TypeError):
+        message, reason, causes = f"{server}: HTTP {status} {answer.reason} to {method} {path}", "", []
+    if status == 401:
+        return CredentialsError(
+            f"{server}: the credentials were refused",
+            hint="check the context's user, or log in again",
+        )
+    if status == 403:
+        return DeniedError(message, causes=causes)
+    if reason == "BadRequest" and message.endswith(_NO_DRY_RUN):
+        return NoDryRunError(message, status=status, reason=reason)
+    return _ERRORS.get(status, ApiError)(message, status=status, reason=reason)
+
+
+def _causes(status: Mapping[str, Any]) -> list[str]:
+    """The reasons that a Status gives in its details, such as NamespaceTerminating."""
+    details = status.get("details")
+    listed = details.get("causes") if isinstance(details, dict) else None
+    return [str(each["reason"]) for each in listed or () if isinstance(each, dict) and each.get("reason")]

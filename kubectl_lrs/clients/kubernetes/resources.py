@@ -1,0 +1,47 @@
+"""What the API server serves: resources, and the paths of their objects. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource that the server serves, found through discovery."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    has_status: bool = False
+    versions: tuple[str, ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        """As in a manifest: `group/version`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        """The URL path of one object, of a namespace's objects, or of all."""
+        base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        if namespace is not None:
+            base += f"/namespaces/{quote(namespace, safe='')}"
+        base += f"/{self.plural}"
+        return base if name is None else f"{base}/{quote(name, safe='')}"
+
+
+DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment")
+PODS = Resource(group="", version="v1", plural="pods", kind="Pod")
+SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
+SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
+ENDPOINT_SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice")
+NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
+CRDS = Resource(
+    group="apiextensions.k8s.io",
+    version="v1",
+    plural="customresourcedefinitions",
+    kind="CustomResourceDefinition",
+    namespaced=False,
+)

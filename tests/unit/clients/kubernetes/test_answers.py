@@ -1,0 +1,120 @@
+"""What a page of a LIST says, however it is written; and why a request was refused."""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPMessage
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.clients.kubernetes.answers import UnansweredError, _causes, object_of, page_of, refused, unanswered, written
+from kubectl_lrs.clients.kubernetes.transport import Answer, TransportError
+from kubectl_lrs.model.errors import (
+    ApiError,
+    ConflictError,
+    CredentialsError,
+    DeniedError,
+    ExpiredError,
+    LrsError,
+    NoDryRunError,
+    NotFoundError,
+    UnreachableError,
+)
+
+LRS = {"metadata": {"name": "a", "namespace": "n"}}
+
+
+def _read(**answer: Any) -> Any:
+    return page_of(json.dumps({"metadata": {"resourceVersion": "7"}, **answer}).encode())
+
+
+@pytest.mark.parametrize("answer", [{"items": None}, {}, {"items": []}, {"items": None, "metadata": None}, {"metadata": {}}])
+def test_nothing_is_an_empty_list(answer: dict[str, Any]) -> None:
+    page = _read(**answer)
+    assert (page.items, page.next) == ([], "")
+
+
+def test_null_is_no_resource_version_and_no_token() -> None:
+    page = _read(items=[LRS], metadata={"resourceVersion": None, "continue": None})
+    assert (page.resource_version, page.next, page.items[0][1]) == ("", "", LRS)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"items": {}},
+        {"items": "x"},
+        {"items": [None]},
+        {"items": ["x"]},
+        {"items": [{}]},
+        {"items": [{"metadata": None}]},
+        {"metadata": 1},
+    ],
+)
+def test_what_is_no_list_is_not_taken_for_an_empty_one(answer: dict[str, Any]) -> None:
+    with pytest.raises(UnreachableError):
+        _read(**answer)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"<html>", b'{"items": []}', b"\xff"])
+def test_what_is_no_answer(data: bytes) -> None:
+    with pytest.raises(UnreachableError):
+        page_of(data)
+
+
+@pytest.mark.parametrize(
+    ("status", "causes"),
+    [
+        ({"details": {"causes": [{"reason": "NamespaceTerminating"}, {"message": "x"}, None]}}, ["NamespaceTerminating"]),
+        ({"details": {"causes": None}}, []),
+        ({"details": None}, []),
+        ({}, []),
+    ],
+)
+def test_causes(status: dict[str, Any], causes: list[str]) -> None:
+    assert _causes(status) == causes
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"<html>", b"null", b"\xff"])
+def test_a_write_whose_answer_cannot_be_read_may_have_been_done(data: bytes) -> None:
+    with pytest.raises(UnreachableError, match="not a Kubernetes API server"):
+        object_of(data, "https://k")
+    with pytest.raises(UnansweredError):
+        written(data, "https://k")
+    assert written(b'{"kind": "LRS"}', "https://k") == {"kind": "LRS"}
+
+
+def _refused(status: int, **said: Any) -> LrsError:
+    return refused(
+        Answer(status, "Odd", HTTPMessage(), json.dumps(said).encode() if said else b"<html>"), "GET", "/x", "https://k"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (401, {}, CredentialsError),
+        (403, {"message": "no"}, DeniedError),
+        (404, {"message": "no"}, NotFoundError),
+        (409, {"message": "no"}, ConflictError),
+        (410, {"message": "no"}, ExpiredError),
+        (400, {"message": "x does not support dry run", "reason": "BadRequest"}, NoDryRunError),
+        (400, {"message": "x does not support dry run", "reason": "Invalid"}, ApiError),
+        (500, {}, ApiError),
+    ],
+)
+def test_a_status_is_an_error_of_ours(status: int, said: dict[str, str], kind: type[LrsError]) -> None:
+    assert type(_refused(status, **said)) is kind
+
+
+def test_what_is_no_status_is_told_by_its_number() -> None:
+    assert str(_refused(502)) == "https://k: HTTP 502 Odd to GET /x"
+
+
+@pytest.mark.parametrize(
+    ("method", "sent", "kind"),
+    [("GET", True, UnreachableError), ("POST", False, UnreachableError), ("POST", True, UnansweredError)],
+)
+def test_no_answer_to_a_write_is_not_the_same_as_nobody_there(method: str, sent: bool, kind: type[LrsError]) -> None:
+    assert type(unanswered(TransportError("reset", sent=sent), method, "/x", "https://k")) is kind
