@@ -19,10 +19,10 @@ from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import NONE, PROFILES, STORES, levels
 from kubectl_lrs.model.workloads import SPARK
 from kubectl_lrs.stores.base import BackupContext, Collector, Unavailable, connect_module, flags_module
-from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsTier
+from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsCollector
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
-from kubectl_lrs.stores.lrs.collect import ResourcesTier
+from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import Target, require_namespace, target
 from kubectl_lrs.stores.lrs.instead import look_for
 from kubectl_lrs.stores.spark.flags import CleanFirst
@@ -105,7 +105,7 @@ def command(given: Given) -> ExitCode:
     selection = flags.selection(namespace)
     if namespace is not None:
         require_namespace(cluster.kube, namespace)
-    collectors: dict[str, Collector] = {"resources": ResourcesTier(cluster.kube, cluster.resource, selection)}
+    collectors: dict[str, Collector] = {"resources": LrsCollector(cluster.kube, cluster.resource, selection)}
     for name, level in wanted.items():
         where = BackupContext(level=level, kube=cluster.kube, namespace=namespace or cluster.connection.namespace)
         collectors |= _collector(name, stores[name], where)
@@ -167,7 +167,7 @@ def _deployments(given: Given) -> dict[str, Collector]:
         return {}
     refuse_token(given)
     try:
-        return {TIER: DeploymentsTier(accounts_of(given, options))}
+        return {TIER: DeploymentsCollector(accounts_of(given, options))}
     except LrsError as error:
         if options.with_deployments or ends_the_run(error, options):
             without(error, TIER)

@@ -22,7 +22,7 @@ from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import BackupContext, Collector, Facts, RestoreContext, Restorer, connect_module, flags_module
-from kubectl_lrs.stores.lrs.collect import ResourcesTier
+from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import served
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
@@ -232,7 +232,7 @@ class LrsBench:
         self._resource = served(self._kube, "")
 
     def collector(self) -> Collector:
-        return ResourcesTier(self._kube, self._resource, Selection(namespace=self._namespace))
+        return LrsCollector(self._kube, self._resource, Selection(namespace=self._namespace))
 
     def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: Cancel | None = None) -> Restorer:
         options = RestoreOptions(selection=Selection(namespace=self._namespace), existing=existing or Existing.SKIP)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.stores.lrs.creation_order import waves
+from kubectl_lrs.stores.lrs.creation_order import creation_order
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.operator import FINALIZER, LrsOperator, deploy_operator, deployments_path
@@ -329,14 +329,14 @@ def test_server_dry_run_does_not_call_an_owner_gone_that_would_be_created(place:
 def test_order_of_long_chains_and_of_many_ways() -> None:
     """A backup may hold anything: neither the length of a chain nor the number of ways through it may matter."""
     chain = {("ns", f"{n}"): [("ns", f"{n + 1}")] for n in range(5000)}
-    order = waves(chain, {*chain, ("ns", "5000")})
+    order = creation_order(chain, {*chain, ("ns", "5000")})
     assert [order["ns", f"{n}"] for n in (0, 1, 4999)] == [5000, 4999, 1]
     layers = {("ns", f"{n}{side}"): [("ns", f"{n + 1}a"), ("ns", f"{n + 1}b")] for n in range(60) for side in "ab"}
-    assert waves(layers, layers)["ns", "0a"] == 59
+    assert creation_order(layers, layers)["ns", "0a"] == 59
     ring = {("ns", f"{n}"): [("ns", f"{(n + 1) % 3000}")] for n in range(3000)}
-    assert sorted(waves(ring, ring).values()) == list(range(3000))
+    assert sorted(creation_order(ring, ring).values()) == list(range(3000))
     itself = {("ns", "a"): [("ns", "a")], ("ns", "b"): [("ns", "a"), ("ns", "gone")]}
-    assert waves(itself, itself) == {("ns", "a"): 0, ("ns", "b"): 1}
+    assert creation_order(itself, itself) == {("ns", "a"): 0, ("ns", "b"): 1}
 
 
 # ---- what an LRS owns, when it is recreated

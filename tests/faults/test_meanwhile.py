@@ -19,7 +19,7 @@ from kubectl_lrs.render.backup import remarks
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.base import Facts
-from kubectl_lrs.stores.lrs.collect import ResourcesTier
+from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import served
 from kubectl_lrs.stores.lrs.saved import BackupSource, index
 from kubectl_lrs.usecases.backup import Destination, back_up
@@ -71,7 +71,7 @@ class Place:
         """One backup, with these stores after the LRS."""
         selection = selection or Selection(namespace=self.namespace)
         return back_up(
-            {"resources": ResourcesTier(self.kube, self.resource, selection)}
+            {"resources": LrsCollector(self.kube, self.resource, selection)}
             | {name: Slow(happens) for name, happens in stores.items()},
             destination=Destination(directory=self.cli.directory, name="saved"),
             cluster=self.kube.identity(),

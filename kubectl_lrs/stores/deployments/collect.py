@@ -23,7 +23,7 @@ FORMAT_VERSION = 1
 MAX_SIZE = 256 << 20
 
 
-class DeploymentsTier:
+class DeploymentsCollector:
     """What the application says of its deployments, by the users of some tokens."""
 
     def __init__(self, accounts: Sequence[Account]) -> None:

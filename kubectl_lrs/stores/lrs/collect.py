@@ -37,7 +37,7 @@ class _Tally:
     skipped: list[dict[str, str]] = field(default_factory=list)
 
 
-class ResourcesTier:
+class LrsCollector:
     """The LRS objects of one cluster that a selection names."""
 
     def __init__(self, kube: KubeClient, resource: Resource, selection: Selection) -> None:

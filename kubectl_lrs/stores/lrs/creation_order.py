@@ -42,8 +42,8 @@ class WaitingRoom(Generic[T]):
         return free
 
 
-def waves(owners: Mapping[Key, Collection[Key]], there: Container[Key]) -> dict[Key, int]:
-    """LRS that has owners → how many waves come before its own; only owners that are `there` count.
+def creation_order(owners: Mapping[Key, Collection[Key]], there: Container[Key]) -> dict[Key, int]:
+    """LRS that has owners → how many steps of owners come before it; only owners that are `there` count.
 
     An owner comes before what it owns, unless each owns the other in the end: such a cycle is cut where the way up, owner
     by owner, comes back to one that it began at. Time and depth do not grow with the length of a chain or the number of

@@ -218,7 +218,7 @@ class Planner:
 
 
 def _in_order(steps: list[LrsStep], taken: Summary) -> list[LrsStep]:
-    """With the owners that each step waits for: those that are in an earlier wave than it."""
+    """With the owners that each step waits for: those that are to be made before it."""
     if not taken.owners:
         return steps
     return [replace(step, after=after) if (after := _after(step, taken)) else step for step in steps]
@@ -226,8 +226,8 @@ def _in_order(steps: list[LrsStep], taken: Summary) -> list[LrsStep]:
 
 def _after(step: LrsStep, taken: Summary) -> tuple[str, ...]:
     key = (step.namespace, step.name)
-    waves = taken.waves
-    earlier = [owner for owner in taken.owners.get(key, ()) if owner in taken.objects and waves.get(owner, 0) < waves[key]]
+    order = taken.order
+    earlier = [owner for owner in taken.owners.get(key, ()) if owner in taken.objects and order.get(owner, 0) < order[key]]
     return tuple(dict.fromkeys("/".join(owner) for owner in earlier))
 
 

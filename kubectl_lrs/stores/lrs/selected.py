@@ -12,7 +12,7 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap, map_images, unmapped
 from kubectl_lrs.stores.common.mentions import LRS, Mention, mentions, strings
-from kubectl_lrs.stores.lrs.creation_order import waves
+from kubectl_lrs.stores.lrs.creation_order import creation_order
 from kubectl_lrs.stores.lrs.saved import Source, StoredLrs
 
 Key = tuple[str, str]
@@ -138,7 +138,7 @@ class Summary:
 
     namespaces: dict[str, int] = field(default_factory=dict)
     owners: dict[Key, list[Key]] = field(default_factory=dict)
-    waves: dict[Key, int] = field(default_factory=dict)
+    order: dict[Key, int] = field(default_factory=dict)
     unmapped: list[str] = field(default_factory=list)
     objects: Collection[Key] = ()
 
@@ -172,7 +172,7 @@ def summarise(selected: Selected, kind: str) -> Summary:
         )
     if selected.registry_map:
         taken.unmapped += _documents_that_name_old(selected)
-    taken.waves = waves(taken.owners, seen)
+    taken.order = creation_order(taken.owners, seen)
     taken.objects = seen.keys()
     return taken
 

@@ -13,7 +13,7 @@ from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.runtime.trust import OWN
 from kubectl_lrs.stores.deployments import apply
-from kubectl_lrs.stores.deployments.collect import DeploymentsTier
+from kubectl_lrs.stores.deployments.collect import DeploymentsCollector
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.deployments.journal import Journal, load
 from kubectl_lrs.stores.deployments.outcome import DeploymentReport, Result
@@ -160,7 +160,7 @@ def test_what_may_not_be_looked_at_is_not_taken_for_gone() -> None:
 
 
 def test_out_of_a_backup(folder: Path) -> None:
-    before = DeploymentsTier([account(ScriptedApi(**{A: "active", B: "inactive", C: "active"}))])
+    before = DeploymentsCollector([account(ScriptedApi(**{A: "active", B: "inactive", C: "active"}))])
 
     def work(writer: FolderWriter) -> None:
         before.collect(writer, Silent())

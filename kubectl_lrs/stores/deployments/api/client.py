@@ -1,4 +1,4 @@
-"""The door to the DataRobot REST API v2: plain dicts in and out, every failure one of ours.
+"""The client of the DataRobot REST API v2: plain dicts in and out, every failure one of ours.
 
 It knows requests, answers and when a request may be sent again; what a status means is not its business.
 """

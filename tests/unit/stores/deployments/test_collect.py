@@ -13,7 +13,7 @@ from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.deployments import collect
-from kubectl_lrs.stores.deployments.collect import FILE, DeploymentsTier, saved
+from kubectl_lrs.stores.deployments.collect import FILE, DeploymentsCollector, saved
 from kubectl_lrs.stores.deployments.statuses import State
 from tests.builders.scripted_api import ScriptedApi, account
 from tests.builders.sealing import sealed
@@ -21,7 +21,7 @@ from tests.builders.sealing import sealed
 A, B, C = (digit * 24 for digit in "abc")
 
 
-def _backup(place: Path, tier: DeploymentsTier) -> tuple[SealedFolder, dict[str, Any]]:
+def _backup(place: Path, tier: DeploymentsCollector) -> tuple[SealedFolder, dict[str, Any]]:
     facts: dict[str, Any] = {}
 
     def work(writer: FolderWriter) -> None:
@@ -30,14 +30,14 @@ def _backup(place: Path, tier: DeploymentsTier) -> tuple[SealedFolder, dict[str,
     return sealed(place, work, others={"deployments": {}}), facts
 
 
-def _tier(**statuses: str) -> DeploymentsTier:
-    return DeploymentsTier([account(ScriptedApi(**statuses))])
+def _tier(**statuses: str) -> DeploymentsCollector:
+    return DeploymentsCollector([account(ScriptedApi(**statuses))])
 
 
 def test_what_is_saved_is_read(folder: Path) -> None:
     one, two = ScriptedApi(**{A: "active", B: "inactive"}), ScriptedApi(**{B: "active", C: "errored"})
     two.notes.append("a list that lacks some")
-    backup, facts = _backup(folder, DeploymentsTier([account(one, "o", "u"), account(two, "p", "v")]))
+    backup, facts = _backup(folder, DeploymentsCollector([account(one, "o", "u"), account(two, "p", "v")]))
     held = saved(backup)
     assert held is not None
     assert [(each.id, each.status, each.organisation) for each in held.deployments] == [

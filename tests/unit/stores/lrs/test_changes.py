@@ -16,7 +16,7 @@ from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.lrs import changes
 from kubectl_lrs.stores.lrs.changes import Look
-from kubectl_lrs.stores.lrs.collect import ResourcesTier
+from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.saved import INDEX_FILE
 from tests.builders.fake_kube import LRS, FakeKube
 
@@ -34,8 +34,8 @@ def writer(tmp_path: Path) -> FolderWriter:
     return made
 
 
-def _tier(kube: FakeKube) -> ResourcesTier:
-    return ResourcesTier(kube, LRS, Selection())  # type: ignore[arg-type]
+def _tier(kube: FakeKube) -> LrsCollector:
+    return LrsCollector(kube, LRS, Selection())  # type: ignore[arg-type]
 
 
 def _look(kube: FakeKube) -> Look:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_lrs.stores.lrs.creation_order import Key, WaitingRoom, waves
+from kubectl_lrs.stores.lrs.creation_order import Key, WaitingRoom, creation_order
 
 NAMES = st.sampled_from("abcdefg")
 GRAPHS = st.dictionaries(NAMES, st.sets(NAMES, max_size=4), max_size=7)
@@ -18,7 +18,7 @@ def _key(name: str) -> Key:
 @given(GRAPHS)
 def test_every_owner_comes_before_what_it_owns_unless_that_is_on_a_cycle(graph: dict[str, set[str]]) -> None:
     owners = {_key(name): {_key(each) for each in owned_by} for name, owned_by in graph.items()}
-    placed = waves(owners, there=owners)
+    placed = creation_order(owners, there=owners)
     assert placed.keys() == owners.keys()
     for key, listed in owners.items():
         for owner in listed & owners.keys():
@@ -34,7 +34,7 @@ def _violated(owners: dict[Key, set[Key]], placed: dict[Key, int]) -> dict[Key, 
 @given(GRAPHS)
 def test_only_cycles_are_cut_and_each_thing_comes_as_early_as_it_can(graph: dict[str, set[str]]) -> None:
     owners = {_key(name): {_key(each) for each in owned_by} for name, owned_by in graph.items()}
-    placed = waves(owners, there=owners)
+    placed = creation_order(owners, there=owners)
     cut = _violated(owners, placed)
     kept = {key: listed - cut.get(key, set()) for key, listed in owners.items()}
     assert _on_cycles({key: {each for each in listed if each in owners} for key, listed in kept.items()}) == []
@@ -45,7 +45,9 @@ def test_only_cycles_are_cut_and_each_thing_comes_as_early_as_it_can(graph: dict
 def test_what_hangs_on_two_cycles_comes_after_both() -> None:
     """`a` is owned by `c`, which is on a cycle with it, and by `d`, which is on another."""
     owners = {"a": "cd", "c": "a", "d": "b", "b": "d"}
-    placed = waves({_key(name): {_key(each) for each in listed} for name, listed in owners.items()}, there=set(map(_key, owners)))
+    placed = creation_order(
+        {_key(name): {_key(each) for each in listed} for name, listed in owners.items()}, there=set(map(_key, owners))
+    )
     assert placed[_key("d")] < placed[_key("a")]
     assert placed == {_key("c"): 0, _key("b"): 0, _key("d"): 1, _key("a"): 2}
 
@@ -55,10 +57,10 @@ def test_many_cycles_that_hang_on_each_other() -> None:
     owners = {_key(f"{n}{side}"): {_key(f"{n}{other}")} for n in range(2_000) for side, other in ("ab", "ba")}
     for n in range(1, 2_000):
         owners[_key(f"{n}a")].add(_key(f"{n - 1}b"))
-    placed = waves(owners, there=owners)
+    placed = creation_order(owners, there=owners)
     assert all(placed[_key(f"{n - 1}b")] < placed[_key(f"{n}a")] for n in range(1, 2_000))
     star = {_key("hub"): {_key(str(n)) for n in range(2_000)}, **{_key(str(n)): {_key("hub")} for n in range(2_000)}}
-    assert len(waves(star, there=star)) == 2_001
+    assert len(creation_order(star, there=star)) == 2_001
 
 
 def _reaches(owners: dict[Key, set[Key]], start: Key, end: Key) -> bool:
@@ -75,21 +77,21 @@ def _reaches(owners: dict[Key, set[Key]], start: Key, end: Key) -> bool:
 
 def test_only_owners_that_are_there_count() -> None:
     owners = {_key("a"): {_key("gone")}, _key("b"): {_key("a"), _key("gone")}}
-    assert waves(owners, there=[_key("a"), _key("b")]) == {_key("a"): 0, _key("b"): 1}
-    assert waves({}, there=[]) == {}
-    assert waves({_key("a"): {_key("c")}}, there=[_key("c")]) == {_key("a"): 1}, "an owner without owners"
+    assert creation_order(owners, there=[_key("a"), _key("b")]) == {_key("a"): 0, _key("b"): 1}
+    assert creation_order({}, there=[]) == {}
+    assert creation_order({_key("a"): {_key("c")}}, there=[_key("c")]) == {_key("a"): 1}, "an owner without owners"
 
 
 def test_a_long_chain_and_many_ways() -> None:
     chain = {_key(str(number)): {_key(str(number - 1))} for number in range(1, 20_000)}
-    placed = waves(chain, there={*chain, _key("0")})
+    placed = creation_order(chain, there={*chain, _key("0")})
     assert placed[_key("19999")] == 19_999
     ladder = {_key(f"{row}{side}"): {_key(f"{row - 1}{other}") for other in "ab"} for row in range(1, 60) for side in "ab"}
-    assert waves(ladder, there={*ladder, _key("0a"), _key("0b")})[_key("59a")] == 59
+    assert creation_order(ladder, there={*ladder, _key("0a"), _key("0b")})[_key("59a")] == 59
 
 
 def test_its_own_owner() -> None:
-    assert waves({_key("a"): {_key("a")}}, there=[_key("a")]) == {_key("a"): 0}
+    assert creation_order({_key("a"): {_key("a")}}, there=[_key("a")]) == {_key("a"): 0}
 
 
 @given(GRAPHS, st.randoms())
