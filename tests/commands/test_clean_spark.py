@@ -89,8 +89,8 @@ def test_state_is_what_the_object_tells(plane: ControlPlane, crd: Crd, namespace
     for each, status in zip(loader.live(plane, crd.api_version, namespace), statuses, strict=False):
         loader.set_status(plane, each, status)
     found = json.loads(cli.ok("clean-spark", "-n", namespace, "--dry-run=client", "-o", "json"))["sessions"]
-    selection = ["Ready", "Ready=False (ImagePullBackOff)", "Running", "<unknown>", "<unknown>", "<unknown>"]
-    assert [each["state"] for each in found] == selection
+    wanted = ["Ready", "Ready=False (ImagePullBackOff)", "Running", "<unknown>", "<unknown>", "<unknown>"]
+    assert [each["state"] for each in found] == wanted
 
 
 def test_every_format(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:

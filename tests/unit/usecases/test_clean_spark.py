@@ -17,13 +17,13 @@ def _session(name: str = "a", hours: int = 1, *, going: bool = False) -> Session
     return Session(namespace="n", name=name, uid=name, created="c", age=timedelta(hours=hours), state="Running", is_going=going)
 
 
-def _report(*fates: Result, error: LrsError | None = None, **other: bool) -> CleanReport:
-    outcomes = [Outcome(_session(str(number)), result, error=error) for number, result in enumerate(fates)]
+def _report(*results: Result, error: LrsError | None = None, **other: bool) -> CleanReport:
+    outcomes = [Outcome(_session(str(number)), result, error=error) for number, result in enumerate(results)]
     return CleanReport(target="t", outcomes=outcomes, **other)
 
 
 @pytest.mark.parametrize(
-    ("fates", "error", "code"),
+    ("results", "error", "code"),
     [
         ((), None, ExitCode.DONE),
         ((Result.DELETED, Result.DELETING, Result.WOULD), None, ExitCode.DONE),
@@ -33,9 +33,9 @@ def _report(*fates: Result, error: LrsError | None = None, **other: bool) -> Cle
         ((Result.FAILED,), LrsError("no"), ExitCode.PARTIAL),
     ],
 )
-def test_how_it_ends(fates: tuple[Result, ...], error: LrsError | None, code: ExitCode) -> None:
-    assert _report(*fates, error=error).exit_code() is code
-    assert _report(*fates, error=error, interrupted=True).exit_code() is ExitCode.INTERRUPTED
+def test_how_it_ends(results: tuple[Result, ...], error: LrsError | None, code: ExitCode) -> None:
+    assert _report(*results, error=error).exit_code() is code
+    assert _report(*results, error=error, interrupted=True).exit_code() is ExitCode.INTERRUPTED
 
 
 def test_what_is_meant() -> None:
