@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.runtime.safe_files import write_atomically
 
 PREFIX = "kubectl-"
 DEFAULT_FILE = "kubectl-lrs"
@@ -60,10 +61,8 @@ def _write(path: Path, text: str) -> bool:
             return False
         if os.path.lexists(path) and (not path.is_file() or "__complete" not in path.read_text(errors="replace")):
             raise LrsError(f"{path}: something else is there, and is left alone", hint="remove it, or choose a folder with --dir")
-        hidden = path.with_name(f".{path.name}.{os.getpid()}")
-        hidden.write_text(text)
-        hidden.chmod(0o755)
-        hidden.replace(path)
+        write_atomically(path, text)
+        path.chmod(0o755)
     except OSError as error:
         raise LrsError(
             f"{path}: cannot be written: {error.strerror}", hint="choose a folder on PATH that is yours with --dir"

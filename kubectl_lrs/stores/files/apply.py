@@ -43,7 +43,10 @@ class _Begun:
 
 
 class Writing:
-    """One run of writing; it ends at the first sign that the storage is lost or full."""
+    """One run of writing; it ends at the first sign that the storage is lost or full.
+
+    `remarks`: folders that are not as they were saved, and why.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Writing:
         self._workers = workers
         self._stop = stop
         self._broken: list[LrsError] = []
+        self.remarks: list[str] = []
 
     def outcomes(self, steps: Sequence[FileStep]) -> Iterator[Outcome]:
         """One for each step that was begun, as it is known. The first error of the storage itself is raised in the end."""
@@ -84,10 +88,13 @@ class Writing:
             given = settable(self._backend.keeps, self._folders.get(folder) or {})[0]
             if given and not self._storage.problem(folder):
                 try:
-                    self._backend.make_directory(folder, given)
+                    unset = self._backend.make_directory(folder, given)
                 except LrsError as error:
                     if self._storage.is_lost(error):
                         raise
+                    self.remarks.append(f"folder {folder}: {error}")
+                else:
+                    self.remarks += [f"folder {folder}: could not be set: {', '.join(unset)}"] if unset else []
 
     def _batch(self, steps: Sequence[FileStep]) -> Iterator[Outcome]:
         if self._backend.batch == 1:

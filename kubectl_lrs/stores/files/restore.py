@@ -50,9 +50,19 @@ class FilesRestorer:
             return
         progress.begin("writing files", len(steps))
         writing = Writing(self._folder, self._storage, self._index.folders, workers=self._workers, stop=self._stop)
-        for outcome in writing.outcomes(steps):
-            progress.advance()
-            report.add(outcome)
+        try:
+            for outcome in writing.outcomes(steps):
+                progress.advance()
+                report.add(outcome)
+        finally:
+            for remark in writing.remarks[:NAMED]:
+                progress.note(f"warning: files: {remark}")
+            if (more := len(writing.remarks) - NAMED) > 0:
+                progress.note(f"warning: files: {more} more folders are not as they were saved")
+
+
+NAMED = 5
+"""So many folders that are not as they were saved are named."""
 
 
 class OnlyListed:

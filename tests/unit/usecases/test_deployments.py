@@ -14,7 +14,7 @@ from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.runtime.trust import OWN
 from kubectl_lrs.stores.deployments import apply
 from kubectl_lrs.stores.deployments.collect import DeploymentsCollector
-from kubectl_lrs.stores.deployments.inventory import Account
+from kubectl_lrs.stores.deployments.inventory import Account, inventory
 from kubectl_lrs.stores.deployments.journal import Journal, load
 from kubectl_lrs.stores.deployments.outcome import DeploymentReport, Result
 from kubectl_lrs.stores.deployments.plan import Choice
@@ -177,7 +177,7 @@ def test_out_of_a_backup(folder: Path) -> None:
 def test_beside_a_restore_what_activate_will_start_is_left_alone(folder: Path) -> None:
     api = ScriptedApi(**{A: "active"})
     _down(folder, [account(api)], all=True)
-    known = deployments.known_deployments(folder, (), None, [account(api)], Silent(), trust=OWN)
+    known = deployments.known_deployments(folder, (), None, inventory([account(api)]).values(), trust=OWN)
     judge = deployments.left_to_activate(known, force=False)
     lrs = {"metadata": {"namespace": "n", "name": f"deployment-{A}", "labels": {"datarobot-lrs-type": "deployment"}}, "spec": {}}
     action, reason = judge(lrs) or (None, "")

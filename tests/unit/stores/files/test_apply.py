@@ -24,7 +24,7 @@ from kubectl_lrs.stores.files.collect import FilesTier
 from kubectl_lrs.stores.files.match import References
 from kubectl_lrs.stores.files.restore import FilesRestorer
 from kubectl_lrs.stores.files.storage import Storage
-from tests.builders.sealing import sealed
+from tests.builders.sealing import Notes, sealed
 
 FILES = {f"d{n % 3}/f{n:02}": b"content %d" % n for n in range(20)}
 
@@ -92,6 +92,25 @@ def test_in_batches_all_of_it_comes_and_nothing_else_is_left(
     assert left == []
     assert target.directory("d1")["mode"] == 0o2750
     assert {each.action for each in _restorer(folder, target).plan(Silent()).steps} == {Action.UNCHANGED}
+
+
+@pytest.mark.parametrize("error", [None, DeniedError("not yours")], ids=["unset", "refused"])
+def test_a_folder_that_is_not_as_it_was_is_said(
+    folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch, error: LrsError | None
+) -> None:
+    """The files in it come all the same."""
+
+    def make_directory(_key: str, _attributes: Any) -> tuple[str, ...]:
+        if error:
+            raise error
+        return ("owner 7:7",)
+
+    monkeypatch.setattr(target, "make_directory", make_directory)
+    restorer, report, notes = _restorer(folder, target), Report(source="", target=""), Notes()
+    restorer.apply(restorer.plan(Silent()), ApplyOptions(workers=2, timeout=0), report, notes)
+    assert {outcome.result for outcome in report.outcomes} == {Result.CREATED}
+    assert len(notes.said) == 3
+    assert all(("not yours" if error else "could not be set: owner 7:7") in line for line in notes.said)
 
 
 def test_a_batch_is_synced_once_before_its_files_have_their_names(
