@@ -31,8 +31,6 @@ NOT_YET = {
     "kubectl_lrs.backends.fsspec_": "drills/test_files_hdfs.py",
     "kubectl_lrs.backends.s3": "drills/test_files_drill.py",
     "kubectl_lrs.clients.http.foreign": "commands/test_wirelog.py",
-    "kubectl_lrs.clients.kubernetes.podstream": "faults/test_portforward.py",
-    "kubectl_lrs.clients.kubernetes.portforward": "faults/test_portforward.py",
     "kubectl_lrs.stores.deployments.api.client": "contract/test_datarobot_api.py",
     "kubectl_lrs.stores.mongo.look": "commands/test_check.py",
     "kubectl_lrs.usecases.check_live": "commands/test_check.py",
