@@ -27,20 +27,6 @@ def modules() -> set[str]:
     return found - {"kubectl_lrs.__main__"}
 
 
-NOT_YET = {
-    "kubectl_lrs.backends.fsspec_": "drills/test_files_hdfs.py",
-    "kubectl_lrs.backends.s3": "drills/test_files_drill.py",
-    "kubectl_lrs.clients.http.foreign": "commands/test_wirelog.py",
-    "kubectl_lrs.clients.kubernetes.podstream": "faults/test_portforward.py",
-    "kubectl_lrs.clients.kubernetes.portforward": "faults/test_portforward.py",
-    "kubectl_lrs.stores.deployments.api.client": "contract/test_datarobot_api.py",
-    "kubectl_lrs.stores.mongo.look": "commands/test_check.py",
-    "kubectl_lrs.usecases.check_live": "commands/test_check.py",
-    "kubectl_lrs.usecases.check_sources": "commands/test_check.py",
-}
-"""Modules that no unit or contract test imports yet, and where they are tested. It gets shorter, and never longer."""
-
-
 def run_by_the_suite_of_stores() -> set[str]:
     """What the stores of `contract/test_stores.py` consist of: it makes their parts by `connect`, which names them."""
     found: set[str] = set()
@@ -62,8 +48,7 @@ def test_every_module_is_imported_by_a_unit_or_contract_test() -> None:
     """Importing is not testing; but what none of them imports is only tested through everything at once."""
     files = [path for room in ROOMS for path in (TESTS / room).rglob("test_*.py")]
     tested = {name for path in files for name in imported(path)} | run_by_the_suite_of_stores()
-    assert sorted(modules() - tested - NOT_YET.keys()) == []
-    assert [place for place in NOT_YET.values() if not (TESTS / place).exists()] == []
+    assert sorted(modules() - tested) == []
 
 
 def test_the_table_of_long_files_names_files_that_there_are() -> None:
