@@ -14,6 +14,7 @@ import pytest
 
 from kubectl_lrs.backends.base import put
 from kubectl_lrs.backends.memory import Memory
+from kubectl_lrs.clients.kubernetes.lists import LISTS
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, ExpiredError, LrsError, UnreachableError
@@ -25,7 +26,7 @@ from kubectl_lrs.stores.mongo.keys import SECRET, KeySource
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo
 from kubectl_lrs.usecases.check import CheckReport
-from kubectl_lrs.usecases.check_live import TRIES, Sources, check_live
+from kubectl_lrs.usecases.check_live import Sources, check_live
 from tests.builders.fake_kube import LRS, FakeKube
 from tests.builders.scripted_api import ScriptedApi, account
 from tests.builders.sealing import sealed
@@ -221,10 +222,10 @@ def test_no_lrs_where_they_were_looked_for(folder: Path) -> None:
 
 def test_a_snapshot_that_expires_begins_anew_and_not_for_ever(folder: Path) -> None:
     expired = ExpiredError("too old", status=410)
-    report = _report(folder, Kube([_lrs("app")], [expired] * (TRIES - 1)), mongo=Documents(**_documents(APP)))
+    report = _report(folder, Kube([_lrs("app")], [expired] * (LISTS.attempts - 1)), mongo=Documents(**_documents(APP)))
     assert _found(report) == []
-    with pytest.raises(UnreachableError, match=f"gave up its snapshot {TRIES} times"):
-        _report(folder, Kube([_lrs("app")], [expired] * TRIES))
+    with pytest.raises(UnreachableError, match=f"gave up its snapshot {LISTS.attempts} times"):
+        _report(folder, Kube([_lrs("app")], [expired] * LISTS.attempts))
 
 
 def test_the_cluster_itself_must_be_had(folder: Path) -> None:
