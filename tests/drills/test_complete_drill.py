@@ -129,14 +129,25 @@ FAILURES: dict[str, tuple[Down, dict[str, str], str]] = {
 @pytest.mark.parametrize("store", FAILURES)
 def test_no_backup_without_a_store_that_was_asked_for(world: World, cli: Cli, store: str) -> None:
     takes_away, environment, flag = FAILURES[store]
+    asked = ["--deployments"] if store == "deployments" else []  # the profile asks for the others
     with takes_away(world):
-        done = save(cli, world, **environment)
+        done = run(cli, world, "backup", "-n", NAMESPACE, "--profile", "complete", *asked, **environment)
         assert done.returncode in (1, 5), done.stdout + done.stderr
         assert flag in done.stderr
         assert not list(cli.directory.glob("lrs_backup_*")), "a backup that failed looks like none"
         without = run(cli, world, "backup", "-n", NAMESPACE, "--profile", "complete", *flag.split(), **environment)
         assert without.returncode == 0, without.stderr
     assert save(cli, world).returncode == 0, "and the same command makes it when the store is back"
+
+
+def test_what_nobody_asked_for_is_missing_and_ends_nothing(world: World, cli: Cli) -> None:
+    done = save(cli, world, LRS_DATAROBOT_URL="http://127.0.0.1:9")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "not in the backup: deployments: " in done.stderr
+    (made,) = cli.directory.glob("lrs_backup_*")
+    catalog = json.loads((made / "backup.json").read_text())
+    assert [each["store"] for each in catalog["missing"]] == ["deployments"]
+    assert catalog["tiers"].keys() == {"resources", "mongo", "images", "files"}
 
 
 def test_no_backup_without_the_cluster(world: World, cli: Cli) -> None:
