@@ -250,7 +250,7 @@ def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objec
         operator=flags.operator,
         pause_operator=flags.pause_operator,
         operator_replicas=flags.operator_replicas,
-        left_alone=left_to_activate(_whose(call, folder), force=flags.force),
+        left_alone=left_to_activate(_ownership(call, folder), force=flags.force),
     )
     return LrsRestorer(
         source,
@@ -264,7 +264,7 @@ def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objec
     )
 
 
-def _whose(call: Call, folder: SealedFolder | None) -> Ownership:
+def _ownership(call: Call, folder: SealedFolder | None) -> Ownership:
     """What is known of the deployments; the application may be down, and then it is said."""
     trust = call.given.of(Trusting).trust
     return known_deployments(call.directory.path, call.flags.journals, folder, _live_deployments(call), trust=trust)

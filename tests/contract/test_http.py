@@ -11,9 +11,9 @@ import pytest
 
 from kubectl_lrs.clients import addresses, wirelog
 from kubectl_lrs.clients.http import client as http_client
-from kubectl_lrs.clients.http.answer import TooLargeError
 from kubectl_lrs.clients.http.client import Http, HttpOptions, Request
-from kubectl_lrs.clients.http.sessions import NoAnswerError
+from kubectl_lrs.clients.http.response import TooLargeError
+from kubectl_lrs.clients.http.sessions import NoResponseError
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.runtime.cancel import Cancel, CancelledError
@@ -222,13 +222,13 @@ def test_a_change_is_sent_again_only_where_nothing_was_done(front: Front) -> Non
 def test_no_answer_to_a_change_says_whether_it_may_have_arrived(front: Front) -> None:
     front.troubles.append(Trouble("PATCH", 9, 200, body=b"x" * 100, cut=10))
     request = Request(method="PATCH", url=f"http://{front.host}/x", body=b"{}", resend=False, read=1000)
-    with pytest.raises(NoAnswerError, match=r"90 bytes are missing|broke off") as caught:
+    with pytest.raises(NoResponseError, match=r"90 bytes are missing|broke off") as caught:
         http().send(request)
     assert caught.value.sent
     assert len(front.log) == 1
     with Front() as gone:
         host = gone.host
-    with pytest.raises(NoAnswerError, match="refused") as caught:
+    with pytest.raises(NoResponseError, match="refused") as caught:
         http().send(Request(method="PATCH", url=f"http://{host}/x", resend=False))
     assert not caught.value.sent
 
@@ -249,7 +249,7 @@ def test_attempts_are_counted(front: Front) -> None:
         host = gone.host
     waits: list[float] = []
     client.cancel.wait = lambda seconds: bool(waits.append(seconds))  # type: ignore[method-assign]
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(NoResponseError):
         client.send(Request(method="GET", url=f"http://{host}/x"))
     assert len(waits) == 1, "one that never answered is not tried so often"
 
@@ -279,7 +279,7 @@ def test_time_without_a_byte(front: Front) -> None:
     held = threading.Event()
     front.troubles.append(Trouble("/x", 9, 200, held=held))
     try:
-        with pytest.raises(NoAnswerError, match=r"nothing came for 0.2s") as caught:
+        with pytest.raises(NoResponseError, match=r"nothing came for 0.2s") as caught:
             http(read_timeout=0.2).send(get(front, attempts=1))
         assert caught.value.sent
     finally:
@@ -317,7 +317,7 @@ def test_cancelled_before_it_is_its_turn(front: Front) -> None:
 
 def test_bounded(front: Front) -> None:
     front.troubles.append(Trouble("/x", 99, 200, body=b"x" * 5000))
-    with pytest.raises(NoAnswerError, match="larger than 4000 bytes"):
+    with pytest.raises(NoResponseError, match="larger than 4000 bytes"):
         http().send(get(front, read=4000))
     with pytest.raises(TooLargeError), http().send(get(front)) as answer:
         answer.read(4000)
@@ -333,7 +333,7 @@ def test_the_log(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         http().send(get(front, "/x?sig=s1gnature&a=b", read=100))
         http().send(get(front)).finish()
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(NoResponseError):
             http().send(Request(method="GET", url="http://127.0.0.1:1/y", attempts=1))
     finally:
         wirelog.configure(0)

@@ -57,8 +57,8 @@ def test_hundreds_at_once_each_by_its_uid(plane: ControlPlane, crd: Crd, namespa
     assert Counter(each.key for each in deletions) == Counter((namespace, name) for name in made)
     for each in deletions:
         very = {name: made[each.key[1]][name] for name in ("uid", "resourceVersion")}
-        selection = {"preconditions": very, "propagationPolicy": "Background"}
-        assert json.loads(each.body) == selection
+        wanted = {"preconditions": very, "propagationPolicy": "Background"}
+        assert json.loads(each.body) == wanted
     assert not [each for each in proxy.log if each.method == "GET" and each.key[1]], "no session is asked for by itself"
     assert 4 <= proxy.most_at_once("DELETE") <= 16
 

@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 from kubectl_lrs import __version__
 from kubectl_lrs.clients.addresses import Zone, host_of, inmost, is_loopback, require_led
-from kubectl_lrs.clients.http.answer import Answer, Body, CutError, TooLargeError
-from kubectl_lrs.clients.http.sessions import Connections, NoAnswerError, cause, is_passing, is_untrusted, was_never_sent
+from kubectl_lrs.clients.http.response import Body, CutError, Response, TooLargeError
+from kubectl_lrs.clients.http.sessions import Connections, NoResponseError, cause, is_passing, is_untrusted, was_never_sent
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import Tls
 from kubectl_lrs.clients.wirelog import Exchange
@@ -138,10 +138,10 @@ class Http:
 
     # ---- sending
 
-    def send(self, request: Request, *, limit: float | None = None) -> Answer:
+    def send(self, request: Request, *, limit: float | None = None) -> Response:
         """The last answer, whatever its status, after sending it again while that may help; `limit`: seconds for all of it.
 
-        NoAnswerError where there is none, CancelledError where the run is to end before it was sent.
+        NoResponseError where there is none, CancelledError where the run is to end before it was sent.
         """
         deadline = Deadline(limit, self.cancel) if limit is not None else None
         outage = self._outage(request.url)
@@ -186,7 +186,7 @@ class Http:
             self.cancel.wait(min(wait, deadline.left) if deadline else wait)
             self.cancel.require()
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Response:
         """Send once, and read what is to be read."""
         answer = self._follow(request)
         if request.read:
@@ -197,7 +197,7 @@ class Http:
                 raise
         return answer
 
-    def _follow(self, request: Request) -> Answer:
+    def _follow(self, request: Request) -> Response:
         """Send once. A read is redirected; the credentials stay with the origin that they are for."""
         url = request.url
         limit = self._limit_of(url, request.led_by) if request.led_by else None
@@ -233,7 +233,7 @@ class Http:
         host = host_of(url)
         return None if host == host_of(first) or host in self._named else min(inmost(first), Zone.MACHINE)
 
-    def _once(self, request: Request, url: str, limit: Zone | None) -> Answer:
+    def _once(self, request: Request, url: str, limit: Zone | None) -> Response:
         import requests
 
         headers = {"User-Agent": f"kubectl-lrs/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity", **request.headers}
@@ -248,7 +248,7 @@ class Http:
             exchange.failed(error, cause(error) if isinstance(error, OSError) else "")
             exchange.show()
             raise
-        return Answer(response, exchange, self.cancel)
+        return Response(response, exchange, self.cancel)
 
     # ---- failures
 
@@ -262,7 +262,7 @@ class Http:
         import requests
 
         if isinstance(error, (CutError, TooLargeError)):
-            return NoAnswerError(f"{request.server}: {error}", hint="", sent=True, cause=str(error))
+            return NoResponseError(f"{request.server}: {error}", hint="", sent=True, cause=str(error))
         if not isinstance(error, requests.RequestException):
             return error
         if is_untrusted(error) or isinstance(error, requests.exceptions.SSLError):
@@ -272,7 +272,7 @@ class Http:
         timed_out = isinstance(error, requests.exceptions.ReadTimeout)
         said = f"nothing came for {self._timeout[1]:g}s" if timed_out else cause(error)
         message = f"{request.server}: cannot be reached: {said}"
-        return NoAnswerError(message, hint=hint, sent=not was_never_sent(error), cause=said)
+        return NoResponseError(message, hint=hint, sent=not was_never_sent(error), cause=said)
 
 
 def _judge(outage: Outage, status: int) -> None:

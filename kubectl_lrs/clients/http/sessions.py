@@ -105,7 +105,7 @@ def _guarded(limit: Zone) -> dict[str, type]:
 # ---- why there is no answer
 
 
-class NoAnswerError(UnreachableError):
+class NoResponseError(UnreachableError):
     """No whole answer came. `sent`: the request may have arrived, and been acted on. `cause`: why, in a few words."""
 
     def __init__(self, message: str, *, hint: str, sent: bool, cause: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.transport import Answer, TransportError
+from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
 from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
@@ -99,7 +99,7 @@ def _reach_hint(error: TransportError) -> str:
     return "check the context with: kubectl cluster-info"
 
 
-def refused(answer: Answer, method: str, path: str, server: str) -> LrsError:
+def refused(answer: Response, method: str, path: str, server: str) -> LrsError:
     """What a status that is none of success means."""
     status = answer.status
     try:

@@ -20,7 +20,7 @@ from kubectl_lrs.clients.addresses import host_of, is_loopback
 from kubectl_lrs.clients.kubernetes.answers import refused, unanswered
 from kubectl_lrs.clients.kubernetes.credentials import Credentials
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
-from kubectl_lrs.clients.kubernetes.transport import Answer, Transport, TransportError, Upgraded
+from kubectl_lrs.clients.kubernetes.transport import Response, Transport, TransportError, Upgraded
 from kubectl_lrs.clients.kubernetes.warnings import Warnings
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import PASSING, REFUSED_UNDONE, Outage, Policy, Tries, retry_after
@@ -114,7 +114,7 @@ class Sender:
         elif is_read or status in REFUSED_UNDONE:
             self.outage.failed()
 
-    def _authorised(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Answer:
+    def _authorised(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Response:
         """Send once; once more with a new credential where the one at hand was refused and another can be had."""
         generation = self._credentials.generation
         answer = self._once(method, target, body, content_type, accept)
@@ -122,7 +122,7 @@ class Sender:
             return self._once(method, target, body, content_type, accept)
         return answer
 
-    def _once(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Answer:
+    def _once(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> Response:
         own = [(name, accept if accept and name == "Accept" else value) for name, value in self._headers]
         headers = [*own, *self._credentials.headers().items()]
         if body is not None:
@@ -156,7 +156,7 @@ class Sender:
             generation = self._credentials.generation
             try:
                 answer = self._upgraded(target, headers)
-                if isinstance(answer, Answer) and answer.status == 401 and self._credentials.renew(generation):
+                if isinstance(answer, Response) and answer.status == 401 and self._credentials.renew(generation):
                     answer = self._upgraded(target, headers)
             except TransportError as error:
                 raise unanswered(error, "GET", path, self.connection.server) from error
@@ -166,11 +166,11 @@ class Sender:
             if answer.status not in REFUSED_UNDONE or not tries.again(asked=asked):
                 raise refused(answer, "GET", path, self.connection.server)
 
-    def _upgraded(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
+    def _upgraded(self, target: str, headers: Iterable[tuple[str, str]]) -> Response | Upgraded:
         every = [*self._headers, *self._credentials.headers().items(), *headers]
         with wirelog.Exchange("GET", self._origin + target, every) as exchange:
             answer = self._connected().upgrade(target, every)
-            if isinstance(answer, Answer):
+            if isinstance(answer, Response):
                 exchange.answered(answer.status, answer.reason, answer.headers.items(), answer.data)
             else:
                 exchange.answered(101, "Switching Protocols", answer.headers.items(), b"")

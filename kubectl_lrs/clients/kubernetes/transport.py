@@ -44,7 +44,7 @@ class TransportError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A whole answer, unpacked."""
 
     status: int
@@ -80,7 +80,7 @@ class Transport:
         self._timeout = timeout
         self._idle: deque[_Connection] = deque()
 
-    def send(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
+    def send(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Response:
         """One request, sent once. `target` is the path with its query."""
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         connection = self._connected(deadline)
@@ -98,8 +98,8 @@ class Transport:
             connection.close()
         return answer
 
-    def upgrade(self, target: str, headers: Iterable[tuple[str, str]]) -> Answer | Upgraded:
-        """A GET on a connection of its own that asks for another protocol; an Answer where the server does not agree.
+    def upgrade(self, target: str, headers: Iterable[tuple[str, str]]) -> Response | Upgraded:
+        """A GET on a connection of its own that asks for another protocol; a Response where the server does not agree.
 
         The socket is handed over without blocking and without a time limit.
         """
@@ -114,7 +114,7 @@ class Transport:
             response = connection.getresponse()
             if response.status == http.client.SWITCHING_PROTOCOLS:
                 return _taken(connection, response)
-            answer = Answer(response.status, response.reason, response.headers, response.read(_CHUNK))
+            answer = Response(response.status, response.reason, response.headers, response.read(_CHUNK))
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise TransportError(_cause(error), sent=True) from error
@@ -195,7 +195,7 @@ class _Connection(http.client.HTTPConnection):
 Request = tuple[str, str, Iterable[tuple[str, str]], "bytes | None"]
 
 
-def _exchange(connection: _Connection, request: Request, deadline: float | None) -> tuple[Answer, bool]:
+def _exchange(connection: _Connection, request: Request, deadline: float | None) -> tuple[Response, bool]:
     """Send and read; whether the connection can be used again."""
     method, target, headers, body = request
     connection.limit(deadline)
@@ -209,7 +209,7 @@ def _exchange(connection: _Connection, request: Request, deadline: float | None)
     data = response.read() if deadline is None else _read(connection, response, deadline)
     if response.headers.get("Content-Encoding") == "gzip":
         data = zlib.decompress(data, 31)  # 31: with gzip's header
-    return Answer(response.status, response.reason, response.headers, data), not response.will_close
+    return Response(response.status, response.reason, response.headers, data), not response.will_close
 
 
 def _read(connection: _Connection, response: http.client.HTTPResponse, deadline: float) -> bytes:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from kubectl_lrs.clients.http.answer import Answer
 from kubectl_lrs.clients.http.client import READ_TIMEOUT, Http, HttpOptions, Request
-from kubectl_lrs.clients.http.sessions import NoAnswerError
+from kubectl_lrs.clients.http.response import Response
+from kubectl_lrs.clients.http.sessions import NoResponseError
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError, UnreachableError
 from kubectl_lrs.runtime import redact
@@ -190,7 +190,7 @@ class DataRobotClient:
         query: Query = (),
         body: Mapping[str, Any] | None = None,
         limit: float | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send until it is answered or hopeless, or `limit` seconds are over; the answer, 2xx or the 303 of a task.
 
         A read is repeated on everything that may pass. A change is repeated only where the server surely did not
@@ -212,7 +212,7 @@ class DataRobotClient:
         )
         try:
             answer = self._in_a_scheme(request, limit)
-        except NoAnswerError as error:
+        except NoResponseError as error:
             if is_read or not error.sent:
                 raise
             raise UnansweredError(f"no answer to the request: {error.cause}") from None
@@ -220,7 +220,7 @@ class DataRobotClient:
             self._refuse(answer, method, path, repeated=answer.repeated)
         return answer
 
-    def _in_a_scheme(self, request: Request, limit: float | None) -> Answer:
+    def _in_a_scheme(self, request: Request, limit: float | None) -> Response:
         """Send; where the very first credential is refused, once more in the other scheme that installations have."""
         answer = self._http.send(request, limit=limit)
         if answer.status == 401 and self._may_find_out:
@@ -235,7 +235,7 @@ class DataRobotClient:
 
     # ---- failures
 
-    def _object(self, answer: Answer, method: str, path: str) -> dict[str, Any]:
+    def _object(self, answer: Response, method: str, path: str) -> dict[str, Any]:
         try:
             document = json.loads(answer.read(MAX_ANSWER))
         except (ValueError, RecursionError):
@@ -249,7 +249,7 @@ class DataRobotClient:
             f"{self.endpoint}: what answers to {method} {path} is not the DataRobot API", hint="is this the application's URL?"
         )
 
-    def _refuse(self, answer: Answer, method: str, path: str, *, repeated: bool) -> NoReturn:
+    def _refuse(self, answer: Response, method: str, path: str, *, repeated: bool) -> NoReturn:
         status = answer.status
         message = self._message(answer, method, path)
         if status == 401:
@@ -267,7 +267,7 @@ class DataRobotClient:
             raise UnreachableError(message, hint="the application is overloaded or starting; try again later")
         raise _ERRORS.get(status, ApiError)(message, status=status)
 
-    def _message(self, answer: Answer, method: str, path: str) -> str:
+    def _message(self, answer: Response, method: str, path: str) -> str:
         """The server's own words where it has any, else its status; a proxy answers in HTML."""
         try:
             found = json.loads(answer.read(MAX_ANSWER))

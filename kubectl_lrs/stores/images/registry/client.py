@@ -13,8 +13,8 @@ from enum import Enum
 from typing import IO
 from urllib.parse import quote, urlsplit
 
-from kubectl_lrs.clients.http.answer import Answer, Body
 from kubectl_lrs.clients.http.client import Http, HttpOptions
+from kubectl_lrs.clients.http.response import Body, Response
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import PASSING, Policy, Tries
@@ -168,7 +168,7 @@ class RegistryClient(RegistryReader):
             raise PushError(f"{self.name}/{repository}:{reference}: the registry took it and does not have it")
         return found[-1]
 
-    def _begin_upload(self, repository: str, digest: str = "", mount_from: str = "") -> Answer:
+    def _begin_upload(self, repository: str, digest: str = "", mount_from: str = "") -> Response:
         """202: an upload may go on; 201: the blob was mounted. Where it may not be mounted it is uploaded."""
         if mount_from:
             query = f"?mount={quote(digest)}&from={quote(mount_from, safe='')}"
@@ -179,7 +179,7 @@ class RegistryClient(RegistryReader):
                 answer.finish()
         return self._connection.send("POST", repository, "blobs/uploads/", actions=PUSH)
 
-    def _give_up(self, answer: Answer, repository: str) -> None:
+    def _give_up(self, answer: Response, repository: str) -> None:
         with suppress(LrsError):  # not every registry can; an upload that is not gone on with is cleared away in time
             url = self._connection.upload_url(answer)
             self._connection.authorised("DELETE", url, repository, actions=DELETE, repeat=False).finish()

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from kubectl_lrs.clients.http.answer import Answer, Body
 from kubectl_lrs.clients.http.client import POLICY, Http, Request, origin
-from kubectl_lrs.clients.http.sessions import NoAnswerError
+from kubectl_lrs.clients.http.response import Body, Response
+from kubectl_lrs.clients.http.sessions import NoResponseError
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.cancel import Cancel
@@ -64,7 +64,7 @@ class Connection:
                 self._url = f"{'http' if self._http.speaks_plain(self._host) else 'https'}://{self._host}"
             return self._url
 
-    def upload_url(self, answer: Answer) -> str:
+    def upload_url(self, answer: Response) -> str:
         """Where an upload goes on. A registry behind a proxy may say http of itself; what was https stays so."""
         url = urljoin(answer.url or self.base(), answer.headers.get("Location", ""))
         if urlsplit(url).netloc == urlsplit(self.base()).netloc:
@@ -85,7 +85,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         mount_from: str = "",
-    ) -> Answer:
+    ) -> Response:
         """`authorised` for a path below a repository."""
         url = f"{self.base()}/v2/{repository}/{path}"
         return self.authorised(method, url, repository, actions=actions, headers=headers, body=body, mount_from=mount_from)
@@ -101,7 +101,7 @@ class Connection:
         body: bytes | Body | None = None,
         repeat: bool = True,
         mount_from: str = "",
-    ) -> Answer:
+    ) -> Response:
         """Send; again with another credential where the one at hand (or none) was refused. The registry's own answer."""
         scope = f"repository:{repository}:{actions}" + (f" repository:{mount_from}:pull" if mount_from else "")
         is_ours = origin(url) == origin(self.base())
@@ -129,11 +129,11 @@ class Connection:
                 body.rewind()
         return answer
 
-    def _sent(self, request: Request) -> Answer:
+    def _sent(self, request: Request) -> Response:
         """CancelledError where the run is to end: what failed meanwhile says nothing of the registry."""
         try:
             answer = self._http.send(request)
-        except NoAnswerError:
+        except NoResponseError:
             self.cancel.require()
             raise
         if answer.status in PASSING:
@@ -165,12 +165,12 @@ class Connection:
 
     # ---- failures
 
-    def require(self, answer: Answer, repository: str, wanted: tuple[int, ...], *, is_write: bool = False) -> None:
+    def require(self, answer: Response, repository: str, wanted: tuple[int, ...], *, is_write: bool = False) -> None:
         """An error where the answer's status is none of these."""
         if answer.status not in wanted:
             raise self.failure(answer, repository, is_write=is_write)
 
-    def failure(self, answer: Answer, repository: str, *, is_write: bool) -> LrsError:
+    def failure(self, answer: Response, repository: str, *, is_write: bool) -> LrsError:
         """What an answer that was not wanted means. That something is missing is only what a read is told in so many words."""
         status, said = answer.status, self.said(answer)
         what = f"{self.name}/{repository}"
@@ -197,16 +197,16 @@ class Connection:
             hint=f"log in with: docker login {self.name}, or see --registry-pull-secrets",
         )
 
-    def says_absent(self, answer: Answer) -> bool:
+    def says_absent(self, answer: Response) -> bool:
         """Whether, with a 404, it is the registry's own word that it does not have something."""
         return answer.status == 404 and self._words(answer).is_absence
 
-    def said(self, answer: Answer) -> str:
+    def said(self, answer: Response) -> str:
         """The registry's own words where it has any; a HEAD has none, and a proxy answers in HTML."""
         head, words = f"HTTP {answer.status}", redact.text(self._words(answer).text)
         return f"{words} ({head})" if words else head
 
-    def _words(self, answer: Answer) -> Said:
+    def _words(self, answer: Response) -> Said:
         try:
             return said_in(answer.read(MAX_ERROR))
         except LrsError:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 
-from kubectl_lrs.clients.http.answer import Answer, CutError, TooLargeError
+from kubectl_lrs.clients.http.response import CutError, Response, TooLargeError
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.stores.images.registry.connection import Connection
@@ -79,7 +79,7 @@ class RegistryReader:
             raise WrongContentError(f"{what}: the registry gives a manifest whose digest is {digest}, not {redact.text(wanted)}")
         return Manifest(data, digest, media_type_of(data, content_type, what))
 
-    def _manifest_of(self, answer: Answer, what: str) -> bytes:
+    def _manifest_of(self, answer: Response, what: str) -> bytes:
         try:
             return answer.read(MAX_MANIFEST)
         except TooLargeError:
@@ -143,7 +143,7 @@ class RegistryReader:
             if left > 0:
                 raise CutError(f"{left} bytes are missing")
 
-    def _skip(self, answer: Answer, at: int) -> int:
+    def _skip(self, answer: Response, at: int) -> int:
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if not match or int(match[1]) > at:
             raise UnreachableError(f"{self.name}: it answers a range of a blob with another one")
@@ -173,7 +173,7 @@ class RegistryReader:
             return answer.status == 200 and answer.length in (0, size)
 
 
-def _whole_length(answer: Answer) -> int | None:
+def _whole_length(answer: Response) -> int | None:
     """What the server says that all of it has, of which a part was asked for; None where it does not say."""
     if answer.status == 200:
         return answer.length or None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.clients.kubernetes.answers import UnansweredError, _causes, object_of, page_of, refused, unanswered, written
-from kubectl_lrs.clients.kubernetes.transport import Answer, TransportError
+from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
 from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
@@ -87,7 +87,7 @@ def test_a_write_whose_answer_cannot_be_read_may_have_been_done(data: bytes) -> 
 
 def _refused(status: int, **said: Any) -> LrsError:
     return refused(
-        Answer(status, "Odd", HTTPMessage(), json.dumps(said).encode() if said else b"<html>"), "GET", "/x", "https://k"
+        Response(status, "Odd", HTTPMessage(), json.dumps(said).encode() if said else b"<html>"), "GET", "/x", "https://k"
     )
 
 

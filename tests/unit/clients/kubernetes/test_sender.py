@@ -10,7 +10,7 @@ import pytest
 from kubectl_lrs.clients.kubernetes.answers import UnansweredError
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.kubernetes.sender import POLICY, Sender
-from kubectl_lrs.clients.kubernetes.transport import Answer, TransportError
+from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
 from kubectl_lrs.model.errors import ApiError, ConflictError, CredentialsError, LrsError, UnreachableError
 from kubectl_lrs.runtime.cancel import Cancel
 
@@ -26,7 +26,7 @@ class Wire:
         self.sent: list[tuple[str, str]] = []
         self.headers: dict[str, str] = {}
 
-    def send(self, method: str, target: str, headers: Any, _body: bytes | None) -> Answer:
+    def send(self, method: str, target: str, headers: Any, _body: bytes | None) -> Response:
         """The next of them."""
         self.sent.append((method, target))
         self.headers = dict(headers)
@@ -35,7 +35,7 @@ class Wire:
             raise answer
         told = HTTPMessage()
         told["Date"] = "Tue, 24 Nov 2026 12:00:00 GMT"
-        return Answer(answer, "", told, b"done" if answer < 300 else b"")
+        return Response(answer, "", told, b"done" if answer < 300 else b"")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
-from kubectl_lrs.clients.kubernetes.transport import Answer, Transport, TransportError
+from kubectl_lrs.clients.kubernetes.transport import Response, Transport, TransportError
 from kubectl_lrs.model.errors import UsageError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -47,7 +47,7 @@ def _answers(data: bytes) -> Callable[[socket.socket], None]:
     return talk
 
 
-def _sent(url: str, *, timeout: float | None = 60) -> Answer:
+def _sent(url: str, *, timeout: float | None = 60) -> Response:
     transport = Transport(Connection(server=url, insecure=True), (b"", b""), timeout=timeout)
     return transport.send("GET", "/version", [("Accept", "application/json")], None)
 

@@ -25,7 +25,7 @@ class CutError(UnreachableError):
     """A body ended before its end."""
 
 
-class Answer:
+class Response:
     """What came. As a `with` block: done with at its end, so that its connection serves the next request.
 
     The body is either read whole (`read`) or streamed (`stream`), once.
@@ -44,7 +44,7 @@ class Answer:
         """Whether the same request was answered before, and sent again."""
         exchange.answered(self.status, self.reason, self.headers.items())
 
-    def __enter__(self) -> Answer:
+    def __enter__(self) -> Response:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
