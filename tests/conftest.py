@@ -43,7 +43,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell starts beh
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("gate", max_examples=150, derandomize=True, deadline=None, print_blob=True)
-settings.register_profile("unit", max_examples=40, derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("unit", max_examples=20, derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("gate")  # the same documents each time, fewer of them in `gate.py unit`; `search` looks for others
 

@@ -64,6 +64,8 @@ def _pytest(programs: Path, arguments: Sequence[str]) -> int:
     """In place of this process: a signal to the gate is one to pytest."""
     print(f"gate: pytest {' '.join(arguments)}", flush=True)
     os.chdir(toolchain.ROOT)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # pytest compiles the tests; once, and not each time, is enough
+    os.environ["PYTHONPYCACHEPREFIX"] = str(toolchain.ROOT / ".venv" / "bytecode")
     return os.execv(programs / "pytest", [str(programs / "pytest"), *arguments])
 
 
