@@ -26,6 +26,10 @@ VERBS: dict[str, str] = {
     "activate": "Activate what deactivate took down.",
     "list": "List the backups.",
     "show": "Show what a backup holds.",
+    "prune": "Remove backups that no rule keeps.",
+    "hold": "Keep a backup from being removed.",
+    "unhold": "Let a backup go that is held.",
+    "forget": "Remove backups that are named.",
     "verify": "Check that a backup is as it was sealed.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
@@ -34,6 +38,9 @@ VERBS: dict[str, str] = {
     "version": "Print the version.",
 }
 """Each verb is the `command` of the module of its name (`_` for `-`) in `commands`, imported when it is called."""
+
+NONE_OF_OURS = {"unforget": "what forget and prune have removed is gone; hold keeps a backup from being removed"}
+"""Verbs that somebody may look for, and why there are none."""
 
 HIDDEN = {"__complete": "complete"}
 """Verbs that no person types, and the modules that they are in."""
@@ -74,7 +81,7 @@ class Verbs(click.Group):
 
             near = get_close_matches(args[0], VERBS, 3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see: {ctx.command_path} --help"
-            raise UsageError(f"no such verb: {args[0]!r}", hint=hint)
+            raise UsageError(f"no such verb: {args[0]!r}", hint=NONE_OF_OURS.get(args[0], hint))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -47,6 +47,12 @@ class Flags(Backups, Selecting):
         group=Group.HOW,
         help="Make a backup although nothing was found; it is never latest.",
     )
+    trust_previous: bool = flag(
+        "--trust-previous",
+        default=False,
+        group=Group.HOW,
+        help="Link files of earlier backups without reading them again; one that has rotted is then in each later backup too.",
+    )
     profile: str = flag(
         "--profile",
         default="lrs",
@@ -99,7 +105,12 @@ def command(given: Given) -> ExitCode:
     wanted = levels(flags.profile, {name: getattr(options, "level", None) for name, options in stores.items()})
     if first.clean_spark and SPARK in flags.types:
         raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
-    destination = Destination(directory=Path(flags.path), name=flags.name, trust=given.of(Trusting).trust)
+    destination = Destination(
+        directory=Path(flags.path),
+        name=flags.name,
+        trust=given.of(Trusting).trust,
+        trust_previous=flags.trust_previous,
+    )
     cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     selection = flags.selection(namespace)

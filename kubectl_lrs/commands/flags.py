@@ -246,7 +246,7 @@ class Trusting(Options):
         metavar="USER,...",
         commas=True,
         group=Group.OUTPUT,
-        help="Believe what this user has left in the folder of the backups too: journals, and files of interrupted backups.",
+        help="Believe what this user has left in the folder of the backups too: journals, holds, files of interrupted backups.",
     )
 
     @property

@@ -8,6 +8,7 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Backups, Given, Tables
 from kubectl_lrs.repository.directory import BackupDir, is_of_future
+from kubectl_lrs.repository.holds import read_holds
 
 
 @lrs_command(
@@ -23,11 +24,15 @@ def command(given: Given) -> None:
     """List the backups in a folder, oldest first."""
     directory = BackupDir(Path(given.of(Backups).path))
     sealed, unsealed = directory.survey()
-    render.show(render.listing(sealed, unsealed), given.of(Tables).output)
+    output = given.of(Tables).output
+    holds = read_holds(directory.path)
+    render.show(render.listing(sealed, unsealed, holds, with_unique=output in ("wide", "json", "yaml")), output)
     if not sealed:
         render.say(f"no sealed backup in {directory.path.resolve()}")
     for folder in sealed:
         if is_of_future(folder.catalog):
             render.say(f"warning: {folder.name} is dated later than now; it is not the latest while there is another")
+    for refused in holds.refused:
+        render.say(f"warning: a hold is not believed: {refused}")
     for other in unsealed:
         render.say(f"warning: {other.why}")

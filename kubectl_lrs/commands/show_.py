@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from kubectl_lrs.commands.flags import Backups, Given, Tables
 from kubectl_lrs.model.flags import Source, argument
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository.holds import NO_HOLDS, read_holds
 from kubectl_lrs.runtime.trust import NAMED
 from kubectl_lrs.stores.deployments.journal import is_journal, load
 from kubectl_lrs.stores.lrs.saved import index
@@ -50,4 +52,7 @@ def command(given: Given) -> None:
     folder = directory.find(backup)
     if backup == LATEST:
         render.say_latest(folder, quiet=output not in ("table", "wide"))
-    render.show(render.catalog_view(folder, list(index(folder))), output)
+    holds = NO_HOLDS
+    with suppress(OSError):  # of the folder that it lies in
+        holds = read_holds(folder.path.resolve().parent)
+    render.show(render.catalog_view(folder, list(index(folder)), holds), output)

@@ -93,7 +93,8 @@ class Cluster:
     """Whether a verb asks a cluster, by the call's values, and takes a namespace where it does not; `why` it does not.
 
     `is_about_program`: flags of the cluster are taken without effect, as kubectl itself does, where nothing about a cluster
-    is told. `changes`: something elsewhere is changed, so that a cluster which is named must not be passed over.
+    is told. `changes`: something elsewhere is changed, so that a cluster which is named must not be passed over. `asks_api`:
+    the application's API is asked, which some of the cluster's flags are about too.
     """
 
     is_asked: Callable[[Values], bool] = lambda _value: True
@@ -101,6 +102,7 @@ class Cluster:
     why: str = ""
     is_about_program: bool = False
     changes: bool = False
+    asks_api: bool = False
 
 
 ALWAYS = Cluster()
@@ -118,8 +120,19 @@ CLUSTERS: Mapping[str, Cluster] = {
         takes_namespace=True,
         why="with --from it holds a backup against itself, and asks no cluster",
     ),
-    "deactivate": Cluster(is_asked=lambda _: False, why="it asks the application's API, and no cluster", changes=True),
-    "activate": Cluster(is_asked=lambda _: False, why="it asks the application's API, and no cluster", changes=True),
+    "deactivate": Cluster(
+        is_asked=lambda _: False, why="it asks the application's API, and no cluster", changes=True, asks_api=True
+    ),
+    "activate": Cluster(
+        is_asked=lambda _: False, why="it asks the application's API, and no cluster", changes=True, asks_api=True
+    ),
+    **dict.fromkeys(
+        ("prune", "forget"),
+        Cluster(is_asked=lambda _: False, why="it judges the backups of all clusters, and asks none", changes=True),
+    ),
+    **dict.fromkeys(
+        ("hold", "unhold"), Cluster(is_asked=lambda _: False, why="it is about one backup, and asks no cluster", changes=True)
+    ),
     "completion": Cluster(is_about_program=True),
     "version": Cluster(is_about_program=True),
 }
@@ -146,7 +159,7 @@ def refuse_cluster(verb: str, given: Given) -> None:
     cluster = without_cluster(verb, given.value)
     if cluster is None:
         return
-    passed_over = EVERYWHERE | (API_TOO if cluster.changes else set())
+    passed_over = EVERYWHERE | (API_TOO if cluster.asks_api else set())
     passed_over |= {"--namespace"} if cluster.takes_namespace else set()
     found = {word: is_behind for word, is_behind in given.kube_words.items() if word not in passed_over}
     refuse((word for word, is_behind in found.items() if is_behind or cluster.changes), f"to {verb}: {cluster.why}")

@@ -131,6 +131,14 @@ def _backups(line: Line) -> list[Candidate]:
     return [Candidate(LATEST, "the newest one"), *named] if named else []
 
 
+def _backup_names(line: Line) -> list[Candidate]:
+    """What is named for good: not `latest`, and none twice; several in one word after commas."""
+    *chosen, _ = line.partial.split(",")
+    begin = "".join(f"{each}," for each in chosen)
+    found = [each for each in _backups(line)[1:] if each.word not in (*chosen, *line.arguments)]
+    return [replace(each, word=f"{begin}{each.word}") for each in found]
+
+
 def _after(line: Line) -> list[Candidate]:
     return [Candidate("live", "the cluster, now"), *_backups(line)]
 
@@ -158,6 +166,7 @@ SOURCES: Mapping[Source, LookUp] = {
     Source.NAMESPACES: _namespaces,
     Source.TYPES: _types,
     Source.BACKUPS: _backups,
+    Source.BACKUP_NAMES: _backup_names,
     Source.BACKUPS_OR_LIVE: _after,
     Source.BACKUPS_AND_LRS: _names,
 }

@@ -22,7 +22,9 @@ SUMS_FILE = "SHA256SUMS"
 MAX_SIZE = 64 << 20
 """Bytes of `backup.json`: no more are read, and no more are written."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+SORTED_SINCE = 2
+"""The format since which the sums are sorted, so that their own sum is the identity of a backup."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,8 @@ class Missing:
 class Catalog:
     """`instant` (UTC) is when the snapshot was taken; `tiers` holds each tier's own facts by its name.
 
-    `levels`: how much of each store beside the cluster was asked for. `missing`: what the sources no longer had.
+    `levels`: how much of each store beside the cluster was asked for. `missing`: what the sources no longer had. `stored`:
+    files and bytes that are new, and that an earlier backup has too. `sha256`: its own sum, once it is sealed.
     """
 
     name: str
@@ -92,7 +95,9 @@ class Catalog:
     levels: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     sums_sha256: str = ""
+    stored: Mapping[str, int] = field(default_factory=dict)
     format_version: int = field(default=FORMAT_VERSION)
+    sha256: str = ""
 
     @property
     def state(self) -> str:
@@ -143,6 +148,7 @@ class Catalog:
             "tiers": {name: dict(facts) for name, facts in self.tiers.items()},
             "missing": [each.to_dict() for each in self.missing],
             "sums": {"file": SUMS_FILE, "sha256": self.sums_sha256},
+            "stored": dict(self.stored),
         }
 
     def serialise(self) -> bytes:
@@ -198,8 +204,12 @@ def _from_dict(document: Mapping[str, Any]) -> Catalog:
         tiers={str(name): dict(facts) for name, facts in document["tiers"].items()},
         missing=tuple(_missing(each, document["tiers"]) for each in document["missing"]),
         sums_sha256=str(document["sums"]["sha256"]),
+        stored=document.get("stored", {}),
         format_version=document["formatVersion"],
+        sha256=document["sha256"],
     )
+    if not _are_counts(catalog.stored):
+        raise ValueError("stored")
     _check_fields("selection", catalog.selection, _SELECTION)
     _check_fields("resources", catalog.tiers["resources"], _RESOURCES)
     meanwhile.parse(catalog.tiers["resources"])

@@ -13,12 +13,13 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
 
 def duration(text: str, *, what: str) -> timedelta:
     """A duration as kubectl writes them (`30s`, `1h30m`; a bare number is seconds); days (`7d`) besides."""
-    if re.fullmatch(r"\d+", text):
-        return timedelta(seconds=int(text))
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    parts = [(text, "s")] if re.fullmatch(r"\d+", text) else _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) not in (text, f"{text}s"):
         raise UsageError(f"{what}: {text!r} is not a duration", hint="write it like 30s, 5m or 1h30m")
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError as error:
+        raise UsageError(f"{what}: {text!r} is longer than there are years") from error
 
 
 def age(seconds: float) -> str:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         summary,
         unified,
     )
+    from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_view
     from kubectl_lrs.render.restore import finding_lines, plan_view, report_view, restore_question
     from kubectl_lrs.render.spark import nothing_to_clean, spark_effects, spark_plan_view, spark_report_view
     from kubectl_lrs.render.verify import trial_view
@@ -83,6 +84,12 @@ _PARTS = {
         "made",
         "remarks",
         "where",
+    ),
+    "prune": (
+        "prune_plan_view",
+        "prune_question",
+        "prune_remarks",
+        "prune_report_view",
     ),
     "restore": (
         "finding_lines",
@@ -146,6 +153,10 @@ __all__ = [
     "nothing_to_clean",
     "plan_view",
     "progress",
+    "prune_plan_view",
+    "prune_question",
+    "prune_remarks",
+    "prune_report_view",
     "remarks",
     "report_view",
     "restore_question",

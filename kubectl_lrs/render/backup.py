@@ -11,7 +11,7 @@ from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import size
 from kubectl_lrs.model.workloads import WORKLOADS
-from kubectl_lrs.render.backups import said, store_line
+from kubectl_lrs.render.backups import said, store_line, stored_line
 from kubectl_lrs.render.meanwhile import NAMED, happened
 from kubectl_lrs.render.view import View
 
@@ -64,7 +64,7 @@ def made(path: str, catalog: Catalog) -> View:
         columns=("TYPE", "OBJECTS"),
         rows=[(kind, str(count)) for kind, count in facts["types"].items()],
         names=[catalog.name],
-        after=(*_stores_made(catalog), path),
+        after=(*_stores_made(catalog), stored_line(catalog), path),
         done=f"the backup {path} is sealed",
     )
 

@@ -15,54 +15,67 @@ from kubectl_lrs.render.output import say
 from kubectl_lrs.render.view import View
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.directory import Unsealed, is_of_future
+from kubectl_lrs.repository.holds import NO_HOLDS, Hold, Holds
 
 if TYPE_CHECKING:
     from kubectl_lrs.usecases.verify import Checked
 
 
-def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed]) -> View:
-    """`list`: one row per backup."""
-    catalogs = [(folder, folder.catalog) for folder in sealed]
+UNKNOWN = "<unknown>"
+SHORT = 12
+"""Digits of an identity that a table shows."""
+
+
+def listing(
+    sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed], holds: Holds = NO_HOLDS, *, with_unique: bool = True
+) -> View:
+    """`list`: one row per backup. `with_unique`: each is looked through for what no other one shares, which takes a while."""
+    unique = [folder.unique_bytes if with_unique else None for folder in sealed]
+    columns = ("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE")
     return View(
         data={
-            "backups": [{**c.to_dict(), "path": str(f.path.resolve()), "owner": f.owner} for f, c in catalogs],
+            "backups": [{**_data(f, holds), "uniqueBytes": own} for f, own in zip(sealed, unique, strict=True)],
             "unsealed": [{"path": str(u.path), "why": u.why} for u in unsealed],
         },
-        columns=("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE"),
-        rows=[_list_row(f, c) for f, c in catalogs],
-        wide_columns=(
-            "NAME",
-            "CREATED",
-            "AGE",
-            "OBJECTS",
-            "PROFILE",
-            "STATE",
-            "NAMESPACE",
-            "SIZE",
-            "CLUSTER",
-            "CONTEXT",
-            "OWNER",
-        ),
-        wide_rows=[
-            (
-                *_list_row(f, c),
-                _scope(c),
-                size(c.size),
-                c.cluster.server,
-                c.cluster.context,
-                f.owner,
-            )
-            for f, c in catalogs
-        ],
+        columns=columns,
+        rows=[_list_row(folder) for folder in sealed],
+        wide_columns=(*columns, "NAMESPACE", "SIZE", "UNIQUE", "CLUSTER", "CONTEXT", "IDENTITY", "HELD", "OWNER"),
+        wide_rows=[(*_list_row(f), *_wide(f, own, holds)) for f, own in zip(sealed, unique, strict=True)],
         names=[f.path.name for f in sealed],
     )
 
 
-def _list_row(folder: SealedFolder, catalog: Catalog) -> tuple[str, ...]:
+def _data(folder: SealedFolder, holds: Holds) -> dict[str, Any]:
+    held = holds.of(folder.catalog)
+    return {
+        **folder.catalog.to_dict(),
+        "path": str(folder.path.resolve()),
+        "owner": folder.owner,
+        "identity": folder.identity,
+        "hold": {"reason": held.reason, "since": held.since} if held else None,
+    }
+
+
+def _wide(folder: SealedFolder, unique: int | None, holds: Holds) -> tuple[str, ...]:
+    catalog, held = folder.catalog, holds.of(folder.catalog)
+    return (
+        _scope(catalog),
+        size(catalog.size),
+        UNKNOWN if unique is None else size(unique),
+        catalog.cluster.server,
+        catalog.cluster.context,
+        folder.identity[:SHORT] or UNKNOWN,
+        held.reason if held else "",
+        folder.owner,
+    )
+
+
+def _list_row(folder: SealedFolder) -> tuple[str, ...]:
+    catalog = folder.catalog
     return (
         folder.name,
         local(catalog.instant),
-        _age(catalog),
+        age_of(catalog),
         str(catalog.objects),
         catalog.profile,
         catalog.state,
@@ -73,7 +86,7 @@ def _scope(catalog: Catalog) -> str:
     return str(catalog.selection.get("namespace") or "<all>")
 
 
-def _age(catalog: Catalog) -> str:
+def age_of(catalog: Catalog) -> str:
     """How old it is; `in 3d4h` where it is of the future."""
     seconds = (datetime.now(timezone.utc) - catalog.instant).total_seconds()
     return f"in {age(-seconds)}" if is_of_future(catalog) else age(seconds)
@@ -84,14 +97,14 @@ def local(instant: datetime) -> str:
     return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def catalog_view(folder: SealedFolder, objects: Sequence[dict[str, Any]]) -> View:
+def catalog_view(folder: SealedFolder, objects: Sequence[dict[str, Any]], holds: Holds = NO_HOLDS) -> View:
     """`show`: what one backup is and holds."""
     catalog, path = folder.catalog, str(folder.path.resolve())
     facts = catalog.tiers["resources"]
     skipped = [f"  skipped {s['namespace']}/{s['name']}: {s['reason']}" for s in facts.get("skipped", ())]
     return View(
-        data={**catalog.to_dict(), "path": path, "owner": folder.owner, "objects": objects},
-        before=(*_headline(path, folder), f"Selection:         {scope(catalog)}", ""),
+        data={**_data(folder, holds), "objects": objects},
+        before=(*_headline(path, folder), *_held(holds.of(catalog)), f"Selection:         {scope(catalog)}", ""),
         columns=("NAMESPACE", "TYPE", "OBJECTS"),
         rows=_count_rows(objects),
         wide_columns=("NAMESPACE", "NAME", "TYPE", "CREATED", "OWNERS"),
@@ -101,6 +114,10 @@ def catalog_view(folder: SealedFolder, objects: Sequence[dict[str, Any]]) -> Vie
     )
 
 
+def _held(held: Hold | None) -> tuple[str, ...]:
+    return (f"Held:              {held.reason}{f' (since {held.since})' if held.since else ''}",) if held else ()
+
+
 def _owners(entry: dict[str, Any]) -> str:
     return ",".join(f"{o.get('kind')}/{o.get('name')}" for o in entry["owners"]) or "<none>"
 
@@ -108,14 +125,16 @@ def _owners(entry: dict[str, Any]) -> str:
 def _headline(path: str, folder: SealedFolder) -> tuple[str, ...]:
     catalog, cluster = folder.catalog, folder.catalog.cluster
     facts = catalog.tiers["resources"]
+    when = f"{age_of(catalog)}{', later than now' if is_of_future(catalog) else ' ago'}"
     return (
         f"Name:              {catalog.name}",
         f"Path:              {path}",
         *((f"Owner:             {folder.owner}",) if folder.is_foreign else ()),
-        f"Instant:           {local(catalog.instant)} ({_age(catalog)}{', later than now' if is_of_future(catalog) else ' ago'})",
+        f"Instant:           {local(catalog.instant)} ({when})",
         f"Cluster:           {cluster.server}{f' (context {cluster.context})' if cluster.context else ''}, {cluster.version}",
         f"Resource:          {facts['plural']}.{facts['group']}/{facts['version']} ({facts['kind']})",
         f"Resource version:  {facts['resourceVersion']}",
+        f"Identity:          {folder.identity or UNKNOWN}",
         f"Profile:           {catalog.profile}",
         *_stores(catalog),
         f"State:             {catalog.state}",
@@ -123,6 +142,7 @@ def _headline(path: str, folder: SealedFolder) -> tuple[str, ...]:
         *(f"Meanwhile:         {each}" for each in happened(catalog)),
         f"Objects:           {catalog.objects} ({size(int(facts['bytes']))} of manifests)",
         *_deployments(catalog),
+        *((f"Stored:            {stored_line(catalog)}",) if catalog.stored else ()),
         f"CRD:               {'saved' if facts.get('crd') else 'not saved: ' + str(facts.get('crdNote'))}",
     )
 
@@ -154,6 +174,15 @@ def store_line(catalog: Catalog, name: str, level: str) -> str:
     counted = [f"{facts[what]} {what}"] if type(facts.get(what)) is int else []
     counted += [size(facts["bytes"])] if type(facts.get("bytes")) is int else []
     return f"{level} ({', '.join(counted)})" if counted else level
+
+
+def stored_line(catalog: Catalog) -> str:
+    """`new: 2 files, 1.2 KiB; linked to earlier backups: 31000 files, 88.4 MiB`; nothing where it does not say."""
+    stored = catalog.stored
+    if not stored:
+        return ""
+    new, linked = ((stored.get(f"{kind}Files", 0), size(stored.get(f"{kind}Bytes", 0))) for kind in ("new", "linked"))
+    return f"new: {new[0]} files, {new[1]}; linked to earlier backups: {linked[0]} files, {linked[1]}"
 
 
 def _deployments(catalog: Catalog) -> tuple[str, ...]:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kubectl_lrs.model.names import BACKUP_PREFIX
-from kubectl_lrs.repository.files import CHUNK, file_sum, write_all
+from kubectl_lrs.repository.files import READ_ONLY, copied, file_sum
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
 from kubectl_lrs.runtime.safe_files import Directory, remove_tree
-from kubectl_lrs.runtime.trust import OWN, RefusedError, Trust, is_mine, kind_of
+from kubectl_lrs.runtime.trust import OWN, RefusedError, Trust, is_mine, is_read_only, kind_of
 
 WORTH_KEEPING = ("images/blobs", "files", "files.json")
 """The parts of a backup that another one can take over, and the list that says which files they are."""
@@ -54,11 +54,19 @@ class Leftover:
         try:
             return self._folder.reading(relative)
         except RefusedError as error:
-            self.refused[relative] = error.why
+            if not self._is_shared(relative):
+                self.refused[relative] = error.why
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 self.refused[relative] = error.strerror or str(error)
         return None
+
+    def _is_shared(self, relative: str) -> bool:
+        """Whether it is a file that a run of ours shared with a backup: nothing odd, and the backup has it."""
+        with suppress(OSError, RefusedError), self._folder.above(relative) as (folder, name):
+            found = folder.look(name)
+            return self.is_ours and found is not None and is_read_only(found)
+        return False
 
     def give(self, relative: str, digest: str, to: Directory) -> bool:
         """Move or copy one of its files to the same path below `to`, if its SHA-256 is `digest`; whether it did."""
@@ -68,7 +76,7 @@ class Leftover:
         with file:
             if self.is_ours and is_mine(os.fstat(file.fileno())):
                 return file_sum(file) == digest and self._move(relative, file.fileno(), to)
-            return _copy(file, digest, to, relative)
+            return copied(file, digest, to, relative)
 
     def _move(self, relative: str, descriptor: int, to: Directory) -> bool:
         """Give the file of this descriptor its new name. Whatever else stood there by now would be no part of a backup."""
@@ -76,7 +84,7 @@ class Leftover:
             found = folder.look(name)
             if found is None or not os.path.samestat(found, os.fstat(descriptor)):
                 return False
-            os.fchmod(descriptor, 0o600)
+            os.fchmod(descriptor, READ_ONLY)
             os.rename(name, relative, src_dir_fd=folder.descriptor, dst_dir_fd=to.descriptor)
         return True
 
@@ -150,24 +158,6 @@ def _plain(folder: Directory, relative: str) -> Iterator[str]:
                         yield from (f"{relative}/{below}" for below in _plain(inner, each))
     except (OSError, RefusedError):
         return
-
-
-def _copy(file: BinaryIO, digest: str, to: Directory, relative: str) -> bool:
-    """A new file with the same bytes, if their sum is right."""
-    if file_sum(file) != digest:
-        return False
-    file.seek(0)
-    descriptor = to.create(relative)
-    try:
-        while data := file.read(CHUNK):
-            write_all(descriptor, data)
-    finally:
-        os.close(descriptor)
-    with to.reading(relative) as copied:
-        if file_sum(copied) == digest:
-            return True
-    to.remove(relative)  # it changed between the two
-    return False
 
 
 def take_abandoned(place: Path, trust: Trust = OWN) -> tuple[list[Leftover], list[RefusedError]]:

@@ -69,7 +69,7 @@ class BackupDir:
         for is_meant in (is_folder, exists):  # a folder first; a file of this name is an error that says so
             for candidate in candidates:
                 if is_meant(candidate):
-                    return SealedFolder.open(candidate)
+                    return SealedFolder.open(candidate).in_use()
         names = [folder.name for folder in self.survey()[0]] if is_folder(self.path) else []
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names[-3:]
         hint = f"there is {', '.join(near)}" if near else f"{self.path} holds no sealed backup"
@@ -94,7 +94,7 @@ class BackupDir:
         if candidates:
             chosen = candidates[0]
             chosen.warning = _choice(chosen, candidates)
-            return chosen
+            return chosen.in_use()
         sealed, _ = self.survey()
         others = ", ".join(f"{f.path.name} ({_what_it_is(f)})" for f in sealed[-5:])
         raise UsageError(

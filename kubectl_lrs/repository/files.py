@@ -14,6 +14,8 @@ from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.runtime.safe_files import Directory
 
 CHUNK = 1 << 20
+READ_ONLY = 0o400
+"""What files of a backup are from the start: backups share them, so that who writes one would write all."""
 
 
 def reading(path: str) -> BinaryIO:
@@ -53,6 +55,27 @@ def file_sum(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+def copied(file: BinaryIO, digest: str, to: Directory, relative: str) -> bool:
+    """Make a new file with the same bytes, if they can be read and their SHA-256 is `digest`; whether it is there."""
+    try:
+        if file_sum(file) != digest:
+            return False
+    except OSError:
+        return False
+    file.seek(0)
+    descriptor = to.create(relative, READ_ONLY)
+    try:
+        while data := file.read(CHUNK):
+            write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+    with to.reading(relative) as made:
+        if file_sum(made) == digest:
+            return True
+    to.remove(relative)  # it changed between the two
+    return False
+
+
 def sync_file_system(descriptor: int, path: Path) -> None:
     """Everything written to the file system of an open folder is on the disk, or an error says it is not.
 
@@ -70,12 +93,12 @@ def sync_file_system(descriptor: int, path: Path) -> None:
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def disk_error(error: OSError, path: Path) -> LrsError:
-    """A failed write, as the user should read it."""
+def disk_error(error: OSError, path: Path, so: str = "no backup was made") -> LrsError:
+    """A failed write, as the user should read it; `so` is what follows from it."""
     if error.errno in NO_SPACE:
-        return LrsError(f"{path}: no space left; no backup was made", hint="free space or name another --backup-dir")
+        return LrsError(f"{path}: no space left; {so}", hint="free space or name another --backup-dir")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError(f"{path}: cannot be written: {error.strerror}", hint="name another folder with --backup-dir")
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return UsageError(f"{path}: not a folder", hint="name another one with --backup-dir")
-    return LrsError(f"{error.filename or path}: {error.strerror or error}; no backup was made")
+    return LrsError(f"{error.filename or path}: {error.strerror or error}; {so}")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import re
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
-from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog, parse
+from kubectl_lrs.model.catalog import MAX_SIZE, SORTED_SINCE, SUMS_FILE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.files import file_sum, sum_below
+from kubectl_lrs.repository.sums import line as sum_line
+from kubectl_lrs.runtime.lock import share
 from kubectl_lrs.runtime.safe_files import Directory
 from kubectl_lrs.runtime.trust import user_name
 
@@ -83,6 +87,37 @@ class SealedFolder:
         return str(self.path / relative)
 
     @property
+    def identity(self) -> str:
+        """The SHA-256 of the sorted list of its sums: backups that hold the same have the same. Empty where it cannot be read.
+
+        Since format 2 it stands in the catalog; before, the list was not sorted.
+        """
+        if self.catalog.format_version >= SORTED_SINCE:
+            return self.catalog.sums_sha256
+        identity = hashlib.sha256()
+        try:
+            for entry in sorted((path.encode(), digest.encode()) for path, digest in self.sums()):
+                identity.update(sum_line(entry))
+        except (OSError, DamageError):
+            return ""
+        return identity.hexdigest()
+
+    def files(self) -> Iterator[os.stat_result]:
+        """What the file system says of each plain file in it. OSError."""
+        with Directory.named(self.path) as folder:
+            for path, is_plain in self._walk(folder):
+                if is_plain:
+                    yield os.stat(path, dir_fd=folder.descriptor, follow_symlinks=False)
+
+    @property
+    def unique_bytes(self) -> int | None:
+        """Bytes of the files that no other backup shares, which go with it; None where it cannot be looked through."""
+        try:
+            return sum(found.st_size for found in self.files() if found.st_nlink == 1)
+        except OSError:
+            return None
+
+    @property
     def owner(self) -> str:
         """Who has written its catalog, by what the file system says."""
         return user_name(self.uid)
@@ -110,14 +145,18 @@ class SealedFolder:
             raise DamageError(f"{where}: not a catalog: larger than {MAX_SIZE >> 20} MiB")
         return cls(path, parse(data, where=str(where)), uid)
 
+    def in_use(self) -> SealedFolder:
+        """The same, which nobody removes with `prune` or `forget` while this object lives, where the file system has locks."""
+        with suppress(OSError):
+            folder = Directory.named(self.path)
+            weakref.finalize(self, folder.close)
+            share(folder)
+        return self
+
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them, as the folder lists them."""
         with Directory.named(self.path) as folder, folder.reading(SUMS_FILE) as file:
-            for number, line in enumerate(iter(partial(file.readline, MAX_SUM_LINE), b""), 1):
-                match = _SUM_LINE.fullmatch(line.decode("utf-8", "replace"))
-                if not match or not _is_inside(match[2]):
-                    raise DamageError(f"{self.path / SUMS_FILE}: line {number} is not a sum of a file in the backup")
-                yield match[2], match[1]
+            yield from parsed_sums(file, str(self.path / SUMS_FILE))
 
     def damages(self, on_file: Callable[[int], None] = lambda _size: None) -> Iterator[Damage]:
         """Every file that is missing, surplus, altered or no plain file. `on_file` is told each file's bytes."""
@@ -209,6 +248,15 @@ class SealedFolder:
             raise DamageError(f"{self.path / relative}: damaged: {error}") from error
 
 
+def parsed_sums(file: BinaryIO, where: str) -> Iterator[tuple[str, str]]:
+    """(path, SHA-256) of each line of the sums. DamageError, which names `where`, for a line that is none."""
+    for number, line in enumerate(iter(partial(file.readline, MAX_SUM_LINE), b""), 1):
+        match = _SUM_LINE.fullmatch(line.decode("utf-8", "replace"))
+        if not match or not is_inside(match[2]):
+            raise DamageError(f"{where}: line {number} is not a sum of a file in the backup")
+        yield match[2], match[1]
+
+
 def _without_catalog(path: Path) -> LrsError:
     """What a folder without catalog is: one that was sealed once, or none that ever was."""
     if path.name.startswith(".") or not os.path.lexists(path / SUMS_FILE):
@@ -225,5 +273,6 @@ def _owner(*descriptors: int) -> int:
     return next((uid for uid in owners if uid not in (os.geteuid(), 0)), owners[0])
 
 
-def _is_inside(path: str) -> bool:
+def is_inside(path: str) -> bool:
+    """Whether a path of the sums stays in the folder."""
     return not path.startswith("/") and all(part not in ("", ".", "..") for part in path.split("/"))

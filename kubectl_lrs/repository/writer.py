@@ -6,20 +6,38 @@ import errno
 import gzip
 import hashlib
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog
 from kubectl_lrs.repository.abandoned import Leftover
-from kubectl_lrs.repository.files import CHUNK, file_sum, sync_file_system, write_all
+from kubectl_lrs.repository.earlier import Earlier
+from kubectl_lrs.repository.files import CHUNK, READ_ONLY, sync_file_system, write_all
+from kubectl_lrs.repository.sums import Sum, in_order, line
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
 from kubectl_lrs.runtime.safe_files import Directory, remove_tree
+
+_LIST = f"{SUMS_FILE}~"
+"""What is finished, while it is not sealed: a line for each file, in the order in which they were."""
+
+NEW, LINKED = "new", "linked"
+"""How a file came into the backup: its bytes take room, or an earlier one has them too."""
+
+_KINDS = {kind[0]: kind for kind in (NEW, LINKED)}
+
+
+class _Finished(NamedTuple):
+    path: str
+    digest: str
+    size: int
+    kind: str
 
 
 class Sink:
@@ -29,13 +47,12 @@ class Sink:
     """
 
     def __init__(self, file: BinaryIO, *, compressed: bool, before: BinaryIO | None = None) -> None:
-        """`before`: what the file holds already."""
+        """`before`: what the file begins with."""
         self.size = 0
         self._file = file
         self._sum = hashlib.sha256()
         while before and (data := before.read(CHUNK)):
-            self._sum.update(data)
-            self.size += len(data)
+            self._keep(data)
         # No name and no time in the header: the same content gives the same bytes.
         self._packed = gzip.GzipFile("", "wb", compresslevel=1, fileobj=_Below(self._keep), mtime=0) if compressed else None
 
@@ -75,14 +92,22 @@ class _Below:
 class FolderWriter:
     """A backup that is being made: `.NAME/` beside a lock `.NAME.lock` in `parent`; `seal` renames it to `NAME/`.
 
-    `NAME/` never exists before every byte of it is on the disk. Several threads may write, each its own files.
+    `NAME/` never exists before every byte of it is on the disk. Several threads may write, each its own files. What is in
+    `earlier` backups already becomes another name of their file.
     """
 
-    def __init__(self, parent: Path, name: str, leftovers: Sequence[Leftover] = ()) -> None:
+    def __init__(
+        self,
+        parent: Path,
+        name: str,
+        leftovers: Sequence[Leftover] = (),
+        earlier: Earlier = Earlier(),  # noqa: B008  of none
+    ) -> None:
         self.final = parent / name
         self.path = parent / f".{name}"
         self.is_sealed = False
         self.leftovers = tuple(leftovers)
+        self.earlier = earlier
         self._parent = Directory.named(parent)
         self._lock = Lock(self._parent, f".{name}{SUFFIX}")
         try:
@@ -93,7 +118,7 @@ class FolderWriter:
             raise
         self._directories: set[str] = {""}
         self._guard = threading.RLock()
-        self._sums: BinaryIO = self._create(SUMS_FILE)
+        self._sums: BinaryIO = self._create(_LIST)
 
     def _take_root(self) -> Directory:
         """Make the hidden folder, and note in the lock that it is this run's."""
@@ -123,12 +148,16 @@ class FolderWriter:
         """A new file with its sum; `relative` is a path below the folder, with `/`. `limit`: what its reader takes."""
         if limit is not None:
             require_readable(data, limit, relative)
-        descriptor = self._open(relative)
-        try:
-            write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
-        self._add_sum(relative, hashlib.sha256(data).hexdigest())
+        digest = hashlib.sha256(data).hexdigest()
+        self._make_directory(relative.rpartition("/")[0])
+        is_linked = self.earlier.link(digest, self._root, relative)
+        if not is_linked:
+            descriptor = self._root.create(relative, READ_ONLY)
+            try:
+                write_all(descriptor, data)
+            finally:
+                os.close(descriptor)
+        self._finish(relative, digest, len(data), is_linked=is_linked)
 
     @contextmanager
     def stream(self, relative: str, *, compressed: bool = False) -> Iterator[Sink]:
@@ -143,20 +172,27 @@ class FolderWriter:
             with suppress(OSError):
                 self._root.remove(relative)
             raise
-        self._add_sum(relative, sink.digest)
+        is_linked = self.earlier.link(sink.digest, self._root, relative, instead=True)
+        self._finish(relative, sink.digest, sink.size, is_linked=is_linked)
 
     @contextmanager
     def extending(self, relative: str) -> Iterator[Sink]:
         """More for a gzip file at the top that is finished: one is put after the other, which readers take for one.
 
-        Where the block does not end well, the backup must not be sealed.
+        It is another file then: the one that is there may be shared with earlier backups, and is not written any more.
         """
-        descriptor = self._root.opened(relative, os.O_WRONLY | os.O_APPEND)
-        with os.fdopen(descriptor, "ab", buffering=CHUNK) as file, self._root.reading(relative) as before:
-            sink = Sink(file, compressed=True, before=before)
-            yield sink
-            sink.close()
-        self._replace_sum(relative, sink.digest)
+        name = f".{secrets.token_hex(6)}"
+        try:
+            with self._create(name) as file, self._root.reading(relative) as before:
+                sink = Sink(file, compressed=True, before=before)
+                yield sink
+                sink.close()
+            self._root.rename(name, relative)
+        except BaseException:
+            with suppress(OSError):
+                self._root.remove(name)
+            raise
+        self._finish_anew(relative, sink.digest, sink.size)
 
     @contextmanager
     def scratch(self, relative: str) -> Iterator[BinaryIO]:
@@ -166,14 +202,23 @@ class FolderWriter:
         self._root.remove(relative)
 
     def adopt(self, relative: str, digest: str) -> bool:
-        """Take a file over that a run which is no more had written under this path, if its SHA-256 is `digest`."""
-        if not self.leftovers:
+        """Have a file with the SHA-256 `digest` without getting it again; whether there is one.
+
+        Out of an earlier backup, or written under this path by a run that is no more.
+        """
+        if not self.leftovers and not self.earlier.backups:
             return False
         self._make_directory(relative.rpartition("/")[0])
-        if any(leftover.give(relative, digest, self._root) for leftover in self.leftovers):
-            self._add_sum(relative, digest)
-            return True
-        return False
+        is_linked = self.earlier.link(digest, self._root, relative)
+        if not (
+            is_linked
+            or any(leftover.give(relative, digest, self._root) for leftover in self.leftovers)
+            or self.earlier.copy(digest, self._root, relative)
+        ):
+            return False
+        size = os.stat(relative, dir_fd=self._root.descriptor, follow_symlinks=False).st_size
+        self._finish(relative, digest, size, is_linked=is_linked)
+        return True
 
     def checkpoint(self) -> int:
         """A mark that `rollback` takes the folder back to."""
@@ -181,8 +226,8 @@ class FolderWriter:
 
     def rollback(self, mark: int) -> None:
         """Remove every file that was finished since the mark."""
-        for path, _ in self._finished(mark):
-            self._root.remove(path)
+        for each in self._finished(mark):
+            self._root.remove(each.path)
         self._sums.truncate(mark)
         self._sums.seek(mark)
 
@@ -199,7 +244,7 @@ class FolderWriter:
 
     def paths(self, prefix: str = "") -> list[str]:
         """The files that are finished and whose path begins so, in the order in which they were."""
-        return [path for path, _ in self._finished(0) if path.startswith(prefix)]
+        return [each.path for each in self._finished(0) if each.path.startswith(prefix)]
 
     @contextmanager
     def reading(self, relative: str) -> Iterator[BinaryIO]:
@@ -207,21 +252,24 @@ class FolderWriter:
         with self._root.reading(relative) as file:
             yield file
 
-    def _finished(self, mark: int) -> Iterator[tuple[str, str]]:
+    def _finished(self, mark: int) -> Iterator[_Finished]:
+        """Each file since the mark."""
         with self._guard:
             self._sums.flush()
-        with self._root.reading(SUMS_FILE) as file:
+        with self._root.reading(_LIST) as file:
             file.seek(mark)
-            for line in file:
-                yield line[66:-1].decode(), line[:64].decode()
+            for each in file:
+                digest, size, kind, path = each.decode().rstrip("\n").split(" ", 3)
+                yield _Finished(path, digest, int(size), _KINDS[kind])
 
     # ---- the end
 
     def seal(self, catalog: Catalog) -> Catalog:
         """Write the sums and, last, the catalog; put all of it on the disk; give the folder its name."""
+        identity, stored = self._write_sums()
+        sealed = replace(catalog, sums_sha256=identity, stored=stored)
         self._sums.close()
-        with self._root.reading(SUMS_FILE) as file:
-            sealed = replace(catalog, sums_sha256=file_sum(file))
+        self._root.remove(_LIST)
         named = f"{len(sealed.missing)} things that are missing" if sealed.missing else "what it names"
         data = require_readable(sealed.serialise(), MAX_SIZE, self.describe(CATALOG_FILE), hint=f"it lists {named}: choose less")
         with self._create(CATALOG_FILE) as file:
@@ -233,6 +281,24 @@ class FolderWriter:
         self._lock.release()
         self._close()
         return sealed
+
+    def _write_sums(self) -> tuple[str, dict[str, int]]:
+        """The list of the sums in its order: its own sum, which is the identity of the backup, and what is new and linked."""
+        identity = hashlib.sha256()
+        stored = dict.fromkeys((f"{kind}{what}" for kind in (NEW, LINKED) for what in ("Files", "Bytes")), 0)
+
+        def counted() -> Iterator[Sum]:
+            for each in self._finished(0):
+                stored[f"{each.kind}Files"] += 1
+                stored[f"{each.kind}Bytes"] += each.size
+                yield each.path.encode(), each.digest.encode()
+
+        with self._root.scratch() as spill, self._create(SUMS_FILE) as file:
+            for entry in in_order(counted(), spill):
+                text = line(entry)
+                identity.update(text)
+                file.write(text)
+        return identity.hexdigest(), stored
 
     def _give_name(self) -> None:
         """Rename the folder, and see that it was this one: in a folder that others write, they may exchange it."""
@@ -276,11 +342,11 @@ class FolderWriter:
         self._parent.close()
 
     def _create(self, relative: str) -> BinaryIO:
-        return os.fdopen(self._root.create(relative), "wb", buffering=CHUNK)
+        return os.fdopen(self._root.create(relative, READ_ONLY), "wb", buffering=CHUNK)
 
     def _open(self, relative: str) -> int:
         self._make_directory(relative.rpartition("/")[0])
-        return self._root.create(relative)
+        return self._root.create(relative, READ_ONLY)
 
     def _make_directory(self, relative: str) -> None:
         """The folder and those above it, each 0700, which `mkdir(parents=True)` would not give them."""
@@ -292,19 +358,30 @@ class FolderWriter:
                 self._root.make(relative)
                 self._directories.add(relative)
 
-    def _replace_sum(self, relative: str, digest: str) -> None:
-        """Another sum in the line of a file."""
+    def _finish(self, relative: str, digest: str, size: int, *, is_linked: bool) -> None:
+        """It is part of the backup."""
+        self._sums.write(_noted(digest, size, LINKED if is_linked else NEW) + f"{relative}\n".encode())
+
+    def _finish_anew(self, relative: str, digest: str, size: int) -> None:
+        """It is part of the backup already, and another file now."""
         at = 0
         with self._guard:
             self._sums.flush()
-            with self._root.reading(SUMS_FILE) as file:
-                for line in file:
-                    if line[66:-1].decode() == relative:
-                        if os.pwrite(self._sums.fileno(), digest.encode(), at) != len(digest):
-                            raise OSError(errno.EIO, "a sum could not be written", str(self.path / SUMS_FILE))
+            with self._root.reading(_LIST) as file:
+                for each in file:
+                    if each[_NOTED:-1].decode() == relative:
+                        noted = _noted(digest, size, NEW)
+                        if os.pwrite(self._sums.fileno(), noted, at) != len(noted):
+                            raise OSError(errno.EIO, "a sum could not be written", str(self.path / _LIST))
                         return
-                    at += len(line)
+                    at += len(each)
         raise FileNotFoundError(errno.ENOENT, "no file of the backup", relative)
 
-    def _add_sum(self, relative: str, digest: str) -> None:
-        self._sums.write(f"{digest}  {relative}\n".encode())
+
+_NOTED = 88
+"""Bytes of a line of the list before the path."""
+
+
+def _noted(digest: str, size: int, kind: str) -> bytes:
+    """What stands in the list before the path, always as long: it may be written over."""
+    return f"{digest} {size:020} {kind[0]} ".encode()

@@ -142,3 +142,24 @@ class Lock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def share(folder: Directory) -> None:
+    """Say that an open folder is in use, for as long as it is open. Where that cannot be said it is not."""
+    with suppress(OSError):
+        fcntl.flock(folder.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def have_alone(folder: Directory) -> bool:
+    """Whether no other process uses an open folder, nor will while this one has it open; where nothing tells, yes.
+
+    OSError for what else goes wrong.
+    """
+    try:
+        fcntl.flock(folder.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (*_NO_LOCKS, errno.EBADF):  # NFS locks for writing alone what is open for writing
+            raise
+    return True

@@ -182,10 +182,18 @@ class Directory:
 
     # ---- changes
 
-    def create(self, relative: str) -> int:
-        """The descriptor of a new file below it, 0600. Folders on the way are ours, and no links can be in them."""
+    def create(self, relative: str, mode: int = 0o600) -> int:
+        """The descriptor of a new file below it, open for writing. Folders on the way are ours, and no links can be in them."""
         with self._naming(relative):
-            return os.open(relative, _NEW, 0o600, dir_fd=self.descriptor)
+            return os.open(relative, _NEW, mode, dir_fd=self.descriptor)
+
+    def scratch(self) -> BinaryIO:
+        """A new file that has no name any more: it goes when it is closed."""
+        name = f".{secrets.token_hex(6)}"
+        with self._naming(name):
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, dir_fd=self.descriptor)
+        self.remove(name)
+        return os.fdopen(descriptor, "w+b")
 
     def make(self, relative: str) -> None:
         """A new folder below it, 0700; those on the way are there, and ours."""
@@ -255,7 +263,8 @@ def write_atomically(path: Path, text: str) -> None:
 def remove_tree(folder: Directory, *, keep: Callable[[str], bool] = lambda _name: False, depth: int = 0) -> list[str]:
     """Remove what is in a folder that a run of ours has made; the paths of what is left, which it cannot have made.
 
-    Those are links, what belongs to others, files that have another name elsewhere, and what the disk does not give up.
+    Those are links, what belongs to others, and what the disk does not give up. A file that has another name elsewhere, as
+    backups share them, keeps that one.
     `keep`: names at the top to pass over.
     """
     left: list[str] = []
@@ -277,7 +286,7 @@ def _remove(folder: Directory, name: str, depth: int) -> list[str]:
     if found is None:
         return []
     is_own = found.st_uid == os.geteuid()
-    if is_own and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+    if is_own and stat.S_ISREG(found.st_mode):
         folder.remove(name)
         return []
     if not is_own or not stat.S_ISDIR(found.st_mode) or depth >= MAX_DEPTH:

@@ -31,10 +31,14 @@ class RefusedError(UsageError):
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose files may steer an act, beside our own and root's. `anyone`: the user has named the very file."""
+    """Whose files may steer an act, beside our own and root's. `anyone`: the user has named the very file.
+
+    `shared`: files may have several names, as those that sealed backups share.
+    """
 
     owners: frozenset[int] = frozenset()
     anyone: bool = False
+    shared: bool = False
 
     def doubt(self, found: os.stat_result, folder: os.stat_result | None = None) -> str:
         """Why something may not steer, empty where it may; `folder` is what it lies in, itself for a folder."""
@@ -46,13 +50,15 @@ class Trust:
             return f"it belongs to {user_name(found.st_uid)}"
         if _others_may_write(found, folder or found):
             return f"others may write it (mode {stat.S_IMODE(found.st_mode):04o})"
-        if stat.S_ISREG(found.st_mode) and found.st_nlink != 1:
+        if stat.S_ISREG(found.st_mode) and found.st_nlink != 1 and not self.shared:
             return f"it has {found.st_nlink} names (hard links)"
         return ""
 
 
 OWN = Trust()
 NAMED = Trust(anyone=True)
+SEALED = Trust(shared=True)
+"""For what lies in sealed backups of ours."""
 
 
 def _others_may_write(found: os.stat_result, folder: os.stat_result) -> bool:
@@ -83,6 +89,11 @@ def is_mine(found: os.stat_result) -> bool:
         and found.st_nlink == 1
         and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     )
+
+
+def is_read_only(found: os.stat_result) -> bool:
+    """A plain file of this user that nobody may write, whatever its names are."""
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o222
 
 
 def user_name(uid: int) -> str:

@@ -16,7 +16,8 @@ from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFound
 from kubectl_lrs.model.names import backup_name, is_backup_name
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import STORES, leave_out
-from kubectl_lrs.repository import NO_SPACE, FolderWriter, Leftover, disk_error, take_abandoned
+from kubectl_lrs.repository import NO_SPACE, Earlier, FolderWriter, Leftover, disk_error, open_earlier, take_abandoned
+from kubectl_lrs.repository.directory import BackupDir
 from kubectl_lrs.runtime.progress import BestEffort, Progress
 from kubectl_lrs.runtime.safe_files import make_folder
 from kubectl_lrs.runtime.trust import OWN, Trust
@@ -31,11 +32,15 @@ DOCUMENTS = "mongo"
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """The folder of the backups, and the new one's name; empty: after the instant. `trust`: whose left-overs are used."""
+    """The folder of the backups, and the new one's name; empty: after the instant. `trust`: whose left-overs are used.
+
+    `trust_previous`: files of earlier backups are linked without being read.
+    """
 
     directory: Path
     name: str = ""
     trust: Trust = OWN
+    trust_previous: bool = False
 
     def __post_init__(self) -> None:
         if self.name and not is_backup_name(self.name):
@@ -88,10 +93,11 @@ def back_up(
     with _translated(directory):
         make_folder(directory)
         leftovers = _leftovers(destination, progress)
+        earlier = _earlier(destination)
     signals.hold()
     try:
         with _translated(directory):
-            writer, instant = _open(destination, leftovers)
+            writer, instant = _open(destination, leftovers, earlier)
         with _put_away_unless_sealed(writer, leftovers, directory, progress):
             signals.release()
             if not writer.is_locked:
@@ -118,8 +124,11 @@ def back_up(
             catalog = writer.seal(made)
             for leftover in leftovers:
                 _finish(leftover, progress)
+            for line in earlier.remarks():
+                progress.note(f"warning: {line}")
     finally:
         signals.release()
+        earlier.close()
     return writer.final, catalog
 
 
@@ -252,20 +261,26 @@ def _put_away(writer: FolderWriter, leftovers: Sequence[Leftover], progress: Pro
         progress.note(f"{kept} files that were copied are kept in {writer.path} for the next backup")
 
 
-def _open(destination: Destination, leftovers: Sequence[Leftover]) -> tuple[FolderWriter, datetime]:
+def _earlier(destination: Destination) -> Earlier:
+    """The sealed backups that are there already, whose files the new one shares."""
+    sealed, _ = BackupDir(destination.directory).survey()
+    return open_earlier(destination.directory, reversed(sealed), is_believed=destination.trust_previous)
+
+
+def _open(destination: Destination, leftovers: Sequence[Leftover], earlier: Earlier) -> tuple[FolderWriter, datetime]:
     """The folder of this run, and the instant it is named after."""
     if destination.name:
         for leftover in leftovers:
             if leftover.path.name == f".{destination.name}":
                 leftover.move_aside()
         try:
-            return FolderWriter(destination.directory, destination.name, leftovers), _now()
+            return FolderWriter(destination.directory, destination.name, leftovers, earlier), _now()
         except FileExistsError as error:
             raise UsageError(f"{error.filename}: {error.strerror}", hint="choose another --name") from error
     while True:
         instant = _now()
         try:
-            return FolderWriter(destination.directory, backup_name(instant), leftovers), instant
+            return FolderWriter(destination.directory, backup_name(instant), leftovers, earlier), instant
         except FileExistsError:  # another run began in this second
             time.sleep(1 - _now().microsecond / 1e6)
 

@@ -29,7 +29,8 @@ def rewrite(folder: Path, edit: Callable[[list[Lrs]], list[Lrs]], catalog: Calla
         file = folder / manifest_path(each["metadata"]["namespace"], each["metadata"]["name"])
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(dump(sanitise(each)))
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("SHA256SUMS", "backup.json"))
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("SHA256SUMS", "backup.json")]
+    files.sort(key=lambda path: str(path.relative_to(folder)).encode())
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files)
     (folder / "SHA256SUMS").write_text(sums)
     old = parse((folder / "backup.json").read_bytes(), where="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +62,37 @@ class Written:
         return {**self._facts, **(self._work(writer) or {})}
 
 
+def told(folder: SealedFolder, **facts: Any) -> SealedFolder:
+    """The same backup with other facts in its catalog."""
+    path = folder.path / "backup.json"
+    path.chmod(0o600)
+    path.write_bytes(replace(folder.catalog, **facts).serialise())
+    path.chmod(0o400)
+    return SealedFolder.open(folder.path)
+
+
 def dated(folder: SealedFolder, instant: datetime) -> SealedFolder:
     """The same backup, as if it had been made then."""
-    other = replace(folder.catalog, instant=instant, finished=instant)
-    (folder.path / "backup.json").write_bytes(other.serialise())
-    return SealedFolder.open(folder.path)
+    return told(folder, instant=instant, finished=instant)
+
+
+def nights(directory: Path, count: int, *, prefix: str = "night", **facts: Any) -> list[SealedFolder]:
+    """So many backups, one for each of the last nights, the oldest first: `night-5`, ..., `night-0`.
+
+    Each holds a file of its own, and one that all of them share.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    made = []
+    for number in reversed(range(count)):
+
+        def work(writer: FolderWriter, number: int = number) -> None:
+            writer.write("files/same", b"same" * 2500)
+            writer.write("files/own", f"{prefix} {number}".encode() * 100)
+
+        folder = sealed(directory, work, f"{prefix}-{number}", others={"files": {"files": 2}})
+        instant = datetime.now(timezone.utc) - timedelta(days=number, hours=1)
+        made.append(told(folder, **{"instant": instant, "finished": instant, **facts}))
+    return made
 
 
 def sealed(

@@ -106,7 +106,7 @@ def test_credentials_are_for_the_owner_only(sampled: str, cli: Cli) -> None:
     cli.ok("backup", "-n", sampled, "--name", "private")
     for directory, _, files in os.walk(cli.directory / "private"):
         assert stat.S_IMODE(os.stat(directory).st_mode) == 0o700
-        assert {stat.S_IMODE(os.stat(Path(directory, name)).st_mode) for name in files} <= {0o600}
+        assert {stat.S_IMODE(os.stat(Path(directory, name)).st_mode) for name in files} <= {0o400}
 
 
 def test_name_of_253_bytes(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:

@@ -15,6 +15,7 @@ from kubectl_lrs.cli import VERBS
 from kubectl_lrs.commands import unused
 from kubectl_lrs.commands.command import PluginCommand, kube_options
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption, Selecting, Trusting
+from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.restore_parts import FLAGS, RESOURCES
 from kubectl_lrs.model.flags import Flag, flags_of
 from kubectl_lrs.model.stores import STORES
@@ -153,7 +154,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
             ("--all-namespaces", "--type", "--exclude-type", "--selector", "--backup-dir", "--name", "--profile"), ALWAYS
         ),
         **dict.fromkeys(("--mongo", "--images", "--files", "--deployments", "--clean-spark"), ALWAYS),
-        **dict.fromkeys(("--allow-empty", "--accept-owner"), PERMISSION),
+        **dict.fromkeys(("--allow-empty", "--accept-owner", "--trust-previous"), PERMISSION),
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "restore": {
@@ -183,6 +184,18 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "list": {"--backup-dir": ALWAYS, "--output": ANSWER},
+    "prune": {
+        **dict.fromkeys((*_words(Keep), "--backup-dir", "--dry-run"), ALWAYS),
+        **dict.fromkeys(("--yes", "--accept-owner"), PERMISSION),
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
+    "forget": {
+        **dict.fromkeys(("names", "--backup-dir", "--dry-run"), ALWAYS),
+        **dict.fromkeys(("--yes", "--accept-owner"), PERMISSION),
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
+    "hold": dict.fromkeys(("backup", "--reason", "--backup-dir"), ALWAYS),
+    "unhold": dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
     "show": {"backup": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER},
     "verify": {"backup": ALWAYS, "--against-cluster": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER, "--quiet": ANSWER},
     "diff": {
@@ -292,6 +305,10 @@ CLUSTERLESS: dict[str, tuple[str, ...]] = {
     "verify": ("verify", "b"),
     "diff": ("diff", "b", "files"),
     "check": ("check", "--from", "b"),
+    "prune": ("prune", "--keep-last", "9"),
+    "forget": ("forget", "b"),
+    "hold": ("hold", "b", "--reason", "why"),
+    "unhold": ("unhold", "b"),
     "deactivate": ("deactivate", "--dry-run=client"),
     "activate": ("activate", "--dry-run=client"),
 }
@@ -323,9 +340,9 @@ def test_a_cluster_that_is_not_asked_is_refused(bench: Cli, verb: str) -> None:
 def test_an_alias_for_all_verbs(bench: Cli, verb: str) -> None:
     """What stands before the verb is for every verb, so it is said that it is not used; unless something is changed."""
     done = bench.run("--context", "prod", "-n", "default", *CLUSTERLESS[verb])
-    if verb in ("deactivate", "activate"):
+    if unused.CLUSTERS[verb].changes:
         assert done.returncode == 2
-        assert f"--context, --namespace say nothing to {verb}: it asks the application's API, and no cluster" in done.stderr
+        assert f"--context, --namespace say nothing to {verb}: {unused.CLUSTERS[verb].why}" in done.stderr
         return
     assert done.returncode in (0, 4), done.stderr
     shown = "--context" if "--namespace" in PASSED_OVER.get(verb, set()) else "--context, --namespace"

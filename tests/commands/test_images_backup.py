@@ -186,6 +186,33 @@ def test_killed_in_mid_copy_the_next_run_takes_over_what_is_whole(
     assert not list(cli.directory.glob(".saved*"))
 
 
+def test_a_second_backup_gets_no_blob_again(
+    registry: Registry, front: Front, plane: ControlPlane, crd: Crd, cli: Cli, namespace: str
+) -> None:
+    made = _named(registry, front.host, plane, crd, namespace)
+    command = ("backup", "-n", namespace, "--images", "copy")
+    cli.ok(*command, "--name", "one")
+    digests = {digest for image in made.values() for digest in image.blobs}
+    for name in ("two", "three"):
+        front.log.clear()
+        cli.ok(*command, "--name", name)
+        cli.ok("verify", name)
+        fetched = {path.rpartition("/")[2] for path in front.paths("GET") if "/blobs/" in path}
+        facts = json.loads((cli.directory / name / "backup.json").read_text())
+        if name == "two":
+            assert (fetched, facts["tiers"]["images"]["reused"]) == (set(), len(digests))
+            assert facts["stored"]["linkedFiles"] >= len(digests)
+            spoiled = next(
+                path for path in (cli.directory / "two/images/blobs/sha256").iterdir() if f"sha256:{path.name}" in digests
+            )
+            assert spoiled.stat().st_nlink == 2
+            spoiled.chmod(0o600)
+            spoiled.write_bytes(spoiled.read_bytes()[:-1] + b"?")
+            spoiled.chmod(0o400)
+        else:
+            assert fetched == {f"sha256:{spoiled.name}"}, "one that has rotted is fetched anew"
+
+
 def test_interrupted_by_the_user(
     registry: Registry, front: Front, plane: ControlPlane, crd: Crd, cli: Cli, namespace: str
 ) -> None:

@@ -161,7 +161,7 @@ HOSTILE: dict[str, tuple[Tamper, int, str]] = {
     "surplus pipe": (surplus_fifo, 4, "surplus"),
     "folders without end": (deep_folders, 4, "surplus"),
     # the catalog
-    "newer format": (setting("formatVersion", 2), 2, "format 2 is newer than this program reads"),
+    "newer format": (setting("formatVersion", 3), 2, "format 3 is newer than this program reads"),
     "format that is text": (setting("formatVersion", "1"), 4, "not a catalog"),
     "format that is a bool": (setting("formatVersion", True), 4, "not a catalog"),
     "format of old that never was": (setting("formatVersion", 0), 4, "not a catalog"),

@@ -6,14 +6,14 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from kubectl_lrs.backends.base import KeyNotFoundError, Reading, Stat
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.repository import FolderWriter, Leftover
+from kubectl_lrs.repository import Earlier, FolderWriter, Leftover
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
@@ -91,13 +91,14 @@ class Copier:
 
     def copy(self, chosen: list[Chosen], progress: Progress) -> tuple[list[Entry], list[Lost]]:
         """What was copied, and what could not be. LrsError where the storage is lost, or not one file could be read."""
-        before = finished(self._writer.leftovers)
+        before = unchanged(self._writer.earlier, self._storage.url, {each.stat.key: each.stat for each in chosen})
+        before |= finished(self._writer.leftovers)
         progress.begin("files", len(chosen))
         entries: list[Entry] = []
         lost: list[Lost] = []
         with self._writer.scratch(PROGRESS_FILE) as self._noted:
             try:
-                work = ((each, before.get(each.stat.key)) for each in chosen)
+                work = ((each, before.pop(each.stat.key, None)) for each in chosen)
                 for result in map_unordered(work, self._one, workers=self._workers, stop=self._stop):
                     progress.advance()
                     if isinstance(result, Entry):
@@ -144,13 +145,15 @@ class Copier:
         return None
 
     def _taken_over(self, chosen: Chosen, before: Entry | None) -> Entry | None:
-        """The copy of an interrupted run, where the file is still that one and the copy is still whole."""
-        stat = chosen.stat
-        if before is None or not stat.etag or (before.size, before.etag) != (stat.size, stat.etag):
+        """The copy of an earlier or an interrupted run, where the file is still that one and the copy is still whole."""
+        if before is None or before.file != chosen.file or not _is_still(before, chosen.stat):
             return None
-        if before.file != chosen.file or not self._writer.adopt(chosen.file, before.sha256):
+        now = chosen.stat
+        if now.attributes is None:  # what stands beside the content may be another by now
+            now = self._backend.stat(now.key)
+        if not _is_still(before, now) or not self._writer.adopt(chosen.file, before.sha256):
             return None
-        return self._note(replace(before, found=chosen.found))
+        return self._note(replace(before, found=chosen.found, attributes=now.attributes or {}))
 
     def _copied(self, chosen: Chosen) -> Entry | Lost:
         sums: list[str] = []
@@ -197,6 +200,30 @@ class Copier:
         return entry
 
 
+def _is_still(entry: Entry, now: Stat) -> bool:
+    """Whether a file is what an earlier list says of it."""
+    return bool(now.etag) and (entry.size, entry.etag) == (now.size, now.etag)
+
+
+def unchanged(earlier: Earlier, url: str, now: Mapping[str, Stat]) -> dict[str, Entry]:
+    """What the newest backup of this storage has of files that are still as they were, by path.
+
+    A file that was young when that backup began may have changed again within the same time of change.
+    """
+    for backup in earlier.backups:
+        if (backup.catalog.tiers.get(index.TIER) or {}).get("url") == url and (file := backup.reading(index.FILE)):
+            began = backup.catalog.instant.timestamp()
+            with file:
+                found = {
+                    each.path: each
+                    for each in _noted(file)
+                    if each.path in now and _is_still(each, now[each.path]) and not is_young(now[each.path], began)
+                }
+            if found:
+                return found
+    return {}
+
+
 def finished(leftovers: Sequence[Leftover]) -> dict[str, Entry]:
     """What interrupted runs have noted, by path; a line that is cut off or is not ours is none."""
     found: dict[str, Entry] = {}
@@ -204,15 +231,14 @@ def finished(leftovers: Sequence[Leftover]) -> dict[str, Entry]:
         for name in (PROGRESS_FILE, index.FILE):
             if file := leftover.reading(name):
                 with file:
-                    found |= _noted(file)
+                    found |= {each.path: each for each in _noted(file)}
     return found
 
 
-def _noted(file: BinaryIO) -> dict[str, Entry]:
-    found: dict[str, Entry] = {}
+def _noted(file: BinaryIO) -> Iterator[Entry]:
+    """Those with content."""
     while line := file.readline(index.MAX_LINE):
         with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
             entry = index.parsed(line)
             if entry.file:
-                found[entry.path] = entry
-    return found
+                yield entry

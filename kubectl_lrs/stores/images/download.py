@@ -28,7 +28,7 @@ class Blob:
 
 @dataclass(frozen=True)
 class Copied:
-    """What became of a blob. `reused`: it was there already, from a backup that was broken off.
+    """What became of a blob. `reused`: it was there already, from an earlier backup or one that was broken off.
 
     `failures`: the images that it is not there for, each with what its own repository said.
     """

@@ -19,12 +19,16 @@ from kubectl_lrs.commands import (
     completion_,
     deactivate_,
     diff_,
+    forget_,
+    hold_,
     list_,
     options_,
+    prune_,
     restore_,
     restore_call,
     show_,
     spark,
+    unhold_,
     verify_,
     version_,
 )
@@ -35,8 +39,8 @@ from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group
 
 MODULES = (
-    activate_, backup_, check_, clean_spark_, completion_, deactivate_, diff_, list_, options_, restore_, show_, verify_,
-    version_,
+    activate_, backup_, check_, clean_spark_, completion_, deactivate_, diff_, forget_, hold_, list_, options_, prune_, restore_,
+    show_, unhold_, verify_, version_,
 )  # fmt: skip
 COMMANDS = {str(module.command.name): module.command for module in MODULES}
 SHARED = (accounts, restore_call, spark)

@@ -33,6 +33,12 @@ def test_what_is_no_duration_names_its_flag(text: str) -> None:
     assert "30s" in caught.value.hint
 
 
+@pytest.mark.parametrize("text", ["9" * 30, "99999999999d", "9" * 400])
+def test_duration_beyond_all_years(text: str) -> None:
+    with pytest.raises(UsageError, match="--keep-within"):
+        duration(text, what="--keep-within")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

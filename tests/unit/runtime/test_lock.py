@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.runtime import safe_files
-from kubectl_lrs.runtime.lock import Lock
+from kubectl_lrs.runtime.lock import Lock, have_alone, share
 from kubectl_lrs.runtime.safe_files import Directory
 from kubectl_lrs.runtime.trust import RefusedError
 
@@ -83,3 +85,33 @@ def test_volume_of_a_pod(folder: Directory, monkeypatch: pytest.MonkeyPatch) -> 
     again = Lock(folder, ".a.lock")
     assert again.take(make=False)
     assert (again.is_ours, again.inode) == (True, 7)
+
+
+def test_a_folder_in_use(folder: Directory) -> None:
+    with Directory.named(folder.path) as reader, Directory.named(folder.path) as other:
+        share(reader)
+        share(other)
+        assert not have_alone(folder)
+    assert have_alone(folder)
+    with Directory.named(folder.path) as late:
+        share(late)  # not to be had, and no error
+        assert not have_alone(late)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EBADF, errno.EOPNOTSUPP])
+def test_a_folder_of_which_nothing_tells(folder: Directory, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def flock(_file: object, _what: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    share(folder)
+    assert have_alone(folder)
+
+
+def test_a_disk_that_fails_says_so(folder: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(_file: object, _what: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OSError, match="Input/output"):
+        have_alone(folder)

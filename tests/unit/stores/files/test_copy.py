@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,18 @@ import pytest
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Reading, Stat, put
 from kubectl_lrs.backends.memory import Memory
+from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.collect import FilesTier
 from kubectl_lrs.stores.files.copy import ATTEMPTS, DAMAGED
 from kubectl_lrs.stores.files.match import References, Where
 from kubectl_lrs.stores.files.storage import Storage
+from kubectl_lrs.usecases.backup import Destination, back_up
+from tests.builders.sealing import RESOURCES, Written
 
 HERE = Where("workspace_items", "1", "path")
 
@@ -104,3 +111,108 @@ def test_one_that_may_be_there_is_not_said_to_be_gone(tmp_path: Path) -> None:
     facts = _collect(backend, tmp_path, "b/there", "b/secret", "b/gone")
     reasons = {each.name: each.reason for each in facts["missing"]}
     assert reasons == {"b/gone": "not in memory://", "b/secret": "it cannot be told whether it is there: 403"}
+
+
+# ---- what an earlier backup has
+
+
+class Counting(Memory):
+    """Counts what is read of each file; a list says nothing of attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_keys: list[str] = []
+
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        self.read_keys.append(wanted.key)
+        return super().read(wanted, sink)
+
+
+def _backed_up(backend: Memory, place: Path, name: str) -> SealedFolder:
+    tier = FilesTier(Storage(backend), lambda _writer, _progress: References(), take_all=True, workers=2)
+    work = {"files": tier, "resources": Written(RESOURCES)}
+    path, _ = back_up(
+        work,
+        destination=Destination(directory=place, name=name),
+        cluster=Cluster(server="https://127.0.0.1"),
+        selection=Selection(),
+        profile="lrs",
+        levels={},
+        progress=Silent(),
+        allow_empty=True,
+    )
+    return SealedFolder.open(path)
+
+
+def test_unchanged_files_are_not_read_again(tmp_path: Path) -> None:
+    backend = Counting()
+    for key in ("a/1", "b/2", "c/3"):
+        put(backend, key, key.encode() * 100)
+    first = _backed_up(backend, tmp_path, "one")
+    assert sorted(backend.read_keys) == ["a/1", "b/2", "c/3"]
+    backend.read_keys.clear()
+    put(backend, "b/2", b"other", replace=True)
+    put(backend, "d/4", b"new")
+    second = _backed_up(backend, tmp_path, "two")
+    assert sorted(backend.read_keys) == ["b/2", "d/4"]
+    assert (first.path / "files/a/1").samefile(second.path / "files/a/1")
+    assert (second.path / "files/b/2").read_bytes() == b"other"
+    assert (first.path / "files/b/2").read_bytes() == b"b/2" * 100
+    assert list(first.damages()) == list(second.damages()) == []
+
+
+def test_spoiled_copy_is_read_again(tmp_path: Path) -> None:
+    backend = Counting()
+    put(backend, "a", b"content")
+    spoiled = _backed_up(backend, tmp_path, "one").path / "files/a"
+    spoiled.chmod(0o600)
+    spoiled.write_bytes(b"CONTENT")
+    spoiled.chmod(0o400)
+    backend.read_keys.clear()
+    second = _backed_up(backend, tmp_path, "two")
+    assert backend.read_keys == ["a"]
+    assert list(second.damages()) == []
+
+
+def test_file_that_was_young_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its times may be those of a change that came after it was read."""
+    backend = Counting()
+    put(backend, "a", b"content")
+    now = time.time()
+    listing = Memory.list
+
+    def dated(*arguments: Any, **named: Any) -> Any:
+        return (replace(each, mtime=now) for each in listing(*arguments, **named))
+
+    monkeypatch.setattr(Memory, "list", dated)
+    _backed_up(backend, tmp_path, "one")
+    backend.read_keys.clear()
+    _backed_up(backend, tmp_path, "two")
+    assert backend.read_keys == ["a"]
+    now -= 100
+    _backed_up(backend, tmp_path, "three")
+    backend.read_keys.clear()
+    _backed_up(backend, tmp_path, "four")
+    assert backend.read_keys == []
+
+
+def test_what_stands_beside_the_content_is_looked_at_anew(tmp_path: Path) -> None:
+    backend = Counting()
+    kept = next(iter(backend.keeps))
+    put(backend, "a", b"content", {kept: "one"})
+    _backed_up(backend, tmp_path, "one")
+    put(backend, "a", b"content", {kept: "two"}, replace=True)
+    found = index.read(_backed_up(backend, tmp_path, "two"))
+    assert found
+    assert [entry.attributes for entry in found.entries] == [{kept: "two"}]
+
+
+def test_another_storage_is_another(tmp_path: Path) -> None:
+    one, other = Counting(), Counting()
+    for backend in (one, other):
+        put(backend, "a", b"content")
+    other.url = "memory://other"
+    _backed_up(one, tmp_path, "one")
+    second = _backed_up(other, tmp_path, "two")
+    assert other.read_keys == ["a"]
+    assert second.catalog.stored["linkedFiles"] == 1, "its bytes are shared all the same"

@@ -1,0 +1,195 @@
+"""Files of earlier sealed backups in the same folder, which a new one shares by hard links: nothing is written twice.
+
+Shared is only what nobody else can have written, and what nobody may write: plain files of this user, read-only, below
+folders of this user or root. Each is read and held against its sum first, so that one that has rotted is written anew.
+No file of a sealed backup is ever changed here, nor its rights.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from kubectl_lrs.model.catalog import SUMS_FILE, Catalog
+from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.repository.files import copied, file_sum
+from kubectl_lrs.repository.sealed import SealedFolder, is_inside, parsed_sums
+from kubectl_lrs.runtime.safe_files import Directory
+from kubectl_lrs.runtime.trust import SEALED, RefusedError, is_read_only
+
+BACKUPS = 16
+"""So many of the newest backups are looked into: those of two weeks, or of what is made once a week beside them."""
+
+FILES = 500_000
+"""So many files of theirs are remembered, and all of the newest backup."""
+
+_NO_LINKS = frozenset((errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS))
+"""What is said where no link to a backup can be made at all; anything else is about one file."""
+
+
+class EarlierBackup:
+    """One sealed backup whose files may be shared; `folder` is open, and holds what lies below it against `SEALED`."""
+
+    def __init__(self, catalog: Catalog, folder: Directory) -> None:
+        self.catalog = catalog
+        self.folder = folder
+        self.is_linked = True
+
+    def sums(self) -> Iterator[tuple[str, str]]:
+        """(path, SHA-256) of each file."""
+        with self.folder.reading(SUMS_FILE) as file:
+            yield from parsed_sums(file, str(self.folder.path / SUMS_FILE))
+
+    def is_as_sealed(self) -> bool:
+        """Whether its list of sums is the one of its catalog."""
+        with self.folder.reading(SUMS_FILE) as file:
+            return file_sum(file) == self.catalog.sums_sha256
+
+    def reading(self, relative: str) -> BinaryIO | None:
+        """One of its files, held against its sum, at its beginning; None where it is not there, or not as it was sealed."""
+        with suppress(OSError, RefusedError, DamageError):
+            wanted = next((digest for path, digest in self.sums() if path == relative), "")
+            with ExitStack() as stack:
+                file = stack.enter_context(self.folder.reading(relative))
+                if file_sum(file) == wanted:
+                    stack.pop_all()
+                    file.seek(0)
+                    return file
+        return None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file that has a sum by its backup's list, and the folder that it lies in, both open."""
+
+    backup: EarlierBackup
+    above: Directory
+    name: str
+    file: BinaryIO
+
+
+class Earlier:
+    """What earlier backups hold, by its sum. Several threads may use it at once.
+
+    `is_believed`: their files are shared without being read; `unread` counts those.
+    """
+
+    def __init__(self, backups: Sequence[EarlierBackup] = (), *, is_believed: bool = False) -> None:
+        """Of `backups`, the newest first."""
+        self.backups = tuple(backups)
+        self.is_believed = is_believed
+        self.unread = 0
+        self._refused: Counter[str] = Counter()
+        self._guard = threading.Lock()
+        self._places: dict[bytes, tuple[EarlierBackup, bytes]] = {}
+        for backup in self.backups:
+            if len(self._places) < FILES:
+                with suppress(OSError, RefusedError):
+                    self._remember(backup)
+
+    def _remember(self, backup: EarlierBackup) -> None:
+        """The list as it stands, which is looked at when something of it is wanted."""
+        with backup.folder.reading(SUMS_FILE) as file:
+            for each in file:
+                self._places.setdefault(each[:64], (backup, each[66:-1]))
+
+    def link(self, digest: str, to: Directory, relative: str, *, instead: bool = False) -> bool:
+        """Make `relative` another name of the file that has this sum; whether that was done.
+
+        `instead`: of the new file that stands there, which is then gone.
+        """
+        with ExitStack() as stack:
+            found = self._found(digest, stack)
+            if found is None or not found.backup.is_linked or not is_read_only(os.fstat(found.file.fileno())):
+                return False
+            try:
+                return self._is_right(found, digest) and self._link(found, to, relative, instead=instead)
+            except OSError as error:
+                found.backup.is_linked = error.errno not in _NO_LINKS
+                self._count(error)
+                return False
+
+    def copy(self, digest: str, to: Directory, relative: str) -> bool:
+        """Make `relative` a new file with the content that has this sum; whether that was done."""
+        with ExitStack() as stack:
+            found = self._found(digest, stack)
+            return found is not None and copied(found.file, digest, to, relative)
+
+    def remarks(self) -> Iterable[str]:
+        """What the user should know of how files were shared."""
+        for why, count in sorted(self._refused.items()):
+            yield f"{count} file{'s' if count > 1 else ''} could not be linked to an earlier backup and were copied: {why}"
+        if self.unread:
+            yield f"{self.unread} files were linked to earlier backups without being read (--trust-previous)"
+
+    def close(self) -> None:
+        """Nothing more is shared."""
+        for backup in self.backups:
+            backup.folder.close()
+
+    def _found(self, digest: str, stack: ExitStack) -> _Found | None:
+        backup, encoded = self._places.get(digest.encode(), (None, b""))
+        path = encoded.decode("utf-8", "replace")
+        if backup is None or not is_inside(path):
+            return None
+        try:
+            above, name = stack.enter_context(backup.folder.above(path))
+            return _Found(backup, above, name, stack.enter_context(os.fdopen(above.opened(name), "rb")))
+        except (OSError, RefusedError) as error:
+            self._count(error)
+            return None
+
+    def _is_right(self, found: _Found, digest: str) -> bool:
+        """Whether it may be shared: what was read in this run has this sum, or its backup is believed."""
+        if not self.is_believed:
+            return file_sum(found.file) == digest
+        with self._guard:
+            self.unread += 1
+        return True
+
+    def _link(self, found: _Found, to: Directory, relative: str, *, instead: bool) -> bool:
+        """By another name first where something stands there. What was read is what is linked, or nothing is."""
+        folder, slash, _ = relative.rpartition("/")
+        name = f"{folder}{slash}.{secrets.token_hex(6)}" if instead else relative
+        os.link(found.name, name, src_dir_fd=found.above.descriptor, dst_dir_fd=to.descriptor, follow_symlinks=False)
+        is_done = False
+        try:
+            made = os.stat(name, dir_fd=to.descriptor, follow_symlinks=False)
+            if os.path.samestat(made, os.fstat(found.file.fileno())):
+                if instead:
+                    to.rename(name, relative)
+                is_done = True
+        finally:
+            if not is_done:
+                to.remove(name)
+        return is_done
+
+    def _count(self, error: OSError | RefusedError) -> None:
+        with self._guard:
+            self._refused[error.why if isinstance(error, RefusedError) else error.strerror or str(error)] += 1
+
+
+def open_earlier(place: Path, newest_first: Iterable[SealedFolder], *, is_believed: bool = False) -> Earlier:
+    """The newest of these sealed backups that are ours, in the folder `place`. What cannot be believed is not shared."""
+    opened: list[EarlierBackup] = []
+    known: set[str] = set()
+    with Directory.named(place, SEALED) as parent:
+        for sealed in newest_first:
+            if len(opened) == BACKUPS:
+                break
+            if sealed.catalog.sums_sha256 not in known:  # else it holds the same
+                with suppress(OSError, RefusedError), ExitStack() as stack:
+                    backup = EarlierBackup(sealed.catalog, stack.enter_context(parent.inner(sealed.path.name)))
+                    if backup.is_as_sealed():
+                        stack.pop_all()
+                        opened.append(backup)
+                        known.add(sealed.catalog.sums_sha256)
+    return Earlier(opened, is_believed=is_believed)
