@@ -85,7 +85,8 @@ def test_one_that_is_touched_and_stays_the_same_is_saved(tmp_path: Path) -> None
 
 
 def _missing(reason: str, where: str) -> Missing:
-    return Missing(store="files", kind="file", name=PATH, reason=reason, where=where)
+    is_absent = reason.startswith("gone")
+    return Missing(store="files", kind="file", name=PATH, reason=reason, where=where, is_absent=is_absent)
 
 
 def _vanishing(root: Path) -> type[Local]:
