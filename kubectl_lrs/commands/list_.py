@@ -23,7 +23,7 @@ from kubectl_lrs.repository.holds import read_holds
 def command(given: Given) -> None:
     """List the backups in a folder, oldest first."""
     directory = BackupDir(Path(given.of(Backups).path))
-    sealed, unsealed = directory.survey()
+    sealed, unsealed = directory.scan()
     output = given.of(Tables).output
     holds = read_holds(directory.path)
     render.show(render.listing(sealed, unsealed, holds, with_unique=output in ("wide", "json", "yaml")), output)

@@ -123,7 +123,7 @@ def _backups(line: Line) -> list[Candidate]:
     """The newest first, `latest` before them all."""
     from kubectl_lrs.model.names import LATEST
 
-    sealed, _ = _directory(line).survey()
+    sealed, _ = _directory(line).scan()
     named = [
         Candidate(each.path.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} of {each.catalog.cluster.server}")
         for each in reversed(sealed)

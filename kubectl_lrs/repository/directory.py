@@ -35,7 +35,7 @@ class BackupDir:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def survey(self) -> tuple[list[SealedFolder], list[Unsealed]]:
+    def scan(self) -> tuple[list[SealedFolder], list[Unsealed]]:
         """The sealed backups, oldest first, and what only looks like one."""
         sealed: list[SealedFolder] = []
         unsealed: list[Unsealed] = []
@@ -70,7 +70,7 @@ class BackupDir:
             for candidate in candidates:
                 if is_meant(candidate):
                     return SealedFolder.open(candidate).in_use()
-        names = [folder.name for folder in self.survey()[0]] if is_folder(self.path) else []
+        names = [folder.name for folder in self.scan()[0]] if is_folder(self.path) else []
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names[-3:]
         hint = f"there is {', '.join(near)}" if near else f"{self.path} holds no sealed backup"
         raise UsageError(f"backup {name!r} not found in {self.path}", hint=hint)
@@ -95,7 +95,7 @@ class BackupDir:
             chosen = candidates[0]
             chosen.warning = _choice(chosen, candidates)
             return chosen.in_use()
-        sealed, _ = self.survey()
+        sealed, _ = self.scan()
         others = ", ".join(f"{f.path.name} ({_what_it_is(f)})" for f in sealed[-5:])
         raise UsageError(
             f"{self.path}: {otherwise}",
@@ -104,13 +104,13 @@ class BackupDir:
 
     def newest_first(self) -> list[SealedFolder]:
         """The sealed backups that may be the latest. One of the future comes after all others; one without anything never."""
-        sealed = [folder for folder in reversed(self.survey()[0]) if not folder.catalog.is_empty]
+        sealed = [folder for folder in reversed(self.scan()[0]) if not folder.catalog.is_empty]
         return sorted(sealed, key=lambda folder: is_of_future(folder.catalog))
 
     def narrower_than_before(self, folder: SealedFolder) -> SealedFolder | None:
         """The backup of the same cluster just before `folder`, when that one held more (a wider selection)."""
         before = None
-        for other in self.survey()[0]:
+        for other in self.scan()[0]:
             if other.name == folder.name:
                 break
             if other.catalog.cluster.is_same(folder.catalog.cluster) and not is_of_future(other.catalog):

@@ -263,7 +263,7 @@ def _put_away(writer: FolderWriter, leftovers: Sequence[Leftover], progress: Pro
 
 def _earlier(destination: Destination) -> Earlier:
     """The sealed backups that are there already, whose files the new one shares."""
-    sealed, _ = BackupDir(destination.directory).survey()
+    sealed, _ = BackupDir(destination.directory).scan()
     return open_earlier(destination.directory, reversed(sealed), is_believed=destination.trust_previous)
 
 

@@ -171,7 +171,7 @@ Ours = list[tuple[str, Catalog, Seen]]
 
 def _look(directory: Path, trust: Trust) -> tuple[Ours, list[LeftAlone], Holds]:
     """The backups of ours, what else lies there, and the holds."""
-    sealed, unsealed = BackupDir(directory).survey()
+    sealed, unsealed = BackupDir(directory).scan()
     left_alone = [LeftAlone(name=each.path.name, why=each.why) for each in unsealed]
     ours: Ours = []
     with _opened(directory) as parent:

@@ -128,7 +128,7 @@ def test_bug_is_told_apart(cli: Cli, tmp_path: Path) -> None:
         "import sys; sys.argv = ['kubectl-lrs', 'list']\n"
         "import kubectl_lrs.repository.directory as b\n"
         "def boom(self): raise RuntimeError('boom')\n"
-        "b.BackupDir.survey = boom\n"
+        "b.BackupDir.scan = boom\n"
         "from kubectl_lrs.cli import main; main()"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}

@@ -24,7 +24,7 @@ from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import saved
-from kubectl_lrs.stores.files.collect import FilesTier
+from kubectl_lrs.stores.files.collect import FilesCollector
 from kubectl_lrs.stores.files.match import References
 from kubectl_lrs.stores.files.restore import FilesRestorer
 from kubectl_lrs.stores.files.storage import Storage
@@ -68,7 +68,7 @@ def _saved(backend: Backend, tmp_path: Path, files: dict[str, bytes] | None = No
     for key, data in (files or FILES).items():
         upload = backend.upload(key, len(data), iter([data] if data else []), BESIDE, replace=True)
         upload.commit()
-    tier = FilesTier(Storage(backend), lambda _w, _p: References(), take_all=True)
+    tier = FilesCollector(Storage(backend), lambda _w, _p: References(), take_all=True)
 
     def work(writer: FolderWriter) -> None:
         assert tier.collect(writer, Silent())["missing"] == []
@@ -242,7 +242,9 @@ def test_a_proxy_that_packs_answers_is_not_taken_for_the_storage(between: Betwee
         return Answer(status=200, headers={**kept, "Content-Encoding": "gzip"}, body=gzip.compress(answer.body))
 
     between.rule = rule
-    facts = FilesTier(Storage(backend), lambda _w, _p: References(), take_all=True).collect(FolderWriter(tmp_path, "b"), Silent())
+    facts = FilesCollector(Storage(backend), lambda _w, _p: References(), take_all=True).collect(
+        FolderWriter(tmp_path, "b"), Silent()
+    )
     assert facts["files"] == 1
     assert [(each.name, "other bytes than were asked for" in each.reason) for each in facts["missing"]] == [("a/small", True)]
 
@@ -253,7 +255,9 @@ def test_contents_that_rot_are_not_saved_as_whole(between: Between, bucket: str,
         put(backend, key, b"1" * 1000)
     place = s3.buckets / bucket / "p" / "a" / "rotten"
     place.write_bytes(b"1" * 999 + b"2")
-    facts = FilesTier(Storage(backend), lambda _w, _p: References(), take_all=True).collect(FolderWriter(tmp_path, "b"), Silent())
+    facts = FilesCollector(Storage(backend), lambda _w, _p: References(), take_all=True).collect(
+        FolderWriter(tmp_path, "b"), Silent()
+    )
     assert facts["files"] == 1
     assert [(each.name, "own sum" in each.reason) for each in facts["missing"]] == [("a/rotten", True)]
 

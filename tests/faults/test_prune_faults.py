@@ -63,7 +63,7 @@ def _prune(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 def _is_intact(place: Path) -> bool:
     """Whatever has a name is whole, and the last night is there."""
-    sealed_ones, unsealed = BackupDir(place).survey()
+    sealed_ones, unsealed = BackupDir(place).scan()
     assert unsealed == []
     assert "night-0" in [folder.name for folder in sealed_ones]
     return all(not list(folder.damages()) for folder in sealed_ones)

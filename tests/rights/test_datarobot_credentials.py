@@ -121,6 +121,7 @@ REFUSED: dict[str, tuple[ApiOptions, dict[str, str], str]] = {
         "LRS_DATAROBOT_API_TOKEN: it holds",
     ),
     "config that is no YAML": (ApiOptions(), {"DATAROBOT_CONFIG_FILE": "bad.yaml"}, "bad.yaml: not YAML"),
+    "config with a date that does not exist": (ApiOptions(), {"DATAROBOT_CONFIG_FILE": "date.yaml"}, "date.yaml: not YAML"),
     "config without a token": (
         ApiOptions(),
         {"DATAROBOT_CONFIG_FILE": "half.yaml"},
@@ -137,7 +138,13 @@ def test_refused(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     work = tmp_path / "files"
     work.mkdir()
     _files(work)
-    for name, text in {"empty": " \n", "two": "t-1\nt-2\n", "bad.yaml": "token: [t-bad", "half.yaml": "endpoint: x\n"}.items():
+    for name, text in {
+        "empty": " \n",
+        "two": "t-1\nt-2\n",
+        "bad.yaml": "token: [t-bad",
+        "date.yaml": "token: 2026-02-30\n",
+        "half.yaml": "endpoint: x\n",
+    }.items():
         (work / name).write_text(text)
     monkeypatch.chdir(work)
     with pytest.raises(UsageError) as error:

@@ -14,7 +14,7 @@ from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files import saved as index
-from kubectl_lrs.stores.files.copy import GONE, Chosen, Copier, Lost
+from kubectl_lrs.stores.files.copy import GONE, Copier, Lost, SelectedFile
 from kubectl_lrs.stores.files.match import ALL, FileMatcher, Found, References, Where, folders_of
 from kubectl_lrs.stores.files.saved import Entry, Index
 from kubectl_lrs.stores.files.storage import Storage
@@ -22,7 +22,7 @@ from kubectl_lrs.stores.files.storage import Storage
 INVENTORY, COPY = "inventory", "copy"
 
 
-class FilesTier:
+class FilesCollector:
     """The files of one storage. `references`: what the documents saved so far say."""
 
     def __init__(
@@ -46,15 +46,15 @@ class FilesTier:
         references = self._references(writer, progress)
         matcher = FileMatcher(references, self._storage.names, take_all=self._take_all)
         progress.begin("listing the file storage")
-        chosen, others = self._choose(matcher, progress)
-        if self._storage.unreadable and not chosen and not others:
+        selected, others = self._select(matcher, progress)
+        if self._storage.unreadable and not selected and not others:
             raise next(iter(self._storage.unreadable.values()))
         missing = [_missing("directory", path, str(error)) for path, error in self._storage.unreadable.items()]
-        chosen, absent = self._look_for(matcher.missing(), chosen)
+        selected, absent = self._look_for(matcher.missing(), selected)
         if self._level == COPY:
-            entries, lost = Copier(self._storage, writer, self._workers).copy(chosen, progress)
+            entries, lost = Copier(self._storage, writer, self._workers).copy(selected, progress)
         else:
-            entries, lost = [each.entry(each.stat) for each in chosen], []
+            entries, lost = [each.entry(each.stat) for each in selected], []
         entries.sort(key=lambda entry: entry.path)
         folders = self._folders(entries)
         index.write(writer, Index(url=self._storage.url, level=self._level, entries=entries, folders=folders))
@@ -62,7 +62,7 @@ class FilesTier:
 
     # ---- which
 
-    def _choose(self, matcher: FileMatcher, progress: Progress) -> tuple[list[Chosen], int]:
+    def _select(self, matcher: FileMatcher, progress: Progress) -> tuple[list[SelectedFile], int]:
         """Those that belong, and how many do not."""
         picked: list[tuple[Stat, Found]] = []
         others = 0
@@ -74,7 +74,9 @@ class FilesTier:
                 others += 1
         return _placed(picked), others
 
-    def _look_for(self, absent: list[tuple[str, Where]], chosen: list[Chosen]) -> tuple[list[Chosen], list[Missing]]:
+    def _look_for(
+        self, absent: list[tuple[str, Where]], selected: list[SelectedFile]
+    ) -> tuple[list[SelectedFile], list[Missing]]:
         """What is referred to and was not in the list is asked for by name before it is called missing."""
         late: list[tuple[Stat, Found]] = []
         missing: list[Missing] = []
@@ -92,8 +94,8 @@ class FilesTier:
             else:
                 late.append((stat, Found("path", where)))
         if late:
-            chosen = _placed([*((each.stat, each.found) for each in chosen), *late])
-        return chosen, missing
+            selected = _placed([*((each.stat, each.found) for each in selected), *late])
+        return selected, missing
 
     def _folders(self, entries: list[Entry]) -> dict[str, dict[str, Any]]:
         folders: dict[str, dict[str, Any]] = {}
@@ -110,7 +112,7 @@ class FilesTier:
     ) -> dict[str, Any]:
         notes = list(self._storage.notes)
         for each in lost:
-            path, found = each.chosen.stat.key, each.chosen.found
+            path, found = each.selected.stat.key, each.selected.found
             if found == ALL and each.why == GONE:
                 notes.append(f"file {shown(path)}: {each.why}")
             else:
@@ -133,7 +135,7 @@ def _missing(kind: str, path: str, reason: str, where: Where | None = None, *, i
     return Missing(store=index.TIER, kind=kind, name=path, reason=reason, where=str(where or ""), is_absent=is_absent)
 
 
-def _placed(picked: list[tuple[Stat, Found]]) -> list[Chosen]:
+def _placed(picked: list[tuple[Stat, Found]]) -> list[SelectedFile]:
     """With the place of each in the backup, which depends on whether a path is also a folder."""
     folders = folders_of(stat.key for stat, _ in picked)
-    return [Chosen(stat, found, index.backup_path(stat.key, is_folder_too=stat.key in folders)) for stat, found in picked]
+    return [SelectedFile(stat, found, index.backup_path(stat.key, is_folder_too=stat.key in folders)) for stat, found in picked]

@@ -13,7 +13,7 @@ from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.runtime.paths import is_file
 from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.files import saved
-from kubectl_lrs.stores.files.collect import COPY, FilesTier
+from kubectl_lrs.stores.files.collect import COPY, FilesCollector
 from kubectl_lrs.stores.files.flags import BackupOptions, Place, RestoreOptions
 from kubectl_lrs.stores.files.options_file import read_options
 from kubectl_lrs.stores.files.references import read_references
@@ -85,10 +85,10 @@ def _variables(place: Place) -> dict[str, str]:
     return {name: flag for name, (flag, given, fits) in wanted.items() if fits and not given and os.environ.get(name, "").strip()}
 
 
-def collector(options: BackupOptions, context: BackupContext) -> FilesTier:
+def collector(options: BackupOptions, context: BackupContext) -> FilesCollector:
     """The files' part of a backup."""
     found = storage(options, otherwise="a backup with files needs it")
-    return FilesTier(found, read_references, level=context.level, take_all=options.take_all, workers=options.workers)
+    return FilesCollector(found, read_references, level=context.level, take_all=options.take_all, workers=options.workers)
 
 
 def restorer(options: RestoreOptions, context: RestoreContext) -> Restorer:

@@ -37,7 +37,7 @@ DAMAGED = f"what comes is not what the storage's own sum says, each of the {ATTE
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedFile:
     """A file that belongs, how that was found, and where its content goes."""
 
     stat: Stat
@@ -61,7 +61,7 @@ class Chosen:
 class Lost:
     """One that belongs and could not be copied. `error`: what kept it, None where the storage no longer has it as it was."""
 
-    chosen: Chosen
+    selected: SelectedFile
     why: str
     error: LrsError | None = None
 
@@ -89,16 +89,16 @@ class Copier:
         self._noted: BinaryIO | None = None
         self._noting = threading.Lock()
 
-    def copy(self, chosen: list[Chosen], progress: Progress) -> tuple[list[Entry], list[Lost]]:
+    def copy(self, selected: list[SelectedFile], progress: Progress) -> tuple[list[Entry], list[Lost]]:
         """What was copied, and what could not be. LrsError where the storage is lost, or not one file could be read."""
-        before = unchanged(self._writer.earlier, self._storage.url, {each.stat.key: each.stat for each in chosen})
+        before = unchanged(self._writer.earlier, self._storage.url, {each.stat.key: each.stat for each in selected})
         before |= finished(self._writer.leftovers)
-        progress.begin("files", len(chosen))
+        progress.begin("files", len(selected))
         entries: list[Entry] = []
         lost: list[Lost] = []
         with self._writer.scratch(PROGRESS_FILE) as self._noted:
             try:
-                work = ((each, before.pop(each.stat.key, None)) for each in chosen)
+                work = ((each, before.pop(each.stat.key, None)) for each in selected)
                 for result in map_unordered(work, self._one, workers=self._workers, stop=self._stop):
                     progress.advance()
                     if isinstance(result, Entry):
@@ -118,68 +118,68 @@ class Copier:
             self._stop.set()
             self._idle.wait_for(lambda: self._busy == 0, PATIENCE)
 
-    def _one(self, work: tuple[Chosen, Entry | None]) -> Entry | Lost | None:
-        chosen, before = work
+    def _one(self, work: tuple[SelectedFile, Entry | None]) -> Entry | Lost | None:
+        selected, before = work
         with self._idle:
             if self._stop.is_set():
                 return None
             self._busy += 1
         try:
-            return self._taken_over(chosen, before) or self._copied(chosen)
+            return self._taken_over(selected, before) or self._copied(selected)
         except _StoppedError:
             return None
         except KeyNotFoundError:
-            return Lost(chosen, GONE)
+            return Lost(selected, GONE)
         except (LrsError, OSError) as error:
-            return self._failed(chosen, error)
+            return self._failed(selected, error)
         finally:
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
 
-    def _failed(self, chosen: Chosen, error: LrsError | OSError) -> Lost | None:
+    def _failed(self, selected: SelectedFile, error: LrsError | OSError) -> Lost | None:
         if isinstance(error, LrsError) and not self._storage.is_lost(error):
-            return Lost(chosen, str(error), error)
+            return Lost(selected, str(error), error)
         self._failures.append(error)
         self._stop.set()
         return None
 
-    def _taken_over(self, chosen: Chosen, before: Entry | None) -> Entry | None:
+    def _taken_over(self, selected: SelectedFile, before: Entry | None) -> Entry | None:
         """The copy of an earlier or an interrupted run, where the file is still that one and the copy is still whole."""
-        if before is None or before.file != chosen.file or not _is_still(before, chosen.stat):
+        if before is None or before.file != selected.file or not _is_still(before, selected.stat):
             return None
-        now = chosen.stat
+        now = selected.stat
         if now.attributes is None:  # what stands beside the content may be another by now
             now = self._backend.stat(now.key)
-        if not _is_still(before, now) or not self._writer.adopt(chosen.file, before.sha256):
+        if not _is_still(before, now) or not self._writer.adopt(selected.file, before.sha256):
             return None
-        return self._note(replace(before, found=chosen.found, attributes=now.attributes or {}))
+        return self._note(replace(before, found=selected.found, attributes=now.attributes or {}))
 
-    def _copied(self, chosen: Chosen) -> Entry | Lost:
+    def _copied(self, selected: SelectedFile) -> Entry | Lost:
         sums: list[str] = []
         damaged = 0
         for _ in range(ATTEMPTS):
-            with suppress(_UnsteadyError), self._writer.stream(chosen.file) as sink:
+            with suppress(_UnsteadyError), self._writer.stream(selected.file) as sink:
                 began = time.time()
-                reading = self._backend.read(chosen.stat, self._unless_stopped(sink.write))
+                reading = self._backend.read(selected.stat, self._unless_stopped(sink.write))
                 damaged += reading.is_damaged
                 digest = sink.digest if sink.size == reading.stat.size and not reading.is_damaged else ""
-                if not self._is_one_state(chosen, reading, digest, sums, began):
+                if not self._is_one_state(selected, reading, digest, sums, began):
                     sums.append(digest)
                     raise _UnsteadyError
-                return self._note(chosen.entry(reading.stat, sha256=digest))
-        return Lost(chosen, DAMAGED if damaged == ATTEMPTS else CHANGED)
+                return self._note(selected.entry(reading.stat, sha256=digest))
+        return Lost(selected, DAMAGED if damaged == ATTEMPTS else CHANGED)
 
-    def _is_one_state(self, chosen: Chosen, reading: Reading, digest: str, sums: list[str], began: float) -> bool:
+    def _is_one_state(self, selected: SelectedFile, reading: Reading, digest: str, sums: list[str], began: float) -> bool:
         """It stood still while it was read, and did so long enough for its times to tell; or it was read alike before."""
         if not digest or digest in sums:
             return bool(digest)
-        return reading.is_steady and (not is_young(reading.stat, began) or self._digest(chosen) == digest)
+        return reading.is_steady and (not is_young(reading.stat, began) or self._digest(selected) == digest)
 
-    def _digest(self, chosen: Chosen) -> str:
+    def _digest(self, selected: SelectedFile) -> str:
         """Its sum at another reading; empty where it did not stand still."""
         digest = hashlib.sha256()
-        reading = self._backend.read(chosen.stat, self._unless_stopped(digest.update))
+        reading = self._backend.read(selected.stat, self._unless_stopped(digest.update))
         return digest.hexdigest() if reading.is_steady else ""
 
     def _unless_stopped(self, write: Callable[[bytes], object]) -> Callable[[bytes], None]:

@@ -90,7 +90,7 @@ def test_sums_without_a_catalog_are_damage(tmp_path: Path, name: str) -> None:
     for call in (lambda: directory.find(name), lambda: SealedFolder.open(folder.path)):
         with pytest.raises(DamageError, match=r"SHA256SUMS and no backup\.json"):
             call()
-    assert [each.path.name for each in directory.survey()[1]] == [name]
+    assert [each.path.name for each in directory.scan()[1]] == [name]
 
 
 def test_what_is_being_made_is_no_damage(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_owner_is_shown(tmp_path: Path, whose: str) -> None:
     assert not folder.is_foreign
     assert list(backup_warnings(folder)) == []
     os.chown(folder.path / whose, NOBODY, NOBODY)
-    (found,), _ = BackupDir(tmp_path).survey()
+    (found,), _ = BackupDir(tmp_path).scan()
     assert found.is_foreign
     assert str(NOBODY) in listing([found], []).wide_rows[0][-1]
     assert str(NOBODY) in json.dumps(listing([found], []).data)

@@ -256,7 +256,7 @@ def test_format_1_is_read_and_stays_as_it_is(place: Path) -> None:
     assert _stored(second) == (3, 0), "its files may be written, and are copied"
     assert second.identity == old.identity
     assert {stat.S_IMODE(path.stat().st_mode) for path in old.path.rglob("*") if path.is_file()} == {0o600}
-    assert [each.name for each in BackupDir(place).survey()[0]] == ["one", "two"]
+    assert [each.name for each in BackupDir(place).scan()[0]] == ["one", "two"]
 
 
 def test_interrupted_run_that_shared_files_is_put_away(place: Path) -> None:

@@ -56,7 +56,7 @@ def test_plan_is_what_is_applied(place: Path) -> None:
     ]
     assert report.exit_code() is ExitCode.DONE
     assert _names(place) == ["night-0", "night-1", "night-2"]
-    assert [list(folder.damages()) for folder in BackupDir(place).survey()[0]] == [[], [], []]
+    assert [list(folder.damages()) for folder in BackupDir(place).scan()[0]] == [[], [], []]
 
 
 def test_groups(place: Path) -> None:
@@ -76,7 +76,7 @@ def test_levels_of_nothing_make_no_group(place: Path) -> None:
 
 
 def test_partial_empty_and_future_ones(place: Path) -> None:
-    for folder in BackupDir(place).survey()[0][-2:]:
+    for folder in BackupDir(place).scan()[0][-2:]:
         told(folder, missing=(Missing(store="files", kind="file", name="a", reason="gone"),))
     nights(place, 1, prefix="future", instant=datetime.now(timezone.utc) + timedelta(days=9))
     told(sealed(place, lambda _writer: None, "empty"), instant=datetime.now(timezone.utc))

@@ -20,7 +20,7 @@ from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import apply, saved
-from kubectl_lrs.stores.files.collect import FilesTier
+from kubectl_lrs.stores.files.collect import FilesCollector
 from kubectl_lrs.stores.files.match import References
 from kubectl_lrs.stores.files.restore import FilesRestorer
 from kubectl_lrs.stores.files.storage import Storage
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> SealedFolder:
 
 
 def _sealed(source: Backend, tmp_path: Path) -> SealedFolder:
-    tier = FilesTier(Storage(source), lambda _w, _p: References(), take_all=True)
+    tier = FilesCollector(Storage(source), lambda _w, _p: References(), take_all=True)
 
     def work(writer: FolderWriter) -> None:
         assert tier.collect(writer, Silent())["missing"] == []

@@ -18,7 +18,7 @@ from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import saved as index
-from kubectl_lrs.stores.files.collect import FilesTier
+from kubectl_lrs.stores.files.collect import FilesCollector
 from kubectl_lrs.stores.files.copy import ATTEMPTS, DAMAGED
 from kubectl_lrs.stores.files.match import References, Where
 from kubectl_lrs.stores.files.storage import Storage
@@ -56,7 +56,7 @@ def _collect(backend: Memory, tmp_path: Path, *texts: str) -> Any:
     references = References()
     for text in texts:
         references.add(HERE, text)
-    tier = FilesTier(Storage(backend), lambda _writer, _progress: references, take_all=True, workers=2)
+    tier = FilesCollector(Storage(backend), lambda _writer, _progress: references, take_all=True, workers=2)
     return tier.collect(FolderWriter(tmp_path, "backup"), Silent())
 
 
@@ -129,7 +129,7 @@ class Counting(Memory):
 
 
 def _backed_up(backend: Memory, place: Path, name: str) -> SealedFolder:
-    tier = FilesTier(Storage(backend), lambda _writer, _progress: References(), take_all=True, workers=2)
+    tier = FilesCollector(Storage(backend), lambda _writer, _progress: References(), take_all=True, workers=2)
     work = {"files": tier, "resources": Written(RESOURCES)}
     path, _ = back_up(
         work,
