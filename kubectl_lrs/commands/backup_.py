@@ -1,36 +1,18 @@
-"""`kubectl lrs backup`."""
+"""The flags and the help of `kubectl lrs backup`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
-from kubectl_lrs import render
-from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.confirm import HeldSignals
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
-from kubectl_lrs.commands.places import say_named
-from kubectl_lrs.commands.spark import clean_first
-from kubectl_lrs.model.errors import ExitCode, LrsError, NothingFoundError, UsageError
+from kubectl_lrs.commands.flags import Backups, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.model.flags import Group, Options, flag
-from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.model.stores import NONE, PROFILES, STORES, levels
-from kubectl_lrs.model.workloads import SPARK
-from kubectl_lrs.stores.base import BackupContext, Collector, Unavailable, connect_module, flags_module
-from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsCollector
-from kubectl_lrs.stores.deployments.connect import api_is_given
+from kubectl_lrs.model.stores import PROFILES, STORES
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
-from kubectl_lrs.stores.lrs.collect import LrsCollector
-from kubectl_lrs.stores.lrs.connect import Target, require_namespace, target
-from kubectl_lrs.stores.lrs.instead import look_for
+from kubectl_lrs.stores.flags import flags_module
 from kubectl_lrs.stores.spark.flags import CleanFirst
-from kubectl_lrs.usecases.backup import Destination, back_up, without
-from kubectl_lrs.usecases.clean_spark import SessionSelection
 
 
-@dataclass(frozen=True, kw_only=True)
 class Flags(Backups, Selecting):
     """What is taken, and where it goes."""
 
@@ -66,7 +48,21 @@ class Flags(Backups, Selecting):
 STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).BACKUP for name in STORES}
 
 
-@lrs_command(
+HELP = """Back up LRS into a folder that plain kubectl can restore from.
+
+Takes every LRS but Spark sessions, running and failed alike, in one consistent snapshot. The folder gets its name
+when all of it is on the disk; before that it does not look like a backup.
+
+With --profile minimum or complete, custom applications can be brought back too: their Mongo collections, images
+and files are saved beside the LRS. Where one of these stores cannot be had, no backup is made, and the message
+names the flag that leaves it out. What a store itself no longer has is listed, and the backup is `partial`; so is one
+without the status of deployments, where these are not asked for by --deployments and cannot be had.
+
+Where nothing is found, no backup is made, and it is said what there is; the exit status is 3.
+"""
+
+
+command = lrs_command(
     "backup",
     Flags,
     *STORE_OPTIONS.values(),
@@ -75,6 +71,7 @@ STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).BACKUP fo
     Trusting,
     Tables,
     Quiet,
+    help=HELP,
     examples=[
         ("Everything in the context's namespace, into the current directory", "@ backup"),
         ("Every namespace, into a folder of backups", "@ backup -A --backup-dir /var/backups/lrs"),
@@ -87,100 +84,3 @@ STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).BACKUP fo
     ],
     exits=(0, 1, 2, 3, 5, 130),
 )
-def command(given: Given) -> ExitCode:
-    """Back up LRS into a folder that plain kubectl can restore from.
-
-    Takes every LRS but Spark sessions, running and failed alike, in one consistent snapshot. The folder gets its name
-    when all of it is on the disk; before that it does not look like a backup.
-
-    With --profile minimum or complete, custom applications can be brought back too: their Mongo collections, images
-    and files are saved beside the LRS. Where one of these stores cannot be had, no backup is made, and the message
-    names the flag that leaves it out. What a store itself no longer has is listed, and the backup is `partial`; so is one
-    without the status of deployments, where these are not asked for by --deployments and cannot be had.
-
-    Where nothing is found, no backup is made, and it is said what there is; the exit status is 3.
-    """
-    flags, first, quiet = given.of(Flags), given.of(CleanFirst), given.of(Quiet).quiet
-    stores = {name: given.of(kind) for name, kind in STORE_OPTIONS.items()}
-    wanted = levels(flags.profile, {name: getattr(options, "level", None) for name, options in stores.items()})
-    if first.clean_spark and SPARK in flags.types:
-        raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
-    destination = Destination(
-        directory=Path(flags.path),
-        name=flags.name,
-        trust=given.of(Trusting).trust,
-        trust_previous=flags.trust_previous,
-    )
-    cluster = target(given.kube, given.cancel)
-    namespace = None if flags.all_namespaces else cluster.connection.namespace
-    selection = flags.selection(namespace)
-    if namespace is not None:
-        require_namespace(cluster.kube, namespace)
-    collectors: dict[str, Collector] = {"resources": LrsCollector(cluster.kube, cluster.resource, selection)}
-    for name, level in wanted.items():
-        where = BackupContext(level=level, kube=cluster.kube, namespace=namespace or cluster.connection.namespace)
-        collectors |= _collector(name, stores[name], where)
-    if not quiet:
-        say_named({name: stores[name] for name in STORES if name in collectors})
-    collectors |= _deployments(given)
-    sessions = SessionSelection(namespace=namespace, selector=flags.selector)
-    is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
-    try:
-        path, catalog = back_up(
-            collectors,
-            destination=destination,
-            cluster=cluster.kube.identity(),
-            selection=selection,
-            profile=flags.profile,
-            levels=wanted,
-            progress=render.progress(quiet=quiet),
-            signals=HeldSignals(),
-            allow_empty=flags.allow_empty,
-            extras=() if given.of(AlsoOptions).with_deployments else (TIER,),
-        )
-    except NothingFoundError as error:
-        raise _explained(error, cluster, selection, is_named=bool(given.kube.namespace)) from error
-    render.show(render.made(str(path), catalog), given.of(Tables).output)
-    for line in render.remarks(catalog):
-        render.say(line)
-    return ExitCode.DONE if is_clean and not catalog.missing else ExitCode.PARTIAL
-
-
-def _explained(error: NothingFoundError, cluster: Target, selection: Selection, *, is_named: bool) -> NothingFoundError:
-    """The same, with where was looked and what there is."""
-    instead = look_for(cluster.kube, cluster.resource, selection.namespace)
-    where = render.where(selection, is_named=is_named)
-    return NothingFoundError(f"{where}: {error}", hint="; ".join(render.instead(selection, instead)))
-
-
-def _collector(name: str, options: Options, context: BackupContext) -> dict[str, Collector]:
-    """A store's part, none where nothing of it is taken; a failure says how to do without."""
-    if context.level == NONE:
-        if unused := options.given - {f"--{name}"}:
-            message = f"{min(unused)} is about {name}, of which nothing is taken"
-            raise UsageError(message, hint=f"take them with --{name} or --profile")
-        return {}
-    try:
-        return {name: connect_module(name).collector(options, context)}
-    except LrsError as error:
-        without(error, name)
-        raise
-
-
-def _deployments(given: Given) -> dict[str, Collector]:
-    """The status of deployments, where it is wanted or can be had; a failure says how to do without.
-
-    Where nobody asked for it by --deployments it is an extra: the backup is made without what cannot be had of it.
-    """
-    options = given.of(AlsoOptions)
-    if not options.with_deployments and (options.with_deployments is False or not api_is_given(options)):
-        refuse_unasked(options)
-        return {}
-    refuse_token(given)
-    try:
-        return {TIER: DeploymentsCollector(accounts_of(given, options))}
-    except LrsError as error:
-        if options.with_deployments or ends_the_run(error, options):
-            without(error, TIER)
-            raise
-        return {TIER: Unavailable(error)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -178,26 +179,36 @@ def kube_options() -> list[click.Option]:
 
 
 def command(
-    name: str, *kinds: type[Options], examples: Sequence[tuple[str, str]] = (), exits: Sequence[int] = (0, 2)
-) -> Callable[[Callable[[Given], ExitCode | None]], PluginCommand]:
-    """A command with these options, and kubectl's generic flags; all but -n are listed by `options`, not in each help."""
+    name: str,
+    *kinds: type[Options],
+    help: str,  # noqa: A002  the field's word
+    examples: Sequence[tuple[str, str]] = (),
+    exits: Sequence[int] = (0, 2),
+) -> PluginCommand:
+    """A command with these options, and kubectl's generic flags; all but -n are listed by `options`, not in each help.
 
-    def decorate(function: Callable[[Given], ExitCode | None]) -> PluginCommand:
-        def called(**_values: Any) -> ExitCode | None:
-            given = Given(click.get_current_context())
-            given.refuse_empty()
-            from kubectl_lrs.commands import unused  # the tables of every store's flags: `--help` does not wait for them
+    What it does is `run` of the module NAME_run, which is imported when it is called: help, Tab key and wrong words do
+    not wait for it.
+    """
 
-            unused.require_effects(name, given.words, given.value)
-            unused.refuse_cluster(name, given)
-            return function(given)
+    def called(**_values: Any) -> ExitCode | None:
+        given = Given(click.get_current_context())
+        given.refuse_empty()
+        from kubectl_lrs.commands import unused  # the tables of several stores' flags
 
-        made = PluginCommand(
-            name, callback=called, params=parameters(kinds), help=function.__doc__, examples=examples, exits=exits
-        )
-        for option in kube_options():
-            option.hidden = option.name != "namespace"
-            made.params.append(option)
-        return made
+        unused.require_effects(name, given.words, given.value)
+        unused.refuse_cluster(name, given)
+        return run_of(name)(given)
 
-    return decorate
+    made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
+    for option in kube_options():
+        option.hidden = option.name != "namespace"
+        made.params.append(option)
+    return made
+
+
+def run_of(name: str) -> Callable[[Given], ExitCode | None]:
+    """What the command of this name does."""
+    module = importlib.import_module(f"kubectl_lrs.commands.{name.replace('-', '_')}_run")
+    run: Callable[[Given], ExitCode | None] = module.run
+    return run

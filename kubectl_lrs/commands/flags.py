@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -192,28 +191,24 @@ TABLES = ("table", "wide", "json", "yaml", "name")
 """The formats of nearly all commands."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tables(Options):
     """How the answer is printed."""
 
     output: str = output_flag(*TABLES)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Quiet(Options):
     """How much is said beside the answer."""
 
     quiet: bool = flag("-q", "--quiet", default=False, group=Group.OUTPUT, help="No progress; results, warnings and errors only.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Yes(Options):
     """Whether questions are asked."""
 
     yes: bool = flag("-y", "--yes", default=False, group=Group.HOW, help="Do not ask; go on with what the plan says.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Backups(Options):
     """Where the backups are."""
 
@@ -236,7 +231,14 @@ class Backups(Options):
         return found
 
 
-@dataclass(frozen=True, kw_only=True)
+class Trying(Options):
+    """Whether anything is removed."""
+
+    dry_run: str = flag(
+        "--dry-run", default="none", choices=("none", "client"), group=Group.HOW, help="Only show what would be removed."
+    )
+
+
 class Trusting(Options):
     """Whose files in the folder of the backups are believed."""
 
@@ -257,7 +259,6 @@ class Trusting(Options):
         return Trust(frozenset(map(user_id, self.accept_owners)))
 
 
-@dataclass(frozen=True, kw_only=True)
 class Selecting(Options):
     """Which objects are meant."""
 

@@ -1,38 +1,20 @@
-"""`kubectl lrs list`."""
+"""The flags and the help of `kubectl lrs list`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Given, Tables
-from kubectl_lrs.repository.directory import BackupDir, is_of_future
-from kubectl_lrs.repository.holds import read_holds
+from kubectl_lrs.commands.flags import Backups, Tables
+
+HELP = """List the backups in a folder, oldest first."""
 
 
-@lrs_command(
+command = lrs_command(
     "list",
     Backups,
     Tables,
+    help=HELP,
     examples=[
         ("The backups in the current directory", "@ list"),
         ("With namespace, size and cluster", "@ list --backup-dir /var/backups/lrs -o wide"),
     ],
 )
-def command(given: Given) -> None:
-    """List the backups in a folder, oldest first."""
-    directory = BackupDir(Path(given.of(Backups).path))
-    sealed, unsealed = directory.scan()
-    output = given.of(Tables).output
-    holds = read_holds(directory.path)
-    render.show(render.listing(sealed, unsealed, holds, with_unique=output in ("wide", "json", "yaml")), output)
-    if not sealed:
-        render.say(f"no sealed backup in {directory.path.resolve()}")
-    for folder in sealed:
-        if is_of_future(folder.catalog):
-            render.say(f"warning: {folder.name} is dated later than now; it is not the latest while there is another")
-    for refused in holds.refused:
-        render.say(f"warning: a hold is not believed: {refused}")
-    for other in unsealed:
-        render.say(f"warning: {other.why}")

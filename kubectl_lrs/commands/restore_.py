@@ -1,26 +1,58 @@
-"""`kubectl lrs restore`."""
+"""The flags and the help of `kubectl lrs restore`."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from kubectl_lrs import render
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.confirm import confirm
-from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Tables, Trusting, Yes
-from kubectl_lrs.commands.restore_call import Call, SourceFlags, restore_of
-from kubectl_lrs.commands.restore_parts import STORE_OPTIONS
-from kubectl_lrs.model.errors import ExitCode
-from kubectl_lrs.model.flags import Group, Options, flag
-from kubectl_lrs.model.plan import ApplyOptions, Plan
-from kubectl_lrs.model.units import duration
+from kubectl_lrs.commands.flags import Backups, Quiet, Selecting, Tables, Trusting, Yes
+from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
+from kubectl_lrs.model.stores import RESOURCES, STORES, TIERS
 from kubectl_lrs.stores.deployments.flags import ApiOptions
+from kubectl_lrs.stores.flags import flags_module
 from kubectl_lrs.stores.lrs.flags import RestoreFlags
-from kubectl_lrs.usecases.restore import Restore
 
 
-@dataclass(frozen=True, kw_only=True)
+class SourceFlags(Backups):
+    """What is restored."""
+
+    names: tuple[str, ...] = argument("names", default=(), metavar="NAME...", many=True, source=Source.BACKUPS_AND_LRS)
+    from_: str = flag(
+        "--from",
+        default="",
+        metavar="BACKUP",
+        source=Source.BACKUPS,
+        group=Group.MEANT,
+        help="The backup that LRS names are taken from; else the newest of this cluster.",
+    )
+    files: tuple[str, ...] = flag(
+        "-f",
+        "--filename",
+        default=(),
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.MEANT,
+        help="Plain manifests in place of a backup: a file, a folder, or -.",
+    )
+    recursive: bool = flag("-R", "--recursive", default=False, group=Group.MEANT, help="With -f: folders below folders too.")
+    tiers: tuple[str, ...] = flag(
+        "--tier",
+        default=(),
+        metavar="T,...",
+        commas=True,
+        group=Group.MEANT,
+        help=f"Only these parts: {', '.join(TIERS)}; else all that a backup holds, {RESOURCES} where LRS are chosen.",
+    )
+    journals: tuple[str, ...] = flag(
+        "--journal",
+        default=(),
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.OUTPUT,
+        help="Journal of deactivate, beside those in the folder of the backups: what it took down is left to activate.",
+    )
+
+
 class ApplyFlags(Options):
     """How the plan is applied."""
 
@@ -47,7 +79,22 @@ class ApplyFlags(Options):
     )
 
 
-@lrs_command(
+STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).RESTORE for name in STORES}
+
+HELP = """Restore a backup, or some LRS out of one.
+
+NAME is a backup (a name in the folder of the backups, a path, or `latest`), an LRS (`name`, `namespace/name`), or
+the path of what mongodump wrote.
+Sums are checked and the whole plan is made before anything is written. An object that is there and equal is not
+written; one that is there and differs is left alone and reported, unless --existing says otherwise. Where no -n is
+given, all namespaces that the backup holds are meant.
+
+A whole backup is restored with all that it holds: Mongo collections, images and files first, then the LRS that need
+them. Chosen LRS are restored alone, unless --tier says more.
+"""
+
+
+command = lrs_command(
     "restore",
     SourceFlags,
     Selecting,
@@ -59,6 +106,7 @@ class ApplyFlags(Options):
     Yes,
     Tables,
     Quiet,
+    help=HELP,
     examples=[
         ("Everything in the newest backup of this cluster", "@ restore latest"),
         ("What that would do, object by object and field by field", "@ restore latest --existing update --dry-run=client"),
@@ -72,49 +120,3 @@ class ApplyFlags(Options):
     ],
     exits=(0, 1, 2, 3, 4, 5, 130),
 )
-def command(given: Given) -> ExitCode:
-    """Restore a backup, or some LRS out of one.
-
-    NAME is a backup (a name in the folder of the backups, a path, or `latest`), an LRS (`name`, `namespace/name`), or
-    the path of what mongodump wrote.
-    Sums are checked and the whole plan is made before anything is written. An object that is there and equal is not
-    written; one that is there and differs is left alone and reported, unless --existing says otherwise. Where no -n is
-    given, all namespaces that the backup holds are meant.
-
-    A whole backup is restored with all that it holds: Mongo collections, images and files first, then the LRS that need
-    them. Chosen LRS are restored alone, unless --tier says more.
-    """
-    options = _apply_options(given)
-    call = Call.of(given)
-    restore = restore_of(call)
-    try:
-        plan = restore.plan()
-    finally:
-        call.progress.end()
-    for line in render.finding_lines(plan.findings):
-        render.say(line)
-    if given.of(ApplyFlags).dry_run == "client":
-        render.show(render.plan_view(plan), given.of(Tables).output)
-    if plan.errors or given.of(ApplyFlags).dry_run == "client":
-        return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
-    return _carry_out(restore, plan, options, given)
-
-
-def _apply_options(given: Given) -> ApplyOptions:
-    """How the plan is to be applied."""
-    lrs, flags = given.of(RestoreFlags), given.of(ApplyFlags)
-    timeout = duration(flags.timeout, what="--timeout").total_seconds()
-    return ApplyOptions(workers=lrs.parallel, timeout=timeout, wait=flags.wait, dry_run=flags.dry_run == "server")
-
-
-def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, given: Given) -> ExitCode:
-    """Ask, apply, report."""
-    yes = given.of(Yes).yes
-    if plan.effects and not options.dry_run:
-        if not yes and sys.stderr.isatty():
-            render.show(render.plan_view(plan, applied=True), "table", err=True)
-        confirm(render.restore_question(plan), yes=yes)
-    given.stop_on_signals()  # not before: as long as nothing is written, a signal ends the run at once
-    report = restore.apply(plan, options)
-    render.show(render.report_view(report, dry_run=options.dry_run), given.of(Tables).output)
-    return report.exit_code()

@@ -12,17 +12,17 @@ from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Trusting
+from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.places import say_places
-from kubectl_lrs.commands.restore_parts import STORE_OPTIONS, TIERS, refuse_unused, say_left_alone, wanted_parts
+from kubectl_lrs.commands.restore_ import STORE_OPTIONS, SourceFlags
+from kubectl_lrs.commands.restore_parts import refuse_unused, say_left_alone, wanted_parts
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.model.flags import Group, Source, argument, flag
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.names import LATEST
-from kubectl_lrs.model.stores import STORES
+from kubectl_lrs.model.stores import RESOURCES, STORES
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.repository.directory import BackupDir
@@ -39,7 +39,6 @@ from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_
 from kubectl_lrs.stores.lrs.flags import VALIDATIONS, RestoreFlags
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
-from kubectl_lrs.stores.lrs.saved import TIER as RESOURCES
 from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
 from kubectl_lrs.stores.lrs.saved import Source as LrsSource
 from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate
@@ -48,47 +47,6 @@ from kubectl_lrs.usecases.verify import require_intact
 
 if TYPE_CHECKING:
     from kubectl_lrs.stores.lrs.plain_files import FilesSource
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFlags(Backups):
-    """What is restored."""
-
-    names: tuple[str, ...] = argument("names", default=(), metavar="NAME...", many=True, source=Source.BACKUPS_AND_LRS)
-    from_: str = flag(
-        "--from",
-        default="",
-        metavar="BACKUP",
-        source=Source.BACKUPS,
-        group=Group.MEANT,
-        help="The backup that LRS names are taken from; else the newest of this cluster.",
-    )
-    files: tuple[str, ...] = flag(
-        "-f",
-        "--filename",
-        default=(),
-        metavar="FILE",
-        source=Source.FILE,
-        group=Group.MEANT,
-        help="Plain manifests in place of a backup: a file, a folder, or -.",
-    )
-    recursive: bool = flag("-R", "--recursive", default=False, group=Group.MEANT, help="With -f: folders below folders too.")
-    tiers: tuple[str, ...] = flag(
-        "--tier",
-        default=(),
-        metavar="T,...",
-        commas=True,
-        group=Group.MEANT,
-        help=f"Only these parts: {', '.join(TIERS)}; else all that a backup holds, {RESOURCES} where LRS are chosen.",
-    )
-    journals: tuple[str, ...] = flag(
-        "--journal",
-        default=(),
-        metavar="FILE",
-        source=Source.FILE,
-        group=Group.OUTPUT,
-        help="Journal of deactivate, beside those in the folder of the backups: what it took down is left to activate.",
-    )
 
 
 @dataclass(frozen=True)

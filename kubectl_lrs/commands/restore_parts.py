@@ -6,18 +6,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Selecting
+from kubectl_lrs.commands.restore_ import STORE_OPTIONS
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Options, flags_of
-from kubectl_lrs.model.stores import STORES
+from kubectl_lrs.model.stores import RESOURCES, STORES, TIERS
 from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.stores.base import flags_module
 from kubectl_lrs.stores.deployments.flags import ApiOptions
 from kubectl_lrs.stores.lrs.flags import RestoreFlags
-from kubectl_lrs.stores.lrs.saved import TIER as RESOURCES
-
-TIERS = (*STORES, RESOURCES)
-STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).RESTORE for name in STORES}
 
 
 def _words(*kinds: type[Options]) -> frozenset[str]:

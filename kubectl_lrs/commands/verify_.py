@@ -1,32 +1,14 @@
-"""`kubectl lrs verify`."""
+"""The flags and the help of `kubectl lrs verify`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-from kubectl_lrs import render
-from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
-from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.commands.flags import Backups, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.model.flags import Options, Source, argument, flag
 from kubectl_lrs.model.names import LATEST
-from kubectl_lrs.model.plan import Existing, Finding, Severity
-from kubectl_lrs.model.workloads import GROUP, PLURAL
-from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
 from kubectl_lrs.stores.lrs.flags import TargetOptions
-from kubectl_lrs.stores.lrs.options import RestoreOptions
-from kubectl_lrs.stores.lrs.restore import LrsRestorer
-from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
-from kubectl_lrs.stores.lrs.selected import Selected
-from kubectl_lrs.usecases.restore import Restore
-from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, verify
 
 
-@dataclass(frozen=True, kw_only=True)
 class Flags(Options):
     """What is checked."""
 
@@ -42,13 +24,28 @@ CLUSTER_ONLY = (Selecting, TargetOptions, Trusting)
 """The flags that say nothing without --against-cluster; they mean what they mean to restore."""
 
 
-@lrs_command(
+HELP = """Check that a backup is as it was sealed.
+
+Every file must be there, none altered, none added. BACKUP is a name in the folder of the backups, a path, or
+`latest`, which is the default. No cluster is needed.
+
+With --against-cluster it then answers: would `restore`, with the same flags, work here and now? The plan is made
+with all its checks, and the API server is asked about every object by a dry run. An object that it would not take
+is `refused`; one that cannot be tried (its namespace or the CRD is not there yet, a webhook has side effects) is
+`not checked`. It would not work where an object is refused, or the CRD or a namespace is missing and the flag
+that makes it is not given; warnings, such as a Secret that a spec names and that is not there, do not count.
+`latest` is then the newest backup of that cluster. Without -n, all that the backup holds is asked about.
+"""
+
+
+command = lrs_command(
     "verify",
     Flags,
     *CLUSTER_ONLY,
     Backups,
     Tables,
     Quiet,
+    help=HELP,
     examples=[
         ("The newest backup", "@ verify"),
         ("The same with common tools", "cd lrs_backup_2026_11_23_08_16_10 && sha256sum -c SHA256SUMS"),
@@ -60,79 +57,3 @@ CLUSTER_ONLY = (Selecting, TargetOptions, Trusting)
     ],
     exits=(0, 2, 4, 5, 130),
 )
-def command(given: Given) -> ExitCode:
-    """Check that a backup is as it was sealed.
-
-    Every file must be there, none altered, none added. BACKUP is a name in the folder of the backups, a path, or
-    `latest`, which is the default. No cluster is needed.
-
-    With --against-cluster it then answers: would `restore`, with the same flags, work here and now? The plan is made
-    with all its checks, and the API server is asked about every object by a dry run. An object that it would not take
-    is `refused`; one that cannot be tried (its namespace or the CRD is not there yet, a webhook has side effects) is
-    `not checked`. It would not work where an object is refused, or the CRD or a namespace is missing and the flag
-    that makes it is not given; warnings, such as a Secret that a spec names and that is not there, do not count.
-    `latest` is then the newest backup of that cluster. Without -n, all that the backup holds is asked about.
-    """
-    flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
-    directory = BackupDir(Path(given.of(Backups).path))
-    progress = render.progress(quiet=quiet)
-    kube = connect(given.kube, given.cancel) if flags.against_cluster else None
-    folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
-    if flags.backup == LATEST:
-        render.say_latest(folder, quiet=quiet)
-    checked = verify(folder, progress)
-    if checked.damages or kube is None:
-        render.show(render.damage_report(folder.name, folder.catalog, checked), output)
-        return ExitCode.DIFFERENCE if checked.damages else ExitCode.DONE
-    trial = _trial(kube, BackupSource(folder), given, directory, progress)
-    if output == "name":
-        for line in render.finding_lines(trial.findings):
-            render.say(line)
-    render.show(render.trial_view(folder.name, folder.catalog, checked, trial), output)
-    return trial.exit_code()
-
-
-def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: BackupDir, progress: Progress) -> Trial:
-    """What the cluster says of the backup, after its files were found to be as they were sealed."""
-    source.check()
-    identity, options = kube.identity(), given.of(TargetOptions)
-    wanted = RestoreOptions(
-        selection=given.of(Selecting).selection(given.kube.namespace),
-        existing=Existing.REPLACE,  # so that objects that are there and differ are tried too
-        namespace_map=options.namespaces,
-        create_namespaces=True,
-        try_each=True,
-    )
-    try:
-        crd = crd_to_install(kube, source.folder) if options.install_crd else None
-        resource = resource_to_write(kube, source, crd)
-    except UsageError as error:
-        selected = Selected(source, wanted.selection, (), wanted.namespace_map)
-        could_install = not options.install_crd and kube.discover(GROUP, PLURAL) is None and saved_crd(source.folder)
-        hint = f"{error.hint}{'; --install-crd takes the one in the backup' if could_install else ''}"
-        return hopeless(
-            selected, wanted.selection.left_out, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE)
-        )
-    given.stop_on_signals()
-    lrs = LrsRestorer(
-        source,
-        replace(wanted, crd=crd),
-        kube=kube,
-        resource=resource,
-        directory=directory.path,
-        cluster=identity.uid or identity.server,
-        stop=kube.stop,
-        trust=given.of(Trusting).trust,
-    )
-    restore = Restore(
-        [lrs],
-        source=source.description,
-        target=kube.connection.server,
-        from_another_cluster=not source.folder.catalog.cluster.is_same(identity),
-        progress=progress,
-        stop=kube.stop,
-    )
-    trial = try_restore(restore, workers=options.parallel, create_namespaces=options.create_namespaces)
-    if crd and trial.exit_code() is not ExitCode.UNREACHABLE:
-        trial.findings += try_crd(kube, crd)
-    return trial

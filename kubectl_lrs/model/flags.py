@@ -6,14 +6,21 @@ Pure: the library that reads command lines is not known here, nor is what a flag
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_settings: Any) -> Any:
+        """What only the check of types knows."""
+        return lambda kind: kind
+
 
 T = TypeVar("T")
 O = TypeVar("O", bound="Options")  # noqa: E741
-
-_FLAG = "flag"
 
 
 class Group(str, Enum):
@@ -95,17 +102,6 @@ class Flag:
         return max(self.names, key=len)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What is asked of a part of the program. `given`: the flags among its own that stood on the command line."""
-
-    given: frozenset[str] = frozenset()
-
-    def first_given(self, kind: type[Options]) -> str:
-        """The first flag of this kind of options that stood on the command line; empty where none did."""
-        return next((each.word for _, each in flags_of(kind) if each.word in self.given), "")
-
-
 def flag(
     *names: str,
     default: T,
@@ -135,7 +131,7 @@ def flag(
         group=group,
         source=source,
     )
-    return field(default=default, metadata={_FLAG: made})
+    return cast("T", made)
 
 
 def argument(
@@ -143,11 +139,57 @@ def argument(
 ) -> T:
     """A field of options that an argument of the command sets."""
     made = Flag(names=(name,), default=default, metavar=metavar, many=many, choices=tuple(choices), source=source)
-    return field(default=default, metadata={_FLAG: made})
+    return cast("T", made)
 
 
-def flags_of(kind: type[Options]) -> Iterator[tuple[str, Flag]]:
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(flag, argument))
+class _Frozen:
+    """What a frozen dataclass is, and what types are checked by; but no code is made for each class of it.
+
+    That takes half a millisecond for each, and a help that lists sixty flags is made of twenty of them.
+    """
+
+    given: frozenset[str]
+
+    def __init__(self, *, given: frozenset[str] = frozenset(), **values: Any) -> None:
+        known = {name: each.default for name, each in flags_of(type(self))}
+        if unknown := values.keys() - known.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        self.__dict__.update(known | values, given=given)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """UsageError where the values cannot be."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} is frozen")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+class Options(_Frozen):
+    """What is asked of a part of the program. `given`: the flags among its own that stood on the command line."""
+
+    given: frozenset[str] = frozenset()
+
+    def first_given(self, kind: type[Options]) -> str:
+        """The first flag of this kind of options that stood on the command line; empty where none did."""
+        return next((each.word for _, each in flags_of(kind) if each.word in self.given), "")
+
+
+def flags_of(kind: type[_Frozen]) -> Iterator[tuple[str, Flag]]:
     """(field, flag) of these options, those that they share with others first."""
-    for each in fields(kind):
-        if _FLAG in each.metadata:
-            yield each.name, each.metadata[_FLAG]
+    found = {}
+    for each in reversed(kind.__mro__):
+        found.update({name: value for name, value in vars(each).items() if isinstance(value, Flag)})
+    return iter(found.items())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import datetime
-from urllib.parse import quote
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-_BACKUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_SUBDOMAIN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+_LABEL_VALUE = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_BACKUP = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+"""As text: `re` compiles each once, when it is first needed; the help of a verb does not wait for it."""
 
 MAX_STEM = 200
 """Bytes of a file's stem; file systems allow 255 for a name, Kubernetes 253 without any extension."""
@@ -21,22 +20,22 @@ LATEST = "latest"
 
 def is_namespace(name: str) -> bool:
     """Whether Kubernetes would accept it as the name of a namespace (RFC 1123 label)."""
-    return _LABEL.fullmatch(name) is not None
+    return re.fullmatch(_LABEL, name) is not None
 
 
 def is_object_name(name: str) -> bool:
     """Whether Kubernetes would accept it as the name of a custom resource (RFC 1123 subdomain, 253 bytes)."""
-    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+    return len(name) <= 253 and re.fullmatch(_SUBDOMAIN, name) is not None
 
 
 def is_label_value(value: str) -> bool:
     """Whether Kubernetes would accept it as a label's value that is not empty."""
-    return _LABEL_VALUE.fullmatch(value) is not None
+    return re.fullmatch(_LABEL_VALUE, value) is not None
 
 
 def is_backup_name(name: str) -> bool:
     """Whether a backup may be called so: visible, one path segment, not the word for the newest."""
-    return len(name) <= 200 and name != LATEST and _BACKUP.fullmatch(name) is not None
+    return len(name) <= 200 and name != LATEST and re.fullmatch(_BACKUP, name) is not None
 
 
 def backup_name(instant: datetime) -> str:
@@ -54,6 +53,8 @@ def file_stem(name: str) -> str:
     if stem.startswith("."):
         stem = f"%2e{stem[1:]}"
     if len(stem) > MAX_STEM:
+        import hashlib
+
         digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:24]
         stem = f"{stem[: MAX_STEM - 26]}%~{digest}"
     return stem
@@ -63,6 +64,8 @@ _KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 def _percent(char: str) -> str:
+    from urllib.parse import quote
+
     encoded = quote(char, safe="", errors="surrogateescape")
     return encoded.lower() if encoded != char else f"%{ord(char):02x}"
 

@@ -16,18 +16,6 @@ from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.errors import ExitCode
 
 
-class Existing(str, Enum):
-    """What to do with a thing that is there already and differs. Each store takes some of these."""
-
-    SKIP = "skip"
-    MERGE = "merge"
-    UPDATE = "update"
-    REPLACE = "replace"
-    RECREATE = "recreate"
-    DROP = "drop"
-    FAIL = "fail"
-
-
 class Action(str, Enum):
     """What is to happen to one thing."""
 

@@ -54,6 +54,11 @@ STORES: dict[str, Store] = {
 }
 """By its name in the catalog and in `--tier`, in the order in which the stores are backed up and restored."""
 
+RESOURCES = "resources"
+"""The name of the LRS themselves there."""
+
+TIERS = (*STORES, RESOURCES)
+
 
 def levels(profile: str, given: Mapping[str, str | None]) -> dict[str, str]:
     """The level of each store: what its own flag says, else what the profile says."""

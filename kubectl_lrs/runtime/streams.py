@@ -12,7 +12,6 @@ import io
 import os
 import select
 import sys
-from pathlib import Path
 from typing import Any, TextIO
 
 OUT, ERR = 1, 2
@@ -78,7 +77,7 @@ def install() -> None:
         if is_missing:
             _take(descriptor)
     if sys.stdin is None:
-        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  as long as the process
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123  as long as the process; pathlib is slow to import
     sys.stdout = _stream(OUT, sys.stdout)
     sys.stderr = _stream(ERR, sys.stderr)
 

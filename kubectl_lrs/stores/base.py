@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.places import Place
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
@@ -99,14 +98,6 @@ class RestoreContext:
     stop: Cancel
 
 
-class Flags(Protocol):
-    """A store's module `flags`: the options of its parts of the commands."""
-
-    BACKUP: type[Options]
-    RESTORE: type[Options]
-    CHECK: type[Options]
-
-
 class Connect(Protocol):
     """A store's module `connect`: its parts, made from their options."""
 
@@ -149,11 +140,6 @@ def compare_module(name: str) -> Compare:
     """What compares the store of this name, or the deployments."""
     package = STORES[name].package if name in STORES else f"kubectl_lrs.stores.{name}"
     return cast("Compare", importlib.import_module(f"{package}.compare"))
-
-
-def flags_module(name: str) -> Flags:
-    """The flags of the store of this name. Light: it is imported for help too."""
-    return cast("Flags", importlib.import_module(f"{STORES[name].package}.flags"))
 
 
 def connect_module(name: str) -> Connect:

@@ -15,13 +15,14 @@ import pytest
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags, load
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Options
-from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.base import BackupContext, Collector, Facts, RestoreContext, Restorer, connect_module, flags_module
+from kubectl_lrs.stores.base import BackupContext, Collector, Facts, RestoreContext, Restorer, connect_module
+from kubectl_lrs.stores.flags import flags_module
 from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import served
 from kubectl_lrs.stores.lrs.options import RestoreOptions

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,7 +21,6 @@ from kubectl_lrs.stores.lrs.connect import connect
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class Flags(Options):
     """How often the server is asked."""
 

@@ -19,8 +19,8 @@ from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.restore_parts import FLAGS, RESOURCES
 from kubectl_lrs.model.flags import Flag, flags_of
 from kubectl_lrs.model.stores import STORES
-from kubectl_lrs.stores.base import flags_module
 from kubectl_lrs.stores.deployments.flags import ApiOptions
+from kubectl_lrs.stores.flags import flags_module
 from kubectl_lrs.stores.lrs.flags import TargetOptions
 from tests.bed.controlplane import ControlPlane
 from tests.conftest import Cli, installed

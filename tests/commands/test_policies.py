@@ -211,7 +211,8 @@ def test_object_that_changed_after_the_plan_is_not_overwritten(one: One) -> None
     import threading
 
     from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
-    from kubectl_lrs.model.plan import ApplyOptions, Existing
+    from kubectl_lrs.model.existing import Existing
+    from kubectl_lrs.model.plan import ApplyOptions
     from kubectl_lrs.model.report import Report
     from kubectl_lrs.model.selection import Selection
     from kubectl_lrs.repository.directory import BackupDir

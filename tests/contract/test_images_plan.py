@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.model.plan import ApplyOptions, Existing, StorePlan
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.progress import Silent

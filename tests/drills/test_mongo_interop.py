@@ -12,7 +12,8 @@ import bson
 import pytest
 
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
-from kubectl_lrs.model.plan import ApplyOptions, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import ApplyOptions
 from kubectl_lrs.model.report import Outcome
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.mongo import names

@@ -18,7 +18,8 @@ from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError,
 from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.backends.s3_upload import MIN_PART
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
-from kubectl_lrs.model.plan import Action, ApplyOptions, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action, ApplyOptions
 from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel

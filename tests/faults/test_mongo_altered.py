@@ -13,7 +13,8 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from kubectl_lrs.model.errors import DamageError, LrsError
-from kubectl_lrs.model.plan import Action, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action
 from kubectl_lrs.model.report import Result
 from kubectl_lrs.stores.mongo.plain_dump import dumped
 from tests.builders.mongo_fixtures import App, beside

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.model.plan import Action, Existing, errors_of
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action, errors_of
 from kubectl_lrs.model.report import Result
 from kubectl_lrs.runtime.progress import Silent
 from tests.bed import loader

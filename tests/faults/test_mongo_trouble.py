@@ -16,7 +16,8 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from kubectl_lrs.model.errors import UnreachableError
-from kubectl_lrs.model.plan import ApplyOptions, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import ApplyOptions
 from kubectl_lrs.model.report import Result
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Silent

@@ -13,7 +13,8 @@ import bson
 import pytest
 from bson.timestamp import Timestamp
 
-from kubectl_lrs.model.plan import Action, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action
 from kubectl_lrs.model.report import Result
 from kubectl_lrs.repository import FolderWriter
 from kubectl_lrs.runtime.progress import Silent

@@ -128,7 +128,8 @@ def test_recreate_deletes_nothing_that_could_not_be_created_again(place: Place, 
 def test_right_that_is_lost_after_the_plan(place: Place) -> None:
     """The question is answered, and what was planned is not allowed any more: asked again before anything is deleted."""
     from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
-    from kubectl_lrs.model.plan import ApplyOptions, Existing
+    from kubectl_lrs.model.existing import Existing
+    from kubectl_lrs.model.plan import ApplyOptions
     from kubectl_lrs.model.report import Report
     from kubectl_lrs.model.selection import Selection
     from kubectl_lrs.repository.directory import BackupDir

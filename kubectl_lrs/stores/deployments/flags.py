@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kubectl_lrs.model.flags import Group, Options, Source, flag
 
 API = Group.API
 SCHEMES = ("auto", "bearer", "token")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ApiOptions(Options):
     """Where the API is, and who asks; empty where nothing was said."""
 
@@ -43,7 +40,6 @@ class ApiOptions(Options):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class AlsoOptions(ApiOptions):
     """Whether a command that is about something else asks the API too."""
 
@@ -56,7 +52,6 @@ class AlsoOptions(ApiOptions):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChoiceOptions(Options):
     """Which deployments are meant."""
 
@@ -80,7 +75,6 @@ class ChoiceOptions(Options):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChangeOptions(Options):
     """How deployments are changed."""
 

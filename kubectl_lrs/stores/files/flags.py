@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Group, Options, Source, flag
-from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.stores import STORES
 
 FILES = Group.FILES
 LEVELS = STORES["files"].levels
 
 
-@dataclass(frozen=True, kw_only=True)
 class Place(Options):
     """Where the storage is."""
 
@@ -59,7 +56,6 @@ class Place(Options):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackupOptions(Place):
     """Which files a backup takes."""
 
@@ -78,7 +74,6 @@ class BackupOptions(Place):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckOptions(Place):
     """Whether `check` looks at the storage."""
 
@@ -91,7 +86,6 @@ class CheckOptions(Place):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class RestoreOptions(Place):
     """What a restore does with the storage."""
 

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from kubectl_lrs.backends.base import CHUNK, KeyNotFoundError, NoSpaceError, Stat
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, ExitCode, LrsError
-from kubectl_lrs.model.plan import WRITES, Action, Existing, Finding, Severity, Step, StorePlan
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step, StorePlan
 from kubectl_lrs.model.units import size
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kubectl_lrs.model.plan import ApplyOptions, Existing, Finding, Severity, StorePlan
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import ApplyOptions, Finding, Severity, StorePlan
 from kubectl_lrs.model.report import Outcome, Report
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Group, Options, Source, flag
-from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.stores import STORES
 
 IMAGES = Group.IMAGES
@@ -13,7 +11,6 @@ LEVELS = STORES["images"].levels
 DEFAULT_PARALLEL = 6
 
 
-@dataclass(frozen=True, kw_only=True)
 class RegistryOptions(Options):
     """How registries are spoken to."""
 
@@ -56,7 +53,6 @@ class RegistryOptions(Options):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class WhichImages(RegistryOptions):
     """Which images are meant."""
 
@@ -76,7 +72,6 @@ class WhichImages(RegistryOptions):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackupOptions(WhichImages):
     """Which images a backup takes."""
 
@@ -89,7 +84,6 @@ class BackupOptions(WhichImages):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckOptions(WhichImages):
     """Whether `check` asks the registries."""
 
@@ -102,7 +96,6 @@ class CheckOptions(WhichImages):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class RestoreOptions(RegistryOptions):
     """Where a restore takes images to."""
 

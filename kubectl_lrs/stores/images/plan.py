@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from kubectl_lrs.model.errors import DeniedError, ExitCode, LrsError, UnreachableError
-from kubectl_lrs.model.plan import WRITES, Action, Existing, Finding, Severity, Step
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap

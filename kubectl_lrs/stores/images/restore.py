@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import takewhile
 
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, StorePlan
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Outcome, Report
 from kubectl_lrs.repository import SealedFolder
 from kubectl_lrs.runtime.progress import Progress

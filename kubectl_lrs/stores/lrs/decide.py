@@ -11,8 +11,9 @@ from kubectl_lrs.clients.kubernetes.lists import whole
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.diff import ABSENT
 from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, NotFoundError
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
-from kubectl_lrs.model.plan import Action, Existing, Step
+from kubectl_lrs.model.plan import Action, Step
 from kubectl_lrs.stores.lrs.evidence import differences
 from kubectl_lrs.stores.lrs.saved import TIER, StoredLrs
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Group, Options, Source, flag
-from kubectl_lrs.model.plan import Existing
-from kubectl_lrs.stores.common.namespaces import namespace_map
 
 DEFAULT_WORKERS = 16
 VALIDATIONS = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
 """As kubectl's --validate has it → as the API server does."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Mapping(Options):
     """Which namespaces objects go to."""
 
@@ -29,10 +25,11 @@ class Mapping(Options):
     @property
     def namespaces(self) -> dict[str, str]:
         """OLD → NEW; UsageError where one of them is no mapping."""
+        from kubectl_lrs.stores.common.namespaces import namespace_map  # when it is asked: help does not wait for it
+
         return namespace_map(self.maps)
 
 
-@dataclass(frozen=True, kw_only=True)
 class TargetOptions(Mapping):
     """What is made in the cluster that objects go to."""
 
@@ -56,7 +53,6 @@ class TargetOptions(Mapping):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class RestoreFlags(TargetOptions):
     """What becomes of objects."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap
 from kubectl_lrs.stores.lrs.decide import LeftAlone

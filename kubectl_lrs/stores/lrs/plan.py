@@ -9,10 +9,10 @@ from dataclasses import replace
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import CRDS, DEPLOYMENTS, Resource
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import (
     DESTRUCTIVE,
     Action,
-    Existing,
     Finding,
     Preparation,
     Prepare,

@@ -15,10 +15,11 @@ from kubectl_lrs.model.diff import same
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.manifest import Manifest, loads, sanitise
 from kubectl_lrs.model.names import is_namespace, is_object_name, manifest_path
+from kubectl_lrs.model.stores import RESOURCES
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL, type_of
 from kubectl_lrs.repository import SealedFolder
 
-TIER = "resources"
+TIER = RESOURCES
 RAW_FILE = "lrs.raw.jsonl.gz"
 INDEX_FILE = "lrs.index.jsonl.gz"
 CRD_FILE = "crd.yaml"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.flags import Flag, Group, Options, Source, flag
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.flags import Group, Options, Source, flag, flags_of
 from kubectl_lrs.model.names import is_object_name
-from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.stores import STORES
 
 MONGO = Group.MONGO
 LEVELS = STORES["mongo"].levels
 
 
-@dataclass(frozen=True, kw_only=True)
 class ClusterPlace(Options):
     """Where in the cluster MongoDB is; the defaults are the vendor's."""
 
@@ -80,16 +77,13 @@ class ClusterPlace(Options):
 
     def __post_init__(self) -> None:
         """The names may stand in paths of the API server's; empty only where that means something."""
-        for each in fields(self):
-            known: Flag | None = each.metadata.get("flag")
-            if known is None or each.name not in ("namespace", "service", "secret"):
-                continue
-            value = getattr(self, each.name)
+        flags = dict(flags_of(type(self)))
+        for name in ("namespace", "service", "secret"):
+            known, value = flags[name], getattr(self, name)
             if not (is_object_name(value) or (value == "" and known.default == "")):
                 raise UsageError(f"{known.word} {value!r}: not a name that Kubernetes accepts")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Place(ClusterPlace):
     """Where MongoDB is: a URI, or the one in the cluster."""
 
@@ -117,7 +111,6 @@ class Place(ClusterPlace):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackupOptions(Place):
     """What of MongoDB a backup takes."""
 
@@ -148,7 +141,6 @@ class BackupOptions(Place):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckOptions(Place):
     """Whether `check` looks at MongoDB."""
 
@@ -161,7 +153,6 @@ class CheckOptions(Place):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class RestoreOptions(Place):
     """What a restore does with MongoDB."""
 

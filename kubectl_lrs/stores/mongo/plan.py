@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from kubectl_lrs.model.plan import Action, Existing, Step
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action, Step
 from kubectl_lrs.stores.mongo.definition import altered, flaw, sent_options
 from kubectl_lrs.stores.mongo.evidence import Standing
 from kubectl_lrs.stores.mongo.saved import TIER, Measured, StoredCollection

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from kubectl_lrs.model.errors import DeniedError, LrsError
-from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Finding, Severity, StorePlan, errors_of
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Finding, Severity, StorePlan, errors_of
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kubectl_lrs.model.flags import Group, Options, flag
 
 DEFAULT_TIMEOUT = "5m"
 DEFAULT_WORKERS = 16
 
 
-@dataclass(frozen=True, kw_only=True)
 class CleanOptions(Options):
     """Which sessions are deleted, and how."""
 
@@ -50,7 +47,6 @@ class CleanOptions(Options):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class CleanFirst(Options):
     """Whether sessions are deleted before something else is done."""
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
-from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Existing, Step, StorePlan
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel

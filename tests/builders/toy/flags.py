@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Options, flag
-from kubectl_lrs.model.plan import Existing
 from tests.builders.toy import TOY
 
 
-@dataclass(frozen=True, kw_only=True)
 class Place(Options):
     """Where it is."""
 
     file: str = flag("--toy-file", default="", metavar="FILE", help="The file of the toy.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackupOptions(Place):
     """How much of it is taken."""
 
     level: str | None = flag("--toy", default=None, choices=TOY.levels, help="How much of the toy to take.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class RestoreOptions(Place):
     """What becomes of what is there."""
 
     existing: Existing = flag("--toy-existing", default=Existing.SKIP, choices=(Existing.SKIP, Existing.REPLACE), help="Or not.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckOptions(Place):
     """Whether it is looked at."""
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import click
 import pytest
 
 from kubectl_lrs.commands.command import command
 from kubectl_lrs.commands.flags import Given, parameter_name, parameters
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Options, argument, flag, flags_of
-from kubectl_lrs.model.plan import Existing
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Place(Options):
     url: str = flag("--toy-url", "-u", default="", metavar="URL", help="Where.")
     workers: int = flag("--toy-parallel", default=4, least=1, most=8, help="How many.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Options(Options):
     names: tuple[str, ...] = argument("names", default=(), metavar="NAME", many=True)
     wanted: bool | None = flag("--toy", off="--no-toy", default=None, help="Whether.")

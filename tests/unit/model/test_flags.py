@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError
 
 import pytest
 
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Flag, Group, Options, Source, argument, flag, flags_of
-from kubectl_lrs.model.plan import Existing
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Place(Options):
     url: str = flag("--toy-url", "-u", default="", metavar="URL", source=Source.FILE)
     workers: int = flag("--toy-parallel", default=4, least=1, most=8, group=Group.HOW)
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Backup(_Place):
     names: tuple[str, ...] = argument("names", default=(), metavar="NAME", many=True)
     wanted: bool | None = flag("--toy", off="--no-toy", default=None)

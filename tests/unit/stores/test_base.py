@@ -7,14 +7,15 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Options, flags_of
-from kubectl_lrs.model.plan import Existing
 from kubectl_lrs.model.stores import STORES
-from kubectl_lrs.stores.base import connect_module, flags_module
+from kubectl_lrs.stores.base import connect_module
 from kubectl_lrs.stores.deployments import connect as deployments
 from kubectl_lrs.stores.deployments import flags as deployment_flags
 from kubectl_lrs.stores.files import connect as files
 from kubectl_lrs.stores.files import flags as file_flags
+from kubectl_lrs.stores.flags import flags_module
 from kubectl_lrs.stores.images import connect as images
 from kubectl_lrs.stores.images import flags as image_flags
 from kubectl_lrs.stores.lrs import connect as lrs

@@ -14,7 +14,8 @@ from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.local_upload import LocalUpload, is_unfinished
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
-from kubectl_lrs.model.plan import Action, ApplyOptions, Existing, StorePlan
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action, ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.repository import FolderWriter, SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.model.plan import ApplyOptions, Existing, StorePlan
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.runtime.progress import Silent

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.model.plan import Action, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action
 from kubectl_lrs.stores.lrs.decide import LiveLrs, LrsStep, Rules, decide, json_patch, with_finalizers
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from tests.builders.fake_kube import LRS, FakeKube

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.model.plan import Action, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action
 from kubectl_lrs.stores.lrs import dependents
 from kubectl_lrs.stores.lrs.decide import Key, LrsStep, Owned, Rules
 from kubectl_lrs.stores.lrs.dependents import Dependents, recreated, with_dependents

@@ -8,7 +8,8 @@ from typing import Any
 import bson
 import pytest
 
-from kubectl_lrs.model.plan import Action, Existing
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.plan import Action
 from kubectl_lrs.stores.mongo.evidence import Standing
 from kubectl_lrs.stores.mongo.metadata import Metadata
 from kubectl_lrs.stores.mongo.plan import decide

@@ -1,0 +1,94 @@
+"""Activate, as `activate_` is told: by journals, or by what a backup says was active."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
+from kubectl_lrs.commands.activate_ import Flags
+from kubectl_lrs.commands.confirm import confirm
+from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.trust import Trust
+from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
+from kubectl_lrs.stores.deployments.journal import Journal
+from kubectl_lrs.stores.deployments.plan import DeploymentPlan
+from kubectl_lrs.usecases.deployments import (
+    Origin,
+    activate,
+    journals_for,
+    origin_of_backup,
+    origin_of_journals,
+    plan_activation,
+)
+
+
+def run(given: Given) -> ExitCode:
+    """Plan, ask where the application may have moved, activate, report."""
+    refuse_token(given)
+    flags, quiet, yes = given.of(Flags), given.of(Quiet).quiet, given.of(Yes).yes
+    change, output = given.of(ChangeOptions), given.of(Tables).output
+    if flags.from_ and flags.journals:
+        raise UsageError("--from is for when the journal is lost, and --journal names one", hint="give one of the two")
+    choice, options = choice_of(given.of(ChoiceOptions)), apply_options(change)
+    directory = BackupDir(Path(flags.path))
+    progress = render.progress(quiet=quiet)
+    dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
+    with _origin(directory, flags.from_, flags.journals, dry_run=dry_run, trust=trust) as (journals, origin):
+        if not quiet:
+            _say_origin(journals, origin, str(directory.path))
+        accounts = accounts_of(given, given.of(ApiOptions))
+        plan = plan_activation(accounts, choice, origin, progress)
+        for note in plan.notes:
+            render.say(f"note: {note}")
+        if change.dry_run != "none":
+            render.show(render.deployment_plan_view(plan), output)
+            return ExitCode.DONE
+        _agree(plan, origin, yes=yes)
+        report = activate(plan, journals, accounts, options, progress=progress, stop=given.stop_on_signals())
+    render.show(render.deployment_report_view(report), output)
+    if not quiet:
+        for journal in journals:
+            render.say(f"journal {journal.path}: {'done' if journal.is_done else 'open; the same command goes on'}")
+    return report.exit_code()
+
+
+@contextmanager
+def _origin(
+    directory: BackupDir, from_: str, named: Sequence[str], *, dry_run: bool, trust: Trust
+) -> Iterator[tuple[list[Journal], Origin]]:
+    """The journals, held while the block lasts, and what they say; or what a backup says."""
+    if from_:
+        folder = directory.find(from_)
+        for line in render.backup_warnings(folder):
+            render.say(f"warning: {line}")
+        yield [], origin_of_backup(folder)
+        return
+    with journals_for(directory.path, named, dry_run=dry_run, trust=trust) as journals:
+        yield journals, origin_of_journals(journals)
+
+
+def _say_origin(journals: Sequence[Journal], origin: Origin, directory: str) -> None:
+    for journal in journals:
+        render.say(f"journal {journal.path}: {count(len(journal.entries))}, made {journal.created}")
+    if origin.backup:
+        render.say(f"backup {origin.backup}: {count(len(origin.entries), 'active deployment')} at {origin.instant}")
+    elif not journals:
+        render.say(f"no open journal in {directory}")
+
+
+def _agree(plan: DeploymentPlan, origin: Origin, *, yes: bool) -> None:
+    """The application may have moved since; and of a backup nobody knows what was taken down on purpose since."""
+    others = sorted(endpoint for endpoint in origin.endpoints if endpoint != plan.endpoint)
+    if not plan.changes or not (others or origin.backup):
+        return
+    if not yes and sys.stderr.isatty():
+        render.show(render.deployment_plan_view(plan, applied=True), "table", err=True)
+    since = f"Active in backup {origin.backup}, and not now" if origin.backup else "Deactivated"
+    place = f" at {', '.join(others)}" if others else ""
+    confirm(f"{since}{place}: activate {count(len(plan.changes))} at {plan.endpoint}. Go on?", yes=yes)

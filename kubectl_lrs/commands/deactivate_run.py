@@ -1,0 +1,63 @@
+"""Deactivate, as `deactivate_` is told, and note it in a journal first."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
+from kubectl_lrs.commands.confirm import confirm
+from kubectl_lrs.commands.deactivate_ import Flags
+from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
+from kubectl_lrs.stores.deployments.journal import Journal
+from kubectl_lrs.stores.deployments.plan import DeploymentPlan
+from kubectl_lrs.stores.deployments.statuses import State
+from kubectl_lrs.usecases.deployments import deactivate, journal_for, plan_deactivation
+
+
+def run(given: Given) -> ExitCode:
+    """Plan, ask, deactivate, report."""
+    refuse_token(given)
+    flags, quiet, yes = given.of(Flags), given.of(Quiet).quiet, given.of(Yes).yes
+    change, output = given.of(ChangeOptions), given.of(Tables).output
+    choice, options = choice_of(given.of(ChoiceOptions), every=flags.every), apply_options(change)
+    directory = Path(flags.path)
+    accounts = accounts_of(given, given.of(ApiOptions))
+    progress = render.progress(quiet=quiet)
+    endpoint = accounts[0].client.endpoint
+    dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
+    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=dry_run, trust=trust) as journal:
+        _say_continued(journal, quiet=quiet)
+        plan = plan_deactivation(accounts, choice, journal, progress)
+        for note in plan.notes:
+            render.say(f"note: {note}")
+        if change.dry_run != "none":
+            render.show(render.deployment_plan_view(plan), output)
+            return ExitCode.DONE
+        if plan.changes:
+            _agree(plan, yes=yes, quiet=quiet)
+            if not quiet:
+                render.say(f"journal: {journal.path}")
+        report = deactivate(plan, journal, accounts, options, progress=progress, stop=given.stop_on_signals())
+    render.show(render.deployment_report_view(report), output)
+    if report.interrupted or not options.wait:
+        render.say(f"the same command goes on where this one ended; see how far it is with: show {journal.path}")
+    return report.exit_code()
+
+
+def _say_continued(journal: Journal, *, quiet: bool) -> None:
+    if journal.is_unfinished and not quiet:
+        done = sum(entry.state is State.DEACTIVATED for entry in journal.entries.values())
+        render.say(f"continuing {journal.path}: {done} of {count(len(journal.entries))} deactivated so far")
+
+
+def _agree(plan: DeploymentPlan, *, yes: bool, quiet: bool) -> None:
+    if not yes and sys.stderr.isatty():
+        render.show(render.deployment_plan_view(plan, applied=True), "table", err=True)
+    if not quiet:
+        for line in render.CONSEQUENCES:
+            render.say(line)
+    confirm(f"Deactivate {count(len(plan.changes))} on {plan.endpoint}. Go on?", yes=yes)

@@ -1,0 +1,20 @@
+"""Remove what is named, as `forget_` is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubectl_lrs.commands.flags import Given, Trusting, Trying
+from kubectl_lrs.commands.forget_ import Flags
+from kubectl_lrs.commands.prune_run import carry_out
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.usecases.prune import plan_forget
+
+
+def run(given: Given) -> ExitCode:
+    """Plan by the names, and carry it out."""
+    flags = given.of(Flags)
+    if not flags.names:
+        raise UsageError("no backup is named", hint="name them as list shows them; prune removes by rules")
+    plan = plan_forget(Path(flags.path), flags.names, given.of(Trusting).trust)
+    return carry_out(given, plan, dry_run=given.of(Trying).dry_run == "client", must_ask=True)

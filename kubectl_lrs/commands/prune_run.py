@@ -1,0 +1,66 @@
+"""Remove what no rule keeps, as `prune_` is told; and how a plan to remove is carried out, for `forget` too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.confirm import confirm
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Trying, Yes
+from kubectl_lrs.commands.prune_ import Keep
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.retention import PERIODS, Rules
+from kubectl_lrs.model.units import duration
+from kubectl_lrs.usecases.prune import PrunePlan, apply, freed, plan_prune
+
+
+def run(given: Given) -> ExitCode:
+    """Plan by the rules, and carry it out."""
+    rules = rules_of(given.of(Keep))
+    plan = plan_prune(Path(given.of(Backups).path), rules, given.of(Trusting).trust)
+    dry_run = given.of(Trying).dry_run == "client"
+    return carry_out(given, plan, dry_run=dry_run, must_ask=bool(plan.thinned))
+
+
+def rules_of(keep: Keep) -> Rules:
+    """What is to be kept, as rules; UsageError where nothing says what is kept."""
+    values: Mapping[str, object] = vars(keep)
+    ages = {name: text for name in PERIODS if isinstance(text := values[f"within_{name}"], str) and text}
+    rules = Rules(
+        last=keep.last or 0,
+        counts={name: count for name in PERIODS if isinstance(count := values[name], int) and count},
+        within=_age("", keep.within) if keep.within else None,
+        ages={name: _age(f"-{name}", text) for name, text in ages.items()},
+        names=frozenset(keep.names),
+        minimum=keep.minimum,
+    )
+    if rules.is_empty:
+        raise UsageError(
+            "nothing says which backups are to be kept",
+            hint="say it, for example: prune --keep-daily 14 --keep-weekly 8 --keep-monthly 12 --dry-run=client",
+        )
+    return rules
+
+
+def _age(name: str, text: str) -> timedelta:
+    return duration(text, what=f"--keep-within{name}")
+
+
+def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -> ExitCode:
+    """Show the plan, or ask where that is to be, and do it."""
+    output, quiet, yes = given.of(Tables).output, given.of(Quiet).quiet, given.of(Yes).yes
+    is_asked = must_ask and not yes
+    room = freed(plan) if dry_run or is_asked else None
+    for line in render.prune_remarks(plan):
+        render.say(line)
+    if dry_run:
+        render.show(render.prune_plan_view(plan, room), output)
+        return ExitCode.DONE
+    if is_asked:
+        render.show(render.prune_plan_view(plan, room), "table", err=True)
+        confirm(render.prune_question(plan, room), yes=False)
+    report = apply(plan, given.stop_on_signals(), render.progress(quiet=quiet))
+    render.show(render.prune_report_view(report), output)
+    return report.exit_code()

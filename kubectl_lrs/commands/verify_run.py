@@ -1,0 +1,93 @@
+"""Verify, as `verify_` is told: the sums, and with a cluster a trial of the restore."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from kubectl_lrs import render
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
+from kubectl_lrs.commands.verify_ import Flags
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.plan import Finding, Severity
+from kubectl_lrs.model.workloads import GROUP, PLURAL
+from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
+from kubectl_lrs.stores.lrs.flags import TargetOptions
+from kubectl_lrs.stores.lrs.options import RestoreOptions
+from kubectl_lrs.stores.lrs.restore import LrsRestorer
+from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
+from kubectl_lrs.stores.lrs.selected import Selected
+from kubectl_lrs.usecases.restore import Restore
+from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, verify
+
+
+def run(given: Given) -> ExitCode:
+    """Check the sums; then ask the cluster, where it is to be asked."""
+    flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
+    directory = BackupDir(Path(given.of(Backups).path))
+    progress = render.progress(quiet=quiet)
+    kube = connect(given.kube, given.cancel) if flags.against_cluster else None
+    folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
+    if flags.backup == LATEST:
+        render.say_latest(folder, quiet=quiet)
+    checked = verify(folder, progress)
+    if checked.damages or kube is None:
+        render.show(render.damage_report(folder.name, folder.catalog, checked), output)
+        return ExitCode.DIFFERENCE if checked.damages else ExitCode.DONE
+    trial = _trial(kube, BackupSource(folder), given, directory, progress)
+    if output == "name":
+        for line in render.finding_lines(trial.findings):
+            render.say(line)
+    render.show(render.trial_view(folder.name, folder.catalog, checked, trial), output)
+    return trial.exit_code()
+
+
+def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: BackupDir, progress: Progress) -> Trial:
+    """What the cluster says of the backup, after its files were found to be as they were sealed."""
+    source.check()
+    identity, options = kube.identity(), given.of(TargetOptions)
+    wanted = RestoreOptions(
+        selection=given.of(Selecting).selection(given.kube.namespace),
+        existing=Existing.REPLACE,  # so that objects that are there and differ are tried too
+        namespace_map=options.namespaces,
+        create_namespaces=True,
+        try_each=True,
+    )
+    try:
+        crd = crd_to_install(kube, source.folder) if options.install_crd else None
+        resource = resource_to_write(kube, source, crd)
+    except UsageError as error:
+        selected = Selected(source, wanted.selection, (), wanted.namespace_map)
+        could_install = not options.install_crd and kube.discover(GROUP, PLURAL) is None and saved_crd(source.folder)
+        hint = f"{error.hint}{'; --install-crd takes the one in the backup' if could_install else ''}"
+        return hopeless(
+            selected, wanted.selection.left_out, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE)
+        )
+    given.stop_on_signals()
+    lrs = LrsRestorer(
+        source,
+        replace(wanted, crd=crd),
+        kube=kube,
+        resource=resource,
+        directory=directory.path,
+        cluster=identity.uid or identity.server,
+        stop=kube.stop,
+        trust=given.of(Trusting).trust,
+    )
+    restore = Restore(
+        [lrs],
+        source=source.description,
+        target=kube.connection.server,
+        from_another_cluster=not source.folder.catalog.cluster.is_same(identity),
+        progress=progress,
+        stop=kube.stop,
+    )
+    trial = try_restore(restore, workers=options.parallel, create_namespaces=options.create_namespaces)
+    if crd and trial.exit_code() is not ExitCode.UNREACHABLE:
+        trial.findings += try_crd(kube, crd)
+    return trial
