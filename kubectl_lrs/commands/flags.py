@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kubectl_lrs.model.selection import Selection
     from kubectl_lrs.runtime.trust import Trust
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_URL = r"[A-Za-z][A-Za-z0-9+.-]*:/"
 
 KUBE = "kubectl_lrs.kube_flags"
 CANCEL = "kubectl_lrs.cancel"
@@ -225,7 +225,7 @@ class Backups(Options):
     def path(self) -> str:
         """The folder that was named, by the flag or the environment; the current directory where none was."""
         found = self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
-        if _URL.match(found):
+        if re.match(_URL, found):
             flag = "--backup-dir" if self.backup_dir else "LRS_BACKUP_DIR"
             raise UsageError(f"{flag} {found}: backups are kept in a folder; a URL is none", hint="name the path of a folder")
         return found

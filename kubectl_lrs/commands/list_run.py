@@ -12,11 +12,10 @@ from kubectl_lrs.repository.holds import read_holds
 
 def run(given: Given) -> None:
     """One row for each; what only looks like a backup is a warning."""
-    directory = BackupDir(Path(given.of(Backups).path))
+    directory, output = BackupDir(Path(given.of(Backups).path)), given.of(Tables).output
     sealed, unsealed = directory.scan()
-    output = given.of(Tables).output
     holds = read_holds(directory.path)
-    render.show(render.listing(sealed, unsealed, holds, with_unique=output in ("wide", "json", "yaml")), output)
+    render.show(render.listing(sealed, unsealed, output, holds), output)
     if not sealed:
         render.say(f"no sealed backup in {directory.path.resolve()}")
     for folder in sealed:

@@ -8,8 +8,7 @@ nobody turns out to need, and a value that says what is so anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Selecting, Trusting
@@ -22,8 +21,7 @@ Values = Callable[[str], Any]
 """A flag's longest name, or an argument's → its value in this call."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """These flags say nothing unless the rest of the call `holds`; `why`: how that is said, after `says nothing`."""
 
     flags: tuple[str, ...]
@@ -88,8 +86,7 @@ def refuse(words: Iterable[str], why: str, *, hint: str = "leave it out") -> Non
         raise UsageError(f"{', '.join(listed)} {'says' if len(listed) == 1 else 'say'} nothing {why}", hint=hint)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cluster:
+class Cluster(NamedTuple):
     """Whether a verb asks a cluster, by the call's values, and takes a namespace where it does not; `why` it does not.
 
     `is_about_program`: flags of the cluster are taken without effect, as kubectl itself does, where nothing about a cluster

@@ -160,7 +160,7 @@ class Catalog:
 def parse(data: bytes, *, where: str) -> Catalog:
     """The catalog in the bytes of a `backup.json`; `where` names it in errors."""
     try:
-        document = json.loads(data)
+        document = json.loads(data.decode("utf-8", "surrogatepass"))
         version = document["formatVersion"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamageError(f"{where}: not a catalog: {error}") from error
@@ -172,15 +172,16 @@ def parse(data: bytes, *, where: str) -> Catalog:
             hint="use the version of kubectl lrs that made it, or a newer one",
         )
     try:
-        _check_own_sum(document, data, where)
+        _check_own_sum(data, where)
         return _from_dict(document)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise DamageError(f"{where}: not a valid catalog: {error!r}") from error
 
 
-def _check_own_sum(document: dict[str, Any], data: bytes, where: str) -> None:
-    body = {key: value for key, value in document.items() if key != "sha256"}
-    if document.get("sha256") != _own_sum(body) or _text(document) != data:
+def _check_own_sum(data: bytes, where: str) -> None:
+    """By its bytes, without writing the document anew: what stands before the last field, ended as if that were not there."""
+    before = data[: -len(_last_field(""))]
+    if data != before + _last_field(hashlib.sha256(before + _END).hexdigest()):
         raise DamageError(f"{where}: altered since it was sealed (its own sum does not match)")
 
 
@@ -282,6 +283,14 @@ _RESOURCES: Mapping[str, Callable[[Any], bool]] = {
 """What a catalog must say of what was asked for and of the resources tier; a backup is read without trust."""
 
 
+_END = b"\n}\n"
+
+
+def _last_field(digest: str) -> bytes:
+    """How a document ends with its own sum; any text of as many characters takes as many bytes."""
+    return f',\n  "sha256": "{digest or "0" * 64}"'.encode() + _END
+
+
 def _own_sum(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(_text(body)).hexdigest()
 
@@ -296,8 +305,8 @@ def _stamp(instant: datetime) -> str:
 
 
 def _instant(text: str) -> datetime:
-    form = "%Y-%m-%dT%H:%M:%S.%fZ" if "." in text else "%Y-%m-%dT%H:%M:%SZ"
-    instant = datetime.strptime(text, form).replace(tzinfo=timezone.utc)
-    if not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it
+    instant = datetime.fromisoformat(text.removesuffix("Z"))
+    written = f"{instant.isoformat(timespec='microseconds' if '.' in text else 'seconds')}Z"
+    if written != text or not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it
         raise ValueError(text)
-    return instant
+    return instant.replace(tzinfo=timezone.utc)

@@ -8,12 +8,12 @@ from datetime import timedelta
 from kubectl_lrs.model.errors import UsageError
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
+_PART = r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)"
 
 
 def duration(text: str, *, what: str) -> timedelta:
     """A duration as kubectl writes them (`30s`, `1h30m`; a bare number is seconds); days (`7d`) besides."""
-    parts = [(text, "s")] if re.fullmatch(r"\d+", text) else _PART.findall(text)
+    parts = [(text, "s")] if re.fullmatch(r"\d+", text) else re.findall(_PART, text)
     if not parts or "".join(number + unit for number, unit in parts) not in (text, f"{text}s"):
         raise UsageError(f"{what}: {text!r} is not a duration", hint="write it like 30s, 5m or 1h30m")
     try:

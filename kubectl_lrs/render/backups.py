@@ -25,24 +25,22 @@ UNKNOWN = "<unknown>"
 SHORT = 12
 """Digits of an identity that a table shows."""
 
+COLUMNS = ("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE")
+WIDE_COLUMNS = (*COLUMNS, "NAMESPACE", "SIZE", "UNIQUE", "CLUSTER", "CONTEXT", "IDENTITY", "HELD", "OWNER")
 
-def listing(
-    sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed], holds: Holds = NO_HOLDS, *, with_unique: bool = True
-) -> View:
-    """`list`: one row per backup. `with_unique`: each is looked through for what no other one shares, which takes a while."""
-    unique = [folder.unique_bytes if with_unique else None for folder in sealed]
-    columns = ("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE")
-    return View(
-        data={
-            "backups": [{**_data(f, holds), "uniqueBytes": own} for f, own in zip(sealed, unique, strict=True)],
-            "unsealed": [{"path": str(u.path), "why": u.why} for u in unsealed],
-        },
-        columns=columns,
-        rows=[_list_row(folder) for folder in sealed],
-        wide_columns=(*columns, "NAMESPACE", "SIZE", "UNIQUE", "CLUSTER", "CONTEXT", "IDENTITY", "HELD", "OWNER"),
-        wide_rows=[(*_list_row(f), *_wide(f, own, holds)) for f, own in zip(sealed, unique, strict=True)],
-        names=[f.path.name for f in sealed],
-    )
+
+def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed], output: str, holds: Holds = NO_HOLDS) -> View:
+    """`list`: one row per backup, in this form alone: there may be hundreds, and all forms of them take their time.
+
+    For programs and wide tables each is looked through for what no other one shares.
+    """
+    names = [folder.name for folder in sealed]
+    if output in ("json", "yaml"):
+        data = [{**_data(folder, holds), "uniqueBytes": folder.unique_bytes} for folder in sealed]
+        return View(data={"backups": data, "unsealed": [{"path": str(u.path), "why": u.why} for u in unsealed]}, names=names)
+    if output == "wide":
+        return View(data=None, columns=WIDE_COLUMNS, rows=[(*_list_row(f), *_wide(f, holds)) for f in sealed], names=names)
+    return View(data=None, columns=COLUMNS, rows=[_list_row(folder) for folder in sealed], names=names)
 
 
 def _data(folder: SealedFolder, holds: Holds) -> dict[str, Any]:
@@ -56,8 +54,8 @@ def _data(folder: SealedFolder, holds: Holds) -> dict[str, Any]:
     }
 
 
-def _wide(folder: SealedFolder, unique: int | None, holds: Holds) -> tuple[str, ...]:
-    catalog, held = folder.catalog, holds.of(folder.catalog)
+def _wide(folder: SealedFolder, holds: Holds) -> tuple[str, ...]:
+    catalog, held, unique = folder.catalog, holds.of(folder.catalog), folder.unique_bytes
     return (
         _scope(catalog),
         size(catalog.size),

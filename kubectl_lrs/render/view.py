@@ -7,8 +7,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from shutil import get_terminal_size
-from textwrap import wrap
 from typing import Any
 from unicodedata import combining, east_asian_width
 
@@ -61,10 +59,17 @@ def _lines(view: View, output: str, *, err: bool) -> Iterator[str]:
     wide = output == "wide" and view.wide_columns
     columns, rows = (view.wide_columns, view.wide_rows) if wide else (view.columns, view.rows)
     stream = sys.stderr if err else sys.stdout
-    width, is_coloured = get_terminal_size().columns if stream.isatty() else 0, colour.is_on(stream)
+    width, is_coloured = _width() if stream.isatty() else 0, colour.is_on(stream)
     yield from map(printable, view.before)
     yield from table(columns, rows, width=width, coloured=is_coloured)
     yield from map(printable, view.after)
+
+
+def _width() -> int:
+    """Columns of the terminal."""
+    from shutil import get_terminal_size  # where there is one
+
+    return get_terminal_size().columns
 
 
 def _yaml(data: Any) -> str:
@@ -95,6 +100,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int =
     for row in shown:
         parts = [row[-1]]
         if is_wide and before + _columns(row[-1]) > width:
+            from textwrap import wrap
+
             parts = wrap(row[-1], max(LEAST, width - indent), break_on_hyphens=False, break_long_words=False)
             parts = parts if indent == before else ["", *parts]
         cells = [_padded(cell, size) for cell, size in zip((*row[:-1], parts[0]), widths, strict=True)]

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from difflib import get_close_matches
 from pathlib import Path
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
@@ -43,7 +42,7 @@ class BackupDir:
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
             path = Path(entry.path)
-            if not _looks_like_backup(path) and not entry.name.startswith(BACKUP_PREFIX):
+            if not entry.name.startswith(BACKUP_PREFIX) and not _looks_like_backup(path):
                 continue
             try:
                 sealed.append(SealedFolder.open(path))
@@ -71,6 +70,8 @@ class BackupDir:
                 if is_meant(candidate):
                     return SealedFolder.open(candidate).in_use()
         names = [folder.name for folder in self.scan()[0]] if is_folder(self.path) else []
+        from difflib import get_close_matches
+
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names[-3:]
         hint = f"there is {', '.join(near)}" if near else f"{self.path} holds no sealed backup"
         raise UsageError(f"backup {name!r} not found in {self.path}", hint=hint)

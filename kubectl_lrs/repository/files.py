@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -83,6 +82,8 @@ def sync_file_system(descriptor: int, path: Path) -> None:
     reports failed write-backs; elsewhere sync(2) has to do.
     """
     if sys.platform == "linux":
+        import ctypes  # for those who write: `list` does not wait for it
+
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), str(path))

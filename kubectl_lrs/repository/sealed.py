@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import re
@@ -30,6 +29,9 @@ MAX_LINE = 64 << 20
 MAX_SUM_LINE = 8 << 10
 """Bytes that a line of a packed file and a line of the sums may have. The API server takes no object of more
 than a few MB; whatever is longer is no backup, and is not read into memory to find out."""
+
+PIECE = 64 << 10
+"""Bytes that a catalog is read by: most are smaller, and memory for the largest one is not had for each."""
 
 MAX_DEPTH = 64
 """Folders below folders that are looked into."""
@@ -132,9 +134,8 @@ class SealedFolder:
         """Read the catalog of the folder at `path`."""
         where = path / CATALOG_FILE
         try:
-            with Directory.named(path) as folder, folder.reading(CATALOG_FILE) as file:
-                data = file.read(MAX_SIZE + 1)
-                uid = _owner(file.fileno(), folder.descriptor)
+            with Directory.named(path) as folder:
+                data, uid = _catalog_in(folder)
         except FileNotFoundError as error:
             raise _without_catalog(path) from error
         except NotADirectoryError as error:
@@ -238,6 +239,8 @@ class SealedFolder:
 
     def lines(self, relative: str) -> Iterator[str]:
         """The lines of a gzip file."""
+        import gzip  # for those who read more than the catalog
+
         try:
             with self.reading(relative) as file, gzip.GzipFile(fileobj=file) as unpacked:
                 while line := unpacked.readline(MAX_LINE + 1):
@@ -255,6 +258,19 @@ def parsed_sums(file: BinaryIO, where: str) -> Iterator[tuple[str, str]]:
         if not match or not is_inside(match[2]):
             raise DamageError(f"{where}: line {number} is not a sum of a file in the backup")
         yield match[2], match[1]
+
+
+def _catalog_in(folder: Directory) -> tuple[bytes, int]:
+    """(the bytes of its catalog, one more than MAX_SIZE at most, its owner). There may be hundreds of small ones to read."""
+    descriptor = folder.opened_below(CATALOG_FILE)
+    try:
+        pieces, left = [], MAX_SIZE + 1
+        while piece := os.read(descriptor, min(left, PIECE)):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces), _owner(descriptor, folder.descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _without_catalog(path: Path) -> LrsError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import hashlib
 import os
 import secrets
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog
@@ -23,6 +22,9 @@ from kubectl_lrs.repository.sums import Sum, in_order, line
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
 from kubectl_lrs.runtime.safe_files import Directory, remove_tree
+
+if TYPE_CHECKING:
+    import gzip
 
 _LIST = f"{SUMS_FILE}~"
 """What is finished, while it is not sealed: a line for each file, in the order in which they were."""
@@ -53,8 +55,13 @@ class Sink:
         self._sum = hashlib.sha256()
         while before and (data := before.read(CHUNK)):
             self._keep(data)
+        self._packed = self._packing() if compressed else None
+
+    def _packing(self) -> gzip.GzipFile:
+        import gzip  # for those who write: `list` does not wait for it
+
         # No name and no time in the header: the same content gives the same bytes.
-        self._packed = gzip.GzipFile("", "wb", compresslevel=1, fileobj=_Below(self._keep), mtime=0) if compressed else None
+        return gzip.GzipFile("", "wb", compresslevel=1, fileobj=_Below(self._keep), mtime=0)
 
     @property
     def digest(self) -> str:

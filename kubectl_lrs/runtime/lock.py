@@ -9,7 +9,6 @@ import errno
 import fcntl
 import os
 import re
-import socket
 from contextlib import suppress
 
 from kubectl_lrs.runtime.safe_files import Directory
@@ -115,6 +114,8 @@ class Lock:
 
     def note(self, inode: int = 0) -> None:
         """Write into the file, which must be ours, whose it is and which folder is being made."""
+        import socket  # for those who hold one: `list` does not wait for it
+
         text = f"kubectl-lrs {socket.gethostname() or '-'} {os.getpid()}{f' {inode}' if inode else ''}\n".encode()
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))

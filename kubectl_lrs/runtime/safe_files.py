@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -245,6 +244,8 @@ def write_atomically(path: Path, text: str) -> None:
         there = folder.look(path.name)
         if there is not None and not stat.S_ISREG(there.st_mode):
             raise RefusedError(path, f"it is {kind_of(there)}, not a plain file")
+        import secrets  # for those who write: `list` does not wait for it
+
         part = f".{path.name}.{secrets.token_hex(6)}"
         descriptor = folder.create(part)
         try:

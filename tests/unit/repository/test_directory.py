@@ -62,7 +62,7 @@ def test_clocks_differ_a_little(tmp_path: Path) -> None:
 
 def test_age_of_one_of_the_future(tmp_path: Path) -> None:
     folder = _made(tmp_path, "future", -timedelta(days=3, hours=4, minutes=30))
-    assert listing([folder], []).rows[0][2] == "in 3d4h"
+    assert listing([folder], [], "table").rows[0][2] == "in 3d4h"
     assert [line for line in catalog_view(folder, []).before if "in 3d4h, later than now" in line]
 
 
@@ -127,8 +127,8 @@ def test_owner_is_shown(tmp_path: Path, whose: str) -> None:
     os.chown(folder.path / whose, NOBODY, NOBODY)
     (found,), _ = BackupDir(tmp_path).scan()
     assert found.is_foreign
-    assert str(NOBODY) in listing([found], []).wide_rows[0][-1]
-    assert str(NOBODY) in json.dumps(listing([found], []).data)
+    assert str(NOBODY) in listing([found], [], "wide").rows[0][-1]
+    assert str(NOBODY) in json.dumps(listing([found], [], "json").data)
     assert [line for line in catalog_view(found, []).before if line.startswith("Owner:") and str(NOBODY) in line]
     assert [line for line in backup_warnings(found) if str(NOBODY) in line]
     require_intact(found, Silent())
