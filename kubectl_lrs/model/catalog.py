@@ -305,8 +305,8 @@ def _stamp(instant: datetime) -> str:
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text.removesuffix("Z"))
-    written = f"{instant.isoformat(timespec='microseconds' if '.' in text else 'seconds')}Z"
+    instant = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
+    written = instant.isoformat(timespec="microseconds" if "." in text else "seconds").replace("+00:00", "Z")
     if written != text or not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it
         raise ValueError(text)
-    return instant.replace(tzinfo=timezone.utc)
+    return instant

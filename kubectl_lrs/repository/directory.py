@@ -41,7 +41,7 @@ class BackupDir:
         for entry in self._entries():
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
-            path = Path(entry.path)
+            path = self.path / entry.name
             if not entry.name.startswith(BACKUP_PREFIX) and not _looks_like_backup(path):
                 continue
             try:

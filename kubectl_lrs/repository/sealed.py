@@ -261,13 +261,15 @@ def parsed_sums(file: BinaryIO, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _catalog_in(folder: Directory) -> tuple[bytes, int]:
-    """(the bytes of its catalog, one more than MAX_SIZE at most, its owner). There may be hundreds of small ones to read."""
+    """(the bytes of its catalog, its owner); of one that is too large, more than MAX_SIZE and not all of it.
+
+    It is a plain file, so a piece that is not full is the last one.
+    """
     descriptor = folder.opened_below(CATALOG_FILE)
     try:
-        pieces, left = [], MAX_SIZE + 1
-        while piece := os.read(descriptor, min(left, PIECE)):
-            pieces.append(piece)
-            left -= len(piece)
+        pieces = [os.read(descriptor, PIECE)]
+        while len(pieces[-1]) == PIECE and len(pieces) * PIECE <= MAX_SIZE:
+            pieces.append(os.read(descriptor, PIECE))
         return b"".join(pieces), _owner(descriptor, folder.descriptor)
     finally:
         os.close(descriptor)
@@ -285,8 +287,8 @@ def _without_catalog(path: Path) -> LrsError:
 
 def _owner(*descriptors: int) -> int:
     """Whose these are: anybody's but ours and root's first."""
-    owners = [os.fstat(descriptor).st_uid for descriptor in descriptors]
-    return next((uid for uid in owners if uid not in (os.geteuid(), 0)), owners[0])
+    owners, known = [os.fstat(descriptor).st_uid for descriptor in descriptors], (os.geteuid(), 0)
+    return next((uid for uid in owners if uid not in known), owners[0])
 
 
 def is_inside(path: str) -> bool:

@@ -27,9 +27,12 @@ class Flags(Options):
     times: int = flag("--times", default=1, least=1)
 
 
-@lrs_command("whoami", Flags)
-def command(given: Given) -> None:
-    """Ask the server who this is."""
+HELP = "Ask the server who this is."
+command = lrs_command("whoami", Flags, help=HELP)
+
+
+def run(given: Given) -> None:
+    """Ask, as often as is said."""
     kube = connect(given.kube)
     for _ in range(given.of(Flags).times):
         answer = kube._sender.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=json.dumps(REVIEW).encode())
@@ -38,6 +41,7 @@ def command(given: Given) -> None:
 
 
 if __name__ == "__main__":
-    cli.VERBS["whoami"] = "Ask the server who this is."
+    cli.VERBS["whoami"] = HELP
     sys.modules["kubectl_lrs.commands.whoami_"] = cast("Any", SimpleNamespace(command=command))
+    sys.modules["kubectl_lrs.commands.whoami_run"] = cast("Any", SimpleNamespace(run=run))
     cli.main()

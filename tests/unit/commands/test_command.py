@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
+from types import ModuleType
 
 import click
 import pytest
@@ -12,27 +14,43 @@ from kubectl_lrs.cli import VERBS
 from kubectl_lrs.commands import (
     accounts,
     activate_,
+    activate_run,
     backup_,
+    backup_run,
     check_,
+    check_run,
     clean_spark_,
+    clean_spark_run,
     complete_,
     completion_,
+    completion_run,
     deactivate_,
+    deactivate_run,
     diff_,
+    diff_run,
     forget_,
+    forget_run,
     hold_,
+    hold_run,
     list_,
+    list_run,
     options_,
     prune_,
+    prune_run,
     restore_,
     restore_call,
+    restore_run,
     show_,
+    show_run,
     spark,
     unhold_,
+    unhold_run,
     verify_,
+    verify_run,
     version_,
+    version_run,
 )
-from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, group_of, kube_options
+from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, group_of, kube_options, run_of
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode
@@ -43,6 +61,14 @@ MODULES = (
     show_, unhold_, verify_, version_,
 )  # fmt: skip
 COMMANDS = {str(module.command.name): module.command for module in MODULES}
+RUNS: dict[str, ModuleType] = {
+    "activate": activate_run, "backup": backup_run, "check": check_run, "clean-spark": clean_spark_run,
+    "completion": completion_run, "deactivate": deactivate_run, "diff": diff_run, "forget": forget_run, "hold": hold_run,
+    "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unhold": unhold_run, "verify": verify_run,
+    "version": version_run,
+}  # fmt: skip
+"""What does the work of each; `options` prints a list, and needs none."""
+
 SHARED = (accounts, restore_call, spark)
 """What several commands stand on."""
 
@@ -55,6 +81,13 @@ def test_these_are_all() -> None:
     assert COMMANDS.keys() == VERBS.keys()
     assert complete_.command.hidden
     assert all(module.__doc__ for module in SHARED)
+
+
+@each
+def test_what_it_does_is_in_the_module_of_its_name(command: PluginCommand) -> None:
+    run = run_of(str(command.name))
+    assert run is RUNS[str(command.name)].run
+    assert list(inspect.signature(run).parameters) == ["given"]
 
 
 @each

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import click
 import pytest
 
+from kubectl_lrs.commands import command as command_module
 from kubectl_lrs.commands.command import command
 from kubectl_lrs.commands.flags import Given, parameter_name, parameters
 from kubectl_lrs.model.errors import UsageError
@@ -28,12 +31,9 @@ class _Options(Options):
 def _parsed(*words: str) -> tuple[_Place, _Options, Given]:
     found: list[Given] = []
 
-    @command("toy", _Place, _Options)
-    def toy(given: Given) -> None:
-        """Play."""
-        found.append(given)
-
-    toy.main(list(words), standalone_mode=False)
+    toy = command("toy", _Place, _Options, help="Play.")
+    with patch.object(command_module, "run_of", lambda _name: found.append):
+        toy.main(list(words), standalone_mode=False)
     with click.Context(toy):
         return found[0].of(_Place), found[0].of(_Options), found[0]
 

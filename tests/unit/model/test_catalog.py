@@ -114,3 +114,67 @@ def test_only_what_says_so_is_absent(absent: object) -> None:
 def test_sentences_for_people() -> None:
     assert said(_file("a: b")) == "files: file a: b: not in s3://b, referred to by c 1 f"
     assert said(Missing(store="images", kind="image", name="r/a:1", reason="gone")) == "images: image r/a:1: gone"
+
+
+SEALED = CATALOG.serialise()
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        SEALED.replace(b'"profile"', b'"profile" ', 1),
+        SEALED.replace(b"\n", b"\r\n"),
+        SEALED[:-1],
+        SEALED + b"\n",
+        SEALED + b" ",
+        SEALED.replace(b'"sha256": "', b'"SHA256": "'),
+        SEALED[:-68] + SEALED[-68:].upper(),
+        SEALED[:-68] + b'"' + b"0" * 64 + b'"\n}\n',
+        json.dumps(json.loads(SEALED)).encode(),
+        json.dumps(json.loads(SEALED), indent=2, sort_keys=True).encode() + b"\n",
+        SEALED.decode().encode("utf-16"),
+        b"\xef\xbb\xbf" + SEALED,
+        b'{"formatVersion": 1}',
+        b'{"formatVersion": 1, "sha256": ""}',
+    ],
+)
+def test_whatever_is_not_the_very_bytes_is_altered(altered: bytes) -> None:
+    assert altered != SEALED
+    with pytest.raises(DamageError):
+        parse(altered, where="")
+
+
+def test_each_byte_counts() -> None:
+    for place in range(0, len(SEALED), 7):
+        altered = bytearray(SEALED)
+        altered[place] ^= 1
+        with pytest.raises(DamageError):
+            parse(bytes(altered), where="")
+
+
+def test_the_sum_is_that_of_the_document_without_it() -> None:
+    """As the documents tell people to check it."""
+    document = json.loads(SEALED)
+    own = document.pop("sha256")
+    assert hashlib.sha256((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()).hexdigest() == own
+
+
+@pytest.mark.parametrize(
+    "instant",
+    ["2026-11-23T08:16:10Z", "2026-11-23T08:16:10.000000Z", "2026-11-23T08:16:10.123456Z"],
+)
+def test_instants_are_read_as_they_were_written(instant: str) -> None:
+    assert f"{parse(_of_0_1_0([], instant=instant), where='').instant:%S.%f}" == f"10.{instant[20:-1] or '000000'}"
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "2026-11-23T08:16:10", "2026-11-23 08:16:10Z", "2026-11-23T08:16:10+01:00", "2026-11-23T08:16:10+01:00Z", "2026-11-23",
+        "2026-W48-1T08:16:10Z", "20261123T081610Z", "2026-11-23T08:16:10,123456Z", "2026-13-01T00:00:00Z", "1999-12-31T23:59:59Z",
+        "9999-01-01T00:00:00Z", "2026-11-23T08:16:10ZZ", "", None, 7,
+    ],
+)  # fmt: skip
+def test_an_instant_that_is_written_otherwise_is_damage(instant: object) -> None:
+    with pytest.raises(DamageError, match="not a valid catalog"):
+        parse(_of_0_1_0([], instant=instant), where="")

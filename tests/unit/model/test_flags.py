@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
-
 import pytest
 
+from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Flag, Group, Options, Source, argument, flag, flags_of
 
@@ -43,8 +42,51 @@ def test_what_each_flag_is() -> None:
 def test_options_are_what_their_flags_say_and_cannot_change() -> None:
     options = _Backup()
     assert (options.url, options.workers, options.wanted, options.existing) == ("", 4, None, Existing.SKIP)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="frozen"):
         options.url = "x"  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="frozen"):
+        del options.url
+    assert options.url == ""
+
+
+def test_options_are_equal_when_all_that_they_say_is() -> None:
+    assert _Backup(url="x") == _Backup(url="x")
+    assert hash(_Backup(url="x")) == hash(_Backup(url="x"))
+    assert _Backup(url="x") != _Backup(url="y")
+    assert _Backup() != _Backup(given=frozenset(("--all",)))
+    assert _Backup() != _Place()
+    assert repr(_Place(url="x")) == "_Place(url='x', workers=4, given=frozenset())"
+
+
+def test_options_take_what_has_a_flag_and_nothing_else() -> None:
+    with pytest.raises(TypeError, match="_Place has no urn"):
+        _Place(urn="x")  # type: ignore[call-arg]
+
+
+def test_what_cannot_be_is_refused_when_it_is_made() -> None:
+    class Checked(_Place):
+        def __post_init__(self) -> None:
+            if self.workers > 8:
+                raise UsageError("too many")
+
+    assert Checked(workers=8).workers == 8
+    with pytest.raises(UsageError):
+        Checked(workers=9)
+
+
+class _Also(Options):
+    fast: bool = flag("--fast", default=False)
+
+
+class _Both(_Also, _Backup):
+    url: str = flag("--other-url", default="there")
+
+
+def test_flags_of_several_kinds_come_in_the_order_of_dataclasses() -> None:
+    made = dict(flags_of(_Both))
+    assert list(made) == ["url", "workers", "names", "wanted", "all", "only", "existing", "fast"]
+    assert made["url"].word == "--other-url", "who comes later says it anew, where it stood"
+    assert _Both().url == "there"
 
 
 def test_which_were_given() -> None:

@@ -1,0 +1,104 @@
+"""What a call imports before it does anything: help, a wrong flag and the Tab key wait for the flags of one verb alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from kubectl_lrs.cli import VERBS
+from kubectl_lrs.model.stores import STORES
+
+CALLS: dict[str, list[list[str]]] = {
+    "help": [[verb, "--help"] for verb in VERBS],
+    "wrong": [[verb, "--nonsense"] for verb in VERBS],
+    "tab": [["__complete", verb, "--"] for verb in VERBS],
+    "bare": [["--help"], ["__complete", "res"], ["nonsense"]],
+    "version": [["version"], ["version", "--client"]],
+}
+
+PROGRAM = """
+import json, os, sys
+before = set(sys.modules)
+from kubectl_lrs import cli
+for call in json.loads(sys.argv[1]):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(1, 2)
+        cli.run(call)
+        os.write(writer, json.dumps(sorted(set(sys.modules) - before)).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        print(json.dumps([call, json.load(told)]), flush=True)
+    os.wait()
+"""
+"""Each call in a process that has imported the command line and nothing else."""
+
+BASE = {
+    "kubectl_lrs.cli", "kubectl_lrs.commands", "kubectl_lrs.commands.command", "kubectl_lrs.commands.flags",
+    "kubectl_lrs.completion", "kubectl_lrs.completion.pflag", "kubectl_lrs.model", "kubectl_lrs.model.errors",
+    "kubectl_lrs.model.flags", "kubectl_lrs.model.units", "kubectl_lrs.render", "kubectl_lrs.render.colour",
+    "kubectl_lrs.render.output", "kubectl_lrs.render.progress", "kubectl_lrs.runtime", "kubectl_lrs.runtime.cancel",
+    "kubectl_lrs.runtime.progress", "kubectl_lrs.runtime.streams",
+}  # fmt: skip
+"""What every call imports. What is added here is paid for by each of them."""
+
+PURE = {f"kubectl_lrs.{name}" for name in ("completion.scripts", "model.existing", "model.names", "model.stores", "stores")}
+"""What flags are made of."""
+
+FLAGS = {"kubectl_lrs.stores.flags"} | {
+    f"kubectl_lrs.stores.{name}{part}" for name in (*STORES, "deployments", "lrs", "spark") for part in ("", ".flags")
+}
+
+ERRORS = {"kubectl_lrs.runtime.redact"}
+TAB = {f"kubectl_lrs.{name}" for name in ("commands.complete_", "completion.engine", "completion.line")}
+BESIDE: dict[str, set[str]] = {"help": set(), "wrong": ERRORS, "tab": TAB}
+
+SLOW = {"asyncio", "ctypes", "hashlib", "http", "socket", "ssl", "subprocess"}
+"""Of Python's own: what takes a millisecond or more, and no parser needs."""
+
+
+def imported(calls: list[list[str]]) -> list[tuple[list[str], set[str]]]:
+    """(call, what it imported)."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM, json.dumps(calls)], capture_output=True, text=True, check=True)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [call for call, _ in told] == calls
+    return [(call, set(modules)) for call, modules in told]
+
+
+def ours(modules: set[str]) -> set[str]:
+    """Those of the product."""
+    return {name for name in modules if name.startswith("kubectl_lrs.")}
+
+
+@pytest.mark.parametrize("kind", BESIDE)
+def test_a_parser_imports_one_command_and_flags(kind: str) -> None:
+    for call, modules in imported(CALLS[kind]):
+        verb = call[1] if kind == "tab" else call[0]
+        own = f"kubectl_lrs.commands.{verb.replace('-', '_')}_"
+        assert own in modules
+        assert sorted(ours(modules) - BASE - PURE - FLAGS - BESIDE[kind] - {own}) == [], call
+
+
+def test_without_a_verb_not_even_flags_are_imported() -> None:
+    for call, modules in imported(CALLS["bare"]):
+        assert sorted(ours(modules) - BASE - ERRORS - TAB) == [], call
+
+
+def test_version_looks_at_no_store() -> None:
+    own = {f"kubectl_lrs.{name}" for name in ("commands.version_", "commands.version_run", "commands.unused")}
+    catalog = {f"kubectl_lrs.{name}" for name in ("model.catalog", "model.meanwhile")}
+    for call, modules in imported(CALLS["version"]):
+        assert sorted(ours(modules) - BASE - PURE - FLAGS - own - catalog) == [], call
+
+
+@pytest.mark.parametrize("kind", ["help", "tab", "bare"])
+def test_no_library_but_that_of_the_command_line(kind: str) -> None:
+    for call, modules in imported(CALLS[kind]):
+        tops = {name.partition(".")[0] for name in modules}
+        assert sorted(tops - sys.stdlib_module_names - {"kubectl_lrs", "click"}) == [], call
+        assert sorted(tops & SLOW) == [], call
