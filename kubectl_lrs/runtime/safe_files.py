@@ -188,6 +188,8 @@ class Directory:
 
     def scratch(self) -> BinaryIO:
         """A new file that has no name any more: it goes when it is closed."""
+        import secrets  # for those who write
+
         name = f".{secrets.token_hex(6)}"
         with self._naming(name):
             descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, dir_fd=self.descriptor)
