@@ -152,14 +152,22 @@ def test_backup_that_shares_files_of_what_is_removed(place: Path) -> None:
     thread = threading.Thread(target=back_up)
     thread.start()
     assert blocked.wait(loader.PATIENCE)
-    removed = subprocess.run(
-        [sys.executable, "-m", "kubectl_lrs", "forget", "night-0", "night-1", "night-2", "--yes", "--backup-dir", str(place)],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    done.set()
+    command = [
+        sys.executable,
+        "-m",
+        "kubectl_lrs",
+        "forget",
+        "night-0",
+        "night-1",
+        "night-2",
+        "--yes",
+        "--backup-dir",
+        str(place),
+    ]
+    try:
+        removed = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    finally:
+        done.set()
     thread.join(loader.PATIENCE)
     assert removed.returncode == 0, removed.stderr
     assert list(found[0].damages()) == []

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.catalog import Catalog, Cluster, Missing, parse
-from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.render.backups import said
 from tests.builders.sealing import RESOURCES
@@ -148,7 +148,7 @@ def test_each_byte_counts() -> None:
     for place in range(0, len(SEALED), 7):
         altered = bytearray(SEALED)
         altered[place] ^= 1
-        with pytest.raises(DamageError):
+        with pytest.raises((DamageError, UsageError)):  # of a format to come: a reader may not know its sum either
             parse(bytes(altered), where="")
 
 
