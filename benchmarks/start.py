@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
-from benchmarks.measure import Row, side_by_side
-from benchmarks.place import Place
+from benchmarks.measure import Row, Run, side_by_side
+from benchmarks.place import NAMESPACE, Place
 from krew import base, build
 
 TIMES = 25
-CALLS = (("--help",), ("version", "--client"), ("backup", "--help"), ("__complete", "res"))
+CALLS: Mapping[tuple[str, ...], int] = {
+    ("--help",): 0,
+    ("version", "--client"): 0,
+    ("backup", "--help"): 0,
+    ("restore", "--nonsense"): 2,
+    ("__complete", "res"): 0,
+    ("__complete", "backup", "--"): 0,
+}
+"""Words → the exit status that they end with."""
+
 BY_PIP, BY_KREW = 1.2, 2.0
-"""Budgets, in times of kubectl's own."""
+LISTS = {200: 1.5, 800: 2.0}
+"""Budgets, in times of kubectl's own; of `list` by how many backups there are."""
 
 
 def measure() -> Iterator[Row]:
     """Beside kubectl, which people have in their fingers."""
     with Place.fresh() as place:
         yield from _rows(place, str(place.python.parent / "kubectl-lrs"), "kubectl-lrs", BY_PIP)
+        yield from _lists(place)
         folder, archive = place.directory / "archive", place.directory / build.archive_name(base.host())
         build.build(place.directory, name="lrs", base_url=None)
         with tarfile.open(archive) as packed:
@@ -31,7 +43,25 @@ def measure() -> Iterator[Row]:
 
 
 def _rows(place: Place, program: str, name: str, budget: float) -> Iterator[Row]:
-    for call in CALLS:
-        ours, theirs = side_by_side(partial(place.run, program, *call), lambda: place.kubectl("version", "--client"), TIMES)
+    for call, code in CALLS.items():
+        ours, theirs = side_by_side(partial(place.run, program, *call, code=code), partial(_kubectl, place), TIMES)
         what = f"{name} {' '.join(call)}"
         yield Row(what=what, ours=ours.wall, against="kubectl version --client", theirs=theirs.wall, budget=budget)
+
+
+def _lists(place: Place) -> Iterator[Row]:
+    """Of copies of one backup."""
+    place.fill(10)
+    place.lrs("backup", "-n", NAMESPACE, "--name", "one")
+    for count, budget in LISTS.items():
+        backups = place.directory / f"backups-{count}"
+        for number in range(count):
+            shutil.copytree(place.directory / "one", backups / f"lrs_backup_{number:04}")
+        ours, theirs = side_by_side(partial(place.lrs, "list", "--backup-dir", str(backups)), partial(_kubectl, place), TIMES)
+        shutil.rmtree(backups)
+        what = f"kubectl-lrs list of {count}"
+        yield Row(what=what, ours=ours.wall, against="kubectl version --client", theirs=theirs.wall, budget=budget)
+
+
+def _kubectl(place: Place) -> Run:
+    return place.kubectl("version", "--client")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ from kubectl_lrs.model.catalog import SUMS_FILE, Catalog
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.files import copied, file_sum
 from kubectl_lrs.repository.sealed import SealedFolder, is_inside, parsed_sums
-from kubectl_lrs.runtime.safe_files import Directory
+from kubectl_lrs.runtime.safe_files import Directory, unguessable
 from kubectl_lrs.runtime.trust import SEALED, RefusedError, is_read_only
 
 BACKUPS = 16
@@ -158,7 +157,7 @@ class Earlier:
     def _link(self, found: _Found, to: Directory, relative: str, *, instead: bool) -> bool:
         """By another name first where something stands there. What was read is what is linked, or nothing is."""
         folder, slash, _ = relative.rpartition("/")
-        name = f"{folder}{slash}.{secrets.token_hex(6)}" if instead else relative
+        name = f"{folder}{slash}.{unguessable()}" if instead else relative
         os.link(found.name, name, src_dir_fd=found.above.descriptor, dst_dir_fd=to.descriptor, follow_symlinks=False)
         is_done = False
         try:

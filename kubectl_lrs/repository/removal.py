@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +18,7 @@ from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, parse
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.lock import have_alone
-from kubectl_lrs.runtime.safe_files import Directory, remove_tree
+from kubectl_lrs.runtime.safe_files import Directory, remove_tree, unguessable
 from kubectl_lrs.runtime.trust import RefusedError, kind_of, user_name
 
 _REMOVED = re.compile(r"\.(.+)\.removed-[0-9a-f]{12}")
@@ -76,7 +75,7 @@ def remove(parent: Directory, name: str, wanted: Seen) -> list[str]:
             raise ChangedError(f"{folder.path}: it is not the backup any more that was meant")
         if not have_alone(folder):
             raise InUseError(f"{folder.path}: another run reads it")
-        hidden = f".{name[:200]}.removed-{secrets.token_hex(6)}"
+        hidden = f".{name[:200]}.removed-{unguessable()}"
         parent.rename(name, hidden)
         if not folder.is_at(parent, hidden):
             if parent.look(name) is None:

@@ -132,7 +132,7 @@ class SealedFolder:
     @classmethod
     def open(cls, path: Path) -> SealedFolder:
         """Read the catalog of the folder at `path`."""
-        where = path / CATALOG_FILE
+        where = f"{path}{os.sep}{CATALOG_FILE}"  # no Path: there may be hundreds
         try:
             with Directory.named(path) as folder:
                 data, uid = _catalog_in(folder)
@@ -144,7 +144,7 @@ class SealedFolder:
             raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
         if len(data) > MAX_SIZE:
             raise DamageError(f"{where}: not a catalog: larger than {MAX_SIZE >> 20} MiB")
-        return cls(path, parse(data, where=str(where)), uid)
+        return cls(path, parse(data, where=where), uid)
 
     def in_use(self) -> SealedFolder:
         """The same, which nobody removes with `prune` or `forget` while this object lives, where the file system has locks."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from kubectl_lrs.repository.files import CHUNK, READ_ONLY, sync_file_system, wri
 from kubectl_lrs.repository.sums import Sum, in_order, line
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
-from kubectl_lrs.runtime.safe_files import Directory, remove_tree
+from kubectl_lrs.runtime.safe_files import Directory, remove_tree, unguessable
 
 if TYPE_CHECKING:
     import gzip
@@ -188,7 +187,7 @@ class FolderWriter:
 
         It is another file then: the one that is there may be shared with earlier backups, and is not written any more.
         """
-        name = f".{secrets.token_hex(6)}"
+        name = f".{unguessable()}"
         try:
             with self._create(name) as file, self._root.reading(relative) as before:
                 sink = Sink(file, compressed=True, before=before)

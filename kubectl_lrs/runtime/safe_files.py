@@ -33,6 +33,11 @@ MAX_DEPTH = 100
 """Folders below folders that are removed; nothing of ours lies as deep."""
 
 
+def unguessable() -> str:
+    """Part of a name that nobody else can have taken; as `secrets` makes it, which `list` need not wait for."""
+    return os.urandom(6).hex()
+
+
 class Directory:
     """An open folder. With a `trust`, every folder and file on the way below it is held against it.
 
@@ -188,9 +193,7 @@ class Directory:
 
     def scratch(self) -> BinaryIO:
         """A new file that has no name any more: it goes when it is closed."""
-        import secrets  # for those who write
-
-        name = f".{secrets.token_hex(6)}"
+        name = f".{unguessable()}"
         with self._naming(name):
             descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, dir_fd=self.descriptor)
         self.remove(name)
@@ -246,9 +249,7 @@ def write_atomically(path: Path, text: str) -> None:
         there = folder.look(path.name)
         if there is not None and not stat.S_ISREG(there.st_mode):
             raise RefusedError(path, f"it is {kind_of(there)}, not a plain file")
-        import secrets  # for those who write: `list` does not wait for it
-
-        part = f".{path.name}.{secrets.token_hex(6)}"
+        part = f".{path.name}.{unguessable()}"
         descriptor = folder.create(part)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:

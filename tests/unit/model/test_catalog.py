@@ -145,6 +145,7 @@ def test_whatever_is_not_the_very_bytes_is_altered(altered: bytes) -> None:
 
 
 def test_each_byte_counts() -> None:
+    """Of the number of the format too, though it may then seem to be one of a newer program."""
     for place in range(0, len(SEALED), 7):
         altered = bytearray(SEALED)
         altered[place] ^= 1
