@@ -186,8 +186,8 @@ class _Change:
 
     def _refused(self, error: LrsError) -> Outcome:
         """It surely was not taken, now. An earlier one may have been: then the journal goes on saying so."""
-        if isinstance(error, NotFoundError):  # deleted since it was looked at
-            raise error
+        if isinstance(error, NotFoundError):
+            self._look()  # NotFoundError where it is gone; where it is there, the request alone was answered so
         state = self._direction.asked if self._step.is_ours else self._direction.refused
         self._writer.note(self._step.id, state, status=self._status, message=str(error))
         return self._end(Result.NOT_TRIED if self._stop.is_set() else Result.FAILED, str(error))

@@ -141,14 +141,33 @@ def test_refused(is_ours: bool) -> None:
     assert noted.notes[-1] == ("d", State.DEACTIVATING if is_ours else State.UNCHANGED)
 
 
-@pytest.mark.parametrize("when", ["set_status", "deployment", "task"])
-def test_gone_is_no_failure_of_ours(when: str) -> None:
+NOT_THERE = NotFoundError("it does not exist", status=404)
+
+
+def test_gone_is_no_failure_of_ours() -> None:
+    """Before the request, and between the look and the request."""
+    for when, is_deleted in (("deployment", False), ("set_status", True)):
+        api, noted = ScriptedApi(d="active"), Noted()
+        api.slow = 5
+        api.answers[when] = [NOT_THERE]
+        if is_deleted:
+            api.answers["deployment"] = [NOT_THERE]
+        done = _done(api, _step(), noted)
+        assert (done.result, noted.notes[-1]) == (Result.LEFT, ("d", State.GONE)), when
+        assert done.message == "deleted by somebody else meanwhile: it does not exist"
+
+
+def test_a_request_that_finds_nothing_where_something_is_was_refused() -> None:
+    """A proxy may answer so: what activate brings back must not be struck from the journal for it."""
     api, noted = ScriptedApi(d="active"), Noted()
-    api.slow = 5
-    api.answers[when] = [NotFoundError("it does not exist", status=404)]
+    api.answers["set_status"] = [NOT_THERE]
     done = _done(api, _step(), noted)
-    assert (done.result, noted.notes[-1]) == (Result.LEFT, ("d", State.GONE))
-    assert done.message == "deleted by somebody else meanwhile: it does not exist"
+    assert (done.result, done.message, noted.notes[-1]) == (Result.FAILED, "it does not exist", ("d", State.UNCHANGED))
+    api, noted = ScriptedApi(d="active"), Noted()
+    api.answers["set_status"] = [NOT_THERE]
+    api.answers["deployment"] = [UnreachableError("no answer")]
+    done = _done(api, _step(), noted)
+    assert (done.result, noted.notes[-1]) == (Result.FAILED, ("d", State.DEACTIVATING)), "it cannot be told"
 
 
 @pytest.mark.parametrize(
