@@ -31,6 +31,7 @@ _DROPPED = SERVER_FIELDS | {"ownerReferences"}
 _MAY_BE_EMPTY = ("labels", "annotations", "finalizers")
 
 _BETWEEN = re.compile(r"[\s,:]*")
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]')
 _DECODER = json.JSONDecoder()
 
 
@@ -72,7 +73,8 @@ def loads(text: str) -> Any:
 def split_list(text: str) -> Iterator[tuple[str, Any]]:
     """The top-level members of a JSON object in order, as (key, value); each element of `items` as ("items", (raw, value)).
 
-    `raw` is the element's own text in the answer, so that it can be kept exactly as the server wrote it.
+    `raw` is the element's own text in the answer, so that it can be kept exactly as the server wrote it. Its value is None
+    where it is nested more deeply than Python's reader goes: one object must not keep the others from being read.
     """
 
     def skip(at: int) -> int:
@@ -86,7 +88,7 @@ def split_list(text: str) -> Iterator[tuple[str, Any]]:
         if key == "items" and text[at] == "[":
             at = skip(at + 1)
             while text[at] != "]":
-                value, end = _DECODER.raw_decode(text, at)
+                value, end = _element(text, at)
                 yield key, (text[at:end], value)
                 at = skip(end)
             at = skip(at + 1)
@@ -94,3 +96,30 @@ def split_list(text: str) -> Iterator[tuple[str, Any]]:
             value, at = _DECODER.raw_decode(text, at)
             yield key, value
             at = skip(at)
+
+
+def _element(text: str, at: int) -> tuple[Any, int]:
+    """(value, where it ends)."""
+    try:
+        return _DECODER.raw_decode(text, at)
+    except RecursionError:
+        depth = 0
+        for match in _BRACKETS.finditer(text, at):
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(match[0], 0)
+            if depth == 0:
+                return None, match.end()
+        raise ValueError("an element of the list has no end") from None
+
+
+def metadata_of(raw: str) -> Any:
+    """The metadata in the text of an object that as a whole is not read; ValueError where they are not to be had.
+
+    The API server writes them behind apiVersion and kind, before anything that a user could have nested.
+    """
+    try:
+        return _DECODER.raw_decode(raw, raw.index(_METADATA) + len(_METADATA))[0]
+    except RecursionError as error:
+        raise ValueError("metadata") from error
+
+
+_METADATA = '"metadata":'

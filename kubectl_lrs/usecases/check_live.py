@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from kubectl_lrs.clients.kubernetes.answers import not_read
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
 from kubectl_lrs.clients.kubernetes.resources import Resource
@@ -195,7 +196,8 @@ class _Gathering:
     def _lrs(self) -> Iterator[Manifest]:
         sources = self._sources
         with everywhere(sources.namespace):
-            for page in prefetch(sources.kube.pages(sources.resource, sources.namespace)):
+            for page in prefetch(sources.kube.pages(sources.resource, sources.namespace, with_too_deep=True)):
+                self._notes += [str(not_read(sources.resource.kind, each)) for each in page.too_deep]
                 yield from (manifest for _, manifest in page.items)
 
     def _documents(self, look: LiveDocuments | None) -> Iterator[Document]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
+from kubectl_lrs.formats.documents import MAX_DEPTH, TOO_DEEP
+from kubectl_lrs.formats.nesting import is_within
 from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
@@ -22,7 +24,7 @@ from kubectl_lrs.model.errors import (
     NotFoundError,
     UnreachableError,
 )
-from kubectl_lrs.model.manifest import Manifest, loads, split_list
+from kubectl_lrs.model.manifest import Manifest, loads, metadata_of, split_list
 from kubectl_lrs.runtime import redact
 
 _NO_DRY_RUN = "does not support dry run"
@@ -37,20 +39,30 @@ class UnansweredError(UnreachableError):
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a LIST: each object as the server's own text and as data; the token of the next page, if any."""
+    """A page of a LIST: each object as the server's own text and as data; the token of the next page, if any.
+
+    `too_deep`: of objects that are nested too deeply for any step that descends, their metadata alone.
+    """
 
     items: list[tuple[str, Manifest]]
     resource_version: str
     next: str
     size: int
+    too_deep: list[Manifest] = field(default_factory=list)
 
 
 def object_of(data: bytes, server: str) -> Manifest:
     """The object that was asked for; UnreachableError where it is none."""
     try:
-        document = loads(data.decode())
+        text = data.decode()
+        document = loads(text)
+        is_deep = not _is_shallow(text, document)
+    except RecursionError:
+        is_deep = True
     except ValueError as error:
         raise UnreachableError(f"{server}: what answered is not a Kubernetes API server") from error
+    if is_deep:
+        raise LrsError(f"{server}: an object is {TOO_DEEP}, and is not read")
     if not isinstance(document, dict):
         raise UnreachableError(f"{server}: what answered is not a Kubernetes API server")
     return document
@@ -60,13 +72,14 @@ def written(data: bytes, server: str) -> Manifest:
     """What the server made of a write. Where its answer cannot be read, whether it was done is not known."""
     try:
         return object_of(data, server)
-    except UnreachableError as error:
+    except LrsError as error:
         raise UnansweredError(f"{error}: a write was answered with what cannot be read") from error
 
 
 def page_of(data: bytes) -> Page:
     """A LIST without items, or with null for them, is an empty one, as Go writes it; anything else that is odd is no answer."""
     items: list[tuple[str, Manifest]] = []
+    too_deep: list[Manifest] = []
     head: dict[str, Any] = {}
     try:
         for key, value in split_list(data.decode()):
@@ -74,13 +87,27 @@ def page_of(data: bytes) -> Page:
                 head[key] = value
             elif value is not None:
                 text, manifest = value
+                if not _is_shallow(text, manifest):
+                    too_deep.append({"metadata": dict(metadata_of(text))})
+                    continue
                 manifest["metadata"].items()  # each has metadata, whatever is done with it
                 items.append((text, manifest))
         metadata = head["metadata"] or {}
         version, token = metadata.get("resourceVersion"), metadata.get("continue")
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise UnreachableError("the API server's answer to a LIST cannot be read") from error
-    return Page(items, str(version or ""), str(token or ""), len(data))
+    return Page(items, str(version or ""), str(token or ""), len(data), too_deep)
+
+
+def _is_shallow(text: str, value: Any) -> bool:
+    """Whether it is nested no more than is read. Counting brackets settles it for nearly all, without descending."""
+    return text.count("{") + text.count("[") <= MAX_DEPTH or (value is not None and is_within(value, MAX_DEPTH))
+
+
+def not_read(kind: str, about: Manifest) -> LrsError:
+    """One object keeps a list from being whole."""
+    name = "/".join(str(about["metadata"][key]) for key in ("namespace", "name") if about["metadata"].get(key))
+    return LrsError(f"{kind} {name}: {TOO_DEEP}, and not read", hint="look at it with kubectl; it cannot be backed up")
 
 
 # ---- failures

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from kubectl_lrs.clients.kubernetes.answers import Page, object_of, page_of, written
+from kubectl_lrs.clients.kubernetes.answers import Page, not_read, object_of, page_of, written
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, Resource
 from kubectl_lrs.clients.kubernetes.sender import Sender
@@ -146,26 +146,24 @@ class KubeClient:
         name: str = "",
         since: str = "",
         metadata_only: bool = False,
+        with_too_deep: bool = False,
     ) -> Iterator[Page]:
         """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot.
 
         `name`: only this one, which needs no other right than the LIST. `metadata_only`: without spec and status. `since`: a
         resourceVersion. The server may then answer from its memory as of that version or any later one, which costs it next
-        to nothing.
+        to nothing. `with_too_deep`: the caller looks at the objects of a page that are not read; else one of them is an error.
         """
+        chosen = {"labelSelector": selector, "fieldSelector": f"metadata.name={name}" if name else ""}
+        fixed = {key: value for key, value in chosen.items() if value}
+        first = {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"} if since else {}
         token, limit = "", FIRST_PAGE
         while True:
-            query = {"limit": str(limit)}
-            if since and not token:
-                query |= {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"}
-            if selector:
-                query["labelSelector"] = selector
-            if name:
-                query["fieldSelector"] = f"metadata.name={name}"
-            if token:
-                query["continue"] = token
+            query = {"limit": str(limit), **fixed, **({"continue": token} if token else first)}
             accept = METADATA_ONLY if metadata_only else ""
             page = page_of(self._sender.send("GET", resource.path(namespace), query=query, accept=accept))
+            if page.too_deep and not with_too_deep:
+                raise not_read(resource.kind, page.too_deep[0])
             token = page.next
             yield page
             if not token:

@@ -146,7 +146,7 @@ def _look(
     count = len(waiting)
     missing = {key for key in waiting if key[0] == namespace}
     try:
-        for page in kube.pages(resource, namespace):
+        for page in kube.pages(resource, namespace, with_too_deep=True):  # none of those that were written
             for _, manifest in page.items:
                 key = (namespace, manifest["metadata"]["name"])
                 if key not in missing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,9 +88,9 @@ class Look:
 
     # ---- what there is
 
-    def compare(self, folder: Readable) -> list[Born]:
-        """Hold what there is now against the backup; those that are not in it."""
-        live = whole(self._kube, self._live)
+    def compare(self, folder: Readable, passed_over: Collection[str] = ()) -> list[Born]:
+        """Hold what there is now against the backup; those that are not in it, but for what was `passed_over`, by uid."""
+        live = {uid: each for uid, each in whole(self._kube, self._live).items() if uid not in passed_over}
         gone, found, touched = [], [], 0
         for saved in _index(folder):
             now = live.pop(saved.uid, None)

@@ -11,8 +11,10 @@ from typing import Any
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
 from kubectl_lrs.clients.kubernetes.resources import CRDS, Resource
+from kubectl_lrs.formats.documents import TOO_DEEP
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model import meanwhile
+from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError
 from kubectl_lrs.model.manifest import Manifest, sanitise
 from kubectl_lrs.model.names import manifest_path
@@ -22,7 +24,7 @@ from kubectl_lrs.repository import FolderWriter, Sink
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.changes import Born, Look
-from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE
+from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE, TIER
 
 
 @dataclass
@@ -35,6 +37,7 @@ class _Tally:
     types: Counter[str] = field(default_factory=Counter)
     namespaces: Counter[str] = field(default_factory=Counter)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    not_read: list[Manifest] = field(default_factory=list)
 
 
 class LrsCollector:
@@ -60,12 +63,14 @@ class LrsCollector:
         progress.begin("LRS: what changed meanwhile")
         try:
             with self._kube.warnings.told(progress.note):
-                born = self._look.compare(writer)
+                born = self._look.compare(writer, {str(each["metadata"].get("uid")) for each in self._tally.not_read})
                 if take_in:
                     self._take_in(born, writer)
         except LrsError as error:
             self._look.lost(str(error))
-        return self._facts() | {meanwhile.FIELD: self._look.seen().to_dict(), "missing": self._look.missing}
+        facts = self._facts()
+        missing = [*facts["missing"], *self._look.missing]
+        return facts | {meanwhile.FIELD: self._look.seen().to_dict(), "missing": missing}
 
     def _take_in(self, born: Iterable[Born], writer: FolderWriter) -> None:
         """Add what was made after the list to the files that are finished."""
@@ -86,6 +91,7 @@ class LrsCollector:
             "types": dict(sorted(tally.types.items())),
             "namespaces": dict(sorted(tally.namespaces.items())),
             "skipped": tally.skipped,
+            "missing": [_not_read(each["metadata"]) for each in tally.not_read],
             "crd": CRD_FILE if not self._crd_note else None,
             "crdNote": self._crd_note,
         }
@@ -103,11 +109,14 @@ class LrsCollector:
     def _copy(self, writer: FolderWriter, progress: Progress) -> _Tally:
         progress.begin("LRS")
         tally = _Tally()
-        pages = self._kube.pages(self._resource, self._selection.namespace, selector=self._selection.label_selector())
+        pages = self._kube.pages(
+            self._resource, self._selection.namespace, selector=self._selection.label_selector(), with_too_deep=True
+        )
         with writer.stream(RAW_FILE, compressed=True) as raw, writer.stream(INDEX_FILE, compressed=True) as index:
             for page in prefetch(pages):
                 tally.resource_version = page.resource_version
                 self._keep(page.items, writer, raw, index, tally)
+                tally.not_read += page.too_deep
                 progress.advance(len(page.items))
         return tally
 
@@ -142,6 +151,12 @@ class LrsCollector:
             return str(error)
         writer.write(CRD_FILE, dump(sanitise(crd)).encode("utf-8", "surrogatepass"))
         return ""
+
+
+def _not_read(metadata: Manifest) -> Missing:
+    """One whose manifest no reader of the backup would take, so that all of it would be damage."""
+    name = f"{metadata.get('namespace')}/{metadata.get('name')}"
+    return Missing(store=TIER, kind="LRS", name=name, reason=f"{TOO_DEEP}, and not read")
 
 
 def _index_line(metadata: Manifest, kind: str, path: str) -> str:

@@ -113,7 +113,7 @@ class LiveLrs:
 
     def _found(self, namespace: str) -> _Found:
         found = _Found()
-        for page in self._kube.pages(self._resource, namespace):
+        for page in self._kube.pages(self._resource, namespace, with_too_deep=True):  # one that is not read has its turn
             for _, manifest in page.items:
                 found.note(manifest, with_owners=self._with_owners)
         return found

@@ -29,7 +29,7 @@ def look_for(kube: KubeClient, resource: Resource, namespace: str | None) -> Ins
 def _counted(kube: KubeClient, resource: Resource, namespace: str | None, *, by_namespace: bool) -> Counter[str]:
     found: Counter[str] = Counter()
     try:
-        for page in kube.pages(resource, namespace):
+        for page in kube.pages(resource, namespace, with_too_deep=True):
             found.update(each["metadata"]["namespace"] if by_namespace else type_of(each) for _, each in page.items)
     except LrsError:
         return Counter()

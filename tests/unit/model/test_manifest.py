@@ -16,6 +16,7 @@ from kubectl_lrs.model.manifest import (
     comparable,
     fingerprint,
     loads,
+    metadata_of,
     sanitise,
     split_list,
 )
@@ -120,3 +121,17 @@ def test_items_that_are_no_list_are_handed_on_as_they_are() -> None:
 def test_what_is_cut_is_an_error_and_no_shorter_list(text: str) -> None:
     with pytest.raises((ValueError, IndexError)):
         list(split_list(text))
+
+
+@pytest.mark.parametrize("depth", [300, 100_000])
+def test_an_element_that_is_nested_without_measure_does_not_hide_the_others(depth: int) -> None:
+    """Its text is found to its end, brackets in its strings or not."""
+    deep = f'{{"metadata": {{"name": "d]}}"}}, "x": {"[" * depth}"\\"]"{"]" * depth}}}'
+    found = list(split_list(f'{{"items": [{{"a": 1}}, {deep}, {{"b": 2}}], "kind": "L"}}'))
+    assert [value for _, value in (found[0][1], found[2][1])] == [{"a": 1}, {"b": 2}]
+    assert found[1][1][0] == deep
+    assert (found[1][1][1] is None) == (depth > 1000)
+    assert metadata_of(deep.replace('"metadata": ', '"metadata":')) == {"name": "d]}"}
+    assert found[3] == ("kind", "L")
+    with pytest.raises((ValueError, IndexError)):
+        list(split_list(f'{{"items": [{"[" * depth}'))

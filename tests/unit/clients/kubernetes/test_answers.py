@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.clients.kubernetes.answers import UnansweredError, _causes, object_of, page_of, refused, unanswered, written
+from kubectl_lrs.clients.kubernetes.answers import (
+    UnansweredError,
+    _causes,
+    not_read,
+    object_of,
+    page_of,
+    refused,
+    unanswered,
+    written,
+)
 from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
 from kubectl_lrs.model.errors import (
     ApiError,
@@ -118,3 +127,23 @@ def test_what_is_no_status_is_told_by_its_number() -> None:
 )
 def test_no_answer_to_a_write_is_not_the_same_as_nobody_there(method: str, sent: bool, kind: type[LrsError]) -> None:
     assert type(unanswered(TransportError("reset", sent=sent), method, "/x", "https://k")) is kind
+
+
+def _nested(depth: int) -> str:
+    return f'{{"apiVersion":"v1","metadata":{{"name":"d","namespace":"n","uid":"u"}},"spec":{"[" * depth}{"]" * depth}}}'
+
+
+@pytest.mark.parametrize("depth", [199, 200, 990, 50_000])
+def test_what_is_nested_too_deeply_is_told_apart_from_the_others(depth: int) -> None:
+    """An object itself is a level."""
+    text = f'{{"metadata":{{"resourceVersion":"7"}},"items":[{json.dumps(LRS)},{_nested(depth)}]}}'
+    page = page_of(text.encode())
+    read = depth < 200
+    assert [manifest["metadata"]["name"] for _, manifest in page.items] == ["a", *(["d"] if read else [])]
+    assert page.too_deep == ([] if read else [{"metadata": {"name": "d", "namespace": "n", "uid": "u"}}])
+    if not read:
+        assert "LRS n/d: nested more than 200 levels deep" in str(not_read("LRS", page.too_deep[0]))
+        with pytest.raises(LrsError, match="nested more than"):
+            object_of(_nested(depth).encode(), "server")
+        with pytest.raises(UnansweredError):  # it may have been done
+            written(_nested(depth).encode(), "server")

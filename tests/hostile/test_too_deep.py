@@ -1,0 +1,58 @@
+"""An LRS that somebody has nested without measure keeps nobody else's from being backed up, restored or looked at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.bed import loader, samples
+from tests.bed.controlplane import ControlPlane
+from tests.conftest import Cli, Crd
+
+
+def _nested(depth: int) -> Any:
+    value: Any = "end"
+    for _ in range(depth):
+        value = {"x": value}
+    return value
+
+
+@pytest.fixture(params=[250, 900])
+def names(request: pytest.FixtureRequest, plane: ControlPlane, crd: Crd, namespace: str) -> list[str]:
+    """Of three LRS; the one that is called `deep` is."""
+    made = samples.samples(crd.api_version, crd.kind, namespace)[4:7]
+    made[1]["metadata"]["name"] = "deep"
+    loader.create_many(plane, made)
+    patch = {"spec": {"template": _nested(request.param)}}
+    status, answer = plane.api(
+        "PATCH", f"{loader.objects_path(crd.api_version, namespace)}/deep", patch, content_type="application/merge-patch+json"
+    )
+    assert status == 200, str(answer)[:300]
+    return [each["metadata"]["name"] for each in made]
+
+
+def test_the_others_are_backed_up_and_restored(names: list[str], plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
+    done = cli.run("backup", "-n", namespace, "--name", "saved")
+    assert done.returncode == 3, done.stderr
+    assert f"{namespace}/deep: nested more than 200 levels deep" in done.stderr
+    catalog = json.loads((cli.directory / "saved" / "backup.json").read_text())
+    assert [each["name"] for each in catalog["missing"]] == [f"{namespace}/deep"]
+    assert catalog["tiers"]["resources"]["objects"] == 2
+    assert "all as sealed" in cli.ok("verify", "saved")
+    others = [name for name in names if name != "deep"]
+    for name in others:
+        assert plane.api("DELETE", f"{loader.objects_path(crd.api_version, namespace)}/{name}")[0] == 200
+    assert "2 created" in cli.ok("restore", "saved", "-n", namespace)
+
+
+def test_whoever_must_see_all_is_told_which_one_it_is(names: list[str], namespace: str, cli: Cli) -> None:
+    cli.run("backup", "-n", namespace, "--name", "saved")
+    differs = cli.run("diff", "saved", "live", "-n", namespace)
+    assert differs.returncode == 1
+    assert f"{namespace}/deep: nested more than 200 levels deep" in differs.stderr
+    checked = cli.run("check", "-n", namespace)
+    assert f"{namespace}/deep: nested more than 200 levels deep" in checked.stderr
+    assert "Traceback" not in checked.stderr
+    assert "bug" not in checked.stderr
