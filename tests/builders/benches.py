@@ -138,7 +138,7 @@ class FilesBench(_Connected):
         ground.fill()
 
     def options(self, kind: type[Options], **other: Any) -> Options:
-        if "level" in kind.__dataclass_fields__:
+        if hasattr(kind, "level"):
             other = {**other, "take_all": True}
         return kind(**{"url": self._ground.url, **other})
 
@@ -168,7 +168,7 @@ class ImagesBench(_Connected):
             images.push(registry, "apps/managed-image", tag, image)
 
     def options(self, kind: type[Options], **other: Any) -> Options:
-        if "also" in kind.__dataclass_fields__:
+        if hasattr(kind, "also"):
             other = {**other, "also": tuple(self.content())}
         return kind(**other)
 
@@ -199,7 +199,7 @@ class MongoBench(_Connected):
         app.fill(5)
 
     def options(self, kind: type[Options], **other: Any) -> Options:
-        if "existing" in kind.__dataclass_fields__:
+        if hasattr(kind, "existing"):
             other = {"database": self._app.name, "allow_running_app": True, **other}
         else:
             other = {"consistency": "none", **other}
