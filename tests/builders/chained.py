@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -107,15 +108,15 @@ def front(folder: Path, target: tuple[str, int], *sent: str) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair)
 
+    over = threading.Event()
+
     class Relay(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            """Both ways, until one of them ends."""
+            """Both ways, until one of them ends, or the test does."""
             try:
                 with context.wrap_socket(self.request, server_side=True) as inside, socket.create_connection(target) as outside:
-                    back = threading.Thread(target=_pass_on, args=(outside, inside), daemon=True)
-                    back.start()
-                    _pass_on(inside, outside)
-                    back.join()
+                    while not over.is_set() and _pass_on(inside, outside):
+                        pass
             except OSError:  # a client that does not trust us goes away
                 return
 
@@ -125,13 +126,17 @@ def front(folder: Path, target: tuple[str, int], *sent: str) -> Iterator[str]:
     try:
         yield f"127.0.0.1:{made.server_address[1]}"
     finally:
+        over.set()
         made.shutdown()
         made.server_close()
 
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+def _pass_on(inside: ssl.SSLSocket, outside: socket.socket) -> bool:
+    """What is there now, by one thread: two must not use one TLS connection at once. Whether more may come."""
+    ready = [inside] if inside.pending() else select.select([inside, outside], [], [], 0.2)[0]
+    for source in ready:
+        data = source.recv(1 << 16)
+        if not data:
+            return False
+        (outside if source is inside else inside).sendall(data)
+    return True
