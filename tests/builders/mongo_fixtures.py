@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import time
 from collections.abc import Iterator, Sequence
@@ -140,11 +141,24 @@ def dump_files(backup: Path, database: str) -> set[str]:
     return {path.name for path in (backup / "mongo" / database).iterdir()}
 
 
+def forget_clients() -> None:
+    """End the connections of clients that tests have dropped and not closed: until they are collected they look alive."""
+    gc.collect()
+
+
 def wait_until_alone(servers: MongoServers) -> None:
     """The server has noticed that the clients of tests are gone."""
+    forget_clients()
     with MongoClient[dict[str, Any]](servers.uri(), appname="looking") as client:
         pipeline = [
             {"$currentOp": {"idleConnections": True}},
             {"$match": {"client": {"$exists": True}, "appName": {"$ne": "looking"}}},
         ]
-        loader.wait_until(lambda: not list(client.admin.aggregate(pipeline)), "clients of tests to be gone")
+
+        def left() -> list[str]:
+            return [f"{each.get('appName')} from {each['client']}" for each in client.admin.aggregate(pipeline)]
+
+        try:
+            loader.wait_until(lambda: not left(), "clients of tests to be gone")
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}: {', '.join(left())}") from error

@@ -11,7 +11,7 @@ import pytest
 
 from tests.bed.controlplane import ControlPlane
 from tests.bed.mongo import MongoServers
-from tests.builders.mongo_fixtures import App, app_on, wait_until_alone
+from tests.builders.mongo_fixtures import App, app_on, forget_clients, wait_until_alone
 from tests.conftest import Cli, Crd
 
 DROP = ("--mongo-existing", "drop", "--yes")
@@ -89,6 +89,7 @@ def test_another_client(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
     save(cli, namespace, app)
     web = app.servers.client(appname="web-frontend")
     web.admin.command("ping")
+    forget_clients()
     done = cli.run("restore", "saved", *DROP, env=app.environment)
     web.close()
     assert done.returncode == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from contextlib import ExitStack
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
@@ -65,13 +66,15 @@ class UriAccess:
         self._described = _described(uri, source)
         self.database = _database(uri, source)
         self.without_effect = uri_parts.without_effect(uri)
+        self._lock = threading.Lock()
         self._client: Client | None = None
 
     def client(self) -> Client:
         """One client; the driver looks after its connections itself."""
-        if self._client is None:
-            self._client = self._open()
-        return self._client
+        with self._lock:  # of two that are opened at once one would never be closed
+            if self._client is None:
+                self._client = self._open()
+            return self._client
 
     def describe(self) -> str:
         """Scheme, hosts and replica set."""
@@ -82,9 +85,10 @@ class UriAccess:
 
     def close(self) -> None:
         """End the connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def _open(self) -> Client:
         options: dict[str, Any] = {"appname": self.app_name, "event_listeners": listeners()}

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from kubectl_lrs.model.errors import UsageError
@@ -64,3 +70,29 @@ def test_our_connections_are_told_from_everybody_elses() -> None:
     assert one.app_name.startswith("kubectl-lrs/")
     one.close()
     one.reopen()
+
+
+def test_threads_that_begin_at_once_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one would never be closed."""
+    made: list[Any] = []
+    closed: list[int] = []
+    all_there = threading.Barrier(4)
+
+    def opened() -> Any:
+        made.append(SimpleNamespace(close=lambda: closed.append(1)))
+        time.sleep(0.05)  # so long that the others ask meanwhile
+        return made[-1]
+
+    access = UriAccess("mongodb://127.0.0.1:1/")
+    monkeypatch.setattr(access, "_open", opened)
+
+    def ask(_number: int) -> Any:
+        all_there.wait()
+        return access.client()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(ask, range(4)))
+    assert found == made * 4
+    access.close()
+    access.close()
+    assert closed == [1]
