@@ -40,11 +40,6 @@ def is_on() -> bool:
     return _Settings.level >= URLS
 
 
-def shows_bodies() -> bool:
-    """Whether bodies are shown."""
-    return _Settings.level >= BODIES
-
-
 def note(message: str) -> None:
     """A line about what comes, such as which server is used."""
     if is_on():

@@ -173,7 +173,3 @@ class Inventory:
     stale_after: str = "24h"
     counts: dict[str, int] = field(default_factory=dict)
     """How many of each were looked at, where that is not the length of the part."""
-
-    def known_ids(self) -> frozenset[str]:
-        """The ids of all applications that are known of."""
-        return frozenset(each.id for each in known(self.applications))

@@ -317,7 +317,7 @@ def _finished(parent: Directory, each: Unfinished) -> tuple[PruneResult, str]:
 
 
 def _left(paths: Sequence[str]) -> str:
-    return f"left alone, as no backup made it: {', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}"
+    return f"left alone, as it is another's, or no backup made it: {', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}"
 
 
 @contextmanager

@@ -56,3 +56,23 @@ def test_whoever_must_see_all_is_told_which_one_it_is(names: list[str], namespac
     assert f"{namespace}/deep: nested more than 200 levels deep" in checked.stderr
     assert "Traceback" not in checked.stderr
     assert "bug" not in checked.stderr
+
+
+@pytest.mark.parametrize("policy", ["skip", "update", "replace", "recreate"])
+def test_one_that_is_nested_since_the_backup_is_not_called_done(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, policy: str
+) -> None:
+    """What lives under its name cannot be read: nothing is written over it, and nobody is told that it was."""
+    made = samples.samples(crd.api_version, crd.kind, namespace)[4:6]
+    loader.create_many(plane, made)
+    cli.ok("backup", "-n", namespace, "--name", "saved")
+    where = f"{loader.objects_path(crd.api_version, namespace)}/{made[0]['metadata']['name']}"
+    status, before = plane.api("PATCH", where, {"spec": {"template": _nested(250)}}, content_type="application/merge-patch+json")
+    assert status == 200
+    done = cli.run("restore", "saved", "-n", namespace, "--existing", policy, "--yes", "-o", "json")
+    assert done.returncode == 3, done.stderr
+    results = {each["name"]: each["result"] for each in json.loads(done.stdout)["outcomes"]}
+    assert results[made[0]["metadata"]["name"]] in ("conflict", "failed")
+    assert results[made[1]["metadata"]["name"]] == "unchanged"
+    assert plane.api("GET", where)[1]["metadata"]["uid"] == before["metadata"]["uid"]
+    assert plane.api("GET", where)[1]["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
-from kubectl_lrs.formats.documents import MAX_DEPTH, TOO_DEEP
-from kubectl_lrs.formats.nesting import is_within
+from kubectl_lrs.formats.documents import TOO_DEEP
+from kubectl_lrs.formats.nesting import is_readable
 from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
@@ -56,7 +56,7 @@ def object_of(data: bytes, server: str) -> Manifest:
     try:
         text = data.decode()
         document = loads(text)
-        is_deep = not _is_shallow(text, document)
+        is_deep = not is_readable(text, document)
     except RecursionError:
         is_deep = True
     except ValueError as error:
@@ -87,7 +87,7 @@ def page_of(data: bytes) -> Page:
                 head[key] = value
             elif value is not None:
                 text, manifest = value
-                if not _is_shallow(text, manifest):
+                if not is_readable(text, manifest):
                     too_deep.append({"metadata": dict(metadata_of(text))})
                     continue
                 manifest["metadata"].items()  # each has metadata, whatever is done with it
@@ -97,11 +97,6 @@ def page_of(data: bytes) -> Page:
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise UnreachableError("the API server's answer to a LIST cannot be read") from error
     return Page(items, str(version or ""), str(token or ""), len(data), too_deep)
-
-
-def _is_shallow(text: str, value: Any) -> bool:
-    """Whether it is nested no more than is read. Counting brackets settles it for nearly all, without descending."""
-    return text.count("{") + text.count("[") <= MAX_DEPTH or (value is not None and is_within(value, MAX_DEPTH))
 
 
 def not_read(kind: str, about: Manifest) -> LrsError:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
-from kubectl_lrs.formats.documents import MAX_DEPTH, TOO_DEEP
-from kubectl_lrs.formats.nesting import is_within
+from kubectl_lrs.formats.documents import TOO_DEEP
+from kubectl_lrs.formats.nesting import is_readable
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.diff import same
 from kubectl_lrs.model.errors import DamageError
@@ -104,7 +104,7 @@ class BackupSource:
         for number, line in enumerate(self.folder.lines(RAW_FILE), 1):
             try:
                 manifest = loads(line)
-                problem = _nesting(line, manifest) or problem_of(manifest, api_version, self.kind)
+                problem = problem_of(manifest, api_version, self.kind) if is_readable(line, manifest) else TOO_DEEP
             except (ValueError, RecursionError):
                 problem = "not JSON"
             if problem:
@@ -200,13 +200,6 @@ def _yaml(file: BinaryIO, where: str) -> Any:
         return yaml_reader.load(data, aliases=False)
     except yaml_reader.NotYamlError as error:
         raise DamageError(f"{where}: {error}") from error
-
-
-def _nesting(line: str, value: Any) -> str:
-    """Why a value is nested too deeply. Counting brackets settles it for nearly all, without descending."""
-    if line.count("{") + line.count("[") <= MAX_DEPTH or is_within(value, MAX_DEPTH):
-        return ""
-    return TOO_DEEP
 
 
 def problem_of(manifest: Any, api_version: str, kind: str) -> str:

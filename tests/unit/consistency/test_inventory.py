@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_lrs.consistency.inventory import Application, Inventory, LrsObject, Place, Unchecked, known
+from kubectl_lrs.consistency.inventory import Application, LrsObject, Place, Unchecked, known
 
 
 def test_what_is_not_known_counts_as_nothing_and_stays_apart_from_it() -> None:
@@ -39,11 +39,3 @@ def test_names_that_are_shown() -> None:
     assert LrsObject(namespace="n", name="a", type="x").key == "n/a"
     assert str(Place("lrs", "n/a", "spec.image")) == "lrs n/a spec.image"
     assert str(Place("lrs", "n/a", "")) == "lrs n/a"
-
-
-@pytest.mark.parametrize(
-    ("applications", "ids"), [([Application(id="a", lrs="x")], {"a"}), ([], set()), (Unchecked("away"), set())]
-)
-def test_the_ids_of_all_applications(applications: list[Application] | Unchecked, ids: set[str]) -> None:
-    rest = dict.fromkeys(("objects", "documents", "deployments", "sessions", "images", "files", "keys"), ())
-    assert Inventory(scope="n", applications=applications, **rest).known_ids() == ids
