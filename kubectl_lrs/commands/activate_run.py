@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
@@ -13,7 +12,7 @@ from kubectl_lrs.commands.activate_ import Flags
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
 from kubectl_lrs.model.errors import ExitCode, UsageError
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository import Repository, open_repository
 from kubectl_lrs.runtime.trust import Trust
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
@@ -36,12 +35,12 @@ def run(given: Given) -> ExitCode:
     if flags.from_ and flags.journals:
         raise UsageError("--from is for when the journal is lost, and --journal names one", hint="give one of the two")
     choice, options = choice_of(given.of(ChoiceOptions)), apply_options(change)
-    directory = BackupDir(Path(flags.path))
+    directory = open_repository(flags.path)
     progress = render.progress(quiet=quiet)
     dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
     with _origin(directory, flags.from_, flags.journals, dry_run=dry_run, trust=trust) as (journals, origin):
         if not quiet:
-            _say_origin(journals, origin, str(directory.path))
+            _say_origin(journals, origin, directory.location)
         accounts = accounts_of(given, given.of(ApiOptions))
         plan = plan_activation(accounts, choice, origin, progress)
         for note in plan.notes:
@@ -60,7 +59,7 @@ def run(given: Given) -> ExitCode:
 
 @contextmanager
 def _origin(
-    directory: BackupDir, from_: str, named: Sequence[str], *, dry_run: bool, trust: Trust
+    directory: Repository, from_: str, named: Sequence[str], *, dry_run: bool, trust: Trust
 ) -> Iterator[tuple[list[Journal], Origin]]:
     """The journals, held while the block lasts, and what they say; or what a backup says."""
     if from_:
@@ -69,7 +68,7 @@ def _origin(
             render.say(f"warning: {line}")
         yield [], origin_of_backup(folder)
         return
-    with journals_for(directory.path, named, dry_run=dry_run, trust=trust) as journals:
+    with journals_for(directory.journals, named, dry_run=dry_run, trust=trust) as journals:
         yield journals, origin_of_journals(journals)
 
 

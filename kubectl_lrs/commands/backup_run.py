@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.backup_ import STORE_OPTIONS, Flags
@@ -16,6 +14,7 @@ from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import NONE, STORES, levels
 from kubectl_lrs.model.workloads import SPARK
+from kubectl_lrs.repository import open_repository
 from kubectl_lrs.stores.base import BackupContext, Collector, Unavailable, connect_module
 from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsCollector
 from kubectl_lrs.stores.deployments.connect import api_is_given
@@ -36,7 +35,7 @@ def run(given: Given) -> ExitCode:
     if first.clean_spark and SPARK in flags.types:
         raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
     destination = Destination(
-        directory=Path(flags.path),
+        repository=open_repository(flags.path),
         name=flags.name,
         trust=given.of(Trusting).trust,
         trust_previous=flags.trust_previous,
@@ -56,7 +55,7 @@ def run(given: Given) -> ExitCode:
     sessions = SessionSelection(namespace=namespace, selector=flags.selector)
     is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
     try:
-        path, catalog = back_up(
+        location, catalog = back_up(
             collectors,
             destination=destination,
             cluster=cluster.kube.identity(),
@@ -70,7 +69,7 @@ def run(given: Given) -> ExitCode:
         )
     except NothingFoundError as error:
         raise _explained(error, cluster, selection, is_named=bool(given.kube.namespace)) from error
-    render.show(render.made(str(path), catalog), given.of(Tables).output)
+    render.show(render.made(location, catalog), given.of(Tables).output)
     for line in render.remarks(catalog):
         render.say(line)
     return ExitCode.DONE if is_clean and not catalog.missing else ExitCode.PARTIAL

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.check_ import STORE_OPTIONS, Flags, LiveFlags
@@ -14,7 +12,7 @@ from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import NONE, levels
 from kubectl_lrs.model.units import duration
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository import open_repository
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
 from kubectl_lrs.stores.deployments.inventory import Account
@@ -45,7 +43,7 @@ def _of_backup(given: Given, flags: Flags) -> CheckReport:
 
     quiet = given.of(Quiet).quiet
     stale_after, progress = duration(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
-    folder = BackupDir(Path(flags.path)).find(flags.from_)
+    folder = open_repository(flags.path).find(flags.from_)
     if flags.from_ == LATEST:
         render.say_latest(folder, quiet=quiet)
     require_intact(folder, progress)
@@ -77,7 +75,7 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
         wanted=wanted,
         asked=asked,
         accounts=_accounts(given),
-        backups=BackupDir(Path(flags.path)),
+        backups=open_repository(flags.path),
         stale_after=stale_after,
         is_named=bool(given.kube.namespace),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from kubectl_lrs import render
@@ -14,8 +13,7 @@ from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository import Backup, Repository, open_repository
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
@@ -38,7 +36,7 @@ def run(given: Given) -> ExitCode:
         raise UsageError("A is a backup; live can only be B", hint="name the backup first; one that is called live by its path")
     maps, namespace = given.of(NamespaceMapping).namespaces, given.kube.namespace
     selection = given.of(Selecting).selection(maps.get(namespace, namespace))
-    opened = _Backups(BackupDir(Path(given.of(Backups).path)), render.progress(quiet=quiet), quiet=quiet)
+    opened = _Backups(open_repository(given.of(Backups).path), render.progress(quiet=quiet), quiet=quiet)
     if flags.after == LIVE:
         sides = _with_live(opened, before, connect(given.kube, given.cancel), maps, selection)
         stores: Stores = ([], none_compared(opened.folders, LIVE_WHY))
@@ -60,10 +58,10 @@ def _stores(opened: _Backups, *, is_narrow: bool) -> Stores:
 class _Backups:
     """Opens the backups that are named, each held against its sums before anything of it is believed."""
 
-    def __init__(self, directory: BackupDir, progress: Progress, *, quiet: bool) -> None:
+    def __init__(self, directory: Repository, progress: Progress, *, quiet: bool) -> None:
         self.directory = directory
         self.progress = progress
-        self.folders: list[SealedFolder] = []
+        self.folders: list[Backup] = []
         self._quiet = quiet
 
     def source(self, name: str, cluster: Cluster | None = None) -> BackupSource:

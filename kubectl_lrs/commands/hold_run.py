@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.hold_ import Flags
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.repository.files import disk_error
-from kubectl_lrs.repository.holds import MAX_REASON, hold
+from kubectl_lrs.repository import open_repository
+from kubectl_lrs.repository.holds import MAX_REASON
 
 
 def run(given: Given) -> None:
@@ -20,9 +17,7 @@ def run(given: Given) -> None:
         raise UsageError("no backup is named", hint="list shows them")
     if not flags.reason.strip() or len(flags.reason) > MAX_REASON:
         raise UsageError(f"--reason: say in 1 to {MAX_REASON} characters why it must stay", hint="--reason 'before the upgrade'")
-    folder = BackupDir(Path(flags.path)).find(flags.backup)
-    try:
-        hold(folder.path.resolve().parent, folder.catalog, flags.reason.strip())
-    except OSError as error:
-        raise disk_error(error, folder.path.parent, "nothing is held") from error
-    render.say(f"{folder.name} is held: {flags.reason.strip()}")
+    repository = open_repository(flags.path)
+    backup = repository.find(flags.backup)
+    repository.hold(backup, flags.reason.strip())
+    render.say(f"{backup.name} is held: {flags.reason.strip()}")

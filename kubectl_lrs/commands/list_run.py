@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Backups, Given, Tables
-from kubectl_lrs.repository.directory import BackupDir, is_of_future
-from kubectl_lrs.repository.holds import read_holds
+from kubectl_lrs.repository import open_repository
+from kubectl_lrs.repository.base import is_of_future
 
 
 def run(given: Given) -> None:
     """One row for each; what only looks like a backup is a warning."""
-    directory, output = BackupDir(Path(given.of(Backups).path)), given.of(Tables).output
+    directory, output = open_repository(given.of(Backups).path), given.of(Tables).output
     sealed, unsealed = directory.scan()
-    holds = read_holds(directory.path)
+    holds = directory.holds()
     render.show(render.listing(sealed, unsealed, output, holds), output)
     if not sealed:
-        render.say(f"no sealed backup in {directory.path.resolve()}")
+        render.say(f"no sealed backup in {directory.resolved}")
     for folder in sealed:
         if is_of_future(folder.catalog):
             render.say(f"warning: {folder.name} is dated later than now; it is not the latest while there is another")

@@ -24,8 +24,7 @@ from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import RESOURCES, STORES
 from kubectl_lrs.model.workloads import GROUP, PLURAL
-from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository import Backup, Repository, open_repository
 from kubectl_lrs.runtime.paths import is_folder
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module
@@ -55,7 +54,7 @@ class Call:
 
     given: Given
     flags: SourceFlags
-    directory: BackupDir
+    directory: Repository
     kube: KubeClient
     identity: Cluster
     progress: Progress
@@ -66,7 +65,7 @@ class Call:
         flags = given.of(SourceFlags)
         kube = connect(given.kube, given.cancel)
         progress = render.progress(quiet=given.of(Quiet).quiet)
-        return cls(given, flags, BackupDir(Path(flags.path)), kube, kube.identity(), progress)
+        return cls(given, flags, open_repository(flags.path), kube, kube.identity(), progress)
 
     @property
     def namespace(self) -> str:
@@ -82,7 +81,7 @@ def restore_of(call: Call) -> Restore:
 
 def _of_source(call: Call) -> Restore:
     """The restore of a backup, of some LRS out of one, or of plain manifests."""
-    folder: SealedFolder | None = None
+    folder: Backup | None = None
     if call.flags.files:
         objects = call.flags.names
         refuse_unused(call.given, (RESOURCES,), why="plain manifests hold LRS alone")
@@ -118,7 +117,7 @@ def _store(name: str, call: Call, context: RestoreContext) -> Restorer:
     return connect_module(name).restorer(call.given.of(STORE_OPTIONS[name]), context)
 
 
-def _context(call: Call, folder: SealedFolder) -> RestoreContext:
+def _context(call: Call, folder: Backup) -> RestoreContext:
     """What the stores beside the cluster are restored in."""
     saved = str(folder.catalog.selection["namespace"] or call.kube.connection.namespace)
     namespaces = call.given.of(RestoreFlags).namespaces
@@ -141,7 +140,7 @@ def _mongodump(call: Call) -> Path | None:
         return None
     from kubectl_lrs.stores.mongo.plain_dump import is_mongodump
 
-    for path in (call.directory.path / names[0], Path(names[0])):
+    for path in (call.directory.journals / names[0], Path(names[0])):
         if is_folder(path) and not os.path.lexists(path / CATALOG_FILE) and is_mongodump(path):
             return path
     return None
@@ -190,7 +189,7 @@ def _meaning(call: Call) -> tuple[str, tuple[str, ...]]:
 # ---- the LRS
 
 
-def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objects: tuple[str, ...]) -> LrsRestorer:
+def _resources(call: Call, source: LrsSource, folder: Backup | None, objects: tuple[str, ...]) -> LrsRestorer:
     """The restore of the LRS."""
     flags, kube = call.given.of(RestoreFlags), call.kube
     crd = crd_to_install(kube, folder) if folder and flags.install_crd else None
@@ -215,17 +214,17 @@ def _resources(call: Call, source: LrsSource, folder: SealedFolder | None, objec
         options,
         kube=kube,
         resource=_resource(kube, source, crd, folder),
-        directory=call.directory.path,
+        directory=call.directory.journals,
         cluster=call.identity.uid or call.identity.server,
         stop=kube.stop,
         trust=call.given.of(Trusting).trust,
     )
 
 
-def _ownership(call: Call, folder: SealedFolder | None) -> Ownership:
+def _ownership(call: Call, folder: Backup | None) -> Ownership:
     """What is known of the deployments; the application may be down, and then it is said."""
     trust = call.given.of(Trusting).trust
-    return known_deployments(call.directory.path, call.flags.journals, folder, _live_deployments(call), trust=trust)
+    return known_deployments(call.directory.journals, call.flags.journals, folder, _live_deployments(call), trust=trust)
 
 
 def _live_deployments(call: Call) -> Collection[Deployment]:
@@ -261,7 +260,7 @@ def _plain_files(call: Call) -> FilesSource:
     )
 
 
-def _intact(call: Call, folder: SealedFolder, objects: tuple[str, ...]) -> BackupSource:
+def _intact(call: Call, folder: Backup, objects: tuple[str, ...]) -> BackupSource:
     """The backup as a source, after every file of it was held against its sum; what the arguments were taken for is said."""
     catalog, directory = folder.catalog, call.directory
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
@@ -269,13 +268,13 @@ def _intact(call: Call, folder: SealedFolder, objects: tuple[str, ...]) -> Backu
     render.say(f"{selected}backup {folder.name}, {taken}, {render.scope(catalog)}")
     for line in render.backup_warnings(folder):
         render.say(f"warning: {line}")
-    if folder.path.parent.resolve() == directory.path.resolve() and (before := directory.narrower_than_before(folder)):
-        render.say(f"warning: it holds less than {before.path.name}, the one before it ({render.scope(before.catalog)})")
+    if folder.parent == directory.resolved and (before := directory.narrower_than_before(folder)):
+        render.say(f"warning: it holds less than {before.name}, the one before it ({render.scope(before.catalog)})")
     require_intact(folder, call.progress)
     return BackupSource(folder)
 
 
-def _resource(kube: KubeClient, source: LrsSource, crd: Manifest | None, folder: SealedFolder | None) -> Resource:
+def _resource(kube: KubeClient, source: LrsSource, crd: Manifest | None, folder: Backup | None) -> Resource:
     """The resource to write to; where the cluster has none, the error says so when the backup could bring it."""
     try:
         return resource_to_write(kube, source, crd)

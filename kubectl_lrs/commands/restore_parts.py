@@ -11,7 +11,7 @@ from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Options, flags_of
 from kubectl_lrs.model.stores import RESOURCES, STORES, TIERS
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.deployments.flags import ApiOptions
 from kubectl_lrs.stores.lrs.flags import RestoreFlags
 
@@ -46,7 +46,7 @@ def selects(given: Given, objects: tuple[str, ...]) -> bool:
     return bool(objects or one_namespace or selecting.selects_some)
 
 
-def wanted_parts(asked: Collection[str], folder: SealedFolder | None, given: Given, objects: tuple[str, ...]) -> list[str]:
+def wanted_parts(asked: Collection[str], folder: Backup | None, given: Given, objects: tuple[str, ...]) -> list[str]:
     """The parts that a restore is about, in the order in which they are restored.
 
     A backup means all that it holds; a selection of objects the LRS alone. Of the other parts nothing tells yet what
@@ -68,19 +68,19 @@ def wanted_parts(asked: Collection[str], folder: SealedFolder | None, given: Giv
     return [RESOURCES] if selects(given, objects) else there
 
 
-def _is_all(folder: SealedFolder | None, given: Given, objects: tuple[str, ...]) -> bool:
+def _is_all(folder: Backup | None, given: Given, objects: tuple[str, ...]) -> bool:
     """Whether -n alone was given, and names the one namespace that the backup was taken of."""
     if folder is None or objects or given.of(Selecting).selects_some:
         return False
     return bool(folder.catalog.selection["namespace"] == given.kube.namespace)
 
 
-def _held(folder: SealedFolder | None) -> Iterator[str]:
+def _held(folder: Backup | None) -> Iterator[str]:
     """The stores of which a backup holds something, in the order of the table."""
     return (name for name in STORES if folder and name in folder.catalog.tiers)
 
 
-def say_left_alone(folder: SealedFolder | None, parts: Iterable[str]) -> None:
+def say_left_alone(folder: Backup | None, parts: Iterable[str]) -> None:
     """What the backup holds beside what is restored."""
     restored = list(parts)
     if folder and (alone := [name for name in (*_held(folder), RESOURCES) if name not in restored]):

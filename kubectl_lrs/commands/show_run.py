@@ -9,8 +9,8 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Tables
 from kubectl_lrs.commands.show_ import Flags
 from kubectl_lrs.model.names import LATEST
-from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.repository.holds import NO_HOLDS, read_holds
+from kubectl_lrs.repository import open_repository
+from kubectl_lrs.repository.holds import NO_HOLDS
 from kubectl_lrs.runtime.trust import NAMED
 from kubectl_lrs.stores.deployments.journal import is_journal, load
 from kubectl_lrs.stores.lrs.saved import index
@@ -19,8 +19,8 @@ from kubectl_lrs.stores.lrs.saved import index
 def run(given: Given) -> None:
     """The journal, or the catalog and the objects."""
     flags, output = given.of(Flags), given.of(Tables).output
-    backup, directory = flags.backup, BackupDir(Path(flags.path))
-    for path in (directory.path / backup, Path(backup)):
+    backup, directory = flags.backup, open_repository(flags.path)
+    for path in (directory.journals / backup, Path(backup)):
         if is_journal(path):
             render.show(render.journal_view(load(path, NAMED)), output)
             return
@@ -28,6 +28,6 @@ def run(given: Given) -> None:
     if backup == LATEST:
         render.say_latest(folder, quiet=output not in ("table", "wide"))
     holds = NO_HOLDS
-    with suppress(OSError):  # of the folder that it lies in
-        holds = read_holds(folder.path.resolve().parent)
+    with suppress(OSError):  # of the place that it lies in
+        holds = open_repository(folder.parent).holds()
     render.show(render.catalog_view(folder, list(index(folder)), holds), output)

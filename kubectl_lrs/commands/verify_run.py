@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
@@ -14,7 +13,7 @@ from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.workloads import GROUP, PLURAL
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository import Repository, open_repository
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
 from kubectl_lrs.stores.lrs.flags import TargetOptions
@@ -29,7 +28,7 @@ from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, v
 def run(given: Given) -> ExitCode:
     """Check the sums; then ask the cluster, where it is to be asked."""
     flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
-    directory = BackupDir(Path(given.of(Backups).path))
+    directory = open_repository(given.of(Backups).path)
     progress = render.progress(quiet=quiet)
     kube = connect(given.kube, given.cancel) if flags.against_cluster else None
     folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
@@ -47,7 +46,7 @@ def run(given: Given) -> ExitCode:
     return trial.exit_code()
 
 
-def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: BackupDir, progress: Progress) -> Trial:
+def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Repository, progress: Progress) -> Trial:
     """What the cluster says of the backup, after its files were found to be as they were sealed."""
     source.check()
     identity, options = kube.identity(), given.of(TargetOptions)
@@ -74,7 +73,7 @@ def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Back
         replace(wanted, crd=crd),
         kube=kube,
         resource=resource,
-        directory=directory.path,
+        directory=directory.journals,
         cluster=identity.uid or identity.server,
         stop=kube.stop,
         trust=given.of(Trusting).trust,

@@ -9,7 +9,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.flags import Flag, Source
 
 if TYPE_CHECKING:
-    from kubectl_lrs.repository.directory import BackupDir
+    from kubectl_lrs.repository import Repository
 
 LIMIT = 2.0
 """Seconds that a look-up may take; a plugin that asks for credentials included."""
@@ -113,10 +112,10 @@ def _types(line: Line) -> list[Candidate]:
 # ---- backups
 
 
-def _directory(line: Line) -> BackupDir:
-    from kubectl_lrs.repository.directory import BackupDir
+def _directory(line: Line) -> Repository:
+    from kubectl_lrs.repository import open_repository
 
-    return BackupDir(Path(line.value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR") or "."))
+    return open_repository(line.value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR") or ".")
 
 
 def _backups(line: Line) -> list[Candidate]:
@@ -125,7 +124,7 @@ def _backups(line: Line) -> list[Candidate]:
 
     sealed, _ = _directory(line).scan()
     named = [
-        Candidate(each.path.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} of {each.catalog.cluster.server}")
+        Candidate(each.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} of {each.catalog.cluster.server}")
         for each in reversed(sealed)
     ]
     return [Candidate(LATEST, "the newest one"), *named] if named else []

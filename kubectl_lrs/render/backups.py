@@ -13,8 +13,8 @@ from kubectl_lrs.model.units import age, size
 from kubectl_lrs.render.meanwhile import happened, not_of_one_instant
 from kubectl_lrs.render.output import say
 from kubectl_lrs.render.view import View
-from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.repository.directory import Unsealed, is_of_future
+from kubectl_lrs.repository import Backup, Unsealed
+from kubectl_lrs.repository.base import is_of_future
 from kubectl_lrs.repository.holds import NO_HOLDS, Hold, Holds
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ COLUMNS = ("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE")
 WIDE_COLUMNS = (*COLUMNS, "NAMESPACE", "SIZE", "UNIQUE", "CLUSTER", "CONTEXT", "IDENTITY", "HELD", "OWNER")
 
 
-def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed], output: str, holds: Holds = NO_HOLDS) -> View:
+def listing(sealed: Sequence[Backup], unsealed: Sequence[Unsealed], output: str, holds: Holds = NO_HOLDS) -> View:
     """`list`: one row per backup, in this form alone: there may be hundreds, and all forms of them take their time.
 
     For programs and wide tables each is looked through for what no other one shares.
@@ -37,24 +37,24 @@ def listing(sealed: Sequence[SealedFolder], unsealed: Sequence[Unsealed], output
     names = [folder.name for folder in sealed]
     if output in ("json", "yaml"):
         data = [{**_data(folder, holds), "uniqueBytes": folder.unique_bytes} for folder in sealed]
-        return View(data={"backups": data, "unsealed": [{"path": str(u.path), "why": u.why} for u in unsealed]}, names=names)
+        return View(data={"backups": data, "unsealed": [{"path": u.location, "why": u.why} for u in unsealed]}, names=names)
     if output == "wide":
         return View(data=None, columns=WIDE_COLUMNS, rows=[(*_list_row(f), *_wide(f, holds)) for f in sealed], names=names)
     return View(data=None, columns=COLUMNS, rows=[_list_row(folder) for folder in sealed], names=names)
 
 
-def _data(folder: SealedFolder, holds: Holds) -> dict[str, Any]:
+def _data(folder: Backup, holds: Holds) -> dict[str, Any]:
     held = holds.of(folder.catalog)
     return {
         **folder.catalog.to_dict(),
-        "path": str(folder.path.resolve()),
+        "path": folder.location,
         "owner": folder.owner,
         "identity": folder.identity,
         "hold": {"reason": held.reason, "since": held.since} if held else None,
     }
 
 
-def _wide(folder: SealedFolder, holds: Holds) -> tuple[str, ...]:
+def _wide(folder: Backup, holds: Holds) -> tuple[str, ...]:
     catalog, held, unique = folder.catalog, holds.of(folder.catalog), folder.unique_bytes
     return (
         _scope(catalog),
@@ -68,7 +68,7 @@ def _wide(folder: SealedFolder, holds: Holds) -> tuple[str, ...]:
     )
 
 
-def _list_row(folder: SealedFolder) -> tuple[str, ...]:
+def _list_row(folder: Backup) -> tuple[str, ...]:
     catalog = folder.catalog
     return (
         folder.name,
@@ -95,9 +95,9 @@ def local(instant: datetime) -> str:
     return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def catalog_view(folder: SealedFolder, objects: Sequence[dict[str, Any]], holds: Holds = NO_HOLDS) -> View:
+def catalog_view(folder: Backup, objects: Sequence[dict[str, Any]], holds: Holds = NO_HOLDS) -> View:
     """`show`: what one backup is and holds."""
-    catalog, path = folder.catalog, str(folder.path.resolve())
+    catalog, path = folder.catalog, folder.location
     facts = catalog.tiers["resources"]
     skipped = [f"  skipped {s['namespace']}/{s['name']}: {s['reason']}" for s in facts.get("skipped", ())]
     return View(
@@ -120,7 +120,7 @@ def _owners(entry: dict[str, Any]) -> str:
     return ",".join(f"{o.get('kind')}/{o.get('name')}" for o in entry["owners"]) or "<none>"
 
 
-def _headline(path: str, folder: SealedFolder) -> tuple[str, ...]:
+def _headline(path: str, folder: Backup) -> tuple[str, ...]:
     catalog, cluster = folder.catalog, folder.catalog.cluster
     facts = catalog.tiers["resources"]
     when = f"{age_of(catalog)}{', later than now' if is_of_future(catalog) else ' ago'}"
@@ -211,7 +211,7 @@ def _count_rows(objects: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]
     return [(namespace, kind, str(count)) for (namespace, kind), count in sorted(counts.items())]
 
 
-def say_latest(folder: SealedFolder, *, quiet: bool = False) -> None:
+def say_latest(folder: Backup, *, quiet: bool = False) -> None:
     """Which backup `latest` is; a warning where more than the time decided."""
     if not quiet:
         say(f"latest is {folder.name}")
@@ -219,7 +219,7 @@ def say_latest(folder: SealedFolder, *, quiet: bool = False) -> None:
         say(f"warning: {folder.warning}")
 
 
-def backup_warnings(folder: SealedFolder) -> Iterable[str]:
+def backup_warnings(folder: Backup) -> Iterable[str]:
     """What whoever restores a backup should know of it first."""
     catalog = folder.catalog
     if folder.warning:

@@ -1,26 +1,22 @@
-"""One backup on disk: written under a hidden name and sealed by a rename, or opened and checked.
+"""Backups at rest, in one of several forms: written unseen and sealed at once, or opened and checked.
 
-It knows files, sums, links and rights (0700, 0400), not what the files mean. It must not talk to any server.
+It knows files, sums, and what backups share, not what the files mean. `base` says what every form is to its users, and
+`place` which one a name means.
 """
 
 from __future__ import annotations
 
-from kubectl_lrs.repository.abandoned import Leftover, take_abandoned
-from kubectl_lrs.repository.earlier import Earlier, open_earlier
-from kubectl_lrs.repository.files import NO_SPACE, disk_error
-from kubectl_lrs.repository.sealed import Damage, Readable, SealedFolder
-from kubectl_lrs.repository.writer import FolderWriter, Sink
+from kubectl_lrs.repository.base import Backup, Damage, EarlierBackup, Readable, Repository, Sink, Unsealed, Writer
+from kubectl_lrs.repository.place import open_repository
 
 __all__ = [
-    "NO_SPACE",
+    "Backup",
     "Damage",
-    "Earlier",
-    "FolderWriter",
-    "Leftover",
+    "EarlierBackup",
     "Readable",
-    "SealedFolder",
+    "Repository",
     "Sink",
-    "disk_error",
-    "open_earlier",
-    "take_abandoned",
+    "Unsealed",
+    "Writer",
+    "open_repository",
 ]

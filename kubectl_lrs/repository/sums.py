@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import heapq
 import os
+import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import BinaryIO
+
+from kubectl_lrs.model.errors import DamageError
 
 AT_ONCE = 100_000
 """So many are sorted in memory; of more than these, sorted runs are merged from the disk."""
 
+MAX_LINE = 8 << 10
+"""Bytes that a line may have; what is longer is no list of sums, and is not read into memory to find out."""
+
 _READ = 1 << 16
+_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 
 Sum = tuple[bytes, bytes]
 """(path, SHA-256 in hexadecimal digits)."""
@@ -47,3 +55,17 @@ def _spilled(descriptor: int, start: int, end: int) -> Iterator[Sum]:
         start += len(data)
         *lines, rest = (rest + data).split(b"\n")
         yield from ((each[66:], each[:64]) for each in lines)
+
+
+def parsed_sums(file: BinaryIO, where: str) -> Iterator[tuple[str, str]]:
+    """(path, SHA-256) of each line of the sums. DamageError, which names `where`, for a line that is none."""
+    for number, line in enumerate(iter(partial(file.readline, MAX_LINE), b""), 1):
+        match = _LINE.fullmatch(line.decode("utf-8", "replace"))
+        if not match or not is_inside(match[2]):
+            raise DamageError(f"{where}: line {number} is not a sum of a file in the backup")
+        yield match[2], match[1]
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of the sums stays in the folder."""
+    return not path.startswith("/") and all(part not in ("", ".", "..") for part in path.split("/"))

@@ -17,7 +17,7 @@ from kubectl_lrs.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from kubectl_lrs.clients.kubernetes.client import KubeClient
-    from kubectl_lrs.repository import FolderWriter, SealedFolder
+    from kubectl_lrs.repository import Backup, Writer
 
 Facts = dict[str, Any]
 """What the catalog says of a store's part of a backup: JSON."""
@@ -26,7 +26,7 @@ Facts = dict[str, Any]
 class Collector(Protocol):
     """A store's part of a backup; it writes its own files."""
 
-    def collect(self, writer: FolderWriter, progress: Progress) -> Facts:
+    def collect(self, writer: Writer, progress: Progress) -> Facts:
         """Write everything into the folder; the facts for the catalog.
 
         Among them may be `missing`, what the source itself no longer has (`Missing` each), and `notes`, what the user
@@ -40,7 +40,7 @@ class Unavailable:
     def __init__(self, why: LrsError) -> None:
         self._why = why
 
-    def collect(self, _writer: FolderWriter, _progress: Progress) -> Facts:
+    def collect(self, _writer: Writer, _progress: Progress) -> Facts:
         """Never: the reason why not is raised."""
         raise self._why
 
@@ -49,7 +49,7 @@ class Unavailable:
 class Confirming(Collector, Protocol):
     """A collector whose things may change while other stores are read, which it can find out afterwards."""
 
-    def confirm(self, writer: FolderWriter, progress: Progress, *, take_in: bool) -> Facts:
+    def confirm(self, writer: Writer, progress: Progress, *, take_in: bool) -> Facts:
         """Look once more at what was collected; the facts anew, with what was made, changed and deleted meanwhile.
 
         `take_in`: what was made meanwhile becomes part of the backup. It may be called more than once. What cannot be told
@@ -91,7 +91,7 @@ class RestoreContext:
     `namespaces`: where those of the backup go to, as far as they go elsewhere.
     """
 
-    folder: SealedFolder
+    folder: Backup
     kube: KubeClient
     namespace: str
     namespaces: Mapping[str, str]
@@ -126,10 +126,10 @@ class Item:
 class Compare(Protocol):
     """A store's module `compare`: what two backups hold of it, held against each other thing by thing."""
 
-    def groups(self, folder: SealedFolder, /) -> dict[str, int]:
+    def groups(self, folder: Backup, /) -> dict[str, int]:
         """Group of things → how many of them a backup holds; what only one of two holds is not compared."""
 
-    def items(self, folder: SealedFolder, groups: frozenset[str], /) -> Iterator[Item]:
+    def items(self, folder: Backup, groups: frozenset[str], /) -> Iterator[Item]:
         """The things of these groups, in any order, each key once."""
 
     def shown(self, key: bytes, /) -> str:

@@ -11,7 +11,7 @@ from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.manifest import Manifest, loads
 from kubectl_lrs.model.units import age
 from kubectl_lrs.model.workloads import SPARK
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.mentions import LRS_FILE, Document, collections
 from kubectl_lrs.stores.deployments.collect import saved as saved_deployments
@@ -27,7 +27,7 @@ LIVE = "check without --from"
 
 
 def check_backup(
-    folder: SealedFolder, namespace: str | None, only: Sequence[str], stale_after: timedelta, progress: Progress
+    folder: Backup, namespace: str | None, only: Sequence[str], stale_after: timedelta, progress: Progress
 ) -> CheckReport:
     """Hold what it holds against the rules. Its sums and its objects must have been checked."""
     catalog = folder.catalog
@@ -74,11 +74,11 @@ def _count(catalog: Catalog, tier: str) -> int:
     return said if type(said) is int else 0
 
 
-def _lrs(folder: SealedFolder) -> Iterator[Manifest]:
+def _lrs(folder: Backup) -> Iterator[Manifest]:
     return (loads(line) for line in folder.lines(LRS_FILE))
 
 
-def _documents(folder: SealedFolder) -> Iterator[Document]:
+def _documents(folder: Backup) -> Iterator[Document]:
     """Applications first: what the others belong to must be known by then."""
     first = names.stem(APPLICATIONS)
     yield from collections(folder, lambda stem: stem == first)
@@ -115,7 +115,7 @@ def _without(catalog: Catalog, collection: str) -> Unchecked | None:
     return None
 
 
-def _deployments(folder: SealedFolder) -> Part[Deployed]:
+def _deployments(folder: Backup) -> Part[Deployed]:
     saved = saved_deployments(folder)
     if saved is None:
         return Unchecked("the backup holds no statuses of deployments", "a backup with the application's URL and token")

@@ -16,7 +16,7 @@ from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.model.units import age
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository import Repository
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.mentions import Document
@@ -75,7 +75,7 @@ class Sources:
     images: ImageSource | Unchecked
     storage: Storage | Unchecked
     accounts: Sequence[Account] | Unchecked
-    backups: BackupDir
+    backups: Repository
     stale_after: timedelta
     is_named: bool = False
 
@@ -282,7 +282,7 @@ def _newest_with_keys(sources: Sources) -> tuple[str, dict[str, Any]] | Unchecke
         keys = folder.catalog.tiers.get("mongo", {}).get("keys")
         if folder.catalog.cluster.is_same(cluster) and isinstance(keys, dict) and keys.get("fingerprints"):
             return folder.name, keys
-    return Unchecked(f"no backup of this cluster in {sources.backups.path} tells of the keys", KEYS_FLAG)
+    return Unchecked(f"no backup of this cluster in {sources.backups.location} tells of the keys", KEYS_FLAG)
 
 
 def _applications(accounts: Sequence[Account]) -> Part[Application]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository import Repository
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.files import connect as files
 from kubectl_lrs.stores.files.flags import CheckOptions as FilesOptions
@@ -51,7 +51,7 @@ def sources(
     wanted: Collection[str],
     asked: Collection[str],
     accounts: Sequence[Account] | Unchecked,
-    backups: BackupDir,
+    backups: Repository,
     stale_after: timedelta,
     is_named: bool = False,
 ) -> Sources:

@@ -11,7 +11,7 @@ from pathlib import Path
 from kubectl_lrs.model.errors import NotFoundError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Action
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.journal import held
 from kubectl_lrs.runtime.parallel import map_unordered
@@ -219,7 +219,7 @@ def origin_of_journals(journals: Sequence[Journal]) -> Origin:
     return Origin(entries=merged(journals), users=users, endpoints=frozenset(journal.endpoint for journal in journals))
 
 
-def origin_of_backup(folder: SealedFolder) -> Origin:
+def origin_of_backup(folder: Backup) -> Origin:
     """What was active when a backup was made."""
     held_in = saved(folder)
     if held_in is None:
@@ -314,7 +314,7 @@ def _apply(
 def known_deployments(
     directory: Path,
     named: Sequence[str],
-    folder: SealedFolder | None,
+    folder: Backup | None,
     live: Collection[Deployment],
     *,
     trust: Trust,

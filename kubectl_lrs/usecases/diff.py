@@ -113,7 +113,7 @@ class BackupSide:
             server=catalog.cluster.server,
             context=catalog.cluster.context,
             resource_version=str(catalog.tiers["resources"].get("resourceVersion", "")),
-            path=str(folder.path.resolve()),
+            path=folder.location,
             catalog=catalog,
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from kubectl_lrs.model.diff import Kind
 from kubectl_lrs.model.stores import STORES
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import Compare, Item, compare_module
 
@@ -50,7 +50,7 @@ class NotCompared:
     why: str
 
 
-def held(folder: SealedFolder) -> list[str]:
+def held(folder: Backup) -> list[str]:
     """The parts that a backup holds beside the LRS."""
     return [name for name in PARTS if name in folder.catalog.tiers]
 
@@ -59,15 +59,13 @@ LIVE = "diff holds LRS alone against the cluster; restore --dry-run=client and c
 CHOSEN = "LRS were chosen, and nothing tells which of it belongs to them"
 
 
-def none_compared(folders: Iterable[SealedFolder], why: str) -> list[NotCompared]:
+def none_compared(folders: Iterable[Backup], why: str) -> list[NotCompared]:
     """What is beside the LRS in any of these backups, where nothing of it is held against anything."""
     there = {name for folder in folders for name in held(folder)}
     return [NotCompared(name, why) for name in PARTS if name in there]
 
 
-def compare_stores(
-    before: SealedFolder, after: SealedFolder, progress: Progress
-) -> tuple[list[StoreComparison], list[NotCompared]]:
+def compare_stores(before: Backup, after: Backup, progress: Progress) -> tuple[list[StoreComparison], list[NotCompared]]:
     """Every part that both hold; what only one of them does."""
     found, not_compared = [], []
     for name in PARTS:
@@ -84,7 +82,7 @@ def compare_stores(
 class _Comparer:
     """One store of two backups."""
 
-    def __init__(self, name: str, before: SealedFolder, after: SealedFolder, progress: Progress) -> None:
+    def __init__(self, name: str, before: Backup, after: Backup, progress: Progress) -> None:
         self._module: Compare = compare_module(name)
         self._before, self._after, self._progress = before, after, progress
         self._found = StoreComparison(store=name)
@@ -124,7 +122,7 @@ class _Comparer:
         for key in old:
             self._add(Kind.REMOVED, key)
 
-    def _share(self, folder: SealedFolder, number: int, shares: int) -> Iterator[Item]:
+    def _share(self, folder: Backup, number: int, shares: int) -> Iterator[Item]:
         for item in self._module.items(folder, self._groups):
             self._progress.advance()
             if shares == 1 or zlib.crc32(item.key) % shares == number:

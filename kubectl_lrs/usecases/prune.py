@@ -20,10 +20,13 @@ from kubectl_lrs.model.catalog import SUMS_FILE, Catalog
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.retention import Candidate, Decision, Rules, decide, removes_most
 from kubectl_lrs.model.stores import NONE
-from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.repository.directory import BackupDir, is_of_future
-from kubectl_lrs.repository.holds import Holds, read_holds
-from kubectl_lrs.repository.removal import ChangedError, InUseError, Seen, Unfinished, finish, own, remove, unfinished
+from kubectl_lrs.repository import Backup
+from kubectl_lrs.repository.base import is_of_future
+from kubectl_lrs.repository.holds import Holds
+from kubectl_lrs.repository.plain.holds import read_holds
+from kubectl_lrs.repository.plain.removal import ChangedError, InUseError, Seen, Unfinished, finish, own, remove, unfinished
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.lock import have_alone
 from kubectl_lrs.runtime.progress import Progress
@@ -171,21 +174,21 @@ Ours = list[tuple[str, Catalog, Seen]]
 
 def _look(directory: Path, trust: Trust) -> tuple[Ours, list[LeftAlone], Holds]:
     """The backups of ours, what else lies there, and the holds."""
-    sealed, unsealed = BackupDir(directory).scan()
-    left_alone = [LeftAlone(name=each.path.name, why=each.why) for each in unsealed]
+    sealed, unsealed = PlainRepository(directory).scan()
+    left_alone = [LeftAlone(name=each.name, why=each.why) for each in unsealed]
     ours: Ours = []
     with _opened(directory) as parent:
         for each in sealed:
             try:
-                ours.append((each.path.name, each.catalog, _seen(parent, each)))
+                ours.append((each.name, each.catalog, _seen(parent, each)))
             except LrsError as error:
-                left_alone.append(LeftAlone(name=each.path.name, why=getattr(error, "why", str(error))))
+                left_alone.append(LeftAlone(name=each.name, why=getattr(error, "why", str(error))))
         return ours, left_alone, read_holds(directory, trust)
 
 
-def _seen(parent: Directory, sealed: SealedFolder) -> Seen:
+def _seen(parent: Directory, sealed: Backup) -> Seen:
     try:
-        with own(parent, sealed.path.name) as folder:
+        with own(parent, sealed.name) as folder:
             seen = Seen.of(folder)
             if folder.look(SUMS_FILE) is None:
                 raise ChangedError(f"it is damaged: it has no {SUMS_FILE}")

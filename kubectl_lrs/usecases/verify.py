@@ -15,7 +15,7 @@ from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Prepare, Severity
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.model.units import printable
-from kubectl_lrs.repository import Damage, SealedFolder
+from kubectl_lrs.repository import Backup, Damage
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.owners import OwnerError
@@ -33,7 +33,7 @@ class Checked:
     seconds: float
 
 
-def verify(folder: SealedFolder, progress: Progress) -> Checked:
+def verify(folder: Backup, progress: Progress) -> Checked:
     """Compare every file of the backup with its sum."""
     began = time.monotonic()
     files = 0
@@ -51,7 +51,7 @@ def verify(folder: SealedFolder, progress: Progress) -> Checked:
     return Checked(damages, files, time.monotonic() - began)
 
 
-def require_intact(folder: SealedFolder, progress: Progress) -> None:
+def require_intact(folder: Backup, progress: Progress) -> None:
     """DamageError that names the first damaged files, before anybody relies on them."""
     damages = verify(folder, progress).damages
     if damages:

@@ -18,7 +18,8 @@ from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags, load
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import BackupContext, Collector, Facts, RestoreContext, Restorer, connect_module

@@ -10,7 +10,9 @@ from typing import Any
 
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.usecases.backup import Destination, back_up
 
@@ -108,7 +110,7 @@ def sealed(
     """The backup that holds what `work` writes, with the facts of other tiers; `more` goes to the destination."""
     path, _ = back_up(
         {**{tier: Written(facts) for tier, facts in (others or {}).items()}, "resources": Written(RESOURCES, work)},
-        destination=Destination(directory=directory, name=name, **more),
+        destination=Destination(repository=PlainRepository(directory), name=name, **more),
         cluster=Cluster(server="https://127.0.0.1"),
         selection=Selection(),
         profile="lrs",
@@ -116,4 +118,4 @@ def sealed(
         progress=progress or Notes(),
         allow_empty=allow_empty,
     )
-    return SealedFolder.open(path)
+    return SealedFolder.open(Path(path))

@@ -215,7 +215,7 @@ def test_object_that_changed_after_the_plan_is_not_overwritten(one: One) -> None
     from kubectl_lrs.model.plan import ApplyOptions
     from kubectl_lrs.model.report import Report
     from kubectl_lrs.model.selection import Selection
-    from kubectl_lrs.repository.directory import BackupDir
+    from kubectl_lrs.repository.plain.repository import PlainRepository
     from kubectl_lrs.runtime.progress import Silent
     from kubectl_lrs.stores.lrs.connect import connect, resource_to_write
     from kubectl_lrs.stores.lrs.options import RestoreOptions
@@ -223,7 +223,7 @@ def test_object_that_changed_after_the_plan_is_not_overwritten(one: One) -> None
     from kubectl_lrs.stores.lrs.saved import BackupSource
 
     one.merge(DRIFT)
-    source = BackupSource(BackupDir(one.cli.directory).find("saved"))
+    source = BackupSource(PlainRepository(one.cli.directory).find("saved"))
     kube = connect(KubeFlags(kubeconfig=str(one.cli.kubeconfig)))
     for existing in (Existing.UPDATE, Existing.REPLACE):
         restorer = LrsRestorer(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import LrsError, UnreachableError
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.common.mentions import LRS_FILE
 from kubectl_lrs.stores.images.access import Access

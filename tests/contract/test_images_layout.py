@@ -12,7 +12,7 @@ import pytest
 
 from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.model.errors import LrsError, UnreachableError
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.stores.common.image_names.reference import parse
 from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.inspect import presences

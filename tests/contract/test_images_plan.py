@@ -11,7 +11,7 @@ import pytest
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report, Result
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.images.access import Access

@@ -20,7 +20,8 @@ from kubectl_lrs.model.plan import DESTRUCTIVE, Action, ApplyOptions, Step, Stor
 from kubectl_lrs.model.report import NOT_DONE, RESULT_OF, WRITTEN, Outcome, Report, Result
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import STORES
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.base import Restorer
@@ -60,7 +61,7 @@ def saved(name: str, bench: Bench, tmp_path: Path) -> SealedFolder:
     part = LRS if name == "lrs" else name
     path, catalog = back_up(
         {LRS: NoLrs(), part: bench.collector()},
-        destination=Destination(directory=tmp_path / "backups", name="saved"),
+        destination=Destination(repository=PlainRepository(tmp_path / "backups"), name="saved"),
         cluster=Cluster(server="https://bench"),
         selection=Selection(),
         profile="lrs",
@@ -68,7 +69,7 @@ def saved(name: str, bench: Bench, tmp_path: Path) -> SealedFolder:
         progress=Silent(),
     )
     assert catalog.state == "whole"
-    folder = SealedFolder.open(path)
+    folder = SealedFolder.open(Path(path))
     assert list(folder.damages()) == []
     assert folder.catalog.tiers[part]
     return folder

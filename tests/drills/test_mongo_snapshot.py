@@ -14,7 +14,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.mongo.collect import MongoCollector
 from kubectl_lrs.stores.mongo.find import DumpOptions

@@ -15,7 +15,7 @@ import pytest
 from kubectl_lrs.backends.base import Reading, Stat
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.model.catalog import Missing
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files.collect import FilesCollector
 from kubectl_lrs.stores.files.match import References, Where

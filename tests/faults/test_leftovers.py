@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UnreachableError
-from kubectl_lrs.repository import FolderWriter, take_abandoned
+from kubectl_lrs.repository.plain.abandoned import take_abandoned
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from tests.builders.sealing import Notes, sealed
 
 BLOB = b"a layer" * 1000

@@ -16,7 +16,9 @@ from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.meanwhile import Meanwhile, What
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.render.backup import remarks
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.base import Facts
 from kubectl_lrs.stores.lrs.collect import LrsCollector
@@ -67,13 +69,13 @@ class Place:
     def name(self, number: int) -> str:
         return str(self.samples[number]["metadata"]["name"])
 
-    def back_up(self, selection: Selection | None = None, **stores: Callable[[], None]) -> tuple[Path, Catalog]:
+    def back_up(self, selection: Selection | None = None, **stores: Callable[[], None]) -> tuple[str, Catalog]:
         """One backup, with these stores after the LRS."""
         selection = selection or Selection(namespace=self.namespace)
         return back_up(
             {"resources": LrsCollector(self.kube, self.resource, selection)}
             | {name: Slow(happens) for name, happens in stores.items()},
-            destination=Destination(directory=self.cli.directory, name="saved"),
+            destination=Destination(repository=PlainRepository(self.cli.directory), name="saved"),
             cluster=self.kube.identity(),
             selection=selection,
             profile="lrs",
@@ -107,7 +109,7 @@ def _everything(place: Place) -> None:
 
 def test_what_happens_while_documents_are_read(place: Place, plane: ControlPlane) -> None:
     """What was made is in the backup, whole and as the server has it; the rest is named."""
-    path, catalog = place.back_up(mongo=lambda: _everything(place))
+    location, catalog = place.back_up(mongo=lambda: _everything(place))
     assert _changes(catalog) == {
         place.name(9): What.TAKEN_IN,
         place.name(4): What.CHANGED,
@@ -117,7 +119,7 @@ def test_what_happens_while_documents_are_read(place: Place, plane: ControlPlane
     assert catalog.meanwhile is not None
     assert catalog.meanwhile.touched == 1, "a label is metadata"
     assert (catalog.state, catalog.objects) == ("whole", 6)
-    folder = SealedFolder.open(path)
+    folder = SealedFolder.open(Path(location))
     assert list(folder.damages()) == []
     read = {each.name: each for each in BackupSource(folder)}
     assert sorted(read) == sorted([*place.names, place.name(9)])
@@ -192,21 +194,21 @@ def test_a_server_that_does_not_answer_the_look(place: Place, monkeypatch: pytes
         return answer
 
     monkeypatch.setattr(place.kube._sender, "_once", once)
-    path, catalog = place.back_up(mongo=lambda: place.make(9))
+    location, catalog = place.back_up(mongo=lambda: place.make(9))
     assert catalog.state == "partial"
     (missing,) = catalog.missing
     assert (missing.store, missing.kind) == ("resources", "look")
     assert "is not known: taken away" in missing.reason
     assert catalog.objects == 5
-    assert "partial" in place.cli.run("verify", path.name).stdout
+    assert "partial" in place.cli.run("verify", Path(location).name).stdout
 
 
 def test_shown(place: Place) -> None:
-    path, _ = place.back_up(mongo=lambda: _everything(place))
-    assert "was changed meanwhile; the backup has it as it was listed" in place.cli.ok("show", path.name)
-    said = place.cli.ok("verify", path.name)
+    location, _ = place.back_up(mongo=lambda: _everything(place))
+    assert "was changed meanwhile; the backup has it as it was listed" in place.cli.ok("show", Path(location).name)
+    said = place.cli.ok("verify", Path(location).name)
     assert "LRS were: 1 changed, 1 deleted, 1 made anew, 1 taken in" in said
-    shown = json.loads(place.cli.ok("verify", path.name, "-o", "json"))
+    shown = json.loads(place.cli.ok("verify", Path(location).name, "-o", "json"))
     assert {each["what"] for each in shown["meanwhile"]["lrs"]} == {"changed", "deleted", "made anew", "taken in"}
 
 

@@ -19,7 +19,7 @@ from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import ApplyOptions
 from kubectl_lrs.model.report import Result
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.mongo.collect import MongoCollector
 from kubectl_lrs.stores.mongo.find import DumpOptions

@@ -16,7 +16,7 @@ from bson.timestamp import Timestamp
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.model.report import Result
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.mongo.collect import MongoCollector
 from kubectl_lrs.stores.mongo.find import DumpOptions

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.repository import FolderWriter, SealedFolder
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from tests.bed import loader
 from tests.builders.sealing import Notes, nights, sealed
 from tests.conftest import ROOT
@@ -63,7 +64,7 @@ def _prune(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 def _is_intact(place: Path) -> bool:
     """Whatever has a name is whole, and the last night is there."""
-    sealed_ones, unsealed = BackupDir(place).scan()
+    sealed_ones, unsealed = PlainRepository(place).scan()
     assert unsealed == []
     assert "night-0" in [folder.name for folder in sealed_ones]
     return all(not list(folder.damages()) for folder in sealed_ones)

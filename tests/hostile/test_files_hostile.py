@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.stores.files import saved as index
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import UnreachableError
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.trust import Trust
 from tests.builders.sealing import Notes, sealed
 
@@ -126,10 +126,8 @@ PLANTED: dict[str, Callable[[Path, Path], None]] = {
 
 def _adopting(writer: FolderWriter) -> None:
     """As the files' part does: it looks at the lists, and takes over what it needs, else it copies."""
-    for leftover in writer.leftovers:
-        for name in ("files.json", "files/~finished.jsonl"):
-            if file := leftover.reading(name):
-                file.close()
+    for name in ("files.json", "files/~finished.jsonl"):
+        list(writer.left_behind(name))
     assert not writer.adopt(FILE, DIGEST), "what others may write is no part of a backup"
     writer.write(FILE, BLOB)
 

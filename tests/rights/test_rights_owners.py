@@ -132,7 +132,7 @@ def test_right_that_is_lost_after_the_plan(place: Place) -> None:
     from kubectl_lrs.model.plan import ApplyOptions
     from kubectl_lrs.model.report import Report
     from kubectl_lrs.model.selection import Selection
-    from kubectl_lrs.repository.directory import BackupDir
+    from kubectl_lrs.repository.plain.repository import PlainRepository
     from kubectl_lrs.runtime.progress import Silent
     from kubectl_lrs.stores.lrs.connect import connect, resource_to_write
     from kubectl_lrs.stores.lrs.options import RestoreOptions
@@ -141,7 +141,7 @@ def test_right_that_is_lost_after_the_plan(place: Place) -> None:
 
     place.grant("lrs-restore-recreate", "lrs-restore-owners")
     place.change("owner")
-    source = BackupSource(BackupDir(place.admin.directory).find("saved"))
+    source = BackupSource(PlainRepository(place.admin.directory).find("saved"))
     kube = connect(KubeFlags(kubeconfig=str(place.user.cli.kubeconfig)))
     restorer = LrsRestorer(
         source,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.deployments.inventory import Account, Deployment, inventory
 from kubectl_lrs.stores.deployments.journal import Entry, is_id, now
@@ -29,7 +29,7 @@ class DeploymentsCollector:
     def __init__(self, accounts: Sequence[Account]) -> None:
         self._accounts = accounts
 
-    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+    def collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         """Write the list into the folder; the facts for the catalog."""
         progress.begin("deployments")
         found = inventory(self._accounts).values()
@@ -89,7 +89,7 @@ class Saved:
         ]
 
 
-def saved(folder: SealedFolder) -> Saved | None:
+def saved(folder: Backup) -> Saved | None:
     """The deployments that a backup holds, None where it holds none; DamageError where the file is not as it was sealed."""
     if TIER not in folder.catalog.tiers:
         return None

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
 from kubectl_lrs.stores.deployments.collect import saved
 
 
-def groups(folder: SealedFolder) -> dict[str, int]:
+def groups(folder: Backup) -> dict[str, int]:
     """All of them."""
     found = saved(folder)
     return {"": len(found.deployments) if found else 0}
 
 
-def items(folder: SealedFolder, _groups: frozenset[str]) -> Iterator[Item]:
+def items(folder: Backup, _groups: frozenset[str]) -> Iterator[Item]:
     """Each deployment."""
     found = saved(folder)
     for each in found.deployments if found else ():

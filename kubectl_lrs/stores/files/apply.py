@@ -15,7 +15,7 @@ from kubectl_lrs.backends.base import CHUNK, KeyExistsError, NoSpaceError, Uploa
 from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
 from kubectl_lrs.model.plan import WRITES, Action
 from kubectl_lrs.model.report import Outcome, Result
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.stores.files.attributes import altered, settable
@@ -50,7 +50,7 @@ class Writing:
 
     def __init__(
         self,
-        folder: SealedFolder,
+        folder: Backup,
         storage: Storage,
         folders: Mapping[str, Mapping[str, Any]],
         *,
@@ -200,7 +200,7 @@ def _batches(steps: Sequence[FileStep], count: int) -> Iterator[Sequence[FileSte
 class _Source:
     """The content of one file in the backup; its last piece is given only when the sum of all of it is right."""
 
-    def __init__(self, folder: SealedFolder, entry: Entry) -> None:
+    def __init__(self, folder: Backup, entry: Entry) -> None:
         self._folder = folder
         self._entry = entry
         self.size = 0
@@ -218,7 +218,7 @@ class _Source:
                     break
                 yield held
                 held = following
-        where = self._folder.path / self._entry.file
+        where = self._folder.describe(self._entry.file)
         if digest.hexdigest() != self._entry.sha256:
             raise DamageError(f"{where}: altered: its sum does not match")
         if self.size != self._entry.size:

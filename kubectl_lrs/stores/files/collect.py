@@ -10,7 +10,7 @@ from typing import Any
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Stat
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository import Writer
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files import saved as index
@@ -28,7 +28,7 @@ class FilesCollector:
     def __init__(
         self,
         storage: Storage,
-        references: Callable[[FolderWriter, Progress], References],
+        references: Callable[[Writer, Progress], References],
         *,
         level: str = COPY,
         take_all: bool = False,
@@ -40,7 +40,7 @@ class FilesCollector:
         self._take_all = take_all
         self._workers = workers
 
-    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+    def collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         """Write the list, and the content where it is to be copied; the facts for the catalog."""
         progress.begin("what the documents say of files")
         references = self._references(writer, progress)

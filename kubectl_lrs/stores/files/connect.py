@@ -96,7 +96,7 @@ def restorer(options: RestoreOptions, context: RestoreContext) -> Restorer:
     folder = context.folder
     index = saved.read(folder)
     if index is None:
-        raise DamageError(f"{folder.path}: it says that it holds files, and has no list of them")
+        raise DamageError(f"{folder.describe()}: it says that it holds files, and has no list of them")
     if index.level != COPY:
         return OnlyListed(index)
     found = storage(options, otherwise="the backup's files need it (--tier leaves them out)")

@@ -6,14 +6,14 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from kubectl_lrs.backends.base import KeyNotFoundError, Reading, Stat
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.repository import Earlier, FolderWriter, Leftover
+from kubectl_lrs.repository import EarlierBackup, Writer
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
@@ -77,7 +77,7 @@ class _UnsteadyError(Exception):
 class Copier:
     """Copies into a backup. A file that cannot be had is lost; a storage or a disk that cannot be used ends all of it."""
 
-    def __init__(self, storage: Storage, writer: FolderWriter, workers: int) -> None:
+    def __init__(self, storage: Storage, writer: Writer, workers: int) -> None:
         self._storage = storage
         self._backend = storage.backend
         self._writer = writer
@@ -91,8 +91,8 @@ class Copier:
 
     def copy(self, selected: list[SelectedFile], progress: Progress) -> tuple[list[Entry], list[Lost]]:
         """What was copied, and what could not be. LrsError where the storage is lost, or not one file could be read."""
-        before = unchanged(self._writer.earlier, self._storage.url, {each.stat.key: each.stat for each in selected})
-        before |= finished(self._writer.leftovers)
+        before = unchanged(self._writer.earlier(), self._storage.url, {each.stat.key: each.stat for each in selected})
+        before |= finished(self._writer)
         progress.begin("files", len(selected))
         entries: list[Entry] = []
         lost: list[Lost] = []
@@ -205,12 +205,12 @@ def _is_still(entry: Entry, now: Stat) -> bool:
     return bool(now.etag) and (entry.size, entry.etag) == (now.size, now.etag)
 
 
-def unchanged(earlier: Earlier, url: str, now: Mapping[str, Stat]) -> dict[str, Entry]:
+def unchanged(earlier: Iterable[EarlierBackup], url: str, now: Mapping[str, Stat]) -> dict[str, Entry]:
     """What the newest backup of this storage has of files that are still as they were, by path.
 
     A file that was young when that backup began may have changed again within the same time of change.
     """
-    for backup in earlier.backups:
+    for backup in earlier:
         if (backup.catalog.tiers.get(index.TIER) or {}).get("url") == url and (file := backup.reading(index.FILE)):
             began = backup.catalog.instant.timestamp()
             with file:
@@ -224,15 +224,9 @@ def unchanged(earlier: Earlier, url: str, now: Mapping[str, Stat]) -> dict[str, 
     return {}
 
 
-def finished(leftovers: Sequence[Leftover]) -> dict[str, Entry]:
+def finished(writer: Writer) -> dict[str, Entry]:
     """What interrupted runs have noted, by path; a line that is cut off or is not ours is none."""
-    found: dict[str, Entry] = {}
-    for leftover in leftovers:
-        for name in (PROGRESS_FILE, index.FILE):
-            if file := leftover.reading(name):
-                with file:
-                    found |= {each.path: each for each in _noted(file)}
-    return found
+    return {each.path: each for name in (PROGRESS_FILE, index.FILE) for file in writer.left_behind(name) for each in _noted(file)}
 
 
 def _noted(file: BinaryIO) -> Iterator[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import ApplyOptions, Finding, Severity, StorePlan
 from kubectl_lrs.model.report import Outcome, Report
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.redact import shown
@@ -22,7 +22,7 @@ class FilesRestorer:
 
     def __init__(
         self,
-        folder: SealedFolder,
+        folder: Backup,
         index: Index,
         storage: Storage,
         *,

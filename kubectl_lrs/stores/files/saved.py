@@ -14,7 +14,7 @@ from typing import Any
 
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.names import file_stem
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.stores.files.match import Found, Where
 
@@ -78,7 +78,7 @@ def backup_path(path: str, *, is_folder_too: bool) -> str:
 # ---- writing
 
 
-def write(writer: FolderWriter, index: Index) -> None:
+def write(writer: Writer, index: Index) -> None:
     """Put it into the folder."""
     head = {"kind": KIND, "formatVersion": FORMAT_VERSION, "url": index.url, "level": index.level, "folders": index.folders}
     with writer.stream(FILE) as sink:
@@ -110,14 +110,14 @@ def to_dict(entry: Entry) -> dict[str, Any]:
 # ---- reading
 
 
-def read(folder: SealedFolder) -> Index | None:
+def read(folder: Backup) -> Index | None:
     """What a backup holds, None where it was made without files; DamageError where the file is not what was sealed.
 
     What is returned names only content that has a sum, below `files/`, and each path and each content once.
     """
     if TIER not in folder.catalog.tiers:
         return None
-    where = folder.path / FILE
+    where = folder.describe(FILE)
     sums = {path: digest for path, digest in folder.sums() if path == FILE or path.startswith(f"{FOLDER}/")}
     try:
         head, entries = _parsed(folder, sums.get(FILE, ""))
@@ -126,7 +126,7 @@ def read(folder: SealedFolder) -> Index | None:
         raise DamageError(f"{where}: not a valid list of files: {error}") from error
 
 
-def _parsed(folder: SealedFolder, digest: str) -> tuple[dict[str, Any], list[Entry]]:
+def _parsed(folder: Backup, digest: str) -> tuple[dict[str, Any], list[Entry]]:
     """The head and the entries, line by line; the sum is that of what was read."""
     actual = hashlib.sha256()
     with folder.reading(FILE) as file:
@@ -134,12 +134,12 @@ def _parsed(folder: SealedFolder, digest: str) -> tuple[dict[str, Any], list[Ent
         head = json.loads(next(lines, b"").strip() + b"]}")
         entries = [parsed(line) for line in lines if line != b"]}\n"]
     if actual.hexdigest() != digest:
-        raise DamageError(f"{folder.path / FILE}: altered: its sum does not match")
+        raise DamageError(f"{folder.describe(FILE)}: altered: its sum does not match")
     if head["kind"] != KIND or not isinstance(head["formatVersion"], int):
         raise ValueError(f"its kind is {head['kind']!r}")
     if head["formatVersion"] > FORMAT_VERSION:
         raise UsageError(
-            f"{folder.path / FILE}: format {head['formatVersion']} is newer than this program reads ({FORMAT_VERSION})",
+            f"{folder.describe(FILE)}: format {head['formatVersion']} is newer than this program reads ({FORMAT_VERSION})",
             hint="use the version of kubectl lrs that made it, or a newer one",
         )
     return head, entries

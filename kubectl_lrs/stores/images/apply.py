@@ -18,7 +18,7 @@ from typing import IO
 from kubectl_lrs.model.errors import DeniedError, ExitCode, LrsError
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.model.report import Outcome, Result
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import CancelledError
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.stores.images.access import Access, Domain
@@ -54,7 +54,7 @@ class _Work:
 class Pusher:
     """Pushes the images of some steps. Made for one run of `push`."""
 
-    def __init__(self, folder: SealedFolder, access: Access, *, workers: int) -> None:
+    def __init__(self, folder: Backup, access: Access, *, workers: int) -> None:
         self._folder = folder
         self._access = access
         self._workers = workers

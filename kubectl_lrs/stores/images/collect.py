@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.units import size
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository import Writer
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
@@ -56,7 +56,7 @@ class ImagesCollector:
         self._wanted = wanted
         self._workers = workers
 
-    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+    def collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         """Write `images.json` and, at `copy`, the layout; the facts for the catalog."""
         progress.begin("looking for images")
         found = find(mentions(writer), self._wanted)
@@ -108,14 +108,14 @@ class ImagesCollector:
 
     # ---- copies
 
-    def _copy(self, writer: FolderWriter, images: Iterable[_Resolved], progress: Progress) -> list[Copied]:
+    def _copy(self, writer: Writer, images: Iterable[_Resolved], progress: Progress) -> list[Copied]:
         blobs = blobs_of((each.entry.reference, each.tree) for each in images if each.tree)
         total = sum(each.descriptor.size for each in blobs)
         progress.begin(f"images: copying {len(blobs)} blobs, {size(total)}", len(blobs))
         downloads = Downloads(writer, self._access)
         return list(self._each(blobs, downloads.copy, progress))
 
-    def _write_layout(self, writer: FolderWriter, resolved: Mapping[Reference, _Resolved]) -> None:
+    def _write_layout(self, writer: Writer, resolved: Mapping[Reference, _Resolved]) -> None:
         """The manifests of what is whole, then the frame that names them."""
         written: set[str] = set()
         named = []

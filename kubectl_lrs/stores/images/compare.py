@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
 from kubectl_lrs.stores.images.saved import Entry, State, saved
 
 
-def groups(folder: SealedFolder) -> dict[str, int]:
+def groups(folder: Backup) -> dict[str, int]:
     """All of them."""
     return {"": len(_entries(folder))}
 
 
-def items(folder: SealedFolder, _groups: frozenset[str]) -> Iterator[Item]:
+def items(folder: Backup, _groups: frozenset[str]) -> Iterator[Item]:
     """Each image; of one that could not be looked up nothing is known, one that was missing is no digest's."""
     return (Item(str(each.reference).encode(), _sum(each)) for each in _entries(folder))
 
@@ -28,6 +28,6 @@ def _sum(entry: Entry) -> bytes:
     return {State.UNRESOLVED: b"", State.MISSING: b"missing"}.get(entry.state, entry.digest.encode())
 
 
-def _entries(folder: SealedFolder) -> tuple[Entry, ...]:
+def _entries(folder: Backup) -> tuple[Entry, ...]:
     inventory = saved(folder)
     return inventory.entries if inventory else ()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository import Writer
 from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.images.access import OF_ONE, Access, Domain
 from kubectl_lrs.stores.images.layout import Descriptor, Tree
@@ -59,7 +59,7 @@ def blobs_of(trees: Iterable[tuple[Reference, Tree]]) -> list[Blob]:
 class Downloads:
     """Copies blobs into a folder that is being made."""
 
-    def __init__(self, writer: FolderWriter, access: Access) -> None:
+    def __init__(self, writer: Writer, access: Access) -> None:
         self._writer = writer
         self._access = access
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.stores.common.image_names.reference import is_digest
 from kubectl_lrs.stores.images.registry.content import (
     INDEXES,
@@ -148,7 +148,7 @@ def _grow(found: Tree, manifest: Manifest, fetch: Callable[[str], Manifest], dep
 # ---- writing
 
 
-def write_frame(writer: FolderWriter, named: Iterable[tuple[str, Manifest]]) -> None:
+def write_frame(writer: Writer, named: Iterable[tuple[str, Manifest]]) -> None:
     """`oci-layout` and `index.json`: the names of the images, each with its manifest, which is written already."""
     writer.write(VERSION_FILE, json.dumps({"imageLayoutVersion": VERSION}).encode())
     entries = [
@@ -165,7 +165,7 @@ def write_frame(writer: FolderWriter, named: Iterable[tuple[str, Manifest]]) -> 
 class Layout:
     """The layout of a sealed backup."""
 
-    def __init__(self, folder: SealedFolder) -> None:
+    def __init__(self, folder: Backup) -> None:
         self.folder = folder
         self.named = dict(self._named())
 

@@ -8,7 +8,7 @@ from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Outcome, Report
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap
 from kubectl_lrs.stores.common.mentions import LRS, mentions
@@ -25,7 +25,7 @@ class ImagesRestorer:
 
     name = TIER
 
-    def __init__(self, folder: SealedFolder, access: Access, *, mapping: RegistryMap, existing: Existing, workers: int) -> None:
+    def __init__(self, folder: Backup, access: Access, *, mapping: RegistryMap, existing: Existing, workers: int) -> None:
         self._folder = folder
         self._access = access
         self._mapping = mapping

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.common.image_names.reference import Reference, is_digest, parse
 from kubectl_lrs.stores.images.find import Image, Undecided
 
@@ -101,7 +101,7 @@ class Inventory:
     undecided: int
 
 
-def saved(folder: SealedFolder) -> Inventory | None:
+def saved(folder: Backup) -> Inventory | None:
     """The inventory of a backup, None where it holds none; DamageError where the file is none."""
     if TIER not in folder.catalog.tiers:
         return None

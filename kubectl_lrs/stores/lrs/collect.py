@@ -20,7 +20,7 @@ from kubectl_lrs.model.manifest import Manifest, sanitise
 from kubectl_lrs.model.names import manifest_path
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import CRD_NAME, type_of
-from kubectl_lrs.repository import FolderWriter, Sink
+from kubectl_lrs.repository import Sink, Writer
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.changes import Born, Look
@@ -51,14 +51,14 @@ class LrsCollector:
         self._look = Look(kube, resource, selection)
         self._crd_note = ""
 
-    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+    def collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         """Write everything into the folder; the facts for the catalog."""
         with self._kube.warnings.told(progress.note):
             self._tally = self._snapshot(writer, progress)
             self._crd_note = self._save_crd(writer)
         return self._facts()
 
-    def confirm(self, writer: FolderWriter, progress: Progress, *, take_in: bool) -> dict[str, Any]:
+    def confirm(self, writer: Writer, progress: Progress, *, take_in: bool) -> dict[str, Any]:
         """Ask once more which LRS there are, by their metadata alone; the facts anew."""
         progress.begin("LRS: what changed meanwhile")
         try:
@@ -72,7 +72,7 @@ class LrsCollector:
         missing = [*facts["missing"], *self._look.missing]
         return facts | {meanwhile.FIELD: self._look.seen().to_dict(), "missing": missing}
 
-    def _take_in(self, born: Iterable[Born], writer: FolderWriter) -> None:
+    def _take_in(self, born: Iterable[Born], writer: Writer) -> None:
         """Add what was made after the list to the files that are finished."""
         if found := list(self._look.fetch(born)):
             with writer.extending(RAW_FILE) as raw, writer.extending(INDEX_FILE) as index:
@@ -96,7 +96,7 @@ class LrsCollector:
             "crdNote": self._crd_note,
         }
 
-    def _snapshot(self, writer: FolderWriter, progress: Progress) -> _Tally:
+    def _snapshot(self, writer: Writer, progress: Progress) -> _Tally:
         start = writer.checkpoint()
 
         def begun_anew(_error: Exception) -> None:
@@ -106,7 +106,7 @@ class LrsCollector:
         with everywhere(self._selection.namespace):
             return whole(self._kube, lambda: self._copy(writer, progress), before_again=begun_anew)
 
-    def _copy(self, writer: FolderWriter, progress: Progress) -> _Tally:
+    def _copy(self, writer: Writer, progress: Progress) -> _Tally:
         progress.begin("LRS")
         tally = _Tally()
         pages = self._kube.pages(
@@ -120,7 +120,7 @@ class LrsCollector:
                 progress.advance(len(page.items))
         return tally
 
-    def _keep(self, items: Iterable[tuple[str, Manifest]], writer: FolderWriter, raw: Sink, index: Sink, tally: _Tally) -> None:
+    def _keep(self, items: Iterable[tuple[str, Manifest]], writer: Writer, raw: Sink, index: Sink, tally: _Tally) -> None:
         raw_lines, index_lines = [], []
         for text, manifest in items:
             metadata = manifest["metadata"]
@@ -143,7 +143,7 @@ class LrsCollector:
         raw.write("".join(f"{line}\n" for line in raw_lines).encode("utf-8", "surrogatepass"))
         index.write("".join(f"{line}\n" for line in index_lines).encode())
 
-    def _save_crd(self, writer: FolderWriter) -> str:
+    def _save_crd(self, writer: Writer) -> str:
         """Save the CRD where it may be read; else the reason why it is not in the backup."""
         try:
             crd = self._kube.get(CRDS, CRD_NAME)

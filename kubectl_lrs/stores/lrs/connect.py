@@ -14,7 +14,7 @@ from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, Usage
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.lrs.preflight import conversion_webhook_problem
 from kubectl_lrs.stores.lrs.saved import Source, saved_crd
@@ -73,15 +73,13 @@ def resource_to_write(kube: KubeClient, source: Source, crd: Manifest | None) ->
     return resource
 
 
-def crd_to_install(kube: KubeClient, folder: SealedFolder) -> Manifest | None:
+def crd_to_install(kube: KubeClient, folder: Backup) -> Manifest | None:
     """The CRD that a backup holds, None where the cluster has one; UsageError where it has none that can work there."""
     if kube.discover(GROUP, PLURAL) is not None:
         return None
     crd = saved_crd(folder)
     if crd is None:
-        raise UsageError(
-            f"backup {folder.path.name} does not hold the CRD", hint="install DataRobot's Helm chart, which brings it"
-        )
+        raise UsageError(f"backup {folder.name} does not hold the CRD", hint="install DataRobot's Helm chart, which brings it")
     if problem := conversion_webhook_problem(kube, crd):
         raise UsageError(
             f"the saved CRD cannot work here: {problem}", hint="install DataRobot's Helm chart first, which brings both"

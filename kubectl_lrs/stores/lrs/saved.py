@@ -17,7 +17,7 @@ from kubectl_lrs.model.manifest import Manifest, loads, sanitise
 from kubectl_lrs.model.names import is_namespace, is_object_name, manifest_path
 from kubectl_lrs.model.stores import RESOURCES
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL, type_of
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 
 TIER = RESOURCES
 RAW_FILE = "lrs.raw.jsonl.gz"
@@ -81,15 +81,15 @@ class BackupSource:
     where one of them is not what the raw object says, or one of the two is missing.
     """
 
-    def __init__(self, folder: SealedFolder) -> None:
+    def __init__(self, folder: Backup) -> None:
         self.folder = folder
-        self.description = folder.path.name
+        self.description = folder.name
         facts = folder.catalog.tiers["resources"]
         self.kind = str(facts.get("kind"))
         self.version = str(facts.get("version"))
         self._is_checked = False
         if (facts.get("group"), facts.get("plural")) != (GROUP, PLURAL):
-            raise DamageError(f"{folder.path}: holds {facts.get('plural')}.{facts.get('group')}, not {CRD_NAME}")
+            raise DamageError(f"{folder.describe()}: holds {facts.get('plural')}.{facts.get('group')}, not {CRD_NAME}")
 
     def __iter__(self) -> Iterator[StoredLrs]:
         return self._stored() if self._is_checked else self._checked()
@@ -108,7 +108,7 @@ class BackupSource:
             except (ValueError, RecursionError):
                 problem = "not JSON"
             if problem:
-                raise DamageError(f"{self.folder.path / RAW_FILE}: line {number}: {problem}")
+                raise DamageError(f"{self.folder.describe(RAW_FILE)}: line {number}: {problem}")
             owners = manifest["metadata"].get("ownerReferences") or ()
             digest = hashlib.blake2b(line.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=digest)
@@ -120,35 +120,35 @@ class BackupSource:
             digest = sums.pop(path, None)
             if digest is None:
                 raise DamageError(
-                    f"{self.folder.path}: {RAW_FILE} holds {stored.namespace}/{stored.name} twice, or there is no {path}"
+                    f"{self.folder.describe()}: {RAW_FILE} holds {stored.namespace}/{stored.name} twice, or there is no {path}"
                 )
             text = dump(stored.manifest).encode("utf-8", "surrogatepass")
             if hashlib.sha256(text).hexdigest() != digest:
                 self._compare(path, stored.manifest)
             yield stored
         if sums:
-            raise DamageError(f"{self.folder.path}: {RAW_FILE} does not hold the object of {min(sums)}")
+            raise DamageError(f"{self.folder.describe()}: {RAW_FILE} does not hold the object of {min(sums)}")
         self._is_checked = True
 
     def _compare(self, path: str, manifest: Manifest) -> None:
         """Another version may have written the same object in other words; only what it says counts."""
         with self.folder.reading(path) as file:
-            document = _yaml(file, f"{self.folder.path / path}")
+            document = _yaml(file, f"{self.folder.describe(path)}")
         if not same(document, manifest):
-            raise DamageError(f"{self.folder.path}: {path} and {RAW_FILE} say different things of the same object")
+            raise DamageError(f"{self.folder.describe()}: {path} and {RAW_FILE} say different things of the same object")
 
 
-def index(folder: SealedFolder) -> Iterator[dict[str, Any]]:
+def index(folder: Backup) -> Iterator[dict[str, Any]]:
     """What the index of a backup says of each object: namespace, name, type, uid, resourceVersion, created, path, owners."""
     left = sum(path.startswith("lrs/") for path, _ in folder.sums())
     for line in folder.lines(INDEX_FILE):
         try:
             entry = loads(line)
         except (ValueError, RecursionError) as error:
-            raise DamageError(f"{folder.path / INDEX_FILE}: not JSON") from error
+            raise DamageError(f"{folder.describe(INDEX_FILE)}: not JSON") from error
         left -= 1
         if left < 0 or not _is_index_entry(entry):
-            raise DamageError(f"{folder.path / INDEX_FILE}: not the index of the objects in this backup")
+            raise DamageError(f"{folder.describe(INDEX_FILE)}: not the index of the objects in this backup")
         yield entry
 
 
@@ -162,11 +162,11 @@ def _is_index_entry(entry: Any) -> bool:
     return isinstance(owners, list) and all(isinstance(owner, dict) for owner in owners)
 
 
-def saved_crd(folder: SealedFolder) -> Manifest | None:
+def saved_crd(folder: Backup) -> Manifest | None:
     """The saved CRD, None where the backup has none; DamageError where the file holds something else."""
     if not folder.catalog.tiers["resources"].get("crd"):
         return None
-    where = f"{folder.path / CRD_FILE}"
+    where = f"{folder.describe(CRD_FILE)}"
     with folder.reading(CRD_FILE) as file:
         document = _yaml(file, where)
     try:

@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 from kubectl_lrs import __version__
 from kubectl_lrs.formats import bson_batches as rawbson
 from kubectl_lrs.model.errors import DeniedError, LrsError
-from kubectl_lrs.repository import FolderWriter, Sink
+from kubectl_lrs.repository import Sink, Writer
 from kubectl_lrs.runtime.parallel import prefetch, run_all
 from kubectl_lrs.runtime.progress import BYTES, Progress
 from kubectl_lrs.runtime.retry import Policy, insist, is_any
@@ -63,14 +63,14 @@ class MongoCollector:
         self._options = options
         self._keys = keys
 
-    def collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+    def collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         """Write every chosen collection into the folder; the facts for the catalog."""
         try:
             return self._collect(writer, progress)
         finally:
             self._mongo.close()
 
-    def _collect(self, writer: FolderWriter, progress: Progress) -> dict[str, Any]:
+    def _collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         progress.begin("looking at MongoDB")
         server = self._mongo.server()
         database = named_database(self._mongo, self._options.database) or find_database(self._mongo)
@@ -118,7 +118,7 @@ class _Dump:
     """One try: all collections at the same instant, or one after the other."""
 
     def __init__(
-        self, mongo: Mongo, options: DumpOptions, server: Server, database: str, writer: FolderWriter, progress: Progress
+        self, mongo: Mongo, options: DumpOptions, server: Server, database: str, writer: Writer, progress: Progress
     ) -> None:
         self._mongo = mongo
         self._options = options

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from kubectl_lrs.formats.bson_batches import NotBsonError, id_of, split, with_id
 from kubectl_lrs.formats.bson_documents import shown_id
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
 from kubectl_lrs.stores.mongo.saved import TIER, StoredCollection, StoredDump, saved
 
@@ -19,12 +19,12 @@ LONGEST = 64
 """Bytes of an `_id` that is kept as it is; of a longer one its digest stands in."""
 
 
-def groups(folder: SealedFolder) -> dict[str, int]:
+def groups(folder: Backup) -> dict[str, int]:
     """The collections, and how many documents each has by the catalog."""
     return {f"collection {each.name}": max(0, each.documents) for each in _dump(folder).collections}
 
 
-def items(folder: SealedFolder, groups: frozenset[str]) -> Iterator[Item]:
+def items(folder: Backup, groups: frozenset[str]) -> Iterator[Item]:
     """The options and indexes of each collection, and each document."""
     dump = _dump(folder)
     for collection in dump.collections:
@@ -68,5 +68,5 @@ def _sum(data: bytes) -> bytes:
     return blake2b(data, digest_size=DIGEST).digest()
 
 
-def _dump(folder: SealedFolder) -> StoredDump:
+def _dump(folder: Backup) -> StoredDump:
     return saved(folder, folder.catalog.tiers[TIER])

@@ -9,8 +9,8 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
-from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.repository.files import reading
+from kubectl_lrs.repository import Backup
+from kubectl_lrs.repository.plain.files import reading
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.mongo.collect import MongoCollector
@@ -86,11 +86,11 @@ def hosts(description: str) -> frozenset[str]:
     return frozenset(f"{scheme}://{host.lower()}" for host in rest.partition("/")[0].split(",") if separator and host)
 
 
-def saved(folder: SealedFolder, options: RestoreOptions) -> StoredDump:
+def saved(folder: Backup, options: RestoreOptions) -> StoredDump:
     """What a backup holds, or those collections of it that were named."""
     facts = folder.catalog.tiers.get(TIER)
     if not isinstance(facts, dict):
-        raise DamageError(f"{folder.path}: the catalog says nothing of {TIER}")
+        raise DamageError(f"{folder.describe()}: the catalog says nothing of {TIER}")
     return saved_in(folder, facts, only=options.only)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.repository.files import reading
+from kubectl_lrs.repository.plain.files import reading
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.stores.mongo.levels import COMPLETE, MINIMUM
 from kubectl_lrs.stores.mongo.saved import GZIP, StoredCollection, StoredDump, collections_in, content_of, selected, version_of

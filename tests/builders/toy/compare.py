@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from kubectl_lrs.repository import SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.stores.base import Item
 from tests.builders.toy.connect import FILE
 

@@ -12,7 +12,8 @@ from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import BackupContext, Facts, RestoreContext

@@ -1,102 +1,47 @@
-"""Holds: believed only if ours, about one catalog and no other, and never in a sealed folder."""
+"""Holds as they are written and read, of whatever form the repository is."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime, timezone
 
 import pytest
 
-from kubectl_lrs.repository import SealedFolder
-from kubectl_lrs.repository.holds import hold, read_holds, unhold
-from kubectl_lrs.runtime.trust import RefusedError, Trust
-from tests.builders.sealing import nights
+from kubectl_lrs.model.catalog import Catalog, Cluster
+from kubectl_lrs.repository.holds import NO_HOLDS, Hold, Holds, document, key_of, parsed
 
-NOBODY = 65534
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
+NOW = datetime(2026, 11, 23, 8, 16, 10, tzinfo=timezone.utc)
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> list[SealedFolder]:
-    return nights(tmp_path / "backups", 2)
+def _catalog(sum_: str) -> Catalog:
+    return Catalog(
+        name="saved",
+        instant=NOW,
+        finished=NOW,
+        tool="test",
+        cluster=Cluster(server="https://127.0.0.1"),
+        selection={},
+        profile="lrs",
+        tiers={},
+        sha256=sum_,
+    )
 
 
-def _file(place: Path) -> Path:
-    (found,) = place.glob(".lrs_hold_*")
-    return found
+def test_written_and_read_back() -> None:
+    held = _catalog("a" * 64)
+    assert parsed(document(held, "before the upgrade", "2026-11-23T08:16:10Z")) == Hold(
+        "before the upgrade", "2026-11-23T08:16:10Z"
+    )
 
 
-def test_hold_and_let_go(folders: list[SealedFolder]) -> None:
-    held, other = folders
-    place = held.path.parent
-    before = {path: path.stat() for path in held.path.rglob("*")}
-    hold(place, held.catalog, "audit: ü")
-    found = read_holds(place)
-    assert found.refused == ()
-    assert (found.of(held.catalog) or pytest.fail("it is held")).reason == "audit: ü"
-    assert found.of(other.catalog) is None
-    assert {path: path.stat() for path in held.path.rglob("*")} == before, "a sealed folder is not changed"
-    assert stat.S_IMODE(_file(place).stat().st_mode) == 0o600
-    hold(place, held.catalog, "another reason")
-    assert (read_holds(place).of(held.catalog) or pytest.fail("it is held")).reason == "another reason"
-    unhold(place, held.catalog)
-    assert read_holds(place).of(held.catalog) is None
-    with pytest.raises(FileNotFoundError):
-        unhold(place, held.catalog)
+def test_it_is_about_one_catalog_and_not_about_a_name() -> None:
+    held, other = _catalog("a" * 64), _catalog("b" * 64)
+    holds = Holds({key_of(held): Hold("why")})
+    assert holds.of(held) == Hold("why")
+    assert holds.of(other) is None
+    assert NO_HOLDS.of(held) is None
 
 
-def test_it_stays_with_a_backup_that_is_renamed_and_with_no_other(folders: list[SealedFolder]) -> None:
-    held, other = folders
-    place = held.path.parent
-    hold(place, held.catalog, "audit")
-    held.path.rename(place / "kept")
-    other.path.rename(held.path)
-    found = read_holds(place)
-    assert found.of(SealedFolder.open(place / "kept").catalog)
-    assert found.of(SealedFolder.open(held.path).catalog) is None
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"kind": "other"}', '{"kind": "lrs-hold", "reason": 1, "since": ""}', "\x00" * 9]
-)
-def test_one_of_ours_that_cannot_be_read_holds(folders: list[SealedFolder], text: str) -> None:
-    place = folders[0].path.parent
-    hold(place, folders[0].catalog, "audit")
-    _file(place).write_text(text)
-    assert "cannot be read" in (read_holds(place).of(folders[0].catalog) or pytest.fail("it is held")).reason
-
-
-def _link(file: Path) -> None:
-    file.rename(file.with_name("aside"))
-    file.symlink_to(file.with_name("aside"))
-
-
-PLANTED: dict[str, Callable[[Path], object]] = {
-    "link": _link,
-    "hard link": lambda file: file.with_name("aside").hardlink_to(file),
-    "others may write it": lambda file: file.chmod(0o666),
-    "pipe": lambda file: (file.unlink(), os.mkfifo(file)),
-    "of another": pytest.param(lambda file: os.chown(file, NOBODY, NOBODY), marks=as_root),  # type: ignore[dict-item]
-}
-
-
-@pytest.mark.parametrize("plant", [pytest.param(v, id=k) if callable(v) else v for k, v in PLANTED.items()])
-def test_planted_one_is_not_believed(folders: list[SealedFolder], plant: Callable[[Path], object]) -> None:
-    place = folders[0].path.parent
-    hold(place, folders[0].catalog, "audit")
-    plant(_file(place))
-    found = read_holds(place)
-    assert found.of(folders[0].catalog) is None
-    assert [str(_file(place)) in str(error) for error in found.refused] == [True]
-
-
-@as_root
-def test_one_of_a_user_who_is_accepted(folders: list[SealedFolder]) -> None:
-    place = folders[0].path.parent
-    hold(place, folders[0].catalog, "audit")
-    os.chown(_file(place), NOBODY, NOBODY)
-    assert read_holds(place, Trust(frozenset((NOBODY,)))).of(folders[0].catalog)
-    with pytest.raises(RefusedError):
-        unhold(place, folders[0].catalog)
+@pytest.mark.parametrize("change", [{"kind": "lrs-journal"}, {"reason": 3}, {"since": None}])
+def test_what_is_no_hold(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="not a hold"):
+        parsed({**document(_catalog("a" * 64), "why", ""), **change})

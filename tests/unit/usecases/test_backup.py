@@ -19,7 +19,9 @@ from kubectl_lrs.model.errors import (
 )
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.render.backup import instead, where
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.base import Facts
 from kubectl_lrs.stores.lrs.instead import Instead
@@ -40,7 +42,7 @@ def _back_up(
     tiers = {"resources": Written({**RESOURCES, "objects": objects}), **others}
     path, _ = back_up(
         tiers,  # type: ignore[arg-type]
-        destination=Destination(directory=place, name="saved"),
+        destination=Destination(repository=PlainRepository(place), name="saved"),
         cluster=Cluster(server="https://127.0.0.1"),
         selection=selection,
         profile="lrs",
@@ -49,7 +51,7 @@ def _back_up(
         allow_empty=allow_empty,
         extras=extras,
     )
-    return path
+    return Path(path)
 
 
 @pytest.mark.parametrize("selection", [Selection(types=("a",)), Selection(selector="a=b"), Selection(excluded_types=("a",))])

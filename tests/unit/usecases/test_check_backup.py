@@ -9,7 +9,8 @@ import pytest
 
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import ExitCode
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.common.mentions import LRS_FILE
 from kubectl_lrs.usecases.check_backup import check_backup

@@ -18,7 +18,7 @@ from kubectl_lrs.clients.kubernetes.lists import LISTS
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, ExpiredError, LrsError, UnreachableError
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.stores.mongo import keys
@@ -102,7 +102,7 @@ def _sources(folder: Path, kube: FakeKube, **more: Any) -> Sources:
         images=NOT,
         storage=NOT,
         accounts=NOT,
-        backups=BackupDir(folder),
+        backups=PlainRepository(folder),
         stale_after=timedelta(hours=24),
     )
     return replace(made, **more)

@@ -11,7 +11,7 @@ import pytest
 
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import DeniedError, UnreachableError, UsageError
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.stores.files import connect as files
 from kubectl_lrs.stores.files.flags import CheckOptions as FilesOptions
 from kubectl_lrs.stores.files.storage import Storage
@@ -40,7 +40,7 @@ def _sources(*wanted: str, namespace: str | None = None, asked: bool = True, **o
         wanted=wanted,
         asked=wanted if asked else (),
         accounts=Unchecked("no"),
-        backups=BackupDir(Path()),
+        backups=PlainRepository(Path()),
         stale_after=timedelta(hours=1),
     )
 

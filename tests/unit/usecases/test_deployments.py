@@ -8,7 +8,7 @@ import pytest
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.plan import Action as StepAction
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.runtime.trust import OWN

@@ -15,8 +15,8 @@ from kubectl_lrs.model.catalog import Cluster, Missing
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_view
-from kubectl_lrs.repository.directory import BackupDir
-from kubectl_lrs.repository.holds import hold
+from kubectl_lrs.repository.plain.holds import hold
+from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.usecases import prune as module
@@ -56,7 +56,7 @@ def test_plan_is_what_is_applied(place: Path) -> None:
     ]
     assert report.exit_code() is ExitCode.DONE
     assert _names(place) == ["night-0", "night-1", "night-2"]
-    assert [list(folder.damages()) for folder in BackupDir(place).scan()[0]] == [[], [], []]
+    assert [list(folder.damages()) for folder in PlainRepository(place).scan()[0]] == [[], [], []]
 
 
 def test_groups(place: Path) -> None:
@@ -76,7 +76,7 @@ def test_levels_of_nothing_make_no_group(place: Path) -> None:
 
 
 def test_partial_empty_and_future_ones(place: Path) -> None:
-    for folder in BackupDir(place).scan()[0][-2:]:
+    for folder in PlainRepository(place).scan()[0][-2:]:
         told(folder, missing=(Missing(store="files", kind="file", name="a", reason="gone"),))
     nights(place, 1, prefix="future", instant=datetime.now(timezone.utc) + timedelta(days=9))
     told(sealed(place, lambda _writer: None, "empty"), instant=datetime.now(timezone.utc))
@@ -109,7 +109,7 @@ def test_damaged_one_is_left_alone_and_counts_for_nothing(place: Path, lost: str
 
 
 def test_hold(place: Path) -> None:
-    catalog = BackupDir(place).find("night-4").catalog
+    catalog = PlainRepository(place).find("night-4").catalog
     hold(place, catalog, "audit")
     assert _gone(plan_prune(place, Rules(last=3))) == ["night-3"]
     with pytest.raises(UsageError, match="night-4 is held: audit"):
@@ -118,7 +118,7 @@ def test_hold(place: Path) -> None:
 
 def test_hold_that_came_after_the_plan(place: Path) -> None:
     plan = plan_prune(place, Rules(last=3))
-    hold(place, BackupDir(place).find("night-4").catalog, "wait")
+    hold(place, PlainRepository(place).find("night-4").catalog, "wait")
     report = _applied(plan)
     assert [each.result for each in report.outcomes] == [PruneResult.KEPT, PruneResult.REMOVED]
     assert (report.exit_code(), "held by now: wait" in report.outcomes[0].message) == (ExitCode.PARTIAL, True)
@@ -205,7 +205,7 @@ def test_what_is_freed(place: Path) -> None:
 
 
 def test_views(place: Path) -> None:
-    hold(place, BackupDir(place).find("night-4").catalog, "audit")
+    hold(place, PlainRepository(place).find("night-4").catalog, "audit")
     plan = plan_prune(place, Rules(last=1, minimum=1))
     view = prune_plan_view(plan, 3 << 20)
     assert [row[0] for row in view.rows] == [f"night-{number}" for number in range(5)]
@@ -225,7 +225,7 @@ def test_views(place: Path) -> None:
 
 def test_one_that_is_read_stays(place: Path) -> None:
     """A restore may take hours, and a nightly prune comes in between."""
-    directory = BackupDir(place)
+    directory = PlainRepository(place)
     read = [directory.find("night-4"), directory.find(str(place / "night-3"))]
     report = _applied(plan_prune(place, Rules(last=2)))
     told = {each.name: (each.result, each.message) for each in report.outcomes}

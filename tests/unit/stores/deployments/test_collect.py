@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.deployments import collect
 from kubectl_lrs.stores.deployments.collect import FILE, DeploymentsCollector, saved

@@ -17,7 +17,8 @@ from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import Action, ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report, Result
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import apply, saved

@@ -15,7 +15,9 @@ from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import FolderWriter, SealedFolder
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.collect import FilesCollector
@@ -133,7 +135,7 @@ def _backed_up(backend: Memory, place: Path, name: str) -> SealedFolder:
     work = {"files": tier, "resources": Written(RESOURCES)}
     path, _ = back_up(
         work,
-        destination=Destination(directory=place, name=name),
+        destination=Destination(repository=PlainRepository(place), name=name),
         cluster=Cluster(server="https://127.0.0.1"),
         selection=Selection(),
         profile="lrs",
@@ -141,7 +143,7 @@ def _backed_up(backend: Memory, place: Path, name: str) -> SealedFolder:
         progress=Silent(),
         allow_empty=True,
     )
-    return SealedFolder.open(path)
+    return SealedFolder.open(Path(path))
 
 
 def test_unchanged_files_are_not_read_again(tmp_path: Path) -> None:

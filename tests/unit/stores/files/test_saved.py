@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_lrs.model.errors import DamageError, LrsError
-from kubectl_lrs.repository import FolderWriter
-from kubectl_lrs.repository.sealed import MAX_DEPTH
+from kubectl_lrs.repository.plain.sealed import MAX_DEPTH
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.match import Found, Where
 from kubectl_lrs.stores.files.saved import FOLDER, MAX_WHERE, Entry, Index, backup_path, parsed, read, to_dict, write

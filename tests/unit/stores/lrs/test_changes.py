@@ -12,7 +12,7 @@ import pytest
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExpiredError, LrsError, UnreachableError
 from kubectl_lrs.model.meanwhile import What
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import FolderWriter
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.lrs import changes
 from kubectl_lrs.stores.lrs.changes import Look

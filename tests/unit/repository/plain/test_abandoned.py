@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.repository.abandoned import WORTH_KEEPING, Leftover, take_abandoned
-from kubectl_lrs.repository.writer import FolderWriter
+from kubectl_lrs.repository.plain.abandoned import WORTH_KEEPING, Leftover, take_abandoned
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.safe_files import Directory
 
 NAME = "lrs_backup_2026_01_01_00_00_00"

@@ -19,8 +19,9 @@ from typing import BinaryIO
 
 from kubectl_lrs.model.catalog import SUMS_FILE, Catalog
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository.files import copied, file_sum
-from kubectl_lrs.repository.sealed import SealedFolder, is_inside, parsed_sums
+from kubectl_lrs.repository.plain.files import copied, file_sum
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.sums import is_inside, parsed_sums
 from kubectl_lrs.runtime.safe_files import Directory, unguessable
 from kubectl_lrs.runtime.trust import SEALED, RefusedError, is_read_only
 

@@ -12,8 +12,9 @@ import pytest
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.render.backups import backup_warnings, catalog_view, damage_report, listing
-from kubectl_lrs.repository import FolderWriter, SealedFolder
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.usecases.verify import require_intact, verify
 from tests.builders.sealing import dated, sealed
@@ -34,7 +35,7 @@ def test_one_of_the_future_is_never_the_latest_while_there_is_another(tmp_path: 
     _made(tmp_path, "old", timedelta(days=400))
     _made(tmp_path, "new", timedelta(days=1))
     _made(tmp_path, "future", -timedelta(days=3))
-    directory = BackupDir(tmp_path)
+    directory = PlainRepository(tmp_path)
     latest = directory.latest()
     assert latest.path.name == "new"
     assert "future" in latest.warning
@@ -45,18 +46,18 @@ def test_one_of_the_future_is_never_the_latest_while_there_is_another(tmp_path: 
 
 def test_one_of_the_future_is_better_than_none_and_said(tmp_path: Path) -> None:
     _made(tmp_path, "future", -timedelta(days=3))
-    latest = BackupDir(tmp_path).latest()
+    latest = PlainRepository(tmp_path).latest()
     assert latest.path.name == "future"
     assert "later than now" in latest.warning
     assert ["later than now" in line for line in backup_warnings(latest)] == [True]
-    named = BackupDir(tmp_path).find("future")
+    named = PlainRepository(tmp_path).find("future")
     assert ["later than now" in line for line in backup_warnings(named)] == [True]
 
 
 def test_clocks_differ_a_little(tmp_path: Path) -> None:
     _made(tmp_path, "here", timedelta(seconds=5))
     _made(tmp_path, "there", -timedelta(seconds=20))
-    latest = BackupDir(tmp_path).latest()
+    latest = PlainRepository(tmp_path).latest()
     assert (latest.path.name, latest.warning) == ("there", "")
 
 
@@ -70,27 +71,27 @@ def test_empty_one_is_never_the_latest(tmp_path: Path) -> None:
     _made(tmp_path, "full", timedelta(days=9))
     sealed(tmp_path, lambda _writer: None, "empty")
     sealed(tmp_path, lambda _writer: None, "none", others={"files": {"files": 0}, "mongo": {"collections": []}})
-    assert BackupDir(tmp_path).latest().path.name == "full"
+    assert PlainRepository(tmp_path).latest().path.name == "full"
     sealed(tmp_path, lambda _writer: None, "files", others={"files": {"files": 1}})
-    assert BackupDir(tmp_path).latest().path.name == "files"
+    assert PlainRepository(tmp_path).latest().path.name == "files"
     (tmp_path / "other").mkdir()
     sealed(tmp_path / "other", lambda _writer: None, "empty")
     with pytest.raises(UsageError, match="no sealed backup") as caught:
-        BackupDir(tmp_path / "other").latest()
+        PlainRepository(tmp_path / "other").latest()
     assert "empty (empty)" in caught.value.hint
-    assert BackupDir(tmp_path / "other").find("empty").catalog.is_empty, "it is there for whoever names it"
+    assert PlainRepository(tmp_path / "other").find("empty").catalog.is_empty, "it is there for whoever names it"
 
 
 @pytest.mark.parametrize("name", ["saved", "lrs_backup_2026_01_01_00_00_00"])
 def test_sums_without_a_catalog_are_damage(tmp_path: Path, name: str) -> None:
     folder = _made(tmp_path, name, timedelta(days=1))
     (folder.path / "backup.json").unlink()
-    directory = BackupDir(tmp_path)
+    directory = PlainRepository(tmp_path)
     assert directory.names_backup(name)
     for call in (lambda: directory.find(name), lambda: SealedFolder.open(folder.path)):
         with pytest.raises(DamageError, match=r"SHA256SUMS and no backup\.json"):
             call()
-    assert [each.path.name for each in directory.scan()[1]] == [name]
+    assert [each.name for each in directory.scan()[1]] == [name]
 
 
 def test_what_is_being_made_is_no_damage(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_owner_is_shown(tmp_path: Path, whose: str) -> None:
     assert not folder.is_foreign
     assert list(backup_warnings(folder)) == []
     os.chown(folder.path / whose, NOBODY, NOBODY)
-    (found,), _ = BackupDir(tmp_path).scan()
+    (found,), _ = PlainRepository(tmp_path).scan()
     assert found.is_foreign
     assert str(NOBODY) in listing([found], [], "wide").rows[0][-1]
     assert str(NOBODY) in json.dumps(listing([found], [], "json").data)

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.repository import FolderWriter, SealedFolder, earlier
-from kubectl_lrs.repository.directory import BackupDir
+from kubectl_lrs.repository.plain import earlier
+from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from tests.builders.sealing import Notes, sealed
 
 NOBODY = 65534
@@ -256,7 +258,7 @@ def test_format_1_is_read_and_stays_as_it_is(place: Path) -> None:
     assert _stored(second) == (3, 0), "its files may be written, and are copied"
     assert second.identity == old.identity
     assert {stat.S_IMODE(path.stat().st_mode) for path in old.path.rglob("*") if path.is_file()} == {0o600}
-    assert [each.name for each in BackupDir(place).scan()[0]] == ["one", "two"]
+    assert [each.name for each in PlainRepository(place).scan()[0]] == ["one", "two"]
 
 
 def test_interrupted_run_that_shared_files_is_put_away(place: Path) -> None:

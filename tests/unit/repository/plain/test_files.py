@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import ExitCode, LrsError
-from kubectl_lrs.repository.files import CHUNK, disk_error, file_sum, reading, sum_below, sync_file_system, write_all
+from kubectl_lrs.repository.plain.files import CHUNK, disk_error, file_sum, reading, sum_below, sync_file_system, write_all
 from kubectl_lrs.runtime.safe_files import Directory
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kubectl_lrs.model.names import BACKUP_PREFIX
-from kubectl_lrs.repository.files import READ_ONLY, copied, file_sum
+from kubectl_lrs.repository.plain.files import READ_ONLY, copied, file_sum
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
+from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.safe_files import Directory, remove_tree
 from kubectl_lrs.runtime.trust import OWN, RefusedError, Trust, is_mine, is_read_only, kind_of
 
@@ -158,6 +159,35 @@ def _plain(folder: Directory, relative: str) -> Iterator[str]:
                         yield from (f"{relative}/{below}" for below in _plain(inner, each))
     except (OSError, RefusedError):
         return
+
+
+def taken_in(place: Path, trust: Trust, progress: Progress) -> list[Leftover]:
+    """What interrupted runs have left and a new one may take over; the rest is removed, or named where it is not ours."""
+    abandoned, refused = take_abandoned(place, trust)
+    for error in refused:
+        progress.note(f"warning: left alone: {error}; {error.hint}")
+    kept = [leftover for leftover in abandoned if leftover.is_worth_keeping]
+    for leftover in abandoned:
+        if leftover in kept:
+            progress.note(f"an interrupted backup has left files that are used where they fit: {leftover.path.name}")
+        else:
+            name = leftover.path.name
+            if finish(leftover, progress):
+                progress.note(f"removed the remains of an interrupted backup: {name.removeprefix('.')}")
+    return kept
+
+
+def finish(leftover: Leftover, progress: Progress) -> bool:
+    """It is of no more use; whether it is gone. What could not be believed, or is not ours to remove, is named."""
+    for path, why in list(leftover.refused.items())[:3]:
+        progress.note(f"warning: not taken over: {leftover.path}/{path}: {why}")
+    left = leftover.remove()
+    if not leftover.is_ours:
+        progress.note(f"warning: {leftover.path} is not surely from a run of yours, and stays; remove it if nobody needs it")
+        return False
+    for path in left[:3]:
+        progress.note(f"warning: left alone, as no backup made it: {leftover.path}/{path}")
+    return not left
 
 
 def take_abandoned(place: Path, trust: Trust = OWN) -> tuple[list[Leftover], list[RefusedError]]:

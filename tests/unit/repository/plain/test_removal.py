@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.repository import SealedFolder, removal
-from kubectl_lrs.repository.removal import ChangedError, Seen, finish, own, remove, unfinished
+from kubectl_lrs.repository.plain import removal
+from kubectl_lrs.repository.plain.removal import ChangedError, Seen, finish, own, remove, unfinished
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.runtime.safe_files import Directory
 from kubectl_lrs.runtime.trust import SEALED, RefusedError
 from tests.builders.sealing import nights

@@ -4,69 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import weakref
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SORTED_SINCE, SUMS_FILE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
-from kubectl_lrs.repository.files import file_sum, sum_below
+from kubectl_lrs.repository.base import Damage
+from kubectl_lrs.repository.content import lines_of
+from kubectl_lrs.repository.plain.files import file_sum, sum_below
 from kubectl_lrs.repository.sums import line as sum_line
+from kubectl_lrs.repository.sums import parsed_sums
 from kubectl_lrs.runtime.lock import share
 from kubectl_lrs.runtime.safe_files import Directory
 from kubectl_lrs.runtime.trust import user_name
-
-_SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
-
-MAX_LINE = 64 << 20
-MAX_SUM_LINE = 8 << 10
-"""Bytes that a line of a packed file and a line of the sums may have. The API server takes no object of more
-than a few MB; whatever is longer is no backup, and is not read into memory to find out."""
 
 PIECE = 64 << 10
 """Bytes that a catalog is read by: most are smaller, and memory for the largest one is not had for each."""
 
 MAX_DEPTH = 64
 """Folders below folders that are looked into."""
-
-
-class Readable(Protocol):
-    """A backup whose files can be read: one that is sealed, or one that is being made.
-
-    Where it lies is the repository's business: whoever speaks of it or of a file in it does so by `describe`.
-    """
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    def describe(self, relative: str = "") -> str:
-        """It, or one of its files, for a person."""
-
-    @property
-    def path(self) -> Path:
-        """Where it is."""
-
-    def paths(self, prefix: str = "") -> list[str]:
-        """Its files whose path begins so."""
-
-    def reading(self, relative: str) -> AbstractContextManager[BinaryIO]:
-        """One of its files, opened for reading."""
-
-
-@dataclass(frozen=True)
-class Damage:
-    """One file of a backup that is not as it was sealed; `what` says how."""
-
-    path: str
-    what: str
 
 
 class SealedFolder:
@@ -87,6 +47,16 @@ class SealedFolder:
     def describe(self, relative: str = "") -> str:
         """It, or one of its files, for a person."""
         return str(self.path / relative)
+
+    @property
+    def location(self) -> str:
+        """Without links, from the root."""
+        return str(self.path.resolve())
+
+    @property
+    def parent(self) -> str:
+        """The folder that it lies in."""
+        return str(self.path.resolve().parent)
 
     @property
     def identity(self) -> str:
@@ -239,25 +209,7 @@ class SealedFolder:
 
     def lines(self, relative: str) -> Iterator[str]:
         """The lines of a gzip file."""
-        import gzip  # for those who read more than the catalog
-
-        try:
-            with self.reading(relative) as file, gzip.GzipFile(fileobj=file) as unpacked:
-                while line := unpacked.readline(MAX_LINE + 1):
-                    if len(line) > MAX_LINE:
-                        raise DamageError(f"{self.path / relative}: a line is longer than {MAX_LINE >> 20} MiB")
-                    yield line.decode()
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise DamageError(f"{self.path / relative}: damaged: {error}") from error
-
-
-def parsed_sums(file: BinaryIO, where: str) -> Iterator[tuple[str, str]]:
-    """(path, SHA-256) of each line of the sums. DamageError, which names `where`, for a line that is none."""
-    for number, line in enumerate(iter(partial(file.readline, MAX_SUM_LINE), b""), 1):
-        match = _SUM_LINE.fullmatch(line.decode("utf-8", "replace"))
-        if not match or not is_inside(match[2]):
-            raise DamageError(f"{where}: line {number} is not a sum of a file in the backup")
-        yield match[2], match[1]
+        return lines_of(self, relative)
 
 
 def _catalog_in(folder: Directory) -> tuple[bytes, int]:
@@ -289,8 +241,3 @@ def _owner(*descriptors: int) -> int:
     """Whose these are: anybody's but ours and root's first."""
     owners, known = [os.fstat(descriptor).st_uid for descriptor in descriptors], (os.geteuid(), 0)
     return next((uid for uid in owners if uid not in known), owners[0])
-
-
-def is_inside(path: str) -> bool:
-    """Whether a path of the sums stays in the folder."""
-    return not path.startswith("/") and all(part not in ("", ".", "..") for part in path.split("/"))

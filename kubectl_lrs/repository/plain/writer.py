@@ -9,17 +9,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog
-from kubectl_lrs.repository.abandoned import Leftover
-from kubectl_lrs.repository.earlier import Earlier
-from kubectl_lrs.repository.files import CHUNK, READ_ONLY, sync_file_system, write_all
+from kubectl_lrs.repository.plain.abandoned import Leftover, finish
+from kubectl_lrs.repository.plain.earlier import Earlier, EarlierBackup
+from kubectl_lrs.repository.plain.files import CHUNK, READ_ONLY, sync_file_system, write_all
 from kubectl_lrs.repository.sums import Sum, in_order, line
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
+from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.safe_files import Directory, remove_tree, unguessable
 
 if TYPE_CHECKING:
@@ -108,12 +110,15 @@ class FolderWriter:
         name: str,
         leftovers: Sequence[Leftover] = (),
         earlier: Earlier = Earlier(),  # noqa: B008  of none
+        *,
+        instant: datetime | None = None,
     ) -> None:
+        self.instant = instant or datetime.now(timezone.utc)
         self.final = parent / name
         self.path = parent / f".{name}"
         self.is_sealed = False
-        self.leftovers = tuple(leftovers)
-        self.earlier = earlier
+        self._leftovers = tuple(leftovers)
+        self._earlier = earlier
         self._parent = Directory.named(parent)
         self._lock = Lock(self._parent, f".{name}{SUFFIX}")
         try:
@@ -144,6 +149,11 @@ class FolderWriter:
         return root
 
     @property
+    def location(self) -> str:
+        """The folder that it becomes."""
+        return str(self.final)
+
+    @property
     def is_locked(self) -> bool:
         """Whether other runs can see that this one is alive: not every file system has locks."""
         return self._lock.is_certain
@@ -156,7 +166,7 @@ class FolderWriter:
             require_readable(data, limit, relative)
         digest = hashlib.sha256(data).hexdigest()
         self._make_directory(relative.rpartition("/")[0])
-        is_linked = self.earlier.link(digest, self._root, relative)
+        is_linked = self._earlier.link(digest, self._root, relative)
         if not is_linked:
             descriptor = self._root.create(relative, READ_ONLY)
             try:
@@ -178,7 +188,7 @@ class FolderWriter:
             with suppress(OSError):
                 self._root.remove(relative)
             raise
-        is_linked = self.earlier.link(sink.digest, self._root, relative, instead=True)
+        is_linked = self._earlier.link(sink.digest, self._root, relative, instead=True)
         self._finish(relative, sink.digest, sink.size, is_linked=is_linked)
 
     @contextmanager
@@ -212,19 +222,30 @@ class FolderWriter:
 
         Out of an earlier backup, or written under this path by a run that is no more.
         """
-        if not self.leftovers and not self.earlier.backups:
+        if not self._leftovers and not self._earlier.backups:
             return False
         self._make_directory(relative.rpartition("/")[0])
-        is_linked = self.earlier.link(digest, self._root, relative)
+        is_linked = self._earlier.link(digest, self._root, relative)
         if not (
             is_linked
-            or any(leftover.give(relative, digest, self._root) for leftover in self.leftovers)
-            or self.earlier.copy(digest, self._root, relative)
+            or any(leftover.give(relative, digest, self._root) for leftover in self._leftovers)
+            or self._earlier.copy(digest, self._root, relative)
         ):
             return False
         size = os.stat(relative, dir_fd=self._root.descriptor, follow_symlinks=False).st_size
         self._finish(relative, digest, size, is_linked=is_linked)
         return True
+
+    def earlier(self) -> Iterator[EarlierBackup]:
+        """The sealed backups whose files it shares, the newest first."""
+        yield from self._earlier.backups
+
+    def left_behind(self, relative: str) -> Iterator[BinaryIO]:
+        """The files of this path that interrupted runs have left, as far as they may be believed."""
+        for leftover in self._leftovers:
+            if file := leftover.reading(relative):
+                with file:
+                    yield file
 
     def checkpoint(self) -> int:
         """A mark that `rollback` takes the folder back to."""
@@ -314,6 +335,18 @@ class FolderWriter:
             self._parent.rename(self.path.name, self.final.name)
         if not self._root.is_at(self._parent, self.final.name):
             raise OSError(errno.ESTALE, "another user moves what is being written", str(self.path))
+
+    def settle(self, progress: Progress) -> None:
+        """After the seal: what interrupted runs had left goes, and what could not be shared is said."""
+        for leftover in self._leftovers:
+            finish(leftover, progress)
+        for remark in self._earlier.remarks():
+            progress.note(f"warning: {remark}")
+
+    def put_away(self, *, keep: bool) -> int:
+        """It was not sealed, or something failed after that; how many files are kept for another run."""
+        kept = self.abandon() if keep else self.discard()
+        return kept + sum(leftover.keep() for leftover in self._leftovers)
 
     def discard(self) -> int:
         """Remove what was written; how many files are left, which is none."""

@@ -16,8 +16,9 @@ import pytest
 from kubectl_lrs.model.catalog import Catalog, Cluster, Missing
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import SealedFolder, sealed, writer
-from kubectl_lrs.repository.writer import FolderWriter
+from kubectl_lrs.repository.plain import sealed, writer
+from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.plain.writer import FolderWriter
 from tests.builders.sealing import RESOURCES
 
 INSTANT = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -1,0 +1,344 @@
+"""What every form of a repository is to those who use it: backups that can be found, read and held, and new ones.
+
+Where a backup lies is the form's own business: whoever speaks of one, or of a file in it, does so by `describe`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
+from kubectl_lrs.model.stores import is_less
+
+if TYPE_CHECKING:
+    from kubectl_lrs.model.catalog import Catalog, Cluster
+    from kubectl_lrs.repository.holds import Holds
+    from kubectl_lrs.runtime.progress import Progress
+    from kubectl_lrs.runtime.trust import Trust
+
+CLOCKS = timedelta(minutes=1)
+"""By so much the clocks of two machines may differ."""
+
+
+class Readable(Protocol):
+    """A backup whose files can be read: one that is sealed, or one that is being made."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def describe(self, relative: str = "") -> str:
+        """It, or one of its files, for a person."""
+
+    def paths(self, prefix: str = "") -> list[str]:
+        """Its files whose path begins so."""
+
+    def reading(self, relative: str) -> AbstractContextManager[BinaryIO]:
+        """One of its files, opened for reading."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One file of a backup that is not as it was sealed; `what` says how."""
+
+    path: str
+    what: str
+
+
+class Backup(Readable, Protocol):
+    """A backup that was sealed, read without trust."""
+
+    warning: str
+    """What is to be said of how it was chosen, empty where nothing is."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What it says of itself."""
+
+    @property
+    def location(self) -> str:
+        """Where it is, as it can be named from any directory."""
+
+    @property
+    def parent(self) -> str:
+        """The repository that it lies in, likewise."""
+
+    @property
+    def identity(self) -> str:
+        """The SHA-256 of the sorted list of its sums: backups that hold the same have the same. Empty where it cannot be read."""
+
+    @property
+    def unique_bytes(self) -> int | None:
+        """Bytes that no other backup shares, which go with it; None where that cannot be told."""
+
+    @property
+    def owner(self) -> str:
+        """Who has written its catalog, as far as the storage says; else empty."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was surely written by neither this user nor root: anything may be in it, sums and all."""
+
+    def in_use(self) -> Backup:
+        """The same, which nobody removes while this object lives, where the storage can keep it from them."""
+
+    def sums(self) -> Iterator[tuple[str, str]]:
+        """(path, SHA-256) of every file but the two that seal them. DamageError."""
+
+    def damages(self, on_file: Callable[[int], None] = ...) -> Iterator[Damage]:
+        """Every file that is missing, surplus or altered. `on_file` is told each file's bytes."""
+
+    def lines(self, relative: str) -> Iterator[str]:
+        """The lines of a gzip file. DamageError."""
+
+
+class Sink(Protocol):
+    """A new file that is written bit by bit. `size` and `digest` (SHA-256) are those of what the backup has.
+
+    Of a compressed file they are complete only when it is closed.
+    """
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal digits."""
+
+    def write(self, data: bytes, /) -> int:
+        """All of them."""
+
+
+class EarlierBackup(Protocol):
+    """A sealed backup whose files a new one may share."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What it says of itself."""
+
+    def reading(self, relative: str) -> BinaryIO | None:
+        """One of its files, held against its sum, at its beginning; None where it is not there, or not as it was sealed."""
+
+
+class Writer(Readable, Protocol):
+    """A backup that is being made. Several threads may write, each its own files. OSError, or an LrsError of the storage."""
+
+    instant: datetime
+    """When it was begun (UTC), which a backup is named after that got no name."""
+
+    is_sealed: bool
+
+    @property
+    def location(self) -> str:
+        """Where it will be, as it can be named from here."""
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether other runs can see that this one is alive, or need not."""
+
+    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> None:
+        """A new file with its sum; `relative` is a path in the backup, with `/`. `limit`: what its reader takes."""
+
+    def stream(self, relative: str, *, compressed: bool = False) -> AbstractContextManager[Sink]:
+        """A new file that is written bit by bit, gzip on request; it is part of the backup when the block ends well."""
+
+    def extending(self, relative: str) -> AbstractContextManager[Sink]:
+        """More for a gzip file at the top that is finished: one is put after the other, which readers take for one."""
+
+    def scratch(self, relative: str) -> AbstractContextManager[BinaryIO]:
+        """A file that is no part of the backup: it goes when the block ends well, and may stay for another run when not."""
+
+    def adopt(self, relative: str, digest: str) -> bool:
+        """Have a file with the SHA-256 `digest` without getting it again; whether there is one."""
+
+    def checkpoint(self) -> int:
+        """A mark that `rollback` takes the backup back to."""
+
+    def rollback(self, mark: int) -> None:
+        """Remove every file that was finished since the mark."""
+
+    def earlier(self) -> Iterator[EarlierBackup]:
+        """The sealed backups whose files it shares, the newest first."""
+
+    def left_behind(self, relative: str) -> Iterator[BinaryIO]:
+        """The files of this path that runs have left which are no more."""
+
+    def seal(self, catalog: Catalog) -> Catalog:
+        """Make it a backup: the catalog as it is sealed. Nothing of it is one before."""
+
+    def settle(self, progress: Progress) -> None:
+        """After the seal: what is used up goes, and what the user should know is said."""
+
+    def put_away(self, *, keep: bool) -> int:
+        """It was not sealed, or something failed after that. `keep`: leave what another run can take over; how many files."""
+
+
+class Preparation(Protocol):
+    """What a new backup begins with."""
+
+    def begin(self, name: str) -> Writer:
+        """The backup of this name; empty: after the instant. UsageError where there is one, OSError."""
+
+    def close(self) -> None:
+        """No more is begun."""
+
+
+@dataclass(frozen=True)
+class Unsealed:
+    """What is named like a backup or holds a catalog, and cannot be read as one."""
+
+    name: str
+    location: str
+    why: str
+
+
+class Repository(ABC):
+    """Backups in one place."""
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where it is, as the user named it."""
+
+    @property
+    @abstractmethod
+    def resolved(self) -> str:
+        """Where it is, as it can be named from any directory."""
+
+    @property
+    @abstractmethod
+    def journals(self) -> Path:
+        """The folder on this machine where journals of what is done with its backups lie."""
+
+    @abstractmethod
+    def scan(self) -> tuple[list[Backup], list[Unsealed]]:
+        """The sealed backups, oldest first, and what only looks like one. UsageError where there is no repository."""
+
+    @abstractmethod
+    def opened(self, name: str) -> Backup | None:
+        """The backup of this name, or at this path; None where nothing is there. DamageError, UsageError."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """Whether something of this name looks like a backup, sealed or damaged."""
+
+    @abstractmethod
+    def holds(self) -> Holds:
+        """Which backups are held. OSError, LrsError."""
+
+    @abstractmethod
+    def hold(self, backup: Backup, reason: str) -> None:
+        """Hold it; a hold that it has gets the new reason. LrsError."""
+
+    @abstractmethod
+    def unhold(self, backup: Backup) -> None:
+        """Take its hold away. UsageError where there is none, LrsError."""
+
+    @abstractmethod
+    def prepare(self, *, trust: Trust, trust_previous: bool, progress: Progress) -> Preparation:
+        """Make ready for a new backup: what killed runs have left is taken in. OSError, LrsError."""
+
+    @abstractmethod
+    def explained(self, error: OSError, so: str = "no backup was made") -> LrsError:
+        """A failed write, as the user should read it; `so` is what follows from it."""
+
+    def find(self, name: str) -> Backup:
+        """The backup that `name` means: `latest`, a name here, or a path."""
+        if name == LATEST:
+            return self.latest()
+        if found := self.opened(name):
+            return found.in_use()
+        from difflib import get_close_matches
+
+        names = self.names()
+        near = get_close_matches(name, names, n=3, cutoff=0.5) or names[-3:]
+        hint = f"there is {', '.join(near)}" if near else f"{self.location} holds no sealed backup"
+        raise UsageError(f"backup {name!r} not found in {self.location}", hint=hint)
+
+    def names(self) -> list[str]:
+        """The names of the sealed backups, oldest first; none where there is no repository."""
+        return [each.name for each in self.scan()[0]]
+
+    def names_backup(self, name: str) -> bool:
+        """Whether `name` means a backup: no LRS can be called so, or there is one of this name."""
+        return name == LATEST or name.startswith((".", "/", BACKUP_PREFIX)) or self.has(name)
+
+    def latest(self) -> Backup:
+        """The newest sealed backup by its catalog's instant, as `newest_first` has it; its `warning` says what it decided."""
+        return self._newest(lambda _catalog: True, "no sealed backup")
+
+    def latest_of(self, cluster: Cluster) -> Backup:
+        """The newest sealed backup of this cluster."""
+        return self._newest(lambda catalog: catalog.cluster.is_same(cluster), f"no sealed backup of the cluster {cluster.server}")
+
+    def _newest(self, wanted: Callable[[Catalog], bool], otherwise: str) -> Backup:
+        candidates = [backup for backup in self.newest_first() if wanted(backup.catalog)]
+        if candidates:
+            chosen = candidates[0]
+            chosen.warning = _choice(chosen, candidates)
+            return chosen.in_use()
+        sealed, _ = self.scan()
+        others = ", ".join(f"{each.name} ({_what_it_is(each)})" for each in sealed[-5:])
+        raise UsageError(
+            f"{self.location}: {otherwise}",
+            hint=f"there is {others}; name the one you mean" if others else "make one with: backup --backup-dir DIR",
+        )
+
+    def newest_first(self) -> list[Backup]:
+        """The sealed backups that may be the latest. One of the future comes after all others; one without anything never."""
+        sealed = [backup for backup in reversed(self.scan()[0]) if not backup.catalog.is_empty]
+        return sorted(sealed, key=lambda backup: is_of_future(backup.catalog))
+
+    def narrower_than_before(self, backup: Backup) -> Backup | None:
+        """The backup of the same cluster just before this one, when that one held more (a wider selection)."""
+        before = None
+        for other in self.scan()[0]:
+            if other.name == backup.name:
+                break
+            if other.catalog.cluster.is_same(backup.catalog.cluster) and not is_of_future(other.catalog):
+                before = other
+        return before if before and is_narrower(backup.catalog, before.catalog) else None
+
+
+def _what_it_is(backup: Backup) -> str:
+    return "empty" if backup.catalog.is_empty else f"of {backup.catalog.cluster.server}"
+
+
+def is_of_future(catalog: Catalog) -> bool:
+    """Whether its instant is later than now, by more than clocks of machines that are looked after differ."""
+    return catalog.instant > datetime.now(timezone.utc) + CLOCKS
+
+
+def _choice(chosen: Backup, candidates: Sequence[Backup]) -> str:
+    """What is to be said where the time alone did not decide."""
+    if is_of_future(chosen.catalog):
+        return f"{chosen.name} is dated later than now ({chosen.catalog.instant:%Y-%m-%d %H:%M:%S}Z); is a clock wrong?"
+    later = [backup.name for backup in candidates if is_of_future(backup.catalog)]
+    return f"dated later than now, and not taken for the latest: {', '.join(later[:3])}; is a clock wrong?" if later else ""
+
+
+def is_narrower(catalog: Catalog, than: Catalog) -> bool:
+    """Whether one backup was asked for less than another: fewer namespaces, types, labels or tiers."""
+    mine, theirs = catalog.selection, than.selection
+    types, other_types = set(mine.get("types") or ()), set(theirs.get("types") or ())
+    return bool(
+        (mine.get("namespace") and mine.get("namespace") != theirs.get("namespace"))
+        or (types and (not other_types or other_types - types))
+        or set(mine.get("excludedTypes") or ()) - set(theirs.get("excludedTypes") or ())
+        or (mine.get("selector") and mine.get("selector") != theirs.get("selector"))
+        or set(than.tiers) - set(catalog.tiers)
+        or is_less(catalog.levels, than.levels)
+    )
+
+
+def oldest_first(backups: Iterable[Backup]) -> list[Backup]:
+    """By instant, then by name."""
+    return sorted(backups, key=lambda backup: (backup.catalog.instant, backup.name))
