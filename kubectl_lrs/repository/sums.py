@@ -19,6 +19,9 @@ MAX_LINE = 8 << 10
 """Bytes that a line may have; what is longer is no list of sums, and is not read into memory to find out."""
 
 _READ = 1 << 16
+_NO_STEP = frozenset(("", ".", ".."))
+"""No part of a path that stays in the folder; a path from the root begins with the first of them."""
+
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 
 Sum = tuple[bytes, bytes]
@@ -68,4 +71,4 @@ def parsed_sums(file: BinaryIO, where: str) -> Iterator[tuple[str, str]]:
 
 def is_inside(path: str) -> bool:
     """Whether a path of the sums stays in the folder."""
-    return not path.startswith("/") and all(part not in ("", ".", "..") for part in path.split("/"))
+    return _NO_STEP.isdisjoint(path.split("/"))

@@ -6,13 +6,17 @@ import errno
 import hashlib
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO
 
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.runtime.safe_files import Directory
 
 CHUNK = 1 << 20
+SMALL = 64 << 10
+"""Bytes that most files stay below: they are read at once."""
 READ_ONLY = 0o400
 """What files of a backup are from the start: backups share them, so that who writes one would write all."""
 
@@ -31,13 +35,45 @@ def write_all(descriptor: int, data: bytes) -> None:
         written += os.write(descriptor, data[written:])
 
 
-def sum_below(folder: Directory, relative: str) -> tuple[str, int]:
-    """SHA-256 and size of a plain file below an open folder; most files are small, so one read serves."""
-    descriptor = folder.opened_below(relative)
+class Below:
+    """Plain files below an open folder, read one after the other. No link is followed on the way to any of them.
+
+    The innermost folder of the last one stays open: the next one, which mostly lies beside it, needs no way down of its own.
+    """
+
+    def __init__(self, folder: Directory) -> None:
+        self._folder = folder
+        self._above = ""
+        self._innermost = folder
+        self._held = ExitStack()
+
+    def __enter__(self) -> Below:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._held.close()
+
+    def sum(self, relative: str) -> tuple[str, int]:
+        """SHA-256 and size of one of them; OSError where it cannot be read."""
+        above, _, name = relative.rpartition("/")
+        if above != self._above:
+            self._go(above, relative)
+        return _sum_in(self._innermost, name)
+
+    def _go(self, above: str, relative: str) -> None:
+        way = ExitStack()
+        innermost, _ = way.enter_context(self._folder.above(relative))
+        self._held.close()
+        self._above, self._innermost, self._held = above, innermost, way
+
+
+def _sum_in(folder: Directory, name: str) -> tuple[str, int]:
+    """Most files are small, so one read serves, for which no more memory is had than such a file needs."""
+    descriptor = folder.opened_below(name)
     try:
-        data = os.read(descriptor, CHUNK)
+        data = os.read(descriptor, SMALL)
         digest, size = hashlib.sha256(data), len(data)
-        while len(data) == CHUNK or (data and size >= CHUNK):
+        while data and size >= SMALL:
             data = os.read(descriptor, CHUNK)
             digest.update(data)
             size += len(data)

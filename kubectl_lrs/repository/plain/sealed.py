@@ -15,7 +15,7 @@ from kubectl_lrs.model.catalog import MAX_SIZE, SORTED_SINCE, SUMS_FILE, Catalog
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.base import Damage
 from kubectl_lrs.repository.content import lines_of
-from kubectl_lrs.repository.plain.files import file_sum, sum_below
+from kubectl_lrs.repository.plain.files import Below, file_sum
 from kubectl_lrs.repository.sums import line as sum_line
 from kubectl_lrs.repository.sums import parsed_sums
 from kubectl_lrs.runtime.lock import share
@@ -142,10 +142,10 @@ class SealedFolder:
         except OSError as error:
             yield Damage(SUMS_FILE, f"cannot be read: {error.strerror}")
             return
-        with Directory.named(self.path) as folder:
-            yield from self._damaged(folder, on_file)
+        with Directory.named(self.path) as folder, Below(folder) as files:
+            yield from self._damaged(folder, files, on_file)
 
-    def _damaged(self, folder: Directory, on_file: Callable[[int], None]) -> Iterator[Damage]:
+    def _damaged(self, folder: Directory, files: Below, on_file: Callable[[int], None]) -> Iterator[Damage]:
         """As `damages`, of every file but the sums and the catalog."""
         present = {CATALOG_FILE: True, SUMS_FILE: True}
         present.update(self._walk(folder))
@@ -157,19 +157,9 @@ class SealedFolder:
             elif not plain:
                 yield Damage(path, "not a plain file")
             else:
-                yield from self._altered(folder, path, digest, on_file)
+                yield from _altered(files, path, digest, on_file)
         for path in present:
             yield Damage(path, "surplus: not part of the backup")
-
-    def _altered(self, folder: Directory, path: str, digest: str, on_file: Callable[[int], None]) -> Iterator[Damage]:
-        try:
-            actual, size = sum_below(folder, path)
-        except OSError as error:
-            yield Damage(path, f"cannot be read: {error.strerror}")
-            return
-        on_file(size)
-        if actual != digest:
-            yield Damage(path, "altered: its sum does not match")
 
     def _walk(self, folder: Directory, below: str = "", depth: int = 0) -> Iterator[tuple[str, bool]]:
         """(path, is a plain file) of everything in the folder but plain directories that can be looked into."""
@@ -210,6 +200,18 @@ class SealedFolder:
     def lines(self, relative: str) -> Iterator[str]:
         """The lines of a gzip file."""
         return lines_of(self, relative)
+
+
+def _altered(files: Below, path: str, digest: str, on_file: Callable[[int], None]) -> Iterator[Damage]:
+    """What is wrong with one plain file, if anything is."""
+    try:
+        actual, size = files.sum(path)
+    except OSError as error:
+        yield Damage(path, f"cannot be read: {error.strerror}")
+        return
+    on_file(size)
+    if actual != digest:
+        yield Damage(path, "altered: its sum does not match")
 
 
 def _catalog_in(folder: Directory) -> tuple[bytes, int]:

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import ExitCode, LrsError
-from kubectl_lrs.repository.plain.files import CHUNK, disk_error, file_sum, reading, sum_below, sync_file_system, write_all
+from kubectl_lrs.repository.plain.files import CHUNK, SMALL, Below, disk_error, file_sum, reading, sync_file_system, write_all
 from kubectl_lrs.runtime.safe_files import Directory
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+@pytest.mark.parametrize("size", [0, 1, SMALL - 1, SMALL, SMALL + 1, CHUNK - 1, CHUNK, CHUNK + 1, SMALL + CHUNK, 3 * CHUNK])
 def test_sums_of_any_size(folder: Path, size: int) -> None:
     data = os.urandom(size)
     (folder / "f").write_bytes(data)
     wanted = hashlib.sha256(data).hexdigest()
-    with Directory.named(folder) as opened:
-        assert sum_below(opened, "f") == (wanted, size)
+    with Directory.named(folder) as opened, Below(opened) as files:
+        assert files.sum("f") == (wanted, size)
     with reading(str(folder / "f")) as file:
         assert file_sum(file) == wanted
     assert file_sum(io.BytesIO(data)) == wanted
