@@ -1,18 +1,18 @@
 """What every back end of bytes can do: bytes at keys, whatever they mean. Nothing here talks to a storage.
 
-The same protocol is to serve a repository of backups: keys are listed in order and from any key on, an object is made
-only where there is none, and what the storage says it holds is given back by each write.
+The same protocol serves a repository of backups: keys are listed in order and from any key on, an object is made only where
+there is none, what the storage says it holds is given back by each write, and the storage tells the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.errors import CredentialsError, LrsError, UnreachableError
 
 CHUNK = 8 << 20
 """Bytes that are held at once of what is read or written, for each of those that are in work."""
@@ -34,8 +34,9 @@ class NoSpaceError(LrsError):
 class Stat:
     """What lies at a key.
 
-    `etag` changes when the content does. `mtime` is in seconds of the epoch, None where a change is known without it.
-    `attributes` are what the storage keeps beside the content, None where a list does not say; they may be shared.
+    `etag` changes when the content does. `mtime`: when it was last made or changed, in seconds of the epoch by the storage's own
+    clock (perhaps in whole ones), None where that was not told. `attributes` are what the storage keeps beside the content,
+    None where it was not told either; they may be shared.
     """
 
     key: str
@@ -77,7 +78,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the storage says that it holds after a write. `is_proven`: by its own sum the content is what was sent."""
+    """What the storage says that it holds after a write. `is_proven`: by its own sum the content is what was sent.
+
+    Where the answer to the write proves all of it, nothing is asked beyond, and `stat` has no `mtime` and no `attributes`.
+    """
 
     stat: Stat
     is_proven: bool = False
@@ -141,6 +145,9 @@ class Backend(Protocol):
     def delete(self, key: str) -> None:
         """Remove one object; no error where there is none."""
 
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
+        """Remove them all; those that may still be there, and why. Raises nothing: what is not in it is gone."""
+
     def directory(self, key: str) -> Mapping[str, Any]:
         """What is kept of a directory, empty where there are none."""
 
@@ -158,6 +165,25 @@ class Backend(Protocol):
 
     def free(self) -> int | None:
         """Bytes that there is room for, None where that is not known."""
+
+    def now(self) -> float:
+        """Seconds of the epoch by the storage's own clock, the one of `Stat.mtime`; this machine's has no part in it.
+
+        A storage that tells it by nothing else is given an object of which nothing is left, which needs the right to write.
+        """
+
+
+def deleted_each(delete: Callable[[str], object], keys: Sequence[str]) -> Mapping[str, LrsError]:
+    """`delete_many` of a storage that removes one at a time. What is lost to all of them ends it."""
+    left: dict[str, LrsError] = {}
+    for at, key in enumerate(keys):
+        try:
+            delete(key)
+        except (UnreachableError, CredentialsError) as error:
+            return {**left, **dict.fromkeys(keys[at:], error)}
+        except LrsError as error:
+            left[key] = error
+    return left
 
 
 def put(

@@ -5,8 +5,10 @@ HDFS is in `hdfs`. Listings are never cached.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 from kubectl_lrs.backends import fsspec_errors
@@ -19,6 +21,7 @@ from kubectl_lrs.backends.base import (
     Stat,
     Upload,
     Written,
+    deleted_each,
     refuse_unreadable,
 )
 from kubectl_lrs.backends.local_upload import is_unfinished, new_part
@@ -160,6 +163,10 @@ class Remote:
         with suppress(KeyNotFoundError):
             self.attempt(key, lambda: self._system.rm_file(self._full(key)))
 
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
+        """One after the other."""
+        return deleted_each(self.delete, keys)
+
     def directory(self, key: str) -> Mapping[str, Any]:  # noqa: ARG002
         """There are none."""
         return {}
@@ -189,6 +196,19 @@ class Remote:
     def free(self) -> int | None:
         """Object stores do not say."""
         return None
+
+    def now(self) -> float:
+        """When an object was changed that is made there and removed again."""
+        name = f"lrs-clock-{secrets.token_hex(8)}"
+        try:
+            self.upload(name, 3, iter([b"lrs"]), {}, replace=False).commit()
+            found = instant_of(self._info(name))
+        finally:
+            with suppress(LrsError):
+                self.delete(name)
+        if found is None:
+            raise LrsError(f"{self.url}: the storage does not say when an object was made")
+        return found
 
     def attempt(self, key: str, call: Callable[[], Any]) -> Any:
         """What the library gives; what it raises, as an error of ours."""
@@ -265,9 +285,20 @@ def reason_against(key: str, limit: int) -> str:
 
 def stat_of(key: str, info: Mapping[str, Any]) -> Stat:
     etag = next((str(info[name]) for name in _ETAGS if info.get(name)), "")
-    changed = info.get("modificationTime")
-    mtime = changed / 1000 if isinstance(changed, int) else None
-    return Stat(key, int(info["size"] or 0), etag.strip('"'), mtime, attributes_of(info))
+    return Stat(key, int(info["size"] or 0), etag.strip('"'), instant_of(info), attributes_of(info))
+
+
+def instant_of(info: Mapping[str, Any]) -> float | None:
+    """When it was changed, in any of the ways in which the libraries say it."""
+    for name in ("modificationTime", "last_modified", "updated", "mtime", "created"):
+        said = info.get(name)
+        if isinstance(said, datetime):
+            return said.timestamp()
+        if isinstance(said, int):
+            return said / 1000
+        if isinstance(said, str) and said:
+            return datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp()
+    return None
 
 
 def attributes_of(info: Mapping[str, Any]) -> dict[str, Any]:

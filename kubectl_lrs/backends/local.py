@@ -10,7 +10,7 @@ import ctypes
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +22,7 @@ from kubectl_lrs.backends.base import (
     Reading,
     Skipped,
     Stat,
+    deleted_each,
     refuse_unreadable,
 )
 from kubectl_lrs.backends.local_tree import DIRECTORY, KEPT, Tree, attributes_of
@@ -221,6 +222,10 @@ class Local:
             except OSError as error:
                 self._tree.refuse(error, key)
 
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
+        """One after the other."""
+        return deleted_each(self.delete, keys)
+
     def directory(self, key: str) -> Mapping[str, Any]:
         """Its mode, owner and group."""
         with self._tree.directory(key) as descriptor:
@@ -263,6 +268,14 @@ class Local:
         except OSError as error:
             self._tree.refuse(error, "its directory")
         return found.f_bavail * found.f_frsize
+
+    def now(self) -> float:
+        """When a file was changed that is written there and given up: on a share by the clock of its server."""
+        upload = self.upload("lrs-clock", 1, iter([b"\n"]), {}, replace=False)
+        try:
+            return upload.changed()
+        finally:
+            upload.abort()
 
 
 class _Range:

@@ -65,6 +65,14 @@ class LocalUpload:
             self._unlink(directory)
             raise
 
+    def changed(self) -> float:
+        """When its bytes were written, by the clock of the file system."""
+        with self._tree.directory(self._parent) as directory:
+            try:
+                return os.stat(self._part, dir_fd=directory, follow_symlinks=False).st_mtime
+            except OSError as error:
+                self._tree.refuse(error, self._key)
+
     def commit(self) -> Written:
         """Linked into place, or renamed over what is there."""
         with self._tree.directory(self._parent) as directory:

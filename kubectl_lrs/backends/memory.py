@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kubectl_lrs.backends.base import (
@@ -16,21 +17,30 @@ from kubectl_lrs.backends.base import (
     Reading,
     Stat,
     Written,
+    deleted_each,
     refuse_unreadable,
 )
+from kubectl_lrs.model.errors import LrsError
 
 MAX_KEY = 1024
 
 
 class Memory:
-    """Objects by key. `capacity`: bytes of content that there is room for, None without end."""
+    """Objects by key. `capacity`: bytes of content that there is room for, None without end. `clock`: what it goes by."""
 
     batch = 1
 
-    def __init__(self, *, capacity: int | None = None, keeps: frozenset[str] = frozenset(("ContentType", "Metadata"))) -> None:
+    def __init__(
+        self,
+        *,
+        capacity: int | None = None,
+        keeps: frozenset[str] = frozenset(("ContentType", "Metadata")),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.url = "memory://"
         self.roots: tuple[str, ...] = ("memory:/",)
         self.keeps = keeps
+        self.clock = clock
         self._capacity = capacity
         self._objects: dict[str, tuple[Stat, bytes]] = {}
         self._lock = threading.Lock()
@@ -47,7 +57,7 @@ class Memory:
             found = [stat for stat, _ in self._objects.values()]
         for stat in sorted(found, key=lambda each: each.key.encode()):
             if stat.key.startswith(prefix) and stat.key.encode() > after.encode():
-                yield Stat(stat.key, stat.size, stat.etag)
+                yield Stat(stat.key, stat.size, stat.etag, stat.mtime)
 
     def _object(self, key: str) -> tuple[Stat, bytes]:
         with self._lock:
@@ -89,7 +99,7 @@ class Memory:
         """Make an object of it."""
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         kept = {name: value for name, value in attributes.items() if name in self.keeps}
-        stat = Stat(key, len(data), digest, None, kept)
+        stat = Stat(key, len(data), digest, self.clock(), kept)
         with self._lock:
             if key in self._objects and not replace:
                 raise KeyExistsError(f"{self.url}: {key} is there already")
@@ -109,6 +119,10 @@ class Memory:
         """Forget it."""
         with self._lock:
             self._objects.pop(key, None)
+
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
+        """Forget them."""
+        return deleted_each(self.delete, keys)
 
     def directory(self, key: str) -> Mapping[str, Any]:  # noqa: ARG002
         """There are none."""
@@ -137,6 +151,10 @@ class Memory:
         """What is left."""
         with self._lock:
             return None if self._capacity is None else max(0, self._capacity - self._used())
+
+    def now(self) -> float:
+        """As it was told."""
+        return self.clock()
 
 
 class _Pending:

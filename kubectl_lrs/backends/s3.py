@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kubectl_lrs.backends import s3_client
@@ -15,17 +16,20 @@ from kubectl_lrs.backends.base import (
     Reading,
     Stat,
     Upload,
+    deleted_each,
     refuse_unreadable,
 )
 from kubectl_lrs.backends.place import Place
-from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, etag_of, instant_of, range_of, stat_of
+from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, range_of, stat_of
 from kubectl_lrs.backends.s3_client import S3Client
-from kubectl_lrs.backends.s3_errors import BareNotFoundError, EmptyRangeError
+from kubectl_lrs.backends.s3_errors import BareNotFoundError, EmptyRangeError, of_code
 from kubectl_lrs.backends.s3_upload import Uploads
-from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.model.errors import CredentialsError, LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import shown
 
 MAX_KEY = 1024
+MOST_AT_ONCE = 1000
+"""Keys of one DeleteObjects."""
 
 
 def opened(place: Place) -> S3:
@@ -123,7 +127,8 @@ class S3:
         if said[:2] != (start, len(data)) or len(data) > length:
             where = f"{self.url}: {shown(key)}"
             raise LrsError(f"{where}: the server gives other bytes than were asked for, or says so", hint="is there a proxy?")
-        return stat_of(key, answer, said[2]), answer, data
+        # A change shows in the etag; a time would say that it is young, and have it read twice.
+        return replace(stat_of(key, answer, said[2]), mtime=None), answer, data
 
     def _as_a_whole(self, key: str, data: bytes) -> tuple[int, int, int]:
         """What an answer without a range is about: all of the object, where a HEAD says that it has as many bytes."""
@@ -148,6 +153,32 @@ class S3:
     def delete(self, key: str) -> None:
         """DeleteObject."""
         self._client.call("delete_object", key, Key=self._prefix + key)
+
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
+        """DeleteObjects, a thousand at a time; one by one where a server does not know it."""
+        left: dict[str, LrsError] = {}
+        for start in range(0, len(keys), MOST_AT_ONCE):
+            left |= self._delete_batch(keys[start : start + MOST_AT_ONCE])
+        return left
+
+    def _delete_batch(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
+        wanted = [{"Key": self._prefix + key} for key in keys]
+        try:
+            answer = self._client.call("delete_objects", "several objects", Delete={"Objects": wanted, "Quiet": True})
+        except (UnreachableError, CredentialsError) as error:
+            return dict.fromkeys(keys, error)
+        except LrsError:
+            return deleted_each(self.delete, keys)
+        return self._refused(answer.get("Errors") or (), set(keys))
+
+    def _refused(self, errors: Sequence[Mapping[str, Any]], keys: set[str]) -> Mapping[str, LrsError]:
+        """What an answer says of each; where one of a key that was not asked about comes, it is of no use."""
+        left: dict[str, LrsError] = {}
+        for each in errors:
+            key = str(each.get("Key") or "")[len(self._prefix) :]
+            left[key] = of_code(str(each.get("Code") or ""), str(each.get("Message") or ""), f"{self.url}: {shown(key)}")
+        unknown = left.keys() - keys
+        return dict.fromkeys(keys, left[unknown.pop()]) if unknown else left
 
     def directory(self, key: str) -> Mapping[str, Any]:  # noqa: ARG002
         """There are none."""
@@ -182,3 +213,10 @@ class S3:
     def free(self) -> int | None:
         """S3 does not say."""
         return None
+
+    def now(self) -> float:
+        """The Date of an answer."""
+        answer = self._client.call("list_objects_v2", "a list", Prefix=self._prefix, MaxKeys=1)
+        if (found := date_of(answer)) is None:
+            raise LrsError(f"{self.url}: the server does not say what time it is (there is no Date in its answer)")
+        return found

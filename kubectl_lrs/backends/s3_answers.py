@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from kubectl_lrs.backends.base import Stat
@@ -23,7 +24,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 def stat_of(key: str, answer: Mapping[str, Any], size: int | None = None) -> Stat:
     """Out of the answer to a HEAD or a GET; `size` of the whole where the answer is about a part."""
     kept = {name: answer[name] for name in KEPT if answer.get(name)}
-    return Stat(key, int(answer["ContentLength"]) if size is None else size, etag_of(answer), None, kept)
+    return Stat(key, int(answer["ContentLength"]) if size is None else size, etag_of(answer), instant_of(answer), kept)
 
 
 def etag_of(answer: Mapping[str, Any]) -> str:
@@ -33,10 +34,19 @@ def etag_of(answer: Mapping[str, Any]) -> str:
     return f"{MODIFIED}{answer['LastModified']}" if answer.get("LastModified") else ""
 
 
-def instant_of(entry: Mapping[str, Any]) -> float | None:
-    """When an entry of a list was made, by the server's clock."""
-    made = entry.get("LastModified")
+def instant_of(answer: Mapping[str, Any]) -> float | None:
+    """When what an answer or an entry of a list is about was made, by the server's clock."""
+    made = answer.get("LastModified")
     return made.timestamp() if isinstance(made, datetime) else None
+
+
+def date_of(answer: Mapping[str, Any]) -> float | None:
+    """When an answer was given, by the server's clock."""
+    said = (answer.get("ResponseMetadata") or {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return parsedate_to_datetime(str(said)).timestamp()
+    except ValueError:
+        return None
 
 
 def range_of(answer: Mapping[str, Any]) -> tuple[int, int, int] | None:

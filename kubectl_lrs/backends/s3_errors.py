@@ -65,12 +65,13 @@ _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
 def translated(error: Exception, url: str, path: str, hidden: tuple[str, ...]) -> LrsError:
     """The error of ours for one that a request for `path` ended with."""
     where, said, code = f"{url}: {shown(path)}", heard(error, hidden), code_of(error)
-    if code in _BY_CODE:
-        kind, hint = _BY_CODE[code]
-        return kind(f"{where}: {said} ({code})", hint=hint)
-    if code:
-        return LrsError(f"{where}: {said} ({code})")
-    return _without_answer(error, url, where, said)
+    return of_code(code, said, where) if code else _without_answer(error, url, where, said)
+
+
+def of_code(code: str, said: str, where: str) -> LrsError:
+    """The error of ours for S3's word for it, or an HTTP status; `said` is what the server has to say besides."""
+    kind, hint = _BY_CODE.get(code, (LrsError, ""))
+    return kind(f"{where}: {heard(said)} ({heard(code)})", hint=hint)
 
 
 def code_of(error: Exception) -> str:

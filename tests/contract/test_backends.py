@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -121,6 +121,43 @@ def test_removed(backend: Backend) -> None:
     assert list(backend.list()) == []
     put(backend, "a", b"2")
     assert get(backend, "a") == b"2"
+
+
+def test_many_removed_at_once(backend: Backend) -> None:
+    for key in ("a/1", "a/2", "b", "\u00fc &<x>"):
+        put(backend, key, b"1")
+    assert backend.delete_many(["a/1", "none", "\u00fc &<x>", "no/directory/none"]) == {}
+    assert [each.key for each in backend.list()] == ["a/2", "b"]
+    assert backend.delete_many([]) == {}
+
+
+def test_more_than_a_page_removed_at_once(flat: Backend, s3: S3) -> None:
+    keys = [f"{number:05}" for number in range(1003)]
+    _fill(flat, s3, [*keys, "other"])
+    assert flat.delete_many(keys) == {}
+    assert [each.key for each in flat.list()] == ["other"]
+
+
+# ---- the clock
+
+
+def test_the_storages_clock_is_the_one_of_its_objects(backend: Backend) -> None:
+    """Some tell it in whole seconds, by one way or the other."""
+    before = backend.now()
+    put(backend, "a", b"1")
+    told = {backend.stat("a").mtime, *(each.mtime for each in backend.list())}
+    after = backend.now()
+    assert all(mtime is not None and before - 1 < mtime < after + 1 for mtime in told)
+    assert [each.key for each in backend.list()] == ["a"]
+
+
+def test_a_clock_that_is_set() -> None:
+    memory = Memory(clock=lambda: 1000.0)
+    put(memory, "a", b"1")
+    memory.clock = lambda: 2000.5
+    put(memory, "b", b"1")
+    assert [each.mtime for each in memory.list()] == [1000.0, 2000.5]
+    assert (memory.now(), memory.stat("a").mtime) == (2000.5, 1000.0)
 
 
 # ---- made once
@@ -250,16 +287,22 @@ def test_a_list_of_a_part_everywhere(backend: Backend) -> None:
 
 
 def test_a_list_of_more_than_a_page(flat: Backend, s3: S3) -> None:
-    count = 1003
+    keys = [f"{number:05}" for number in range(1003)]
+    _fill(flat, s3, keys)
+    assert [each.key for each in flat.list()] == keys
+    assert [each.key for each in flat.list(after="00500")] == keys[501:]
+
+
+def _fill(flat: Backend, s3: S3, keys: Sequence[str]) -> None:
+    """With empty objects, past the door where that is faster."""
     if isinstance(flat, Memory):
-        for number in range(count):
-            put(flat, f"{number:05}", b"")
-    else:
-        root = s3.buckets / flat.url.split("/")[2] / "some" / "prefix"
-        root.mkdir(parents=True)
-        for number in range(count):
-            (root / f"{number:05}").touch()
-    assert [each.key for each in flat.list()] == [f"{number:05}" for number in range(count)]
+        for key in keys:
+            put(flat, key, b"")
+        return
+    root = s3.buckets / flat.url.split("/")[2] / "some" / "prefix"
+    root.mkdir(parents=True)
+    for key in keys:
+        (root / key).touch()
 
 
 # ---- names

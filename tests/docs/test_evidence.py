@@ -30,11 +30,11 @@ FOLDER = frozenset(("create", "make", "remove", "rename"))
 IN_BACKUP = frozenset(("write", "stream", "extending", "scratch", "adopt", "rollback", "seal", "discard", "abandon"))
 MONGO = frozenset(("create", "create_indexes", "try_creating", "drop", "rename", "insert", "upsert"))
 KUBE = frozenset(("create", "create_object", "change", "delete"))
-STORAGE = frozenset(("upload", "commit", "delete", "make_directory"))
+STORAGE = frozenset(("upload", "commit", "delete", "delete_many", "make_directory"))
 LIBRARY = frozenset(("pipe_file", "open", "rm_file", "mv", "makedirs", "chmod", "chown"))
 S3 = frozenset(
     (
-        *("put_object", "delete_object", "create_multipart_upload", "upload_part"),
+        *("put_object", "delete_object", "delete_objects", "create_multipart_upload", "upload_part"),
         *("complete_multipart_upload", "abort_multipart_upload"),
     )
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import fsspec
 import pytest
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, get, put
-from kubectl_lrs.backends.fsspec_ import BLOCK, Remote
+from kubectl_lrs.backends.fsspec_ import BLOCK, Remote, instant_of
 from kubectl_lrs.model.errors import DeniedError, UnreachableError
 
 
@@ -55,6 +56,32 @@ def test_a_trial_leaves_nothing(remote: Remote) -> None:
     put(remote, "a", b"0")
     remote.probe(large=True)
     assert _kept(remote) == {"a": b"0"}
+
+
+def test_the_clock_leaves_nothing(remote: Remote) -> None:
+    put(remote, "a", b"1")
+    found = remote.stat("a").mtime
+    assert found is not None
+    assert remote.now() >= found
+    assert _kept(remote) == {"a": b"1"}
+
+
+WHEN = datetime(2027, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"modificationTime": 1798761600000},
+        {"last_modified": WHEN},
+        {"updated": "2027-01-01T00:00:00.000Z", "mtime": None},
+        {"mtime": WHEN},
+    ],
+    ids=["hdfs", "abfs", "gs", "memory"],
+)
+def test_every_way_to_say_when_it_was_changed(info: dict[str, Any]) -> None:
+    assert instant_of(info) == WHEN.timestamp()
+    assert instant_of({"size": 3}) is None
 
 
 class _Refusing:

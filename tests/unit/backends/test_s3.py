@@ -8,8 +8,8 @@ import pytest
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Stat
 from kubectl_lrs.backends.s3 import S3
-from kubectl_lrs.backends.s3_errors import BareNotFoundError
-from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.backends.s3_errors import BareNotFoundError, UnknownRequestError
+from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 
 
 class Client:
@@ -109,3 +109,46 @@ def test_not_there_is_what_a_get_says(head: LrsError) -> None:
 @pytest.mark.parametrize(("etag", "tells"), [("0" * 32, True), ("abc-2", True), ("modified 2026", False), ("", False)])
 def test_what_tells_of_content(etag: str, tells: bool) -> None:
     assert _s3()[0].tells_content(etag) == tells
+
+
+# ---- many at once, and the clock
+
+
+def test_of_many_each_has_its_outcome() -> None:
+    refused = [{"Key": "p/b", "Code": "AccessDenied", "Message": "no"}, {"Key": "p/c", "Code": "SlowDown", "Message": "later"}]
+    s3, client = _s3(delete_objects={"Errors": refused})
+    left = s3.delete_many(["a", "b", "c"])
+    assert {key: type(error) for key, error in left.items()} == {"b": DeniedError, "c": UnreachableError}
+    assert "s3://bucket/p: b: no (AccessDenied)" in str(left["b"])
+    assert client.asked[0][1]["Delete"]["Objects"] == [{"Key": f"p/{key}"} for key in "abc"]
+
+
+def test_an_error_about_a_key_that_nobody_asked_about_is_one_about_all() -> None:
+    s3, _ = _s3(delete_objects={"Errors": [{"Code": "InternalError", "Message": "?"}]})
+    assert s3.delete_many(["a", "b"]).keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("error", [UnknownRequestError("501"), LrsError("InvalidRequest"), DeniedError("403")])
+def test_a_server_that_removes_one_at_a_time(error: LrsError) -> None:
+    s3, client = _s3(delete_objects=error, delete_object=[{}, DeniedError("403"), {}])
+    assert s3.delete_many(["a", "b", "c"]).keys() == {"b"}
+    assert [method for method, _ in client.asked] == ["delete_objects", *["delete_object"] * 3]
+
+
+def test_nobody_is_there_to_remove_anything() -> None:
+    s3, client = _s3(delete_objects=UnreachableError("gone"))
+    assert s3.delete_many(["a", "b"]).keys() == {"a", "b"}
+    assert len(client.asked) == 1
+    s3, client = _s3(delete_objects=UnknownRequestError("501"), delete_object=[{}, UnreachableError("gone")])
+    assert s3.delete_many(["a", "b", "c"]).keys() == {"b", "c"}
+
+
+def test_the_time_is_the_servers() -> None:
+    answer = {"ResponseMetadata": {"HTTPHeaders": {"date": "Fri, 01 Jan 2027 00:00:10 GMT"}}}
+    assert _s3(list_objects_v2=answer)[0].now() == 1798761610.0
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": "soon"}, {"date": ""}])
+def test_a_server_without_a_clock(headers: dict[str, str]) -> None:
+    with pytest.raises(LrsError, match="what time it is"):
+        _s3(list_objects_v2={"ResponseMetadata": {"HTTPHeaders": headers}})[0].now()

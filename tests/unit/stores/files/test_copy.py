@@ -119,10 +119,10 @@ def test_one_that_may_be_there_is_not_said_to_be_gone(tmp_path: Path) -> None:
 
 
 class Counting(Memory):
-    """Counts what is read of each file; a list says nothing of attributes."""
+    """Counts what is read of each file, all of which is old; a list says nothing of attributes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(clock=lambda: 1000.0)
         self.read_keys: list[str] = []
 
     def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
