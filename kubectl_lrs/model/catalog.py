@@ -5,14 +5,13 @@ It is written last, so its presence means that the folder was sealed; its last f
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from kubectl_lrs.model import meanwhile
+from kubectl_lrs.model import meanwhile, own_sum
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.meanwhile import Meanwhile
 from kubectl_lrs.model.units import printable
@@ -132,8 +131,8 @@ class Catalog:
             "formatVersion": self.format_version,
             "name": self.name,
             "state": self.state,
-            "instant": _stamp(self.instant),
-            "finished": _stamp(self.finished),
+            "instant": stamp(self.instant),
+            "finished": stamp(self.finished),
             "tool": self.tool,
             "cluster": {
                 "uid": cluster.uid,
@@ -153,8 +152,7 @@ class Catalog:
 
     def serialise(self) -> bytes:
         """The bytes of `backup.json`, sealed with their own sum."""
-        body = self.to_dict()
-        return _text({**body, "sha256": _own_sum(body)})
+        return own_sum.serialise(self.to_dict())
 
 
 def parse(data: bytes, *, where: str) -> Catalog:
@@ -172,25 +170,20 @@ def parse(data: bytes, *, where: str) -> Catalog:
             hint="use the version of kubectl lrs that made it, or a newer one",
         )
     try:
-        _check_own_sum(data, where)
-        return _from_dict(document)
+        if not own_sum.is_right(data):
+            raise DamageError(f"{where}: altered since it was sealed (its own sum does not match)")
+        return from_document(document)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise DamageError(f"{where}: not a valid catalog: {error!r}") from error
 
 
-def _check_own_sum(data: bytes, where: str) -> None:
-    """By its bytes, without writing the document anew: what stands before the last field, ended as if that were not there."""
-    before = data[: -len(_last_field(""))]
-    if data != before + _last_field(hashlib.sha256(before + _END).hexdigest()):
-        raise DamageError(f"{where}: altered since it was sealed (its own sum does not match)")
-
-
-def _from_dict(document: Mapping[str, Any]) -> Catalog:
+def from_document(document: Mapping[str, Any]) -> Catalog:
+    """What a document says. KeyError, TypeError, ValueError and the like where it is not one."""
     cluster = document["cluster"]
     catalog = Catalog(
         name=str(document["name"]),
-        instant=_instant(document["instant"]),
-        finished=_instant(document["finished"]),
+        instant=instant_of(document["instant"]),
+        finished=instant_of(document["finished"]),
         tool=str(document["tool"]),
         cluster=Cluster(
             uid=str(cluster["uid"]),
@@ -283,28 +276,13 @@ _RESOURCES: Mapping[str, Callable[[Any], bool]] = {
 """What a catalog must say of what was asked for and of the resources tier; a backup is read without trust."""
 
 
-_END = b"\n}\n"
-
-
-def _last_field(digest: str) -> bytes:
-    """How a document ends with its own sum; any text of as many characters takes as many bytes."""
-    return f',\n  "sha256": "{digest or "0" * 64}"'.encode() + _END
-
-
-def _own_sum(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_text(body)).hexdigest()
-
-
-def _text(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
-
-
-def _stamp(instant: datetime) -> str:
-    """To the microsecond: of two backups that a script takes in one second, the later one is the latest."""
+def stamp(instant: datetime) -> str:
+    """As text: to the microsecond: of two backups that a script takes in one second, the later one is the latest."""
     return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _instant(text: str) -> datetime:
+def instant_of(text: str) -> datetime:
+    """What `stamp` has written; ValueError for anything else."""
     instant = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
     written = instant.isoformat(timespec="microseconds" if "." in text else "seconds").replace("+00:00", "Z")
     if written != text or not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it

@@ -1,0 +1,67 @@
+"""What a backup needs of the pool, `refs.gz`: a record for each object, sorted as its keys are, so that both can be merged.
+
+Nothing here holds more than one record of them in memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from kubectl_lrs.backends.base import Backend
+from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.repository.pool.layout import BLOB, PACKED, REFS, TOKEN, BackupId
+from kubectl_lrs.repository.pool.ranges import Pieces, held
+from kubectl_lrs.repository.pool.seal import Stored
+
+_SIZE = 8
+RECORD = TOKEN + _SIZE
+
+
+class Ref(NamedTuple):
+    """One object: its token, and its size. Refs are in the order of the keys."""
+
+    token: bytes
+    size: int
+
+    def serialise(self) -> bytes:
+        """As it stands in the file."""
+        return self.token + self.size.to_bytes(_SIZE, "big")
+
+
+def write(refs: Iterable[Ref], file: BinaryIO) -> int:
+    """The file, of refs in their order; how many there are."""
+    count = 0
+    with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+        for each in refs:
+            packed.write(each.serialise())
+            count += 1
+    return count
+
+
+def read(backend: Backend, backup: BackupId, stored: Stored) -> Iterator[Ref]:
+    """The refs of a backup, in their order. `stored`: what its seal says of the file.
+
+    Only when the iteration has come to its end they are known to be as they were sealed. DamageError, KeyNotFoundError.
+    """
+    key = backup.key(REFS)
+    yield from parsed(io.BufferedReader(Pieces(held(backend, key, stored))), f"{backend.url}/{key}")
+
+
+def parsed(file: io.BufferedIOBase, where: str) -> Iterator[Ref]:
+    """The refs in an open file, read to its very end."""
+    before = b""
+    try:
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            while record := unpacked.read(RECORD):
+                if len(record) != RECORD or record[:1] not in (BLOB, PACKED) or record[:TOKEN] <= before:
+                    raise DamageError(f"{where}: damaged: not a list of objects in their order")
+                before = record[:TOKEN]
+                yield Ref(before, int.from_bytes(record[TOKEN:], "big"))
+        while file.read(1 << 16):
+            pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamageError(f"{where}: damaged: {error}") from error
