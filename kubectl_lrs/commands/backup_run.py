@@ -69,10 +69,12 @@ def run(given: Given) -> ExitCode:
         )
     except NothingFoundError as error:
         raise _explained(error, cluster, selection, is_named=bool(given.kube.namespace)) from error
-    render.show(render.made(location, catalog), given.of(Tables).output)
-    for line in render.remarks(catalog):
+    is_whole = is_clean and not catalog.missing
+    if not (given.is_silent and is_whole):
+        render.show(render.made(location, catalog), given.of(Tables).output)
+    for line in render.remarks(catalog, quiet=quiet):
         render.say(line)
-    return ExitCode.DONE if is_clean and not catalog.missing else ExitCode.PARTIAL
+    return ExitCode.DONE if is_whole else ExitCode.PARTIAL
 
 
 def _explained(error: NothingFoundError, cluster: Target, selection: Selection, *, is_named: bool) -> NothingFoundError:

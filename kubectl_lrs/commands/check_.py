@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import TABLES, Backups, Quiet, output_flag
+from kubectl_lrs.commands.flags import TABLES, Backups, Silent, output_flag
 from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
 from kubectl_lrs.model.stores import PROFILES, STORES
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
@@ -74,7 +74,7 @@ command = lrs_command(
     LiveFlags,
     *STORE_OPTIONS.values(),
     AlsoOptions,
-    Quiet,
+    Silent,
     help=HELP,
     examples=[
         ("The LRS and their Spark sessions, and what the environment names", "@ check -n datarobot"),

@@ -26,10 +26,11 @@ def run(given: Given) -> ExitCode:
     report = _of_backup(given, flags) if flags.from_ else _of_cluster(given, flags)
     if flags.output == "html":
         render.show_page(render.check_page(report))
-    else:
+    elif report.examination.findings or report.exit_code() is not ExitCode.DONE or not given.is_silent:
         render.show(render.check_view(report), flags.output)
-    for note in report.notes:
-        render.say(f"note: {note}")
+    if not given.of(Quiet).quiet:
+        for note in report.notes:
+            render.say(f"note: {note}")
     return report.exit_code()
 
 

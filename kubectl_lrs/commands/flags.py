@@ -132,6 +132,11 @@ class Given:
         """All flags of the command that stood on the command line."""
         return [flag.word for flag in self._flags if self._is_given(flag)]
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is to be said where all is well: -q, and the answer not asked for by -o."""
+        return {"--quiet", "--output"} & set(self.words) == {"--quiet"}
+
     def value(self, word: str) -> Any:
         """What a flag or an argument is, as it stood on the command line or by default."""
         found = next(flag for flag in self._flags if flag.word == word)
@@ -200,7 +205,19 @@ class Tables(Options):
 class Quiet(Options):
     """How much is said beside the answer."""
 
-    quiet: bool = flag("-q", "--quiet", default=False, group=Group.OUTPUT, help="No progress; results, warnings and errors only.")
+    quiet: bool = flag("-q", "--quiet", default=False, group=Group.OUTPUT, help="Results, warnings and errors only.")
+
+
+class Silent(Quiet):
+    """The same, of a command that stands in every night's script."""
+
+    quiet: bool = flag(
+        "-q",
+        "--quiet",
+        default=False,
+        group=Group.OUTPUT,
+        help="Nothing where all went well, unless -o asks for it; warnings and errors.",
+    )
 
 
 class Yes(Options):

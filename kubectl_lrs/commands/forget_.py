@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Quiet, Tables, Trusting, Trying, Yes
+from kubectl_lrs.commands.flags import Backups, Silent, Tables, Trusting, Trying, Yes
 from kubectl_lrs.model.flags import Source, argument
 
 
@@ -27,7 +27,7 @@ command = lrs_command(
     Trying,
     Yes,
     Tables,
-    Quiet,
+    Silent,
     help=HELP,
     examples=[
         ("Remove two backups, after a question", "@ forget lrs_backup_2026_11_22_08_16_10 lrs_backup_2026_11_23_08_16_10"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Quiet, Tables, Trusting, Trying, Yes
+from kubectl_lrs.commands.flags import Backups, Silent, Tables, Trusting, Trying, Yes
 from kubectl_lrs.model.flags import Group, Options, Source, flag
 
 
@@ -69,7 +69,7 @@ command = lrs_command(
     Trying,
     Yes,
     Tables,
-    Quiet,
+    Silent,
     help=HELP,
     examples=[
         ("What would go, and why the rest stays", "@ prune --keep-daily 14 --keep-weekly 8 --keep-monthly 12 --dry-run=client"),

@@ -62,5 +62,6 @@ def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -
         render.show(render.prune_plan_view(plan, room), "table", err=True)
         confirm(render.prune_question(plan, room), yes=False)
     report = apply(plan, given.stop_on_signals(), render.progress(quiet=quiet))
-    render.show(render.prune_report_view(report), output)
+    if report.exit_code() is not ExitCode.DONE or not given.is_silent:
+        render.show(render.prune_report_view(report), output)
     return report.exit_code()

@@ -21,7 +21,7 @@ from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
 from kubectl_lrs.model.stores import RESOURCES, STORES
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository import Backup, Repository, open_repository
@@ -82,10 +82,10 @@ def restore_of(call: Call) -> Restore:
 def _of_source(call: Call) -> Restore:
     """The restore of a backup, of some LRS out of one, or of plain manifests."""
     folder: Backup | None = None
-    if call.flags.files:
-        objects = call.flags.names
+    if plain := _plain_manifests(call):
+        paths, objects = plain
         refuse_unused(call.given, (RESOURCES,), why="plain manifests hold LRS alone")
-        source: LrsSource = _plain_files(call)
+        source: LrsSource = _plain_files(call, paths)
     else:
         backup, objects = _meaning(call)
         folder = call.directory.find(backup) if backup else call.directory.latest_of(call.identity)
@@ -131,6 +131,22 @@ def _context(call: Call, folder: Backup) -> RestoreContext:
 
 
 # ---- what the names mean
+
+
+def _plain_manifests(call: Call) -> tuple[list[Path], tuple[str, ...]] | None:
+    """(files and folders, LRS names) where plain manifests are meant: by -f, or by the name of such a folder."""
+    flags = call.flags
+    if flags.files:
+        if flags.from_:
+            raise UsageError("-f takes plain manifests, and --from a backup", hint="give one of the two")
+        return [Path(name) for name in flags.files], flags.names
+    named, objects = (flags.from_, flags.names) if flags.from_ else ("".join(flags.names[:1]), ())
+    if not named or (not flags.from_ and len(flags.names) > 1) or not (os.sep in named or named.startswith(BACKUP_PREFIX)):
+        return None
+    from kubectl_lrs.stores.lrs.plain_files import is_plain_folder
+
+    found = next((path for path in (call.directory.path / named, Path(named)) if is_plain_folder(path)), None)
+    return ([found], objects) if found else None
 
 
 def _mongodump(call: Call) -> Path | None:
@@ -247,14 +263,15 @@ def _live_deployments(call: Call) -> Collection[Deployment]:
         call.progress.end()
 
 
-def _plain_files(call: Call) -> FilesSource:
-    if call.flags.from_ or call.given.of(RestoreFlags).install_crd:
-        raise UsageError("-f takes plain manifests; --from and --install-crd need a backup", hint="give one of the two")
-    render.say("restoring from plain files: there are no sums, so nothing tells whether they are as they were written")
+def _plain_files(call: Call, paths: list[Path]) -> FilesSource:
+    if call.given.of(RestoreFlags).install_crd:
+        raise UsageError("--install-crd needs a backup, and plain manifests hold no CRD", hint="leave it out")
+    named = ", ".join(map(str, paths[:3]))
+    render.say(f"restoring from plain files ({named}): there are no sums, so nothing tells whether they are as they were written")
     from kubectl_lrs.stores.lrs.plain_files import FilesSource
 
     return FilesSource(
-        [Path(name) for name in call.flags.files],
+        paths,
         recursive=call.flags.recursive,
         default_namespace=call.kube.connection.namespace,
     )

@@ -25,7 +25,7 @@ def run(given: Given) -> ExitCode:
         plan = restore.plan()
     finally:
         call.progress.end()
-    for line in render.finding_lines(plan.findings):
+    for line in render.finding_lines(plan.findings, all_details=given.of(Tables).output == "wide"):
         render.say(line)
     if given.of(ApplyFlags).dry_run == "client":
         render.show(render.plan_view(plan), given.of(Tables).output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Quiet, Selecting, Tables, Trusting
+from kubectl_lrs.commands.flags import Backups, Selecting, Silent, Tables, Trusting
 from kubectl_lrs.model.flags import Options, Source, argument, flag
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.stores.lrs.flags import TargetOptions
@@ -44,7 +44,7 @@ command = lrs_command(
     *CLUSTER_ONLY,
     Backups,
     Tables,
-    Quiet,
+    Silent,
     help=HELP,
     examples=[
         ("The newest backup", "@ verify"),

@@ -36,13 +36,15 @@ def run(given: Given) -> ExitCode:
         render.say_latest(folder, quiet=quiet)
     checked = verify(folder, progress)
     if checked.damages or kube is None:
-        render.show(render.damage_report(folder.name, folder.catalog, checked), output)
+        if checked.damages or folder.catalog.missing or not given.is_silent:
+            render.show(render.damage_report(folder.name, folder.catalog, checked), output)
         return ExitCode.DIFFERENCE if checked.damages else ExitCode.DONE
     trial = _trial(kube, BackupSource(folder), given, directory, progress)
     if output == "name":
         for line in render.finding_lines(trial.findings):
             render.say(line)
-    render.show(render.trial_view(folder.name, folder.catalog, checked, trial), output)
+    if trial.exit_code() is not ExitCode.DONE or folder.catalog.missing or not given.is_silent:
+        render.show(render.trial_view(folder.name, folder.catalog, checked, trial), output)
     return trial.exit_code()
 
 

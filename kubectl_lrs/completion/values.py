@@ -124,7 +124,7 @@ def _backups(line: Line) -> list[Candidate]:
 
     sealed, _ = _directory(line).scan()
     named = [
-        Candidate(each.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} of {each.catalog.cluster.server}")
+        Candidate(each.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} UTC, of {each.catalog.cluster.server}")
         for each in reversed(sealed)
     ]
     return [Candidate(LATEST, "the newest one"), *named] if named else []

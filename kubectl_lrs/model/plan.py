@@ -75,12 +75,13 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found before the first write, what it means, and what to do."""
+    """One thing that was found before the first write, what it means, and what to do. `details`: all that it counts."""
 
     severity: Severity
     message: str
     hint: str = ""
     exit_code: ExitCode = ExitCode.FAILED
+    details: tuple[str, ...] = ()
 
 
 class Prepare(str, Enum):

@@ -76,8 +76,12 @@ def _stores_made(catalog: Catalog) -> Iterable[str]:
             yield f"{name}: {store_line(catalog, name, level)}"
 
 
-def remarks(catalog: Catalog) -> Iterable[str]:
-    """What the user should know of a backup beyond what it holds."""
+def remarks(catalog: Catalog, *, quiet: bool = False) -> Iterable[str]:
+    """What the user should know of a backup beyond what it holds; with `quiet`, what is as it is every night is not said."""
+    return (line for line in _remarks(catalog) if not (quiet and line.startswith("note: ")))
+
+
+def _remarks(catalog: Catalog) -> Iterable[str]:
     facts = catalog.tiers["resources"]
     if not catalog.objects:
         yield f"warning: no LRS matched{'; the backup is empty, and never latest' if catalog.is_empty else ''}"

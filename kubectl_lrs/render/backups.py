@@ -91,8 +91,8 @@ def age_of(catalog: Catalog) -> str:
 
 
 def local(instant: datetime) -> str:
-    """An instant in the user's own time zone."""
-    return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """An instant in the user's own time zone, with its name."""
+    return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def catalog_view(folder: Backup, objects: Sequence[dict[str, Any]], holds: Holds = NO_HOLDS) -> View:

@@ -12,7 +12,7 @@ from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Plan, Preparation, Prepare, Severity, Step, StorePlan
 from kubectl_lrs.model.report import NOT_DONE, Outcome, Report, Result
 from kubectl_lrs.model.units import size
-from kubectl_lrs.render.view import View
+from kubectl_lrs.render.view import View, capped
 
 T = TypeVar("T")
 Column = tuple[str, Callable[[T], str]]
@@ -30,13 +30,19 @@ FIRST: Mapping[Prepare, str] = {
 }
 
 
-def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """What was found before the first write, errors first, one line each with its hint."""
+DETAILS = 10
+"""Of what a finding counts, so many are listed; `-o wide` lists all."""
+
+
+def finding_lines(findings: Iterable[Finding], *, all_details: bool = False) -> Iterator[str]:
+    """What was found before the first write, errors first, one line each with its hint, and below it what it counts."""
     found = list(findings)
     for severity in Severity:
         for finding in found:
             if finding.severity is severity:
                 yield f"{severity.value}: {finding.message}{f' ({finding.hint})' if finding.hint else ''}"
+                most = len(finding.details) if all_details else DETAILS
+                yield from (f"  {each}" for each in capped(finding.details, most))
 
 
 # ---- the plan
@@ -146,11 +152,16 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "owner": plan.owner,
         "target": plan.target,
         "fromAnotherCluster": plan.from_another_cluster,
-        "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in plan.findings],
+        "findings": [_finding_data(finding) for finding in plan.findings],
         "counts": _counts_data(Counter(step.action for step in steps)),
         "tiers": [_part_data(part) for part in plan.parts],
         "steps": [_step_data(step) for step in steps],
     }
+
+
+def _finding_data(finding: Finding) -> dict[str, Any]:
+    details = {"details": list(finding.details)} if finding.details else {}
+    return {"severity": finding.severity.value, "message": finding.message, "hint": finding.hint, **details}
 
 
 def _counts_data(counts: Mapping[Any, int]) -> dict[str, int]:

@@ -41,6 +41,14 @@ class View:
     done: str = ""
 
 
+def capped(lines: Sequence[str], most: int) -> Iterator[str]:
+    """The first of them, and how many more there are where that is more than one."""
+    shown = len(lines) if len(lines) <= most + 1 else most
+    yield from lines[:shown]
+    if more := len(lines) - shown:
+        yield f"and {more:,} more (-o wide shows all)"
+
+
 def show(view: View, output: str, *, err: bool = False) -> None:
     """Print the view on stdout, or on stderr where it belongs to a question."""
     text = _TEXTS[output](view) if output in _TEXTS else "".join(f"{line}\n" for line in _lines(view, output, err=err))

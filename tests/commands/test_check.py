@@ -178,9 +178,9 @@ def test_keys_that_changed_since_the_backup(world: World, cli: Cli) -> None:
     for secret in ("first asymmetrickey", "second drsecurekey"):
         assert secret not in done.stdout + done.stderr
     world.plane.api("DELETE", f"/api/v1/namespaces/{world.namespace}/secrets/core-credentials")
-    said, _ = check(cli, world)
-    assert said["findings"] == []
-    assert "does not exist" in said["unchecked"][0]["why"]
+    said, _ = check(cli, world, code=4)
+    assert found(said) == [("keys-changed", "error", f"secrets/{world.namespace}/core-credentials")]
+    assert "does not exist, and did at backup" in said["findings"][0]["message"]
 
 
 def test_the_api_alone_tells_of_applications_too(world: World, cli: Cli) -> None:

@@ -43,9 +43,15 @@ def test_sessions_go_first(plane: ControlPlane, crd: Crd, namespace: str, cli: C
     again = cli.run(*call, "--name", "c")
     assert again.returncode == 0
     assert "nothing to clean" in again.stderr
-    assert cli.run(*call, "--name", "d", "-q").stderr == "note: spark_app is left out by default (sessions are short-lived; " + (
-        "the application makes new ones); --type spark_app takes it\n"
-    )
+    quiet = cli.run(*call, "--name", "d", "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", ""), "a night that went well"
+    assert cli.run(*call, "--name", "e", "-q", "-o", "name").stdout == "e\n"
+    for verb in (("verify", "d"), ("verify",), ("check", "--from", "d"), ("prune", "--keep-last", "9")):
+        quiet = cli.run(*verb, "-q")
+        assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", ""), verb
+    (cli.directory / "d" / "backup.json").with_name("more").write_text("x")
+    bad = cli.run("verify", "d", "-q")
+    assert (bad.returncode, "more" in bad.stdout) == (4, True), "and one that did not"
 
 
 def test_what_is_stuck_does_not_keep_the_backup_from_being_made(

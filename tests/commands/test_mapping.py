@@ -87,7 +87,7 @@ def test_objects_go_into_the_mapped_namespaces_and_nothing_else_changes(
 ) -> None:
     done = cli.run("restore", "saved", "--map-namespace", f"{OLD[0]}={NEW[0]}", "--map-namespace", f"{OLD[1]}={NEW[1]}")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "1 strings still name a namespace that was mapped" in done.stdout
+    assert "1 string still names a namespace that was mapped" in done.stdout
     restored = essences(plane, crd.api_version, *NEW)
     assert essences(plane, crd.api_version, *OLD) == {}
     sources = {(NEW[0], s["metadata"]["name"]): s for s in _typed(samples.samples(crd.api_version, crd.kind, NEW[0]))}
@@ -103,9 +103,11 @@ def test_objects_go_into_the_mapped_namespaces_and_nothing_else_changes(
 def test_strings_of_the_old_place_are_counted_and_accepted(plane: ControlPlane, crd: Crd, saved: None, cli: Cli) -> None:
     flags = ("restore", "saved", "-n", OLD[1], "--map-namespace", f"{OLD[1]}={NEW[0]}")
     plan = cli.run(*flags, "--dry-run=client", "-o", "json")
-    finding = next(each for each in json.loads(plan.stdout)["findings"] if "still name" in each["message"])
-    assert finding["message"].startswith("1 strings still name")
-    assert f"gateway.{OLD[1]}.svc" in finding["message"]
+    finding = next(each for each in json.loads(plan.stdout)["findings"] if "still names" in each["message"])
+    assert finding["message"].startswith("1 string still names")
+    (listed,) = finding["details"]
+    assert listed.endswith(f"spec.env.URL: http://gateway.{OLD[1]}.svc:8080/{OLD[1]}")
+    assert f"  {listed}\n" in cli.run(*flags, "--dry-run=client").stderr, "a person sees which"
     assert cli.run(*flags, "--dry-run=server").returncode == 3
     assert _live(plane, crd) == {}
     assert "2 created" in cli.ok(*flags, "--accept-unmapped")

@@ -143,6 +143,18 @@ def test_other_keys(cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, qui
     assert "warning: Secret" in ignored.stderr
 
 
+def test_keys_that_are_gone_at_restore(cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, quiet: App) -> None:
+    write_keys(plane, namespace, asymmetrickey="one", drsecurekey="two")
+    save(cli, namespace, quiet)
+    plane.api("DELETE", f"/api/v1/namespaces/{namespace}/secrets/core-credentials")
+    done = cli.run("restore", "saved", env=quiet.environment)
+    assert done.returncode == 1
+    assert f"error: Secret {namespace}/core-credentials does not exist, and did at backup" in done.stderr
+    ignored = cli.run("restore", "saved", "--ignore-keys", env=quiet.environment)
+    assert ignored.returncode == 0
+    assert "warning: Secret" in ignored.stderr
+
+
 def test_keys_that_are_not_there(cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, quiet: App) -> None:
     arguments = ("backup", "-n", namespace, "--mongo", "complete", "--name", "saved")
     done = cli.run(*arguments, env=quiet.environment)

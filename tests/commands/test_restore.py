@@ -160,3 +160,57 @@ def test_latest_is_the_newest_of_this_cluster(plane: ControlPlane, crd: Crd, sav
     assert done.returncode == 2
     assert "no sealed backup of the cluster" in done.stderr
     assert "saved" in done.stderr
+
+
+# ---- what the vendor's script has made
+
+VENDOR = "lrs_backup_2026_11_23_08_16"
+
+
+@pytest.fixture
+def scripted(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> dict[tuple[str, str], Any]:
+    """LRS that the vendor's script has saved, a file each, and that are gone since."""
+    made = [each for each in samples.samples(crd.api_version, crd.kind, namespace) if _is_model(each)]
+    loader.create_many(plane, made)
+    before = essences(plane, crd.api_version, namespace)
+    (cli.directory / VENDOR).mkdir()
+    for each in made:
+        name = each["metadata"]["name"]
+        text = plane.kubectl_run("get", "lrs", name, "-n", namespace, "-o", "yaml").stdout
+        (cli.directory / VENDOR / f"{name}.yaml").write_text(text)
+    plane.api("DELETE", loader.objects_path(crd.api_version, namespace))
+    return before
+
+
+def _is_model(lrs: dict[str, Any]) -> bool:
+    return bool(lrs["metadata"]["labels"].get(samples.TYPE_LABEL) == "deployment")
+
+
+@pytest.mark.parametrize("named", [(VENDOR,), (f"./{VENDOR}",), (f"{VENDOR}/",), ("-f", VENDOR)])
+def test_a_folder_of_the_vendors_script_restores_by_its_name(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, scripted: dict[tuple[str, str], Any], named: tuple[str, ...]
+) -> None:
+    done = cli.run("restore", *named)
+    assert done.returncode == 0, done.stderr
+    assert "there are no sums" in done.stderr
+    assert essences(plane, crd.api_version, namespace) == scripted
+
+
+def test_one_lrs_out_of_it(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, scripted: dict[tuple[str, str], Any]) -> None:
+    first = min(name for _, name in scripted)
+    cli.ok("restore", first, "--from", VENDOR)
+    assert {name for _, name in essences(plane, crd.api_version, namespace)} == {first}
+    done = cli.run("restore", "nobody", "--from", VENDOR)
+    assert (done.returncode, "'nobody' is not in" in done.stderr) == (2, True)
+    assert "hold LRS alone" in cli.run("restore", VENDOR, "--mongo-existing", "drop").stderr
+
+
+@pytest.mark.parametrize("odd", ["lrs", "lrs.raw.jsonl.gz", "SHA256SUMS", "backup.json", ""])
+def test_what_is_a_part_of_a_backup_of_ours_is_none(cli: Cli, crd: Crd, namespace: str, odd: str) -> None:
+    (cli.directory / VENDOR).mkdir()
+    (cli.directory / VENDOR / (f"{odd}" if odd else "notes.txt")).write_text("x")
+    if odd:
+        (cli.directory / VENDOR / "a.yaml").write_text("kind: ConfigMap\n")
+    done = cli.run("restore", VENDOR)
+    assert done.returncode in (2, 4)
+    assert "plain files" not in done.stderr

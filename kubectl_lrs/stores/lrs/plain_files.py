@@ -19,12 +19,13 @@ from typing import Any
 from kubectl_lrs.formats.documents import Document
 from kubectl_lrs.formats.yaml_reader import MAX_BYTES, load_all
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
+from kubectl_lrs.model.catalog import SUMS_FILE
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.manifest import Manifest, fingerprint, loads, sanitise
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.model.workloads import GROUP
 from kubectl_lrs.runtime.paths import is_folder
-from kubectl_lrs.stores.lrs.saved import StoredLrs, problem_of
+from kubectl_lrs.stores.lrs.saved import RAW_FILE, StoredLrs, problem_of
 
 Key = tuple[str, str]
 
@@ -37,6 +38,17 @@ MAX_FOLDERS = 64
 
 MAX_NAMED = 100
 """Files that one message names."""
+
+
+def is_plain_folder(path: Path) -> bool:
+    """Whether it is a folder of manifests, such as the vendor's script makes, and no part of a backup of ours."""
+    if not is_folder(path) or any(os.path.lexists(path / name) for name in (CATALOG_FILE, SUMS_FILE, RAW_FILE, "lrs")):
+        return False
+    try:
+        with os.scandir(path) as entries:
+            return any(entry.name.endswith(EXTENSIONS) and entry.is_file() for entry in entries)
+    except OSError:
+        return False
 
 
 class FilesSource:

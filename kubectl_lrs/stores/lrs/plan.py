@@ -214,7 +214,7 @@ class Planner:
     def _remains(self, taken: Summary) -> Iterator[str]:
         if taken.unmapped and not self._options.accept_unmapped:
             what = self._options.what_is_mapped
-            yield f"{len(taken.unmapped)} strings still name a {what} that was mapped (--accept-unmapped)"
+            yield f"{_strings(taken.unmapped)} a {what} that was mapped (--accept-unmapped)"
 
 
 def _in_order(steps: list[LrsStep], taken: Summary) -> list[LrsStep]:
@@ -232,12 +232,17 @@ def _after(step: LrsStep, taken: Summary) -> tuple[str, ...]:
 
 
 def _unmapped(found: list[str], what: str, *, accepted: bool) -> Finding:
-    text = f"{len(found)} strings still name a {what} that is mapped, such as {found[0][:160]}"
+    text = f"{_strings(found)} a {what} that is mapped"
     if accepted:
-        return Finding(Severity.NOTE, f"{text}; accepted")
+        return Finding(Severity.NOTE, f"{text}; accepted", details=tuple(found))
     return Finding(
         Severity.WARNING,
         text,
         "nothing but images in a spec is rewritten; look at them, and then say --accept-unmapped",
         ExitCode.PARTIAL,
+        tuple(found),
     )
+
+
+def _strings(found: list[str]) -> str:
+    return "1 string still names" if len(found) == 1 else f"{len(found):,} strings still name"

@@ -29,15 +29,15 @@ CRD_FILE = "crd.yaml"
 class StoredLrs:
     """One LRS out of a backup: the sanitised manifest, and what sanitising took away that a restore may want.
 
-    `mapped_from`: the namespace that it was saved in, where it is to go into another one. `names_old`: its strings that still
-    name a registry whose images go elsewhere. `sum`: a digest of it as the source has it.
+    `mapped_from`: the namespace that it was saved in, where it is to go into another one. `names_old`: (field, text) of its
+    strings that still name a registry whose images go elsewhere. `sum`: a digest of it as the source has it.
     """
 
     manifest: Manifest
     owners: tuple[Mapping[str, Any], ...] = ()
     status: Any = None
     mapped_from: str = ""
-    names_old: tuple[str, ...] = ()
+    names_old: tuple[tuple[str, str], ...] = ()
     sum: bytes = b""
 
     @property

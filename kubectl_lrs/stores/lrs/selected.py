@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap, map_images, unmapped
 from kubectl_lrs.stores.common.mentions import LRS, Mention, mentions, strings
+from kubectl_lrs.stores.common.namespaces import OldNamespaces
 from kubectl_lrs.stores.lrs.creation_order import creation_order
 from kubectl_lrs.stores.lrs.saved import Source, StoredLrs
 
@@ -86,7 +85,7 @@ class Selected:
         if not self.registry_map:
             return stored
         manifest = map_images(stored.manifest, self.registry_map)
-        names_old = tuple(text for _, text in unmapped(strings(stored.manifest), self.registry_map, is_lrs=True))
+        names_old = tuple(unmapped(strings(stored.manifest), self.registry_map, is_lrs=True))
         return replace(stored, manifest=manifest, names_old=names_old)
 
 
@@ -147,7 +146,7 @@ def summarise(selected: Selected, kind: str) -> Summary:
     """Count the chosen objects; UsageError where there is none, where two become one, or a mapping has nothing to map."""
     taken = Summary()
     seen: dict[Key, str] = {}
-    names_old = _token_finder(selected.namespace_map)
+    old = OldNamespaces(selected.namespace_map)
     for stored in selected:
         key = (stored.namespace, stored.name)
         saved_in = stored.mapped_from or stored.namespace
@@ -162,7 +161,7 @@ def summarise(selected: Selected, kind: str) -> Summary:
         if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == kind]:
             taken.owners[key] = above
         if stored.type not in selected.left_out:
-            taken.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, names_old)]
+            taken.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, old)]
     if not seen and (error := selected.nothing()):
         raise error
     if unused := set(selected.namespace_map) - set(seen.values()):
@@ -177,11 +176,10 @@ def summarise(selected: Selected, kind: str) -> Summary:
     return taken
 
 
-def _still_named(stored: StoredLrs, names_old: re.Pattern[str] | None) -> Iterator[str]:
-    """The strings of an object that name a mapped registry or namespace."""
-    yield from stored.names_old
-    if names_old:
-        yield from (text for text in _strings(stored.manifest) if names_old.search(text))
+def _still_named(stored: StoredLrs, old: OldNamespaces) -> Iterator[str]:
+    """The strings of an object that name a mapped registry or namespace, each once, with the field."""
+    found = dict.fromkeys((*stored.names_old, *old.within(stored.manifest)))
+    yield from (f"{field}: {text}" for field, text in found)
 
 
 def _documents_that_name_old(selected: Selected) -> Iterator[str]:
@@ -189,25 +187,3 @@ def _documents_that_name_old(selected: Selected) -> Iterator[str]:
     for each in selected.documents():
         if selected.registry_map.names_old(each.text):
             yield f"{each.store} {each.id} {each.field}: {each.text}"
-
-
-def _token_finder(mapped: Mapping[str, str]) -> re.Pattern[str] | None:
-    """Finds the name of a mapped namespace as a whole token: in a URL, a host name, a path."""
-    if not mapped:
-        return None
-    return re.compile(rf"(?<![A-Za-z0-9-])(?:{'|'.join(map(re.escape, mapped))})(?![A-Za-z0-9-])")
-
-
-def _strings(manifest: Any) -> Iterator[str]:
-    """Every string of a manifest but its own namespace."""
-    if isinstance(manifest, str):
-        yield manifest
-    elif isinstance(manifest, list):
-        for item in manifest:
-            yield from _strings(item)
-    elif isinstance(manifest, dict):
-        for key, item in manifest.items():
-            if key == "metadata" and isinstance(item, dict):
-                yield from _strings({name: value for name, value in item.items() if name not in ("namespace", "name")})
-            elif key not in ("apiVersion", "kind"):
-                yield from _strings(item)

@@ -39,40 +39,52 @@ class KeySource:
         return {"secret": SECRET, "namespace": self._namespace, "salt": salt.hex(), "fingerprints": prints}
 
     def compare(self, saved: Mapping[str, Any] | None, *, ignore: bool) -> list[Finding]:
-        """What a restore must know: an error where a key is another one now, a warning where that cannot be told."""
+        """What a restore must know: an error where a key is another one now or none, a warning where that cannot be told."""
         prints, salt = _saved(saved)
         if not prints:
             return [_unknown("the backup holds no fingerprints of the encryption keys")]
         found, problem = self._read()
+        if problem in self._absent:
+            return [self._lost(f"{problem}, and did at backup", ignore=ignore)]
         if problem:
             return [_unknown(f"encryption keys: {problem}")]
         others = [name for name in prints if name not in found or not _is_same(found[name], salt, prints[name])]
         if not others:
             return []
-        return [
-            Finding(
-                Severity.WARNING if ignore else Severity.ERROR,
-                f"Secret {self._namespace}/{SECRET} holds another {' and another '.join(others)} than at backup: "
-                "what is encrypted in these collections cannot be read with it",
-                hint="" if ignore else "restore the Secret first; --ignore-keys restores all the same",
-            )
-        ]
+        return [self._lost(f"{self._where} holds another {' and another '.join(others)} than at backup", ignore=ignore)]
+
+    def _lost(self, why: str, *, ignore: bool) -> Finding:
+        """Without the very keys the documents are lost, whether they are others or gone."""
+        return Finding(
+            Severity.WARNING if ignore else Severity.ERROR,
+            f"{why}: what is encrypted in these collections cannot be read with it",
+            hint="" if ignore else "restore the Secret first; --ignore-keys restores all the same",
+        )
+
+    @property
+    def _where(self) -> str:
+        return f"Secret {self._namespace}/{SECRET}"
+
+    @property
+    def _absent(self) -> tuple[str, str]:
+        """What is said where the server surely has no keys: no such Secret, or none of them in it."""
+        return f"{self._where} does not exist", f"{self._where} holds none of {', '.join(KEYS)}"
 
     def _read(self) -> tuple[dict[str, bytes], str]:
         """(the keys, why they could not be had)."""
-        where = f"Secret {self._namespace}/{SECRET}"
+        where, (no_secret, no_keys) = self._where, self._absent
         try:
             data = self._kube.get(SECRETS, SECRET, self._namespace).get("data") or {}
             found = {name: base64.b64decode(data[name], validate=True) for name in KEYS if data.get(name)}
         except NotFoundError:
-            return {}, f"{where} does not exist"
+            return {}, no_secret
         except DeniedError:
             return {}, f"{where} may not be read"
         except ApiError as error:
             return {}, f"{where} cannot be read: {error}"
         except (ValueError, TypeError, AttributeError):  # what the library says of it may quote the key
             return {}, f"{where} does not hold base64"
-        return found, "" if found else f"{where} holds none of {', '.join(KEYS)}"
+        return found, "" if found else no_keys
 
 
 def _saved(saved: Mapping[str, Any] | None) -> tuple[dict[str, str], bytes]:

@@ -96,7 +96,8 @@ def is_given(flags: ApiOptions, environment: Mapping[str, str]) -> bool:
 
 def _from_flags(flags: ApiOptions, environment: Mapping[str, str], home: Path, ask: Ask | None) -> list[Access]:
     if flags.token_files:
-        return [_from_token_file(Path(name), flags.url) for name in flags.token_files]
+        url, named_by = _url_of(flags, environment)
+        return [_from_token_file(Path(name), url, named_by) for name in flags.token_files]
     endpoint = normalise(flags.url, what="--url")
     same = [each for each in _found(environment, home, None, lenient=True) if each.endpoint == endpoint]
     if same:
@@ -109,21 +110,28 @@ def _from_flags(flags: ApiOptions, environment: Mapping[str, str], home: Path, a
     return [Access(endpoint=endpoint, token=_checked(ask(f"API token for {endpoint}"), "the token"), source="--url")]
 
 
-def _from_token_file(path: Path, url: str) -> Access:
-    """A file with nothing but the token, which goes to --url; or one like drconfig.yaml, which names its own URL."""
+def _url_of(flags: ApiOptions, environment: Mapping[str, str]) -> tuple[str, str]:
+    """(URL, what names it): the flag, or what the user has exported; that is a word for where tokens go, and is shown."""
+    exported = ((environment.get(name, "").strip(), name) for name, _ in PAIRS)
+    return (flags.url, "--url") if flags.url else next((each for each in exported if each[0]), ("", ""))
+
+
+def _from_token_file(path: Path, url: str, named_by: str) -> Access:
+    """A file with nothing but the token, which goes to the URL that is named; or one like drconfig.yaml, with its own URL."""
     text = _read(path)
     where = f"token file {path}"
     if _CONFIG.search(text):
         access = _from_config(path, text)
-        if url and access.endpoint != normalise(url, what="--url"):
+        if url and named_by == "--url" and access.endpoint != normalise(url, what=named_by):
             raise UsageError(f"{where}: it belongs to {access.endpoint}, and --url names another", hint="give one of the two")
         return access
     if not url:
         raise UsageError(
-            f"{where}: it holds a token and no URL, and --url is not given",
-            hint="URL and token come from one source: give --url too, or write endpoint: and token: into the file",
+            f"{where}: it holds a token and no URL, and neither --url nor {PAIRS[0][0]} is given",
+            hint=f"give --url, export {PAIRS[0][0]}, or write endpoint: and token: into the file",
         )
-    return Access(endpoint=normalise(url, what="--url"), token=_checked(text, where), source=where)
+    source = where if named_by == "--url" else f"{where}, URL of {named_by}"
+    return Access(endpoint=normalise(url, what=named_by), token=_checked(text, where), source=source)
 
 
 def _found(environment: Mapping[str, str], home: Path, ask: Ask | None, *, lenient: bool = False) -> list[Access]:

@@ -80,10 +80,19 @@ def test_a_catalog_that_says_nothing_is_not_known(saved: Any) -> None:
     assert _compared(saved, _secret(**BOTH)) == [Severity.WARNING]
 
 
-@pytest.mark.parametrize("answers", [[DeniedError("no")], [ApiError("etcd", status=500)], []])
+@pytest.mark.parametrize("answers", [[DeniedError("no")], [ApiError("etcd", status=500)]])
 def test_a_secret_that_cannot_be_read_is_not_known(answers: list[Exception], facts: dict[str, Any]) -> None:
     assert _compared(facts, answers=answers) == [Severity.WARNING]
     assert "note" in _source(answers=answers).facts()
+
+
+@pytest.mark.parametrize("objects", [(), (_secret(),), (_secret(other="x"),), (_secret(**dict.fromkeys(KEYS, "")),)])
+def test_keys_that_are_surely_gone_are_as_serious_as_others(objects: tuple[dict[str, Any], ...], facts: dict[str, Any]) -> None:
+    assert _compared(facts, *objects) == [Severity.ERROR]
+    assert _compared(facts, *objects, ignore=True) == [Severity.WARNING]
+    (found,) = _source(*objects).compare(facts, ignore=False)
+    assert "and did at backup: what is encrypted in these collections cannot be read" in found.message
+    assert "note" in _source(*objects).facts(), "a backup without keys is one that tells of none"
 
 
 def test_a_secret_of_something_else() -> None:

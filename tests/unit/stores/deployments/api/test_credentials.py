@@ -58,6 +58,26 @@ def test_token_files(folder: Path) -> None:
         assert SECRET not in f"{caught.value}{caught.value.hint}"
 
 
+def test_token_files_go_where_the_user_has_exported_that_they_go(folder: Path) -> None:
+    one, two = _file(folder, "one\n", "one"), _file(folder, "two\n", "two")
+    config = _file(folder, f"endpoint: {URL}\ntoken: {SECRET}\n", "config")
+    found = _found(folder, {"LRS_DATAROBOT_URL": URL}, token_files=(one, two))
+    assert _pairs(found) == [(ENDPOINT, "one"), (ENDPOINT, "two")]
+    assert found[0].source == f"token file {one}, URL of LRS_DATAROBOT_URL", "it is shown"
+    assert _pairs(_found(folder, OURS, token_files=(one,))) == [(ENDPOINT, "one")], "the token of the call, not the exported one"
+    assert _pairs(_found(folder, THEIRS, token_files=(one,))) == [("https://other.example.com/api/v2", "one")]
+    assert _pairs(_found(folder, {**OURS, **THEIRS}, token_files=(one,))) == [(ENDPOINT, "one")]
+    assert (
+        _pairs(_found(folder, OURS, url="https://flag.example.com", token_files=(one,)))[0][0]
+        == "https://flag.example.com/api/v2"
+    )
+    assert _pairs(_found(folder, THEIRS, token_files=(config,))) == [(ENDPOINT, SECRET)], "a file that names its own URL"
+    with pytest.raises(UsageError, match=r"LRS_DATAROBOT_URL: .*not an http"):
+        _found(folder, {"LRS_DATAROBOT_URL": "ftp://x"}, token_files=(one,))
+    with pytest.raises(UsageError, match="neither --url nor LRS_DATAROBOT_URL is given"):
+        _found(folder, {"LRS_DATAROBOT_URL": " ", "DATAROBOT_API_TOKEN": "x"}, token_files=(one,))
+
+
 @pytest.mark.parametrize(
     "text",
     [
