@@ -145,7 +145,7 @@ def _plain_manifests(call: Call) -> tuple[list[Path], tuple[str, ...]] | None:
         return None
     from kubectl_lrs.stores.lrs.plain_files import is_plain_folder
 
-    found = next((path for path in (call.directory.path / named, Path(named)) if is_plain_folder(path)), None)
+    found = next((path for path in (call.directory.journals / named, Path(named)) if is_plain_folder(path)), None)
     return ([found], objects) if found else None
 
 

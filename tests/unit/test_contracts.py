@@ -11,7 +11,7 @@ from kubectl_lrs.model.stores import STORES
 from tests.builders.sources import imports
 
 PACKAGE = Path(kubectl_lrs.__file__).parent
-OURS = {"kubectl_lrs", "typing_extensions"}
+OURS = {"kubectl_lrs", "typing_extensions", "_typeshed"}
 """The package, and what only the check of types imports."""
 
 SHAPE = ("connect", "restore", "apply", "plan", "collect", "saved", "flags")
