@@ -11,6 +11,7 @@ from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of,
 from kubectl_lrs.commands.activate_ import Flags
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
+from kubectl_lrs.commands.state import application, state_folder
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.repository import Repository, open_repository
 from kubectl_lrs.runtime.trust import Trust
@@ -38,10 +39,11 @@ def run(given: Given) -> ExitCode:
     directory = open_repository(flags.path)
     progress = render.progress(quiet=quiet)
     dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
-    with _origin(directory, flags.from_, flags.journals, dry_run=dry_run, trust=trust) as (journals, origin):
+    accounts = accounts_of(given, given.of(ApiOptions))
+    state = state_folder(application(accounts[0].client.endpoint), make=not dry_run)
+    with _origin(directory, flags.from_, flags.journals, dry_run=dry_run, trust=trust, state=state) as (journals, origin):
         if not quiet:
             _say_origin(journals, origin, directory.location)
-        accounts = accounts_of(given, given.of(ApiOptions))
         plan = plan_activation(accounts, choice, origin, progress)
         for note in plan.notes:
             render.say(f"note: {note}")
@@ -59,7 +61,7 @@ def run(given: Given) -> ExitCode:
 
 @contextmanager
 def _origin(
-    directory: Repository, from_: str, named: Sequence[str], *, dry_run: bool, trust: Trust
+    directory: Repository, from_: str, named: Sequence[str], *, dry_run: bool, trust: Trust, state: Path | None
 ) -> Iterator[tuple[list[Journal], Origin]]:
     """The journals, held while the block lasts, and what they say; or what a backup says."""
     if from_:
@@ -68,7 +70,7 @@ def _origin(
             render.say(f"warning: {line}")
         yield [], origin_of_backup(folder)
         return
-    with journals_for(directory.journals, named, dry_run=dry_run, trust=trust) as journals:
+    with journals_for(directory.journals, named, dry_run=dry_run, trust=trust, state=state) as journals:
         yield journals, origin_of_journals(journals)
 
 

@@ -10,7 +10,9 @@ from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of,
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.deactivate_ import Flags
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
+from kubectl_lrs.commands.state import application, state_folder
 from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.runtime.state import require_lasting
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
 from kubectl_lrs.stores.deployments.plan import DeploymentPlan
@@ -29,7 +31,10 @@ def run(given: Given) -> ExitCode:
     progress = render.progress(quiet=quiet)
     endpoint = accounts[0].client.endpoint
     dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
-    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=dry_run, trust=trust) as journal:
+    if not dry_run:
+        require_lasting(Path(flags.journal).parent if flags.journal else directory)
+    state = state_folder(application(endpoint), make=not dry_run)
+    with journal_for(directory, flags.journal, endpoint=endpoint, dry_run=dry_run, trust=trust, state=state) as journal:
         _say_continued(journal, quiet=quiet)
         plan = plan_deactivation(accounts, choice, journal, progress)
         for note in plan.notes:

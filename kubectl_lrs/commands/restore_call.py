@@ -14,8 +14,9 @@ from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.places import say_places
-from kubectl_lrs.commands.restore_ import STORE_OPTIONS, SourceFlags
+from kubectl_lrs.commands.restore_ import STORE_OPTIONS, ApplyFlags, SourceFlags
 from kubectl_lrs.commands.restore_parts import refuse_unused, say_left_alone, wanted_parts
+from kubectl_lrs.commands.state import state_folder
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Cluster
@@ -25,6 +26,7 @@ from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
 from kubectl_lrs.model.stores import RESOURCES, STORES
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository import Backup, Repository, open_repository
+from kubectl_lrs.runtime import state
 from kubectl_lrs.runtime.paths import is_folder
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module
@@ -208,6 +210,7 @@ def _meaning(call: Call) -> tuple[str, tuple[str, ...]]:
 def _resources(call: Call, source: LrsSource, folder: Backup | None, objects: tuple[str, ...]) -> LrsRestorer:
     """The restore of the LRS."""
     flags, kube = call.given.of(RestoreFlags), call.kube
+    cluster = call.identity.uid or call.identity.server
     crd = crd_to_install(kube, folder) if folder and flags.install_crd else None
     options = RestoreOptions(
         selection=call.given.of(Selecting).selection(call.namespace),
@@ -231,34 +234,44 @@ def _resources(call: Call, source: LrsSource, folder: Backup | None, objects: tu
         kube=kube,
         resource=_resource(kube, source, crd, folder),
         directory=call.directory.journals,
-        cluster=call.identity.uid or call.identity.server,
+        cluster=cluster,
         stop=kube.stop,
         trust=call.given.of(Trusting).trust,
+        state=state_folder(cluster, make=call.given.of(ApplyFlags).dry_run == "none"),
     )
 
 
 def _ownership(call: Call, folder: Backup | None) -> Ownership:
     """What is known of the deployments; the application may be down, and then it is said."""
-    trust = call.given.of(Trusting).trust
-    return known_deployments(call.directory.journals, call.flags.journals, folder, _live_deployments(call), trust=trust)
+    live, endpoint = _live_deployments(call)
+    is_same = folder is None or folder.catalog.cluster.is_same(call.identity)
+    return known_deployments(
+        call.directory.journals,
+        call.flags.journals,
+        folder,
+        live,
+        trust=call.given.of(Trusting).trust,
+        states=state.folders() if is_same or endpoint else (),
+        endpoint=endpoint,
+    )
 
 
-def _live_deployments(call: Call) -> Collection[Deployment]:
-    """Those that the application shows, none where it is not asked or does not tell."""
+def _live_deployments(call: Call) -> tuple[Collection[Deployment], str]:
+    """Those that the application shows, and its URL; none where it is not asked or does not tell."""
     api = call.given.of(ApiOptions)
     if not api_is_given(api):
         refuse_unasked(api)
-        return ()
+        return (), ""
     refuse_token(call.given)
     try:
         accounts = accounts_of(call.given, api)
         call.progress.begin("looking at the deployments")
-        return inventory(accounts).values()
+        return inventory(accounts).values(), accounts[0].client.endpoint
     except LrsError as error:
         if ends_the_run(error, api):
             raise
         render.say(f"warning: the application does not tell which deployments are deactivated: {error}")
-        return ()
+        return (), ""
     finally:
         call.progress.end()
 

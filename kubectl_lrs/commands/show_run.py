@@ -11,8 +11,9 @@ from kubectl_lrs.commands.show_ import Flags
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository import open_repository
 from kubectl_lrs.repository.holds import NO_HOLDS
+from kubectl_lrs.runtime import state
 from kubectl_lrs.runtime.trust import NAMED
-from kubectl_lrs.stores.deployments.journal import is_journal, load
+from kubectl_lrs.stores.deployments.journal import is_journal, load, with_copies
 from kubectl_lrs.stores.lrs.saved import index
 
 
@@ -22,7 +23,7 @@ def run(given: Given) -> None:
     backup, directory = flags.backup, open_repository(flags.path)
     for path in (directory.journals / backup, Path(backup)):
         if is_journal(path):
-            render.show(render.journal_view(load(path, NAMED)), output)
+            render.show(render.journal_view(with_copies(load(path, NAMED), state.folders())), output)
             return
     folder = directory.find(backup)
     if backup == LATEST:

@@ -35,6 +35,8 @@ from kubectl_lrs.stores.deployments.journal import (
     merged,
     now,
     open_journals,
+    refreshed,
+    with_copies,
 )
 from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport
 from kubectl_lrs.stores.deployments.ownership import Ownership, Verdict
@@ -87,24 +89,34 @@ def _one(accounts: Sequence[Account], identifier: str) -> Deployment | None:
 
 
 @contextmanager
-def journal_for(directory: Path, named: str, *, endpoint: str, dry_run: bool, trust: Trust) -> Iterator[Journal]:
+def journal_for(
+    directory: Path, named: str, *, endpoint: str, dry_run: bool, trust: Trust, state: Path | None = None
+) -> Iterator[Journal]:
     """The journal of a deactivation, held while the block lasts; on a dry run it is neither made nor held.
 
-    It is the named one, else one in the folder that was left unfinished, else a new one.
+    It is the named one, else one in the folder or the state that was left unfinished, else a new one. `state`: that of the
+    application, where each journal lies too.
     """
-    journal = _named(Path(named), endpoint) if named else _unfinished(directory, endpoint, trust)
+    states = _states(state)
+    journal = _named(Path(named), endpoint, states) if named else _unfinished(directory, endpoint, trust, states)
     if dry_run:
         yield journal
         return
     with _held([journal]):
         # It may have changed between the first look and the moment from which nobody else works with it.
-        yield load(journal.path, journal.trust) if exists(journal.path) else journal
+        journal = refreshed(journal)
+        journal.put_into(state)
+        yield journal
 
 
-def _named(path: Path, endpoint: str) -> Journal:
+def _states(state: Path | None) -> list[Path]:
+    return [state] if state else []
+
+
+def _named(path: Path, endpoint: str, states: Sequence[Path]) -> Journal:
     if not exists(path):
         return Journal(path=path, endpoint=endpoint, created=now())
-    journal = load(path, NAMED)
+    journal = with_copies(load(path, NAMED), states)
     if journal.is_done:
         raise UsageError(f"{path}: this journal is done", hint="name another file with --journal")
     if journal.endpoint != endpoint:
@@ -112,9 +124,9 @@ def _named(path: Path, endpoint: str) -> Journal:
     return journal
 
 
-def _unfinished(directory: Path, endpoint: str, trust: Trust) -> Journal:
+def _unfinished(directory: Path, endpoint: str, trust: Trust, states: Sequence[Path]) -> Journal:
     """The newest one that nobody works with and that has something left to do, else a new one."""
-    for journal in reversed(open_journals(directory, trust)):
+    for journal in reversed(open_journals(directory, trust, states=states)):
         if journal.is_unfinished and journal.endpoint == endpoint:
             with held(journal.path, journal.trust) as is_free:
                 if is_free:
@@ -186,10 +198,19 @@ def _planned(step: Step) -> Entry:
 
 
 @contextmanager
-def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool, trust: Trust) -> Iterator[list[Journal]]:
-    """The journals of an activation, held while the block lasts: the named ones, else all in the folder that are not done."""
-    journals = [load(Path(name), NAMED) for name in named] if named else open_journals(directory, trust)
-    if not journals and not has_journal(directory):
+def journals_for(
+    directory: Path, named: Sequence[str], *, dry_run: bool, trust: Trust, state: Path | None = None
+) -> Iterator[list[Journal]]:
+    """The journals of an activation, held while the block lasts: the named ones, else all that are not done.
+
+    Those lie in the folder, and in `state`, that of the application.
+    """
+    states = _states(state)
+    if named:
+        journals = [with_copies(load(Path(name), NAMED), states) for name in named]
+    else:
+        journals = open_journals(directory, trust, states=states)
+    if not journals and not any(map(has_journal, (directory, *states))):
         raise UsageError(
             f"{directory}: there is no journal of deactivate", hint="name it with --journal, or its folder with --backup-dir"
         )
@@ -197,7 +218,10 @@ def journals_for(directory: Path, named: Sequence[str], *, dry_run: bool, trust:
         yield journals
         return
     with _held(journals):
-        yield [load(journal.path, journal.trust) for journal in journals]
+        journals = [refreshed(journal) for journal in journals]
+        for journal in journals:
+            journal.put_into(state)
+        yield journals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,18 +342,25 @@ def known_deployments(
     live: Collection[Deployment],
     *,
     trust: Trust,
+    states: Sequence[Path] = (),
+    endpoint: str = "",
 ) -> Ownership:
     """What the journals that are not done, the application and the backup say of the deployments.
 
-    `live`: those that the application shows.
+    `live`: those that the application shows. `states`: folders of the state, of whose journals those of the application at
+    `endpoint` count. What lies beside the backups counts whatever it is of.
     """
     ownership = Ownership()
     paths = [Path(name) for name in named]
-    for journal in (*open_journals(directory, trust, paths), *(load(path, NAMED) for path in paths)):
-        ownership.add_journal(journal)
+    of_backup = saved(folder) if folder is not None else None
+    ours = {endpoint or (of_backup.endpoint if of_backup else "")}
+    for journal in (*open_journals(directory, trust, paths, states), *(with_copies(load(path, NAMED), states) for path in paths)):
+        is_certain = journal.path.parent not in states or journal.endpoint in ours
+        if is_certain or "" in ours:
+            ownership.add_journal(journal, is_certain=is_certain)
     ownership.add_live(live)
-    if folder is not None and ownership.is_open and (held_in := saved(folder)):
-        ownership.add_saved(held_in.deployments)
+    if ownership.is_open and of_backup:
+        ownership.add_saved(of_backup.deployments)
     return ownership
 
 

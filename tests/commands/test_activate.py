@@ -295,7 +295,7 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     "not JSON": ("{[", "not a journal that can be read"),
     "another kind": ({"kind": "x", "formatVersion": 1}, "not a journal of deactivate"),
     "newer": ({"kind": "lrs-deactivation", "formatVersion": 2}, "newer than this program reads"),
-    "a state that is none": ("deactivated|finished", "not a valid journal"),
+    "a state that is none": ('"state": "deactivated"|"state": "finished"', "not a valid journal"),
     "an id that is a path": (identifier(0) + "|../../account", "is not an id"),
     "a field missing": ('"label"|"name"', "not a valid journal"),
 }

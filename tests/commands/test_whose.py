@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,8 @@ def lost(place: Place, lrs: dict[str, str], namespace: str) -> Place:
     assert place.run("backup", "-n", namespace).returncode == 0
     place.report("deactivate", "--yes")
     place.journals()[0].unlink()
+    for copy in Path(os.environ["HOME"]).glob(".local/state/kubectl-lrs/*/lrs_deactivated_*"):
+        copy.unlink()
     return place
 
 

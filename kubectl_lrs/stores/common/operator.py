@@ -15,9 +15,9 @@ from kubectl_lrs.clients.kubernetes.resources import DEPLOYMENTS
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline
-from kubectl_lrs.runtime.journal import held, read_journal
+from kubectl_lrs.runtime.journal import held
 from kubectl_lrs.runtime.retry import Policy, insist
-from kubectl_lrs.stores.common.journals import PauseJournal, save, writing
+from kubectl_lrs.stores.common.journals import PauseJournal, writing
 
 RELEASE = "release=dr"
 
@@ -86,13 +86,15 @@ def may_scale(kube: KubeClient, operator: Operator) -> bool:
 
 def noted_replicas(journal: PauseJournal, operator: Operator) -> int | None:
     """What it had before a run of this program paused it and did not end well; None where there was no such run."""
-    noted = read_journal(journal.path, journal.trust)
-    if noted.get("operator") != operator.key:
+    noted = next((each for each in journal.noted() if each.document.get("operator") == operator.key), None)
+    if noted is None:
         return None
     try:
-        return int(noted["replicas"])
+        return int(noted.document["replicas"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{journal.path}: does not say how many replicas it had", hint="look at it, and move it away") from error
+        raise UsageError(
+            f"{noted.paths[0]}: does not say how many replicas it had", hint="look at it, and move it away"
+        ) from error
 
 
 def _speaks_of_operator(deployment: Manifest) -> bool:
@@ -129,7 +131,7 @@ class Pause:
         if not alone:
             raise LrsError(f"another run has paused the operator {self.operator.key}", hint="wait until that run is over")
         self._begun = True
-        save(self._journal.path, {"operator": self.operator.key, "replicas": self.replicas})
+        self._journal.write({"operator": self.operator.key, "replicas": self.replicas})
         self._scale(0)
         while why := self._why_awake():
             if not deadline.pause(POLL):
@@ -158,8 +160,7 @@ class Pause:
         except LrsError as error:
             hint = f"kubectl scale -n {self.operator.namespace} deployment/{self.operator.name} --replicas={self.replicas}"
             raise LrsError(f"operator {self.operator.key} could not be scaled back: {error}", hint=hint) from error
-        with writing(self._journal.path):
-            self._journal.path.unlink(missing_ok=True)
+        self._journal.close(self.operator.key)
 
     def _why_awake(self) -> str:
         """Why it cannot be said to sleep: its pods run or are ending, as far as the server counts these, or that is not known."""

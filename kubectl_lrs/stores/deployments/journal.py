@@ -1,7 +1,8 @@
 """The journal of a deactivation: which deployments were active, and what we did to each. No journal, no change.
 
 It is on the disk before the first request, and again before and after each one, so that a run that is killed at any
-moment is known exactly. It holds no token.
+moment is known exactly. It lies beside the backups and in the state of this user, with one id; the newest revision counts.
+It holds no token.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,9 +19,10 @@ from typing import Any, Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.runtime.copies import Mark, belongs, mirror, new_id
 from kubectl_lrs.runtime.journal import read_journal, write_text
 from kubectl_lrs.runtime.paths import exists, is_file
-from kubectl_lrs.runtime.trust import NAMED, OWN, Trust
+from kubectl_lrs.runtime.trust import NAMED, OWN, RefusedError, Trust
 from kubectl_lrs.stores.deployments.statuses import OURS, UNFINISHED, State
 
 KIND = "lrs-deactivation"
@@ -51,7 +53,7 @@ class Entry:
 class Journal:
     """A journal as data. `users`: by organisation, the user whose token it was made with. `endpoint`: the API's URL then.
 
-    `trust`: whose it may be, by how it was come by.
+    `trust`: whose it may be, by how it was come by. `mark` tells copies of one journal apart; `copies`: the others of it.
     """
 
     path: Path
@@ -60,6 +62,25 @@ class Journal:
     users: dict[str, str] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     trust: Trust = OWN
+    mark: Mark = field(default_factory=Mark)
+    copies: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that holds it, the one beside the backups first."""
+        return (self.path, *self.copies)
+
+    def advance(self) -> None:
+        """It is a newer revision from now on, whose place is known."""
+        self.mark = Mark(
+            id=self.mark.id or new_id(), revision=self.mark.revision + 1, place=self.mark.place or str(self.path.resolve())
+        )
+
+    def put_into(self, state: Path | None) -> None:
+        """It lies there too, from the next write on."""
+        self.mark = replace(self.mark, id=self.mark.id or new_id())
+        if state is not None and all(path.parent != state for path in self.paths):
+            self.copies = (*self.copies, mirror(state, PREFIX, self.mark.id))
 
     @property
     def is_done(self) -> bool:
@@ -84,6 +105,7 @@ class Journal:
         return {
             "kind": KIND,
             "formatVersion": FORMAT_VERSION,
+            **self.mark.to_dict(),
             "tool": f"kubectl-lrs {__version__}",
             "endpoint": self.endpoint,
             "created": self.created,
@@ -159,6 +181,7 @@ def load(path: Path, trust: Trust) -> Journal:
             users={str(each["id"]): str(each["user"]) for each in document["organisations"]},
             entries={entry.id: entry for entry in entries},
             trust=trust,
+            mark=Mark.of(document),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
@@ -176,15 +199,70 @@ def _entry(data: Mapping[str, Any]) -> Entry:
     return Entry(id=identifier, state=State(data["state"]), **texts)
 
 
-def open_journals(directory: Path, trust: Trust = OWN, named: Iterable[Path] = ()) -> list[Journal]:
-    """The journals in the folder that are not done, oldest first.
+def open_journals(directory: Path, trust: Trust = OWN, named: Iterable[Path] = (), states: Sequence[Path] = ()) -> list[Journal]:
+    """The journals in the folder, and in these of the state, that are not done, oldest first.
 
     One that cannot be read or is another's is an error, never passed over: nobody can tell whether it counts. `named`:
     those that the user has named too, whosever they are.
     """
     taken = {path.resolve() for path in named}
-    found = (load(path, NAMED if path.resolve() in taken else trust) for path in _found(directory))
-    return [journal for journal in found if not journal.is_done]
+    found = [load(path, NAMED if path.resolve() in taken else trust) for path in _found(directory)]
+    return [journal for journal in merge_copies(found, states) if not journal.is_done]
+
+
+def merge_copies(found: Sequence[Journal], states: Sequence[Path]) -> list[Journal]:
+    """These and those of the state, oldest first: each once, in its newest revision, with every file that holds it."""
+    copies = [load(path, OWN) for state in states for path in _found(state)]
+    known = {path.resolve() for journal in found for path in journal.paths}
+    originals = [*found, *(there for copy in copies if (there := _original(copy, known)))]
+    merged_ = [_newest(each, [copy for copy in copies if _is_of(copy, each)]) for each in originals]
+    merged_ += [copy for copy in copies if not any(_is_of(copy, each) for each in originals)]
+    return sorted(merged_, key=lambda journal: (journal.created, journal.path.name))
+
+
+def with_copies(journal: Journal, states: Sequence[Path]) -> Journal:
+    """The same, in its newest revision."""
+    copies = [load(path, OWN) for state in states for path in _found(state)]
+    return _newest(journal, [copy for copy in copies if _is_of(copy, journal)])
+
+
+def refreshed(journal: Journal) -> Journal:
+    """The same, read again from every file that holds it."""
+    there = [load(path, journal.trust if path == journal.path else OWN) for path in journal.paths if exists(path)]
+    if not there:
+        return journal
+    first, *rest = there
+    return replace(_newest(first, rest), path=journal.path, copies=journal.copies)
+
+
+def _original(copy: Journal, known: set[Path]) -> Journal | None:
+    """What lies where a copy in the state says, unless that is known already or may have been put there by others."""
+    place = Path(copy.mark.place)
+    if not copy.mark.place or place in known or place == copy.path or not exists(place):
+        return None
+    known.add(place)
+    try:
+        return load(place, OWN)
+    except RefusedError:
+        return None
+
+
+def _is_of(copy: Journal, original: Journal) -> bool:
+    return (
+        bool(copy.mark.id)
+        and copy.path.resolve() != original.path.resolve()
+        and belongs(copy.mark, original.path, original.mark.id)
+    )
+
+
+def _newest(original: Journal, copies: Sequence[Journal]) -> Journal:
+    """What the newest of them says, where the first lies. One without an id was written by version 0.1.0, after its copies."""
+    if not copies:
+        return original
+    newest = max((original, *copies), key=lambda journal: journal.mark.revision)
+    says = newest if original.mark.id else original
+    mark = replace(newest.mark, id=copies[0].mark.id)
+    return replace(says, path=original.path, trust=original.trust, mark=mark, copies=tuple(copy.path for copy in copies))
 
 
 def has_journal(directory: Path) -> bool:
@@ -250,14 +328,16 @@ class FileJournalWriter:
                 return
             with self._lock:
                 noted = self._noted
+                self.journal.advance()
                 text = self.journal.serialise()
             try:
-                write_text(self.journal.path, text)
+                for path in self.journal.paths:
+                    write_text(path, text)
             except LrsError as error:
                 raise JournalError(str(error), hint=error.hint) from error
             except OSError as error:
                 raise JournalError(
-                    f"{self.journal.path}: the journal cannot be written: {error.strerror}",
+                    f"{path}: the journal cannot be written: {error.strerror}",
                     hint="free space, or name another file with --journal",
                 ) from error
             self._written = noted

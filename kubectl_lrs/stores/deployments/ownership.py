@@ -37,11 +37,11 @@ class Ownership:
     known: set[str] = field(default_factory=set)
     is_open: bool = False
 
-    def add_journal(self, journal: Journal) -> None:
-        """What a journal says, unless it is done."""
+    def add_journal(self, journal: Journal, *, is_certain: bool = True) -> None:
+        """What a journal says, unless it is done. One that may be of another application tells of no others than its own."""
         if journal.is_done:
             return
-        self.is_open = True
+        self.is_open = self.is_open or is_certain
         for entry in journal.entries.values():
             self.known.add(entry.id)
             if entry.state in OURS:

@@ -21,7 +21,10 @@ from kubectl_lrs.stores.lrs.selected import Selected
 
 
 class LrsRestorer:
-    """One restore of LRS. `directory` is where journals lie, `cluster` what names them, `trust` whose are believed."""
+    """One restore of LRS. `directory` is where journals lie, `cluster` what names them, `trust` whose are believed.
+
+    `state`: where they lie too, whichever folder of backups is named.
+    """
 
     name = TIER
 
@@ -36,14 +39,15 @@ class LrsRestorer:
         cluster: str,
         stop: Cancel,
         trust: Trust = OWN,
+        state: Path | None = None,
     ) -> None:
         self._kube = kube
         self._resource = resource
         self._options = options
         self._stop = stop
         self._selected = Selected(source, options.selection, options.names, options.namespace_map, options.registry_map)
-        self._journal = RecreateJournal(directory, cluster, trust)
-        self._pause_journal = operator_journal(directory, cluster, trust)
+        self._journal = RecreateJournal(directory, cluster, trust, state)
+        self._pause_journal = operator_journal(directory, cluster, trust, state)
 
     def plan(self, progress: Progress) -> StorePlan:
         """Look at the source and the cluster, and decide; nothing is written."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.stores.common.journals import operator_journal, save, token
+from kubectl_lrs.runtime.state import token
+from kubectl_lrs.stores.common.journals import PauseJournal, operator_journal
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,25 @@ def test_the_part_of_a_name_that_tells_the_cluster_stays_a_name(cluster: str, wa
 
 
 def test_what_cannot_be_noted_is_an_error_that_names_the_journal(folder: Path) -> None:
-    save(folder / "j.json", {"a": 1})
-    assert json.loads((folder / "j.json").read_text()) == {"a": 1}
+    PauseJournal(folder / "j.json").write({"a": 1})
+    assert json.loads((folder / "j.json").read_text())["a"] == 1
     with pytest.raises(LrsError, match="cannot be written") as caught:
-        save(folder / "none" / "j.json", {})
-    assert "--backup-dir" in caught.value.hint
+        PauseJournal(folder / "j.json", state=folder / "none").write({})
+    assert "none" in str(caught.value)
+    assert "LRS_STATE_DIR" in caught.value.hint
+
+
+def test_a_pause_is_found_from_every_folder_of_backups_and_closed_in_each(folder: Path) -> None:
+    state = folder / "state"
+    for name in ("one", "two", "state"):
+        (folder / name).mkdir()
+    operator_journal(folder / "one", "c", state=state).write({"operator": "a/b", "replicas": 3})
+    other = operator_journal(folder / "two", "c", state=state)
+    assert [each.document["replicas"] for each in other.noted()] == [3]
+    other.write({"operator": "a/b", "replicas": 3})
+    assert len(list(state.iterdir())) == 2
+    other.close("a/another")
+    assert len(other.noted()) == 2
+    other.close("a/b")
+    assert other.noted() == []
+    assert [list((folder / name).iterdir()) for name in ("one", "two", "state")] == [[], [], []]
