@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token

@@ -315,3 +315,57 @@ def test_damaged_journal(down: Place, case: str) -> None:
         assert message in done.stderr
         assert "Traceback" not in done.stderr
     assert len(down.api.sent("PATCH")) == 6
+
+
+# ---- the state
+
+
+def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: str) -> None:
+    monkeypatch.setenv("LRS_STATE_DIR", str(tmp_path / f"state-of-{user}"))
+
+
+def test_from_whichever_folder_of_backups(down: Place, tmp_path: Path) -> None:
+    """The journal is in the user's state too, and both say in the end that it is done."""
+    (tmp_path / "other").mkdir()
+    rows = down.report("activate", "--backup-dir", tmp_path / "other")
+    assert {each["result"] for each in rows.values()} == {"activated"}
+    assert down.journal()["state"] == "done"
+    assert down.report("activate") == {}
+
+
+def test_when_the_backups_are_lost(down: Place) -> None:
+    down.journals()[0].unlink()
+    rows = down.report("activate")
+    assert {each["result"] for each in rows.values()} == {"activated"}
+
+
+def test_another_administrator(down: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sees it beside the backups; and the first one, afterwards, that it is done."""
+    _state(monkeypatch, tmp_path, "another")
+    assert down.report("activate")
+    monkeypatch.delenv("LRS_STATE_DIR")
+    (tmp_path / "other").mkdir()
+    assert down.report("activate") == {}
+    assert down.report("activate", "--backup-dir", tmp_path / "other") == {}
+
+
+def test_another_application_does_not_count(down: Place, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with new_place(tmp_path / "elsewhere") as second:
+        done = second.run("activate", "--backup-dir", tmp_path / "other")
+        assert done.returncode == 2
+        assert "there is no journal of deactivate" in done.stderr
+
+
+def test_in_a_pod_without_a_volume(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether this folder is on a file system of its own depends on the machine; / is not."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    env = {**place.env, "KUBECONFIG": ""}
+    done = place.run("deactivate", "--yes", "--journal", "/j.json", env=env)
+    assert done.returncode == 2
+    assert "is gone when this pod is" in done.stderr
+    assert "LRS_STATE_DIR" in done.stderr
+    assert place.api.sent("PATCH") == []
+    assert place.run("deactivate", "--dry-run=client", "--journal", "/j.json", env=env).returncode == 0
+    state = {"LRS_STATE_DIR": str(tmp_path / "state")}
+    assert place.run("deactivate", "--yes", "--journal", tmp_path / "j.json", env=env | state).returncode == 0
