@@ -126,7 +126,7 @@ def test_bug_is_told_apart(cli: Cli, tmp_path: Path) -> None:
     """A crash of the product itself: a message that says so, and a log; the user sees no traceback."""
     code = (
         "import sys; sys.argv = ['kubectl-lrs', 'list']\n"
-        "import kubectl_lrs.repository.plain.directory as b\n"
+        "import kubectl_lrs.repository.plain.repository as b\n"
         "def boom(self): raise RuntimeError('boom')\n"
         "b.PlainRepository.scan = boom\n"
         "from kubectl_lrs.cli import main; main()"
