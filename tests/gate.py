@@ -1,7 +1,7 @@
 """The gate: formatting, lint, types, the rule between layers, tests. One command; it sets up all that it needs.
 
     python3 tests/gate.py                       everything that must hold; what continuous integration runs
-    python3 tests/gate.py unit [ARGUMENTS]      tests/unit alone: no server, a few seconds
+    python3 tests/gate.py unit [ARGUMENTS]      tests/unit alone: no server, a few seconds; -n 0: in one process
     python3 tests/gate.py campaign [ARGUMENTS]  what takes long, by hand: tests marked `campaign`, and many more examples
     python3 tests/gate.py loaded [ARGUMENTS]    pytest with these arguments, beside processes that keep every core busy
     python3 tests/gate.py ARGUMENTS             pytest with these arguments, in one process unless they say -n
@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -31,6 +32,9 @@ CHECKS: tuple[tuple[str, ...], ...] = (
 )
 """What comes before the tests; the last one makes the servers that they talk to."""
 
+NOTHING_COLLECTED = 5
+"""How pytest ends where no test is meant, as in one of the parts by `-k`."""
+
 CAMPAIGN = ("-m", "campaign or hypothesis", "--hypothesis-profile=search", "--timeout=7200")
 
 
@@ -39,7 +43,7 @@ def main(arguments: list[str]) -> int:
     programs = toolchain.venv().parent
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if verb == "unit":
-        return _pytest(programs, ["tests/unit", "--hypothesis-profile=unit", "-n", str(cores()), "--dist=load", *rest])
+        return _unit(programs, ["tests/unit", "--hypothesis-profile=unit", *rest])
     toolchain.binary()
     if verb == "campaign":
         return _pytest(programs, [*CAMPAIGN, *rest])
@@ -64,9 +68,53 @@ def _pytest(programs: Path, arguments: Sequence[str]) -> int:
     """In place of this process: a signal to the gate is one to pytest."""
     print(f"gate: pytest {' '.join(arguments)}", flush=True)
     os.chdir(toolchain.ROOT)
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # pytest compiles the tests; once, and not each time, is enough
-    os.environ["PYTHONPYCACHEPREFIX"] = str(toolchain.ROOT / ".venv" / "bytecode")
+    _compile_once()
     return os.execv(programs / "pytest", [str(programs / "pytest"), *arguments])
+
+
+def _compile_once() -> None:
+    """Pytest compiles the tests; once, and not each time, is enough."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(toolchain.ROOT / ".venv" / "bytecode")
+
+
+def _unit(programs: Path, arguments: Sequence[str]) -> int:
+    """A process for each core, and each has files of its own: none collects, or waits for, what another one tests."""
+    parts = 1 if any(each.startswith("-n") for each in arguments) else cores()
+    _compile_once()
+    with ExitStack() as stack:
+        running = [stack.enter_context(_part(programs, arguments, number, parts)) for number in range(1, parts + 1)]
+        statuses = [show() for show in running]
+    failed = [status for status in statuses if status not in (0, NOTHING_COLLECTED)]
+    return failed[0] if failed else min(statuses)
+
+
+@contextmanager
+def _part(programs: Path, arguments: Sequence[str], number: int, parts: int) -> Iterator[Callable[[], int]]:
+    """One of the processes. What is given waits for its end and shows what it said; the first one says it at once."""
+    command: list[str | Path] = [
+        programs / "pytest",
+        *arguments,
+        f"--part={number}/{parts}",
+        "-o",
+        f"cache_dir=.pytest_cache/part-{number}",
+    ]
+    print(f"gate: {' '.join(map(str, ('pytest', *command[1:])))}", flush=True)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, cwd=toolchain.ROOT, stdout=None if number == 1 else said)
+
+        def show() -> int:
+            status = process.wait()
+            said.seek(0)
+            sys.stdout.buffer.write(said.read())
+            sys.stdout.flush()
+            return status
+
+        try:
+            yield show
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @contextmanager

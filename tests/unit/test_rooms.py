@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 import kubectl_lrs
 from kubectl_lrs.model.stores import STORES
 from tests.builders.sources import imported
 from tests.conftest import LONG
+from tests.unit.conftest import HERE, shares
 
 PACKAGE = Path(kubectl_lrs.__file__).parent
 TESTS = Path(__file__).resolve().parents[1]
@@ -53,6 +56,15 @@ def test_every_module_is_imported_by_a_unit_or_contract_test() -> None:
 
 def test_the_table_of_long_files_names_files_that_there_are() -> None:
     assert [name for name in LONG if not (TESTS / name).exists()] == []
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 1000])
+def test_the_parts_of_the_unit_tests_are_all_of_them_each_once(parts: int) -> None:
+    files = sorted(HERE.rglob("test_*.py"))
+    made = shares(files, parts)
+    assert len(made) == parts
+    assert sorted(path for part in made for path in part) == files
+    assert made == shares(files[::-1], parts)
 
 
 def test_a_unit_test_lies_where_its_module_does() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -62,8 +63,10 @@ SLOW = {"asyncio", "ctypes", "hashlib", "http", "socket", "ssl", "subprocess"}
 """Of Python's own: what takes a millisecond or more, and no parser needs."""
 
 
-def imported(calls: list[list[str]]) -> list[tuple[list[str], set[str]]]:
-    """(call, what it imported)."""
+@cache
+def imported(kind: str) -> list[tuple[list[str], set[str]]]:
+    """(call, what it imported) of each call of a kind."""
+    calls = CALLS[kind]
     done = subprocess.run([sys.executable, "-c", PROGRAM, json.dumps(calls)], capture_output=True, text=True, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [call for call, _ in told] == calls
@@ -77,7 +80,7 @@ def ours(modules: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("kind", BESIDE)
 def test_a_parser_imports_one_command_and_flags(kind: str) -> None:
-    for call, modules in imported(CALLS[kind]):
+    for call, modules in imported(kind):
         verb = call[1] if kind == "tab" else call[0]
         own = f"kubectl_lrs.commands.{verb.replace('-', '_')}_"
         assert own in modules
@@ -85,20 +88,20 @@ def test_a_parser_imports_one_command_and_flags(kind: str) -> None:
 
 
 def test_without_a_verb_not_even_flags_are_imported() -> None:
-    for call, modules in imported(CALLS["bare"]):
+    for call, modules in imported("bare"):
         assert sorted(ours(modules) - BASE - ERRORS - TAB) == [], call
 
 
 def test_version_looks_at_no_store() -> None:
     own = {f"kubectl_lrs.{name}" for name in ("commands.version_", "commands.version_run", "commands.unused")}
     catalog = {f"kubectl_lrs.{name}" for name in ("model.catalog", "model.meanwhile", "model.own_sum")}
-    for call, modules in imported(CALLS["version"]):
+    for call, modules in imported("version"):
         assert sorted(ours(modules) - BASE - PURE - FLAGS - own - catalog) == [], call
 
 
 @pytest.mark.parametrize("kind", ["help", "tab", "bare"])
 def test_no_library_but_that_of_the_command_line(kind: str) -> None:
-    for call, modules in imported(CALLS[kind]):
+    for call, modules in imported(kind):
         tops = {name.partition(".")[0] for name in modules}
         assert sorted(tops - sys.stdlib_module_names - {"kubectl_lrs", "click"}) == [], call
         assert sorted(tops & SLOW) == [], call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ def _backup(place: Path, tier: DeploymentsCollector) -> tuple[SealedFolder, dict
     def work(writer: FolderWriter) -> None:
         facts.update(tier.collect(writer, Silent()))
 
-    return sealed(place, work, others={"deployments": {}}), facts
+    name = f"of-{len(os.listdir(place))}"  # without one the second of a test waits until the clock gives it another
+    return sealed(place, work, name, others={"deployments": {}}), facts
 
 
 def _tier(**statuses: str) -> DeploymentsCollector:
