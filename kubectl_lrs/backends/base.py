@@ -167,7 +167,9 @@ class Backend(Protocol):
         """Bytes that there is room for, None where that is not known."""
 
     def now(self) -> float:
-        """Seconds of the epoch by the storage's own clock, the one of `Stat.mtime`; this machine's has no part in it.
+        """Seconds of the epoch by the storage's own clock, the one of `Stat.mtime`, to within two of them.
+
+        This machine's clock has no part in it.
 
         A storage that tells it by nothing else is given an object of which nothing is left, which needs the right to write.
         """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_lrs.backends.base import Backend
+from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.redact import shown
 
@@ -17,7 +18,8 @@ from kubectl_lrs.runtime.redact import shown
 class Place:
     """Where a storage is and how it is reached, out of flags and environment.
 
-    `options`: as fsspec's file system takes them. `flags`: how the flags begin that the user said it by.
+    `options`: as fsspec's file system takes them. `flags`: how the flags begin that the user said it by. `encryption`: what
+    the storage is asked for. `is_ours`: every key below it is made by us, as in a repository, and not by an application.
     """
 
     url: str
@@ -26,6 +28,8 @@ class Place:
     ca_file: str = ""
     workers: int = 8
     flags: str = "--files"
+    encryption: Encryption = BY_THE_BUCKET
+    is_ours: bool = False
 
     @property
     def scheme(self) -> str:

@@ -19,6 +19,7 @@ from kubectl_lrs.backends.base import (
     deleted_each,
     refuse_unreadable,
 )
+from kubectl_lrs.backends.obstore_ import TELLS_NO_ENCRYPTION
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, range_of, stat_of
 from kubectl_lrs.backends.s3_client import S3Client
@@ -61,7 +62,7 @@ class S3:
 
     def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:  # noqa: ARG002
         """Page by page, in the order of the keys."""
-        following = {"StartAfter": self._prefix + after} if after else {}
+        following: dict[str, Any] = {"StartAfter": self._prefix + after} if after else {}
         while True:
             page = self._client.call("list_objects_v2", "a list", Prefix=self._prefix + prefix, MaxKeys=1000, **following)
             for each in page.get("Contents") or ():
@@ -116,7 +117,13 @@ class S3:
             start += len(data)
         if seen is None or start != seen.size:
             return Reading(seen or wanted, is_steady=False)
-        return Reading(seen, is_steady=True, is_damaged=contradicts(answer, seen.etag, digest.hexdigest()))
+        return Reading(seen, is_steady=True, is_damaged=self._is_damaged(answer, seen, digest.hexdigest()))
+
+    def _is_damaged(self, answer: Mapping[str, Any], seen: Stat, md5: str) -> bool:
+        """By the server's own sum; whether the etag is one, not every answer says."""
+        if contradicts(answer, seen.etag, md5) and TELLS_NO_ENCRYPTION in answer:
+            answer = self._client.ask("head_object", seen.key, Key=self._prefix + seen.key)
+        return contradicts(answer, seen.etag, md5)
 
     def _range(self, key: str, start: int, length: int, seen: Stat | None) -> tuple[Stat, Mapping[str, Any], bytes]:
         """A part, of the version that was seen before; KeyExistsError where that is no more."""

@@ -6,52 +6,103 @@ fsspec's view of paths loses some keys (`a//b`, `a/`, `a?versionId=b`) and what 
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
+from kubectl_lrs.backends.base import KeyExistsError
+from kubectl_lrs.backends.obstore_ import Quick, is_here
+from kubectl_lrs.backends.obstore_ import opened as open_quick
+from kubectl_lrs.backends.obstore_errors import Unfit
 from kubectl_lrs.backends.place import Place
-from kubectl_lrs.backends.s3_errors import GarbledError, translated
+from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
+from kubectl_lrs.backends.s3_errors import GarbledError, MaybeOursError, PassingError, is_second_try, translated
+from kubectl_lrs.backends.s3_reach import reach
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import anchors_file
 from kubectl_lrs.model.errors import UnreachableError, UsageError
-from kubectl_lrs.runtime.redact import remember, secrets_of
+from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 from kubectl_lrs.runtime.redact import text as heard
-from kubectl_lrs.runtime.retry import Policy, insist, is_any
+from kubectl_lrs.runtime.retry import Outage, Policy, insist, is_any
 
 AWS = "https://s3.amazonaws.com"
 """Where requests go without an endpoint, as far as rules for proxies are concerned."""
 
 TIMES = Policy(attempts=3, first=0.0)
-"""How often a request is sent whose body breaks off, or that came garbled."""
+"""How often a request is sent whose body breaks off."""
+
+PATIENT = Policy(attempts=4, longest=5.0)
+"""How often one is sent that came garbled, or that may do better soon."""
 
 
 def opened(place: Place) -> S3Client:
     """The bucket of an `s3:` URL; credentials from the options, else as every AWS tool finds them."""
-    import s3fs
-    from botocore.exceptions import BotoCoreError
-
     hidden = tuple(secrets_of(place.options))
     remember(*hidden)
-    files = ExitStack()
-    try:
-        system = s3fs.S3FileSystem(**_options(place, files))
-    except (TypeError, ValueError, KeyError, BotoCoreError) as error:
-        raise UsageError(f"{place.flags}-options: {heard(error, hidden)}") from None
-    system.retries = 1  # botocore's own are enough
-    weakref.finalize(system, files.close)  # it reads them when it connects, which may be again; at the end of the run at last
+    system = _System(place, hidden)
+    quick = _quick(place)
+    if quick is None or not place.is_ours:
+        system.open()
     bucket, prefix = place.host_and_path
-    return S3Client(system, bucket, f"s3://{bucket}/{prefix}".rstrip("/"), hidden)
+    url = f"s3://{bucket}/{prefix}".rstrip("/")
+    return S3Client(system, bucket, url, hidden, quick=quick, encryption=place.encryption, is_ours=place.is_ours)
+
+
+def _quick(place: Place) -> Quick | None:
+    """The library that is faster, where it is here and knows how to reach the bucket."""
+    found = reach(place) if is_here() else None
+    return open_quick(found, place.encryption, sums=place.is_ours) if found is not None else None
+
+
+class _System:
+    """The file system of s3fs, which is opened when it is needed: a second of work."""
+
+    def __init__(self, place: Place, hidden: tuple[str, ...]) -> None:
+        self.s3_additional_kwargs = place.options.get("s3_additional_kwargs")
+        self._place = place
+        self._hidden = hidden
+        self._lock = threading.Lock()
+        self._opened: Any = None
+
+    def open(self) -> Any:
+        """UsageError where the options are not right."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._made()
+            return self._opened
+
+    def _made(self) -> Any:
+        import s3fs
+        from botocore.exceptions import BotoCoreError
+
+        files = ExitStack()
+        try:
+            system = s3fs.S3FileSystem(**_options(self._place, files))
+        except (TypeError, ValueError, KeyError, BotoCoreError) as error:
+            raise UsageError(f"{self._place.flags}-options: {heard(error, self._hidden)}") from None
+        system.retries = 1  # botocore's own are enough
+        weakref.finalize(system, files.close)  # it reads them when it connects, which may be again; at the end of the run at last
+        return system
+
+    @property
+    def loop(self) -> Any:
+        """In which it works."""
+        return self.open().loop
+
+    def call_s3(self, method: str, **request: Any) -> Any:
+        """A request."""
+        return self.open().call_s3(method, **request)
 
 
 def _options(place: Place, files: ExitStack) -> dict[str, Any]:
     """As s3fs takes them; `files` that are made for it stay as long as it does."""
     options = dict(place.options)
     client = {**(options.pop("client_kwargs", None) or {})}
-    config = {"retries": {"max_attempts": 3, "mode": "standard"}, "connect_timeout": 10, "read_timeout": 60}
+    config = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "connect_timeout": 10, "read_timeout": 60}
     config |= _no_trailers()
     config |= {"max_pool_connections": max(10, 2 * place.workers), **(options.pop("config_kwargs", None) or {})}
     if place.endpoint:
@@ -80,32 +131,88 @@ class _BrokenOffError(Exception):
 
 
 class S3Client:
-    """Requests about one bucket; safe to use from several threads, which one loop of the library serves."""
+    """Requests about one bucket; safe to use from several threads, which one loop of the library serves.
 
-    def __init__(self, system: Any, bucket: str, url: str, hidden: tuple[str, ...]) -> None:
+    `quick` makes those that it can. `is_ours`: the keys are made by us, as those of a repository are.
+    """
+
+    def __init__(
+        self,
+        system: Any,
+        bucket: str,
+        url: str,
+        hidden: tuple[str, ...],
+        *,
+        quick: Quick | None = None,
+        encryption: Encryption = BY_THE_BUCKET,
+        is_ours: bool = False,
+    ) -> None:
         from fsspec.asyn import sync
 
         self.bucket = bucket
         self.url = url
+        self.encryption = encryption
+        self.is_ours = is_ours
+        self.quick = quick
         self.sums_itself = bool((getattr(system, "s3_additional_kwargs", None) or {}).get("ChecksumAlgorithm"))
         """Whether the user wants the library's checksums, beside which no MD5 may stand."""
         self._system = system
         self._hidden = hidden
         self._sync = sync
+        self._outage = Outage()
 
-    def call(self, method: str, what: str, **request: Any) -> dict[str, Any]:
+    def call(self, method: str, what: str, *, once: bool = False, **request: Any) -> dict[str, Any]:
         """One request, and its answer without a body. `what`: the key that it is about, as it was given to us.
 
-        Servers that answer before they have read a body leave the rest of it in the connection, to be taken for the next
-        request: that one is sent again.
+        `once`: it is not sent a second time, whatever comes of it.
         """
-        return insist(lambda _attempt: self._logged(method, what, request), policy=TIMES, may_pass=is_any(GarbledError))
+        return self._insist(lambda: self._quickly(method, what, request), once=once)
 
-    def _logged(self, method: str, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, method: str, what: str, **request: Any) -> dict[str, Any]:
+        """The same, by the library that tells all of an answer."""
+        return self._insist(lambda: self._slowly(method, what, request))
+
+    def _insist(self, act: Callable[[], dict[str, Any]], *, once: bool = False) -> dict[str, Any]:
+        """Servers that answer before they have read a body leave the rest of it in the connection, to be taken for the next
+        request: that one is sent again, as what may pass is.
+        """
+
+        def attempt(count: int) -> dict[str, Any]:
+            try:
+                found = act()
+            except PassingError:
+                self._outage.failed()
+                raise
+            except KeyExistsError as error:
+                if count > 1 or is_second_try(error):
+                    raise MaybeOursError(str(error), hint=error.hint) from error
+                raise
+            self._outage.succeeded()
+            return found
+
+        passing = is_any(GarbledError, PassingError)
+        return attempt(1) if once else insist(attempt, policy=PATIENT, may_pass=passing, outage=self._outage)
+
+    def _quickly(self, method: str, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        quick = self.quick
+        if quick is None or not quick.takes(method, request):
+            return self._slowly(method, what, request)
+        try:
+            with self._logged(method, request):
+                return quick.call(method, request, f"{self.url}: {shown(what)}")
+        except Unfit as unfit:
+            if unfit.for_good:
+                self.quick = None
+            return self._slowly(method, what, request)
+
+    def _slowly(self, method: str, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        with self._logged(method, request):
+            return self._translated(lambda: self._system.call_s3(method, Bucket=self.bucket, **request), what)
+
+    def _logged(self, method: str, request: Mapping[str, Any]) -> AbstractContextManager[None]:
         body = request.get("Body")
         sent = len(body) if isinstance(body, bytes) else None
-        with wirelog.logged(f"S3 {method} s3://{self.bucket}/{request.get('Key', request.get('Prefix', ''))}", sent=sent):
-            return self._translated(lambda: self._system.call_s3(method, Bucket=self.bucket, **request), what)
+        return wirelog.logged(f"S3 {method} s3://{self.bucket}/{request.get('Key', request.get('Prefix', ''))}", sent=sent)
 
     def get(self, what: str, **request: Any) -> tuple[dict[str, Any], bytes]:
         """GetObject and all of its body; one that breaks off is asked for again."""
@@ -124,6 +231,8 @@ class S3Client:
 
     def _body(self, answer: Mapping[str, Any]) -> bytes | None:
         body = answer["Body"]
+        if isinstance(body, bytes):
+            return body
 
         async def read() -> bytes:
             async with body as opened_body:

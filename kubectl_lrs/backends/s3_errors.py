@@ -26,6 +26,14 @@ class EmptyRangeError(LrsError):
     """The object ends before the range that was asked for."""
 
 
+class PassingError(UnreachableError):
+    """Nobody answered, or the answer was that it cannot be done just now: it may be another one soon."""
+
+
+class MaybeOursError(KeyExistsError):
+    """There is something at the key, and the request had been sent before: what it did then is not known."""
+
+
 class GarbledError(LrsError):
     """The server could not read the request at all: its connection was out of step, and nothing was done."""
 
@@ -41,6 +49,9 @@ def _each(error: Callable[..., LrsError], hint: str, *codes: str) -> dict[str, t
 _RIGHTS = "see docs/files.md for the rights that are needed"
 _KEYS = "check the credentials"
 _ROOM = "make room there; running it again goes on"
+_BUSY = "the storage is overloaded; try again later"
+_REGION = "the bucket is in another region: set AWS_REGION to the one that the server names"
+_KMS = "check LRS_S3_SSE and LRS_S3_SSE_KEY, and that the storage has that key"
 _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
     **_each(NoBucketError, "is the URL right, and --files-endpoint?", "NoSuchBucket"),
     **_each(UsageError, "check --files-url", "InvalidBucketName"),
@@ -57,8 +68,13 @@ _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
     **_each(EmptyRangeError, "", "InvalidRange", "416"),
     **_each(GarbledError, "", "BadRequest"),
     **_each(WrongSumError, "running it again goes on", "BadDigest", "InvalidDigest"),
-    **_each(UnreachableError, "the storage is overloaded; try again later", "SlowDown", "ServiceUnavailable", "503"),
-    **_each(UnreachableError, "try again later", "InternalError", "RequestTimeout", "500", "502", "504"),
+    **_each(
+        UsageError, _REGION, "AuthorizationHeaderMalformed", "PermanentRedirect", "301", "IllegalLocationConstraintException"
+    ),
+    **_each(UsageError, _KMS, "KMS.NotFoundException", "KMS.DisabledException", "KMS.KMSInvalidStateException"),
+    **_each(UsageError, _KMS, "InvalidEncryptionAlgorithmError", "XMinioKMSNotConfigured", "KMSNotConfigured"),
+    **_each(PassingError, _BUSY, "SlowDown", "SlowDownRead", "SlowDownWrite", "ServiceUnavailable", "503", "429"),
+    **_each(PassingError, "try again later", "InternalError", "RequestTimeout", "500", "502", "504"),
 }
 
 
@@ -68,9 +84,9 @@ def translated(error: Exception, url: str, path: str, hidden: tuple[str, ...]) -
     return of_code(code, said, where) if code else _without_answer(error, url, where, said)
 
 
-def of_code(code: str, said: str, where: str) -> LrsError:
-    """The error of ours for S3's word for it, or an HTTP status; `said` is what the server has to say besides."""
-    kind, hint = _BY_CODE.get(code, (LrsError, ""))
+def of_code(code: str, said: str, where: str, *, status: str = "") -> LrsError:
+    """The error of ours for S3's word for it, or else for an HTTP status; `said` is what the server has to say besides."""
+    kind, hint = _BY_CODE.get(code) or _BY_CODE.get(status) or (LrsError, "")
     return kind(f"{where}: {heard(said)} ({heard(code)})", hint=hint)
 
 
@@ -103,4 +119,4 @@ def _without_answer(error: Exception, url: str, where: str, said: str) -> LrsErr
         return UsageError(f"{where}: {said}", hint="check --files-url")
     if isinstance(error, known.SSLError):
         return UnreachableError(f"{url}: {said}", hint="give the authority of its certificate with --files-ca-file")
-    return UnreachableError(f"{url}: cannot be reached: {said}", hint="check --files-endpoint and the network")
+    return PassingError(f"{url}: cannot be reached: {said}", hint="check --files-endpoint and the network")

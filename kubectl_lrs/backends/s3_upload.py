@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from kubectl_lrs.backends.base import CHUNK, KeyExistsError, KeyNotFoundError, Stat, Written
-from kubectl_lrs.backends.s3_answers import etag_of_parts, is_encrypted
+from kubectl_lrs.backends.s3_answers import KEPT, etag_of, etag_of_parts, is_encrypted
 from kubectl_lrs.backends.s3_client import S3Client
-from kubectl_lrs.backends.s3_errors import UnknownRequestError, WrongSumError, is_second_try
+from kubectl_lrs.backends.s3_errors import MaybeOursError, UnknownRequestError, WrongSumError
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import shown
 
@@ -45,7 +45,7 @@ class Uploads:
         self, key: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool
     ) -> _Whole | _Parts:
         """Small ones are held until they are committed; of large ones the parts are sent."""
-        request = {"Key": self._prefix + key, **attributes}
+        request = {"Key": self._prefix + key, **attributes, **self.client.encryption.request}
         if size <= MIN_PART:
             return _Whole(self, key, request, b"".join(chunks), replace=replace)
         return _Parts(self, key, request, size, chunks, replace=replace)
@@ -53,19 +53,19 @@ class Uploads:
     def probe(self, *, large: bool) -> None:
         """See the module; where a server stores what has a wrong sum, it is removed again."""
         key = f"{PROBE}{secrets.token_hex(8)}"
-        request = {"Key": self._prefix + key}
+        request = {"Key": self._prefix + key, **self.client.encryption.request}
         try:
             self._put(key, {**request, "Body": b"lrs", **self.sum_of(b"another")}, replace=False)
         except WrongSumError:
             pass
         else:
-            self.client.call("delete_object", key, **request)
+            self.client.call("delete_object", key, Key=self._prefix + key)
         if large:
             _Parts(self, key, request, MIN_PART + 1, iter([]), replace=False).try_out()
 
     # ---- the requests, for the trial and for the write
 
-    def sum_of(self, body: bytes) -> dict[str, str]:
+    def sum_of(self, body: bytes) -> dict[str, Any]:
         """What is sent beside a body, so that the server finds out when it comes as another one."""
         return {} if self.client.sums_itself else {"ContentMD5": _md5(body)}
 
@@ -126,18 +126,21 @@ class _Whole:
         self._key = key
         self._request = {**request, "Body": body}
         self._md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self._has_nothing_beside = request.keys().isdisjoint(KEPT)
         self._replace = replace
 
     def commit(self) -> Written:
-        """PutObject, and what the server says of it then."""
+        """PutObject, and what the server says of it then: at once, where its sum is of all that was sent."""
         try:
-            self._uploads.put(self._key, self._request, replace=self._replace)
-        except KeyExistsError as error:
+            answer = self._uploads.put(self._key, self._request, replace=self._replace)
+        except MaybeOursError:
             # Its first answer may have been lost on the way: what is there is ours then.
-            written = self._seen() if is_second_try(error) else None
-            if written is None or not written.is_proven:
+            written = self._seen()
+            if not written.is_proven:
                 raise
             return written
+        if self._has_nothing_beside and etag_of(answer) == self._md5:
+            return Written(Stat(self._key, len(self._request["Body"]), self._md5), is_proven=True)
         return self._seen()
 
     def _seen(self) -> Written:
@@ -171,7 +174,7 @@ class _Parts:
             self.abort()
             raise
 
-    def _send(self, body: bytes, beside: Mapping[str, str]) -> None:
+    def _send(self, body: bytes, beside: Mapping[str, Any]) -> None:
         number = len(self._parts) + 1
         answer = self._client.call("upload_part", self._key, **self._upload, PartNumber=number, Body=body, **beside)
         self._digests.append(hashlib.md5(body, usedforsecurity=False).digest())

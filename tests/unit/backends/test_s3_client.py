@@ -10,7 +10,7 @@ import pytest
 
 from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.place import Place
-from kubectl_lrs.backends.s3_client import TIMES, S3Client
+from kubectl_lrs.backends.s3_client import PATIENT, S3Client
 from kubectl_lrs.backends.s3_errors import GarbledError
 from kubectl_lrs.clients.tls import anchors
 from kubectl_lrs.model.errors import LrsError, UsageError
@@ -87,7 +87,7 @@ def test_but_not_for_ever_and_no_other_one() -> None:
     system = _System(*[_refused("BadRequest")] * 10)
     with pytest.raises(GarbledError):
         S3Client(system, "bucket", "s3://bucket", ()).call("head_object", "k")
-    assert len(system.asked) == TIMES.attempts
+    assert len(system.asked) == PATIENT.attempts
     system = _System(_refused("InvalidArgument"))
     with pytest.raises(LrsError):
         S3Client(system, "bucket", "s3://bucket", ()).call("put_object", "k")

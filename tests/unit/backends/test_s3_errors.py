@@ -8,7 +8,15 @@ import pytest
 from botocore import exceptions as known
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
-from kubectl_lrs.backends.s3_errors import BareNotFoundError, NoBucketError, code_of, is_second_try, translated
+from kubectl_lrs.backends.s3_errors import (
+    BareNotFoundError,
+    NoBucketError,
+    PassingError,
+    code_of,
+    is_second_try,
+    of_code,
+    translated,
+)
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError, UsageError
 
 
@@ -38,8 +46,10 @@ def _wrapped(error: Exception) -> OSError:
         ("AccessDenied", DeniedError),
         ("ExpiredToken", CredentialsError),
         ("RequestTimeTooSkewed", CredentialsError),
-        ("SlowDown", UnreachableError),
-        ("500", UnreachableError),
+        ("SlowDown", PassingError),
+        ("500", PassingError),
+        ("AuthorizationHeaderMalformed", UsageError),
+        ("KMS.NotFoundException", UsageError),
         ("InvalidBucketName", UsageError),
         ("NeverHeardOf", LrsError),
     ],
@@ -50,6 +60,13 @@ def test_each_word(code: str, kind: type[LrsError]) -> None:
         assert type(found) is kind
         assert "s3://b/p: a/key" in str(found)
         assert code in str(found)
+
+
+def test_a_word_that_is_not_known_is_what_its_status_says() -> None:
+    assert type(of_code("TooManyCooks", "no", "s3://b", status="503")) is PassingError
+    assert type(of_code("TooManyCooks", "no", "s3://b", status="403")) is DeniedError
+    assert type(of_code("TooManyCooks", "no", "s3://b")) is LrsError
+    assert type(of_code("AccessDenied", "no", "s3://b", status="404")) is DeniedError
 
 
 def test_only_s3s_own_word_means_that_nothing_is_there() -> None:
@@ -64,8 +81,8 @@ def test_only_s3s_own_word_means_that_nothing_is_there() -> None:
         (known.ProfileNotFound(profile="x"), CredentialsError),
         (known.ParamValidationError(report="x"), UsageError),
         (known.SSLError(endpoint_url="https://h", error="x"), UnreachableError),
-        (known.EndpointConnectionError(endpoint_url="http://h"), UnreachableError),
-        (OSError("?"), UnreachableError),
+        (known.EndpointConnectionError(endpoint_url="http://h"), PassingError),
+        (OSError("?"), PassingError),
     ],
 )
 def test_where_nothing_was_answered(error: Exception, kind: type[LrsError]) -> None:
