@@ -68,9 +68,9 @@ def opened(reach: Reach, encryption: Encryption, *, sums: bool) -> Quick | None:
     """The bucket, where the library can reach it as it is to be reached. `sums`: a SHA-256 goes with each upload."""
     if any(os.environ.get(name) for name in FOREIGN):
         return None
-    from obstore.store import S3Store
-
     try:
+        from obstore.store import S3Store
+
         store = S3Store(
             reach.bucket,
             config=_config(reach, encryption, sums=sums),
@@ -78,7 +78,7 @@ def opened(reach: Reach, encryption: Encryption, *, sums: bool) -> Quick | None:
             retry_config={"max_retries": 0},
             credential_provider=None if reach.keys is None else reach.keys.give,  # type: ignore[arg-type]
         )
-    except Exception:  # noqa: BLE001  a value that it does not take: the other library will say what is wrong
+    except Exception:  # noqa: BLE001  it is for a newer system, or a value is wrong: the other library will say so
         return None
     return Quick(store, reach.keys, encryption)
 

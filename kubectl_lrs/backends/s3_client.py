@@ -46,7 +46,7 @@ def opened(place: Place) -> S3Client:
     system = _System(place, hidden)
     quick = _quick(place)
     if quick is None or not place.is_ours:
-        system.open()
+        system.ready()
     bucket, prefix = place.host_and_path
     url = f"s3://{bucket}/{prefix}".rstrip("/")
     return S3Client(system, bucket, url, hidden, quick=quick, encryption=place.encryption, is_ours=place.is_ours)
@@ -68,7 +68,7 @@ class _System:
         self._lock = threading.Lock()
         self._opened: Any = None
 
-    def open(self) -> Any:
+    def ready(self) -> Any:
         """UsageError where the options are not right."""
         with self._lock:
             if self._opened is None:
@@ -91,11 +91,11 @@ class _System:
     @property
     def loop(self) -> Any:
         """In which it works."""
-        return self.open().loop
+        return self.ready().loop
 
     def call_s3(self, method: str, **request: Any) -> Any:
         """A request."""
-        return self.open().call_s3(method, **request)
+        return self.ready().call_s3(method, **request)
 
 
 def _options(place: Place, files: ExitStack) -> dict[str, Any]:

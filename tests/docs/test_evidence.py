@@ -55,6 +55,7 @@ REFERENCES: tuple[Callable[[ast.expr], bool], ...] = (
     _of_method("mongo", MONGO),
     _of_method("backend|upload", STORAGE),
     _of_method("system", LIBRARY),
+    _of_method("library", frozenset(("put", "delete"))),
     _of_method("os", ON_DISK),
     _of_method("tempfile|shutil", frozenset(("mkdtemp", "mkstemp", "NamedTemporaryFile", "rmtree", "move", "copyfile"))),
     _of_method("root|parent|folder|to", FOLDER),

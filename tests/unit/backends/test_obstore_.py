@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 from typing import Any
 
 import pytest
@@ -86,6 +87,21 @@ def test_encryption_is_asked_for_as_it_was_opened_with() -> None:
 @pytest.mark.parametrize("name", FOREIGN)
 def test_variables_that_nobody_else_obeys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "true")
+    assert obstore_.opened(REACH, BY_THE_BUCKET, sums=False) is None
+
+
+@pytest.mark.parametrize("endpoint", ["", "no URL", "ftp://h"])
+def test_an_address_that_it_does_not_take(endpoint: str) -> None:
+    """Whoever is asked then says what is wrong with it."""
+    quick = obstore_.opened(Reach(bucket="b", endpoint=endpoint, region="r"), BY_THE_BUCKET, sums=False)
+    if quick is not None:
+        with pytest.raises((Unfit, LrsError)):
+            quick.call("head_object", {"Key": "a"}, "where")
+
+
+def test_a_library_that_cannot_be_loaded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that wants a newer C library."""
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
     assert obstore_.opened(REACH, BY_THE_BUCKET, sums=False) is None
 
 
