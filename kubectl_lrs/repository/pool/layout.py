@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import NamedTuple
 
 from kubectl_lrs.model.catalog import instant_of, stamp
@@ -134,6 +135,7 @@ TOKEN = 33
 """Bytes of a token."""
 
 
+@lru_cache(maxsize=1024)
 def pool_key(key: str) -> PoolKey | None:
     """Read back; None for any other key."""
     found = _POOL.fullmatch(key)

@@ -9,7 +9,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import DamageError
@@ -32,10 +32,17 @@ class Ref(NamedTuple):
         return self.token + self.size.to_bytes(_SIZE, "big")
 
 
-def write(refs: Iterable[Ref], file: BinaryIO) -> int:
+class Sink(Protocol):
+    """What a list is written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """All of them."""
+
+
+def write(refs: Iterable[Ref], file: Sink) -> int:
     """The file, of refs in their order; how many there are."""
     count = 0
-    with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed:
+    with gzip.GzipFile("", "wb", compresslevel=1, fileobj=cast("BinaryIO", file), mtime=0) as packed:
         for each in refs:
             packed.write(each.serialise())
             count += 1

@@ -1,0 +1,73 @@
+"""Objects on their way into the pool, some at once. The first failure ends all that follow; who waits gets it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from kubectl_lrs.backends.base import Backend, KeyExistsError
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.repository.pool.spool import Spool
+
+AT_ONCE = 4
+
+
+class Uploads:
+    """Each in a thread of its own, which ends with the process. A key has the sum and this run in it: nobody else makes it."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.count = 0
+        self.size = 0
+        self._backend = backend
+        self._room = threading.Semaphore(AT_ONCE)
+        self._change = threading.Condition()
+        self._busy = 0
+        self._failure: BaseException | None = None
+
+    def submit(self, key: str, spool: Spool, done: Callable[[], object]) -> None:
+        """Upload what it holds; `done` is called when it is there. It waits while too many are on their way."""
+        self._room.acquire()
+        try:
+            self.require_right()
+            with self._change:
+                self._busy += 1
+        except BaseException:
+            self._room.release()
+            spool.close()
+            raise
+        threading.Thread(target=self._run, args=(key, spool, done), name="upload", daemon=True).start()
+
+    def drain(self) -> None:
+        """Wait until all are there."""
+        with self._change:
+            self._change.wait_for(lambda: self._busy == 0)
+        self.require_right()
+
+    def require_right(self) -> None:
+        """The first failure, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self, key: str, spool: Spool, done: Callable[[], object]) -> None:
+        try:
+            self._upload(key, spool)
+            done()
+        except BaseException as error:  # noqa: BLE001  it is raised again where it is waited for
+            self._failure = self._failure or error
+        finally:
+            spool.close()
+            with self._change:
+                self._busy -= 1
+                self._change.notify_all()
+            self._room.release()
+
+    def _upload(self, key: str, spool: Spool) -> None:
+        try:
+            self._backend.upload(key, spool.size, spool.chunks(), {}, replace=False).commit()
+        except KeyExistsError:
+            if self._backend.stat(key).size != spool.size:  # else two threads had the same content, or an answer was lost
+                raise LrsError(f"{self._backend.url}/{key}: it is there already, and another one") from None
+            return
+        with self._change:
+            self.count += 1
+            self.size += spool.size
