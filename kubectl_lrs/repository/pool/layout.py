@@ -45,7 +45,7 @@ _BACKUP = re.compile(rf"backups/({_NAME})\.({_SESSION})/([a-z0-9.-]+)")
 _OF_BACKUP = re.compile(r"catalog\.json|index-[0-9]{1,6}\.gz|blocks\.json|refs\.gz|sums\.gz")
 _CONDEMNED = re.compile(rf"condemned/([0-9]{{8}}T[0-9]{{12}}Z)-({_SESSION})\.gz")
 _SESSION_LOG = re.compile(rf"sessions/({_SESSION})-([0-9]{{1,9}})\.gz")
-_HOLD = re.compile(r"holds/([0-9a-f]{32})\.json")
+_HOLD = re.compile(rf"holds/([0-9a-f]{{32}})\.{_SESSION}\.json")
 _READER = re.compile(rf"holds/reader-({_SESSION})\.json")
 _FORGOTTEN = re.compile(rf"forgotten/({_NAME})\.({_SESSION})\.json")
 
@@ -182,9 +182,9 @@ def session_log_of(key: str) -> tuple[str, int] | None:
     return (found[1], int(found[2])) if found else None
 
 
-def hold_key(catalog_sum: str) -> str:
-    """The hold of a backup, by the sum of its catalog."""
-    return f"{HOLDS}{catalog_sum[:32]}.json"
+def hold_key(catalog_sum: str, session: str) -> str:
+    """A hold of a backup, by the sum of its catalog, as one run made it."""
+    return f"{HOLDS}{catalog_sum[:32]}.{session}.json"
 
 
 def hold_of(key: str) -> str | None:

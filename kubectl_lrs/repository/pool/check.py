@@ -1,0 +1,83 @@
+"""The last look before a seal: is all there that the backup refers to, and is none of it condemned?
+
+The order is what makes it safe: the storage's clock first, then the condemned lists, then what is there. What was not
+condemned when the lists were read is not deleted before half of the grace time has passed and the seal counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kubectl_lrs.backends.base import Backend, Stat
+from kubectl_lrs.repository.pool import condemned
+from kubectl_lrs.repository.pool.layout import BLOBS, PACKS, pool_key
+from kubectl_lrs.repository.pool.refs import Ref
+from kubectl_lrs.repository.pool.tokens import Among, Tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What was found. `at`: seconds of the storage's clock when the look began, the seal's `checkedAt`.
+
+    `condemned`: keys of objects that it refers to, that are there and stand in a condemned list. `gone`: what is not there
+    in that size.
+    """
+
+    at: float
+    condemned: tuple[str, ...] = ()
+    gone: tuple[Ref, ...] = ()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it may be sealed, within half of the grace time."""
+        return not (self.condemned or self.gone)
+
+
+def check(backend: Backend, refs: Callable[[], Iterator[Ref]]) -> Checked:
+    """Look. `refs`: what it refers to, in the order of the keys, each time anew. DamageError for a list that cannot be read."""
+    at = backend.now()
+    listed = condemned.tokens(backend)
+    try:
+        return _compared(backend, refs(), listed, at)
+    finally:
+        listed.close()
+
+
+def _compared(backend: Backend, refs: Iterator[Ref], listed: Tokens, at: float) -> Checked:
+    condemned_ones = Among(listed)
+    found: list[str] = []
+    gone: list[Ref] = []
+    there = _Listing(pool(backend))
+    for ref in refs:
+        stats = [each for each in there.at(ref.token) if each.size == ref.size]
+        if not stats:
+            gone.append(ref)
+        elif condemned_ones.has(ref.token):
+            found.extend(each.key for each in stats)
+    return Checked(at=at, condemned=tuple(found), gone=tuple(gone))
+
+
+def pool(backend: Backend) -> Iterator[tuple[bytes, Stat]]:
+    """(token, object) of all that is in the pool, in the order of the keys; what has no name of ours is passed over."""
+    for prefix in (BLOBS, PACKS):
+        for stat in backend.list(prefix):
+            if known := pool_key(stat.key):
+                yield known.token, stat
+
+
+class _Listing:
+    """The pool, asked for tokens in their order."""
+
+    def __init__(self, listing: Iterator[tuple[bytes, Stat]]) -> None:
+        self._listing = listing
+        self._next = next(listing, None)
+
+    def at(self, token: bytes) -> list[Stat]:
+        """The objects with this token: one, or none, or one that is packed beside one that is not."""
+        found = []
+        while self._next is not None and self._next[0] <= token:
+            if self._next[0] == token:
+                found.append(self._next[1])
+            self._next = next(self._listing, None)
+        return found

@@ -1,0 +1,94 @@
+"""Bringing a forgotten backup back, which is a seal like any other: only where all is there and will be.
+
+It gets a session of its own, with copies of what lies beside the seal: a deletion of the forgotten one that comes late does
+not take it away. It counts only if it comes within a quarter of the grace time, since what it refers to may be condemned.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import IO
+
+from kubectl_lrs.backends.base import Backend, KeyNotFoundError, put
+from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
+from kubectl_lrs.repository.pool import condemned, refs
+from kubectl_lrs.repository.pool.check import check
+from kubectl_lrs.repository.pool.layout import REFS, BackupId, new_session
+from kubectl_lrs.repository.pool.ranges import held
+from kubectl_lrs.repository.pool.seal import Seal, Stored
+from kubectl_lrs.repository.pool.sight import Place, Sight, look
+from kubectl_lrs.repository.pool.tokens import Among, Tokens
+
+
+def unforget(place: Place, name: str) -> BackupId:
+    """Seal the forgotten backup of this name again, under a new session. UsageError, LrsError with the reason."""
+    now = place.backend.now()  # before all that is judged by it
+    sight = look(place)
+    old, seal = _meant(sight, name)
+    sum_of_catalog = seal.head["sha256"]
+    if twin := next((each for each, one in sight.sealed.items() if one.catalog == sum_of_catalog), None):
+        raise UsageError(f"{name} is there as {twin}", hint="list shows it")
+    _require_young(place, seal, now)
+    found = check(place.backend, lambda: refs.read(place.backend, old, seal.objects[REFS]))
+    if found.gone:
+        raise LrsError(f"{name}: {len(found.gone)} objects that it refers to are deleted already; it cannot be brought back")
+    backup = BackupId(old.name, new_session())
+    for file, stored in seal.objects.items():
+        _copy(place.backend, old.key(file), backup.key(file), stored)
+    new = replace(seal, backup=backup, checked_at=now - place.grace / 4)
+    put(place.backend, backup.seal, new.serialise())
+    if new.is_late(place.backend.stat(backup.seal).mtime, place.grace):
+        raise LrsError(f"{name}: it took too long and counts for nothing", hint="try again")
+    return backup
+
+
+def _meant(sight: Sight, name: str) -> tuple[BackupId, Seal]:
+    """What was forgotten under a name, or under a name with its session."""
+    found = {each: seal for each, seal in sight.forgotten.items() if name in (each.name, str(each))}
+    if len(found) > 1:
+        raise UsageError(f"{name} was forgotten {len(found)} times", hint=f"name one: {', '.join(map(str, found))}")
+    for each, seal in found.items():
+        return each, seal
+    there = ", ".join(each.name for each in sight.forgotten) or "nothing that could be brought back"
+    raise UsageError(f"no backup {name!r} was forgotten", hint=f"there is {there}")
+
+
+def _require_young(place: Place, seal: Seal, now: float) -> None:
+    """LrsError where what it refers to may be deleted before the seal counts."""
+    for each in condemned.lists(place.backend):
+        if each.since is not None and now - each.since < place.grace / 2:
+            continue
+        listed = condemned.tokens(place.backend, [each])
+        if _meet(listed, place, seal):
+            hours = place.grace / 2 / 3600
+            raise LrsError(
+                f"{seal.backup.name}: what it refers to was condemned more than {hours:g} hours ago and may be deleted any time",
+                hint="hold it, so that it stays, and copy what is needed",
+            )
+
+
+def _meet(listed: Tokens, place: Place, seal: Seal) -> bool:
+    among = Among(listed)
+    return any(among.has(each.token) for each in refs.read(place.backend, seal.backup, seal.objects[REFS]))
+
+
+def _copy(backend: Backend, source: str, target: str, stored: Stored) -> None:
+    """One object under a new name, held against its sum."""
+    with tempfile.TemporaryFile() as file:
+        try:
+            for data in held(backend, source, stored):
+                file.write(data)
+        except KeyNotFoundError as error:
+            raise DamageError(f"{error}: it is deleted already; the backup cannot be brought back") from error
+        file.seek(0)
+        upload = backend.upload(target, stored.size, _chunks(file), {}, replace=False)
+        backend.sync()
+        upload.commit()
+        backend.sync()
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while data := file.read(1 << 20):
+        yield data
