@@ -1,0 +1,126 @@
+"""Backups in a pool by the protocol of writers and nothing more: contents of a few bytes, a blob each."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from kubectl_lrs.backends.base import Backend, get, put
+from kubectl_lrs.model.catalog import Catalog, Cluster, Missing, parse
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository.pool import condemned, refs
+from kubectl_lrs.repository.pool import seal as seals
+from kubectl_lrs.repository.pool.check import check, pool
+from kubectl_lrs.repository.pool.layout import REFS, BackupId, blob_key, new_session, pool_key
+from kubectl_lrs.repository.pool.refs import Ref
+from kubectl_lrs.repository.pool.seal import Seal, Stored
+from kubectl_lrs.repository.pool.sight import Place
+from tests.builders.sealing import RESOURCES
+
+REPOSITORY = "5b9a4c4e-6f0f-4b6a-9a53-1c6f8f7a2f11"
+GRACE = 48 * 3600.0
+
+
+def place_of(backend: Backend) -> Place:
+    """A repository with the usual grace time."""
+    return Place(backend, REPOSITORY, GRACE)
+
+
+def catalog_of(name: str, now: float, *, ago: timedelta = timedelta(0), missing: bool = False, **more: Any) -> Catalog:
+    """A catalog of a backup of that instant."""
+    instant = datetime.fromtimestamp(now, timezone.utc) - ago
+    made = Catalog(
+        **{
+            "name": name,
+            "instant": instant,
+            "finished": instant,
+            "tool": "kubectl-lrs 1",
+            "cluster": Cluster(server="https://127.0.0.1", uid="u"),
+            "selection": Selection().as_dict(),
+            "profile": "complete",
+            "levels": {},
+            "tiers": {"resources": {**RESOURCES, "objects": 3, "bytes": 30, "types": {"app": 3}}},
+            "sums_sha256": hashlib.sha256(name.encode()).hexdigest(),
+            "missing": (Missing(store="files", reason="gone"),) if missing else (),
+            **more,
+        }
+    )
+    return parse(made.serialise(), where="test")
+
+
+def put_content(backend: Backend, content: bytes) -> Ref:
+    """In the pool, under a name that was never used."""
+    key = blob_key(hashlib.sha256(content).hexdigest(), new_session())
+    put(backend, key, content)
+    found = pool_key(key)
+    assert found
+    return Ref(found.token, len(content))
+
+
+def token_of(content: bytes) -> bytes:
+    """How the tokens of a content begin."""
+    return b"b" + hashlib.sha256(content).digest()[:16]
+
+
+def write_backup(place: Place, name: str, contents: Sequence[bytes], catalog: Catalog | None = None) -> BackupId:
+    """As a writer does it: what is there is used, looked at as the last thing, and sealed in time. LrsError where it is not."""
+    backend = place.backend
+    listed = set(condemned.tokens(backend))
+    there = {token[:17]: Ref(token, stat.size) for token, stat in pool(backend) if token not in listed}
+    chosen = {each: there.get(token_of(each)) or put_content(backend, each) for each in contents}
+    for _ in range(3):
+        found = check(backend, lambda: iter(sorted(chosen.values())))
+        if found.is_right:
+            break
+        bad = {known.token for key in found.condemned if (known := pool_key(key))} | {each.token for each in found.gone}
+        for content, ref in chosen.items():
+            if ref.token in bad:
+                chosen[content] = put_content(backend, content)
+    else:
+        raise LrsError("what it needs goes all the time")
+    return seal(place, name, chosen.values(), found.at, catalog)
+
+
+def seal(place: Place, name: str, wanted: Iterable[Ref], checked_at: float, catalog: Catalog | None = None) -> BackupId:
+    """What stands beside the pool, the seal last; LrsError where it came too late."""
+    backend, backup = place.backend, BackupId(name, new_session())
+    file = io.BytesIO()
+    refs.write(sorted(wanted), file)
+    catalog = catalog or catalog_of(name, checked_at)
+    texts = {"catalog.json": catalog.serialise(), "blocks.json": b"[]", REFS: file.getvalue()}
+    for each, data in texts.items():
+        put(backend, backup.key(each), data)
+    made = Seal(
+        backup=backup,
+        repository=place.repository,
+        checked_at=checked_at,
+        head=seals.head_of(catalog, catalog.sums_sha256),
+        objects={each: Stored.of(data) for each, data in texts.items()},
+        stored={},
+    )
+    put(backend, backup.seal, made.serialise())
+    if made.is_late(backend.stat(backup.seal).mtime, place.grace):
+        raise LrsError(f"{name}: sealed too late")
+    return backup
+
+
+def lost(place: Place) -> Iterator[str]:
+    """Keys and tokens that backups which were sealed in time need, and that are not there."""
+    backend = place.backend
+    stats = {stat.key: stat for stat in backend.list()}
+    tokens = {found.token for key in stats if (found := pool_key(key))}
+    for key, stat in stats.items():
+        if key.startswith("backups/") and key.endswith("/backup.json"):
+            name, _, session = key.split("/")[1].rpartition(".")
+            backup = BackupId(name, session)
+            made = seals.parse(get(backend, key), backup=backup, repository=place.repository, where=key)
+            if made.is_late(stat.mtime, place.grace):
+                continue
+            yield from (backup.key(file) for file in made.objects if backup.key(file) not in stats)
+            if backup.key(REFS) in stats:
+                needed = refs.read(backend, backup, made.objects[REFS])
+                yield from (f"{name}: {each.token.hex()}" for each in needed if each.token not in tokens)

@@ -1,0 +1,148 @@
+"""The real code through histories that nobody thinks of: two writers, two prunes, holds, what was forgotten brought back.
+
+Each runs request by request, waits for days before the next, dies with a request on its way that arrives much later, and sees
+listings that lag by up to a quarter of the grace time. After every step: nothing that a sealed backup refers to is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.repository.pool.removal import LostError, Removal
+from kubectl_lrs.repository.pool.sight import look
+from kubectl_lrs.repository.pool.survey import survey
+from kubectl_lrs.repository.pool.unforget import unforget
+from tests.builders.pooled import GRACE, lost, place_of, write_backup
+from tests.builders.suspended import HOUR, Actor, How, Killed, World
+
+CONTENTS = (b"one", b"two", b"three")
+LAGS = st.sampled_from((0.0, 0.0, 0.0, HOUR, GRACE / 8, GRACE / 4 - HOUR))
+LEAPS = (HOUR, GRACE / 8, GRACE / 4 + HOUR, GRACE / 2, GRACE - HOUR, GRACE + HOUR)
+
+
+def prune(backend: Any, which: int) -> None:
+    """Forget one backup, or none: the one of that number among those that are there."""
+    place = place_of(backend)
+    sight = look(place)
+    there = sorted(sight.sealed)
+    going = there[which % len(there) :][:1] if there and which >= 0 else []
+    removal = Removal(place, sight, survey(place, sight, going))
+    removal.sweep()
+    forgotten = []
+    for each in going:
+        try:
+            removal.forget(each)
+            forgotten.append(each)
+        except LostError:
+            pass
+    removal.mark(forgotten)
+
+
+def bring_back(backend: Any) -> object:
+    """The first that was forgotten."""
+    sight = look(place_of(backend))
+    gone = [each for each in sorted(sight.forgotten) if each not in sight.sealed]
+    return unforget(place_of(backend), str(gone[0])) if gone else None
+
+
+class Histories(RuleBasedStateMachine):
+    """At most two that write or bring back, and two that prune, at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.actors: dict[str, Actor] = {}
+        self.number = 0
+        self.sealed: set[str] = set()
+
+    def _begin(self, role: str, work: Callable[[Any], object]) -> None:
+        if role not in self.actors:
+            self.number += 1
+            self.actors[role] = Actor(self.world, f"{role}-{self.number}", work)
+
+    @rule(role=st.sampled_from(("writer 1", "writer 2")), chosen=st.sets(st.sampled_from(CONTENTS), min_size=1))
+    def write(self, role: str, chosen: set[bytes]) -> None:
+        name = f"backup-{self.number}"
+        self._begin(role, lambda backend: write_backup(place_of(backend), name, sorted(chosen)))
+
+    @rule(role=st.sampled_from(("writer 1", "writer 2")))
+    def unforget(self, role: str) -> None:
+        self._begin(role, bring_back)
+
+    @rule(role=st.sampled_from(("prune 1", "prune 2")), which=st.integers(-1, 3))
+    def prune(self, role: str, which: int) -> None:
+        self._begin(role, lambda backend: prune(backend, which))
+
+    @precondition(lambda self: self.actors)
+    @rule(number=st.integers(0, 3), steps=st.integers(1, 40), lag=LAGS)
+    def go_on(self, number: int, steps: int, lag: float) -> None:
+        role = sorted(self.actors)[number % len(self.actors)]
+        for _ in range(steps):
+            if not self._step(role, How.DONE, lag):
+                return
+            self.nothing_is_lost()
+
+    @precondition(lambda self: self.actors)
+    @rule(number=st.integers(0, 3))
+    def finish(self, number: int) -> None:
+        role = sorted(self.actors)[number % len(self.actors)]
+        while self._step(role, How.DONE, 0.0):
+            pass
+
+    @precondition(lambda self: self.actors)
+    @rule(number=st.integers(0, 3), how=st.sampled_from(list(How)), changing=st.booleans())
+    def go_wrong(self, number: int, how: How, changing: bool) -> None:
+        role = sorted(self.actors)[number % len(self.actors)]
+        while changing and not self.actors[role].at.startswith(("put", "delete")):
+            if not self._step(role, How.DONE, 0.0):
+                return
+        self._step(role, how, 0.0)
+
+    def _step(self, role: str, how: How, lag: float) -> bool:
+        actor = self.actors[role]
+        if not actor.is_over:
+            actor.step(how, lag)
+        if actor.is_over:
+            del self.actors[role]
+            assert actor.error is None or isinstance(actor.error, (LrsError, Killed)), actor.error
+            if actor.error is None and actor.result is not None:
+                self.sealed.add(str(actor.result))
+        return not actor.is_over
+
+    @rule(leap=st.sampled_from(LEAPS))
+    def wait(self, leap: float) -> None:
+        self.world.time += leap
+
+    @precondition(lambda self: self.world.on_its_way)
+    @rule(number=st.integers(0, 5))
+    def arrive(self, number: int) -> None:
+        self.world.arrive(number % len(self.world.on_its_way))
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        assert not list(lost(place_of(self.world.memory)))
+
+    @invariant()
+    def what_was_called_done_is_there_or_was_forgotten(self) -> None:
+        keys = {stat.key for stat in self.world.memory.list()}
+        for each in self.sealed:
+            assert f"backups/{each}/backup.json" in keys or f"forgotten/{each}.json" in keys or f"{each}" in self._gone(), each
+
+    def _gone(self) -> set[str]:
+        """Forgotten long ago: nothing of them is left."""
+        keys = {stat.key.split("/")[1] for stat in self.world.memory.list("backups/")}
+        return {each for each in self.sealed if each not in keys}
+
+    def teardown(self) -> None:
+        for actor in self.actors.values():
+            actor.step(How.KILLED_BEFORE)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(stateful_step_count=50)
