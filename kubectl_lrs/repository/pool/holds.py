@@ -7,68 +7,62 @@ deletion that comes late takes no later hold away. One that cannot be read is an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat, get, put
 from kubectl_lrs.model import own_sum
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.repository.holds import FORMAT_VERSION, KIND, NO_HOLDS, Hold, Holds, document, parsed
 from kubectl_lrs.repository.pool.layout import HOLDS, hold_key, hold_of, new_session, reader_key, reader_of, stamped
 
-KIND, READER = "lrs-hold", "lrs-reader"
-FORMAT_VERSION = 1
+READER = "lrs-reader"
 MAX_SIZE = 64 << 10
+_DIGITS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hold:
-    """Why a backup stays, and since when."""
+class PoolHolds:
+    """Those that count. `readers`: what is being read. `expired`: keys of readers' holds that count no more.
 
-    reason: str
-    since: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Holds:
-    """Those that count. `by_catalog`: by the sum of the catalog. `readers`: sums of catalogs of what is being read.
-
-    `expired`: keys of readers' holds that count no more.
+    Backups are known by how the sum of their catalog begins.
     """
 
-    by_catalog: Mapping[str, Hold] = field(default_factory=dict)
+    holds: Holds = NO_HOLDS
     readers: frozenset[str] = frozenset()
     expired: tuple[str, ...] = ()
 
     def of(self, catalog: str) -> Hold | None:
         """The hold of the backup whose catalog has this sum."""
-        return self.by_catalog.get(catalog)
+        return self.holds.by_key.get(catalog[:_DIGITS])
+
+    def is_read(self, catalog: str) -> bool:
+        """Whether somebody reads it."""
+        return catalog[:_DIGITS] in self.readers
 
     def keeps(self, catalog: str) -> bool:
         """Whether what the backup with this catalog refers to must stay, forgotten or not."""
-        return catalog in self.by_catalog or catalog in self.readers
+        return self.of(catalog) is not None or self.is_read(catalog)
 
 
-def read(backend: Backend, *, now: float, grace: float) -> Holds:
+def read(backend: Backend, *, now: float, grace: float) -> PoolHolds:
     """All that are there. DamageError for one that cannot be read."""
-    by_catalog: dict[str, Hold] = {}
+    held: dict[str, Hold] = {}
     readers: set[str] = set()
     expired: list[str] = []
     for stat in backend.list(HOLDS):
-        if reader_of(stat.key):
-            if _is_over(stat, now, grace):
-                expired.append(stat.key)
-            elif document := _document(backend, stat.key, READER):
-                readers.add(document["catalog"])
-        elif not hold_of(stat.key):
+        if reader_of(stat.key) and _is_over(stat, now, grace):
+            expired.append(stat.key)
+        elif reader_of(stat.key):
+            readers.update(key for key, _ in _read(backend, stat.key, READER))
+        elif wanted := hold_of(stat.key):
+            held.update(_read(backend, stat.key, KIND, wanted))
+        else:
             raise DamageError(f"{backend.url}/{stat.key}: not a hold", hint="nothing is removed while it is there; look at it")
-        elif document := _document(backend, stat.key, KIND):
-            if hold_of(stat.key) != document["catalog"][:32]:
-                raise DamageError(f"{backend.url}/{stat.key}: the hold of another backup")
-            by_catalog[document["catalog"]] = Hold(reason=document["reason"], since=document["since"])
-    return Holds(by_catalog=by_catalog, readers=frozenset(readers), expired=tuple(expired))
+    return PoolHolds(holds=Holds(held), readers=frozenset(readers), expired=tuple(expired))
 
 
 def _is_over(stat: Stat, now: float, grace: float) -> bool:
@@ -76,43 +70,28 @@ def _is_over(stat: Stat, now: float, grace: float) -> bool:
     return stat.mtime is not None and now - stat.mtime > grace / 2
 
 
-def _document(backend: Backend, key: str, kind: str) -> Mapping[str, str] | None:
-    """What a hold says; None where it is gone by now. Its values are text."""
+def _read(backend: Backend, key: str, kind: str, wanted: str = "") -> list[tuple[str, Hold]]:
+    """[(what it is about, what it says)]; nothing where it is gone by now. `wanted`: what its key says that it is about."""
     try:
         data = get(backend, key)
     except KeyNotFoundError:
-        return None
+        return []
     where = f"{backend.url}/{key}"
-    try:
-        document: Any = json.loads(data[:MAX_SIZE])
-        version = document["formatVersion"]
-        if document["kind"] == kind and type(version) is int and version > FORMAT_VERSION:
+    with suppress(ValueError, KeyError, TypeError, RecursionError):
+        text: Any = json.loads(data[:MAX_SIZE])
+        version = text["formatVersion"]
+        if text["kind"] == kind and type(version) is int and version > FORMAT_VERSION:
             raise UsageError(f"{where}: format {version} is newer than this program reads ({FORMAT_VERSION})")
-        texts = [document[name] for name in ("catalog", "reason", "since")]
-        if document["kind"] == kind and all(isinstance(each, str) for each in texts) and own_sum.is_right(data):
-            return {name: document[name] for name in ("catalog", "reason", "since")}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
+        about = str(text["catalog"])[:_DIGITS]
+        if text["kind"] == kind and own_sum.is_right(data) and about == (wanted or about):
+            return [(about, parsed({**text, "kind": KIND}))]
     raise DamageError(f"{where}: damaged: not a hold", hint="nothing is removed while it is there; look at it")
-
-
-def _text(kind: str, *, backup: str, catalog: str, reason: str, now: float) -> bytes:
-    return own_sum.serialise(
-        {
-            "kind": kind,
-            "formatVersion": FORMAT_VERSION,
-            "backup": backup,
-            "catalog": catalog,
-            "reason": reason,
-            "since": stamped(now),
-        }
-    )
 
 
 def hold(backend: Backend, catalog: Catalog, reason: str) -> None:
     """Hold the backup with this catalog; what held it before is taken away when the new reason is there."""
     before = _keys(backend, catalog.sha256)
-    text = _text(KIND, backup=catalog.name, catalog=catalog.sha256, reason=reason, now=backend.now())
+    text = own_sum.serialise(document(catalog, reason, stamped(backend.now())))
     put(backend, hold_key(catalog.sha256, new_session()), text)
     _delete(backend, before)
 
@@ -125,7 +104,7 @@ def unhold(backend: Backend, catalog: Catalog) -> bool:
 
 
 def _keys(backend: Backend, catalog: str) -> list[str]:
-    return [stat.key for stat in backend.list(f"{HOLDS}{catalog[:32]}.")]
+    return [stat.key for stat in backend.list(f"{HOLDS}{catalog[:_DIGITS]}.")]
 
 
 def _delete(backend: Backend, keys: Iterable[str]) -> None:
@@ -139,16 +118,16 @@ class Reading:
     It counts for half of the grace time; renew it when a quarter has passed.
     """
 
-    def __init__(self, backend: Backend, *, backup: str, catalog: str) -> None:
-        self._backend, self._backup, self._catalog = backend, backup, catalog
+    def __init__(self, backend: Backend, catalog: Catalog) -> None:
+        self._backend, self._catalog = backend, catalog
         self._key = ""
         self.renew()
 
     def renew(self) -> None:
         """Count anew. DeniedError where nothing may be written."""
         before, key = self._key, reader_key(new_session())
-        text = _text(READER, backup=self._backup, catalog=self._catalog, reason="it is read", now=self._backend.now())
-        put(self._backend, key, text)
+        said = document(self._catalog, "it is read", stamped(self._backend.now()))
+        put(self._backend, key, own_sum.serialise({**said, "kind": READER}))
         self._key = key
         self._taken_away(before)
 

@@ -145,7 +145,8 @@ class Removal:
             newest[session] = max(newest.get(session, 0), now if stat.mtime is None else stat.mtime)
         keys = [stat.key for stat in self._sight.logs if now - newest[(session_log_of(stat.key) or ("", 0))[0]] >= grace]
         keys += self._sight.holds.expired
-        keys += [backup.forgotten for backup in self._sight.forgotten if backup not in self._sight.files]
+        over = [each for each, since in self._sight.forgotten_since.items() if now - since >= grace]
+        keys += [each.forgotten for each in over if each not in self._sight.files]
         keys += condemned.leftover_markers(self._backend, self._sight.lists)
         for error in list(self._backend.delete_many(keys).values())[:1] if keys else ():
             self.done.failed("logs and holds that are over are not deleted", error)
@@ -167,7 +168,7 @@ class Removal:
         held = holds.read(self._backend, now=self._sight.now, grace=self._place.grace)
         if hold := held.of(sealed.catalog):
             raise LostError(f"held by now: {hold.reason}")
-        if sealed.catalog in held.readers:
+        if held.is_read(sealed.catalog):
             raise LostError("another run reads it; prune again when that is done")
         there = {found[0] for stat in self._backend.list(BACKUPS) if (found := backup_of(stat.key)) and found[1] == SEAL}
         if gone := sorted(each.name for each in kept if each not in there):

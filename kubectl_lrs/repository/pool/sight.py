@@ -61,17 +61,18 @@ class Sight:
     """What was there. `now`: the storage's clock before anything else was read.
 
     `sealed`: what counts; `broken`: late seals of which something is gone, which count for nothing. `files`: what each backup
-    has beside its seal. `forgotten`: seals that are kept of those. `logs`: sessions' logs. `ahead`: something that was stored
-    later than now, so that the clock is not to be believed.
+    has in `backups/`. `forgotten`: seals that are kept of those, and since when. `logs`: sessions' logs. `ahead`: something
+    that was stored later than now, so that the clock is not to be believed.
     """
 
     now: float
     lists: tuple[condemned.List, ...]
-    holds: holds.Holds
+    holds: holds.PoolHolds
     sealed: Mapping[BackupId, Sealed]
     broken: frozenset[BackupId] = frozenset()
     files: Mapping[BackupId, Mapping[str, Stat]] = field(default_factory=dict)
     forgotten: Mapping[BackupId, Seal] = field(default_factory=dict)
+    forgotten_since: Mapping[BackupId, float] = field(default_factory=dict)
     logs: tuple[Stat, ...] = ()
     has_reserve: bool = False
     ahead: str = ""
@@ -97,6 +98,7 @@ def look(place: Place, known: Mapping[BackupId, Sealed] | None = None) -> Sight:
         if found := backup_of(stat.key):
             files.setdefault(found[0], {})[found[1]] = stat
     sealed, broken = _sealed(place, files, known or {})
+    kept = {_forgotten_one(place, stat): stat for stat in backend.list(FORGOTTEN)}
     stored = [stat for each in files.values() for stat in each.values()]
     return Sight(
         now=now,
@@ -105,7 +107,8 @@ def look(place: Place, known: Mapping[BackupId, Sealed] | None = None) -> Sight:
         sealed=sealed,
         broken=broken,
         files=files,
-        forgotten=dict(_forgotten(place, sealed)),
+        forgotten=dict(_forgotten(place, kept, sealed)),
+        forgotten_since={each: now if stat.mtime is None else stat.mtime for each, stat in kept.items()},
         logs=tuple(stat for stat in backend.list(SESSIONS) if session_log_of(stat.key)),
         has_reserve=any(stat.key == RESERVE for stat in backend.list(RESERVE)),
         ahead=_ahead(now, lists, stored),
@@ -159,14 +162,16 @@ def _content(backend: Backend, stat: Stat) -> bytes | None:
     return bytes(held)
 
 
-def _forgotten(place: Place, sealed: Mapping[BackupId, Sealed]) -> Iterator[tuple[BackupId, Seal]]:
-    for stat in place.backend.list(FORGOTTEN):
-        backup = forgotten_of(stat.key)
-        if backup is None:
-            raise DamageError(f"{place.backend.url}/{stat.key}: no forgotten backup", hint="look at it")
-        if backup in sealed:
-            yield backup, sealed[backup].seal
-        elif one := _read(place, backup, stat):
+def _forgotten_one(place: Place, stat: Stat) -> BackupId:
+    if backup := forgotten_of(stat.key):
+        return backup
+    raise DamageError(f"{place.backend.url}/{stat.key}: no forgotten backup", hint="nothing was removed; look at it")
+
+
+def _forgotten(place: Place, kept: Mapping[BackupId, Stat], sealed: Mapping[BackupId, Sealed]) -> Iterator[tuple[BackupId, Seal]]:
+    for backup, stat in kept.items():
+        one = sealed.get(backup) or _read(place, backup, stat)
+        if one:
             yield backup, one.seal
 
 
