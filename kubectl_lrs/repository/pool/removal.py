@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from kubectl_lrs.backends.base import KeyExistsError, NoSpaceError, put
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, get, put
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository.pool import condemned, holds
 from kubectl_lrs.repository.pool.condemned import List, Name
@@ -179,10 +179,15 @@ class Removal:
         except DeniedError:
             self.done.denied = True
             raise
+        with suppress(KeyNotFoundError):
+            self._backend.stat(backup.seal)
+            raise LrsError(f"{self._backend.url}/{backup.seal}: its deletion was taken, and it is there")
 
     def _keep_seal(self, backup: BackupId, text: bytes) -> None:
         with suppress(KeyExistsError):  # a prune that was broken off has done it
             put(self._backend, backup.forgotten, text)
+        if get(self._backend, backup.forgotten) != text:
+            raise LrsError(f"{self._backend.url}/{backup.forgotten}: it is not the seal that was to be kept")
 
     # ---- mark
 

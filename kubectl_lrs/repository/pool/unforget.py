@@ -85,8 +85,11 @@ def _copy(backend: Backend, source: str, target: str, stored: Stored) -> None:
         file.seek(0)
         upload = backend.upload(target, stored.size, _chunks(file), {}, replace=False)
         backend.sync()
-        upload.commit()
+        written = upload.commit()
         backend.sync()
+    if not written.is_proven:
+        for _ in held(backend, target, stored):
+            pass
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -265,6 +265,30 @@ def test_a_pool_that_lacks_too_much_is_not_judged(store: Store, monkeypatch: pyt
         store.prune()
 
 
+class Forgetful(Memory):
+    """It says that it deletes, and does not."""
+
+    def delete(self, key: str) -> None:
+        """Nothing."""
+
+
+def test_a_deletion_that_is_taken_and_not_done() -> None:
+    store = Store(Forgetful())
+    first = store.write("first", b"old")
+    with pytest.raises(LrsError, match="it is there"):
+        store.prune([first])
+
+
+def test_what_stands_where_the_seal_is_to_be_kept(store: Store) -> None:
+    first = store.write("first", b"old")
+    sight = look(store.place)
+    removal = Removal(store.place, sight, survey(store.place, sight, [first]))
+    put(store.backend, first.forgotten, b"{}")
+    with pytest.raises(LrsError, match="not the seal"):
+        removal.forget(first)
+    assert first.seal in store.there()
+
+
 # ---- holds, readers, others
 
 
