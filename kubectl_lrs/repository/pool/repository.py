@@ -1,0 +1,296 @@
+"""A pooled repository: a mark that says what it is, and its backups. Whoever uses it reads a seal for each, at most once."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Stat, get, put
+from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
+from kubectl_lrs.model.names import backup_name
+from kubectl_lrs.repository.base import Backup, Preparation, Repository, Unsealed, oldest_first
+from kubectl_lrs.repository.holds import Hold, Holds
+from kubectl_lrs.repository.pool import holds as held
+from kubectl_lrs.repository.pool import reuse, sight
+from kubectl_lrs.repository.pool import seal as seals
+from kubectl_lrs.repository.pool.backup import PooledBackup
+from kubectl_lrs.repository.pool.contents import Pool
+from kubectl_lrs.repository.pool.known import Ledger
+from kubectl_lrs.repository.pool.layout import (
+    BACKUPS,
+    GRACE_HOURS,
+    REPOSITORY,
+    RESERVE,
+    RESERVE_SIZE,
+    SEAL,
+    BackupId,
+    backup_of,
+    new_session,
+    stamped,
+)
+from kubectl_lrs.repository.pool.seal import Seal
+from kubectl_lrs.repository.pool.writer import PoolWriter
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.parallel import map_unordered
+
+if TYPE_CHECKING:
+    from kubectl_lrs.runtime.progress import Progress
+    from kubectl_lrs.runtime.trust import Trust
+
+KIND, FORM = "lrs-repository", "pooled"
+FORMAT_VERSION = 1
+MAX_MARK = 64 << 10
+AT_ONCE = 8
+
+_DIGITS = 32
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Mark(NamedTuple):
+    """What a repository says of itself. `grace`: in seconds."""
+
+    id: str
+    grace: float
+
+
+def init(backend: Backend, *, grace_hours: int = GRACE_HOURS) -> Mark:
+    """Make an empty repository. UsageError where there is one already, or anything else."""
+    found = next(iter(backend.list()), None) if _is_there(backend) else None
+    if found is not None:
+        what = "a repository already" if _has(backend, REPOSITORY) else f"not empty: {found.key} lies there"
+        raise UsageError(f"{backend.url}: {what}", hint="name a prefix of its own for the repository")
+    mark = Mark(str(uuid.uuid4()), grace_hours * 3600.0)
+    document = {"kind": KIND, "formatVersion": FORMAT_VERSION, "id": mark.id, "form": FORM, "encrypted": False}
+    document |= {"created": stamped(datetime.now(timezone.utc).timestamp()), "graceHours": grace_hours}
+    put(backend, RESERVE, b"\0" * RESERVE_SIZE)
+    try:
+        put(backend, REPOSITORY, json.dumps(document, indent=2).encode() + b"\n")
+    except KeyExistsError as error:
+        raise UsageError(f"{backend.url}: another run has made a repository there meanwhile") from error
+    return mark
+
+
+def _is_there(backend: Backend) -> bool:
+    """Whether the storage's own prefix is: a path need not be."""
+    with suppress(KeyNotFoundError):
+        next(iter(backend.list()), None)
+        return True
+    return False
+
+
+def _has(backend: Backend, key: str) -> bool:
+    with suppress(KeyNotFoundError):
+        return backend.stat(key).size >= 0
+    return False
+
+
+def read_mark(backend: Backend) -> Mark:
+    """What it says of itself. UsageError where there is none, or one that this program does not know; DamageError."""
+    where = f"{backend.url}/{REPOSITORY}"
+    try:
+        found = backend.stat(REPOSITORY)
+        data = get(backend, REPOSITORY) if found.size <= MAX_MARK else b""
+    except KeyNotFoundError as error:
+        hint = "make one with: repository init; or see whether the URL is right"
+        raise UsageError(f"{backend.url}: no repository: it has no {REPOSITORY}", hint=hint) from error
+    try:
+        document: Any = json.loads(data)
+        version, form = document["formatVersion"], (document["kind"], document["form"], document["encrypted"])
+        name, grace = document["id"], document["graceHours"] * 3600.0
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamageError(f"{where}: damaged: {error!r}") from error
+    if form[0] == KIND and (form[1:] != (FORM, False) or (type(version) is int and version > FORMAT_VERSION)):
+        hint = "use the version of kubectl lrs that made it, or a newer one"
+        raise UsageError(f"{where}: a form of repository that this program does not read", hint=hint)
+    if form[0] != KIND or version != FORMAT_VERSION or not isinstance(name, str) or not _UUID.fullmatch(name):
+        raise DamageError(f"{where}: damaged: not what a repository says of itself")
+    if not 3600 <= grace <= 366 * 86400:
+        raise DamageError(f"{where}: damaged: graceHours")
+    return Mark(name, grace)
+
+
+class PooledRepository(Repository):
+    """`state`: the folder on this machine for what is not kept in it."""
+
+    def __init__(self, backend: Backend, *, state: Path) -> None:
+        self.backend = backend
+        self.pool = Pool(backend)
+        self._state = state
+        self._mark: Mark | None = None
+        self._seals: dict[BackupId, Seal] = {}
+
+    @property
+    def mark(self) -> Mark:
+        """What it says of itself."""
+        self._mark = self._mark or read_mark(self.backend)
+        return self._mark
+
+    @property
+    def location(self) -> str:
+        """Its URL."""
+        return self.backend.url
+
+    @property
+    def resolved(self) -> str:
+        """Its URL."""
+        return self.backend.url
+
+    @property
+    def journals(self) -> Path:
+        """A folder of this machine."""
+        return self._state
+
+    # ---- finding
+
+    def scan(self) -> tuple[list[Backup], list[Unsealed]]:
+        """The sealed backups, oldest first, and those whose seal is damaged, or came too late for what it needs."""
+        found = self._found(BACKUPS)
+        shown = self._shown(found)
+        sealed: list[Backup] = []
+        unsealed: list[Unsealed] = []
+        for backup, result in map_unordered(found.items(), self._try, workers=AT_ONCE, stop=Cancel()):
+            if isinstance(result, str):
+                unsealed.append(Unsealed(shown[backup], f"{self.backend.url}/{BACKUPS}{backup}", result))
+            elif result is not None:
+                sealed.append(PooledBackup(self.pool, result, name=shown[backup]))
+        return oldest_first(sealed), sorted(unsealed, key=lambda each: each.name)
+
+    def _found(self, prefix: str) -> dict[BackupId, Stat]:
+        """The seals that are there."""
+        assert self.mark
+        keys = ((backup_of(stat.key), stat) for stat in self.backend.list(prefix))
+        return {known[0]: stat for known, stat in keys if known and known[1] == SEAL}
+
+    @staticmethod
+    def _shown(found: dict[BackupId, Stat]) -> dict[BackupId, str]:
+        """Their names; where two have the same, with the session."""
+        counts = Counter(each.name for each in found)
+        return {each: str(each) if counts[each.name] > 1 else each.name for each in found}
+
+    def _try(self, item: tuple[BackupId, Stat]) -> tuple[BackupId, Seal | str | None]:
+        """The seal; why it is none; None where it is gone by now."""
+        try:
+            return item[0], self._seal(*item)
+        except KeyNotFoundError:
+            return item[0], None
+        except LrsError as error:
+            return item[0], str(error)
+
+    def _seal(self, backup: BackupId, stat: Stat) -> Seal:
+        """One seal that counts. Nothing at a key ever changes."""
+        if backup not in self._seals:
+            where = f"{self.backend.url}/{stat.key}"
+            if stat.size > seals.MAX_SIZE:
+                raise DamageError(f"{where}: too large for a seal")
+            seal = seals.parse(get(self.backend, stat.key), backup=backup, repository=self.mark.id, where=where)
+            if seal.is_late(stat.mtime, self.mark.grace) and not sight.is_whole(self.backend, seal):
+                raise DamageError(f"{where}: sealed too late: what it needs was removed, or may be")
+            self._seals[backup] = seal
+        return self._seals[backup]
+
+    def _named(self, name: str) -> dict[BackupId, Stat]:
+        """Those that a name means: it may have the session, and be a location."""
+        name = name.removeprefix(f"{self.backend.url}/{BACKUPS}")
+        found = self._found(f"{BACKUPS}{name}")
+        return {each: stat for each, stat in found.items() if name in (each.name, str(each))}
+
+    def opened(self, name: str) -> Backup | None:
+        """By its name, with or without the session, or by its location."""
+        found = self._named(name)
+        if len(found) > 1:
+            hint = f"there is {', '.join(map(str, found))}"
+            raise UsageError(f"{self.backend.url}: more than one backup is called {name!r}", hint=hint)
+        for backup, stat in found.items():
+            with suppress(KeyNotFoundError):
+                return PooledBackup(self.pool, self._seal(backup, stat), name=backup.name if name == backup.name else str(backup))
+        return None
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this name, sealed or damaged."""
+        return bool(self._named(name))
+
+    # ---- holding
+
+    def holds(self) -> Holds:
+        """By the sums of catalogs."""
+        found = held.read(self.backend, now=self.backend.now(), grace=self.mark.grace)
+        by_key = {catalog[:_DIGITS]: Hold(each.reason, each.since) for catalog, each in found.by_catalog.items()}
+        return Holds(by_key)
+
+    def hold(self, backup: Backup, reason: str) -> None:
+        """An object of its own."""
+        held.hold(self.backend, backup.catalog, reason)
+
+    def unhold(self, backup: Backup) -> None:
+        """It goes."""
+        if not held.unhold(self.backend, backup.catalog):
+            raise UsageError(f"{backup.name} is not held")
+
+    # ---- making
+
+    def prepare(self, *, trust: Trust, trust_previous: bool, progress: Progress) -> Preparation:  # noqa: ARG002
+        """Learn what is in the pool."""
+        newest_first = [each for each in reversed(self.scan()[0]) if isinstance(each, PooledBackup)]
+        return _Prepared(self, newest_first)
+
+    def explained(self, error: OSError, so: str = "no backup was made") -> LrsError:
+        """What this machine's disk refuses, where contents wait to be uploaded."""
+        return LrsError(
+            f"{error.filename or 'a temporary file'}: {error.strerror or error}; {so}", hint="TMPDIR names another folder"
+        )
+
+
+class _Prepared:
+    """What a new backup begins with."""
+
+    def __init__(self, repository: PooledRepository, newest_first: Sequence[PooledBackup]) -> None:
+        self._repository = repository
+        self._newest_first = newest_first
+        self._ledger = Ledger()
+        reuse.learn(repository.backend, self._ledger, [each.seal for each in newest_first])
+
+    def begin(self, name: str) -> PoolWriter:
+        """A session of its own."""
+        instant = datetime.now(timezone.utc)
+        if name and self._repository.has(name):
+            raise UsageError(f"{self._repository.location}: there is a backup {name!r} already", hint="choose another --name")
+        mark = self._repository.mark
+        return PoolWriter(
+            self._repository.backend,
+            BackupId(name or backup_name(instant), new_session()),
+            self._ledger,
+            instant=instant,
+            repository=mark.id,
+            grace=mark.grace,
+            earlier=[_Earlier(each) for each in self._newest_first[: reuse.BACKUPS]],
+        )
+
+    def close(self) -> None:
+        """No more is begun."""
+        self._ledger.close()
+
+
+class _Earlier:
+    """One whose contents may be shared."""
+
+    def __init__(self, backup: PooledBackup) -> None:
+        self._backup = backup
+
+    @property
+    def catalog(self) -> Catalog:
+        """As far as the seal says it."""
+        return self._backup.catalog
+
+    def reading(self, relative: str) -> BinaryIO | None:
+        """One of its files; what is read is held against its sums. None where it has no such file."""
+        with suppress(DamageError):
+            return self._backup.opened(relative)
+        return None

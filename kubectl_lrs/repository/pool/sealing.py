@@ -1,0 +1,166 @@
+"""From contents in the pool to a backup: a last look at all that it needs, its own objects, and at the very end its seal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from kubectl_lrs.backends.base import Backend, KeyNotFoundError, put
+from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
+from kubectl_lrs.model.errors import DamageError, LrsError
+from kubectl_lrs.repository.pool import index, refs
+from kubectl_lrs.repository.pool.check import check
+from kubectl_lrs.repository.pool.entries import Entry
+from kubectl_lrs.repository.pool.known import Ledger
+from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, BackupId, blob_key, new_session, pack_key, pool_key
+from kubectl_lrs.repository.pool.ranges import pieces
+from kubectl_lrs.repository.pool.refs import Ref
+from kubectl_lrs.repository.pool.seal import Seal, Stored, head_of
+from kubectl_lrs.repository.pool.spool import Spool
+from kubectl_lrs.repository.sums import line
+from kubectl_lrs.runtime.bounds import require_readable
+
+LOOKS = 3
+"""How often what is condemned meanwhile is copied, before the run gives up."""
+
+
+class Sealing:
+    """Of one backup whose contents are all in the pool."""
+
+    def __init__(self, backend: Backend, backup: BackupId, ledger: Ledger, *, repository: str, grace: float) -> None:
+        self._backend = backend
+        self._backup = backup
+        self._ledger = ledger
+        self._repository = repository
+        self._grace = grace
+        self._moved: dict[str, str] = {}
+        self._objects: dict[str, Stored] = {}
+
+    def seal(self, catalog: Catalog, *, objects: int, size: int) -> Catalog:
+        """The catalog as it was sealed. `objects`, `size`: what this run has put into the pool."""
+        checked_at = self._checked()
+        totals = self._ledger.totals()
+        identity = self._identity()
+        data = replace(catalog, sums_sha256=identity, stored={**totals, "newObjects": objects, "storedBytes": size}).serialise()
+        named = f"{len(catalog.missing)} things that are missing" if catalog.missing else "what it names"
+        self._put(CATALOG, require_readable(data, MAX_SIZE, self._where(CATALOG), hint=f"it lists {named}: choose less"))
+        sealed = parse(data, where=self._where(CATALOG))
+        index.write(self._entries(), self._put)
+        self._put_refs()
+        self._finish(
+            Seal(
+                backup=self._backup,
+                repository=self._repository,
+                checked_at=checked_at,
+                head=head_of(sealed, identity),
+                objects=self._objects,
+                stored={"newObjects": objects, "newBytes": size, "reusedBytes": totals["linkedBytes"]},
+            )
+        )
+        return sealed
+
+    def _where(self, file: str) -> str:
+        return f"{self._backend.url}/{self._backup.key(file)}"
+
+    def _entries(self) -> Iterator[Entry]:
+        """All files, with what was copied in its new place."""
+        for each in self._ledger.entries():
+            if self._moved:
+                each = each._replace(parts=tuple(p._replace(key=self._moved.get(p.key, p.key)) for p in each.parts))
+            yield each
+
+    def _identity(self) -> str:
+        """The sum of the sorted list of sums."""
+        identity = hashlib.sha256()
+        for each in self._ledger.sums():
+            identity.update(line(each))
+        return identity.hexdigest()
+
+    # ---- the last look
+
+    def _checked(self) -> float:
+        """When the look began that found everything there and nothing condemned; what was condemned is copied before."""
+        for _ in range(LOOKS):
+            self._ledger.refer(self._entries())
+            found = check(self._backend, self._ledger.refs)
+            self._require_all(found.gone)
+            if not found.condemned:
+                return found.at
+            for key in found.condemned:
+                self._copy(key)
+        raise LrsError(
+            f"{self._where('')}: what it needs is condemned again and again; no backup was made",
+            hint="is a prune at work? run it again",
+        )
+
+    def _require_all(self, gone: tuple[Ref, ...]) -> None:
+        """LrsError for what is not even there when it is asked for by its name: a list may lag."""
+        for ref in gone:
+            key = self._ledger.key(ref.token)
+            with suppress(KeyNotFoundError):
+                if self._backend.stat(key).size == ref.size:
+                    continue
+            path = next((each.path for each in self._entries() if any(part.key == key for part in each.parts)), "")
+            raise LrsError(
+                f"{self._backend.url}/{key}: gone, and {path} needs it; no backup was made",
+                hint="run it again: what is gone is put there anew",
+            )
+
+    def _copy(self, key: str) -> None:
+        """The same bytes under a new name, which no list names."""
+        found = pool_key(key)
+        assert found is not None
+        spool = Spool()
+        try:
+            for data in pieces(self._backend, key, 0, self._backend.stat(key).size):
+                spool.write(data)
+            if spool.digest != found.digest:
+                raise DamageError(f"{self._backend.url}/{key}: altered: its sum is not the one in its name; no backup was made")
+            session = new_session()
+            packed = key.endswith(".gz")
+            new = blob_key(found.digest, session, packed=packed) if found.kind == BLOB else pack_key(found.digest, session)
+            self._backend.upload(new, spool.size, spool.chunks(), {}, replace=False).commit()
+            self._ledger.note_listed([(token.token, spool.size)] if (token := pool_key(new)) else [])
+        finally:
+            spool.close()
+        self._moved.update({old: new for old, now in self._moved.items() if now == key})
+        self._moved[key] = new
+
+    # ---- its own objects
+
+    def _put(self, file: str, data: bytes) -> None:
+        self._objects[file] = Stored.of(data)
+        self._backend.upload(self._backup.key(file), len(data), iter([data]), {}, replace=False).commit()
+
+    def _put_refs(self) -> None:
+        spool = Spool()
+        try:
+            refs.write(self._ledger.refs(), spool)
+            self._objects[REFS] = Stored(spool.size, spool.digest)
+            self._backend.upload(self._backup.key(REFS), spool.size, spool.chunks(), {}, replace=False).commit()
+        finally:
+            spool.close()
+
+    def _finish(self, seal: Seal) -> None:
+        """Put the seal, and see that it came in time."""
+        key, data = self._backup.seal, seal.serialise()
+        self._backend.sync()
+        try:
+            put(self._backend, key, data)
+        except LrsError:
+            if not self._is_there(key, data):
+                raise
+        if seal.is_late(self._backend.stat(key).mtime, self._grace):
+            raise LrsError(
+                f"{self._backend.url}/{key}: it was sealed more than {self._grace / 7200:g} hours after the last look at what it"
+                " needs, and does not count as a backup unless all of that is still there",
+                hint="verify it, or make another one",
+            )
+
+    def _is_there(self, key: str, data: bytes) -> bool:
+        """Whether the seal came, though nobody said so."""
+        with suppress(LrsError):
+            return self._backend.stat(key).size == len(data) and self._backend.read_range(key, 0, len(data)) == data
+        return False
