@@ -17,7 +17,7 @@ from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.names import backup_name
 from kubectl_lrs.repository.base import Backup, Preparation, Repository, Unsealed, oldest_first
-from kubectl_lrs.repository.holds import Hold, Holds
+from kubectl_lrs.repository.holds import Holds
 from kubectl_lrs.repository.pool import holds as held
 from kubectl_lrs.repository.pool import reuse, sight
 from kubectl_lrs.repository.pool import seal as seals
@@ -50,7 +50,6 @@ FORMAT_VERSION = 1
 MAX_MARK = 64 << 10
 AT_ONCE = 8
 
-_DIGITS = 32
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -221,9 +220,7 @@ class PooledRepository(Repository):
 
     def holds(self) -> Holds:
         """By the sums of catalogs."""
-        found = held.read(self.backend, now=self.backend.now(), grace=self.mark.grace)
-        by_key = {catalog[:_DIGITS]: Hold(each.reason, each.since) for catalog, each in found.by_catalog.items()}
-        return Holds(by_key)
+        return held.read(self.backend, now=self.backend.now(), grace=self.mark.grace).holds
 
     def hold(self, backup: Backup, reason: str) -> None:
         """An object of its own."""
