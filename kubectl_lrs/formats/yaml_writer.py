@@ -18,6 +18,7 @@ MAX_SIMPLE_KEY = 500
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*(?::[A-Za-z0-9_./@-]+)*")
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"])
+LONGEST_WORD = max(map(len, _WORDS))
 # What JSON leaves as it is and a YAML reader refuses, folds or drops: DEL, C1, line and paragraph separators, BOM,
 # surrogates and the two non-characters of each plane's end that YAML excludes.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -45,6 +46,8 @@ def _block(value: Any, pad: str, first: str, write: Callable[[str], None]) -> No
             if len(name) > MAX_SIMPLE_KEY:
                 write(f"{first}? {name}\n")
                 _entry(item, pad, f"{pad}: ", write)
+            elif item.__class__ is str:  # as most are
+                write(f"{first}{name}: {_text(item)}\n")
             elif not _is_block(item):
                 write(f"{first}{name}: {_scalar(item)}\n")
             else:
@@ -83,7 +86,7 @@ def _scalar(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+    if _PLAIN.fullmatch(text) and (len(text) > LONGEST_WORD or text.lower() not in _WORDS):
         return text
     quoted = encode_basestring(text)
     if not text.isascii() or "\x7f" in text:

@@ -37,6 +37,21 @@ def with_defaults(value: Any, schema: Schema) -> Any:
     return value
 
 
+def defaults_of(schema: Schema) -> Schema:
+    """What `with_defaults` needs of a schema, and nothing else: empty where there is no default in it."""
+    kept = {key: schema[key] for key in ("default", "nullable") if "default" in schema and key in schema}
+    properties: Mapping[str, Schema] = schema.get("properties") or {}
+    below = {key: defaults_of(each) for key, each in properties.items()}
+    items, others = schema.get("items"), schema.get("additionalProperties")
+    if items and (inner := defaults_of(items)):
+        kept["items"] = inner
+    if isinstance(others, dict) and (inner := defaults_of(others)):
+        return {**kept, "additionalProperties": inner, "properties": properties}  # which field is of which counts
+    if with_one := {key: each for key, each in below.items() if each}:
+        kept["properties"] = with_one
+    return kept
+
+
 def _object_with_defaults(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
     properties: Mapping[str, Schema] = schema.get("properties") or {}
     others = schema.get("additionalProperties")
@@ -111,15 +126,20 @@ def _object_problems(value: dict[str, Any], schema: Schema, path: str) -> Iterat
     others = schema.get("additionalProperties")
     open_ended = bool(others) or bool(schema.get(PRESERVE)) or bool(schema.get("x-kubernetes-embedded-resource"))
     for key, item in value.items():
-        if key in properties:
-            yield from _problems(item, properties[key], f"{path}.{key}")
-        elif isinstance(others, dict) and others:
-            yield from _problems(item, others, f"{path}.{key}")
-        elif not open_ended:
-            yield Problem(f"{path}.{key}", UNKNOWN)
+        below = properties[key] if key in properties else others if isinstance(others, dict) and others else None
+        if below is None:
+            if not open_ended:
+                yield Problem(f"{path}.{key}", UNKNOWN)
+        elif not _is_plain_string(item, below):
+            yield from _problems(item, below, f"{path}.{key}")
     for key in schema.get("required") or ():
         if key not in value and "default" not in properties.get(key, {}):
             yield Problem(f"{path}.{key}", "missing, but required")
+
+
+def _is_plain_string(value: Any, schema: Schema) -> bool:
+    """Whether it is one, and may be any: most values are."""
+    return value.__class__ is str and schema.get("type") == "string" and "enum" not in schema
 
 
 def _has_type(value: Any, schema: Schema) -> bool:

@@ -71,18 +71,29 @@ def mentions(folder: Readable) -> Iterator[Mention]:
             yield Mention(document.store, document.id, field, text)
 
 
-def strings(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+def strings(value: Any, field: str = "") -> list[tuple[str, str]]:
     """(field, text) of every string in a value, ids of Mongo included as their 24 digits."""
+    found: list[tuple[str, str]] = []
+    _gather(value, field, found.append)
+    return found
+
+
+def _gather(value: Any, field: str, add: Callable[[tuple[str, str]], None]) -> None:
+    """No generator: each string would go through as many of them as it lies deep."""
     if isinstance(value, str):
-        yield field, value
+        add((field, value))
     elif isinstance(value, dict):
+        above = f"{field}." if field else ""
         for key, item in value.items():
-            yield from strings(item, f"{field}.{key}" if field else str(key))
+            if item.__class__ is str:
+                add((f"{above}{key}", item))
+            else:
+                _gather(item, f"{above}{key}", add)
     elif isinstance(value, (list, tuple)):
         for place, item in enumerate(value):
-            yield from strings(item, f"{field}[{place}]")
+            _gather(item, f"{field}[{place}]", add)
     elif type(value).__name__ == "ObjectId":
-        yield field, str(value)
+        add((field, str(value)))
 
 
 def _lrs(folder: Readable) -> Iterator[Document]:

@@ -59,6 +59,7 @@ class OldNamespaces:
     def __init__(self, mapped: Collection[str]) -> None:
         self._mapped = frozenset(mapped)
         names = "|".join(map(re.escape, mapped))
+        self._anywhere = re.compile(names, re.IGNORECASE)
         self._within, self._reference, self._whole = (
             re.compile(pattern.replace("{names}", names), flags)
             for pattern, flags in ((_WITHIN, re.IGNORECASE), (_REFERENCE, 0), (_WHOLE, 0))
@@ -71,7 +72,7 @@ class OldNamespaces:
 
     def is_named(self, field: str, text: str) -> bool:
         """Whether a string of an object names one; `field` as in `spec.env.URL`."""
-        if _OWN.fullmatch(field):
+        if not self._anywhere.search(text) or _OWN.fullmatch(field):
             return False
         if self._within.search(text):
             return True

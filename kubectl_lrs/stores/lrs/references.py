@@ -37,18 +37,27 @@ _BY_NAME: dict[str, str] = {
     "configMapKeyRef": "ConfigMap",
 }
 _BY_LIST: dict[str, str] = {"imagePullSecrets": "Secret"}
+_FIELDS = frozenset((*_BY_STRING, *_BY_NAME, *_BY_LIST))
 
 
-def references(value: Any) -> Iterator[Reference]:
+def references(value: Any) -> list[Reference]:
     """Every reference in a spec; one that is marked optional is none."""
+    found: list[Reference] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: Any, found: list[Reference]) -> None:
     if isinstance(value, list):
         for item in value:
-            yield from references(item)
+            _gather(item, found)
     elif isinstance(value, dict):
+        counts = not value.get("optional")
         for key, item in value.items():
-            if not value.get("optional"):
-                yield from _of_field(key, item)
-            yield from references(item)
+            if counts and key in _FIELDS:
+                found += _of_field(key, item)
+            if isinstance(item, (dict, list)):
+                _gather(item, found)
 
 
 def _of_field(key: str, item: Any) -> Iterator[Reference]:

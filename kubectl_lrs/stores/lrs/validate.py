@@ -11,7 +11,7 @@ from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.errors import ConflictError, LrsError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Finding, Severity
-from kubectl_lrs.model.schema import Problem, Schema, problems, with_defaults
+from kubectl_lrs.model.schema import Problem, Schema, defaults_of, problems, with_defaults
 
 CONFIRMED = 20
 """How many objects that the schema refuses are tried with the server before the schema is believed."""
@@ -28,13 +28,14 @@ class Validator:
         self._kube = kube
         self._resource = resource
         self._schema = schema
+        self._defaults = defaults_of(schema or {})
         self._validation = validation
         self._confirmed = 0
         self._losses: Counter[str] = Counter()
 
     def normalise(self, manifest: Manifest) -> Manifest:
         """The manifest with the target's defaults."""
-        return manifest if self._schema is None else dict(with_defaults(manifest, self._schema))
+        return dict(with_defaults(manifest, self._defaults)) if self._defaults else manifest
 
     def problem(self, manifest: Manifest) -> str:
         """Why the target would refuse this manifest; empty where it would not."""

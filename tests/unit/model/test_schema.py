@@ -6,8 +6,10 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kubectl_lrs.model.schema import PRESERVE, problems, with_defaults
+from kubectl_lrs.model.schema import PRESERVE, defaults_of, problems, with_defaults
 
 SPEC: dict[str, Any] = {
     "type": "object",
@@ -55,6 +57,38 @@ def test_defaults_are_filled_in_where_nothing_is() -> None:
         "deep": {"down": 3},
     }
     assert with_defaults(made, SCHEMA) is made, "nothing more to fill in"
+
+
+KEYS = st.sampled_from("abc")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.text("xy", max_size=1),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+SCHEMAS = st.recursive(
+    st.fixed_dictionaries({}, optional={"type": st.just("string"), "default": VALUES, "nullable": st.booleans()}),
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "properties": st.dictionaries(KEYS, inner, max_size=3),
+            "additionalProperties": inner | st.booleans(),
+            "items": inner,
+            "default": VALUES,
+            "nullable": st.booleans(),
+        },
+    ),
+    max_leaves=8,
+)
+
+
+@given(VALUES, SCHEMAS)
+def test_what_is_kept_of_a_schema_fills_in_the_same(value: Any, schema: dict[str, Any]) -> None:
+    assert with_defaults(value, defaults_of(schema)) == with_defaults(value, schema)
+
+
+def test_nothing_is_kept_of_a_schema_without_defaults() -> None:
+    assert defaults_of({"type": "object", "properties": {"a": {"type": "array", "items": {"nullable": True}}}}) == {}
+    assert defaults_of(SPEC)["properties"].keys() == {"mode", "replicas", "none", "containers", "deep"}
 
 
 def test_a_null_gets_the_default_only_where_null_is_not_allowed() -> None:
