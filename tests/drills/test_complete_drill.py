@@ -72,6 +72,11 @@ def test_all_is_lost_and_comes_back(world: World, cli: Cli) -> None:
     assert done.returncode == 0, done.stderr
     world.destroy()
     assert {name: len(found) for name, found in world.content().items()} == dict.fromkeys(before, 0)
+    done = run(cli, world, *RESTORE, "--yes")
+    assert (done.returncode, world.content()) == (1, dict.fromkeys(before, {})), done.stdout + done.stderr
+    assert "core-credentials does not exist, and did at backup" in done.stderr
+    loader.create_namespace(world.plane, NAMESPACE)
+    world.set_keys("first")  # which the administrator has, as the backup has none
     done = run(cli, world, *RESTORE, "--yes", "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {each["result"] for each in json.loads(done.stdout)["outcomes"]} == {"created"}
@@ -81,7 +86,6 @@ def test_all_is_lost_and_comes_back(world: World, cli: Cli) -> None:
     report = json.loads(again.stdout)
     assert {each["result"] for each in report["outcomes"]} == {"unchanged"}
     assert run(cli, world, "diff", "latest").returncode == 0
-    world.set_keys("first")
     said = json.loads(run(cli, world, "check", "-n", NAMESPACE, "--profile", "complete", "-o", "json").stdout)
     assert (said["findings"], [each["part"] for each in said["unchecked"]]) == ([], [])
 
