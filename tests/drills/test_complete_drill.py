@@ -73,7 +73,8 @@ def test_all_is_lost_and_comes_back(world: World, cli: Cli) -> None:
     world.destroy()
     assert {name: len(found) for name, found in world.content().items()} == dict.fromkeys(before, 0)
     done = run(cli, world, *RESTORE, "--yes")
-    assert (done.returncode, world.content()) == (1, dict.fromkeys(before, {})), done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert not any(world.content().values())
     assert "core-credentials does not exist, and did at backup" in done.stderr
     loader.create_namespace(world.plane, NAMESPACE)
     world.set_keys("first")  # which the administrator has, as the backup has none
