@@ -93,8 +93,12 @@ class Upload(Protocol):
     unset: tuple[str, ...]
     """What could not be set beside the content, and why."""
 
-    def commit(self) -> Written:
-        """Make it, as a whole. KeyExistsError, NoSpaceError; then it is not there, and nothing of it is."""
+    def commit(self, *, once: bool = False) -> Written:
+        """Make it, as a whole. KeyExistsError, NoSpaceError; then it is not there, and nothing of it is.
+
+        `once`: what makes it is asked for a single time, so that none of it comes late; after an UnreachableError it may be
+        there, or come to be.
+        """
 
     def abort(self) -> None:
         """It is not to be. Never fails."""
@@ -189,13 +193,19 @@ def deleted_each(delete: Callable[[str], object], keys: Sequence[str]) -> Mappin
 
 
 def put(
-    backend: Backend, key: str, data: bytes, attributes: Mapping[str, Any] | None = None, *, replace: bool = False
+    backend: Backend,
+    key: str,
+    data: bytes,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    replace: bool = False,
+    once: bool = False,
 ) -> Written:
-    """A small object, on the disk when this returns."""
+    """A small object, on the disk when this returns. `once`: see Upload."""
     upload = backend.upload(key, len(data), iter([data] if data else []), attributes or {}, replace=replace)
     try:
         backend.sync()
-        written = upload.commit()
+        written = upload.commit(once=once)
     except BaseException:
         with suppress(Exception):
             upload.abort()

@@ -230,7 +230,7 @@ class _Held:
     def __init__(self, remote: Remote, key: str, data: bytes, *, replace: bool) -> None:
         self._remote, self._key, self._data, self._replace = remote, key, data, replace
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
         """One request."""
         if not self._replace:
             self._remote.require_absent(self._key)
@@ -249,7 +249,7 @@ class _Open:
     def __init__(self, remote: Remote, key: str, file: Any) -> None:
         self._remote, self._key, self._file = remote, key, file
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
         """The last request."""
         try:
             self._remote.attempt(self._key, self._file.close)

@@ -178,7 +178,7 @@ class _Part:
         self.unset = unset
         self._hierarchy, self._key, self._part, self._replace = hierarchy, key, part, replace
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
         """Renamed."""
         try:
             self._hierarchy.rename(self._part, self._key, replace=self._replace)

@@ -73,7 +73,7 @@ class LocalUpload:
             except OSError as error:
                 self._tree.refuse(error, self._key)
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
         """Linked into place, or renamed over what is there."""
         with self._tree.directory(self._parent) as directory:
             try:

@@ -166,7 +166,7 @@ class _Pending:
         self._memory, self._key, self._data = memory, key, data
         self._attributes, self._replace = dict(attributes), replace
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
         """Make it."""
         return self._memory.place(self._key, self._data, self._attributes, replace=self._replace)
 

@@ -11,11 +11,15 @@ from kubectl_lrs.runtime.redact import text as heard
 
 
 class Unfit(Exception):  # noqa: N818  it is no failure
-    """This library cannot do it: the other one is asked. `for_good`: nor can it do anything else here."""
+    """This library cannot do it: the other one is asked. `for_good`: nor can it do anything else here.
 
-    def __init__(self, *, for_good: bool = False) -> None:
+    `sent`: the request may have arrived all the same, and been acted on.
+    """
+
+    def __init__(self, *, for_good: bool = False, sent: bool = False) -> None:
         super().__init__()
         self.for_good = for_good
+        self.sent = sent
 
 
 _ANSWER = re.compile(r"Server returned non-2xx status code: (\d{3})[^:\n]*: ?(.*?)(?:\n\nDebug source|\Z)", re.DOTALL)
@@ -48,7 +52,7 @@ def translated(error: BaseException, where: str) -> LrsError | Unfit:
         return Unfit(for_good=True)
     if "HTTP error" in said or "HttpError" in said:
         return PassingError(f"{where}: cannot be reached: {_why(said)}", hint="check the endpoint and the network")
-    return Unfit()
+    return Unfit(sent="Could not parse path" not in said)
 
 
 def _answered(status: str, body: str, where: str) -> LrsError | Unfit:

@@ -20,10 +20,11 @@ from kubectl_lrs.backends.base import (
     refuse_unreadable,
 )
 from kubectl_lrs.backends.obstore_ import TELLS_NO_ENCRYPTION
+from kubectl_lrs.backends.obstore_errors import Unfit
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, range_of, stat_of
 from kubectl_lrs.backends.s3_client import S3Client
-from kubectl_lrs.backends.s3_errors import BareNotFoundError, EmptyRangeError, of_code
+from kubectl_lrs.backends.s3_errors import BARE, EmptyRangeError, PassingError, of_code
 from kubectl_lrs.backends.s3_upload import Uploads
 from kubectl_lrs.model.errors import CredentialsError, LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import shown
@@ -61,13 +62,53 @@ class S3:
     # ---- reading
 
     def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:  # noqa: ARG002
-        """Page by page, in the order of the keys."""
+        """In the order of the keys; of our own ones the quick way, for as long as that goes."""
+        if self._client.is_ours and (not prefix or prefix.endswith("/")):
+            try:
+                for found in self._quick_list(prefix, after):
+                    yield found
+                    after = found.key
+            except Unfit as unfit:
+                self._client.is_unfit(unfit)
+            else:
+                return
+        yield from self._pages(prefix, after)
+
+    def _quick_list(self, prefix: str, after: str) -> Iterator[Stat]:
+        """Unfit where an entry may be of a key that ends with `/`, which this way does not show."""
+        tries, last = self._client.tries(), after
+        while True:
+            try:
+                for page in self._client.listed(self._prefix + prefix, self._prefix + last if last else ""):
+                    tries = self._client.tries()
+                    for each in page:
+                        found = self._entry(each)
+                        if found.key.encode() <= last.encode() or (found.size == 0 and not self._has(found.key)):
+                            raise Unfit
+                        yield found
+                        last = found.key
+            except PassingError:
+                if not tries.again():
+                    raise
+            else:
+                return
+
+    def _has(self, key: str) -> bool:
+        try:
+            self.stat(key)
+        except KeyNotFoundError:
+            return False
+        return True
+
+    def _entry(self, each: Mapping[str, Any]) -> Stat:
+        return Stat(each["Key"][len(self._prefix) :], int(each["Size"]), etag_of(each), instant_of(each))
+
+    def _pages(self, prefix: str, after: str) -> Iterator[Stat]:
+        """Page by page."""
         following: dict[str, Any] = {"StartAfter": self._prefix + after} if after else {}
         while True:
             page = self._client.call("list_objects_v2", "a list", Prefix=self._prefix + prefix, MaxKeys=1000, **following)
-            for each in page.get("Contents") or ():
-                if key := each["Key"][len(self._prefix) :]:
-                    yield Stat(key, int(each["Size"]), etag_of(each), instant_of(each))
+            yield from (found for each in page.get("Contents") or () if (found := self._entry(each)).key)
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated"):
                 return
@@ -76,13 +117,13 @@ class S3:
             following = {"ContinuationToken": token}
 
     def stat(self, key: str) -> Stat:
-        """By a HEAD; that there is none is only believed of a GET, which says why."""
+        """By a HEAD; that there is none, or that we may not, is only believed of a GET, which says why."""
         return self._look(key)[0]
 
     def _look(self, key: str) -> tuple[Stat, Mapping[str, Any]]:
         try:
             answer = self._client.call("head_object", key, Key=self._prefix + key)
-        except (KeyNotFoundError, BareNotFoundError):
+        except (KeyNotFoundError, *BARE):
             return self._look_closely(key)
         return stat_of(key, answer), answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -68,3 +69,13 @@ def is_encrypted(answer: Mapping[str, Any]) -> bool:
 def etag_of_parts(digests: Sequence[bytes]) -> str:
     """The etag that S3 gives an object which was put together of parts with these MD5s."""
     return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
+
+
+def sum_of_parts(digests: Sequence[bytes]) -> str:
+    """The checksum that S3 gives an object which was put together of parts with these SHA-256."""
+    return f"{in_base64(hashlib.sha256(b''.join(digests)).digest())}-{len(digests)}"
+
+
+def in_base64(digest: bytes) -> str:
+    """As sums stand in headers."""
+    return base64.b64encode(digest).decode()

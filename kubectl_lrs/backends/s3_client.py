@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ from kubectl_lrs.clients.tls import anchors_file
 from kubectl_lrs.model.errors import UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 from kubectl_lrs.runtime.redact import text as heard
-from kubectl_lrs.runtime.retry import Outage, Policy, insist, is_any
+from kubectl_lrs.runtime.retry import Outage, Policy, Tries, insist, is_any
 
 AWS = "https://s3.amazonaws.com"
 """Where requests go without an endpoint, as far as rules for proxies are concerned."""
@@ -126,6 +126,10 @@ def _no_trailers() -> dict[str, str]:
     return {"request_checksum_calculation": "when_required"} if "request_checksum_calculation" in Config.OPTION_DEFAULTS else {}
 
 
+def _maybe_ours(error: KeyExistsError) -> MaybeOursError:
+    return MaybeOursError(str(error), hint=error.hint)
+
+
 class _BrokenOffError(Exception):
     """Not all of a body came."""
 
@@ -166,7 +170,7 @@ class S3Client:
 
         `once`: it is not sent a second time, whatever comes of it.
         """
-        return self._insist(lambda: self._quickly(method, what, request), once=once)
+        return self._insist(lambda: self._quickly(method, what, request, once=once), once=once)
 
     def ask(self, method: str, what: str, **request: Any) -> dict[str, Any]:
         """The same, by the library that tells all of an answer."""
@@ -185,7 +189,7 @@ class S3Client:
                 raise
             except KeyExistsError as error:
                 if count > 1 or is_second_try(error):
-                    raise MaybeOursError(str(error), hint=error.hint) from error
+                    raise _maybe_ours(error) from error
                 raise
             self._outage.succeeded()
             return found
@@ -193,7 +197,7 @@ class S3Client:
         passing = is_any(GarbledError, PassingError)
         return attempt(1) if once else insist(attempt, policy=PATIENT, may_pass=passing, outage=self._outage)
 
-    def _quickly(self, method: str, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _quickly(self, method: str, what: str, request: Mapping[str, Any], *, once: bool) -> dict[str, Any]:
         quick = self.quick
         if quick is None or not quick.takes(method, request):
             return self._slowly(method, what, request)
@@ -201,9 +205,38 @@ class S3Client:
             with self._logged(method, request):
                 return quick.call(method, request, f"{self.url}: {shown(what)}")
         except Unfit as unfit:
-            if unfit.for_good:
-                self.quick = None
+            self.is_unfit(unfit)
+            was_sent = unfit.sent
+        if was_sent and once:
+            said = f"{self.url}: {shown(what)}: the answer cannot be understood, and it is not asked for twice"
+            raise UnreachableError(said, hint="look whether it is there")
+        try:
             return self._slowly(method, what, request)
+        except KeyExistsError as error:
+            if was_sent:
+                raise _maybe_ours(error) from error
+            raise
+
+    def is_unfit(self, unfit: Unfit) -> None:
+        """The quick library cannot do something: perhaps nothing at all here."""
+        if unfit.for_good:
+            self.quick = None
+
+    def tries(self) -> Tries:
+        """The attempts of what is tried again piece by piece."""
+        return Tries(PATIENT, None, outage=self._outage)
+
+    def listed(self, prefix: str, after: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """The keys below a prefix that ends with `/`, page by page, by the quick library. Unfit, PassingError."""
+        if self.quick is None:
+            raise Unfit
+        pages = self.quick.listed(prefix, after, f"{self.url}: a list")
+        while True:
+            with self._logged("list_objects_v2", {"Prefix": prefix}):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
 
     def _slowly(self, method: str, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
         with self._logged(method, request):

@@ -22,6 +22,14 @@ class BareNotFoundError(UnreachableError):
     """404 without S3's word for it: as a HEAD gives it, and anything between us and the storage, too."""
 
 
+class BareDeniedError(DeniedError):
+    """403 without S3's word for it: a HEAD does not say whether it is for the rights, the credentials or the clock."""
+
+
+class BareRefusedError(LrsError):
+    """The same for what is wrong with the request: as where the bucket is in another region."""
+
+
 class EmptyRangeError(LrsError):
     """The object ends before the range that was asked for."""
 
@@ -49,6 +57,7 @@ def _each(error: Callable[..., LrsError], hint: str, *codes: str) -> dict[str, t
 _RIGHTS = "see docs/files.md for the rights that are needed"
 _KEYS = "check the credentials"
 _ROOM = "make room there; running it again goes on"
+_SUMS = ("XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")
 _BUSY = "the storage is overloaded; try again later"
 _REGION = "the bucket is in another region: set AWS_REGION to the one that the server names"
 _KMS = "check LRS_S3_SSE and LRS_S3_SSE_KEY, and that the storage has that key"
@@ -60,14 +69,16 @@ _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
     **_each(KeyExistsError, "", "PreconditionFailed", "412", "ConditionalRequestConflict"),
     **_each(KeyExistsError, "", "ExistingObjectIsDirectory", "ObjectParentIsFile"),
     **_each(UnknownRequestError, "", "NotImplemented", "501"),
-    **_each(DeniedError, _RIGHTS, "403", "401", "AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidObjectState"),
+    **_each(DeniedError, _RIGHTS, "AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidObjectState"),
+    **_each(BareDeniedError, _RIGHTS, "403", "401"),
+    **_each(BareRefusedError, "", "400"),
     **_each(CredentialsError, _KEYS, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"),
     **_each(CredentialsError, "set the clock of this machine", "RequestTimeTooSkewed"),
     **_each(KeyNotFoundError, "", "NoSuchKey", "NoSuchVersion"),
     **_each(BareNotFoundError, "is there a proxy in between?", "404"),
     **_each(EmptyRangeError, "", "InvalidRange", "416"),
     **_each(GarbledError, "", "BadRequest"),
-    **_each(WrongSumError, "running it again goes on", "BadDigest", "InvalidDigest"),
+    **_each(WrongSumError, "running it again goes on", "BadDigest", "InvalidDigest", *_SUMS),
     **_each(
         UsageError, _REGION, "AuthorizationHeaderMalformed", "PermanentRedirect", "301", "IllegalLocationConstraintException"
     ),
@@ -120,3 +131,7 @@ def _without_answer(error: Exception, url: str, where: str, said: str) -> LrsErr
     if isinstance(error, known.SSLError):
         return UnreachableError(f"{url}: {said}", hint="give the authority of its certificate with --files-ca-file")
     return PassingError(f"{url}: cannot be reached: {said}", hint="check --files-endpoint and the network")
+
+
+BARE = (BareNotFoundError, BareDeniedError, BareRefusedError)
+"""What a HEAD was answered with, and only a GET is told why."""

@@ -6,15 +6,14 @@ must refuse them when everything else was right, and nothing is stored.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kubectl_lrs.backends.base import CHUNK, KeyExistsError, KeyNotFoundError, Stat, Written
-from kubectl_lrs.backends.s3_answers import KEPT, etag_of, etag_of_parts, is_encrypted
+from kubectl_lrs.backends.s3_answers import KEPT, etag_of, etag_of_parts, in_base64, is_encrypted, sum_of_parts
 from kubectl_lrs.backends.s3_client import S3Client
 from kubectl_lrs.backends.s3_errors import MaybeOursError, UnknownRequestError, WrongSumError
 from kubectl_lrs.model.errors import LrsError
@@ -26,6 +25,8 @@ SMALL = 16 << 10
 """Bytes of an object that is sent a second time to see whether it is refused."""
 
 PROBE = ".lrs-probe-"
+
+UNKNOWN = "LRS_S3_SSE asks for an encryption, which not every server has"
 
 Look = Callable[[str], tuple[Stat, Mapping[str, Any]]]
 """One object as the server says that it is now, and the whole answer. KeyNotFoundError."""
@@ -66,36 +67,58 @@ class Uploads:
     # ---- the requests, for the trial and for the write
 
     def sum_of(self, body: bytes) -> dict[str, Any]:
-        """What is sent beside a body, so that the server finds out when it comes as another one."""
-        return {} if self.client.sums_itself else {"ContentMD5": _md5(body)}
+        """What is sent beside a body, so that the server finds out when it comes as another one.
 
-    def put(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
+        With what is ours the SHA-256, which the server keeps and can tell.
+        """
+        if self.client.sums_itself:
+            return {}
+        return {"ChecksumSHA256": in_base64(_sha256(body))} if self.client.is_ours else {"ContentMD5": in_base64(_md5(body))}
+
+    def put(self, key: str, request: dict[str, Any], *, replace: bool, once: bool) -> Mapping[str, Any]:
         """PutObject with the body's own sum."""
         request = {**request, **self.sum_of(request["Body"])}
         self._require_absent(key, replace=replace)
-        answer = self._put(key, request, replace=replace)
-        if not replace and self._keeps_condition is None and len(request["Body"]) <= SMALL:
+        answer = self._put(key, request, replace=replace, once=once)
+        if not (replace or once) and self._keeps_condition is None and len(request["Body"]) <= SMALL:
             self._keeps_condition = self._refuses_again(key, request)
         return answer
 
-    def _put(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
-        return self._send("put_object", key, request, replace=replace)
+    def _put(self, key: str, request: dict[str, Any], *, replace: bool, once: bool = False) -> Mapping[str, Any]:
+        return self._send("put_object", key, request, replace=replace, once=once)
 
-    def complete(self, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
+    def complete(self, key: str, request: dict[str, Any], *, replace: bool, once: bool) -> Mapping[str, Any]:
         """CompleteMultipartUpload."""
         self._require_absent(key, replace=replace)
-        return self._send("complete_multipart_upload", key, request, replace=replace)
+        return self._send("complete_multipart_upload", key, request, replace=replace, once=once)
 
-    def _send(self, method: str, key: str, request: dict[str, Any], *, replace: bool) -> Mapping[str, Any]:
+    def _send(self, method: str, key: str, request: dict[str, Any], *, replace: bool, once: bool) -> Mapping[str, Any]:
         """The request that makes an object; a server that does not know the condition gets it without."""
-        if replace or not self._knows_condition:
-            return self.client.call(method, key, **request)
+        if not replace and self._knows_condition:
+            try:
+                return self.client.call(method, key, once=once, **request, IfNoneMatch="*")
+            except UnknownRequestError:
+                self._knows_condition, self._keeps_condition = False, False
+                self._require_absent(key, replace=replace)
+        with self.explained():
+            return self.client.call(method, key, once=once, **request)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """What a server that knows no encryption is likely not to know."""
         try:
-            return self.client.call(method, key, **request, IfNoneMatch="*")
-        except UnknownRequestError:
-            self._knows_condition, self._keeps_condition = False, False
-            self._require_absent(key, replace=replace)
-            return self.client.call(method, key, **request)
+            yield
+        except UnknownRequestError as error:
+            raise error.with_hint(UNKNOWN) if self.client.encryption.request else error from error.__cause__
+
+    def keeps_sum(self, key: str, sum_: str) -> bool:
+        """Whether the server tells this SHA-256 of it, which goes for one that is encrypted, too. No word is no yes."""
+        if not self.client.is_ours:
+            return False
+        with suppress(LrsError):
+            answer = self.client.ask("head_object", key, Key=self._prefix + key, ChecksumMode="ENABLED")
+            return answer.get("ChecksumSHA256") == sum_
+        return False
 
     def _require_absent(self, key: str, *, replace: bool) -> None:
         """Where the server is not known to keep the condition of the request, a look has to do."""
@@ -125,14 +148,14 @@ class _Whole:
         self._uploads = uploads
         self._key = key
         self._request = {**request, "Body": body}
-        self._md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self._md5 = _md5(body).hex()
         self._has_nothing_beside = request.keys().isdisjoint(KEPT)
         self._replace = replace
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:
         """PutObject, and what the server says of it then: at once, where its sum is of all that was sent."""
         try:
-            answer = self._uploads.put(self._key, self._request, replace=self._replace)
+            answer = self._uploads.put(self._key, self._request, replace=self._replace, once=once)
         except MaybeOursError:
             # Its first answer may have been lost on the way: what is there is ours then.
             written = self._seen()
@@ -145,7 +168,8 @@ class _Whole:
 
     def _seen(self) -> Written:
         stat, answer = self._uploads.look(self._key)
-        return Written(stat, stat.etag == self._md5 and not is_encrypted(answer))
+        is_proven = stat.etag == self._md5 and not is_encrypted(answer)
+        return Written(stat, is_proven or self._uploads.keeps_sum(self._key, in_base64(_sha256(self._request["Body"]))))
 
     def abort(self) -> None:
         """Nothing was sent."""
@@ -164,8 +188,13 @@ class _Parts:
         self._key = key
         self._replace = replace
         self._digests: list[bytes] = []
+        self._sums: list[bytes] = []
         self._parts: list[dict[str, Any]] = []
-        begun = self._client.call("create_multipart_upload", key, **request)
+        algorithm: dict[str, Any] = (
+            {"ChecksumAlgorithm": "SHA256"} if self._client.is_ours and not self._client.sums_itself else {}
+        )
+        with uploads.explained():
+            begun = self._client.call("create_multipart_upload", key, **request, **algorithm)
         self._upload = {"Key": request["Key"], "UploadId": begun["UploadId"]}
         try:
             for body in _regrouped(chunks, max(MIN_PART, -(-size // MAX_PARTS))):
@@ -177,9 +206,12 @@ class _Parts:
     def _send(self, body: bytes, beside: Mapping[str, Any]) -> None:
         number = len(self._parts) + 1
         answer = self._client.call("upload_part", self._key, **self._upload, PartNumber=number, Body=body, **beside)
-        self._digests.append(hashlib.md5(body, usedforsecurity=False).digest())
+        self._digests.append(_md5(body))
         sums = {name: answer[name] for name in answer if name.startswith("Checksum") and name != "ChecksumType"}
-        self._parts.append({"PartNumber": number, "ETag": answer["ETag"], **(sums if self._client.sums_itself else {})})
+        if self._client.is_ours:
+            self._sums.append(_sha256(body))
+        has_sums = self._client.sums_itself or self._client.is_ours
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"], **(sums if has_sums else {})})
 
     def try_out(self) -> None:
         """One part whose sum is wrong; the upload is given up."""
@@ -189,16 +221,17 @@ class _Parts:
         finally:
             self.abort()
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:
         """CompleteMultipartUpload, and what the server says of it then."""
         try:
             request = {**self._upload, "MultipartUpload": {"Parts": self._parts}}
-            self._uploads.complete(self._key, request, replace=self._replace)
+            self._uploads.complete(self._key, request, replace=self._replace, once=once)
         except BaseException:
             self.abort()
             raise
         stat, answer = self._uploads.look(self._key)
-        return Written(stat, stat.etag == etag_of_parts(self._digests) and not is_encrypted(answer))
+        is_proven = stat.etag == etag_of_parts(self._digests) and not is_encrypted(answer)
+        return Written(stat, is_proven or self._uploads.keeps_sum(self._key, sum_of_parts(self._sums)))
 
     def abort(self) -> None:
         """Give the parts back."""
@@ -206,8 +239,12 @@ class _Parts:
             self._client.call("abort_multipart_upload", self._key, **self._upload)
 
 
-def _md5(body: bytes) -> str:
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+def _md5(body: bytes) -> bytes:
+    return hashlib.md5(body, usedforsecurity=False).digest()
+
+
+def _sha256(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
 
 
 def _regrouped(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -167,6 +167,16 @@ def test_a_clock_that_is_set() -> None:
 # ---- made once
 
 
+@pytest.mark.parametrize("size", [1, MIN_PART + 1])
+def test_one_that_is_asked_for_a_single_time(backend: Backend, size: int) -> None:
+    upload = backend.upload("seal", size, iter([b"x" * size]), {}, replace=False)
+    backend.sync()
+    assert upload.commit(once=True).stat.size == size
+    assert backend.stat("seal").size == size
+    with pytest.raises(KeyExistsError):
+        backend.upload("seal", 1, iter([b"y"]), {}, replace=False).commit(once=True)
+
+
 def test_one_that_is_there_is_not_overwritten_unless_asked(backend: Backend) -> None:
     put(backend, "a/b", b"first")
     before = backend.stat("a/b")

@@ -6,7 +6,14 @@ import pytest
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
 from kubectl_lrs.backends.obstore_errors import Unfit, translated
-from kubectl_lrs.backends.s3_errors import BareNotFoundError, EmptyRangeError, NoBucketError, PassingError, UnknownRequestError
+from kubectl_lrs.backends.s3_errors import (
+    BareDeniedError,
+    BareNotFoundError,
+    EmptyRangeError,
+    NoBucketError,
+    PassingError,
+    UnknownRequestError,
+)
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError
 
 DEBUG = '\n\nDebug source:\nGeneric {\n    store: "S3",\n    source: RetryError(\n'
@@ -31,7 +38,7 @@ def _answered(status: str, code: str = "", message: str = "no &amp; never") -> s
         (_answered("409 Conflict", "ConditionalRequestConflict"), KeyExistsError),
         (_answered("416 Range Not Satisfiable", "InvalidRange"), EmptyRangeError),
         (_answered("403 Forbidden", "AccessDenied"), DeniedError),
-        (_answered("403 Forbidden"), DeniedError),
+        (_answered("403 Forbidden"), BareDeniedError),
         (_answered("403 Forbidden", "InvalidAccessKeyId"), CredentialsError),
         (_answered("403 Forbidden", "RequestTimeTooSkewed"), CredentialsError),
         (_answered("501 Not Implemented", "NotImplemented"), UnknownRequestError),
@@ -59,7 +66,7 @@ def test_the_servers_own_words_are_shown() -> None:
 def test_what_is_no_answer_of_s3_is_not_taken_for_one() -> None:
     """A page of a proxy, which may hold anything."""
     said = _answered("403 Forbidden").replace(DEBUG, f"<html>status code: 404 Not Found: <h1>gone</h1></html>{DEBUG}")
-    assert type(translated(Exception(said), "s3://b")) is DeniedError
+    assert type(translated(Exception(said), "s3://b")) is BareDeniedError
 
 
 @pytest.mark.parametrize("code", ["PermanentRedirect", "AuthorizationHeaderMalformed", ""])

@@ -8,6 +8,7 @@ import pytest
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Stat
 from kubectl_lrs.backends.s3 import S3
+from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET
 from kubectl_lrs.backends.s3_errors import BareNotFoundError, PassingError, UnknownRequestError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 
@@ -15,7 +16,7 @@ from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 class Client:
     """Answers by method; a list is taken one after the other, an error is raised."""
 
-    bucket, url, sums_itself = "bucket", "s3://bucket/p", False
+    bucket, url, sums_itself, is_ours, quick, encryption = "bucket", "s3://bucket/p", False, False, None, BY_THE_BUCKET
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers

@@ -9,7 +9,9 @@ from botocore import exceptions as known
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
 from kubectl_lrs.backends.s3_errors import (
+    BareDeniedError,
     BareNotFoundError,
+    BareRefusedError,
     NoBucketError,
     PassingError,
     code_of,
@@ -42,7 +44,8 @@ def _wrapped(error: Exception) -> OSError:
         ("412", KeyExistsError),
         ("QuotaExceeded", NoSpaceError),
         ("507", NoSpaceError),
-        ("403", DeniedError),
+        ("403", BareDeniedError),
+        ("400", BareRefusedError),
         ("AccessDenied", DeniedError),
         ("ExpiredToken", CredentialsError),
         ("RequestTimeTooSkewed", CredentialsError),
@@ -64,7 +67,7 @@ def test_each_word(code: str, kind: type[LrsError]) -> None:
 
 def test_a_word_that_is_not_known_is_what_its_status_says() -> None:
     assert type(of_code("TooManyCooks", "no", "s3://b", status="503")) is PassingError
-    assert type(of_code("TooManyCooks", "no", "s3://b", status="403")) is DeniedError
+    assert type(of_code("TooManyCooks", "no", "s3://b", status="403")) is BareDeniedError
     assert type(of_code("TooManyCooks", "no", "s3://b")) is LrsError
     assert type(of_code("AccessDenied", "no", "s3://b", status="404")) is DeniedError
 
