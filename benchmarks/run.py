@@ -26,6 +26,7 @@ SUITES = {
     "deactivate": ("benchmarks.deactivate", "measure"),
     "images": ("benchmarks.images", "measure"),
     "files": ("benchmarks.files", "measure"),
+    "objects": ("benchmarks.objects", "measure"),
     "second": ("benchmarks.repository", "measure"),
     "mongo-dump": ("benchmarks.mongo", "dump"),
     "mongo-restore": ("benchmarks.mongo", "restore"),

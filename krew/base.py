@@ -43,7 +43,12 @@ class Platform:
 
 PLATFORMS = (
     Platform("linux", "amd64", ("manylinux2014_x86_64", "manylinux_2_17_x86_64"), "/lib64/ld-linux-x86-64.so.2"),
-    Platform("linux", "arm64", ("manylinux2014_aarch64", "manylinux_2_17_aarch64"), "/lib/ld-linux-aarch64.so.1"),
+    Platform(
+        "linux",
+        "arm64",
+        ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_24_aarch64"),
+        "/lib/ld-linux-aarch64.so.1",
+    ),
     Platform("darwin", "amd64", ("macosx_10_15_x86_64",), "/usr/lib/dyld"),
     Platform("darwin", "arm64", ("macosx_11_0_arm64",), "/usr/lib/dyld"),
 )
@@ -168,10 +173,10 @@ def _unpack_wheels(folder: Path, target: Path) -> None:
 
 
 def _is_carried(name: str) -> bool:
-    """Of a package all that runs; of its metadata what it is and its licences."""
+    """Of a package all that runs; of its metadata what it is, its licences, and what is linked into it."""
     folder, _, inside = name.partition("/")
     if folder.endswith(".dist-info"):
-        return inside == "METADATA" or inside.upper().startswith(("LICENSE", "NOTICE", "COPYING", "AUTHORS"))
+        return inside == "METADATA" or inside.upper().startswith(("LICENSE", "NOTICE", "COPYING", "AUTHORS", "SBOMS/"))
     described = inside.removeprefix("data/").partition("/") if name.startswith("botocore/data/") else ("", "", "")
     if described[1] and described[0] not in AWS_SERVICES:
         return False

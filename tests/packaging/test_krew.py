@@ -36,6 +36,8 @@ CACHE = toolchain.cache()
 """Looked up before a test hides the developer's home."""
 GLIBC = (2, 17)
 """The newest glibc that an archive may ask for: that of RHEL 7."""
+NEWER = {("arm64", "packages/obstore/_obstore.abi3.so"): (2, 18)}
+"""What asks for a newer one, and is done without where there is none."""
 ELF_MACHINES = {"amd64": 62, "arm64": 183}
 MACH_CPUS = {"amd64": 0x01000007, "arm64": 0x0100000C}
 
@@ -195,7 +197,7 @@ def test_native_files_are_of_the_platform(built: Built, platform: base.Platform)
             assert content[:4] == b"\x7fELF", name
             assert struct.unpack_from("<H", content, 18)[0] == ELF_MACHINES[platform.arch], name
             wanted = {(int(major), int(minor)) for major, minor in re.findall(rb"GLIBC_(\d+)\.(\d+)", content)}
-            assert max(wanted) <= GLIBC, name
+            assert max(wanted) <= NEWER.get((platform.arch, name), GLIBC), name
 
 
 def _mach_cpus(content: bytes) -> set[int]:
