@@ -181,7 +181,7 @@ class _Upload:
     def __init__(self, actor: Actor, key: str, data: bytes, *, replace: bool) -> None:
         self._actor, self._key, self._data, self._replace = actor, key, data, replace
 
-    def commit(self) -> Written:
+    def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
         def place(_lag: float) -> Written:
             return self._actor.memory.place(self._key, self._data, {}, replace=self._replace)
 
