@@ -56,8 +56,7 @@ class Index:
     def has_owner(self, document: Document) -> bool:
         """Whether an LRS document is of something that is known: an application, a deployment, an LRS of a published type."""
         ids = document.mentions | {document.id}
-        others = self.deployments.keys() | self._ids_of_published
-        return bool(self.owners(ids) or ids & others)
+        return bool(self.owners(ids)) or any(each in self.deployments or each in self._ids_of_published for each in ids)
 
     @cached_property
     def _ids_of_published(self) -> frozenset[str]:

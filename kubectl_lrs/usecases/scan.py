@@ -51,6 +51,8 @@ class Scan:
     images: Found = field(default_factory=Found)
     pull: list[Mention] = field(default_factory=list)
     _links: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    _stores: dict[str, set[str]] = field(default_factory=dict)
+    _with_pods: set[str] = field(default_factory=set)
 
     def read(
         self, lrs: Iterable[Manifest], documents: Iterable[Document], wanted: ImageFilter | None, progress: Progress
@@ -75,7 +77,7 @@ class Scan:
     def ids_in(self, text: str) -> frozenset[str]:
         """The ids in a text, and those that the documents with these ids speak of."""
         found = frozenset(_TOKEN.findall(text))
-        return found.union(*(ids for (_, document), ids in self._links.items() if document in found))
+        return found.union(*(self._links[store, each] for each in found for store in self._stores.get(each, ())))
 
     # ---- the pass
 
@@ -110,10 +112,11 @@ class Scan:
             is_going=bool(metadata.get("deletionTimestamp")),
             state=state(manifest),
         )
-        if all(each.id.partition("/")[0] != made.namespace for each in self.pull):
+        if made.namespace not in self._with_pods:
+            self._with_pods.add(made.namespace)
             self.pull.append(Mention(LRS, made.key, "", ""))  # a namespace has its default service account
         self.objects.append(made)
-        self._links[LRS, made.key] = made.ids
+        self._link(LRS, made.key, made.ids)
         if made.type == SPARK:
             self._take_session(made, str(metadata.get("creationTimestamp") or ""))
 
@@ -129,12 +132,16 @@ class Scan:
         mentioned = frozenset(each for _, text in strings(document.content) for each in _TOKEN.findall(text))
         if document.store == APPLICATIONS:
             self.applications[document.id] = _application(document.id, document.content)
-            self._links[document.store, document.id] = frozenset((document.id,))
+            self._link(document.store, document.id, frozenset((document.id,)))
             return
         if document.store == LRS_DOCUMENTS:
             self.documents.append(LrsDocument(id=document.id, mentions=mentioned))
         if ids := mentioned & self.applications.keys():
-            self._links[document.store, document.id] = frozenset(ids)
+            self._link(document.store, document.id, frozenset(ids))
+
+    def _link(self, store: str, identifier: str, ids: frozenset[str]) -> None:
+        self._links[store, identifier] = ids
+        self._stores.setdefault(identifier, set()).add(store)
 
 
 def _application(identifier: str, content: Mapping[str, Any]) -> Application:

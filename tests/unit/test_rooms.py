@@ -16,7 +16,7 @@ from tests.unit.conftest import HERE, shares
 PACKAGE = Path(kubectl_lrs.__file__).parent
 TESTS = Path(__file__).resolve().parents[1]
 ROOMS = ("unit", "contract")
-OF_THE_WHOLE = {"test_contracts.py", "test_rooms.py", "test_start.py"}
+OF_THE_WHOLE = {"test_contracts.py", "test_growth.py", "test_rooms.py", "test_start.py"}
 """Unit tests that belong to no module."""
 
 

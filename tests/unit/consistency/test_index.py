@@ -83,3 +83,18 @@ def test_what_is_going_serves_nobody() -> None:
     index = _index(objects=[going, there, _lrs("x", B, is_going=True), _lrs("y", B)])
     assert [each.name for each in index.serving()] == ["there"]
     assert [each.name for each in index.of_no_published_type()] == ["y"]
+
+
+def test_whose_a_document_is_needs_no_walk_over_all_that_there_is() -> None:
+    """Each document would cost as much as there are deployments."""
+
+    class Asked(dict[str, Deployed]):
+        def keys(self) -> Any:
+            raise AssertionError("walked")
+
+        __iter__ = items = values = keys
+
+    index = _index(applications=APPS)
+    index.deployments = Asked({D: Deployed(id=D, label="d", status="active", is_custom=True)})
+    assert index.has_owner(Document(id=D))
+    assert not index.has_owner(Document(id="e" * 24))
