@@ -49,7 +49,7 @@ def opened_as(kind: type[R], place: Place, prepare: Callable[[Any, Place], None]
 
     options = {**place.options, "use_listings_cache": False, "skip_instance_cache": True}
     if place.ca_file and place.scheme != "webhdfs":
-        raise UsageError(f"{place.flags}-ca-file is not for {place.scheme}://", hint="its library reads SSL_CERT_FILE")
+        raise UsageError(f"{place.said.ca_file} is not for {place.scheme}://", hint="its library reads SSL_CERT_FILE")
     hidden = tuple(secrets_of(place.options))
     remember(*hidden)
     try:

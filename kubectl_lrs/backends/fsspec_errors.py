@@ -42,8 +42,8 @@ def refuse(error: Exception, where: str, hidden: tuple[str, ...]) -> NoReturn:
         kind, hint = _STATUS[status]
         raise kind(f"{where}: {said}", hint=hint) from error
     if isinstance(error, (TypeError, ValueError, ImportError)):
-        raise UsageError(f"{where}: {said}", hint="check --files-url and --files-options") from error
-    raise UnreachableError(f"{where}: cannot be reached: {said}", hint="check --files-url and the network") from error
+        raise UsageError(f"{where}: {said}", hint="check the URL and the options") from error
+    raise UnreachableError(f"{where}: cannot be reached: {said}", hint="check the URL and the network") from error
 
 
 def _status(error: Exception) -> int | None:

@@ -14,12 +14,29 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.redact import shown
 
 
+@dataclass(frozen=True)
+class Words:
+    """What the user says each part of a place by, as messages name it."""
+
+    url: str
+    options: str
+    endpoint: str
+    ca_file: str
+
+
+FILES = Words("--files-url", "--files-options", "--files-endpoint", "--files-ca-file")
+"""Of the application's file storage."""
+
+BACKUPS = Words("--backup-dir", "LRS_BACKUP_OPTIONS", "LRS_BACKUP_ENDPOINT", "LRS_BACKUP_CA_FILE")
+"""Of a repository of backups."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a storage is and how it is reached, out of flags and environment.
 
-    `options`: as fsspec's file system takes them. `flags`: how the flags begin that the user said it by. `encryption`: what
-    the storage is asked for. `is_ours`: every key below it is made by us, as in a repository, and not by an application.
+    `options`: as fsspec's file system takes them. `said`: what the user says its parts by. `encryption`: what the storage is
+    asked for. `is_ours`: every key below it is made by us, as in a repository, and not by an application.
     """
 
     url: str
@@ -27,7 +44,7 @@ class Place:
     endpoint: str = ""
     ca_file: str = ""
     workers: int = 8
-    flags: str = "--files"
+    said: Words = FILES
     encryption: Encryption = BY_THE_BUCKET
     is_ours: bool = False
 
@@ -64,6 +81,7 @@ _KINDS: Mapping[str, _Kind] = {
     "file": _Kind("local"),
     "s3": _Kind("s3", ("fsspec", "s3fs"), "s3"),
     "gs": _Kind("fsspec_", ("fsspec", "gcsfs"), "gs"),
+    "az": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
     "abfs": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
     "abfss": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
     "webhdfs": _Kind("hdfs", ("fsspec",), "files"),
@@ -84,13 +102,13 @@ def open_backend(place: Place) -> Backend:
 
 
 def _wrong(place: Place, why: str, hint: str = "") -> UsageError:
-    return UsageError(f"{place.flags}-url: {shown(place.url)!r}: {why}", hint=hint)
+    return UsageError(f"{place.said.url}: {shown(place.url)!r}: {why}", hint=hint)
 
 
 def _check(place: Place) -> None:
     host = place.host_and_path[0]
     if ":" in host.rpartition("@")[0]:
-        hint = f"a URL is seen by everyone; give it in the environment, in a profile, or with {place.flags}-options FILE"
+        hint = f"a URL is seen by everyone; give it in the environment, in a profile, or with {place.said.options} FILE"
         raise _wrong(place, "holds a password", hint)
     if place.scheme == "file":
         _check_path(place)
@@ -101,23 +119,24 @@ def _check(place: Place) -> None:
 def _check_path(place: Place) -> None:
     if not place.host_and_path[1].startswith("/"):
         raise _wrong(place, "not an absolute path", "write it like file:///mnt/storage")
-    given = {"options": place.options, "endpoint": place.endpoint, "ca-file": place.ca_file}
-    if useless := [name for name, value in given.items() if value]:
-        raise UsageError(f"{place.flags}-{useless[0]} is of no use with a path", hint="leave it out")
+    said = place.said
+    given = {said.options: place.options, said.endpoint: place.endpoint, said.ca_file: place.ca_file}
+    if useless := [word for word, value in given.items() if value]:
+        raise UsageError(f"{useless[0]} is of no use with a path", hint="leave it out")
 
 
 def _check_remote(place: Place, host: str, path: str) -> None:
     if "?" in place.url or "#" in place.url:
         bare = re.split(r"[?#]", place.url, maxsplit=1)[0]
-        hint = f"options go into {place.flags}-options FILE"
-        raise UsageError(f"{place.flags}-url: {shown(bare)!r}: no '?' or '#'", hint=hint)
+        hint = f"options go into {place.said.options} FILE"
+        raise UsageError(f"{place.said.url}: {shown(bare)!r}: no '?' or '#'", hint=hint)
     if not host:
         raise _wrong(place, "names no bucket or host", "write it like s3://bucket/prefix")
     if path and {".", "..", ""} & set(path.split("/")):
         raise _wrong(place, "a part of its path is empty, '.' or '..'")
     if place.endpoint and place.scheme != "s3":
-        hint = f"other storages have theirs in {place.flags}-options FILE"
-        raise UsageError(f"{place.flags}-endpoint is for s3:// only", hint=hint)
+        hint = f"other storages have theirs in {place.said.options} FILE"
+        raise UsageError(f"{place.said.endpoint} is for s3:// only", hint=hint)
 
 
 def _require(module: str, scheme: str, extra: str) -> None:

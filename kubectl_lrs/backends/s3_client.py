@@ -83,7 +83,7 @@ class _System:
         try:
             system = s3fs.S3FileSystem(**_options(self._place, files))
         except (TypeError, ValueError, KeyError, BotoCoreError) as error:
-            raise UsageError(f"{self._place.flags}-options: {heard(error, self._hidden)}") from None
+            raise UsageError(f"{self._place.said.options}: {heard(error, self._hidden)}") from None
         system.retries = 1  # botocore's own are enough
         weakref.finalize(system, files.close)  # it reads them when it connects, which may be again; at the end of the run at last
         return system
@@ -108,7 +108,7 @@ def _options(place: Place, files: ExitStack) -> dict[str, Any]:
     if place.endpoint:
         options["endpoint_url"] = place.endpoint
     if place.ca_file:
-        client["verify"] = files.enter_context(anchors_file(place.ca_file, what=f"{place.flags}-ca-file"))
+        client["verify"] = files.enter_context(anchors_file(place.ca_file, what=place.said.ca_file))
     where = place.endpoint or str(options.get("endpoint_url") or client.get("endpoint_url") or AWS)
     proxy = Proxies(os.environ).of(where)
     config.setdefault("proxies", {urlsplit(where).scheme: proxy.geturl()} if proxy else {})

@@ -62,8 +62,8 @@ _BUSY = "the storage is overloaded; try again later"
 _REGION = "the bucket is in another region: set AWS_REGION to the one that the server names"
 _KMS = "check LRS_S3_SSE and LRS_S3_SSE_KEY, and that the storage has that key"
 _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
-    **_each(NoBucketError, "is the URL right, and --files-endpoint?", "NoSuchBucket"),
-    **_each(UsageError, "check --files-url", "InvalidBucketName"),
+    **_each(NoBucketError, "is the URL right, and the endpoint?", "NoSuchBucket"),
+    **_each(UsageError, "check the URL", "InvalidBucketName"),
     **_each(NoSpaceError, _ROOM, "QuotaExceeded", "InsufficientStorage", "507", "XMinioStorageFull"),
     **_each(NoSpaceError, _ROOM, "XMinioAdminBucketQuotaExceeded"),
     **_each(KeyExistsError, "", "PreconditionFailed", "412", "ConditionalRequestConflict"),
@@ -124,13 +124,16 @@ def _without_answer(error: Exception, url: str, where: str, said: str) -> LrsErr
     from botocore import exceptions as known
 
     if isinstance(error, (known.NoCredentialsError, known.PartialCredentialsError, known.ProfileNotFound)):
-        hint = "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --files-options FILE"
+        names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, --files-options FILE"
+        hint = f"give {names}, or of backups LRS_BACKUP_OPTIONS"
         return CredentialsError(f"{url}: {said}", hint=hint)
     if isinstance(error, known.ParamValidationError):
-        return UsageError(f"{where}: {said}", hint="check --files-url")
+        return UsageError(f"{where}: {said}", hint="check the URL")
     if isinstance(error, known.SSLError):
-        return UnreachableError(f"{url}: {said}", hint="give the authority of its certificate with --files-ca-file")
-    return PassingError(f"{url}: cannot be reached: {said}", hint="check --files-endpoint and the network")
+        return UnreachableError(
+            f"{url}: {said}", hint="name the file of its authority with --files-ca-file, of backups with LRS_BACKUP_CA_FILE"
+        )
+    return PassingError(f"{url}: cannot be reached: {said}", hint="check the endpoint and the network")
 
 
 BARE = (BareNotFoundError, BareDeniedError, BareRefusedError)

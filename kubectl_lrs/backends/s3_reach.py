@@ -87,7 +87,7 @@ class Keys:
         return self._found.get_frozen_credentials()
 
     def _told(self, error: Exception) -> LrsError:
-        hint = f"give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or {self._place.flags}-options FILE"
+        hint = f"give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or {self._place.said.options} FILE"
         return CredentialsError(f"s3://{self._place.host_and_path[0]}: {heard(error)}", hint=hint)
 
     def refused(self) -> LrsError | None:

@@ -24,7 +24,7 @@ def prepare(system: Any, place: Place) -> None:
     """Its session of `requests` is given what all of ours have; a refusal is not taken for content, nor a part for the whole."""
     verify = place.options.get("session_verify")
     bundle = place.ca_file or (verify if isinstance(verify, str) else "")
-    flag = f"{place.flags}-ca-file" if place.ca_file else f"{place.flags}-options: session_verify"
+    flag = place.said.ca_file if place.ca_file else f"{place.said.options}: session_verify"
     tls = Tls(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
     take_over(system.session, first=system.url, tls=tls, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
     system.session.hooks["response"].append(_require_content)

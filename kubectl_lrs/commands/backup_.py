@@ -82,5 +82,5 @@ command = lrs_command(
         ),
         ("Custom models of one namespace only", "@ backup -n datarobot --type deployment"),
     ],
-    exits=(0, 1, 2, 3, 5, 130),
+    exits=(0, 1, 2, 3, 4, 5, 130),
 )

@@ -23,7 +23,7 @@ EXIT_STATUS: dict[int, str] = {
     2: "the command line, or a file that it names, is wrong",
     3: "done in part; the report names every item that was not",
     4: "damage or a difference was found",
-    5: "the cluster or the application is out of reach, or does not allow it",
+    5: "the cluster, the application or a storage is out of reach, or does not allow it",
     130: "interrupted",
 }
 

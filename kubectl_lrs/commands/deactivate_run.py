@@ -12,6 +12,7 @@ from kubectl_lrs.commands.deactivate_ import Flags
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
 from kubectl_lrs.commands.state import application, state_folder
 from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.repository import open_repository
 from kubectl_lrs.runtime.state import require_lasting
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
@@ -26,7 +27,7 @@ def run(given: Given) -> ExitCode:
     flags, quiet, yes = given.of(Flags), given.of(Quiet).quiet, given.of(Yes).yes
     change, output = given.of(ChangeOptions), given.of(Tables).output
     choice, options = choice_of(given.of(ChoiceOptions), every=flags.every), apply_options(change)
-    directory = Path(flags.path)
+    directory = open_repository(flags.path).journals
     accounts = accounts_of(given, given.of(ApiOptions))
     progress = render.progress(quiet=quiet)
     endpoint = accounts[0].client.endpoint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ from kubectl_lrs.runtime.cancel import Cancel
 if TYPE_CHECKING:
     from kubectl_lrs.model.selection import Selection
     from kubectl_lrs.runtime.trust import Trust
-
-_URL = r"[A-Za-z][A-Za-z0-9+.-]*:/"
 
 KUBE = "kubectl_lrs.kube_flags"
 CANCEL = "kubectl_lrs.cancel"
@@ -232,20 +229,17 @@ class Backups(Options):
     backup_dir: str = flag(
         "--backup-dir",
         default="",
-        metavar="DIR",
+        metavar="DIR|URL",
         source=Source.DIRECTORY,
         group=Group.OUTPUT,
-        help="Folder that holds the backups; else LRS_BACKUP_DIR, else the current directory.",
+        help="Where the backups are: a folder, or s3://BUCKET/PREFIX, webhdfs://, gs://, az://; else LRS_BACKUP_DIR, else the "
+        "current directory.",
     )
 
     @property
     def path(self) -> str:
-        """The folder that was named, by the flag or the environment; the current directory where none was."""
-        found = self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
-        if re.match(_URL, found):
-            flag = "--backup-dir" if self.backup_dir else "LRS_BACKUP_DIR"
-            raise UsageError(f"{flag} {found}: backups are kept in a folder; a URL is none", hint="name the path of a folder")
-        return found
+        """The place that was named, by the flag or the environment; the current directory where none was."""
+        return self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
 
 
 class Trying(Options):

@@ -32,5 +32,5 @@ command = lrs_command(
         ("The newest one", "@ hold latest --reason 'audit of 2026, ask Ann'"),
         ("And let it go again", "@ unhold lrs_backup_2026_11_23_08_16_10"),
     ],
-    exits=(0, 1, 2, 4),
+    exits=(0, 1, 2, 4, 5),
 )

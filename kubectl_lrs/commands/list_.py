@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Backups, Tables
 
-HELP = """List the backups in a folder, oldest first."""
+HELP = """List the backups in a folder or a repository, oldest first."""
 
 
 command = lrs_command(
@@ -16,5 +16,7 @@ command = lrs_command(
     examples=[
         ("The backups in the current directory", "@ list"),
         ("With namespace, size and cluster", "@ list --backup-dir /var/backups/lrs -o wide"),
+        ("On object storage", "@ list --backup-dir s3://backups/lrs"),
     ],
+    exits=(0, 1, 2, 4, 5),
 )

@@ -32,5 +32,5 @@ command = lrs_command(
         ("Names that restore takes", "@ show -o name"),
         ("How far a deactivation is", "@ show lrs_deactivated_2026_11_23_08_16_10.json"),
     ],
-    exits=(0, 2, 4),
+    exits=(0, 1, 2, 4, 5),
 )

@@ -21,5 +21,5 @@ command = lrs_command(
     Flags,
     help=HELP,
     examples=[("The rules of prune decide again", "@ unhold lrs_backup_2026_11_23_08_16_10")],
-    exits=(0, 1, 2, 4),
+    exits=(0, 1, 2, 4, 5),
 )

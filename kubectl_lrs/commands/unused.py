@@ -64,8 +64,15 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "deactivate": (_WITH_JOURNAL,),
     "activate": (_WITH_JOURNAL,),
-    "verify": (Rule(flags=_TRIED, why="here without --against-cluster", holds=_given("--against-cluster")),),
+    "verify": (
+        Rule(flags=_TRIED, why="here without --against-cluster", holds=_given("--against-cluster")),
+        Rule(flags=("--sample",), why="with --full, which reads all", holds=lambda value: not value("--full")),
+    ),
     "check": (_WITHOUT_API,),
+    "repository": (
+        Rule(flags=("--backup-dir",), why="with a place that is named", holds=lambda value: not value("place")),
+        Rule(flags=("--quiet",), why="but with check", holds=lambda value: value("what") == "check"),
+    ),
     "completion": (
         Rule(flags=("--dir",), why="but with install: a script is printed", holds=lambda value: value("what") == "install"),
     ),
@@ -129,6 +136,10 @@ CLUSTERS: Mapping[str, Cluster] = {
     ),
     **dict.fromkeys(
         ("hold", "unhold"), Cluster(is_asked=lambda _: False, why="it is about one backup, and asks no cluster", changes=True)
+    ),
+    **dict.fromkeys(
+        ("copy", "export", "repository"),
+        Cluster(is_asked=lambda _: False, why="it is about backups of any cluster, and asks none", changes=True),
     ),
     "completion": Cluster(is_about_program=True),
     "version": Cluster(is_about_program=True),

@@ -18,6 +18,17 @@ class Flags(Options):
         default=False,
         help="Ask the cluster too whether it would take every object; nothing is written.",
     )
+    sample: str = flag(
+        "--sample",
+        default="",
+        metavar="PERCENT",
+        help="Of a pooled backup, read so many of the contents, chosen at random, such as 5%, and hold them against their sums.",
+    )
+    full: bool = flag(
+        "--full",
+        default=False,
+        help="Of a pooled backup, read all contents and hold them against their sums; of a plain one that is done anyway.",
+    )
 
 
 CLUSTER_ONLY = (Selecting, TargetOptions, Trusting)
@@ -28,6 +39,10 @@ HELP = """Check that a backup is as it was sealed.
 
 Every file must be there, none altered, none added. BACKUP is a name in the folder of the backups, a path, or
 `latest`, which is the default. No cluster is needed.
+
+A plain backup is always read whole. Of a pooled one it is seen that all objects which it needs are there, in their
+size, that its index is as it was sealed and agrees with what keeps them; contents are read with --sample or --full,
+and otherwise when they are restored. What was not looked at is said.
 
 With --against-cluster it then answers: would `restore`, with the same flags, work here and now? The plan is made
 with all its checks, and the API server is asked about every object by a dry run. An object that it would not take
@@ -49,11 +64,12 @@ command = lrs_command(
     examples=[
         ("The newest backup", "@ verify"),
         ("The same with common tools", "cd lrs_backup_2026_11_23_08_16_10 && sha256sum -c SHA256SUMS"),
+        ("All contents of a backup on object storage", "@ verify --full --backup-dir s3://backups/lrs"),
         ("Would the newest backup of this cluster restore here, now?", "@ verify --against-cluster"),
         (
             "Before a migration: would it restore into the new cluster?",
             "@ verify ./lrs_backup_2026_11_23_08_16_10 --against-cluster --context new --create-namespaces",
         ),
     ],
-    exits=(0, 2, 4, 5, 130),
+    exits=(0, 1, 2, 4, 5, 130),
 )

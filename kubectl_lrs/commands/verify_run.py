@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from kubectl_lrs import render
@@ -14,6 +15,7 @@ from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository import Repository, open_repository
+from kubectl_lrs.repository.base import ALL, LISTED
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
 from kubectl_lrs.stores.lrs.flags import TargetOptions
@@ -29,12 +31,14 @@ def run(given: Given) -> ExitCode:
     """Check the sums; then ask the cluster, where it is to be asked."""
     flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
     directory = open_repository(given.of(Backups).path)
-    progress = render.progress(quiet=quiet)
+    progress, share = render.progress(quiet=quiet), share_of(flags)
     kube = connect(given.kube, given.cancel) if flags.against_cluster else None
     folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
     if flags.backup == LATEST:
         render.say_latest(folder, quiet=quiet)
-    checked = verify(folder, progress)
+    if flags.sample and folder.reads_all:
+        raise UsageError(f"--sample says nothing here: {folder.name} is a plain backup, which is always read whole")
+    checked = verify(folder, progress, share=share)
     if checked.damages or kube is None:
         if checked.damages or folder.catalog.missing or not given.is_silent:
             render.show(render.damage_report(folder.name, folder.catalog, checked), output)
@@ -46,6 +50,19 @@ def run(given: Given) -> ExitCode:
     if trial.exit_code() is not ExitCode.DONE or folder.catalog.missing or not given.is_silent:
         render.show(render.trial_view(folder.name, folder.catalog, checked, trial), output)
     return trial.exit_code()
+
+
+def share_of(flags: Flags) -> float:
+    """How much of the contents is to be read: nothing, some, all. UsageError for what is no share."""
+    if not flags.sample:
+        return ALL if flags.full else LISTED
+    found = _PERCENT.fullmatch(flags.sample)
+    if not found or not 0 < float(found[1]) <= 100:
+        raise UsageError(f"--sample {flags.sample}: not a share of more than 0 and at most 100%", hint="write it like 5%")
+    return float(found[1]) / 100
+
+
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 
 
 def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Repository, progress: Progress) -> Trial:

@@ -74,6 +74,13 @@ class Missing:
         said = {"store": self.store, "kind": self.kind, "name": self.name, "reason": self.reason, "where": self.where}
         return {**said, "absent": self.is_absent}
 
+    @property
+    def sentence(self) -> str:
+        """As version 0.1.0 wrote it."""
+        what = f"{self.kind} {self.name}".strip()
+        why = f"{self.reason}, referred to by {self.where}" if self.where else self.reason
+        return ": ".join(part for part in (self.store, what, why) if part)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
@@ -152,7 +159,11 @@ class Catalog:
 
     def serialise(self) -> bytes:
         """The bytes of `backup.json`, sealed with their own sum."""
-        return own_sum.serialise(self.to_dict())
+        document = self.to_dict()
+        if self.format_version < SORTED_SINCE:  # as version 0.1.0 wrote it
+            document |= {"missing": [each.sentence for each in self.missing]}
+            del document["stored"]
+        return own_sum.serialise(document)
 
 
 def parse(data: bytes, *, where: str) -> Catalog:

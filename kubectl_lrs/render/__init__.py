@@ -42,6 +42,13 @@ if TYPE_CHECKING:
         unified,
     )
     from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_view
+    from kubectl_lrs.render.repository import (
+        copy_view,
+        exported,
+        repository_check_view,
+        repository_made,
+        repository_view,
+    )
     from kubectl_lrs.render.restore import finding_lines, plan_view, report_view, restore_question
     from kubectl_lrs.render.spark import nothing_to_clean, spark_effects, spark_plan_view, spark_report_view
     from kubectl_lrs.render.verify import trial_view
@@ -90,6 +97,13 @@ _PARTS = {
         "prune_question",
         "prune_remarks",
         "prune_report_view",
+    ),
+    "repository": (
+        "copy_view",
+        "exported",
+        "repository_check_view",
+        "repository_made",
+        "repository_view",
     ),
     "restore": (
         "finding_lines",
@@ -140,10 +154,12 @@ __all__ = [
     "check_view",
     "comparison_remarks",
     "comparison_view",
+    "copy_view",
     "damage_report",
     "deployment_plan_view",
     "deployment_report_view",
     "difference_data",
+    "exported",
     "finding_lines",
     "instead",
     "journal_view",
@@ -159,6 +175,9 @@ __all__ = [
     "prune_report_view",
     "remarks",
     "report_view",
+    "repository_check_view",
+    "repository_made",
+    "repository_view",
     "restore_question",
     "say",
     "say_latest",

@@ -147,9 +147,7 @@ def _headline(path: str, folder: Backup) -> tuple[str, ...]:
 
 def said(missing: Missing) -> str:
     """What a source no longer had, in a sentence."""
-    what = f"{missing.kind} {missing.name}".strip()
-    why = f"{missing.reason}, referred to by {missing.where}" if missing.where else missing.reason
-    return ": ".join(part for part in (missing.store, what, why) if part)
+    return missing.sentence
 
 
 def _stores(catalog: Catalog) -> Iterable[str]:
@@ -175,12 +173,18 @@ def store_line(catalog: Catalog, name: str, level: str) -> str:
 
 
 def stored_line(catalog: Catalog) -> str:
-    """`new: 2 files, 1.2 KiB; linked to earlier backups: 31000 files, 88.4 MiB`; nothing where it does not say."""
+    """`new: 2 files, 1.2 KiB; linked to earlier backups: 31000 files, 88.4 MiB`; nothing where it does not say.
+
+    Of a pooled backup how many objects that made, and how many bytes of them.
+    """
     stored = catalog.stored
     if not stored:
         return ""
     new, linked = ((stored.get(f"{kind}Files", 0), size(stored.get(f"{kind}Bytes", 0))) for kind in ("new", "linked"))
-    return f"new: {new[0]} files, {new[1]}; linked to earlier backups: {linked[0]} files, {linked[1]}"
+    objects = stored.get("newObjects")
+    made = "" if objects is None else f", stored as {size(stored.get('storedBytes', 0))} in {objects} objects"
+    shared = "linked to" if objects is None else "reused from"
+    return f"new: {new[0]} files, {new[1]}{made}; {shared} earlier backups: {linked[0]} files, {linked[1]}"
 
 
 def _deployments(catalog: Catalog) -> tuple[str, ...]:
@@ -253,15 +257,24 @@ def partial(name: str, catalog: Catalog) -> Iterable[str]:
         yield f"  and {len(catalog.missing) - NAMED} more; see them with: show {name}"
 
 
+def sound(checked: Checked) -> str:
+    """What was looked at, and what was not, where all that was is as it was sealed."""
+    if not checked.unread:
+        return f"{checked.files} files checked, all as sealed"
+    read = f"{checked.files} of its files read, all as sealed" if checked.files else "as sealed, as far as was looked"
+    return f"{read}; {checked.unread}"
+
+
 def damage_report(name: str, catalog: Catalog, checked: Checked) -> View:
     """`verify`: what is damaged, or that nothing is."""
     damages, files, seconds = checked.damages, checked.files, checked.seconds
-    verdict = f"damaged, {len(damages)} found, {files} files checked" if damages else f"{files} files checked, all as sealed"
+    verdict = f"damaged, {len(damages)} found, {files} files checked" if damages else sound(checked)
     return View(
         data={
             "backup": name,
             "files": files,
             "intact": not damages,
+            "unread": checked.unread,
             "state": catalog.state,
             "missing": [each.to_dict() for each in catalog.missing],
             "meanwhile": catalog.meanwhile.to_dict() if catalog.meanwhile else None,

@@ -8,7 +8,7 @@ from typing import Any
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import errors_of
-from kubectl_lrs.render.backups import partial
+from kubectl_lrs.render.backups import partial, sound
 from kubectl_lrs.render.meanwhile import not_of_one_instant
 from kubectl_lrs.render.restore import finding_lines
 from kubectl_lrs.render.view import View
@@ -43,7 +43,7 @@ def trial_view(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> V
             *gap,
             *partial(name, catalog),
             *not_of_one_instant(name, catalog),
-            f"backup {name}: {checked.files} files checked, all as sealed",
+            f"backup {name}: {sound(checked)}",
             *_others(name, catalog),
             f"backup {name}: {_verdict(trial)} on {trial.target}: {_counted(trial)} (nothing was written)",
         ),
@@ -83,6 +83,7 @@ def _data(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> dict[s
         "backup": name,
         "files": checked.files,
         "intact": True,
+        "unread": checked.unread,
         "state": catalog.state,
         "missing": [each.to_dict() for each in catalog.missing],
         "meanwhile": catalog.meanwhile.to_dict() if catalog.meanwhile else None,

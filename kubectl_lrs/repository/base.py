@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from kubectl_lrs.runtime.progress import Progress
     from kubectl_lrs.runtime.trust import Trust
 
+LISTED, ALL = 0.0, 1.0
+"""How much of the contents is read to see whether they are as they were sealed: none, all."""
+
 CLOCKS = timedelta(minutes=1)
 """By so much the clocks of two machines may differ."""
 
@@ -92,8 +95,17 @@ class Backup(Readable, Protocol):
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them. DamageError."""
 
-    def damages(self, on_file: Callable[[int], None] = ...) -> Iterator[Damage]:
-        """Every file that is missing, surplus or altered. `on_file` is told each file's bytes."""
+    reads_all: bool
+    """Whether `damages` reads all contents in any case."""
+
+    def damages(self, on_file: Callable[[int], None] = ..., *, share: float = ...) -> Iterator[Damage]:
+        """Every file that is missing, surplus or altered. `on_file` is told each file's bytes.
+
+        `share`: of so many of the contents the sums are computed; by default of as few as the form allows.
+        """
+
+    def unread(self, share: float = ...) -> str:
+        """What such a look does not tell, empty where it tells all."""
 
     def lines(self, relative: str) -> Iterator[str]:
         """The lines of a gzip file. DamageError."""

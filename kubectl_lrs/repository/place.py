@@ -1,13 +1,72 @@
-"""Which repository a name means."""
+"""Which repository a name means: the URL of a storage, or a path. What serves only the pooled form is imported for that alone."""
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kubectl_lrs.repository.base import Repository
 from kubectl_lrs.repository.plain.repository import PlainRepository
 
+if TYPE_CHECKING:
+    from kubectl_lrs.backends.base import Backend
+
+MARK = "lrs-repository.json"
+"""What lies in a pooled repository, and in no plain one."""
+
+OPTIONS, ENDPOINT, CA_FILE = "LRS_BACKUP_OPTIONS", "LRS_BACKUP_ENDPOINT", "LRS_BACKUP_CA_FILE"
+
+_FILE = "file://"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+
+
+def is_url(where: str) -> bool:
+    """Whether a name is that of a storage, or was meant to be."""
+    return _URL.match(where) is not None
+
+
+def path_of(where: str) -> str:
+    """The path that a name means; a URL of another storage as it is."""
+    return where[len(_FILE) :] if where.lower().startswith(_FILE) and where[len(_FILE) :].startswith("/") else where
+
 
 def open_repository(where: str) -> Repository:
-    """The repository that `--backup-dir` names. Nothing is looked at yet."""
-    return PlainRepository(Path(where))
+    """The repository that `--backup-dir` names. Nothing is asked of a storage yet. UsageError."""
+    where = path_of(where)
+    if not is_url(where) and not os.path.lexists(f"{where}{os.sep}{MARK}"):
+        return PlainRepository(Path(where))
+    from kubectl_lrs.repository.pool.repository import PooledRepository
+    from kubectl_lrs.runtime import state
+
+    backend = open_storage(where)
+    return PooledRepository(backend, state=state.folder_of(backend.url))
+
+
+def open_storage(where: str) -> Backend:
+    """The storage of a URL or a path, as the environment says how it is reached. UsageError."""
+    from kubectl_lrs.backends.options import read_options
+    from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
+    from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, from_environment
+    from kubectl_lrs.model.errors import UsageError
+    from kubectl_lrs.runtime.redact import shown
+
+    where = path_of(where)
+    url = where if is_url(where) else str(Path(where).resolve())
+    kind = Place(url=url).scheme
+    if kind == "file" and is_url(where):
+        raise UsageError(f"{BACKUPS.url} {shown(where)!r}: no URL of a storage", hint="write it like s3://bucket/prefix")
+    # What the environment says is for every call: it is no error where it does not fit.
+    options, endpoint, ca_file = (os.environ.get(name, "") if kind != "file" else "" for name in (OPTIONS, ENDPOINT, CA_FILE))
+    return open_backend(
+        Place(
+            url=url,
+            options=read_options(Path(options), said=OPTIONS) if options else {},
+            endpoint=endpoint if kind == "s3" else "",
+            ca_file=ca_file if kind in ("s3", "webhdfs") else "",
+            said=BACKUPS,
+            encryption=from_environment(os.environ) if kind == "s3" else BY_THE_BUCKET,
+            is_ours=True,
+        )
+    )

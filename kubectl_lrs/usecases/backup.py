@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.catalog import Catalog, Cluster, Missing
@@ -19,15 +16,13 @@ from kubectl_lrs.repository import Repository, Writer
 from kubectl_lrs.runtime.progress import BestEffort, Progress
 from kubectl_lrs.runtime.trust import OWN, Trust
 from kubectl_lrs.stores.base import Collector, Confirming, Facts
+from kubectl_lrs.usecases.making import Signals, Uninterrupted, put_away_unless_sealed, translated
 
 RESOURCES = "resources"
 """The tier of the LRS themselves."""
 
 DOCUMENTS = "mongo"
 """The store whose documents speak of LRS, and by which images and files are found."""
-
-
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,26 +42,6 @@ class Destination:
             raise UsageError(
                 f"--name {self.name!r}: letters, digits, '.', '_' and '-' only, not beginning with '.', not 'latest'"
             )
-
-
-class Signals(Protocol):
-    """When an interruption counts. Whoever handles signals makes it; it arrives as KeyboardInterrupt."""
-
-    def hold(self) -> None:
-        """What comes from now on waits."""
-
-    def release(self) -> None:
-        """What came counts now, and what comes counts at once; more than once is as good as once."""
-
-
-class Uninterrupted:
-    """Nobody interrupts."""
-
-    def hold(self) -> None:
-        """Nothing."""
-
-    def release(self) -> None:
-        """Nothing."""
 
 
 def back_up(
@@ -90,13 +65,13 @@ def back_up(
     """
     progress = BestEffort(progress)
     repository = destination.repository
-    with _translated(repository):
+    with translated(repository):
         prepared = repository.prepare(trust=destination.trust, trust_previous=destination.trust_previous, progress=progress)
     signals.hold()
     try:
-        with _translated(repository):
+        with translated(repository):
             writer = prepared.begin(destination.name)
-        with _put_away_unless_sealed(writer, repository, progress):
+        with put_away_unless_sealed(writer, repository, progress):
             signals.release()
             if not writer.is_locked:
                 progress.note(
@@ -126,39 +101,6 @@ def back_up(
         signals.release()
         prepared.close()
     return writer.location, catalog
-
-
-@contextmanager
-def _translated(repository: Repository) -> Iterator[None]:
-    """What the disk refuses, as an error of ours."""
-    try:
-        yield
-    except OSError as error:
-        raise repository.explained(error) from error
-
-
-@contextmanager
-def _put_away_unless_sealed(writer: Writer, repository: Repository, progress: Progress) -> Iterator[None]:
-    """After a failure in the block: what another run can take over stays, unseen; nothing else does."""
-    try:
-        yield
-    except OSError as error:
-        _put_away(writer, progress, keep=error.errno not in NO_SPACE)
-        if writer.is_sealed:
-            raise LrsError(f"{writer.location}: the backup is sealed, and then: {error.strerror or error}") from error
-        if isinstance(error, FileExistsError):
-            raise LrsError(f"{error.filename}: {error.strerror}; no backup was made", hint="see who else writes there") from error
-        raise repository.explained(error) from error
-    except KeyboardInterrupt as error:
-        _put_away(writer, progress)
-        if writer.is_sealed:
-            raise InterruptedRunError(f"interrupted just after the backup was sealed: {writer.location}") from error
-        raise InterruptedRunError("interrupted; no backup was made") from error
-    except BaseException:
-        _put_away(writer, progress)
-        raise
-    finally:
-        progress.end()
 
 
 @dataclass(frozen=True)
@@ -217,11 +159,6 @@ def without(error: LrsError, tier: str) -> None:
     flag = leave_out(tier)
     if flag and flag not in error.hint:
         error.with_hint(f"{flag} leaves it out")
-
-
-def _put_away(writer: Writer, progress: Progress, *, keep: bool = True) -> None:
-    if kept := writer.put_away(keep=keep):
-        progress.note(f"{kept} files that were copied are kept in {writer.describe()} for the next backup")
 
 
 def _now() -> datetime:

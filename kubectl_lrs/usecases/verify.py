@@ -16,6 +16,7 @@ from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Prepare,
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.repository import Backup, Damage
+from kubectl_lrs.repository.base import LISTED
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.owners import OwnerError
@@ -26,15 +27,16 @@ from kubectl_lrs.usecases.restore import Restore
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found; `files` counts those whose sums were computed."""
+    """What a check found; `files` counts those whose sums were computed. `unread`: what it does not tell, empty where all."""
 
     damages: list[Damage]
     files: int
     seconds: float
+    unread: str = ""
 
 
-def verify(folder: Backup, progress: Progress) -> Checked:
-    """Compare every file of the backup with its sum."""
+def verify(folder: Backup, progress: Progress, *, share: float = LISTED) -> Checked:
+    """See whether the backup is as it was sealed. `share`: of so many of its contents the sums are computed, at least."""
     began = time.monotonic()
     files = 0
 
@@ -45,10 +47,10 @@ def verify(folder: Backup, progress: Progress) -> Checked:
 
     progress.begin("files")
     try:
-        damages = list(folder.damages(count))
+        damages = list(folder.damages(count, share=share))
     finally:
         progress.end()
-    return Checked(damages, files, time.monotonic() - began)
+    return Checked(damages, files, time.monotonic() - began, folder.unread(share))
 
 
 def require_intact(folder: Backup, progress: Progress) -> None:

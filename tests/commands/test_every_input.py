@@ -49,6 +49,7 @@ VALUES = {
     "DURATION": "1m",
     "URI": "mongodb://127.0.0.1:1",
     "URL": "https://127.0.0.1:1",
+    "PERCENT": "5%",
     "HOST[:PORT]": "127.0.0.1:1",
     "USER,...": "root",
 }
@@ -121,6 +122,10 @@ CALLS: dict[str, Call] = {
     "deactivate: a folder beside a journal": Call(("deactivate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
     "activate: a folder beside a journal": Call(("activate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
     "activate: two sources": Call(("activate", "--journal", "j"), ("--from",)),
+    "verify: a share beside all": Call(("verify", "b", "--full"), ("--sample",)),
+    "verify: a share of what is read whole": Call(("verify", "b"), ("--sample",)),
+    "repository: two places": Call(("repository", "show", "."), ("--backup-dir",)),
+    "repository: nothing is said": Call(("repository", "show"), ("--quiet",)),
     "verify: no cluster": Call(("verify", "b"), _words(Selecting, TargetOptions, Trusting)),
     "check: the API of no deployments": Call(("check", "--no-deployments"), API),
     "check: the API that is not named": Call(("check",), ("--api-ca-file", "--auth-scheme")),
@@ -146,6 +151,7 @@ ALWAYS = "it has an effect in every call"
 ANSWER = "it is the answer itself, or how it is shown"
 HOW = "it is how the work is done; a plan that is only shown is that of the same command"
 PERMISSION = "it allows what may turn out not to be needed"
+SO_ANYWAY = "it says what is so anyway, or has more read"
 AS_KUBECTL = "as kubectl has it, where it means nothing either"
 
 EFFECTIVE: dict[str, dict[str, str]] = {
@@ -197,7 +203,25 @@ EFFECTIVE: dict[str, dict[str, str]] = {
     "hold": dict.fromkeys(("backup", "--reason", "--backup-dir"), ALWAYS),
     "unhold": dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
     "show": {"backup": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER},
-    "verify": {"backup": ALWAYS, "--against-cluster": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER, "--quiet": ANSWER},
+    "copy": {
+        **dict.fromkeys(("source", "target", "names"), ALWAYS),
+        "--accept-owner": PERMISSION,
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
+    "export": {
+        **dict.fromkeys(("backup", "directory", "--format", "--backup-dir"), ALWAYS),
+        "--accept-owner": PERMISSION,
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
+    "repository": {"what": ALWAYS, "place": ALWAYS, "--output": ANSWER},
+    "verify": {
+        "backup": ALWAYS,
+        "--against-cluster": ALWAYS,
+        "--full": SO_ANYWAY,
+        "--backup-dir": ALWAYS,
+        "--output": ANSWER,
+        "--quiet": ANSWER,
+    },
     "diff": {
         **dict.fromkeys(("before", "after", *_words(Selecting), "--map-namespace", "--backup-dir"), ALWAYS),
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
@@ -308,6 +332,9 @@ CLUSTERLESS: dict[str, tuple[str, ...]] = {
     "prune": ("prune", "--keep-last", "9"),
     "forget": ("forget", "b"),
     "hold": ("hold", "b", "--reason", "why"),
+    "copy": ("copy", ".", "other"),
+    "export": ("export", "b", "out"),
+    "repository": ("repository", "show"),
     "unhold": ("unhold", "b"),
     "deactivate": ("deactivate", "--dry-run=client"),
     "activate": ("activate", "--dry-run=client"),

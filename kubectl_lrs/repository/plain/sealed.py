@@ -13,7 +13,7 @@ from typing import BinaryIO
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SORTED_SINCE, SUMS_FILE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
-from kubectl_lrs.repository.base import Damage
+from kubectl_lrs.repository.base import ALL, Damage
 from kubectl_lrs.repository.content import lines_of
 from kubectl_lrs.repository.plain.files import Below, file_sum
 from kubectl_lrs.repository.sums import line as sum_line
@@ -31,6 +31,8 @@ MAX_DEPTH = 64
 
 class SealedFolder:
     """A backup that was sealed, read without trust: no link is followed, no path leaves the folder."""
+
+    reads_all = True
 
     def __init__(self, path: Path, catalog: Catalog, uid: int) -> None:
         self.path: Path = path
@@ -129,8 +131,11 @@ class SealedFolder:
         with Directory.named(self.path) as folder, folder.reading(SUMS_FILE) as file:
             yield from parsed_sums(file, str(self.path / SUMS_FILE))
 
-    def damages(self, on_file: Callable[[int], None] = lambda _size: None) -> Iterator[Damage]:
-        """Every file that is missing, surplus, altered or no plain file. `on_file` is told each file's bytes."""
+    def damages(self, on_file: Callable[[int], None] = lambda _size: None, *, share: float = ALL) -> Iterator[Damage]:  # noqa: ARG002
+        """Every file that is missing, surplus, altered or no plain file: all are read, whatever `share` says.
+
+        `on_file` is told each file's bytes.
+        """
         try:
             with Directory.named(self.path) as folder, folder.reading(SUMS_FILE) as file:
                 if file_sum(file) != self.catalog.sums_sha256:
@@ -144,6 +149,10 @@ class SealedFolder:
             return
         with Directory.named(self.path) as folder, Below(folder) as files:
             yield from self._damaged(folder, files, on_file)
+
+    def unread(self, share: float = ALL) -> str:  # noqa: ARG002
+        """Nothing."""
+        return ""
 
     def _damaged(self, folder: Directory, files: Below, on_file: Callable[[int], None]) -> Iterator[Damage]:
         """As `damages`, of every file but the sums and the catalog."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository.base import Damage
+from kubectl_lrs.repository.base import ALL, LISTED, Damage
 from kubectl_lrs.repository.content import lines_of
 from kubectl_lrs.repository.pool import refs
 from kubectl_lrs.repository.pool.check import pool
@@ -25,15 +25,13 @@ from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal
 from kubectl_lrs.repository.sums import line
 
-LISTED, ALL = 0.0, 1.0
-"""How much of the contents is read to see whether they are as they were sealed: none, all."""
-
 
 class PooledBackup:
     """One sealed backup. `name`: as it is told from the others."""
 
     owner = ""
     is_foreign = False
+    reads_all = False
 
     def __init__(self, pool: Pool, seal: Seal, *, name: str = "") -> None:
         self.warning = ""
@@ -151,14 +149,14 @@ class PooledBackup:
             yield from self._of_contents(on_file, share)
 
     @staticmethod
-    def unread(share: float) -> str:
+    def unread(share: float = LISTED) -> str:
         """What such a look does not tell, empty where it tells all."""
         if share >= ALL:
             return ""
         return (
             "contents were not read: that all objects are there was seen, not what is in them"
             if not share
-            else (f"only {share:.0%} of the contents, chosen at random, were read")
+            else (f"only {share * 100:g}% of the contents, chosen at random, were read")
         )
 
     def _of_object(self, file: str) -> Iterator[Damage]:

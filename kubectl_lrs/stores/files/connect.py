@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kubectl_lrs.backends.options import read_options
+from kubectl_lrs.backends.place import FILES, open_backend
 from kubectl_lrs.backends.place import Place as StoragePlace
-from kubectl_lrs.backends.place import open_backend
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
@@ -15,7 +16,6 @@ from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import COPY, FilesCollector
 from kubectl_lrs.stores.files.flags import BackupOptions, Place, RestoreOptions
-from kubectl_lrs.stores.files.options_file import read_options
 from kubectl_lrs.stores.files.references import read_references
 from kubectl_lrs.stores.files.restore import FilesRestorer, OnlyListed
 from kubectl_lrs.stores.files.storage import Storage
@@ -36,7 +36,7 @@ def storage(place: Place, *, otherwise: str) -> Storage:
     endpoint = place.endpoint or (os.environ.get("LRS_FILES_ENDPOINT", "") if kind == "s3" else "")
     found = StoragePlace(
         url=url,
-        options=read_options(Path(options)) if options else {},
+        options=read_options(Path(options), said=FILES.options) if options else {},
         endpoint=endpoint,
         ca_file=place.ca_file,
         workers=place.workers,

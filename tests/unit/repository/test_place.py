@@ -1,11 +1,18 @@
-"""Which repository a name means."""
+"""Which repository a name means, and how its storage is reached."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from kubectl_lrs.repository.place import open_repository
+import pytest
+
+from kubectl_lrs.backends import place as storages
+from kubectl_lrs.backends.memory import Memory
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.repository import place
+from kubectl_lrs.repository.place import is_url, open_repository, open_storage
 from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.pool.repository import PooledRepository
 
 
 def test_folder_that_need_not_be_there(tmp_path: Path) -> None:
@@ -13,3 +20,108 @@ def test_folder_that_need_not_be_there(tmp_path: Path) -> None:
     assert isinstance(repository, PlainRepository)
     assert repository.location == repository.resolved == str(tmp_path / "backups")
     assert not (tmp_path / "backups").exists()
+
+
+def test_folder_with_the_mark_of_a_pool(tmp_path: Path) -> None:
+    (tmp_path / "lrs-repository.json").write_text("{}")
+    for name in (str(tmp_path), f"file://{tmp_path}", f"FILE://{tmp_path}"):
+        assert isinstance(open_repository(name), PooledRepository)
+
+
+def test_a_path_as_a_url(tmp_path: Path) -> None:
+    assert isinstance(open_repository(f"file://{tmp_path}"), PlainRepository)
+
+
+@pytest.mark.parametrize("name", ["s3://b/p", "S3://b", "webhdfs://h:1/p", "gs://b", "memory://x", "s3:/b", "file://x"])
+def test_a_url(name: str) -> None:
+    assert is_url(name)
+
+
+@pytest.mark.parametrize("name", ["a", "./a:b", "/a//b", "a:b", "-", ".", "C", "a/b:/c"])
+def test_a_path(name: str) -> None:
+    assert not is_url(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3:/bucket", "no URL of a storage"),
+        ("ftp://host/x", "no such kind of storage"),
+        ("s3://", "names no bucket or host"),
+        ("s3://b/a//c", "'.' or '..'"),
+        ("s3://b/../c", "'.' or '..'"),
+        ("s3://b/p?region=x", "no '?' or '#'"),
+        ("s3://user:very-secret@b/p", "holds a password"),
+        ("file://relative/x", "no URL of a storage"),
+    ],
+)
+def test_a_url_that_is_none(url: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_repository(url)
+    assert str(caught.value).startswith("--backup-dir")
+    assert said in str(caught.value)
+    assert "very-secret" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(("url", "package", "extra"), [("gs://b/p", "gcsfs", "gs"), ("az://c/p", "adlfs", "abfs")])
+def test_a_url_without_its_library(url: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = storages.importlib.import_module
+
+    def absent(name: str) -> object:
+        if name == package:
+            raise ImportError(name)
+        return real(name)
+
+    monkeypatch.setattr(storages.importlib, "import_module", absent)
+    with pytest.raises(UsageError, match=f"needs the Python package {package}, which is not installed") as caught:
+        open_repository(url)
+    assert caught.value.hint == f"pip install 'kubectl-lrs[{extra}]'"
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[storages.Place]:
+    """What is opened, instead of it."""
+    found: list[storages.Place] = []
+
+    def instead(where: storages.Place) -> Memory:
+        found.append(where)
+        return Memory()
+
+    monkeypatch.setattr(storages, "open_backend", instead)
+    return found
+
+
+def test_the_environment_says_how_it_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: list[storages.Place]
+) -> None:
+    (tmp_path / "options.json").write_text('{"key": "k", "secret": "s"}')
+    monkeypatch.setenv("LRS_BACKUP_OPTIONS", str(tmp_path / "options.json"))
+    monkeypatch.setenv("LRS_BACKUP_ENDPOINT", "https://minio")
+    monkeypatch.setenv("LRS_BACKUP_CA_FILE", "/ca.pem")
+    open_storage("s3://b/p")
+    open_storage("webhdfs://h/p")
+    open_storage("gs://b/p")
+    open_storage(str(tmp_path))
+    assert [(each.options, each.endpoint, each.ca_file) for each in opened] == [
+        ({"key": "k", "secret": "s"}, "https://minio", "/ca.pem"),
+        ({"key": "k", "secret": "s"}, "", "/ca.pem"),
+        ({"key": "k", "secret": "s"}, "", ""),
+        ({}, "", ""),
+    ]
+    assert opened[3].url == str(tmp_path)
+    assert {each.said for each in opened} == {storages.BACKUPS}
+
+
+def test_options_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRS_BACKUP_OPTIONS", "/nowhere")
+    with pytest.raises(UsageError, match="LRS_BACKUP_OPTIONS /nowhere: cannot be read"):
+        open_repository("s3://b/p")
+
+
+def test_the_application_s_variables_are_not_the_repository_s(
+    monkeypatch: pytest.MonkeyPatch, opened: list[storages.Place]
+) -> None:
+    monkeypatch.setenv("LRS_FILES_ENDPOINT", "https://application")
+    monkeypatch.setenv("LRS_FILES_OPTIONS", "/nowhere")
+    place.open_storage("s3://b/p")
+    assert (opened[0].endpoint, opened[0].options) == ("", {})

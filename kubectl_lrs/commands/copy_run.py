@@ -1,0 +1,48 @@
+"""Copy backups, as `copy_` is told."""
+
+from __future__ import annotations
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.confirm import HeldSignals
+from kubectl_lrs.commands.copy_ import Flags
+from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.repository import Repository, open_repository
+from kubectl_lrs.usecases.copy import Copying, CopyResult
+
+
+def run(given: Given) -> ExitCode:
+    """Copy what is named, or all."""
+    flags = given.of(Flags)
+    if not flags.source or not flags.target:
+        raise UsageError("copy needs FROM and TO", hint="copy /var/backups/lrs s3://backups/lrs")
+    source = open_repository(flags.source)
+    copying = Copying(
+        source=source,
+        target=open_repository(flags.target),
+        progress=render.progress(quiet=given.of(Quiet).quiet),
+        signals=HeldSignals(),
+        trust=given.of(Trusting).trust,
+    )
+    backups = copying.chosen(flags.names)
+    unreadable = 0 if flags.names else _say_unreadable(source)
+    report = copying.run(backups)
+    code = report.exit_code()
+    if unreadable and code is ExitCode.DONE:
+        code = ExitCode.PARTIAL
+    if code is not ExitCode.DONE or not given.is_silent:
+        render.show(render.copy_view(report), given.of(Tables).output)
+    for each in report.outcomes:
+        if each.error and each.result is not CopyResult.COPIED:
+            render.say(f"error: {each.name}: {each.error}")
+            if each.error.hint:
+                render.say(f"hint: {each.error.hint}")
+    return code
+
+
+def _say_unreadable(source: Repository) -> int:
+    """What looks like a backup and is none, so that it is not copied: how many."""
+    unsealed = source.scan()[1]
+    for each in unsealed:
+        render.say(f"warning: not copied: {each.why}")
+    return len(unsealed)

@@ -1,0 +1,33 @@
+"""Write a backup as a plain folder, as `export_` is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.confirm import HeldSignals
+from kubectl_lrs.commands.export_ import Flags
+from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.repository import open_repository
+from kubectl_lrs.usecases.copy import export
+
+
+def run(given: Given) -> None:
+    """Find it, and write it."""
+    flags, quiet = given.of(Flags), given.of(Quiet).quiet
+    if not flags.backup or not flags.directory:
+        raise UsageError("export needs a BACKUP and a DIR", hint="export latest ./out")
+    backup = open_repository(flags.path).find(flags.backup)
+    if flags.backup == LATEST:
+        render.say_latest(backup, quiet=quiet)
+    location, catalog = export(
+        backup,
+        Path(flags.directory),
+        format_version=int(flags.format_version),
+        progress=render.progress(quiet=quiet),
+        signals=HeldSignals(),
+        trust=given.of(Trusting).trust,
+    )
+    render.show(render.exported(backup.name, location, catalog), given.of(Tables).output)

@@ -1,0 +1,213 @@
+"""Every command takes a backup from every place: the same calls over a pooled path and a bucket; and what is refused there."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.backends.base import get, put
+from kubectl_lrs.backends.place import Place, open_backend
+from tests.bed import loader, samples
+from tests.bed.controlplane import ControlPlane
+from tests.bed.s3 import S3
+from tests.conftest import Cli, Crd
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with S3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+def reached(s3: S3) -> Mapping[str, str]:
+    """What an administrator exports."""
+    return {**s3.environment, "LRS_BACKUP_ENDPOINT": s3.endpoint}
+
+
+def bucket(s3: S3, path: Path) -> str:
+    """One of a test's own."""
+    name = re.sub(r"[^a-z0-9-]", "-", path.name.lower())[:50].strip("-")
+    (s3.buckets / name).mkdir()
+    return name
+
+
+@pytest.fixture(params=["path", "s3"])
+def place(request: pytest.FixtureRequest, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty repository, on a path and in a bucket in turn."""
+    if request.param == "path":
+        return str(tmp_path / "pool")
+    for name, value in reached(s3).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{bucket(s3, tmp_path)}/backups"
+
+
+@pytest.fixture
+def sampled(plane: ControlPlane, crd: Crd, namespace: str) -> str:
+    """A namespace with two dozen LRS."""
+    loader.create_many(plane, samples.samples(crd.api_version, crd.kind, namespace))
+    return namespace
+
+
+def _stored(output: str) -> dict[str, int]:
+    return dict(json.loads(output)["stored"])
+
+
+def _data(cli: Cli, *call: object) -> Any:
+    return json.loads(cli.ok(*call, "-o", "json"))
+
+
+def test_every_command(place: str, sampled: str, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cli.ok("repository", "init", place)
+    monkeypatch.setenv("LRS_BACKUP_DIR", place)
+    first = _stored(cli.ok("backup", "-n", sampled, "--name", "one", "-o", "json"))
+    assert first["linkedFiles"] <= 1  # what is there twice within it
+    assert first["newObjects"] < 5
+    second = _stored(cli.ok("backup", "-n", sampled, "--name", "two", "-o", "json"))
+    assert second["newBytes"] < first["newBytes"] / 10
+    assert second["linkedBytes"] > first["newBytes"] / 2
+    assert [each["name"] for each in _data(cli, "list")["backups"]] == ["one", "two"]
+    listed = {line.split()[0] for line in cli.ok("list", "-o", "wide").splitlines()[1:]}
+    assert listed == {"one", "two"}
+    shown = _data(cli, "show", "latest")
+    assert (shown["name"], len(shown["objects"])) == ("two", shown["tiers"]["resources"]["objects"])
+    assert shown["path"].startswith(place if place.startswith("s3") else f"file://{place}")
+    for depth in ([], ["--sample", "50%"], ["--full"]):
+        assert _data(cli, "verify", "one", *depth)["intact"]
+    assert _data(cli, "verify", shown["path"])["intact"], "a backup by where it is"
+    cli.ok("diff", "one", "two")
+    cli.ok("diff", "one", "live", "-n", sampled)
+    assert cli.run("check", "--from", "one").returncode in (0, 4)
+    cli.ok("hold", "one", "--reason", "why")
+    assert next(each for each in _data(cli, "list")["backups"] if each["name"] == "one")["hold"]["reason"] == "why"
+    assert "why" in cli.ok("show", "one")
+    cli.ok("unhold", "one")
+    assert _data(cli, "verify", "latest", "--against-cluster")["restorable"]
+    cli.ok("export", "one", tmp_path / "out")
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=tmp_path / "out", check=False)
+    assert done.returncode == 0
+    assert _data(cli, "repository", "show")["backups"] == 2
+    assert _data(cli, "repository", "check")["intact"]
+    if not place.startswith("s3"):  # what takes longer than the Tab key waits is no candidate
+        words = cli.ok("__complete", "verify", "")
+        assert {line.split("\t")[0] for line in words.splitlines()} >= {"latest", "one", "two"}
+
+
+def test_restored(place: str, sampled: str, crd: Crd, plane: ControlPlane, cli: Cli) -> None:
+    """One LRS, then all of them, out of it."""
+    cli.ok("repository", "init", place)
+    cli.ok("backup", "-n", sampled, "--name", "one", "--backup-dir", place)
+    names = [each["metadata"]["name"] for each in loader.live(plane, crd.api_version, sampled)]
+    kept = {each["metadata"]["name"]: each["spec"] for each in loader.live(plane, crd.api_version, sampled)}
+    loader.clear(plane, namespace=sampled)
+    saved = [each["name"] for each in _data(cli, "show", "one", "--backup-dir", place)["objects"]]
+    cli.ok("restore", saved[3], "--from", "one", "--backup-dir", place)
+    assert [each["metadata"]["name"] for each in loader.live(plane, crd.api_version, sampled)] == [saved[3]]
+    cli.ok("restore", "one", "--backup-dir", place)
+    now = {each["metadata"]["name"]: each["spec"] for each in loader.live(plane, crd.api_version, sampled)}
+    assert now == {name: kept[name] for name in saved}
+    assert set(saved) <= set(names)
+
+
+# ---- one clear line for what is wrong
+
+
+def _refused(cli: Cli, *call: object, code: int, said: str, hint: str = "", env: Mapping[str, str] | None = None) -> None:
+    done = cli.run(*call, env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    assert said in errors[0], errors[0]
+    assert "Traceback" not in done.stderr
+    assert "this is a bug" not in done.stderr
+    if hint:
+        assert hint in done.stderr
+
+
+CALLS = [("list",), ("show",), ("verify",), ("restore", "latest"), ("hold", "x", "--reason", "y"), ("export", "latest", "out")]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call[0])
+def test_a_bucket_without_a_repository(s3: S3, tmp_path: Path, cli: Cli, call: tuple[str, ...]) -> None:
+    url = f"s3://{bucket(s3, tmp_path)}/p"
+    _refused(cli, *call, "--backup-dir", url, code=2, said="no repository", hint="repository init", env=reached(s3))
+
+
+def test_no_backup_is_made_where_no_repository_is(s3: S3, tmp_path: Path, cli: Cli, sampled: str) -> None:
+    name = bucket(s3, tmp_path)
+    call = ("backup", "-n", sampled, "--backup-dir", f"s3://{name}/p")
+    _refused(cli, *call, code=2, said="no repository", hint="repository init", env=reached(s3))
+    assert not list((s3.buckets / name).iterdir())
+
+
+@pytest.mark.parametrize("call", [("list",), ("repository", "init")], ids=" ".join)
+def test_a_bucket_that_is_not_there(s3: S3, cli: Cli, call: tuple[str, ...]) -> None:
+    said = "The specified bucket does not exist"
+    _refused(cli, *call, "--backup-dir", "s3://no-such-bucket/p", code=5, said=said, hint="is the URL right", env=reached(s3))
+
+
+@pytest.mark.parametrize("call", [("list",), ("repository", "init")], ids=" ".join)
+def test_credentials_that_are_refused(s3: S3, tmp_path: Path, cli: Cli, call: tuple[str, ...]) -> None:
+    env = {**reached(s3), "AWS_SECRET_ACCESS_KEY": "another-secret-that-is-wrong"}
+    done = cli.run(*call, "--backup-dir", f"s3://{bucket(s3, tmp_path)}/p", env=env)
+    assert done.returncode == 5, done.stderr
+    assert "another-secret-that-is-wrong" not in done.stdout + done.stderr
+    assert s3.secret not in done.stdout + done.stderr
+
+
+def test_no_credentials_at_all(s3: S3, tmp_path: Path, cli: Cli) -> None:
+    env = {
+        "LRS_BACKUP_ENDPOINT": s3.endpoint,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+    }
+    done = cli.run("list", "--backup-dir", f"s3://{bucket(s3, tmp_path)}/p", env=env)
+    assert done.returncode == 5, done.stderr
+    assert "credentials" in done.stderr
+
+
+def test_nobody_listens(tmp_path: Path, s3: S3, cli: Cli) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**reached(s3), "LRS_BACKUP_ENDPOINT": f"http://127.0.0.1:{port}"}
+    _refused(cli, "list", "--backup-dir", "s3://b/p", code=5, said="s3://b", env=env)
+
+
+def test_a_prefix_that_holds_something_else(s3: S3, tmp_path: Path, cli: Cli) -> None:
+    name = bucket(s3, tmp_path)
+    (s3.buckets / name / "p").mkdir()
+    (s3.buckets / name / "p" / "other").write_text("x")
+    _refused(cli, "repository", "init", f"s3://{name}/p", code=2, said="not empty", hint="prefix of its own", env=reached(s3))
+    cli.ok("repository", "init", f"s3://{name}/q", env=reached(s3))
+    assert (s3.buckets / name / "p" / "other").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [('"formatVersion": 1', '"formatVersion": 2'), ('"pooled"', '"round"'), ("false", "true")]
+)
+def test_a_repository_that_this_version_does_not_read(s3: S3, tmp_path: Path, cli: Cli, was: str, now: str) -> None:
+    url = f"s3://{bucket(s3, tmp_path)}/p"
+    cli.ok("repository", "init", url, env=reached(s3))
+    options = {"key": s3.access, "secret": s3.secret, "client_kwargs": {"region_name": "us-east-1"}}
+    backend = open_backend(Place(url=url, options=options, endpoint=s3.endpoint))
+    put(backend, "lrs-repository.json", get(backend, "lrs-repository.json").replace(was.encode(), now.encode()), replace=True)
+    for call in (("list",), ("repository", "show"), ("repository", "check")):
+        _refused(cli, *call, "--backup-dir", url, code=2, said="does not read", hint="newer one", env=reached(s3))
+
+
+def test_a_plain_folder_in_the_place_of_a_pool(s3: S3, tmp_path: Path, cli: Cli, sampled: str) -> None:
+    """Somebody pushed a folder of backups into the bucket by other means: it is no repository, and what to do is said."""
+    name = bucket(s3, tmp_path)
+    cli.ok("backup", "-n", sampled, "--name", "one")
+    subprocess.run(["cp", "-r", str(cli.directory / "one"), str(s3.buckets / name / "one")], check=True)
+    url = f"s3://{name}"
+    _refused(cli, "list", "--backup-dir", url, code=2, said="no repository", hint="repository init", env=reached(s3))
+    _refused(cli, "repository", "init", url, code=2, said="not empty", env=reached(s3))
