@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kubectl_lrs.commands.flags import Given, Trusting, Trying
 from kubectl_lrs.commands.forget_ import Flags
 from kubectl_lrs.commands.prune_run import carry_out
 from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.repository import open_pruner
 from kubectl_lrs.usecases.prune import plan_forget
 
 
@@ -16,5 +15,5 @@ def run(given: Given) -> ExitCode:
     flags = given.of(Flags)
     if not flags.names:
         raise UsageError("no backup is named", hint="name them as list shows them; prune removes by rules")
-    plan = plan_forget(Path(flags.path), flags.names, given.of(Trusting).trust)
+    plan = plan_forget(open_pruner(flags.path, given.of(Trusting).trust), flags.names)
     return carry_out(given, plan, dry_run=given.of(Trying).dry_run == "client", must_ask=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.confirm import confirm
@@ -13,13 +12,14 @@ from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.retention import PERIODS, Rules
 from kubectl_lrs.model.units import duration
-from kubectl_lrs.usecases.prune import PrunePlan, apply, freed, plan_prune
+from kubectl_lrs.repository import open_pruner
+from kubectl_lrs.usecases.prune import PrunePlan, apply, plan_prune
 
 
 def run(given: Given) -> ExitCode:
     """Plan by the rules, and carry it out."""
     rules = rules_of(given.of(Keep))
-    plan = plan_prune(Path(given.of(Backups).path), rules, given.of(Trusting).trust)
+    plan = plan_prune(open_pruner(given.of(Backups).path, given.of(Trusting).trust), rules)
     dry_run = given.of(Trying).dry_run == "client"
     return carry_out(given, plan, dry_run=dry_run, must_ask=bool(plan.thinned))
 
@@ -52,16 +52,17 @@ def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -
     """Show the plan, or ask where that is to be, and do it."""
     output, quiet, yes = given.of(Tables).output, given.of(Quiet).quiet, given.of(Yes).yes
     is_asked = must_ask and not yes
-    room = freed(plan) if dry_run or is_asked else None
     for line in render.prune_remarks(plan):
         render.say(line)
     if dry_run:
-        render.show(render.prune_plan_view(plan, room), output)
+        render.show(render.prune_plan_view(plan, plan.weight()), output)
         return ExitCode.DONE
     if is_asked:
-        render.show(render.prune_plan_view(plan, room), "table", err=True)
-        confirm(render.prune_question(plan, room), yes=False)
+        weight = plan.weight()
+        render.show(render.prune_plan_view(plan, weight), "table", err=True)
+        confirm(render.prune_question(plan, weight), yes=False)
     report = apply(plan, given.stop_on_signals(), render.progress(quiet=quiet))
-    if report.exit_code() is not ExitCode.DONE or not given.is_silent:
-        render.show(render.prune_report_view(report), output)
+    for line in render.prune_report_remarks(report):
+        render.say(line)
+    render.show(render.prune_report_view(report), output)
     return report.exit_code()

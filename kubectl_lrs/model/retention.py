@@ -8,7 +8,7 @@ Backups of the same cluster that were asked for the same are a group, and each g
 - Of a period (hour, day, ISO week, month, year; all in UTC) the newest backup stands for it.
 - An age is counted from the newest backup of the group, not from now: where no new ones come, the old ones stay.
 - The newest whole ones are always kept (`minimum`); where there are fewer, partial ones make up for them.
-- What is dated later than now counts for nothing, and is kept.
+- What cannot be believed (dated later than now, damaged) counts for nothing, and is kept.
 """
 
 from __future__ import annotations
@@ -52,14 +52,15 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One backup, as far as it matters here. `hold`: why it must be kept, empty where nobody said so."""
+    """One backup, as far as it matters here. `hold`: why it must be kept, empty where nobody said so. `doubt`: what of it cannot
+    be believed, such as its date."""
 
     name: str
     instant: datetime
     group: Hashable
     is_whole: bool = True
     is_empty: bool = False
-    is_of_future: bool = False
+    doubt: str = ""
     hold: str = ""
 
 
@@ -87,15 +88,15 @@ def decide(candidates: Iterable[Candidate], rules: Rules) -> list[Decision]:
 def _decided(group: Sequence[Candidate], rules: Rules) -> Iterator[Decision]:
     """Of one group, the newest first."""
     reasons: dict[Candidate, list[str]] = {each: list(_by_itself(each, rules)) for each in group}
-    past = [each for each in group if not each.is_of_future]
-    full = [each for each in past if not each.is_empty]
+    believed = [each for each in group if not each.doubt]
+    full = [each for each in believed if not each.is_empty]
     whole = [each for each in full if each.is_whole]
     for judged in (whole, full):
         for each, reason in _ruled(judged, rules):
             if reason not in reasons[each]:
                 reasons[each].append(reason)
-    for each in past:
-        if each.is_empty and rules.within is not None and _age(each, past) <= rules.within:
+    for each in believed:
+        if each.is_empty and rules.within is not None and _age(each, believed) <= rules.within:
             reasons[each].append(WITHIN)
     partial = [each for each in full if not each.is_whole]
     for each in [*whole, *partial][: rules.minimum]:
@@ -104,8 +105,8 @@ def _decided(group: Sequence[Candidate], rules: Rules) -> Iterator[Decision]:
 
 
 def _by_itself(each: Candidate, rules: Rules) -> Iterator[str]:
-    if each.is_of_future:
-        yield "dated later than now"
+    if each.doubt:
+        yield each.doubt
     if each.hold:
         yield f"held: {each.hold}"
     if each.name in rules.names:

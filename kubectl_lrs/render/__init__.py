@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         summary,
         unified,
     )
-    from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_view
+    from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_remarks, prune_report_view
     from kubectl_lrs.render.repository import (
         copy_view,
         exported,
@@ -96,6 +96,7 @@ _PARTS = {
         "prune_plan_view",
         "prune_question",
         "prune_remarks",
+        "prune_report_remarks",
         "prune_report_view",
     ),
     "repository": (
@@ -172,6 +173,7 @@ __all__ = [
     "prune_plan_view",
     "prune_question",
     "prune_remarks",
+    "prune_report_remarks",
     "prune_report_view",
     "remarks",
     "report_view",

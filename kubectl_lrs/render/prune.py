@@ -10,28 +10,30 @@ from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.units import size
 from kubectl_lrs.render.backups import age_of, local, scope
 from kubectl_lrs.render.view import View
-from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneResult, PruneStep
+from kubectl_lrs.repository.pruning import Count, Found, PruneResult, Weight
+from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneStep
 
 _COLUMNS = ("NAME", "CREATED", "AGE", "STATE")
 _WIDE = ("CLUSTER", "SELECTION", "PROFILE")
 
 
-def prune_plan_view(plan: PrunePlan, freed: int | None) -> View:
-    """What goes, what stays, and by which rule. `freed`: bytes that go with it, None where that is not known."""
+def prune_plan_view(plan: PrunePlan, weight: Weight) -> View:
+    """What goes, what stays, and by which rule. `weight`: what that frees."""
     columns = (*_COLUMNS, "ACTION", "KEPT BY")
     steps = [step for step in plan.steps if not (plan.is_named and step.is_kept)]
     return View(
         data={
             **_facts(plan),
-            "freedBytes": freed,
-            "backups": [{**_data(step), "action": _action(step), "reasons": list(step.decision.reasons)} for step in steps],
+            "freedBytes": weight.bytes,
+            **_pool_data(weight.swept, weight.condemned),
+            "backups": [{**_data(step.found), "action": _action(step), "reasons": list(step.decision.reasons)} for step in steps],
         },
         columns=columns,
-        rows=[(*_row(step), *_end(step)) for step in steps],
+        rows=[(*_row(step.found), *_end(step)) for step in steps],
         wide_columns=(*columns, *_WIDE),
-        wide_rows=[(*_row(step), *_end(step), *_group(step.catalog)) for step in steps],
+        wide_rows=[(*_row(step.found), *_end(step), *_group(step.catalog)) for step in steps],
         names=[step.name for step in plan.to_remove],
-        after=(_summary(plan, freed),),
+        after=(*_pool_plan(weight), _summary(plan, weight)),
     )
 
 
@@ -40,25 +42,56 @@ def prune_remarks(plan: PrunePlan) -> Iterable[str]:
     yield from (f"warning: left alone: {each.name}: {each.why}" for each in plan.left_alone)
     for begun in plan.unfinished:
         if begun.why:
-            yield f"warning: left alone: {plan.directory / begun.hidden}: {begun.why}; remove it if nobody needs it"
+            yield f"warning: left alone: {begun.where}: {begun.why}; remove it if nobody needs it"
         else:
             yield f"note: the removal of {begun.name} was broken off, and is finished first"
     yield from (f"warning: a hold is not believed: {error}; {error.hint}" for error in plan.unbelieved)
     for step in plan.steps:
-        if step.decision.candidate.is_of_future:
-            yield f"warning: {step.name} is dated later than now, and is kept; is a clock wrong?"
+        if step.found.doubt and step.is_kept:
+            yield f"warning: {step.name} is {step.found.doubt}; it is kept, and counts for nothing"
     for step in plan.without_whole:
         yield f"warning: with {step.name} goes the last whole backup of {_described(step.catalog)}"
 
 
-def prune_question(plan: PrunePlan, freed: int | None) -> str:
+def prune_question(plan: PrunePlan, weight: Weight) -> str:
     """What the user must agree to."""
     gone = plan.to_remove
-    room = f", {size(freed)}" if freed is not None else ""
+    room = f", {size(weight.bytes)}" if weight.bytes is not None and weight.swept is None else ""
     if plan.is_named:
-        return f"Remove {', '.join(step.name for step in gone)} from {plan.directory}{room}?"
+        return f"Remove {', '.join(step.name for step in gone)} from {plan.location}{room}?"
     of_most = sum(step.decision.candidate.group in plan.thinned for step in gone)
-    return f"Remove {len(gone)} backups from {plan.directory}{room}, {of_most} of them more than half of their group?"
+    return f"Remove {len(gone)} backups from {plan.location}{room}, {of_most} of them more than half of their group?"
+
+
+def _pool_plan(weight: Weight) -> Iterable[str]:
+    """What becomes of the objects that backups share."""
+    if weight.swept is not None and weight.condemned is not None:
+        later = f"{weight.grace / 3600:g} hours later, if nothing refers to it by then"
+        yield f"deleted at once, as its time has come: {_counted(weight.swept)}"
+        yield f"condemned, and deleted by a prune {later}: {_counted(weight.condemned)}"
+
+
+def _counted(count: Count) -> str:
+    return f"{count.objects:,} objects, {size(count.bytes)}"
+
+
+def _pool_data(swept: Count | None, condemned: Count | None) -> dict[str, Any]:
+    named = {"swept": swept, "condemned": condemned}
+    return {name: {"objects": each.objects, "bytes": each.bytes} for name, each in named.items() if each is not None}
+
+
+def prune_report_remarks(report: PruneReport) -> Iterable[str]:
+    """What was not done to the objects that backups share, and what else is to be known of them."""
+    if report.pool:
+        yield from (f"warning: {each}" for each in report.pool.remarks)
+        yield from (f"note: {each}" for each in report.pool.notes)
+
+
+def _pool_done(report: PruneReport) -> Iterable[str]:
+    if pool := report.pool:
+        when = f"; a prune after {local(pool.matures)} deletes it" if pool.matures else ""
+        yield f"deleted now: {_counted(pool.swept)}"
+        yield f"condemned now: {_counted(pool.condemned)}{when}"
 
 
 def prune_report_view(report: PruneReport) -> View:
@@ -66,9 +99,9 @@ def prune_report_view(report: PruneReport) -> View:
     counts = Counter(each.result for each in report.outcomes)
     said = ", ".join(f"{counts[result]} {result.value}" for result in PruneResult if counts[result]) or "nothing to remove"
     kept = sum(step.is_kept for step in report.plan.steps)
-    line = f"{report.plan.directory}: {said}; {kept} stay{'; interrupted' if report.interrupted else ''}"
+    line = f"{report.plan.location}: {said}; {kept} stay{'; interrupted' if report.interrupted else ''}"
     rows = [
-        (each.name, *(_row(each.step)[1:] if each.step else ("", "", "")), each.result.value, each.message)
+        (each.name, *(_row(each.found)[1:] if each.found else ("", "", "")), each.result.value, each.message)
         for each in report.outcomes
     ]
     return View(
@@ -77,36 +110,48 @@ def prune_report_view(report: PruneReport) -> View:
             "interrupted": report.interrupted,
             "counts": {result.value: counts[result] for result in PruneResult},
             "backups": [
-                {**(_data(each.step) if each.step else {"name": each.name}), "result": each.result.value, "message": each.message}
+                {
+                    **(_data(each.found) if each.found else {"name": each.name}),
+                    "result": each.result.value,
+                    "message": each.message,
+                }
                 for each in report.outcomes
             ],
+            **_pool_facts(report),
         },
         columns=(*_COLUMNS, "RESULT", "MESSAGE"),
         rows=rows,
         names=[each.name for each in report.outcomes if each.result is PruneResult.REMOVED],
-        after=(line,),
+        after=(*_pool_done(report), line),
         done=line if counts[PruneResult.REMOVED] else "",
     )
 
 
+def _pool_facts(report: PruneReport) -> dict[str, Any]:
+    if (pool := report.pool) is None:
+        return {}
+    matures = f"{pool.matures:%Y-%m-%dT%H:%M:%SZ}" if pool.matures else None
+    return {**_pool_data(pool.swept, pool.condemned), "matures": matures, "remarks": [*pool.remarks], "notes": [*pool.notes]}
+
+
 def _facts(plan: PrunePlan) -> dict[str, Any]:
     return {
-        "directory": str(plan.directory.resolve()),
+        "directory": plan.resolved,
         "leftAlone": [{"name": each.name, "why": each.why} for each in plan.left_alone],
-        "unfinished": [{"name": each.name, "path": each.hidden, "why": each.why} for each in plan.unfinished],
+        "unfinished": [{"name": each.name, "path": each.where, "why": each.why} for each in plan.unfinished],
         "holdsNotBelieved": [str(error) for error in plan.unbelieved],
     }
 
 
-def _summary(plan: PrunePlan, freed: int | None) -> str:
+def _summary(plan: PrunePlan, weight: Weight) -> str:
     gone = len(plan.to_remove)
-    room = f", which frees {size(freed)}" if freed else ""
+    room = f", which frees {size(weight.bytes)}" if weight.bytes and weight.swept is None else ""
     return f"plan: {gone} to remove{room}, {len(plan.steps) - gone} to keep (nothing was removed)"
 
 
-def _row(step: PruneStep) -> tuple[str, ...]:
-    state = "empty" if step.catalog.is_empty else step.catalog.state
-    return (step.name, local(step.catalog.instant), age_of(step.catalog), state)
+def _row(found: Found) -> tuple[str, ...]:
+    state = "empty" if found.catalog.is_empty else found.catalog.state
+    return (found.name, local(found.catalog.instant), age_of(found.catalog), state)
 
 
 def _action(step: PruneStep) -> str:
@@ -125,10 +170,10 @@ def _described(catalog: Catalog) -> str:
     return f"{catalog.cluster.server}, {scope(catalog)}, profile {catalog.profile}"
 
 
-def _data(step: PruneStep) -> dict[str, Any]:
-    catalog = step.catalog
+def _data(found: Found) -> dict[str, Any]:
+    catalog = found.catalog
     return {
-        "name": step.name,
+        "name": found.name,
         "instant": catalog.to_dict()["instant"],
         "state": catalog.state,
         "empty": catalog.is_empty,

@@ -12,6 +12,8 @@ from kubectl_lrs.repository.plain.repository import PlainRepository
 
 if TYPE_CHECKING:
     from kubectl_lrs.backends.base import Backend
+    from kubectl_lrs.repository.pruning import Pruner
+    from kubectl_lrs.runtime.trust import Trust
 
 MARK = "lrs-repository.json"
 """What lies in a pooled repository, and in no plain one."""
@@ -70,3 +72,10 @@ def open_storage(where: str) -> Backend:
             is_ours=True,
         )
     )
+
+
+def open_pruner(where: str, trust: Trust) -> Pruner:
+    """The same, to remove backups from it. `trust`: whose holds are believed beside one's own, where holds have owners."""
+    from kubectl_lrs.repository.plain.prune import PlainPruner
+
+    return PlainPruner(Path(where), trust)

@@ -92,7 +92,7 @@ def test_told_to_end(place: Path, number: signal.Signals) -> None:
     hook = """
 import os, signal, sys
 from kubectl_lrs import cli
-from kubectl_lrs.usecases import prune
+from kubectl_lrs.repository.plain import prune
 remove, number = prune.remove, int(sys.argv[1])
 def told(*arguments):
     os.kill(os.getpid(), number)

@@ -40,13 +40,14 @@ class Done:
     """What a prune did to the pool. `matures`: when what is condemned now may be swept, by the storage's clock.
 
     `swept`: what was asked to go and was; of a sweep that was broken off before, all of it counts again. `remarks`: what
-    could not be done, and why; `denied`: whether the right to delete is lacking.
+    could not be done, and why; `notes`: what else is to be known; `denied`: whether the right to delete is lacking.
     """
 
     swept: Sum = NOTHING
     condemned: Sum = NOTHING
     matures: float | None = None
     remarks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     denied: bool = False
 
     def failed(self, what: str, error: LrsError) -> None:
@@ -76,7 +77,7 @@ class Removal:
         references = self._referred(before)
         ripe = mature(self._place, self._sight)
         for each in ripe:
-            self._sweep_one(each, references, is_stopped)
+            self._attempted(each.key, lambda one=each: self._sweep_one(one, references, is_stopped))  # type: ignore[misc]
             if is_stopped() or self.done.denied:
                 return
         self._tidy()
@@ -164,13 +165,15 @@ class Removal:
 
     def forget(self, backup: BackupId, kept: Iterable[BackupId] = ()) -> None:
         """Make it a backup no more. LostError where it is held by now, or where of `kept` something is gone; LrsError."""
-        sealed = self._sight.sealed[backup]
+        sealed = self._sight.sealed.get(backup)
+        there = {found[0] for stat in self._backend.list(BACKUPS) if (found := backup_of(stat.key)) and found[1] == SEAL}
+        if sealed is None or backup not in there:
+            raise LrsError("it is gone already; another prune forgot it")
         held = holds.read(self._backend, now=self._sight.now, grace=self._place.grace)
         if hold := held.of(sealed.catalog):
             raise LostError(f"held by now: {hold.reason}")
         if held.is_read(sealed.catalog):
             raise LostError("another run reads it; prune again when that is done")
-        there = {found[0] for stat in self._backend.list(BACKUPS) if (found := backup_of(stat.key)) and found[1] == SEAL}
         if gone := sorted(each.name for each in kept if each not in there):
             raise LostError(f"{gone[0]}, which the plan keeps, is gone by now; prune again")
         self._with_room(lambda: self._keep_seal(backup, sealed.seal.serialise()))
@@ -203,6 +206,11 @@ class Removal:
         for _ in condemned.write(self._backend, names, now=self._sight.now):
             self.done.condemned = names.total
             self.done.matures = self._backend.now() + self._place.grace
+
+    def finish(self, forgotten: Iterable[BackupId]) -> None:
+        """Mark, and put the reserve back; what cannot be done is said."""
+        self._attempted("what nothing refers to any more", lambda: self.mark(forgotten))
+        self.restore_reserve()
 
     # ---- room
 

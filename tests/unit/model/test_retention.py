@@ -115,7 +115,7 @@ def test_empty_ones_count_for_nothing() -> None:
 
 
 def test_future_ones_are_kept_and_count_for_nothing() -> None:
-    future = replace(_all("2030-01-01")[0], is_of_future=True)
+    future = replace(_all("2030-01-01")[0], doubt="dated later than now")
     decisions = decide([*_all("2026-01-01", "2026-01-02"), future], Rules(last=1, minimum=1))
     told = {each.candidate.name: each.reasons for each in decisions}
     assert told == {"2030-01-01": ("dated later than now",), "2026-01-02": ("last", "minimum"), "2026-01-01": ()}
@@ -168,7 +168,7 @@ CANDIDATES = st.lists(
             group=group,
             is_whole=whole,
             is_empty=empty and number % 3 == 0,
-            is_of_future=future and number % 5 == 0,
+            doubt="dated later than now" if future and number % 5 == 0 else "",
             hold=hold if number % 4 == 0 else "",
         )
         for number, (hours, group, whole, empty, future, hold) in enumerate(rows)
@@ -201,16 +201,14 @@ def test_one_rule_more_never_removes_more(candidates: list[Candidate], rules: Ru
 def test_minimum_always_holds(candidates: list[Candidate], rules: Rules) -> None:
     decisions = decide(candidates, rules)
     for group in "gh":
-        whole = [
-            each for each in candidates if each.group == group and each.is_whole and not (each.is_empty or each.is_of_future)
-        ]
+        whole = [each for each in candidates if each.group == group and each.is_whole and not (each.is_empty or each.doubt)]
         newest = sorted(whole, key=lambda each: (each.instant, each.name))[-rules.minimum :] if rules.minimum else []
         assert {each.name for each in newest} <= _names(decisions)
 
 
 @given(CANDIDATES, RULES)
 def test_partial_empty_and_future_ones_push_no_whole_one_out(candidates: list[Candidate], rules: Rules) -> None:
-    whole = [each for each in candidates if each.is_whole and not (each.is_empty or each.is_of_future)]
+    whole = [each for each in candidates if each.is_whole and not (each.is_empty or each.doubt)]
     assert _names(decide(whole, rules)) <= _names(decide(candidates, rules))
 
 
@@ -225,7 +223,7 @@ def test_order_of_what_is_there_does_not_matter(candidates: list[Candidate], rul
 @given(CANDIDATES, RULES)
 def test_held_named_and_future_ones_are_always_kept(candidates: list[Candidate], rules: Rules) -> None:
     kept = _names(decide(candidates, rules))
-    assert {each.name for each in candidates if each.hold or each.is_of_future or each.name in rules.names} <= kept
+    assert {each.name for each in candidates if each.hold or each.doubt or each.name in rules.names} <= kept
 
 
 @given(CANDIDATES, RULES)

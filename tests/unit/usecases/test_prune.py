@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from kubectl_lrs.model.catalog import Cluster, Missing
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_view
+from kubectl_lrs.repository.plain import prune as module
 from kubectl_lrs.repository.plain.holds import hold
+from kubectl_lrs.repository.plain.prune import PlainPruner
 from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.repository.pruning import Weight
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.usecases import prune as module
-from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneResult, apply, freed, plan_forget, plan_prune
+from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneResult, apply
+from kubectl_lrs.usecases.prune import plan_forget as forget_of
+from kubectl_lrs.usecases.prune import plan_prune as prune_of
 from tests.builders.sealing import nights, sealed, told
 
 NOBODY = 65534
@@ -31,6 +36,14 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of
 def place(tmp_path: Path) -> Path:
     nights(tmp_path / "backups", 5)
     return tmp_path / "backups"
+
+
+def plan_prune(place: Path, rules: Rules) -> PrunePlan:
+    return prune_of(PlainPruner(place), rules)
+
+
+def plan_forget(place: Path, names: Sequence[str]) -> PrunePlan:
+    return forget_of(PlainPruner(place), names)
 
 
 def _gone(plan: PrunePlan) -> list[str]:
@@ -137,7 +150,7 @@ def test_two_plans_do_not_remove_each_others_rest(place: Path) -> None:
 
 def test_one_run_at_a_time(place: Path) -> None:
     plan = plan_prune(place, Rules(last=1))
-    with module._opened(place) as parent, module._alone(parent), pytest.raises(LrsError, match="another run removes"):
+    with module.opened(place) as parent, module.alone(parent), pytest.raises(LrsError, match="another run removes"):
         _applied(plan)
     assert len(_names(place)) == 5
     _applied(plan)
@@ -196,7 +209,8 @@ def test_last_whole_one_is_said(place: Path) -> None:
 
 def test_what_is_freed(place: Path) -> None:
     """What several of them share goes with the last of these."""
-    one, two, all_of_them = (freed(plan_forget(place, names)) for names in (["night-0"], ["night-0", "night-1"], _names(place)))
+    sets = (["night-0"], ["night-0", "night-1"], _names(place))
+    one, two, all_of_them = (plan_forget(place, names).weight().bytes for names in sets)
     assert one is not None
     assert two is not None
     assert all_of_them is not None
@@ -207,16 +221,16 @@ def test_what_is_freed(place: Path) -> None:
 def test_views(place: Path) -> None:
     hold(place, PlainRepository(place).find("night-4").catalog, "audit")
     plan = plan_prune(place, Rules(last=1, minimum=1))
-    view = prune_plan_view(plan, 3 << 20)
+    view = prune_plan_view(plan, Weight(bytes=3 << 20))
     assert [row[0] for row in view.rows] == [f"night-{number}" for number in range(5)]
     assert view.rows[-1][-2:] == ("keep", "held: audit")
     assert view.rows[0][-1] == "last, minimum"
     assert view.names == ["night-3", "night-2", "night-1"]
     assert view.data["backups"][-1]["reasons"] == ["held: audit"]
     assert "3 to remove, which frees 3.0 MiB" in view.after[0]
-    assert "Remove 3 backups" in prune_question(plan, None)
-    assert len(prune_plan_view(plan_forget(place, ["night-1"]), None).rows) == 1
-    assert "Remove night-1 from" in prune_question(plan_forget(place, ["night-1"]), 5)
+    assert "Remove 3 backups" in prune_question(plan, Weight(bytes=None))
+    assert len(prune_plan_view(plan_forget(place, ["night-1"]), Weight(bytes=None)).rows) == 1
+    assert "Remove night-1 from" in prune_question(plan_forget(place, ["night-1"]), Weight(bytes=5))
     done = prune_report_view(_applied(plan))
     assert (done.names, done.data["counts"]["removed"]) == (["night-3", "night-2", "night-1"], 3)
     assert "3 removed; 2 stay" in done.done
