@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "hold": "Keep a backup from being removed.",
     "unhold": "Let a backup go that is held.",
     "forget": "Remove backups that are named.",
+    "unforget": "Bring back what prune or forget has removed, where that can be.",
     "verify": "Check that a backup is as it was sealed.",
     "copy": "Copy backups from one place into another.",
     "export": "Write a backup as a plain folder.",
@@ -41,9 +42,6 @@ VERBS: dict[str, str] = {
     "version": "Print the version.",
 }
 """Each verb is the `command` of the module of its name (`_` for `-`) in `commands`, imported when it is called."""
-
-NONE_OF_OURS = {"unforget": "what forget and prune have removed is gone; hold keeps a backup from being removed"}
-"""Verbs that somebody may look for, and why there are none."""
 
 HIDDEN = {"__complete": "complete"}
 """Verbs that no person types, and the modules that they are in."""
@@ -84,7 +82,7 @@ class Verbs(click.Group):
 
             near = get_close_matches(args[0], VERBS, 3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see: {ctx.command_path} --help"
-            raise UsageError(f"no such verb: {args[0]!r}", hint=NONE_OF_OURS.get(args[0], hint))
+            raise UsageError(f"no such verb: {args[0]!r}", hint=hint)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

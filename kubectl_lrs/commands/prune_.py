@@ -57,7 +57,9 @@ together. Each rule keeps some, and what none keeps goes; --minimum whole ones o
 what is held, dated later than now, or another user's. A partial backup never takes the place of a whole one.
 Periods are those of UTC.
 
-Files that other backups share stay with these. A run that removes more than half of a group asks first.
+Files that other backups share stay with these. In a pooled repository what nothing refers to any more is condemned,
+and deleted by a prune after the grace time (48 hours, by the storage's clock); nothing is removed there while a seal,
+a hold or a list cannot be read. A run that removes more than half of a group asks first.
 """
 
 
@@ -77,5 +79,5 @@ command = lrs_command(
         ("All of the last month, one of each week of the last year", "@ prune --keep-within 30d --keep-within-weekly 365d"),
         ("Keep one for good", "@ hold lrs_backup_2026_11_23_08_16_10 --reason 'before the upgrade'"),
     ],
-    exits=(0, 1, 2, 3, 130),
+    exits=(0, 1, 2, 3, 4, 5, 130),
 )

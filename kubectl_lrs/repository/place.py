@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.repository.base import Repository
 from kubectl_lrs.repository.plain.repository import PlainRepository
 
 if TYPE_CHECKING:
     from kubectl_lrs.backends.base import Backend
+    from kubectl_lrs.repository.pool.sight import Place
     from kubectl_lrs.repository.pruning import Pruner
     from kubectl_lrs.runtime.trust import Trust
 
@@ -76,6 +78,33 @@ def open_storage(where: str) -> Backend:
 
 def open_pruner(where: str, trust: Trust) -> Pruner:
     """The same, to remove backups from it. `trust`: whose holds are believed beside one's own, where holds have owners."""
-    from kubectl_lrs.repository.plain.prune import PlainPruner
+    repository = open_repository(where)
+    if isinstance(repository, PlainRepository):
+        from kubectl_lrs.repository.plain.prune import PlainPruner
 
-    return PlainPruner(Path(where), trust)
+        return PlainPruner(repository.path, trust)
+    from kubectl_lrs.repository.pool.prune import PoolPruner
+
+    return PoolPruner(_pool(repository))
+
+
+def bring_back(where: str, name: str) -> str:
+    """Make a backup of what was forgotten; its name with its session. UsageError, LrsError with the reason."""
+    repository = open_repository(where)
+    if isinstance(repository, PlainRepository):
+        raise UsageError(
+            f"{repository.location}: what was removed from a plain folder is gone from the disk",
+            hint="hold keeps a backup from being removed",
+        )
+    from kubectl_lrs.repository.pool.unforget import unforget
+
+    return str(unforget(_pool(repository), name))
+
+
+def _pool(repository: Repository) -> Place:
+    """Where its objects are, and what it says of itself."""
+    from kubectl_lrs.repository.pool.repository import PooledRepository
+    from kubectl_lrs.repository.pool.sight import Place
+
+    assert isinstance(repository, PooledRepository)
+    return Place(repository.backend, repository.mark.id, repository.mark.grace)

@@ -202,6 +202,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
     },
     "hold": dict.fromkeys(("backup", "--reason", "--backup-dir"), ALWAYS),
     "unhold": dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
+    "unforget": dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
     "show": {"backup": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER},
     "copy": {
         **dict.fromkeys(("source", "target", "names"), ALWAYS),
@@ -336,6 +337,7 @@ CLUSTERLESS: dict[str, tuple[str, ...]] = {
     "export": ("export", "b", "out"),
     "repository": ("repository", "show"),
     "unhold": ("unhold", "b"),
+    "unforget": ("unforget", "b"),
     "deactivate": ("deactivate", "--dry-run=client"),
     "activate": ("activate", "--dry-run=client"),
 }

@@ -2,7 +2,7 @@
 
 A list is made once, under a name of its own, and counts from when the storage says that it was there. One that cannot be
 read is an error for everybody: a writer could not tell what it must not refer to, and a sweeper not what others take for gone.
-When nothing of a list is left, an empty object beside it says so; the list goes a quarter of the grace time after that, so
+When nothing of a list is left, an object beside it says so; the list goes a quarter of the grace time after that, so
 that nobody whose listings lag finds neither the list nor that its objects are gone.
 """
 
@@ -199,7 +199,7 @@ def _upload(backend: Backend, key: str, file: IO[bytes]) -> None:
 def mark_swept(backend: Backend, each: List) -> None:
     """Nothing of it is left. Where that cannot be written, the next sweep finds the same."""
     with suppress(KeyExistsError):
-        put(backend, each.marker, b"")
+        put(backend, each.marker, b"\n")
 
 
 def drop(backend: Backend, each: List) -> None:

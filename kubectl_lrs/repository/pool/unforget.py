@@ -65,7 +65,7 @@ def _require_young(place: Place, seal: Seal, now: float) -> None:
             hours = place.grace / 2 / 3600
             raise LrsError(
                 f"{seal.backup.name}: what it refers to was condemned more than {hours:g} hours ago and may be deleted any time",
-                hint="hold it, so that it stays, and copy what is needed",
+                hint="hold keeps a backup from being removed in the first place",
             )
 
 
