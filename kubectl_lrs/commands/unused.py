@@ -135,7 +135,8 @@ CLUSTERS: Mapping[str, Cluster] = {
         Cluster(is_asked=lambda _: False, why="it judges the backups of all clusters, and asks none", changes=True),
     ),
     **dict.fromkeys(
-        ("hold", "unhold", "unforget"), Cluster(is_asked=lambda _: False, why="it is about one backup, and asks no cluster", changes=True)
+        ("hold", "unhold", "unforget"),
+        Cluster(is_asked=lambda _: False, why="it is about one backup, and asks no cluster", changes=True),
     ),
     **dict.fromkeys(
         ("copy", "export", "repository"),

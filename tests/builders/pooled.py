@@ -102,7 +102,7 @@ def seal(place: Place, name: str, wanted: Iterable[Ref], checked_at: float, cata
         objects={each: Stored.of(data) for each, data in texts.items()},
         stored={},
     )
-    put(backend, backup.seal, made.serialise())
+    put(backend, backup.seal, made.serialise(), once=True)
     if made.is_late(backend.stat(backup.seal).mtime, place.grace):
         raise LrsError(f"{name}: sealed too late")
     return backup

@@ -38,7 +38,7 @@ def unforget(place: Place, name: str) -> BackupId:
     for file, stored in seal.objects.items():
         _copy(place.backend, old.key(file), backup.key(file), stored)
     new = replace(seal, backup=backup, checked_at=now - place.grace / 4)
-    put(place.backend, backup.seal, new.serialise())
+    put(place.backend, backup.seal, new.serialise(), once=True)
     if new.is_late(place.backend.stat(backup.seal).mtime, place.grace):
         raise LrsError(f"{name}: it took too long and counts for nothing", hint="try again")
     return backup
