@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 import signal
 import sys
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from kubectl_lrs.commands.command import kube_options
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.units import self_name
-from kubectl_lrs.render.output import answer, done, reader_is_gone, say
+from kubectl_lrs.render.output import answer, done, is_answered, reader_is_gone, say
 from kubectl_lrs.runtime import streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupt
 
@@ -38,6 +39,7 @@ VERBS: dict[str, str] = {
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
     "completion": "Complete words with the Tab key.",
+    "schema": "Print the JSON Schema of what -o json prints.",
     "options": "List the flags that all verbs share with kubectl.",
     "version": "Print the version.",
 }
@@ -138,7 +140,32 @@ def main() -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """One call; every failure becomes a message and an exit code."""
+    """One call; every failure becomes a message and an exit code, and for programs a document where there is no other."""
+    code = _run(arguments)
+    if code and not is_answered() and (output := _for_programs(arguments)):
+        from kubectl_lrs.render.failed import show_error
+
+        show_error(ExitCode(code), output)
+    return code
+
+
+_OUTPUT = re.compile(r"(?:-o=?|--output=)(json|yaml)")
+
+
+def _for_programs(arguments: list[str]) -> str:
+    """The format for programs that the words of a call ask for, whatever else is wrong with them."""
+    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    asked = ""
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        if word in ("-o", "--output"):
+            asked = following if following in ("json", "yaml") else ""
+        elif word.startswith(("-o", "--output=")):
+            found = _OUTPUT.fullmatch(word)
+            asked = found[1] if found else ""
+    return asked
+
+
+def _run(arguments: list[str]) -> int:
     name = self_name(sys.argv[0])
     try:
         result = _group().main(arguments, prog_name=name, standalone_mode=False)

@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from tests.bed import loader, standin, toolchain
 from tests.bed.controlplane import ControlPlane
+from tests.builders import documents
 from tests.builders.mongo_fixtures import app, app_alone, replica_set, standalone  # noqa: F401  fixtures
 from tests.builders.mongo_pods import mongo_bed, named_pods  # noqa: F401  fixtures
 
@@ -167,8 +168,8 @@ class Cli:
     def run(
         self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = loader.PATIENCE
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
-        return subprocess.run(
+        """Run it to its end. What it prints for programs is as its schema says."""
+        done = subprocess.run(
             self._command(arguments),
             env=self._environment(env),
             cwd=self.directory,
@@ -178,6 +179,9 @@ class Cli:
             stdin=subprocess.DEVNULL,
             check=False,
         )
+        if documents.is_for_programs(arguments) and (done.returncode >= 0 or done.stdout):
+            documents.check(done.stdout)
+        return done
 
     def ok(self, *arguments: object, env: Mapping[str, str] | None = None) -> str:
         """Run it; it must end with 0. Its standard output."""

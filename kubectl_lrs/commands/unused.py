@@ -143,6 +143,7 @@ CLUSTERS: Mapping[str, Cluster] = {
         Cluster(is_asked=lambda _: False, why="it is about backups of any cluster, and asks none", changes=True),
     ),
     "completion": Cluster(is_about_program=True),
+    "schema": Cluster(is_about_program=True),
     "version": Cluster(is_about_program=True),
 }
 """Verbs that do not always ask the cluster."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 
 from kubectl_lrs import __version__, render
@@ -15,10 +14,8 @@ def run(given: Given) -> None:
     """The version, in the format that was asked for."""
     output = given.of(Flags).output
     facts = {"version": __version__, "python": platform.python_version(), "backupFormat": FORMAT_VERSION}
-    if output == "json":
-        render.answer(f"{json.dumps(facts, indent=2)}\n")
-    elif output == "yaml":
-        render.answer("".join(f"{key}: {value}\n" for key, value in facts.items()))
+    if output in ("json", "yaml"):
+        render.show(render.View(facts, kind="Version"), output)
     elif output == "name":
         render.answer(f"kubectl-lrs/{__version__}\n")
     else:

@@ -59,6 +59,7 @@ def made(path: str, catalog: Catalog) -> View:
         f"{size(int(facts['bytes']))}, as of resourceVersion {facts['resourceVersion']}"
     ]
     return View(
+        kind="Backup",
         data={**catalog.to_dict(), "path": path},
         before=tuple(lines),
         columns=("TYPE", "OBJECTS"),

@@ -37,10 +37,17 @@ def listing(sealed: Sequence[Backup], unsealed: Sequence[Unsealed], output: str,
     names = [folder.name for folder in sealed]
     if output in ("json", "yaml"):
         data = [{**_data(folder, holds), "uniqueBytes": folder.unique_bytes} for folder in sealed]
-        return View(data={"backups": data, "unsealed": [{"path": u.location, "why": u.why} for u in unsealed]}, names=names)
+        unfit = [{"path": each.location, "why": each.why} for each in unsealed]
+        return View(kind="BackupList", data={"backups": data, "unsealed": unfit}, names=names)
     if output == "wide":
-        return View(data=None, columns=WIDE_COLUMNS, rows=[(*_list_row(f), *_wide(f, holds)) for f in sealed], names=names)
-    return View(data=None, columns=COLUMNS, rows=[_list_row(folder) for folder in sealed], names=names)
+        return View(
+            kind="BackupList",
+            data=None,
+            columns=WIDE_COLUMNS,
+            rows=[(*_list_row(f), *_wide(f, holds)) for f in sealed],
+            names=names,
+        )
+    return View(kind="BackupList", data=None, columns=COLUMNS, rows=[_list_row(folder) for folder in sealed], names=names)
 
 
 def _data(folder: Backup, holds: Holds) -> dict[str, Any]:
@@ -101,6 +108,7 @@ def catalog_view(folder: Backup, objects: Sequence[dict[str, Any]], holds: Holds
     facts = catalog.tiers["resources"]
     skipped = [f"  skipped {s['namespace']}/{s['name']}: {s['reason']}" for s in facts.get("skipped", ())]
     return View(
+        kind="Backup",
         data={**_data(folder, holds), "objects": objects},
         before=(*_headline(path, folder), *_held(holds.of(catalog)), f"Selection:         {scope(catalog)}", ""),
         columns=("NAMESPACE", "TYPE", "OBJECTS"),
@@ -270,6 +278,7 @@ def damage_report(name: str, catalog: Catalog, checked: Checked) -> View:
     damages, files, seconds = checked.damages, checked.files, checked.seconds
     verdict = f"damaged, {len(damages)} found, {files} files checked" if damages else sound(checked)
     return View(
+        kind="Verification",
         data={
             "backup": name,
             "files": files,

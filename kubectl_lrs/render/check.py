@@ -36,6 +36,7 @@ def check_view(report: CheckReport) -> View:
     found = report.examination.findings
     rows = [(*each, finding) for each, finding in zip(_grouped(found), found, strict=True)]
     return View(
+        kind="CheckReport",
         data=_data(report),
         columns=COLUMNS,
         rows=[row[:4] for row in rows],

@@ -43,6 +43,7 @@ def deployment_plan_view(plan: DeploymentPlan, *, applied: bool = False) -> View
     counts = Counter(step.action.value for step in plan.steps)
     summary = ", ".join(f"{count} {action}" for action, count in sorted(counts.items())) or f"nothing to {plan.direction.verb}"
     return View(
+        kind="DeploymentPlan",
         data={
             "endpoint": plan.endpoint,
             "verb": plan.direction.verb,
@@ -86,6 +87,7 @@ def deployment_report_view(report: DeploymentReport) -> View:
     counts = ", ".join(f"{count} {result.value}" for result, count in sorted(report.counts().items())) or "nothing to do"
     summary = f"{report.verb}: {counts} in {report.seconds:.1f}s{'; interrupted' if report.interrupted else ''}"
     return View(
+        kind="DeploymentReport",
         data={
             "endpoint": report.endpoint,
             "verb": report.verb,
@@ -152,6 +154,7 @@ def journal_view(journal: Journal) -> View:
         for entry in journal.entries.values()
     ]
     return View(
+        kind="DeploymentJournal",
         data={**journal.to_dict(), "path": str(journal.path.resolve())},
         before=(
             f"Journal:        {journal.path.resolve()}",

@@ -62,6 +62,7 @@ def comparison_view(comparison: Comparison[dict[str, Any]]) -> View:
     rows = [row for data in comparison.kept for row in _rows(data)]
     gap = ("",) if rows else ()
     return View(
+        kind="Diff",
         data={
             "before": _origin_data(comparison.before),
             "after": _origin_data(comparison.after),

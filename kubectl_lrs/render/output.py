@@ -12,13 +12,19 @@ from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
 from kubectl_lrs.runtime import streams
 
+ERROR, HINT = "error: ", "hint: "
+
 
 class _Told:
     done = ""
+    is_answered = False
+    errors: tuple[str, ...] = ()
+    hint = ""
 
 
 def say(message: str) -> None:
     """A line for the person at the terminal, as long as somebody reads."""
+    _remember(message)
     if reader_is_gone():
         return
     from kubectl_lrs.runtime import redact
@@ -33,6 +39,7 @@ def answer(text: str, *, is_data: bool = False, err: bool = False, done: str = "
     `done`: what the command has changed, in one line.
     """
     _Told.done = done or _Told.done
+    _Told.is_answered = _Told.is_answered or not err
     if err:
         streams.note(text)
     else:
@@ -48,3 +55,25 @@ def reader_is_gone() -> bool:
 def done() -> str:
     """What was changed, in one line; empty where nothing was."""
     return _Told.done
+
+
+def _remember(message: str) -> None:
+    if message.startswith(ERROR):
+        _Told.errors = (*_Told.errors, message.removeprefix(ERROR))
+    elif message.startswith(HINT):
+        _Told.hint = message.removeprefix(HINT)
+
+
+def is_answered() -> bool:
+    """Whether anything was given as the answer."""
+    return _Told.is_answered
+
+
+def errors() -> tuple[str, str]:
+    """What was said of what went wrong, and the hint."""
+    return "; ".join(_Told.errors), _Told.hint
+
+
+def forget() -> None:
+    """Nothing was said or done yet: a process that makes several calls begins the next one."""
+    _Told.done, _Told.is_answered, _Told.errors, _Told.hint = "", False, (), ""

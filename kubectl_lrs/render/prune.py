@@ -22,6 +22,7 @@ def prune_plan_view(plan: PrunePlan, weight: Weight) -> View:
     columns = (*_COLUMNS, "ACTION", "KEPT BY")
     steps = [step for step in plan.steps if not (plan.is_named and step.is_kept)]
     return View(
+        kind="PrunePlan",
         data={
             **_facts(plan),
             "freedBytes": weight.bytes,
@@ -105,6 +106,7 @@ def prune_report_view(report: PruneReport) -> View:
         for each in report.outcomes
     ]
     return View(
+        kind="PruneReport",
         data={
             **_facts(report.plan),
             "interrupted": report.interrupted,

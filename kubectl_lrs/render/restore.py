@@ -67,6 +67,7 @@ def plan_view(plan: Plan, *, applied: bool = False) -> View:
     columns, rows = _tabled(STEP_COLUMNS, [step for step in steps if not applied or step.action is not Action.UNCHANGED])
     counts = _counted(Counter(step.action for step in steps))
     return View(
+        kind="RestorePlan",
         data=_plan_data(plan),
         before=tuple(f"first: {_first(each, plan)}" for part in plan.parts for each in part.preparations),
         columns=columns,
@@ -215,6 +216,7 @@ def report_view(report: Report, *, dry_run: bool) -> View:
     end = f"in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
     summary = f"{report.source}: {_counted(report.counts())} {end}"
     return View(
+        kind="RestoreReport",
         data=_report_data(report, dry_run=dry_run),
         columns=columns,
         rows=rows,

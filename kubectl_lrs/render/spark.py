@@ -18,6 +18,7 @@ WIDE = ("CREATED", "FINALIZERS", "UID")
 def spark_plan_view(plan: CleanPlan, *, applied: bool = False) -> View:
     """The sessions that would be deleted."""
     return View(
+        kind="CleanPlan",
         data={
             "target": plan.target,
             "scope": plan.selection.scope,
@@ -69,6 +70,7 @@ def spark_report_view(report: CleanReport) -> View:
     dry = " (server dry run: nothing was deleted)" if report.dry_run else ""
     summary = f"clean-spark: {counts} in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
     return View(
+        kind="CleanReport",
         data={
             "target": report.target,
             "dryRun": report.dry_run,

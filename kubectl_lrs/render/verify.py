@@ -32,6 +32,7 @@ def trial_view(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> V
     findings = tuple(finding_lines(trial.findings))
     gap = ("",) if notable else ()
     return View(
+        kind="Verification",
         data=_data(name, catalog, checked, trial),
         before=(*findings, *(gap if findings else ())),
         columns=COLUMNS,

@@ -27,10 +27,13 @@ _NOT_INERT = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-
 class View:
     """One answer in every form: `data` for programs, `names` for scripts, a table with lines around it for people.
 
+    `kind`: that of the document for programs.
+
     `done`: what the command has changed, in one line, which is told where the answer cannot be.
     """
 
     data: Any
+    kind: str = ""
     columns: tuple[str, ...] = ()
     rows: Sequence[Sequence[str]] = ()
     wide_columns: tuple[str, ...] = ()
@@ -56,8 +59,8 @@ def show(view: View, output: str, *, err: bool = False) -> None:
 
 
 _TEXTS: Mapping[str, Callable[[View], str]] = {
-    "json": lambda view: _inert(json.dumps(view.data, indent=2, ensure_ascii=False)) + "\n",
-    "yaml": lambda view: _inert(_yaml(view.data)),
+    "json": lambda view: as_json(_document(view)),
+    "yaml": lambda view: _inert(_yaml(_document(view))),
     "name": lambda view: "".join(f"{printable(name)}\n" for name in view.names),
 }
 """The forms for programs."""
@@ -78,6 +81,19 @@ def _width() -> int:
     from shutil import get_terminal_size  # where there is one
 
     return get_terminal_size().columns
+
+
+def _document(view: View) -> Any:
+    if not view.kind:
+        return view.data
+    from kubectl_lrs.render.documents import document
+
+    return document(view.kind, view.data)
+
+
+def as_json(data: Any) -> str:
+    """A document that no terminal acts on."""
+    return _inert(json.dumps(data, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _yaml(data: Any) -> str:

@@ -232,6 +232,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "completion": {"what": ALWAYS},
+    "schema": {"kind": ALWAYS},
     "version": {"--client": AS_KUBECTL, "--output": ANSWER},
 }
 """Flags that say something in every call in which no call above refuses them, and why."""
@@ -384,7 +385,7 @@ def test_list_shows_the_backups_of_all_namespaces(bench: Cli) -> None:
     assert "--namespace says nothing to list: it shows the backups of all clusters and namespaces" in done.stderr
 
 
-@pytest.mark.parametrize("call", [("version",), ("completion", "bash"), ("options",)])
+@pytest.mark.parametrize("call", [("version",), ("completion", "bash"), ("schema",), ("options",)])
 def test_verbs_about_the_program_take_all_of_them(bench: Cli, call: tuple[str, ...]) -> None:
     """As `kubectl version --client` and `kubectl completion` do: nothing about a cluster is told, so nothing is misread."""
     bench.ok("--context", "prod", *call)

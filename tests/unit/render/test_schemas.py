@@ -1,0 +1,77 @@
+"""The schemas that are printed are valid, and alike in what all documents have. What commands print is held to them elsewhere."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import kubectl_lrs
+from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.render import output
+from kubectl_lrs.render.documents import API_VERSION, ITEMS, document, error
+from kubectl_lrs.render.failed import show_error
+from kubectl_lrs.render.schemas import KINDS, schema
+from tests.builders import documents
+
+PACKAGE = Path(kubectl_lrs.__file__).parent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_is_a_schema(kind: str) -> None:
+    found = schema(kind)
+    Draft202012Validator.check_schema(found)
+    assert found["properties"]["kind"] == {"const": kind}
+    assert {"apiVersion", "kind", "items"} <= set(found["required"])
+
+
+def test_every_kind_has_items_and_a_schema() -> None:
+    assert ITEMS.keys() == KINDS.keys()
+
+
+def test_every_answer_of_a_command_is_of_a_kind() -> None:
+    """Whatever is put together for programs names its kind, and no kind is named that nothing prints."""
+    named = {"Error"}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "View":
+                given = {keyword.arg: keyword.value for keyword in node.keywords}
+                data = given.get("data", node.args[0] if node.args else None)
+                if isinstance(data, ast.Constant) or path.name == "failed.py":
+                    continue
+                assert "kind" in given, f"{path}: {node.lineno}"
+                named.add(ast.literal_eval(given["kind"]))
+    assert named == KINDS.keys()
+
+
+def test_an_error_is_a_document(capsys: pytest.CaptureFixture[str]) -> None:
+    output.forget()
+    output.say("error: it is not there")
+    output.say("error: nor that")
+    output.say("hint: look elsewhere")
+    assert not output.is_answered()
+    show_error(ExitCode.USAGE, "json")
+    made = documents.check(capsys.readouterr().out)
+    assert (made["message"], made["hint"]) == ("it is not there; nor that", "look elsewhere")
+    assert (made["reason"], made["exitStatus"]) == ("Usage", 2)
+    assert output.is_answered()
+    output.forget()
+
+
+def test_a_field_too_many_or_too_few_is_noticed() -> None:
+    made = error("m", hint="", reason="Failed", status=1)
+    for wrong in ({**made, "more": 1}, {name: value for name, value in made.items() if name != "hint"}):
+        assert list(documents._strict("Error").iter_errors(wrong))
+
+
+def test_a_version_of_what_is_printed() -> None:
+    """A file that says what it is, such as a journal, is still an answer of this version."""
+    data = {"kind": "lrs-deactivation", "apiVersion": "x", "deployments": []}
+    assert document("DeploymentJournal", data) == {
+        "apiVersion": API_VERSION,
+        "kind": "DeploymentJournal",
+        "deployments": [],
+        "items": [],
+    }
