@@ -38,6 +38,7 @@ VERBS: dict[str, str] = {
     "repository": "Make, show or check a place of backups.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
+    "history": "Show what was done, by whom, when.",
     "completion": "Complete words with the Tab key.",
     "schema": "Print the JSON Schema of what -o json prints.",
     "options": "List the flags that all verbs share with kubectl.",

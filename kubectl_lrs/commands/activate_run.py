@@ -52,6 +52,8 @@ def run(given: Given) -> ExitCode:
             render.show(render.deployment_plan_view(plan), output)
             return ExitCode.DONE
         _agree(plan, origin, yes=yes)
+        if plan.changes:
+            given.note(application(plan.endpoint), target=plan.endpoint, what=count(len(plan.changes)))
         report = activate(plan, journals, accounts, options, progress=progress, stop=given.stop_on_signals())
     render.show(render.deployment_report_view(report), output)
     if not quiet:

@@ -54,11 +54,13 @@ def run(given: Given) -> ExitCode:
     collectors |= _deployments(given)
     sessions = SessionSelection(namespace=namespace, selector=flags.selector)
     is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
+    identity = cluster.kube.identity()
+    given.note(identity.uid or identity.server, target=identity.server, what=f"{namespace or 'all namespaces'} into {flags.path}")
     try:
         location, catalog = back_up(
             collectors,
             destination=destination,
-            cluster=cluster.kube.identity(),
+            cluster=identity,
             selection=selection,
             profile=flags.profile,
             levels=wanted,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group, Options
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render import colour
+from kubectl_lrs.render.output import done, say
 
 EXIT_STATUS: dict[int, str] = {
     0: "everything that was asked for is done",
@@ -198,13 +200,33 @@ def command(
 
         unused.require_effects(name, given.words, given.value)
         unused.refuse_cluster(name, given)
-        return run_of(name)(given)
+        return _noted(run_of(name), given)
 
     made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
     for option in kube_options():
         option.hidden = option.name != "namespace"
         made.params.append(option)
     return made
+
+
+def _noted(run: Callable[[Given], ExitCode | None], given: Given) -> ExitCode | None:
+    """What it does, with its end in the history where it has begun an act."""
+    try:
+        code = run(given)
+    except BaseException as error:
+        broken = ExitCode.INTERRUPTED if isinstance(error, (KeyboardInterrupt, click.Abort)) else ExitCode.FAILED
+        _end(given, getattr(error, "exit_code", broken), str(error) or "interrupted")
+        raise
+    _end(given, code or ExitCode.DONE, "")
+    return code
+
+
+def _end(given: Given, code: int, why: str) -> None:
+    if given.act is None:
+        return
+    given.act.end(int(code), why or done() or EXIT_STATUS[int(code)])
+    if given.act.trouble and os.environ.get("LRS_STATE_DIR"):  # a default that cannot be is no reason to write at night
+        say(f"note: the history does not tell of this: {given.act.trouble}")
 
 
 def run_of(name: str) -> Callable[[Given], ExitCode | None]:

@@ -47,6 +47,7 @@ def run(given: Given) -> ExitCode:
             _agree(plan, yes=yes, quiet=quiet)
             if not quiet:
                 render.say(f"journal: {journal.path}")
+            given.note(application(endpoint), target=endpoint, what=f"{count(len(plan.changes))}, noted in {journal.path}")
         report = deactivate(plan, journal, accounts, options, progress=progress, stop=given.stop_on_signals())
     render.show(render.deployment_report_view(report), output)
     if report.interrupted or not options.wait:

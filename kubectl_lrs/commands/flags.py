@@ -16,11 +16,15 @@ from kubectl_lrs.runtime.cancel import Cancel
 
 if TYPE_CHECKING:
     from kubectl_lrs.model.selection import Selection
+    from kubectl_lrs.runtime.history import Writer
     from kubectl_lrs.runtime.trust import Trust
 
 KUBE = "kubectl_lrs.kube_flags"
 CANCEL = "kubectl_lrs.cancel"
 """Under which kubectl's generic flags are kept, wherever on the line they stood."""
+
+ACT = "kubectl_lrs.act"
+"""Under which it is kept what the history tells of this call."""
 
 KUBE_WORDS = "kubectl_lrs.kube_words"
 """Under which it is kept how they are called, and whether they stood behind the verb."""
@@ -118,6 +122,22 @@ class Given:
     def stop_on_signals(self) -> Cancel:
         """From now on what is in flight is finished when a signal comes; the second one ends the call at once."""
         return self._context.with_resource(self.cancel.on_signals())
+
+    def note(self, whom: str, *, target: str, what: str) -> None:
+        """From now on this call is an act that the history tells of: it changes something, and nothing is left to ask.
+
+        `whom`: the cluster or application that it acts on, by its uid or host.
+        """
+        from kubectl_lrs.runtime.history import Writer
+
+        verb = str(self._context.command.name)
+        self._context.meta[ACT] = Writer(whom, verb=verb, target=target, what=what)
+
+    @property
+    def act(self) -> Writer | None:
+        """What the history tells of this call; None where it changes nothing."""
+        found: Writer | None = self._context.meta.get(ACT)
+        return found
 
     @property
     def kube_words(self) -> dict[str, bool]:

@@ -61,8 +61,11 @@ def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -
         weight = plan.weight()
         render.show(render.prune_plan_view(plan, weight), "table", err=True)
         confirm(render.prune_question(plan, weight), yes=False)
+    if plan.to_remove:
+        given.note("backups", target=plan.location, what=", ".join(step.name for step in plan.to_remove))
     report = apply(plan, given.stop_on_signals(), render.progress(quiet=quiet))
     for line in render.prune_report_remarks(report):
         render.say(line)
-    render.show(render.prune_report_view(report), output)
+    if report.exit_code() is not ExitCode.DONE or not given.is_silent:
+        render.show(render.prune_report_view(report), output)
     return report.exit_code()

@@ -31,7 +31,7 @@ def run(given: Given) -> ExitCode:
         render.show(render.plan_view(plan), given.of(Tables).output)
     if plan.errors or given.of(ApplyFlags).dry_run == "client":
         return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
-    return _carry_out(restore, plan, options, given)
+    return _carry_out(restore, plan, options, call)
 
 
 def _apply_options(given: Given) -> ApplyOptions:
@@ -41,13 +41,16 @@ def _apply_options(given: Given) -> ApplyOptions:
     return ApplyOptions(workers=lrs.parallel, timeout=timeout, wait=flags.wait, dry_run=flags.dry_run == "server")
 
 
-def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, given: Given) -> ExitCode:
+def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, call: Call) -> ExitCode:
     """Ask, apply, report."""
+    given = call.given
     yes = given.of(Yes).yes
     if plan.effects and not options.dry_run:
         if not yes and sys.stderr.isatty():
             render.show(render.plan_view(plan, applied=True), "table", err=True)
         confirm(render.restore_question(plan), yes=yes)
+    if not options.dry_run:
+        given.note(call.identity.uid or call.identity.server, target=plan.target, what=plan.source)
     given.stop_on_signals()  # not before: as long as nothing is written, a signal ends the run at once
     report = restore.apply(plan, options)
     render.show(render.report_view(report, dry_run=options.dry_run), given.of(Tables).output)

@@ -143,6 +143,7 @@ CLUSTERS: Mapping[str, Cluster] = {
         Cluster(is_asked=lambda _: False, why="it is about backups of any cluster, and asks none", changes=True),
     ),
     "completion": Cluster(is_about_program=True),
+    "history": Cluster(is_asked=lambda _: False, why="it shows what was done on all clusters, and asks none"),
     "schema": Cluster(is_about_program=True),
     "version": Cluster(is_about_program=True),
 }

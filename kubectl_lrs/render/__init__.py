@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         summary,
         unified,
     )
+    from kubectl_lrs.render.history import history_view
     from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_remarks, prune_report_view
     from kubectl_lrs.render.repository import (
         copy_view,
@@ -92,6 +93,7 @@ _PARTS = {
         "remarks",
         "where",
     ),
+    "history": ("history_view",),
     "prune": (
         "prune_plan_view",
         "prune_question",
@@ -162,6 +164,7 @@ __all__ = [
     "difference_data",
     "exported",
     "finding_lines",
+    "history_view",
     "instead",
     "journal_view",
     "listing",

@@ -69,6 +69,11 @@ def _of_diff(data: Data) -> Iterator[Item]:
         yield from (_item(each["name"], each["change"], tier=store["tier"]) for each in store["differences"])
 
 
+def _of_acts(data: Data) -> Iterator[Item]:
+    for each in data["acts"]:
+        yield _item(each["id"], each["result"], f"{each['verb']} {each['what']}".strip())
+
+
 def _of_pruned(state: str, message: str) -> Callable[[Data], Iterator[Item]]:
     return lambda data: (_item(each["name"], each[state], _joined(each[message])) for each in data["backups"])
 
@@ -100,6 +105,7 @@ ITEMS: Mapping[str, Callable[[Data], Iterator[Item]]] = {
     "DeploymentReport": _of_deployments("result", "message"),
     "Diff": _of_diff,
     "Error": _none,
+    "History": _of_acts,
     "PrunePlan": _of_pruned("action", "reasons"),
     "PruneReport": _of_pruned("result", "message"),
     "RestorePlan": _of_restore("steps", "action", "reason"),

@@ -245,6 +245,25 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
         "every command: why there is no other document; the exit status is that of the process",
         lambda: record(message=TEXT, hint=TEXT, reason=TEXT, exitStatus=COUNT),
     ),
+    "History": (
+        "history: what was done, by whom, when",
+        lambda: record(
+            acts=listed(
+                record(
+                    id=TEXT,
+                    began=INSTANT,
+                    ended=maybe(INSTANT),
+                    user=TEXT,
+                    verb=TEXT,
+                    cluster=TEXT,
+                    target=TEXT,
+                    what=TEXT,
+                    exitStatus=maybe(COUNT),
+                    result=TEXT,
+                )
+            )
+        ),
+    ),
     "PrunePlan": (
         "prune, forget --dry-run: what would go and why the rest stays",
         lambda: record(**PRUNING, freedBytes=maybe(COUNT), backups=listed(record(**PRUNED, action=TEXT, reasons=TEXTS))),

@@ -232,6 +232,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "completion": {"what": ALWAYS},
+    "history": {"verbs": ALWAYS, "--output": ANSWER},
     "schema": {"kind": ALWAYS},
     "version": {"--client": AS_KUBECTL, "--output": ANSWER},
 }
@@ -339,6 +340,7 @@ CLUSTERLESS: dict[str, tuple[str, ...]] = {
     "repository": ("repository", "show"),
     "unhold": ("unhold", "b"),
     "unforget": ("unforget", "b"),
+    "history": ("history",),
     "deactivate": ("deactivate", "--dry-run=client"),
     "activate": ("activate", "--dry-run=client"),
 }

@@ -34,6 +34,8 @@ from kubectl_lrs.commands import (
     export_run,
     forget_,
     forget_run,
+    history_,
+    history_run,
     hold_,
     hold_run,
     list_,
@@ -68,13 +70,13 @@ from kubectl_lrs.model.flags import Group
 
 MODULES = (
     activate_, backup_, check_, clean_spark_, completion_, deactivate_, diff_, forget_, hold_, list_, options_, prune_, restore_,
-    show_, unforget_, unhold_, verify_, version_, copy_, export_, repository_, schema_,
+    show_, unforget_, unhold_, verify_, version_, copy_, export_, repository_, schema_, history_,
 )  # fmt: skip
 COMMANDS = {str(module.command.name): module.command for module in MODULES}
 RUNS: dict[str, ModuleType] = {
     "activate": activate_run, "backup": backup_run, "check": check_run, "clean-spark": clean_spark_run,
     "completion": completion_run, "deactivate": deactivate_run, "diff": diff_run, "forget": forget_run, "hold": hold_run,
-    "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unforget": unforget_run, "unhold": unhold_run, "copy": copy_run, "export": export_run, "repository": repository_run, "verify": verify_run, "schema": schema_run,
+    "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unforget": unforget_run, "unhold": unhold_run, "copy": copy_run, "export": export_run, "repository": repository_run, "verify": verify_run, "schema": schema_run, "history": history_run,
     "version": version_run,
 }  # fmt: skip
 """What does the work of each; `options` prints a list, and needs none."""

@@ -1,0 +1,26 @@
+"""Show what was done, as `history_` is told."""
+
+from __future__ import annotations
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.flags import Given, Tables
+from kubectl_lrs.commands.history_ import Flags
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime import history
+from kubectl_lrs.runtime.state import root
+
+VERBS = ("backup", "restore", "clean-spark", "deactivate", "activate", "prune", "forget")
+"""Those that change something, and so are noted."""
+
+
+def run(given: Given) -> None:
+    """All acts, or those of some verbs."""
+    wanted = given.of(Flags).verbs
+    if unknown := set(wanted) - set(VERBS):
+        raise UsageError(f"nothing is noted of {min(unknown)!r}", hint=f"it is one of: {', '.join(VERBS)}")
+    acts, troubles = history.read()
+    render.show(render.history_view([act for act in acts if not wanted or act.verb in wanted]), given.of(Tables).output)
+    if not acts:
+        render.say(f"nothing was noted in {root()} so far")
+    for trouble in troubles:
+        render.say(f"warning: {trouble}")

@@ -1,0 +1,62 @@
+"""What was done, by whom, when, as people and programs read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from kubectl_lrs.render.backups import local
+from kubectl_lrs.render.view import View
+from kubectl_lrs.runtime.history import Act
+
+COLUMNS = ("BEGAN", "USER", "VERB", "WHAT", "RESULT")
+UNKNOWN = "not known: killed, or still at work"
+
+
+def history_view(acts: Sequence[Act]) -> View:
+    """One row for each act, the newest last."""
+    return View(
+        kind="History",
+        data={"acts": [_data(act) for act in acts]},
+        columns=COLUMNS,
+        rows=[_row(act) for act in acts],
+        wide_columns=(*COLUMNS, "ENDED", "STATUS", "TARGET", "CLUSTER", "ID"),
+        wide_rows=[(*_row(act), _when(act.ended), _status(act), act.target, act.cluster, act.id) for act in acts],
+        names=[act.id for act in acts],
+    )
+
+
+def _row(act: Act) -> tuple[str, ...]:
+    return (_when(act.began), act.user, act.verb, act.what, _result(act))
+
+
+def _result(act: Act) -> str:
+    return act.result if act.ended else UNKNOWN
+
+
+def _status(act: Act) -> str:
+    return "" if act.status is None else str(act.status)
+
+
+def _when(stamp: str) -> str:
+    """In the user's own time zone; what is no instant, as it stands there."""
+    try:
+        return local(datetime.fromisoformat(stamp.replace("Z", "+00:00")))
+    except ValueError:
+        return stamp
+
+
+def _data(act: Act) -> dict[str, Any]:
+    return {
+        "id": act.id,
+        "began": act.began,
+        "ended": act.ended or None,
+        "user": act.user,
+        "verb": act.verb,
+        "cluster": act.cluster,
+        "target": act.target,
+        "what": act.what,
+        "exitStatus": act.status,
+        "result": _result(act),
+    }
