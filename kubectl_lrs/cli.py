@@ -15,7 +15,7 @@ from kubectl_lrs.commands.command import kube_options
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.units import self_name
-from kubectl_lrs.render.output import answer, done, is_answered, reader_is_gone, say
+from kubectl_lrs.render.output import answer, blame, done, is_answered, reader_is_gone, say
 from kubectl_lrs.runtime import streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupt
 
@@ -171,6 +171,7 @@ def _run(arguments: list[str]) -> int:
     try:
         result = _group().main(arguments, prog_name=name, standalone_mode=False)
     except LrsError as error:
+        blame(error.word)
         return _fail(str(error), error.hint, error.exit_code)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else name

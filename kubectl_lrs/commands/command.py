@@ -13,11 +13,12 @@ import click
 
 from kubectl_lrs.commands.flags import KUBE, KUBE_WORDS, FlagOption, Given, parameters
 from kubectl_lrs.completion import pflag
-from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.errors import DeclinedError, ExitCode, InterruptedRunError
 from kubectl_lrs.model.flags import Group, Options
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render import colour
 from kubectl_lrs.render.output import done, say
+from kubectl_lrs.runtime import waiting
 
 EXIT_STATUS: dict[int, str] = {
     0: "everything that was asked for is done",
@@ -200,7 +201,8 @@ def command(
 
         unused.require_effects(name, given.words, given.value)
         unused.refuse_cluster(name, given)
-        return _noted(run_of(name), given)
+        waiting.tell_by(None if "--quiet" in given.words else say)
+        return _noted(run_of(name), given, name)
 
     made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
     for option in kube_options():
@@ -209,15 +211,30 @@ def command(
     return made
 
 
-def _noted(run: Callable[[Given], ExitCode | None], given: Given) -> ExitCode | None:
-    """What it does, with its end in the history where it has begun an act."""
+AGAIN = "the same command goes on where this one ended"
+BEGUN_ANEW = {"backup": "the same command begins anew"}
+"""What a command comes to that was interrupted after it has begun to change something, where that is not AGAIN."""
+
+SAYS_SO = frozenset(("deactivate", "activate"))
+"""Those whose own answer says how they go on."""
+
+
+def _noted(run: Callable[[Given], ExitCode | None], given: Given, name: str) -> ExitCode | None:
+    """What it does, with its end in the history where it has begun an act; what an interruption means is said."""
     try:
         code = run(given)
+    except DeclinedError:
+        raise
+    except (KeyboardInterrupt, click.Abort, InterruptedRunError) as error:
+        _end(given, ExitCode.INTERRUPTED, "interrupted")
+        hint = BEGUN_ANEW.get(name, AGAIN) if given.act else "nothing was changed"
+        raise InterruptedRunError(str(error) or "interrupted", hint=getattr(error, "hint", "") or hint) from error
     except BaseException as error:
-        broken = ExitCode.INTERRUPTED if isinstance(error, (KeyboardInterrupt, click.Abort)) else ExitCode.FAILED
-        _end(given, getattr(error, "exit_code", broken), str(error) or "interrupted")
+        _end(given, getattr(error, "exit_code", ExitCode.FAILED), str(error))
         raise
     _end(given, code or ExitCode.DONE, "")
+    if code == ExitCode.INTERRUPTED and name not in SAYS_SO:
+        say(AGAIN if given.act else "interrupted; nothing was changed")
     return code
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kubectl_lrs import render
-from kubectl_lrs.model.errors import InterruptedRunError, UsageError
+from kubectl_lrs.model.errors import DeclinedError, UsageError
 from kubectl_lrs.runtime import streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupting
 
@@ -31,7 +31,7 @@ def confirm(question: str, *, yes: bool) -> None:
         render.say("")  # what is said next begins on a line of its own
         raise
     if not agreed:
-        raise InterruptedRunError("not agreed to; nothing was written")
+        raise DeclinedError("not agreed to; nothing was written")
 
 
 class HeldSignals:

@@ -39,6 +39,11 @@ class LrsError(Exception):
         if exit_code is not None:
             self.exit_code = exit_code
 
+    @property
+    def word(self) -> str:
+        """The kind of failure in a word, for programs."""
+        return self.exit_code.name.capitalize()
+
     def with_hint(self, more: str) -> Self:
         """The same failure, and what else can be done about it: whoever passes it on may know more."""
         self.hint = f"{self.hint}; {more}" if self.hint else more
@@ -87,6 +92,15 @@ class InterruptedRunError(LrsError):
     """SIGINT, SIGTERM or SIGHUP ended the run; what was begun has been put away."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class DeclinedError(InterruptedRunError):
+    """The user was asked, and said no; nothing was done."""
+
+    @property
+    def word(self) -> str:
+        """In a word."""
+        return "Declined"
 
 
 class ApiError(LrsError):

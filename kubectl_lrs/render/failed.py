@@ -11,6 +11,5 @@ from kubectl_lrs.runtime import redact
 
 def show_error(code: ExitCode, output: str) -> None:
     """On standard output, in the format that was asked for. What it says was said on standard error too."""
-    message, hint = (redact.known(text) for text in errors())
-    reason = code.name.capitalize()
-    show(View(error(message, hint=hint, reason=reason, status=int(code))), output)
+    message, hint, reason = (redact.known(text) for text in errors())
+    show(View(error(message, hint=hint, reason=reason or code.name.capitalize(), status=int(code))), output)

@@ -20,6 +20,7 @@ class _Told:
     is_answered = False
     errors: tuple[str, ...] = ()
     hint = ""
+    reason = ""
 
 
 def say(message: str) -> None:
@@ -69,11 +70,16 @@ def is_answered() -> bool:
     return _Told.is_answered
 
 
-def errors() -> tuple[str, str]:
-    """What was said of what went wrong, and the hint."""
-    return "; ".join(_Told.errors), _Told.hint
+def errors() -> tuple[str, str, str]:
+    """What was said of what went wrong, the hint, and the kind of it in a word, empty where that is not known."""
+    return "; ".join(_Told.errors), _Told.hint, _Told.reason
+
+
+def blame(reason: str) -> None:
+    """Of which kind a failure is."""
+    _Told.reason = reason
 
 
 def forget() -> None:
     """Nothing was said or done yet: a process that makes several calls begins the next one."""
-    _Told.done, _Told.is_answered, _Told.errors, _Told.hint = "", False, (), ""
+    _Told.done, _Told.is_answered, _Told.errors, _Told.hint, _Told.reason = "", False, (), "", ""

@@ -25,6 +25,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 
+from kubectl_lrs.runtime import waiting
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 
 R = TypeVar("R")
@@ -64,8 +65,11 @@ class Policy:
 
     def pause(self, attempt: int) -> float:
         """Seconds after so many attempts."""
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311  no secret
-        return jitter * min(self.longest, self.first * 2.0 ** min(attempt - 1, DOUBLED))
+        return random.uniform(0.5, 1.0) * self.longest_pause(attempt)  # noqa: S311  no secret
+
+    def longest_pause(self, attempt: int) -> float:
+        """The same without jitter."""
+        return min(self.longest, self.first * 2.0 ** min(attempt - 1, DOUBLED))
 
 
 class Outage:
@@ -79,11 +83,13 @@ class Outage:
         self._lock = threading.Lock()
         self._success = time.monotonic()
         self._is_failing = False
+        self._is_told = False
 
     def succeeded(self) -> None:
         """It answered, and not that it cannot."""
         with self._lock:
-            self._is_failing, self._success = False, time.monotonic()
+            self._is_failing = self._is_told = False
+            self._success = time.monotonic()
 
     def failed(self) -> None:
         """It did not answer, or answered that it cannot."""
@@ -91,6 +97,12 @@ class Outage:
             if not self._is_failing and time.monotonic() - self._success > self._patience:
                 self._success = time.monotonic()  # nothing was asked for so long: the patience begins now
             self._is_failing = True
+
+    def is_first_told(self) -> bool:
+        """Whether nobody was told yet that it is waited for; from now on somebody is."""
+        with self._lock:
+            is_first, self._is_told = not self._is_told, True
+            return is_first
 
     @property
     def quiet(self) -> float:
@@ -116,20 +128,29 @@ class Tries:
         self._deadline = deadline
         self._outage = outage
 
-    def again(self, *, asked: float | None = None, at_most: int = 0) -> bool:
+    def again(self, *, asked: float | None = None, at_most: int = 0, why: str = "") -> bool:
         """After an attempt that failed in a way that may pass: wait, and whether to try once more.
 
-        `asked`: seconds that the server asked for; `at_most`: fewer attempts than the policy has.
+        `asked`: seconds that the server asked for; `at_most`: fewer attempts than the policy has; `why` it is waited, which
+        is told once for each outage.
         """
-        if self.count >= min(at_most or self._policy.attempts, self._policy.attempts) or self._cancel.is_set():
+        attempts = min(at_most or self._policy.attempts, self._policy.attempts)
+        if self.count >= attempts or self._cancel.is_set():
             return False
         if asked is not None and asked > self._policy.longest_asked:
             return False
         pause = self._policy.pause(self.count) if asked is None else min(asked, self._policy.at_most_asked)
         if (self._outage and pause >= self._outage.left) or (self._deadline and pause >= self._deadline.left):
             return False
+        if why and self._outage and self._outage.is_first_told():
+            waiting.tell(why, min(self._outage.left, self._longest(attempts)))
         self.count += 1
         return not self._cancel.wait(pause)
+
+    def _longest(self, attempts: int) -> float:
+        """Seconds of all pauses that are still to come, at most."""
+        pauses = (self._policy.longest_pause(each) for each in range(self.count, min(attempts, self.count + DOUBLED)))
+        return sum(pauses)
 
 
 def insist(

@@ -77,6 +77,7 @@ def test_plan_is_shown_before_the_question(drifted: Drifted, policy: str) -> Non
     terminal.sendline("n")
     assert _end(terminal) == 130
     assert "not agreed to; nothing was written" in (terminal.before or "")
+    assert "interrupted" not in (terminal.before or "")
     assert drifted.live() == drifted.before
 
 
@@ -103,7 +104,8 @@ def test_control_c_at_the_question(drifted: Drifted) -> None:
     terminal.sendintr()
     assert _end(terminal) == 130
     assert "Traceback" not in (terminal.before or "")
-    assert re.sub(r"\x1b\[\d+m", "", terminal.before or "").splitlines()[-1] == "error: interrupted"
+    lines = re.sub(r"\x1b\[\d+m", "", terminal.before or "").splitlines()
+    assert lines[-2:] == ["error: interrupted", "hint: nothing was changed"]
     assert drifted.live() == drifted.before
 
 

@@ -44,7 +44,7 @@ BASE = {
     "kubectl_lrs.completion", "kubectl_lrs.completion.pflag", "kubectl_lrs.model", "kubectl_lrs.model.errors",
     "kubectl_lrs.model.flags", "kubectl_lrs.model.units", "kubectl_lrs.render", "kubectl_lrs.render.colour",
     "kubectl_lrs.render.output", "kubectl_lrs.render.progress", "kubectl_lrs.runtime", "kubectl_lrs.runtime.cancel",
-    "kubectl_lrs.runtime.progress", "kubectl_lrs.runtime.streams",
+    "kubectl_lrs.runtime.progress", "kubectl_lrs.runtime.streams", "kubectl_lrs.runtime.waiting",
 }  # fmt: skip
 """What every call imports. What is added here is paid for by each of them."""
 

@@ -155,8 +155,9 @@ class Http:
                 answer = self._answer(request)
             except Exception as error:  # noqa: BLE001  what is not known is raised again as it is
                 outage.failed()
-                if not self._may_pass(request, error) or not tries.again(at_most=at_most):
-                    raise self._unanswered(request, error) from None
+                failure = self._unanswered(request, error)
+                if not self._may_pass(request, error) or not tries.again(at_most=at_most, why=str(failure)):
+                    raise failure from None
                 continue
             answer.repeated = repeated
             self._answered.add(origin(request.url))

@@ -97,8 +97,9 @@ class Sender:
             except TransportError as error:
                 self.outage.failed()
                 again = not error.tls and (is_read or not error.sent)
-                if not again or not tries.again():
-                    raise unanswered(error, method, path, self.connection.server) from error
+                failure = unanswered(error, method, path, self.connection.server)
+                if not again or not tries.again(why=str(failure)):
+                    raise failure from error
                 continue
             self._judge(answer.status, is_read=is_read)
             if answer.status < 300:
