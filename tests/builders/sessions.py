@@ -38,6 +38,7 @@ _VARYING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, stand_in in (
         (r"lrs_(backup|deactivated)_\d{4}(_\d\d){5}", r"lrs_\1_INSTANT"),
         (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(Z| [A-Z]{2,5}\b| [+-]\d{2,4}\b)?", "INSTANT"),
+        (r"\b\w+ \(uid \d+\)|\b\w+@[\w.-]+", "USER"),
         (r"127\.0\.0\.1:\d+", "SERVER"),
         (r"([rR]esource ?[vV]ersion:?\"?:? +\"?)\d+", r"\1N"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UID"),
