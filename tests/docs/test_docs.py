@@ -16,7 +16,7 @@ from kubectl_lrs.commands.command import PluginCommand
 from kubectl_lrs.model.catalog import _RESOURCES, _SELECTION
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from tests.bed.controlplane import ControlPlane
-from tests.builders import sessions
+from tests.builders import picture, sessions
 from tests.conftest import ROOT, Crd
 
 DOCUMENTS = sessions.documents()
@@ -205,3 +205,16 @@ def test_sessions_print_what_the_document_shows(plane: ControlPlane, crd: Crd, d
     text = document.read_text()
     with sessions.shell(plane, document, tmp_path / "shell") as run:
         assert sessions.essence(sessions.retold(text, run)) == sessions.essence(text)
+
+
+def test_the_picture_shows_what_is_printed(plane: ControlPlane, crd: Crd, tmp_path: Path) -> None:
+    """`python -m tests.builders.picture` draws it anew, when what is printed has changed on purpose."""
+    with sessions.shell(plane, picture.FILE, tmp_path / "shell") as run:
+        assert picture.essence(picture.drawn(run)) == picture.essence(picture.FILE.read_text())
+
+
+def test_the_picture_is_safe_to_show() -> None:
+    """Nothing in it is fetched from elsewhere, and nothing in it runs."""
+    text = picture.FILE.read_text()
+    assert "$ kubectl lrs restore before-upgrade" in picture.essence(text)
+    assert not re.search(r"<script|href=|url\((?!#)|@import|@font-face", text)
