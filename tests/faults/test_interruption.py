@@ -80,7 +80,8 @@ def test_signal(many: str, cli: Cli, number: signal.Signals, moment: float) -> N
 def test_list_does_not_take_remains_for_a_backup(many: str, cli: Cli) -> None:
     _interrupt(cli, many, signal.SIGKILL, 0.1)
     assert _hidden(cli.directory), "the kill came too late to show anything"
-    assert json.loads(cli.ok("list", "-o", "json")) == {"backups": [], "unsealed": []}
+    listed = json.loads(cli.ok("list", "-o", "json"))
+    assert (listed["backups"], listed["unsealed"], listed["items"]) == ([], [], [])
     assert cli.run("verify").returncode == 2
     assert cli.run("restore", "latest").returncode == 2
     assert "removed the remains" in cli.run("backup", "-n", many).stderr
