@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -132,8 +133,7 @@ def main(arguments: list[str]) -> int:
 def demo(*, keep: bool) -> int:
     """Set up, show, and take down unless it is to be kept."""
     say("kubectl lrs: back up, destroy, restore, compare. In a throwaway cluster on this machine; yours is not touched.")
-    toolchain.venv()
-    toolchain.binary()
+    _get_ready()
     directory = Path(tempfile.mkdtemp(prefix=PREFIX))
     plane: ControlPlane | None = None
     kept = False
@@ -148,6 +148,13 @@ def demo(*, keep: bool) -> int:
             _take_down(plane, directory)
     _say_goodbye(directory, kept=kept)
     return status
+
+
+def _get_ready() -> None:
+    """The Python environment and the control plane: two downloads, which need not wait for each other."""
+    with ThreadPoolExecutor(2) as pool:
+        for work in [pool.submit(make) for make in (toolchain.venv, toolchain.binary)]:
+            work.result()
 
 
 def _set_up(directory: Path) -> ControlPlane:

@@ -175,33 +175,78 @@ def _build(target: Path) -> None:
     flags = f"-s -w -X {version}.gitVersion={KUBERNETES} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
     part = target.with_suffix(".part")
     say(f"building the control plane, Kubernetes {KUBERNETES}: once, 5 minutes on two cores")
-    with _telling("building"):
-        command = [go(), "build", "-trimpath", "-ldflags", flags, "-o", str(part), "."]
-        subprocess.run(command, cwd=SOURCES, check=True, env=_go_environment(), stdin=subprocess.DEVNULL)
+    total = len(go_run(SOURCES, ["list", "-deps", "."]).splitlines())
+    command = [go(), "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(part), "."]
+    built(command, SOURCES, Bar("building", total))
     part.rename(target)
     for old in cache().glob("lrs-bed-*"):
         if old != target and time.time() - old.stat().st_mtime > 30 * 86400:
             old.unlink()
 
 
-@contextmanager
-def _telling(what: str) -> Iterator[None]:
-    """A sign of life every 15 seconds."""
-    over = threading.Event()
-    began = time.monotonic()
+def built(command: Sequence[str], directory: Path, bar: Bar) -> None:
+    """Run `go build -v`, which names each package when it is compiled; what else it says is shown where it fails."""
+    said: list[str] = []
+    process = subprocess.Popen(
+        command, cwd=directory, env=_go_environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    with process, bar:
+        for line in process.stderr or ():
+            if _PACKAGE.fullmatch(line.strip()):
+                bar.advance()
+            elif not line.startswith("go: downloading"):
+                said.append(line)
+    if process.returncode:
+        sys.stderr.write("".join(said))
+        raise subprocess.CalledProcessError(process.returncode, command)
 
-    def tell() -> None:
-        while not over.wait(15):
-            say(f"{what}: {time.monotonic() - began:.0f} s")
 
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-    say(f"{what}: done in {time.monotonic() - began:.0f} s")
+_PACKAGE = re.compile(r"[\w.~-]+(/[\w.~-]+)*")
+
+
+class Bar:
+    """How far something is, on standard error: a bar on a terminal, else a line every 15 seconds, also while nothing moves."""
+
+    EVERY = 15.0
+    WIDTH = 30
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = max(1, total)
+        self._done = 0
+        self._began = time.monotonic()
+        self._over = threading.Event()
+        self._is_live = sys.stderr.isatty()
+        self._thread = threading.Thread(target=self._tell, daemon=True)
+
+    def __enter__(self) -> Bar:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if self._is_live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        say(f"{self._what}: {self._done} packages in {time.monotonic() - self._began:.0f} s")
+
+    def advance(self) -> None:
+        """One more."""
+        self._done += 1
+
+    def line(self) -> str:
+        """`building [#####.........] 812 of at most 1340 packages, 93 s`."""
+        part = min(self._done, self._total) * self.WIDTH // self._total
+        bar = "#" * part + "." * (self.WIDTH - part)
+        passed = time.monotonic() - self._began
+        return f"{self._what} [{bar}] {self._done} of at most {self._total} packages, {passed:.0f} s"
+
+    def _tell(self) -> None:
+        while not self._over.wait(0.5 if self._is_live else self.EVERY):
+            if self._is_live:
+                print(f"\rbed: {self.line()}\033[K", end="", file=sys.stderr, flush=True)
+            else:
+                say(self.line())
 
 
 @contextmanager

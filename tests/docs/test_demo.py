@@ -221,3 +221,38 @@ def test_a_difference_or_a_failing_command_is_the_exit_status(monkeypatch: pytes
     assert status(restored) == 0
     assert status(restored[1:]) == 1
     assert [status(restored, failing) for failing in ("get", "backup", "list", "verify", "delete", "restore")] == [1] * 6
+
+
+# ---- while it is built
+
+
+def _said(script: str, total: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> str:
+    toolchain.built(["sh", "-c", script], tmp_path, toolchain.Bar("building", total))
+    return capsys.readouterr().err
+
+
+def test_each_package_that_is_compiled_counts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lines = ("internal/abi", "k8s.io/api/core/v1", "gopkg.in/yaml.v3", "go: downloading x v1", "# a warning")
+    script = "; ".join(f"echo '{each}' >&2" for each in lines)
+    assert "building: 3 packages in 0 s" in _said(script, 10, capsys, tmp_path)
+
+
+def test_what_it_says_is_shown_where_it_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        _said("echo internal/abi >&2; echo './main.go:1:1: syntax error' >&2; exit 1", 10, capsys, tmp_path)
+    err = capsys.readouterr().err
+    assert "main.go:1:1: syntax error" in err
+    assert "internal/abi" not in err
+
+
+def test_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    """It grows, and is never longer than it is, whatever it was told before."""
+    bar = toolchain.Bar("building", 3)
+    lines = []
+    for _ in range(5):
+        lines.append(bar.line())
+        bar.advance()
+    assert [line.count("#") for line in lines] == [0, 10, 20, 30, 30]
+    assert {line.count("#") + line.split("]")[0].count(".") for line in lines} == {toolchain.Bar.WIDTH}
+    assert all(len(line) < 80 for line in lines)
+    assert "0 of at most 1" in toolchain.Bar("building", 0).line()
