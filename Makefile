@@ -2,7 +2,7 @@
 .PHONY: demo test bench
 
 demo:
-	python3 tests/demo.py
+	python3 tests/demo.py $(if $(CONTEXT),--context $(CONTEXT))
 
 test:
 	python3 tests/gate.py

@@ -2,6 +2,7 @@
 
 Run with the system's Python: `python3 tests/demo.py`. It sets up all that it needs, and takes it down again.
 `KEEP=1 python3 tests/demo.py` leaves the cluster there to play with; `python3 tests/demo.py stop` takes that down.
+`python3 tests/demo.py --context NAME` uses a cluster that you have, in a namespace of its own, and builds none.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.bed import loader, samples, toolchain
 from tests.bed.controlplane import ControlPlane
+from tests.bed.named_cluster import NamedCluster
 
 Lrs = dict[str, Any]
 Step = tuple[str, tuple[str, ...]]
@@ -39,14 +41,20 @@ KEPT = "kept.json"
 PASSED_ON = ("TERM", "LANG", "LC_ALL", "LC_CTYPE", "NO_COLOR", "TZ")
 """All that the commands see of the user's environment: how to write to the terminal."""
 
-STEPS: tuple[Step, ...] = (
-    ("Look at what there is: LRS of every type, most of them running, some failed.", ("get", "lrs", "-n", NAMESPACE)),
-    ("Back them up, into a folder of plain files in the current directory.", ("lrs", "backup", "-n", NAMESPACE)),
-    ("List the backups in the current directory.", ("lrs", "list")),
-    ("Check that every file of the backup is as it was written.", ("lrs", "verify")),
-    ("Now the disaster: the namespace goes, with everything in it.", ("delete", "namespace", NAMESPACE)),
-    ("Restore the newest backup, and the namespace with it.", ("lrs", "restore", "latest", "--create-namespaces")),
-)
+IN_YOURS = "kubectl-lrs-demo"
+"""The namespace in a cluster of the user's."""
+
+
+def steps(namespace: str) -> tuple[Step, ...]:
+    """What is shown, one after the other."""
+    return (
+        ("Look at what there is: LRS of every type, most of them running, some failed.", ("get", "lrs", "-n", namespace)),
+        ("Back them up, into a folder of plain files in the current directory.", ("lrs", "backup", "-n", namespace)),
+        ("List the backups in the current directory.", ("lrs", "list")),
+        ("Check that every file of the backup is as it was written.", ("lrs", "verify")),
+        ("Now the disaster: the namespace goes, with everything in it.", ("delete", "namespace", namespace)),
+        ("Restore the newest backup, and the namespace with it.", ("lrs", "restore", "latest", "--create-namespaces")),
+    )
 
 
 # ---- the comparison: pure
@@ -118,13 +126,18 @@ def main(arguments: list[str]) -> int:
     """The demo, or `stop`; the exit status."""
     if arguments == ["stop"]:
         return stop()
-    if arguments:
-        print(f"usage: {_self()} [stop]", file=sys.stderr)
+    context = arguments[1] if len(arguments) == 2 and arguments[0] == "--context" else ""
+    if arguments and not context:
+        print(f"usage: {_self()} [stop | --context NAME]", file=sys.stderr)
+        return 2
+    keep = os.environ.get("KEEP", "") not in ("", "0")
+    if context and keep:
+        print("KEEP=1 keeps a cluster of the demo's own; in yours nothing is kept", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        return demo(keep=os.environ.get("KEEP", "") not in ("", "0"))
+        return demo_in(context) if context else demo(keep=keep)
     except KeyboardInterrupt:
         print("\ninterrupted; everything is stopped and removed", file=sys.stderr)
         return 130
@@ -150,6 +163,27 @@ def demo(*, keep: bool) -> int:
     return status
 
 
+def demo_in(context: str) -> int:
+    """The same in a cluster of the user's: what is made there is taken out again."""
+    say(f"kubectl lrs: back up, destroy, restore, compare. In your cluster {context}, in a namespace of its own: {IN_YOURS}.")
+    toolchain.venv()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        _make_places(directory)
+        cluster = NamedCluster(context, IN_YOURS, directory)
+        try:
+            cluster.set_up()
+            status = 0 if _show(cluster, directory, IN_YOURS) else 1
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            cluster.stop()
+    finally:
+        _remove(directory)
+    say(f"\nWhat was made in {context} is removed: the namespace {IN_YOURS} and the CRD.")
+    return status
+
+
 def _get_ready() -> None:
     """The Python environment and the control plane: two downloads, which need not wait for each other."""
     with ThreadPoolExecutor(2) as pool:
@@ -161,11 +195,7 @@ def _set_up(directory: Path) -> ControlPlane:
     """A control plane with the CRD and the samples, and a place for `kubectl lrs` on the PATH."""
     began = time.monotonic()
     say(f"Starting Kubernetes {toolchain.KUBERNETES} ...", end=" ")
-    for name in ("home", "backups", "launcher"):
-        (directory / name).mkdir()
-    launcher = directory / "launcher" / "kubectl-lrs"
-    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(toolchain.VENV / "bin" / "kubectl-lrs"))} "$@"\n')
-    launcher.chmod(0o755)
+    _make_places(directory)
     plane = ControlPlane.start(directory / "plane")
     try:
         _populate(plane)
@@ -174,6 +204,14 @@ def _set_up(directory: Path) -> ControlPlane:
         raise
     say(f"ready in {time.monotonic() - began:.0f} s")
     return plane
+
+
+def _make_places(directory: Path) -> None:
+    for name in ("home", "backups", "launcher"):
+        (directory / name).mkdir()
+    launcher = directory / "launcher" / "kubectl-lrs"
+    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(toolchain.VENV / "bin" / "kubectl-lrs"))} "$@"\n')
+    launcher.chmod(0o755)
 
 
 def _populate(plane: ControlPlane) -> None:
@@ -185,29 +223,33 @@ def _populate(plane: ControlPlane) -> None:
         loader.set_status(plane, each, samples.status_of(each))
 
 
-def _show(plane: ControlPlane, directory: Path) -> bool:
+def _show(plane: ControlPlane | NamedCluster, directory: Path, namespace: str = NAMESPACE) -> bool:
     """Every step and the comparison; whether all went well."""
-    before = _live(plane)
-    for number, (why, arguments) in enumerate(STEPS, 1):
+    before, shown = _live(plane), steps(namespace)
+    for number, (why, arguments) in enumerate(shown, 1):
         say(f"\n{number}. {why}")
         if status := _run(plane, directory, arguments):
             say(f"\nThat ended with exit status {status}; the demo failed.")
             return False
-    say(f"\n{len(STEPS) + 1}. Compare what is there now with what was there before the disaster, field by field.")
+    say(f"\n{len(shown) + 1}. Compare what is there now with what was there before the disaster, field by field.")
     return verdict(before, _live(plane))
 
 
-def _live(plane: ControlPlane) -> list[Lrs]:
+def _live(plane: ControlPlane | NamedCluster) -> list[Lrs]:
+    if isinstance(plane, NamedCluster):
+        return plane.live()
     return loader.live(plane, loader.version_and_kind(CRD)[0], NAMESPACE)
 
 
-def _run(plane: ControlPlane, directory: Path, arguments: Sequence[str]) -> int:
+def _run(plane: ControlPlane | NamedCluster, directory: Path, arguments: Sequence[str]) -> int:
     """Run kubectl as the person at this terminal would; its output goes straight there."""
     command = ["kubectl", *arguments]
     say(_bold(f"$ {shlex.join(command)}"))
     path = f"{_path(directory)}:{os.defpath}"
     own = {"PATH": path, "HOME": str(directory / "home"), "KUBECONFIG": str(plane.kubeconfig)}
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | own
+    if isinstance(plane, NamedCluster):  # its credentials may come from a program that needs the user's own
+        environment = {**os.environ, "PATH": f"{_path(directory)}:{os.environ['PATH']}", "KUBECONFIG": own["KUBECONFIG"]}
     return subprocess.run([plane.kubectl, *arguments], env=environment, cwd=directory / "backups", check=False).returncode
 
 

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from tests import demo
-from tests.bed import samples, toolchain
+from tests.bed import loader, samples, toolchain
+from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
+from tests.conftest import Crd
 
 CACHE = toolchain.cache()
 """Where the control plane's binary is; found before a test's own HOME hides it."""
@@ -221,6 +223,45 @@ def test_a_difference_or_a_failing_command_is_the_exit_status(monkeypatch: pytes
     assert status(restored) == 0
     assert status(restored[1:]) == 1
     assert [status(restored, failing) for failing in ("get", "backup", "list", "verify", "delete", "restore")] == [1] * 6
+
+
+# ---- in a cluster of the user's
+
+
+def _in_yours(place: Path, plane: ControlPlane, *arguments: str, **extra: str) -> tuple[int, str, str]:
+    path = f"{plane.bin}{os.pathsep}{os.environ['PATH']}"
+    return _run(place, "--context", *(arguments or ("bed",)), KUBECONFIG=str(plane.kubeconfig), PATH=path, **extra)
+
+
+def test_in_a_cluster_that_is_named(place: Path, plane: ControlPlane) -> None:
+    """What was made in it is gone afterwards, and nothing else of it was touched."""
+    loader.delete_crd(plane)
+    before = {each["metadata"]["name"] for each in plane.api("GET", "/api/v1/namespaces")[1]["items"]}
+    status, out, err = _in_yours(place, plane)
+    assert status == 0, out + err
+    assert f"{COUNT} objects, " in out
+    assert ": 0 differences\n" in out
+    assert f"$ kubectl delete namespace {demo.IN_YOURS}\n" in out
+    assert plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[0] == 404
+    after = {each["metadata"]["name"] for each in plane.api("GET", "/api/v1/namespaces")[1]["items"]}
+    assert after - before == set()
+    assert list(place.glob(f"{demo.PREFIX}*")) == []
+
+
+def test_a_cluster_with_lrs_is_left_alone(place: Path, plane: ControlPlane, crd: Crd) -> None:
+    status, out, err = _in_yours(place, plane)
+    assert status == 1, out
+    assert "the demo leaves it alone" in err
+    assert plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[0] == 200
+    assert plane.api("GET", f"/api/v1/namespaces/{demo.IN_YOURS}")[0] == 404
+
+
+def test_a_context_that_is_none(place: Path, plane: ControlPlane) -> None:
+    status, _, err = _in_yours(place, plane, "nowhere")
+    assert status == 1
+    assert "nowhere" in err
+    assert "Traceback" not in err
+    assert _in_yours(place, plane, KEEP="1")[0] == 2
 
 
 # ---- while it is built
