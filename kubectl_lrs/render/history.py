@@ -10,7 +10,8 @@ from kubectl_lrs.render.backups import local
 from kubectl_lrs.render.view import View
 from kubectl_lrs.runtime.history import Act
 
-COLUMNS = ("BEGAN", "USER", "VERB", "WHAT", "RESULT")
+COLUMNS = ("BEGAN", "USER", "VERB", "WHAT")
+WIDE_COLUMNS = ("BEGAN", "ENDED", "USER", "VERB", "STATUS", "TARGET", "CLUSTER", "ID", "ON", "RESULT")
 UNKNOWN = "not known: killed, or still at work"
 
 
@@ -21,14 +22,21 @@ def history_view(acts: Sequence[Act]) -> View:
         data={"acts": [_data(act) for act in acts]},
         columns=COLUMNS,
         rows=[_row(act) for act in acts],
-        wide_columns=(*COLUMNS, "ENDED", "STATUS", "TARGET", "CLUSTER", "ID"),
-        wide_rows=[(*_row(act), _when(act.ended), _status(act), act.target, act.cluster, act.id) for act in acts],
+        wide_columns=WIDE_COLUMNS,
+        wide_rows=[_wide(act) for act in acts],
         names=[act.id for act in acts],
     )
 
 
 def _row(act: Act) -> tuple[str, ...]:
-    return (_when(act.began), act.user, act.verb, act.what, _result(act))
+    result = _result(act)
+    what = result if result.startswith(act.what) else f"{act.what}: {result}"
+    return (_when(act.began), act.user, act.verb, what)
+
+
+def _wide(act: Act) -> tuple[str, ...]:
+    known = (act.user, act.verb, _status(act), act.target, act.cluster, act.id, act.what, _result(act))
+    return (_when(act.began), _when(act.ended), *known)
 
 
 def _result(act: Act) -> str:

@@ -29,9 +29,11 @@ def _act(**other: object) -> Act:
 def test_one_row_each() -> None:
     view = history_view([_act(), _act(id="2", ended="2026-01-02T03:05:05Z", status=3, result="1 failed")])
     assert [row[1:] for row in view.rows] == [
-        ("ann@host", "restore", "latest", UNKNOWN),
-        ("ann@host", "restore", "latest", "1 failed"),
+        ("ann@host", "restore", f"latest: {UNKNOWN}"),
+        ("ann@host", "restore", "latest: 1 failed"),
     ]
+    assert history_view([_act(ended="x", result="latest: 1 created")]).rows[0][-1] == "latest: 1 created"
+    assert {len(row) for row in view.wide_rows} == {len(view.wide_columns)}
     assert view.data["acts"][0]["ended"] is None
     assert view.data["acts"][1]["exitStatus"] == 3
     assert view.names == ["1", "2"]
