@@ -76,7 +76,9 @@ COMMANDS = {str(module.command.name): module.command for module in MODULES}
 RUNS: dict[str, ModuleType] = {
     "activate": activate_run, "backup": backup_run, "check": check_run, "clean-spark": clean_spark_run,
     "completion": completion_run, "deactivate": deactivate_run, "diff": diff_run, "forget": forget_run, "hold": hold_run,
-    "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unforget": unforget_run, "unhold": unhold_run, "copy": copy_run, "export": export_run, "repository": repository_run, "verify": verify_run, "schema": schema_run, "history": history_run,
+    "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unforget": unforget_run,
+    "unhold": unhold_run, "copy": copy_run, "export": export_run, "repository": repository_run, "verify": verify_run,
+    "schema": schema_run, "history": history_run,
     "version": version_run,
 }  # fmt: skip
 """What does the work of each; `options` prints a list, and needs none."""
