@@ -1,4 +1,4 @@
-"""Requests about one object by obstore, which needs a tenth of the work that s3fs does. The one door to that library.
+"""Requests about one object by obstore, which needs a fraction of the work that s3fs does. The one door to that library.
 
 It takes what it does exactly as the other does, and nothing else (`takes`); what it cannot do after all is `Unfit`. Answers
 are of the form that S3's own library gives them. It tries nothing again, and reads nothing of the environment.

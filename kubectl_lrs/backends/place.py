@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,16 +70,20 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class _Kind:
-    """`module` of this package; `needs`: what must be importable; `extra`: what pip installs it by."""
+    """`module` of this package; `needs`: what must be importable; `extra`: what pip installs it by.
+
+    `later`: what must be installed, and takes so long to import that it waits until it is used.
+    """
 
     module: str
     needs: tuple[str, ...] = ()
     extra: str = ""
+    later: tuple[str, ...] = ()
 
 
 _KINDS: Mapping[str, _Kind] = {
     "file": _Kind("local"),
-    "s3": _Kind("s3", ("fsspec", "s3fs"), "s3"),
+    "s3": _Kind("s3", ("fsspec",), "s3", later=("s3fs",)),
     "gs": _Kind("fsspec_", ("fsspec", "gcsfs"), "gs"),
     "az": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
     "abfs": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
@@ -95,8 +99,8 @@ def open_backend(place: Place) -> Backend:
     if kind is None:
         raise _wrong(place, "no such kind of storage", f"it begins with one of: {', '.join(_KINDS)}")
     _check(place)
-    for module in kind.needs:
-        _require(module, place.scheme, kind.extra)
+    for module in (*kind.needs, *kind.later):
+        _require(module, place.scheme, kind.extra, later=module in kind.later)
     backend: Backend = importlib.import_module(f"kubectl_lrs.backends.{kind.module}").opened(place)
     return backend
 
@@ -139,7 +143,9 @@ def _check_remote(place: Place, host: str, path: str) -> None:
         raise UsageError(f"{place.said.endpoint} is for s3:// only", hint=hint)
 
 
-def _require(module: str, scheme: str, extra: str) -> None:
+def _require(module: str, scheme: str, extra: str, *, later: bool) -> None:
+    if later and importlib.util.find_spec(module) is not None:
+        return
     try:
         importlib.import_module(module)
     except ImportError as error:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.tls import BUNDLES
+from kubectl_lrs.clients.tls import BUNDLES, is_the_systems
 from kubectl_lrs.model.errors import CredentialsError, LrsError
 from kubectl_lrs.runtime.redact import remember
 from kubectl_lrs.runtime.redact import text as heard
@@ -109,10 +109,10 @@ def reach(place: Place) -> Reach | None:
     try:
         session = botocore.session.Session(profile=options.get("profile"))
         url, region = _address(session, place)
-        has_bundle = bool(place.ca_file or session.get_config_variable("ca_bundle"))
+        bundles = {place.ca_file, session.get_config_variable("ca_bundle"), *map(os.environ.get, BUNDLES)}
     except Exception:  # noqa: BLE001  what is wrong with the options is said by s3fs
         return None
-    if has_bundle or any(os.environ.get(name) for name in BUNDLES):
+    if url.startswith("https:") and not all(is_the_systems(each) for each in bundles if each):
         return None
     parts, bucket = urlsplit(url), place.host_and_path[0]
     proxy = Proxies(os.environ).of(url)

@@ -109,6 +109,12 @@ def from_files(ca_file: str, environment: Mapping[str, str], *, flag: str, besid
     return Tls()
 
 
+def is_the_systems(path: str) -> bool:
+    """Whether a bundle is the very file that is trusted where none is named."""
+    trusted = os.environ.get("SSL_CERT_FILE") or next((each for each in FILES if Path(each).is_file()), "")
+    return bool(trusted) and os.path.realpath(path) == os.path.realpath(trusted)
+
+
 def require_pair(path: str, password: str | None, *, what: str) -> None:
     """UsageError where a PEM file of certificate and key is none that can be used, or wants a password that is not given."""
     _load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path, f"{what} {path}", password)

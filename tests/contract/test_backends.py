@@ -66,9 +66,11 @@ def _opened(request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypat
     for variable, value in gateway.environment.items():
         monkeypatch.setenv(variable, value)
     (gateway.buckets / name).mkdir()
-    if kind == "s3 by s3fs":
-        monkeypatch.setattr(s3_client, "is_here", lambda: False)
-    return open_backend(Place(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint, is_ours=kind == "s3 of ours"))
+    has_obstore = s3_client.is_here() and kind != "s3 by s3fs"
+    monkeypatch.setattr(s3_client, "is_here", lambda: has_obstore)
+    place = Place(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint, is_ours=kind == "s3 of ours")
+    assert (s3_client.opened(place).quick is not None) == has_obstore
+    return open_backend(place)
 
 
 def _upload(backend: Backend, key: str, data: bytes, *, replace: bool = False) -> None:

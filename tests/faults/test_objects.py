@@ -60,7 +60,9 @@ def bucket(s3: S3, request: pytest.FixtureRequest) -> str:
 
 
 def _opened(between: Between, bucket: str, *, encryption: Encryption = BY_THE_BUCKET) -> Backend:
-    return open_backend(Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, encryption=encryption, is_ours=True))
+    place = Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, encryption=encryption, is_ours=True)
+    assert (s3_client.opened(place).quick is not None) == s3_client.is_here()
+    return open_backend(place)
 
 
 @pytest.fixture

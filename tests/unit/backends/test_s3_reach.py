@@ -29,6 +29,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "AWS_DEFAULT_REGION",
     ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     for name in (*PROXIES, *map(str.lower, PROXIES), *BUNDLES, "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -98,6 +99,15 @@ def test_a_bundle_is_left_to_the_other_library(name: str, monkeypatch: pytest.Mo
         assert reach(Place(url="s3://bucket/p", ca_file=bundle)) is None
         return
     monkeypatch.setenv(name, bundle)
+    assert reach(Place(url="s3://bucket/p")) is None
+    assert _reach(endpoint="http://without.tls").endpoint == "http://without.tls"
+
+
+def test_but_not_where_it_is_the_one_that_is_trusted_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CHAIN / "root.crt"))
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(CHAIN / "root.crt"))
+    assert _reach().host == "bucket.s3.amazonaws.com"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CHAIN / "intermediate.crt"))
     assert reach(Place(url="s3://bucket/p")) is None
 
 
