@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from kubectl_lrs.backends.s3_errors import GarbledError, MaybeOursError, Passing
 from kubectl_lrs.backends.s3_reach import reach
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.clients.tls import anchors_file
+from kubectl_lrs.clients.tls import BUNDLES, anchors_file, system_file
 from kubectl_lrs.model.errors import UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 from kubectl_lrs.runtime.redact import text as heard
@@ -109,11 +109,27 @@ def _options(place: Place, files: ExitStack) -> dict[str, Any]:
         options["endpoint_url"] = place.endpoint
     if place.ca_file:
         client["verify"] = files.enter_context(anchors_file(place.ca_file, what=place.said.ca_file))
+    elif "verify" not in client and (bundle := _bundle(options, files)):
+        client["verify"] = bundle
     where = place.endpoint or str(options.get("endpoint_url") or client.get("endpoint_url") or AWS)
     proxy = Proxies(os.environ).of(where)
     config.setdefault("proxies", {urlsplit(where).scheme: proxy.geturl()} if proxy else {})
     fixed = {"use_listings_cache": False, "skip_instance_cache": True}
     return {**options, **fixed, "client_kwargs": client, "config_kwargs": config}
+
+
+def _bundle(options: Mapping[str, Any], files: ExitStack) -> str:
+    """Whom everybody trusts: the bundle that the environment names, else the system's. Empty: what AWS' own settings say."""
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
+    with suppress(BotoCoreError):  # a profile that is not there is said by the first request
+        if botocore.session.Session(profile=options.get("profile")).get_config_variable("ca_bundle"):
+            return ""
+    for name in BUNDLES:
+        if path := os.environ.get(name):
+            return files.enter_context(anchors_file(path, what=name))
+    return system_file()
 
 
 def _no_trailers() -> dict[str, str]:

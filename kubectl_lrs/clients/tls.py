@@ -109,9 +109,14 @@ def from_files(ca_file: str, environment: Mapping[str, str], *, flag: str, besid
     return Tls()
 
 
+def system_file() -> str:
+    """The file with the authorities that are trusted where none is named; empty where there is none."""
+    return os.environ.get("SSL_CERT_FILE") or next((each for each in FILES if Path(each).is_file()), "")
+
+
 def is_the_systems(path: str) -> bool:
-    """Whether a bundle is the very file that is trusted where none is named."""
-    trusted = os.environ.get("SSL_CERT_FILE") or next((each for each in FILES if Path(each).is_file()), "")
+    """Whether a bundle is that very file."""
+    trusted = system_file()
     return bool(trusted) and os.path.realpath(path) == os.path.realpath(trusted)
 
 

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -21,10 +22,13 @@ from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
 from kubectl_lrs.backends.s3_upload import MIN_PART
 from kubectl_lrs.clients import wirelog
+from kubectl_lrs.clients.tls import BUNDLES
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.retry import Policy
+from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
+from tests.builders.chained import CHAIN
 
 LARGE = os.urandom(1 << 20) * 9
 QUICK = Policy(attempts=4, first=0.0)
@@ -205,6 +209,65 @@ def test_nobody_is_there(s3: S3, bucket: str, between: Between, libraries: None)
         put(backend, "a", b"1")
     assert "endpoint" in error.value.hint
     assert not backend.is_alive()
+
+
+# ---- whom it trusts
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    folder = tmp_path_factory.mktemp("tls")
+    chain = folder / "chain.pem"
+    chain.write_bytes((CHAIN / "leaf.crt").read_bytes() + (CHAIN / "intermediate.crt").read_bytes())
+    with S3(folder / "s3", certificate=(chain, CHAIN / "leaf.key")) as running:
+        yield running
+
+
+@pytest.fixture
+def private(tls: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A bucket behind a certificate of an authority of its own; nobody is told to trust that yet."""
+    name = f"t{abs(hash(request.node.name)) % 10**10}"
+    (tls.buckets / name).mkdir()
+    for variable in (*BUNDLES, "AWS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in tls.environment.items():
+        monkeypatch.setenv(variable, value)
+    return Place(url=f"s3://{name}/p", endpoint=tls.endpoint, is_ours=True)
+
+
+@pytest.mark.parametrize("named_by", ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "--files-ca-file"])
+@pytest.mark.parametrize("authority", ["root.crt", "intermediate.crt"])
+def test_an_authority_is_trusted_by_both_libraries_however_it_is_named(
+    private: Place, named_by: str, authority: str, libraries: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small ones go by the one, lists and large ones by the other. AWS' own variable is read by its own rules."""
+    if (named_by, authority) in {("AWS_CA_BUNDLE", "intermediate.crt"), ("SSL_CERT_FILE", "intermediate.crt")}:
+        pytest.skip("Python's and botocore's own reading of a bundle wants the root")
+    place = private
+    if named_by.startswith("--"):
+        place = replace(private, ca_file=str(CHAIN / authority))
+    else:
+        monkeypatch.setenv(named_by, str(CHAIN / authority))
+    backend = open_backend(place)
+    put(backend, "a", b"1")
+    _upload(backend, "large", LARGE)
+    assert [(each.key, each.size) for each in backend.list()] == [("a", 1), ("large", len(LARGE))]
+    assert get(backend, "a") == b"1"
+
+
+def test_a_bundle_is_in_place_of_the_systems(
+    private: Place, libraries: None, monkeypatch: pytest.MonkeyPatch, plane: ControlPlane
+) -> None:
+    """The system trusts the server, and the bundle does not: neither does anybody here."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CHAIN / "root.crt"))
+    with pytest.raises(UnreachableError, match="ertificate"):
+        put(open_backend(replace(private, ca_file=str(plane.ca_file))), "a", b"1")
+
+
+def test_an_authority_that_nobody_trusts(private: Place, libraries: None) -> None:
+    with pytest.raises(UnreachableError, match="ertificate") as error:
+        put(open_backend(private), "a", b"1")
+    assert "authority" in error.value.hint
 
 
 # ---- what is refused

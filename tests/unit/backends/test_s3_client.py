@@ -12,7 +12,7 @@ from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_client import PATIENT, S3Client
 from kubectl_lrs.backends.s3_errors import GarbledError
-from kubectl_lrs.clients.tls import anchors
+from kubectl_lrs.clients.tls import BUNDLES, anchors
 from kubectl_lrs.model.errors import LrsError, UsageError
 from tests.builders.chained import CHAIN
 
@@ -42,6 +42,22 @@ def test_what_the_user_gave_reaches_the_library() -> None:
     assert options["config_kwargs"]["max_pool_connections"] == 80
     assert options["skip_instance_cache"]
     assert place.options == {"key": "k", "anon": True}
+
+
+def test_whom_everybody_trusts_is_trusted_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    root, inner = str(CHAIN / "root.crt"), CHAIN / "intermediate.crt"
+    for name in (*BUNDLES, "AWS_CA_BUNDLE", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", root)
+    files, place = ExitStack(), Place(url="s3://bucket/x")
+    assert s3_client._options(place, files)["client_kwargs"]["verify"] == root
+    monkeypatch.setenv(BUNDLES[0], str(inner))
+    assert Path(s3_client._options(place, files)["client_kwargs"]["verify"]).read_bytes() == anchors(inner.read_bytes())
+    given = Place(url="s3://bucket/x", options={"client_kwargs": {"verify": False}})
+    assert s3_client._options(given, files)["client_kwargs"]["verify"] is False
+    monkeypatch.setenv("AWS_CA_BUNDLE", root)
+    assert "verify" not in s3_client._options(place, files)["client_kwargs"]
+    files.close()
 
 
 def test_options_that_the_library_does_not_know() -> None:
