@@ -26,7 +26,7 @@ from kubectl_lrs.repository.pool.layout import PACK, PART, SMALL
 from kubectl_lrs.repository.pool.writer import PoolWriter
 from tests.bed import toolchain
 from tests.bed.s3 import S3
-from tests.builders import pools, sealing
+from tests.builders import sealing
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, rebuilt, sealed
 
 LARGE = os.urandom(SMALL + 17)
@@ -345,6 +345,17 @@ def test_it_can_be_read_by_the_specification_alone(backend: Backend, tmp_path: P
     assert plain.identity == found(backend, "night").identity
 
 
+def test_the_program_of_the_specification_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "pool").mkdir()
+    backup = sealed(made(Local(str(tmp_path / "pool"))), {**FILES, "files/of-two-parts": LARGE * 40}, "night")
+    program = (toolchain.ROOT / "docs" / "backup-format.md").read_text().split("```python\n")[1].split("```")[0]
+    where = tmp_path / "pool", f"backups/{backup.seal.backup}", tmp_path / "rebuilt"
+    subprocess.run([sys.executable, "-I", "-c", program, *map(str, where)], check=True)
+    subprocess.run(["sha256sum", "-c", "--quiet", "--strict", "SHA256SUMS"], cwd=where[2], check=True)
+    assert list(SealedFolder.open(where[2]).damages()) == []
+    assert SealedFolder.open(where[2]).identity == backup.identity
+
+
 @pytest.mark.skipif(not shutil.which("unzip"), reason="unzip is not installed")
 def test_packs_are_zips(tmp_path: Path) -> None:
     (tmp_path / "pool").mkdir()
@@ -450,7 +461,3 @@ def test_a_damaged_seal_is_no_backup_and_is_named(backend: Backend, change: str)
     assert [each.name for each in unsealed] == ["night"]
     with pytest.raises(DamageError):
         found(backend, "night")
-
-
-def test_pools_is_used() -> None:
-    assert pools.STATE
