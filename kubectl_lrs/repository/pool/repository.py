@@ -60,8 +60,10 @@ class Mark(NamedTuple):
     grace: float
 
 
-def init(backend: Backend, *, grace_hours: int = GRACE_HOURS) -> Mark:
+def init(backend: Backend, *, grace_hours: float = GRACE_HOURS) -> Mark:
     """Make an empty repository. UsageError where there is one already, or anything else."""
+    if not _is_grace(grace_hours * 3600.0):
+        raise UsageError(f"a grace time of {grace_hours:g} hours", hint="it is an hour at least, and a year at most")
     found = next(iter(backend.list()), None) if _is_there(backend) else None
     if found is not None:
         what = "a repository already" if _has(backend, REPOSITORY) else f"not empty: {found.key} lies there"
@@ -75,6 +77,10 @@ def init(backend: Backend, *, grace_hours: int = GRACE_HOURS) -> Mark:
     except KeyExistsError as error:
         raise UsageError(f"{backend.url}: another run has made a repository there meanwhile") from error
     return mark
+
+
+def _is_grace(seconds: float) -> bool:
+    return 3600 <= seconds <= 366 * 86400
 
 
 def _is_there(backend: Backend) -> bool:
@@ -111,7 +117,7 @@ def read_mark(backend: Backend) -> Mark:
         raise UsageError(f"{where}: a form of repository that this program does not read", hint=hint)
     if form[0] != KIND or version != FORMAT_VERSION or not isinstance(name, str) or not _UUID.fullmatch(name):
         raise DamageError(f"{where}: damaged: not what a repository says of itself")
-    if not 3600 <= grace <= 366 * 86400:
+    if not _is_grace(grace):
         raise DamageError(f"{where}: damaged: graceHours")
     return Mark(name, grace)
 

@@ -19,6 +19,7 @@ from kubectl_lrs.repository.pool.ranges import pieces
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal, Stored, head_of
 from kubectl_lrs.repository.pool.spool import Spool
+from kubectl_lrs.repository.pool.uploads import store
 from kubectl_lrs.repository.sums import line
 from kubectl_lrs.runtime.bounds import require_readable
 
@@ -121,7 +122,7 @@ class Sealing:
             session = new_session()
             packed = key.endswith(".gz")
             new = blob_key(found.digest, session, packed=packed) if found.kind == BLOB else pack_key(found.digest, session)
-            self._backend.upload(new, spool.size, spool.chunks(), {}, replace=False).commit()
+            store(self._backend, new, spool.size, spool.chunks())
             self._ledger.note_listed([(token.token, spool.size)] if (token := pool_key(new)) else [])
         finally:
             spool.close()
@@ -132,14 +133,14 @@ class Sealing:
 
     def _put(self, file: str, data: bytes) -> None:
         self._objects[file] = Stored.of(data)
-        self._backend.upload(self._backup.key(file), len(data), iter([data]), {}, replace=False).commit()
+        store(self._backend, self._backup.key(file), len(data), iter([data]))
 
     def _put_refs(self) -> None:
         spool = Spool()
         try:
             refs.write(self._ledger.refs(), spool)
             self._objects[REFS] = Stored(spool.size, spool.digest)
-            self._backend.upload(self._backup.key(REFS), spool.size, spool.chunks(), {}, replace=False).commit()
+            store(self._backend, self._backup.key(REFS), spool.size, spool.chunks())
         finally:
             spool.close()
 
@@ -149,9 +150,8 @@ class Sealing:
         self._backend.sync()
         try:
             put(self._backend, key, data)
-        except LrsError:
-            if not self._is_there(key, data):
-                raise
+        except LrsError as error:
+            self._require_there(key, data, error)
         if seal.is_late(self._backend.stat(key).mtime, self._grace):
             raise LrsError(
                 f"{self._backend.url}/{key}: it was sealed more than {self._grace / 7200:g} hours after the last look at what it"
@@ -159,8 +159,17 @@ class Sealing:
                 hint="verify it, or make another one",
             )
 
-    def _is_there(self, key: str, data: bytes) -> bool:
-        """Whether the seal came, though nobody said so."""
-        with suppress(LrsError):
-            return self._backend.stat(key).size == len(data) and self._backend.read_range(key, 0, len(data)) == data
-        return False
+    def _require_there(self, key: str, data: bytes, error: LrsError) -> None:
+        """Nobody said that the seal came: it is looked for. The error where it is not there, or where nobody can tell."""
+        try:
+            if self._backend.stat(key).size == len(data) and self._backend.read_range(key, 0, len(data)) == data:
+                return
+        except KeyNotFoundError:
+            raise error from None
+        except LrsError:
+            raise LrsError(
+                f"{self._backend.url}/{key}: nobody can tell whether the backup was sealed: {error}",
+                hint="list shows it, if it was",
+                exit_code=error.exit_code,
+            ) from error
+        raise error

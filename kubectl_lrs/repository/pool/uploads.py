@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError
 from kubectl_lrs.model.errors import LrsError
@@ -63,7 +64,7 @@ class Uploads:
 
     def _upload(self, key: str, spool: Spool) -> None:
         try:
-            self._backend.upload(key, spool.size, spool.chunks(), {}, replace=False).commit()
+            store(self._backend, key, spool.size, spool.chunks())
         except KeyExistsError:
             if self._backend.stat(key).size != spool.size:  # else two threads had the same content, or an answer was lost
                 raise LrsError(f"{self._backend.url}/{key}: it is there already, and another one") from None
@@ -71,3 +72,16 @@ class Uploads:
         with self._change:
             self.count += 1
             self.size += spool.size
+
+
+def store(backend: Backend, key: str, size: int, chunks: Iterator[bytes]) -> None:
+    """Make a new object; LrsError where the storage says that it has it in another size. KeyExistsError, NoSpaceError."""
+    upload = backend.upload(key, size, chunks, {}, replace=False)
+    try:
+        written = upload.commit()
+    except BaseException:
+        with suppress(Exception):
+            upload.abort()
+        raise
+    if written.stat.size != size:
+        raise LrsError(f"{backend.url}/{key}: {size} bytes were sent, and the storage has {written.stat.size}")

@@ -12,7 +12,8 @@ import pytest
 from kubectl_lrs.backends.base import KeyNotFoundError, NoSpaceError, Stat, Upload, Written
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError, UsageError
-from kubectl_lrs.repository.pool import condemned
+from kubectl_lrs.repository.pool import condemned, sealing
+from kubectl_lrs.repository.pool.check import Checked
 from kubectl_lrs.repository.pool.condemned import Name
 from kubectl_lrs.repository.pool.layout import RESERVE_SIZE, SMALL
 from kubectl_lrs.repository.pool.writer import PoolWriter
@@ -85,6 +86,22 @@ def test_what_this_very_run_has_put_there_may_be_condemned() -> None:
     for key in keys:
         backend.delete(key)
     assert content(found(backend, "night")) == FILES
+
+
+def test_what_is_condemned_again_and_again_is_not_copied_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = made(Memory())
+    sealed(backend, FILES, "before")
+    writer = written(backend)
+    looks = []
+
+    def busy(*_: Any) -> Checked:
+        looks.append(1)
+        return Checked(at=backend.now(), condemned=tuple(key for key in pooled(backend) if key.startswith("packs/"))[-1:])
+
+    monkeypatch.setattr(sealing, "check", busy)
+    with pytest.raises(LrsError, match="again and again"):
+        writer.seal(catalog(writer))
+    assert len(looks) == sealing.LOOKS
 
 
 def test_what_is_condemned_is_not_used_by_a_new_run() -> None:
@@ -250,6 +267,46 @@ def test_a_seal_whose_answer_is_lost_is_a_seal() -> None:
     writer.seal(catalog(writer))
     assert writer.is_sealed
     assert content(found(backend, "night")) == FILES
+
+
+def test_where_nobody_can_tell_whether_it_was_sealed_that_is_said() -> None:
+    class Gone(Memory):
+        is_gone = False
+
+        def place(self, key: str, *rest: Any, **more: Any) -> Written:
+            made_ = super().place(key, *rest, **more)
+            self.is_gone = key.endswith("/backup.json")
+            if self.is_gone:
+                raise UnreachableError("no answer")
+            return made_
+
+        def stat(self, key: str) -> Stat:
+            if self.is_gone:
+                raise UnreachableError("no answer either")
+            return super().stat(key)
+
+    backend = Gone()
+    made(backend)
+    writer = written(backend)
+    with pytest.raises(LrsError, match="nobody can tell whether the backup was sealed") as caught:
+        writer.seal(catalog(writer))
+    assert caught.value.exit_code == UnreachableError.exit_code
+    assert "no backup was made" not in str(caught.value)
+    backend.is_gone = False
+    assert content(found(backend, "night")) == FILES
+
+
+def test_a_storage_that_has_another_size_than_was_sent() -> None:
+    class Short(Memory):
+        def place(self, key: str, data: bytes, *rest: Any, **more: Any) -> Written:
+            return super().place(key, data[:-1] if key.startswith("blobs/") else data, *rest, **more)
+
+    backend = Short()
+    made(backend)
+    writer = written(backend)
+    with pytest.raises(LrsError, match="bytes were sent, and the storage has"):
+        writer.seal(catalog(writer))
+    assert opened(backend).scan()[0] == []
 
 
 def test_a_storage_that_is_full() -> None:
