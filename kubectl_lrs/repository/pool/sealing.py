@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError, put
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
-from kubectl_lrs.model.errors import DamageError, LrsError
+from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
 from kubectl_lrs.repository.pool import index, refs
 from kubectl_lrs.repository.pool.check import check
 from kubectl_lrs.repository.pool.entries import Entry
@@ -22,17 +22,26 @@ from kubectl_lrs.repository.pool.spool import Spool
 from kubectl_lrs.repository.pool.uploads import store
 from kubectl_lrs.repository.sums import line
 from kubectl_lrs.runtime.bounds import require_readable
+from kubectl_lrs.runtime.retry import Policy, insist, is_any
 
 LOOKS = 3
 """How often what is condemned meanwhile is copied, before the run gives up."""
 
 
+TIMES = Policy(attempts=3, first=1.0)
+"""How often it is sealed anew where the storage could not do it just then."""
+
+
+class _UnsealedError(UnreachableError):
+    """The storage did not take the seal, and does not have it."""
+
+
 class Sealing:
-    """Of one backup whose contents are all in the pool."""
+    """Of one backup whose contents are all in the pool. `backup`: as it is called in the end."""
 
     def __init__(self, backend: Backend, backup: BackupId, ledger: Ledger, *, repository: str, grace: float) -> None:
         self._backend = backend
-        self._backup = backup
+        self.backup = backup
         self._ledger = ledger
         self._repository = repository
         self._grace = grace
@@ -40,7 +49,23 @@ class Sealing:
         self._objects: dict[str, Stored] = {}
 
     def seal(self, catalog: Catalog, *, objects: int, size: int) -> Catalog:
-        """The catalog as it was sealed. `objects`, `size`: what this run has put into the pool."""
+        """The catalog as it was sealed. `objects`, `size`: what this run has put into the pool.
+
+        A seal is sent a single time. Where it did not come, another one is, under a name of its own: the first may come late,
+        and then is of a backup that has all its objects, or of none.
+        """
+        return insist(
+            lambda _attempt: self._sealed(catalog, objects, size),
+            policy=TIMES,
+            may_pass=is_any(_UnsealedError),
+            before_again=lambda _error: self._begin_anew(),
+        )
+
+    def _begin_anew(self) -> None:
+        self.backup = BackupId(self.backup.name, new_session())
+        self._objects = {}
+
+    def _sealed(self, catalog: Catalog, objects: int, size: int) -> Catalog:
         checked_at = self._checked()
         totals = self._ledger.totals()
         identity = self._identity()
@@ -52,7 +77,7 @@ class Sealing:
         self._put_refs()
         self._finish(
             Seal(
-                backup=self._backup,
+                backup=self.backup,
                 repository=self._repository,
                 checked_at=checked_at,
                 head=head_of(sealed, identity),
@@ -63,7 +88,7 @@ class Sealing:
         return sealed
 
     def _where(self, file: str) -> str:
-        return f"{self._backend.url}/{self._backup.key(file)}"
+        return f"{self._backend.url}/{self.backup.key(file)}"
 
     def _entries(self) -> Iterator[Entry]:
         """All files, with what was copied in its new place."""
@@ -133,23 +158,23 @@ class Sealing:
 
     def _put(self, file: str, data: bytes) -> None:
         self._objects[file] = Stored.of(data)
-        store(self._backend, self._backup.key(file), len(data), iter([data]))
+        store(self._backend, self.backup.key(file), len(data), iter([data]))
 
     def _put_refs(self) -> None:
         spool = Spool()
         try:
             refs.write(self._ledger.refs(), spool)
             self._objects[REFS] = Stored(spool.size, spool.digest)
-            store(self._backend, self._backup.key(REFS), spool.size, spool.chunks())
+            store(self._backend, self.backup.key(REFS), spool.size, spool.chunks())
         finally:
             spool.close()
 
     def _finish(self, seal: Seal) -> None:
         """Put the seal, and see that it came in time."""
-        key, data = self._backup.seal, seal.serialise()
+        key, data = self.backup.seal, seal.serialise()
         self._backend.sync()
         try:
-            put(self._backend, key, data)
+            put(self._backend, key, data, once=True)
         except LrsError as error:
             self._require_there(key, data, error)
         if seal.is_late(self._backend.stat(key).mtime, self._grace):
@@ -165,6 +190,8 @@ class Sealing:
             if self._backend.stat(key).size == len(data) and self._backend.read_range(key, 0, len(data)) == data:
                 return
         except KeyNotFoundError:
+            if isinstance(error, UnreachableError):
+                raise _UnsealedError(f"{error}; no backup was made", hint=error.hint) from error
             raise error from None
         except LrsError:
             raise LrsError(

@@ -340,6 +340,7 @@ class PoolWriter:
         """Make it a backup: the catalog as it is sealed. Nothing of it is one before."""
         self._flush()
         catalog = self._sealing.seal(catalog, objects=self.uploads.count, size=self.uploads.size)
+        self.backup = self._sealing.backup
         self.is_sealed = True
         return catalog
 

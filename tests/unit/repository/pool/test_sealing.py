@@ -17,6 +17,7 @@ from kubectl_lrs.repository.pool.check import Checked
 from kubectl_lrs.repository.pool.condemned import Name
 from kubectl_lrs.repository.pool.layout import RESERVE_SIZE, SMALL
 from kubectl_lrs.repository.pool.writer import PoolWriter
+from kubectl_lrs.runtime.retry import Policy
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, sealed
 from tests.builders.sealing import Notes
 
@@ -234,6 +235,7 @@ def test_whatever_write_fails_what_was_sealed_is_whole(
     error: type[LrsError], after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kubectl_lrs.repository.pool.journal.BYTES", 1)
+    monkeypatch.setattr(sealing, "TIMES", Policy(attempts=1))
     filled = made(Memory())
     sealed(filled, {"files/large": LARGE, "other": b"1"}, "before")
     for step in range(1, 40):
@@ -267,6 +269,33 @@ def test_a_seal_whose_answer_is_lost_is_a_seal() -> None:
     writer.seal(catalog(writer))
     assert writer.is_sealed
     assert content(found(backend, "night")) == FILES
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_seal_that_did_not_come_is_not_sent_again_but_made_anew(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    class Lossy(Memory):
+        held: tuple[str, bytes] | None = None
+
+        def place(self, key: str, data: bytes, *rest: Any, **more: Any) -> Written:
+            if key.endswith("/backup.json") and self.held is None:
+                self.held = key, data
+                raise UnreachableError("no answer")
+            return super().place(key, data, *rest, **more)
+
+    monkeypatch.setattr(sealing, "TIMES", Policy(attempts=3, first=0.0))
+    backend = Lossy()
+    made(backend)
+    writer = written(backend)
+    first = writer.backup
+    writer.seal(catalog(writer))
+    assert writer.backup.name == first.name
+    assert writer.backup != first
+    assert content(found(backend, str(writer.backup))) == FILES
+    assert backend.held is not None
+    if late:  # it is a backup of the same then, with objects of its own
+        backend.place(*backend.held, {}, replace=False)
+        assert len(opened(backend).scan()[0]) == 2
+        assert list(found(backend, str(first)).damages(share=1.0)) == []
 
 
 def test_where_nobody_can_tell_whether_it_was_sealed_that_is_said() -> None:

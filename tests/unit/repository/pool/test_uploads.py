@@ -76,7 +76,7 @@ def test_no_more_at_once_than_may_be() -> None:
 
 def test_the_first_failure_ends_all_that_follow() -> None:
     class Broken(Memory):
-        def upload(self, key: str, *rest: Any, **more: Any) -> Upload:
+        def upload(self, key: str, *_: Any, **__: Any) -> Upload:
             raise UnreachableError(f"no {key}")
 
     uploads = Uploads(Broken())
