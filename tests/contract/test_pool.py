@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,14 +20,19 @@ from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.backends.place import Place, open_backend
-from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.catalog import Catalog, Cluster
+from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository import Writer
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.pool.layout import PACK, PART, SMALL
 from kubectl_lrs.repository.pool.writer import PoolWriter
+from kubectl_lrs.usecases.backup import Destination, back_up
 from tests.bed import toolchain
 from tests.bed.s3 import S3
 from tests.builders import sealing
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, rebuilt, sealed
+from tests.builders.sealing import Notes
 
 LARGE = os.urandom(SMALL + 17)
 LINES = b"".join(b"2026-11-27 %07d something that is written again and again\n" % number for number in range(40_000))
@@ -248,6 +253,50 @@ def test_a_pack_of_which_little_is_used_is_not_used_again(tmp_path: Path) -> Non
     assert len(pooled(backend)) == 2
     assert content(third) == few
     assert list(third.damages(share=1.0)) == []
+
+
+# ---- by the use case
+
+
+def _back_up(backend: Backend, work: Callable[[Writer], None], notes: Notes) -> tuple[str, Catalog]:
+    def written(writer: Writer) -> None:
+        work(writer)
+
+    return back_up(
+        {"resources": sealing.Written({**sealing.RESOURCES, "objects": 2}, written)},
+        destination=Destination(repository=opened(backend)),
+        cluster=Cluster(server="https://127.0.0.1"),
+        selection=Selection(),
+        profile="lrs",
+        levels={},
+        progress=notes,
+    )
+
+
+def test_the_use_case_makes_one_as_it_makes_a_plain_one(backend: Backend) -> None:
+    notes = Notes()
+    location, made_ = _back_up(backend, lambda writer: [writer.write(*each) for each in FILES.items()] and None, notes)
+    backup = opened(backend).find(location)
+    assert backup.catalog == opened(backend).latest().catalog
+    assert (backup.name, backup.catalog.sums_sha256) == (made_.name, made_.sums_sha256)
+    assert notes.said == []
+    _, again = _back_up(backend, lambda writer: [writer.write(*each) for each in FILES.items()] and None, notes)
+    assert (again.stored["newFiles"], again.stored["newObjects"]) == (0, 0)
+    assert list(backend.list("sessions/")) == []
+
+
+def test_what_the_use_case_gives_up_is_kept_for_the_next(backend: Backend) -> None:
+    def broken(writer: Writer) -> None:
+        writer.write("files/large", LARGE)
+        raise LrsError("the source is gone")
+
+    notes = Notes()
+    with pytest.raises(LrsError, match="the source is gone"):
+        _back_up(backend, broken, notes)
+    assert len(notes.said) == 1
+    assert notes.said[0].startswith("1 files that were copied are kept in ")
+    assert opened(backend).scan() == ([], [])
+    assert sealed(backend, {"files/large": LARGE}).seal.stored["newObjects"] == 0
 
 
 # ---- what killed runs have left

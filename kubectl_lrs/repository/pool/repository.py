@@ -215,7 +215,8 @@ class PooledRepository(Repository):
             raise UsageError(f"{self.backend.url}: more than one backup is called {name!r}", hint=hint)
         for backup, stat in found.items():
             with suppress(KeyNotFoundError):
-                return PooledBackup(self.pool, self._seal(backup, stat), name=backup.name if name == backup.name else str(backup))
+                shown = self._shown(self._found(f"{BACKUPS}{backup.name}."))
+                return PooledBackup(self.pool, self._seal(backup, stat), name=shown.get(backup, str(backup)))
         return None
 
     def has(self, name: str) -> bool:
