@@ -19,7 +19,7 @@ from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.diff import Change, Kind, changes, same
 from kubectl_lrs.model.errors import DamageError, ExitCode, ExpiredError, UsageError
 from kubectl_lrs.model.manifest import Manifest, comparable
-from kubectl_lrs.model.schema import Schema, with_defaults
+from kubectl_lrs.model.schema import Schema, defaults_of, with_defaults
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import type_of
 from kubectl_lrs.runtime.parallel import prefetch
@@ -100,7 +100,7 @@ class BackupSide:
         catalog = folder.catalog
         self._source = source
         self._map = namespace_map
-        self._schema = schema
+        self._defaults = defaults_of(schema or {})
         self._scope = _scope(catalog, folder.name)
         self._matches = Selection(
             types=self._scope.types, excluded_types=self._scope.excluded_types, selector=self._scope.selector
@@ -142,7 +142,7 @@ class BackupSide:
 
     def _entry(self, stored: StoredLrs) -> Entry:
         namespace = self._map.get(stored.namespace, stored.namespace)
-        manifest = stored.manifest if self._schema is None else dict(with_defaults(stored.manifest, self._schema))
+        manifest = dict(with_defaults(stored.manifest, self._defaults)) if self._defaults else stored.manifest
         clean = comparable(manifest)
         clean["metadata"]["namespace"] = namespace
         return f"{namespace}/{stored.name}", clean
