@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -12,6 +14,7 @@ from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, L
 from kubectl_lrs.consistency import Document as LrsDocument
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.manifest import split_list
+from kubectl_lrs.model.names import BACKUP_PREFIX
 from kubectl_lrs.model.plan import Action, Finding, Plan, Severity, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.model.retention import Candidate, Rules, decide
@@ -19,9 +22,11 @@ from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.render.check import check_view
 from kubectl_lrs.render.diff import comparison_view, difference_data
 from kubectl_lrs.render.restore import plan_view, report_view
+from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.sums import in_order, line, parsed_sums
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.common.mentions import Document
+from kubectl_lrs.stores.deployments.journal import PREFIX, SUFFIX, FileJournalWriter, Journal, open_journals
 from kubectl_lrs.stores.images.find import ImageFilter
 from kubectl_lrs.stores.lrs.creation_order import WaitingRoom, creation_order
 from kubectl_lrs.stores.lrs.decide import LrsStep
@@ -30,8 +35,9 @@ from kubectl_lrs.usecases.check import report_of
 from kubectl_lrs.usecases.diff import Differ, Origin
 from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Scan
 from tests.builders.counted import lines
+from tests.builders.sealing import sealed
 
-FEW, MANY = 60, 240
+FEW = 60
 NOW = datetime(2026, 11, 27, tzinfo=timezone.utc)
 
 Act = Callable[[], object]
@@ -263,9 +269,41 @@ def yaml_of_one_object(count: int) -> Act:
 )  # fmt: skip
 def test_four_times_as_many_are_four_times_the_work(path: Callable[[int], Act]) -> None:
     path(FEW)()  # what is imported and compiled once
-    few, many = lines(path(FEW)), lines(path(MANY))
-    assert few > FEW, "it is not run at all"
-    assert many < 4.4 * few, f"{few} lines for {FEW}, {many} for {MANY}"
+    _grows(path, FEW)
+
+
+def _grows(path: Callable[[int], Act], count: int) -> None:
+    few, many = lines(path(count)), lines(path(4 * count))
+    assert few > count, "it is not run at all"
+    assert many < 4.4 * few, f"{few} lines for {count}, {many} for {4 * count}"
+
+
+def test_journals_that_stay(folder: Path) -> None:
+    """Each deactivation leaves one beside the backups, and a copy of it in the state."""
+
+    def opened(count: int) -> Act:
+        backups, state = folder / f"backups-{count}", folder / f"state-{count}"
+        for place in (backups, state):
+            place.mkdir(mode=0o700)
+        for number in range(count):
+            journal = Journal(path=backups / f"{PREFIX}{number:04}{SUFFIX}", endpoint="e", created="2026")
+            journal.put_into(state)
+            FileJournalWriter(journal).write()
+        return lambda: open_journals(backups, states=[state])
+
+    _grows(opened, 15)
+
+
+def test_backups_in_a_folder(folder: Path) -> None:
+    def listed(count: int) -> Act:
+        place = folder / f"of-{count}"
+        made = sealed(place.parent, lambda writer: writer.write("a", b"a"), f"first-of-{count}")
+        place.mkdir(mode=0o700)
+        for number in range(count):
+            shutil.copytree(made.path, place / f"{BACKUP_PREFIX}{number:04}")
+        return lambda: PlainRepository(place).scan()
+
+    _grows(listed, 15)
 
 
 @pytest.mark.parametrize("growth", [1, 2])
@@ -275,4 +313,4 @@ def test_what_grows_with_the_square_is_found(growth: int) -> None:
     def path(count: int) -> Act:
         return lambda: [line((b"a", b"b")) for _ in range(count**growth)]
 
-    assert (lines(path(MANY)) < 4.4 * lines(path(FEW))) is (growth == 1)
+    assert (lines(path(4 * FEW)) < 4.4 * lines(path(FEW))) is (growth == 1)

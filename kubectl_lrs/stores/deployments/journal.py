@@ -215,15 +215,34 @@ def merge_copies(found: Sequence[Journal], states: Sequence[Path]) -> list[Journ
     copies = [load(path, OWN) for state in states for path in _found(state)]
     known = {path.resolve() for journal in found for path in journal.paths}
     originals = [*found, *(there for copy in copies if (there := _original(copy, known)))]
-    merged_ = [_newest(each, [copy for copy in copies if _is_of(copy, each)]) for each in originals]
-    merged_ += [copy for copy in copies if not any(_is_of(copy, each) for each in originals)]
+    of_each = _Copies(copies)
+    pairs = [(each, of_each.of(each)) for each in originals]
+    taken = {id(copy) for _, theirs in pairs for copy in theirs}
+    merged_ = [_newest(each, theirs) for each, theirs in pairs]
+    merged_ += [copy for copy in copies if id(copy) not in taken]
     return sorted(merged_, key=lambda journal: (journal.created, journal.path.name))
 
 
 def with_copies(journal: Journal, states: Sequence[Path]) -> Journal:
     """The same, in its newest revision."""
     copies = [load(path, OWN) for state in states for path in _found(state)]
-    return _newest(journal, [copy for copy in copies if _is_of(copy, journal)])
+    return _newest(journal, _Copies(copies).of(journal))
+
+
+class _Copies:
+    """Those of the state, found by what they are of: journals stay there, and each would be held against each."""
+
+    def __init__(self, copies: Iterable[Journal]) -> None:
+        self._by_id: dict[str, list[Journal]] = {}
+        self._by_place: dict[str, list[Journal]] = {}
+        for copy in copies:
+            self._by_id.setdefault(copy.mark.id, []).append(copy)
+            self._by_place.setdefault(copy.mark.place, []).append(copy)
+
+    def of(self, original: Journal) -> list[Journal]:
+        """Those of one journal."""
+        known, key = (self._by_id, original.mark.id) if original.mark.id else (self._by_place, str(original.path.resolve()))
+        return [copy for copy in known.get(key, ()) if _is_of(copy, original)]
 
 
 def refreshed(journal: Journal) -> Journal:
