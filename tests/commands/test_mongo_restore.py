@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import bson
@@ -85,6 +86,28 @@ def test_drop_replaces_the_whole_collection(cli: Cli, app: App, saved: dict[str,
     after = app.everything()
     assert after.pop("other")
     assert after == saved
+
+
+def _findings(cli: Cli, app: App, *arguments: str) -> list[str]:
+    done = cli.run("restore", "saved", "--tier", "mongo", "-o", "json", "--dry-run=client", *arguments, env=app.environment)
+    assert done.returncode == 0, done.stderr
+    return [each["message"] for each in json.loads(done.stdout)["findings"]]
+
+
+def test_what_drop_would_lose_is_counted(cli: Cli, app: App, saved: dict[str, Any]) -> None:
+    """By the ids of documents that were made since; those that a client has made up tell nothing."""
+    app.db.custom_applications.insert_one({"_id": "mine"})
+    drop = ("--mongo-existing", "drop", "--allow-running-app")
+    assert not any("made since" in each for each in _findings(cli, app, *drop))
+    later = datetime.now(timezone.utc) + timedelta(days=1)
+    app.db.custom_applications.insert_many([{"_id": bson.ObjectId.from_datetime(later), "name": str(n)} for n in (1,)])
+    app.db.workspace_items.insert_many([{"_id": bson.ObjectId.from_datetime(later + timedelta(days=n))} for n in range(3)])
+    said = [each for each in _findings(cli, app, *drop) if "made since" in each]
+    assert sorted(said) == [
+        "custom_applications: at least 1 document that was made since the backup would be lost with what is replaced",
+        "workspace_items: at least 3 documents that were made since the backup would be lost with what is replaced",
+    ]
+    assert not any("made since" in each for each in _findings(cli, app)), "a merge loses none"
 
 
 def test_drop_that_fails_leaves_the_old_one(cli: Cli, app: App, saved: dict[str, Any]) -> None:

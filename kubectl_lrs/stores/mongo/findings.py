@@ -32,6 +32,17 @@ def of_dump(dump: StoredDump, steps: Sequence[MongoStep], database: str, server:
         yield Finding(Severity.WARNING, f"{why}: what only the newer one has is refused, or named as altered")
 
 
+def of_newer(step: MongoStep, count: int) -> Iterator[Finding]:
+    """What is lost by replacing a collection, as far as ids tell when a document was made."""
+    if count:
+        these = "document that was" if count == 1 else "documents that were"
+        yield Finding(
+            Severity.WARNING,
+            f"{step.name}: at least {count} {these} made since the backup would be lost with what is replaced",
+            hint="a backup made now keeps them; --mongo-existing merge leaves them there",
+        )
+
+
 def of_steps(steps: Iterable[MongoStep], present: Iterable[str]) -> Iterator[Finding]:
     """What is odd about single collections."""
     there = set(present)

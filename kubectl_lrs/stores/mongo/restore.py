@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bson import ObjectId
 
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.model.existing import Existing
@@ -74,6 +77,7 @@ class MongoRestorer:
             findings=(
                 *findings.of_dump(self._dump, steps, database, server),
                 *findings.of_steps(steps, present),
+                *self._newer(steps),
                 *(finding for _, found in tried for finding in found),
                 *findings.of_runs(temporary.found(self._mongo, server, database, present.values()), sweeps=_replaces(steps)),
                 *self._obstacles(steps, server),
@@ -81,6 +85,15 @@ class MongoRestorer:
             effects=findings.effects(steps, database),
             remains=findings.remains(self._dump),
         )
+
+    def _newer(self, steps: Iterable[MongoStep]) -> Iterator[Finding]:
+        """How many documents go with what is replaced that were made since the backup, as far as their ids tell."""
+        since = _first_id_after(self._dump.instant)
+        for step in steps if since else ():
+            about = step.stored.metadata
+            if step.action is Action.REPLACE and not (about.is_view or about.is_timeseries):
+                count = self._mongo.exact_count(step.database, step.name, {"_id": {"$gte": since}})
+                yield from findings.of_newer(step, count)
 
     def _measure(self, progress: Progress) -> dict[str, Measured]:
         progress.begin("checking the documents", len(self._dump.collections))
@@ -190,6 +203,15 @@ class MongoRestorer:
                 return
             if step.database == database:
                 report.add(_applied(step, tools))
+
+
+def _first_id_after(instant: str) -> ObjectId | None:
+    """The least id that a server makes in the second after an instant; None where it is none."""
+    try:
+        at = datetime.fromisoformat(instant.replace("Z", "+00:00"))
+        return ObjectId.from_datetime(at + timedelta(seconds=1))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _replaces(steps: Iterable[MongoStep]) -> bool:
