@@ -88,6 +88,10 @@ def _of_restore(key: str, state: str, message: str) -> Callable[[Data], Iterator
     )
 
 
+def _of_repository(data: Data) -> Iterator[Item]:
+    yield from (_item(each["backup"], "damaged", each["what"]) for each in data["damages"])
+
+
 def _of_verification(data: Data) -> Iterator[Item]:
     yield from (_item(each["path"], "damaged", each["what"]) for each in data["damages"])
     for each in data.get("objects", ()):
@@ -100,6 +104,7 @@ ITEMS: Mapping[str, Callable[[Data], Iterator[Item]]] = {
     "CheckReport": _of_check,
     "CleanPlan": _of_sessions,
     "CleanReport": _of_sessions,
+    "CopyReport": _of_pruned("result", "why"),
     "DeploymentJournal": _of_deployments("state", "message"),
     "DeploymentPlan": _of_deployments("action", "reason"),
     "DeploymentReport": _of_deployments("result", "message"),
@@ -108,6 +113,8 @@ ITEMS: Mapping[str, Callable[[Data], Iterator[Item]]] = {
     "History": _of_acts,
     "PrunePlan": _of_pruned("action", "reasons"),
     "PruneReport": _of_pruned("result", "message"),
+    "Repository": _none,
+    "RepositoryCheck": _of_repository,
     "RestorePlan": _of_restore("steps", "action", "reason"),
     "RestoreReport": _of_restore("outcomes", "result", "message"),
     "Verification": _of_verification,

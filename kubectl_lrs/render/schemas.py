@@ -134,7 +134,11 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
     ),
     "BackupList": (
         "list: the backups of a folder",
-        lambda: record(backups=listed(record(**STORED, uniqueBytes=maybe(COUNT))), unsealed=listed(record(path=TEXT, why=TEXT))),
+        lambda: record(
+            {"openJournals": TEXTS},
+            backups=listed(record(**STORED, uniqueBytes=maybe(COUNT))),
+            unsealed=listed(record(path=TEXT, why=TEXT)),
+        ),
     ),
     "CheckReport": (
         "check: whether all agrees",
@@ -184,6 +188,14 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
             counts=COUNTS,
             findings=listed(FINDING),
             sessions=listed(record(**SESSION, result=TEXT, message=TEXT)),
+        ),
+    ),
+    "CopyReport": (
+        "copy: what became of each backup",
+        lambda: record(
+            {"from": TEXT},
+            to=TEXT,
+            backups=listed(record(name=TEXT, result=TEXT, path=TEXT, stored=COUNTS, why=TEXT)),
         ),
     ),
     "DeploymentJournal": (
@@ -279,6 +291,44 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
             ),
         ),
     ),
+    "Repository": (
+        "repository init, show: what a repository is and holds",
+        lambda: record(
+            {
+                "id": TEXT,
+                "backups": COUNT,
+                "unreadable": COUNT,
+                "bytes": COUNT,
+                "held": COUNT,
+                "graceHours": NUMBER,
+                "objects": COUNT,
+                "objectBytes": COUNT,
+                "condemned": COUNT,
+                "forgotten": COUNT,
+                "unfinished": COUNT,
+                "reserve": maybe(COUNT),
+            },
+            location=TEXT,
+            form=TEXT,
+        ),
+    ),
+    "RepositoryCheck": (
+        "repository check: whether all that the backups refer to is there, and what the credentials may do",
+        lambda: record(
+            location=TEXT,
+            backups=COUNT,
+            intact=FLAG,
+            damages=listed(record(backup=TEXT, what=TEXT)),
+            storage=record(
+                mayWrite=maybe(FLAG),
+                refusesAnother=maybe(FLAG),
+                mayOverwrite=maybe(FLAG),
+                mayDelete=maybe(FLAG),
+                why=TEXT,
+                left=ANY,
+            ),
+        ),
+    ),
     "RestorePlan": (
         "restore --dry-run=client: what would be done",
         lambda: record(
@@ -310,6 +360,7 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
         "verify: whether a backup is as it was sealed, and with --against-cluster whether a cluster would take it",
         lambda: record(
             {
+                "unread": TEXT,
                 "notAsked": TEXTS,
                 "target": TEXT,
                 "verdict": TEXT,
