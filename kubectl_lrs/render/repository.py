@@ -17,6 +17,7 @@ from kubectl_lrs.usecases.repository import RepositoryCheck, Shown
 def repository_made(location: str, identifier: str) -> View:
     """`repository init`."""
     return View(
+        kind="Repository",
         data={"location": location, "form": "pooled", "id": identifier},
         before=(f"repository {identifier} made at {location}",),
         names=[location],
@@ -47,7 +48,7 @@ def repository_view(shown: Shown) -> View:
             "unfinished": facts.unfinished,
             "reserve": facts.reserve,
         }
-    return View(data=data, before=tuple(_lines(shown)), names=[shown.location])
+    return View(kind="Repository", data=data, before=tuple(_lines(shown)), names=[shown.location])
 
 
 def _lines(shown: Shown) -> Iterable[str]:
@@ -73,6 +74,7 @@ def repository_check_view(check: RepositoryCheck) -> View:
     wrong = len(check.damages)
     verdict = f"{wrong} thing{' is' if wrong == 1 else 's are'} wrong" if wrong else "all that they refer to is there"
     return View(
+        kind="RepositoryCheck",
         data={
             "location": check.location,
             "backups": check.backups,
@@ -118,6 +120,7 @@ def copy_view(report: CopyReport) -> View:
     counts = Counter(each.result for each in report.outcomes)
     said = ", ".join(f"{counts[result]} {result.value}" for result in CopyResult if counts[result]) or "nothing to copy"
     return View(
+        kind="CopyReport",
         data={
             "from": report.source,
             "to": report.target,
@@ -149,6 +152,7 @@ def _copied(each: CopyOutcome) -> dict[str, Any]:
 def exported(name: str, location: str, catalog: Catalog) -> View:
     """`export`."""
     return View(
+        kind="Backup",
         data={**catalog.to_dict(), "path": location},
         before=(f"backup {name} exported as a plain folder of format {catalog.format_version}",),
         names=[location],

@@ -96,6 +96,10 @@ PRUNING = {
     "unfinished": listed(record(name=TEXT, path=TEXT, why=TEXT)),
     "holdsNotBelieved": TEXTS,
 }
+OBJECTS = record(objects=COUNT, bytes=COUNT)
+POOLED = {"swept": OBJECTS, "condemned": OBJECTS}
+"""What prune says more of a pooled repository."""
+
 SIDE = record(
     **{"is": TEXT},
     name=maybe(TEXT),
@@ -278,11 +282,12 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
     ),
     "PrunePlan": (
         "prune, forget --dry-run: what would go and why the rest stays",
-        lambda: record(**PRUNING, freedBytes=maybe(COUNT), backups=listed(record(**PRUNED, action=TEXT, reasons=TEXTS))),
+        lambda: record(POOLED, **PRUNING, freedBytes=maybe(COUNT), backups=listed(record(**PRUNED, action=TEXT, reasons=TEXTS))),
     ),
     "PruneReport": (
         "prune, forget: what became of each backup",
         lambda: record(
+            {**POOLED, "matures": maybe(INSTANT), "remarks": TEXTS, "notes": TEXTS},
             **PRUNING,
             interrupted=FLAG,
             counts=COUNTS,
