@@ -10,7 +10,9 @@ from kubectl_lrs.backends.base import Backend, KeyExistsError
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository.pool.spool import Spool
 
-AT_ONCE = 4
+AT_ONCE = 8
+BYTES_AT_ONCE = 64 << 20
+"""No more objects than these are on their way at once, and no more bytes, but for a single one that is larger."""
 
 
 class Uploads:
@@ -20,23 +22,26 @@ class Uploads:
         self.count = 0
         self.size = 0
         self._backend = backend
-        self._room = threading.Semaphore(AT_ONCE)
         self._change = threading.Condition()
         self._busy = 0
+        self._bytes = 0
         self._failure: BaseException | None = None
 
     def submit(self, key: str, spool: Spool, done: Callable[[], object]) -> None:
         """Upload what it holds; `done` is called when it is there. It waits while too many are on their way."""
-        self._room.acquire()
         try:
-            self.require_right()
             with self._change:
+                self._change.wait_for(lambda: self._failure is not None or self._has_room(spool.size))
+                self.require_right()
                 self._busy += 1
+                self._bytes += spool.size
         except BaseException:
-            self._room.release()
             spool.close()
             raise
         threading.Thread(target=self._run, args=(key, spool, done), name="upload", daemon=True).start()
+
+    def _has_room(self, size: int) -> bool:
+        return not self._busy or (self._busy < AT_ONCE and self._bytes + size <= BYTES_AT_ONCE)
 
     def drain(self) -> None:
         """Wait until all are there."""
@@ -59,8 +64,8 @@ class Uploads:
             spool.close()
             with self._change:
                 self._busy -= 1
+                self._bytes -= spool.size
                 self._change.notify_all()
-            self._room.release()
 
     def _upload(self, key: str, spool: Spool) -> None:
         try:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kubectl_lrs.backends.base import KeyExistsError, Upload, get
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.repository.pool import uploads as module
 from kubectl_lrs.repository.pool.spool import Spool
 from kubectl_lrs.repository.pool.uploads import AT_ONCE, Uploads, store
 
@@ -49,7 +50,10 @@ def test_all_arrive_and_are_counted() -> None:
     assert (uploads.count, uploads.size) == (30, sum(map(len, contents.values())))
 
 
-def test_no_more_at_once_than_may_be() -> None:
+@pytest.mark.parametrize(("size", "room", "at_once"), [(1, 1 << 20, AT_ONCE), (40, 100, 2), (1000, 100, 1)])
+def test_no_more_at_once_than_may_be(size: int, room: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BYTES_AT_ONCE", room)
+
     class Slow(Memory):
         def upload(self, key: str, *rest: Any, **more: Any) -> Upload:
             with change:
@@ -62,11 +66,11 @@ def test_no_more_at_once_than_may_be() -> None:
     is_let = False
     change = threading.Condition()
     uploads = Uploads(Slow())
-    thread = threading.Thread(target=lambda: [uploads.submit(str(n), spooled(b"1"), list) for n in range(AT_ONCE + 3)])
+    thread = threading.Thread(target=lambda: [uploads.submit(str(n), spooled(b"1" * size), list) for n in range(AT_ONCE + 3)])
     thread.start()
     with change:
-        assert change.wait_for(lambda: len(busy) == AT_ONCE, 30)
-        assert not change.wait_for(lambda: len(busy) > AT_ONCE, 0.05)
+        assert change.wait_for(lambda: len(busy) == at_once, 30)
+        assert not change.wait_for(lambda: len(busy) > at_once, 0.05)
         is_let = True
         change.notify_all()
     thread.join(30)
