@@ -21,7 +21,8 @@ from kubectl_lrs.repository.pool.unforget import unforget
 from tests.builders.pooled import GRACE, lost, place_of, write_backup
 from tests.builders.suspended import HOUR, Actor, How, Killed, World
 
-CONTENTS = (b"one", b"two", b"three")
+CONTENTS = (b"one", b"two")
+STAGES = ("now", "list condemned/", "list backups/", "list blobs/", "put blobs/", "put backups/", "put forgotten/", "delete ")
 LAGS = st.sampled_from((0.0, 0.0, 0.0, HOUR, GRACE / 8, GRACE / 4 - HOUR))
 LEAPS = (HOUR, GRACE / 8, GRACE / 4 + HOUR, GRACE / 2, GRACE - HOUR, GRACE + HOUR)
 
@@ -60,6 +61,7 @@ class Histories(RuleBasedStateMachine):
         self.actors: dict[str, Actor] = {}
         self.number = 0
         self.sealed: set[str] = set()
+        Actor(self.world, "first", lambda backend: write_backup(place_of(backend), "first", CONTENTS)).run()
 
     def _begin(self, role: str, work: Callable[[Any], object]) -> None:
         if role not in self.actors:
@@ -79,14 +81,20 @@ class Histories(RuleBasedStateMachine):
     def prune(self, role: str, which: int) -> None:
         self._begin(role, lambda backend: prune(backend, which))
 
+    @rule(which=st.sampled_from((0, 0, 1, -1)))
+    def prune_at_once(self, which: int) -> None:
+        """From its beginning to its end, while all others wait."""
+        Actor(self.world, "prune", lambda backend: prune(backend, which)).run()
+
     @precondition(lambda self: self.actors)
-    @rule(number=st.integers(0, 3), steps=st.integers(1, 40), lag=LAGS)
-    def go_on(self, number: int, steps: int, lag: float) -> None:
+    @rule(number=st.integers(0, 3), stage=st.sampled_from(STAGES), lag=LAGS)
+    def go_on(self, number: int, stage: str, lag: float) -> None:
+        """To the next request of a kind, which is still to come."""
         role = sorted(self.actors)[number % len(self.actors)]
-        for _ in range(steps):
-            if not self._step(role, How.DONE, lag):
-                return
+        while self._step(role, How.DONE, lag):
             self.nothing_is_lost()
+            if self.actors[role].at.startswith(stage):
+                return
 
     @precondition(lambda self: self.actors)
     @rule(number=st.integers(0, 3))
@@ -145,4 +153,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(stateful_step_count=50)
+TestHistories.settings = settings(stateful_step_count=30)
