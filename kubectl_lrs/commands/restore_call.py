@@ -40,7 +40,7 @@ from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_
 from kubectl_lrs.stores.lrs.flags import VALIDATIONS, RestoreFlags
 from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
-from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
+from kubectl_lrs.stores.lrs.saved import BackupSource, named_source, saved_crd
 from kubectl_lrs.stores.lrs.saved import Source as LrsSource
 from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate
 from kubectl_lrs.usecases.restore import Restore
@@ -300,6 +300,9 @@ def _intact(call: Call, folder: Backup, objects: tuple[str, ...]) -> BackupSourc
         render.say(f"warning: {line}")
     if folder.parent == directory.resolved and (before := directory.narrower_than_before(folder)):
         render.say(f"warning: it holds less than {before.name}, the one before it ({render.scope(before.catalog)})")
+    is_few = bool(objects) and not folder.reads_all and not call.given.of(RestoreFlags).restore_status
+    if is_few and (found := named_source(folder, objects)):
+        return found  # what is read of them is held against its sum; nothing else of the backup is needed
     require_intact(folder, call.progress)
     return BackupSource(folder)
 

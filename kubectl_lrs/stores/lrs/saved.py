@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
-from kubectl_lrs.formats.documents import TOO_DEEP
-from kubectl_lrs.formats.nesting import is_readable
+from kubectl_lrs.formats.documents import MAX_DEPTH, TOO_DEEP
+from kubectl_lrs.formats.nesting import is_readable, is_within
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.diff import same
 from kubectl_lrs.model.errors import DamageError
@@ -138,16 +138,78 @@ class BackupSource:
             raise DamageError(f"{self.folder.describe()}: {path} and {RAW_FILE} say different things of the same object")
 
 
+MOST_NAMED = 50
+"""So many LRS are read each by itself; of more than these all objects are."""
+
+
+class NamedSource(BackupSource):
+    """A few LRS of a backup, out of their YAML files and the index; nothing else is read.
+
+    Of a backup on object storage that costs a few requests, where the raw objects would all come. A YAML file is held
+    against its sum, and says what the raw object says but for its status: whoever needs that takes a `BackupSource`.
+    """
+
+    def __init__(self, folder: Backup, entries: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(folder)
+        self._entries = entries
+        self._read: list[StoredLrs] = []
+
+    def __iter__(self) -> Iterator[StoredLrs]:
+        self._read = self._read or [self._one(entry) for entry in self._entries]
+        return iter(self._read)
+
+    def _one(self, entry: Mapping[str, Any]) -> StoredLrs:
+        path, owners = manifest_path(entry["namespace"], entry["name"]), entry["owners"]
+        where = self.folder.describe(path)
+        with self.folder.reading(path) as file:
+            manifest = _yaml(file, where)
+        problem = problem_of(_with_owners(manifest, owners), f"{GROUP}/{self.version}", self.kind)
+        if not problem and not is_within(manifest, MAX_DEPTH):
+            problem = TOO_DEEP
+        if not problem and (manifest["metadata"]["namespace"], manifest["metadata"]["name"]) != (
+            entry["namespace"],
+            entry["name"],
+        ):
+            problem = f"not the object that {INDEX_FILE} says it is"
+        if problem:
+            raise DamageError(f"{where}: {problem}")
+        digest = hashlib.blake2b(dump(manifest).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return StoredLrs(sanitise(manifest), tuple(owners), sum=digest)
+
+
+def _with_owners(manifest: Any, owners: Any) -> Any:
+    """As the raw object has it, so that the owners are looked at too."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("metadata"), dict):
+        return manifest
+    return {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": owners}}
+
+
+def named_source(folder: Backup, names: Sequence[str]) -> NamedSource | None:
+    """The LRS of these names, with or without a namespace; None where they are many, or one of them is not there."""
+    wanted = {name.rpartition("/")[2] for name in names}
+    if not wanted or len(wanted) > MOST_NAMED:
+        return None
+    found = [entry for entry in _entries(folder) if entry["name"] in wanted]
+    return NamedSource(folder, found) if {entry["name"] for entry in found} == wanted else None
+
+
 def index(folder: Backup) -> Iterator[dict[str, Any]]:
     """What the index of a backup says of each object: namespace, name, type, uid, resourceVersion, created, path, owners."""
     left = sum(path.startswith("lrs/") for path, _ in folder.sums())
+    for entry in _entries(folder):
+        left -= 1
+        if left < 0:
+            raise DamageError(f"{folder.describe(INDEX_FILE)}: not the index of the objects in this backup")
+        yield entry
+
+
+def _entries(folder: Backup) -> Iterator[dict[str, Any]]:
     for line in folder.lines(INDEX_FILE):
         try:
             entry = loads(line)
         except (ValueError, RecursionError) as error:
             raise DamageError(f"{folder.describe(INDEX_FILE)}: not JSON") from error
-        left -= 1
-        if left < 0 or not _is_index_entry(entry):
+        if not _is_index_entry(entry):
             raise DamageError(f"{folder.describe(INDEX_FILE)}: not the index of the objects in this backup")
         yield entry
 
