@@ -14,7 +14,6 @@ def run(given: Given) -> None:
     flags = given.of(Flags)
     if not flags.backup:
         raise UsageError("no backup is named", hint="show tells which are held")
-    repository = open_repository(flags.path)
-    backup = repository.find(flags.backup)
-    repository.unhold(backup)
+    backup = open_repository(flags.path).find(flags.backup)
+    open_repository(backup.parent).unhold(backup)
     render.say(f"{backup.name} is not held any more")

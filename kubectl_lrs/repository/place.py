@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.repository.base import Repository
+from kubectl_lrs.repository.base import Backup, Repository
 from kubectl_lrs.repository.plain.repository import PlainRepository
 
 if TYPE_CHECKING:
@@ -45,7 +45,13 @@ def open_repository(where: str) -> Repository:
     from kubectl_lrs.runtime import state
 
     backend = open_storage(where)
-    return PooledRepository(backend, state=state.folder_of(backend.url))
+    return PooledRepository(backend, state=state.folder_of(backend.url), elsewhere=_plain_at)
+
+
+def _plain_at(name: str) -> Backup | None:
+    """The plain backup at a path, which any command takes wherever the other backups are; None where the name is no path."""
+    here = PlainRepository(Path())
+    return here.opened(name) if os.sep in name and not is_url(name) and here.has(name) else None
 
 
 def open_storage(where: str) -> Backend:
@@ -53,7 +59,6 @@ def open_storage(where: str) -> Backend:
     from kubectl_lrs.backends.options import read_options
     from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
     from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, from_environment
-    from kubectl_lrs.model.errors import UsageError
     from kubectl_lrs.runtime.redact import shown
 
     where = path_of(where)

@@ -110,6 +110,7 @@ def test_all_is_lost_and_comes_back(place: str, world: World, cli: Cli, tmp_path
     report = data(cli, world, "restore", "first", "--install-crd", "--create-namespaces", "--ignore-keys", "--yes")
     assert {each["result"] for each in report["outcomes"]} == {"created"}
     assert world.content() == before
+    world.set_keys("first")
     again = data(cli, world, "restore", "first", "--yes")
     assert {each["result"] for each in again["outcomes"]} == {"unchanged"}
 

@@ -6,7 +6,7 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -123,12 +123,13 @@ def read_mark(backend: Backend) -> Mark:
 
 
 class PooledRepository(Repository):
-    """`state`: the folder on this machine for what is not kept in it."""
+    """`state`: the folder on this machine for what is not kept in it. `elsewhere`: the backup at a path that a name may be."""
 
-    def __init__(self, backend: Backend, *, state: Path) -> None:
+    def __init__(self, backend: Backend, *, state: Path, elsewhere: Callable[[str], Backup | None] = lambda _name: None) -> None:
         self.backend = backend
         self.pool = Pool(backend)
         self._state = state
+        self._elsewhere = elsewhere
         self._mark: Mark | None = None
         self._seals: dict[BackupId, Seal] = {}
 
@@ -208,7 +209,7 @@ class PooledRepository(Repository):
         return {each: stat for each, stat in found.items() if name in (each.name, str(each))}
 
     def opened(self, name: str) -> Backup | None:
-        """By its name, with or without the session, or by its location."""
+        """By its name, with or without the session, or by its location; else at a path."""
         found = self._named(name)
         if len(found) > 1:
             hint = f"there is {', '.join(map(str, found))}"
@@ -217,11 +218,11 @@ class PooledRepository(Repository):
             with suppress(KeyNotFoundError):
                 shown = self._shown(self._found(f"{BACKUPS}{backup.name}."))
                 return PooledBackup(self.pool, self._seal(backup, stat), name=shown.get(backup, str(backup)))
-        return None
+        return self._elsewhere(name)
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name, sealed or damaged."""
-        return bool(self._named(name))
+        return bool(self._named(name)) or self._elsewhere(name) is not None
 
     # ---- holding
 

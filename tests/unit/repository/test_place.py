@@ -13,6 +13,8 @@ from kubectl_lrs.repository import place
 from kubectl_lrs.repository.place import is_url, open_repository, open_storage
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool.repository import PooledRepository
+from kubectl_lrs.usecases.repository import make
+from tests.builders.sealing import nights
 
 
 def test_folder_that_need_not_be_there(tmp_path: Path) -> None:
@@ -110,6 +112,18 @@ def test_the_environment_says_how_it_is_reached(
     ]
     assert opened[3].url == str(tmp_path)
     assert {each.said for each in opened} == {storages.BACKUPS}
+
+
+def test_a_plain_backup_by_its_path_beside_a_pool(folder: Path) -> None:
+    nights(folder / "plain", 1)
+    make(str(folder / "pool"))
+    repository = open_repository(str(folder / "pool"))
+    found = repository.find(str(folder / "plain" / "night-0"))
+    assert (found.name, found.parent) == ("night-0", str(folder / "plain"))
+    assert repository.names_backup(str(folder / "plain" / "night-0"))
+    for name in ("night-0", f"{folder}/plain/night-9", "s3://b/p/night-0"):
+        with pytest.raises(UsageError, match="not found"):
+            repository.find(name)
 
 
 def test_options_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
