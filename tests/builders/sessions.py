@@ -42,7 +42,7 @@ _VARYING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"127\.0\.0\.1:\d+", "SERVER"),
         (r"([rR]esource ?[vV]ersion:?\"?:? +\"?)\d+", r"\1N"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UID"),
-        (r"\b[0-9a-f]{64}\b", "SUM"),
+        (r"\b([0-9a-f]{64}|[0-9a-f]{12})\b", "SUM"),
         (r"(?<![\w.])(\d+(\.\d+)?(ms|s|m|h|d))+\b", "DURATION"),
         (r"\b\d+\.\d+\b", "NUMBER"),
         (r"[ \t]+", " "),
