@@ -86,7 +86,8 @@ def _doubt(sealed: Sealed, now: float) -> str:
         return "dated later than now"
     if instant > stored + CLOCKS:
         return "dated later than it was stored"
-    return "dated more than a week before it was stored" if instant < stored - WEEK else ""
+    is_old = instant < stored - WEEK and not sealed.seal.is_copy
+    return "dated more than a week before it was stored" if is_old else ""
 
 
 def _which(found: Found) -> BackupId:

@@ -47,7 +47,8 @@ class Stored(NamedTuple):
 class Seal:
     """`checked_at`: seconds by the storage's clock when the look began that found all of the pool's objects there.
 
-    `objects`: what the backup has beside the pool, by file name. `stored`: what was new when it was made.
+    `objects`: what the backup has beside the pool, by file name. `stored`: what was new when it was made. `is_copy`: it was
+    taken from another repository, so that it may be much older than its seal.
     """
 
     backup: BackupId
@@ -56,6 +57,7 @@ class Seal:
     head: Mapping[str, Any]
     objects: Mapping[str, Stored]
     stored: Mapping[str, int]
+    is_copy: bool = False
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -84,6 +86,7 @@ class Seal:
                 "session": self.backup.session,
                 "repository": self.repository,
                 "checkedAt": stamped(self.checked_at),
+                "copied": self.is_copy,
                 "head": dict(self.head),
                 "stored": dict(self.stored),
                 "objects": {file: each._asdict() for file, each in self.objects.items()},
@@ -155,6 +158,7 @@ def _from_document(document: Mapping[str, Any]) -> Seal:
         head=document["head"],
         objects={file: _stored(file, each) for file, each in document["objects"].items()},
         stored={str(name): _count(each) for name, each in document["stored"].items()},
+        is_copy=document["copied"] is True,
     )
     if lacking := {CATALOG, BLOCKS, REFS} - set(seal.objects):
         raise ValueError(sorted(lacking))

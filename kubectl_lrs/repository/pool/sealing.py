@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError, put
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
@@ -39,10 +40,14 @@ class _UnsealedError(UnreachableError):
 class Sealing:
     """Of one backup whose contents are all in the pool. `backup`: as it is called in the end."""
 
-    def __init__(self, backend: Backend, backup: BackupId, ledger: Ledger, *, repository: str, grace: float) -> None:
+    def __init__(
+        self, backend: Backend, backup: BackupId, ledger: Ledger, *, began: datetime, repository: str, grace: float
+    ) -> None:
+        """`began`: when this run did, by its own clock; a backup that was made then is no copy."""
         self._backend = backend
         self.backup = backup
         self._ledger = ledger
+        self._began = began
         self._repository = repository
         self._grace = grace
         self._moved: dict[str, str] = {}
@@ -83,6 +88,7 @@ class Sealing:
                 head=head_of(sealed, identity),
                 objects=self._objects,
                 stored={"newObjects": objects, "newBytes": size, "reusedBytes": totals["linkedBytes"]},
+                is_copy=catalog.instant != self._began,
             )
         )
         return sealed

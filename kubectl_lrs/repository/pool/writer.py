@@ -168,7 +168,7 @@ class PoolWriter:
         self._guard = threading.RLock()
         self._open: dict[str, Pack] = {}
         self._leaving: dict[int, Pack] = {}
-        self._sealing = Sealing(backend, backup, ledger, repository=repository, grace=grace)
+        self._sealing = Sealing(backend, backup, ledger, began=instant, repository=repository, grace=grace)
 
     # ---- names
 

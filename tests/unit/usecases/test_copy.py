@@ -13,13 +13,16 @@ import pytest
 
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DamageError, ExitCode, InterruptedRunError, UnreachableError, UsageError
-from kubectl_lrs.repository import Backup, Repository, open_repository
+from kubectl_lrs.model.retention import Rules
+from kubectl_lrs.repository import Backup, Repository, open_pruner, open_repository
 from kubectl_lrs.repository.base import ALL
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.runtime.trust import OWN
 from kubectl_lrs.usecases import copy as module
 from kubectl_lrs.usecases.copy import Copying, CopyReport, CopyResult, copy_one, export, is_same
+from kubectl_lrs.usecases.prune import plan_prune
 from kubectl_lrs.usecases.repository import make
 from tests.builders.sealing import nights, sealed, told
 
@@ -95,6 +98,16 @@ def test_from_each_form_to_each(first: Repository, folder: Path, form: str) -> N
     assert not list(after.damages(share=ALL))
     assert report.outcomes[0].location == after.location
     assert sum(report.outcomes[0].stored[f"{kind}Files"] for kind in ("new", "linked")) == len(FILES)
+
+
+def test_copies_of_old_ones_are_as_old_as_they_were(folder: Path) -> None:
+    """The storage has them from today; a prune of the pool judges them by their own instants all the same."""
+    nights(folder / "old", 12)
+    target = place(folder / "pool", "pooled")
+    assert copied(open_repository(str(folder / "old")), target).exit_code() is ExitCode.DONE
+    plan = plan_prune(open_pruner(str(folder / "pool"), OWN), Rules(last=3))
+    assert [each.found.doubt for each in plan.steps] == [""] * 12
+    assert {each.name for each in plan.steps if each.is_kept} == {"night-0", "night-1", "night-2"}
 
 
 @pytest.mark.parametrize("form", FORMS)

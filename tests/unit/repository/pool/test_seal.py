@@ -59,6 +59,7 @@ def sealed(**more: Any) -> Seal:
         head=seals.head_of(catalog(**more), IDENTITY),
         objects={file: Stored.of(file.encode()) for file in ("catalog.json", "index-0.gz", "blocks.json", "refs.gz")},
         stored={"newObjects": 1},
+        is_copy=True,
     )
 
 
