@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -199,8 +200,9 @@ class S3:
         """What the server has said yes to is kept."""
 
     def delete(self, key: str) -> None:
-        """DeleteObject."""
-        self._client.call("delete_object", key, Key=self._prefix + key)
+        """DeleteObject; some servers answer that there is none."""
+        with suppress(KeyNotFoundError):
+            self._client.call("delete_object", key, Key=self._prefix + key)
 
     def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
         """DeleteObjects, a thousand at a time; one by one where a server does not know it."""
@@ -225,6 +227,7 @@ class S3:
         for each in errors:
             key = str(each.get("Key") or "")[len(self._prefix) :]
             left[key] = of_code(str(each.get("Code") or ""), str(each.get("Message") or ""), f"{self.url}: {shown(key)}")
+        left = {key: error for key, error in left.items() if not isinstance(error, KeyNotFoundError)}
         unknown = left.keys() - keys
         return dict.fromkeys(keys, left[unknown.pop()]) if unknown else left
 

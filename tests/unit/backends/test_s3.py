@@ -9,7 +9,7 @@ import pytest
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Stat
 from kubectl_lrs.backends.s3 import S3
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET
-from kubectl_lrs.backends.s3_errors import BareNotFoundError, PassingError, UnknownRequestError
+from kubectl_lrs.backends.s3_errors import BareNotFoundError, NoBucketError, PassingError, UnknownRequestError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 
 
@@ -134,6 +134,16 @@ def test_a_server_that_removes_one_at_a_time(error: LrsError) -> None:
     s3, client = _s3(delete_objects=error, delete_object=[{}, DeniedError("403"), {}])
     assert s3.delete_many(["a", "b", "c"]).keys() == {"b"}
     assert [method for method, _ in client.asked] == ["delete_objects", *["delete_object"] * 3]
+
+
+def test_one_that_is_not_there_is_removed() -> None:
+    """Whatever the server says of it."""
+    s3, _ = _s3(delete_object=KeyNotFoundError("NoSuchKey"), delete_objects={"Errors": [{"Key": "p/a", "Code": "NoSuchKey"}]})
+    s3.delete("a")
+    assert s3.delete_many(["a", "b"]) == {}
+    s3, _ = _s3(delete_object=NoBucketError("NoSuchBucket"))
+    with pytest.raises(NoBucketError):
+        s3.delete("a")
 
 
 def test_nobody_is_there_to_remove_anything() -> None:
