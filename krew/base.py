@@ -56,7 +56,7 @@ MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "a
 
 LEFT_OUT = (
     "_pyrepl", "build-details.json", "config-", "curses", "dbm", "doctest.py", "ensurepip", "idlelib", "pdb.py", "pydoc",
-    "sqlite3", "tkinter", "turtle", "unittest", "venv", "wsgiref", "xmlrpc", "_sysconfig_vars",
+    "tkinter", "turtle", "unittest", "venv", "wsgiref", "xmlrpc", "_sysconfig_vars",
 )  # fmt: skip
 """Of the standard library, by the beginning of the name: what no part of the product uses."""
 LEFT_OUT_NATIVE = ("_ctypes_test", "_dbm", "_test", "_tkinter")
