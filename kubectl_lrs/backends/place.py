@@ -100,7 +100,7 @@ def open_backend(place: Place) -> Backend:
         raise _wrong(place, "no such kind of storage", f"it begins with one of: {', '.join(_KINDS)}")
     _check(place)
     for module in (*kind.needs, *kind.later):
-        _require(module, place.scheme, kind.extra, later=module in kind.later)
+        require(module, place.scheme, kind.extra, later=module in kind.later)
     backend: Backend = importlib.import_module(f"kubectl_lrs.backends.{kind.module}").opened(place)
     return backend
 
@@ -143,7 +143,8 @@ def _check_remote(place: Place, host: str, path: str) -> None:
         raise UsageError(f"{place.said.endpoint} is for s3:// only", hint=hint)
 
 
-def _require(module: str, scheme: str, extra: str, *, later: bool) -> None:
+def require(module: str, scheme: str, extra: str, *, later: bool = False) -> None:
+    """UsageError where a library is not installed, or cannot be imported. `later`: only whether it is there."""
     if later and importlib.util.find_spec(module) is not None:
         return
     try:

@@ -17,7 +17,7 @@ from kubectl_lrs.backends.base import KeyExistsError
 from kubectl_lrs.backends.obstore_ import Quick, is_here
 from kubectl_lrs.backends.obstore_ import opened as open_quick
 from kubectl_lrs.backends.obstore_errors import Unfit
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import Place, require
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
 from kubectl_lrs.backends.s3_errors import GarbledError, MaybeOursError, PassingError, is_second_try, translated
 from kubectl_lrs.backends.s3_reach import reach
@@ -76,6 +76,7 @@ class _System:
             return self._opened
 
     def _made(self) -> Any:
+        require("s3fs", "s3", "s3")
         import s3fs
         from botocore.exceptions import BotoCoreError
 
