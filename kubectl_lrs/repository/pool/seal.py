@@ -108,10 +108,15 @@ def head_of(catalog: Catalog, identity: str) -> dict[str, Any]:
 
 
 def _facts(tier: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Its single values, and how much it holds as a number."""
-    single = {name: value for name, value in facts.items() if value is None or isinstance(value, (str, int))}
+    """Its single values, its counts by name, and how much it holds as a number."""
+    single = {name: value for name, value in facts.items() if value is None or isinstance(value, (str, int)) or _are_counts(value)}
     counted = facts.get(COUNTED.get(tier, ""))
     return {**single, COUNTED[tier]: len(counted)} if isinstance(counted, list) else single
+
+
+def _are_counts(value: Any) -> bool:
+    """Such as LRS by type and by namespace, by which `latest` is chosen."""
+    return isinstance(value, Mapping) and all(type(each) is int for each in value.values())
 
 
 def _catalog(name: str, head: Mapping[str, Any]) -> Catalog:

@@ -83,7 +83,7 @@ def test_its_catalog_is_the_real_one_as_far_as_lists_go(missing: tuple[Missing, 
     assert found.is_empty == real.is_empty
     assert found.tiers["mongo"]["collections"] == 2
     assert found.tiers["files"]["url"] == "s3://b"
-    assert found.tiers["resources"]["types"] == {}
+    assert found.tiers["resources"]["types"] == {"app": 3}
 
 
 @given(st.data())
