@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from kubectl_lrs.commands.command import kube_options
+from kubectl_lrs.commands.flags import TYPED
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.units import self_name
@@ -39,6 +40,7 @@ VERBS: dict[str, str] = {
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
     "history": "Show what was done, by whom, when.",
+    "help": "Show the help of a verb, or a page: mongo.",
     "completion": "Complete words with the Tab key.",
     "schema": "Print the JSON Schema of what -o json prints.",
     "options": "List the flags that all verbs share with kubectl.",
@@ -57,6 +59,7 @@ class Verbs(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after the flags before the verb were brought into the one form that it knows."""
+        ctx.meta[TYPED] = tuple(args)
         return super().parse_args(ctx, pflag.as_click_reads(args, self.params, interspersed=False))
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -113,7 +116,16 @@ def _group() -> Verbs:
         options_metavar="",
     )
     group.params.extend(kube_options())
+    group.params.append(
+        click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, hidden=True)
+    )
     return group
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    """As `version` says it."""
+    if value:
+        ctx.exit(run(["version"]))
 
 
 @click.pass_context

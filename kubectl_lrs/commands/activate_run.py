@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from kubectl_lrs import render
+from kubectl_lrs.commands import again
 from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
 from kubectl_lrs.commands.activate_ import Flags
 from kubectl_lrs.commands.confirm import confirm
@@ -45,17 +46,21 @@ def run(given: Given) -> ExitCode:
     with _origin(directory, flags.from_, flags.journals, dry_run=dry_run, trust=trust, state=state) as (journals, origin):
         if not quiet:
             _say_origin(journals, origin, directory.location)
+        names = render.organisation_names(accounts)
         plan = plan_activation(accounts, choice, origin, progress)
         for note in plan.notes:
             render.say(f"note: {note}")
         if change.dry_run != "none":
-            render.show(render.deployment_plan_view(plan), output)
+            then = [("carry it out", again.this(given, without=again.TRIAL))] if plan.changes else []
+            render.show(render.deployment_plan_view(plan, names, then=then), output)
             return ExitCode.DONE
-        _agree(plan, origin, yes=yes)
+        _agree(plan, origin, names, yes=yes)
         if plan.changes:
             given.note(application(plan.endpoint), target=plan.endpoint, what=count(len(plan.changes)))
         report = activate(plan, journals, accounts, options, progress=progress, stop=given.stop_on_signals())
-    render.show(render.deployment_report_view(report), output)
+    is_open = report.exit_code() is not ExitCode.DONE
+    then = [("go on where this one ended", again.this(given, without=("--output",)))] if is_open else []
+    render.show(render.deployment_report_view(report, names, then=then), output)
     if not quiet:
         for journal in journals:
             render.say(f"journal {journal.path}: {'done' if journal.is_done else 'open; the same command goes on'}")
@@ -86,13 +91,13 @@ def _say_origin(journals: Sequence[Journal], origin: Origin, directory: str) -> 
         render.say(f"no open journal in {directory}")
 
 
-def _agree(plan: DeploymentPlan, origin: Origin, *, yes: bool) -> None:
+def _agree(plan: DeploymentPlan, origin: Origin, names: Mapping[str, str], *, yes: bool) -> None:
     """The application may have moved since; and of a backup nobody knows what was taken down on purpose since."""
     others = sorted(endpoint for endpoint in origin.endpoints if endpoint != plan.endpoint)
     if not plan.changes or not (others or origin.backup):
         return
     if not yes and sys.stderr.isatty():
-        render.show(render.deployment_plan_view(plan, applied=True), "table", err=True)
+        render.show(render.deployment_plan_view(plan, names, applied=True), "table", err=True)
     since = f"Active in backup {origin.backup}, and not now" if origin.backup else "Deactivated"
     place = f" at {', '.join(others)}" if others else ""
     confirm(f"{since}{place}: activate {count(len(plan.changes))} at {plan.endpoint}. Go on?", yes=yes)

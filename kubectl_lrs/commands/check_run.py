@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.check_ import STORE_OPTIONS, Flags, LiveFlags
+from kubectl_lrs.commands.check_do import commands
 from kubectl_lrs.commands.flags import Given, Quiet
 from kubectl_lrs.commands.places import say_named
 from kubectl_lrs.consistency import Unchecked
@@ -27,7 +28,7 @@ def run(given: Given) -> ExitCode:
     if flags.output == "html":
         render.show_page(render.check_page(report))
     elif report.examination.findings or report.exit_code() is not ExitCode.DONE or not given.is_silent:
-        render.show(render.check_view(report), flags.output)
+        render.show(render.check_view(report, commands(given, report)), flags.output)
     if not given.of(Quiet).quiet:
         for note in report.notes:
             render.say(f"note: {note}")

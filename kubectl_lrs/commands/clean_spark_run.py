@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs import render
+from kubectl_lrs.commands import again
 from kubectl_lrs.commands.clean_spark_ import Flags
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Yes
 from kubectl_lrs.commands.spark import agree, apply, apply_options, plan_of, require_rights, show
@@ -31,7 +32,8 @@ def run(given: Given) -> ExitCode:
     if dry_run == "client" or not plan.sessions:
         for line in render.finding_lines(plan.findings):
             render.say(line)
-        render.show(render.spark_plan_view(plan), output)
+        then = [("carry it out", again.this(given, without=again.TRIAL))] if plan.to_delete and not plan.errors else []
+        render.show(render.spark_plan_view(plan, then=then), output)
         return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
     require_rights(plan)
     if dry_run == "none":

@@ -31,6 +31,23 @@ EXIT_STATUS: dict[int, str] = {
 }
 
 
+FIRST = ("--from", "--namespace", "--all-namespaces", "--type", "--selector", "--dry-run", "--yes", "--wait", "--timeout")
+"""What a help lists first under its heading: most calls need no other."""
+
+PAGES: dict[Group, str] = {Group.CONNECTION: "mongo"}
+"""Flags that have a page of their own, as all commands that have them mean the same by them."""
+
+NAMESPACE: dict[str, str] = {
+    "backup": "The namespace whose LRS are saved; the context's where it is not given.",
+    "restore": "Only what was saved in this namespace; all that the backup holds where it is not given.",
+    "verify": "With --against-cluster: only what was saved in this namespace; all of it where it is not given.",
+    "diff": "Only this namespace; all that the backup holds where it is not given.",
+    "check": "The namespace of the LRS; the context's where it is not given, with --from all that the backup holds.",
+    "clean-spark": "The namespace whose sessions are deleted; the context's where it is not given.",
+}
+"""What -n means to a command; to the others nothing, and then it is not listed."""
+
+
 def group_of(option: click.Option) -> Group:
     """The heading under which a flag stands."""
     if isinstance(option, FlagOption):
@@ -67,13 +84,16 @@ class PluginCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The flags, each under the heading of its group."""
-        shown: dict[Group, list[tuple[str, str]]] = {}
+        shown: dict[Group, list[tuple[int, tuple[str, str]]]] = {}
         for param in self.get_params(ctx):
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
-                shown.setdefault(group_of(param), []).append(record)
+                place = min((FIRST.index(name) for name in param.opts if name in FIRST), default=len(FIRST))
+                shown.setdefault(group_of(param), []).append((place, record))
         for group in (group for group in Group if group in shown):
+            if group in PAGES:
+                continue
             with formatter.section(group.value):
-                formatter.write_dl(shown[group])
+                formatter.write_dl([record for _, record in sorted(shown[group], key=lambda each: each[0])])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Examples, exit status, and where the rest of the flags is."""
@@ -86,6 +106,9 @@ class PluginCommand(click.Command):
         with formatter.section("Exit status"):
             formatter.write_dl([(str(code), EXIT_STATUS[code]) for code in self.exits])
         formatter.write_paragraph()
+        groups = {group_of(param) for param in self.params if isinstance(param, click.Option)}
+        for page in (PAGES[group] for group in Group if group in groups & set(PAGES)):
+            formatter.write_text(f'Use "{name} help {page}" for the flags that say where MongoDB is and how it is reached.')
         formatter.write_text(
             f'Use "{name} options" for the flags that all verbs share with kubectl (--context, --kubeconfig, ...).'
         )
@@ -206,7 +229,8 @@ def command(
 
     made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
     for option in kube_options():
-        option.hidden = option.name != "namespace"
+        option.hidden = option.name != "namespace" or name not in NAMESPACE
+        option.help = NAMESPACE.get(name, option.help) if option.name == "namespace" else option.help
         made.params.append(option)
     return made
 

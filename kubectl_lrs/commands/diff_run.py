@@ -86,7 +86,7 @@ def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str,
     identity = kube.identity()
     source = opened.source(name, identity)
     if not source.folder.catalog.cluster.is_same(identity):
-        opened.say(f"note: {source.description} was taken of another cluster, {source.folder.catalog.cluster.server}")
+        opened.say(f"note: {source.description} was taken of another cluster, {source.folder.catalog.cluster.title}")
     resource = served(kube, source.version)
     if resource.version != source.version:
         render.say(f"warning: the cluster does not serve version {source.version}, which the backup has, but {resource.version}")

@@ -26,6 +26,9 @@ CANCEL = "kubectl_lrs.cancel"
 ACT = "kubectl_lrs.act"
 """Under which it is kept what the history tells of this call."""
 
+TYPED = "kubectl_lrs.typed"
+"""Under which all words of the call are kept, as they were typed."""
+
 KUBE_WORDS = "kubectl_lrs.kube_words"
 """Under which it is kept how they are called, and whether they stood behind the verb."""
 
@@ -35,8 +38,18 @@ class FlagOption(click.Option):
 
     def __init__(self, flag: Flag) -> None:
         self.flag = flag
+        self.alone = flag.alone
         names = [f"{flag.names[-1]}/{flag.off}", *flag.names[:-1]] if flag.off else [*flag.names]
         super().__init__([parameter_name(flag), *names], **_settings(flag))
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:  # noqa: ARG002
+        """As a help lists it: its names, what its value is, what it means, and its default where that is told."""
+        if self.hidden:
+            return None
+        short, long = [each for each in self.opts if len(each) == 2], [each for each in self.opts if len(each) > 2]
+        names = ", ".join((*short, *long)) + (f" / {self.flag.off}" if self.flag.off else "")
+        default = f" [default: {_shown(self.flag)}]" if self.flag.shown else ""
+        return f"{names}{value_of(self.flag)}", f"{self.flag.help}{default}"
 
 
 class FlagArgument(click.Argument):
@@ -48,6 +61,22 @@ class FlagArgument(click.Argument):
         kind = click.Choice(flag.choices) if flag.choices else None
         default = {} if flag.many else {"default": flag.default}
         super().__init__([flag.names[0]], nargs=nargs, required=False, type=kind, metavar=flag.metavar, **default)
+
+
+def value_of(flag: Flag) -> str:
+    """What follows the name of a flag in its help: nothing, ` FILE`, ` N`, ` none|copy`, `[=client|server]`."""
+    if flag.is_boolean:
+        return ""
+    if flag.alone:
+        return f"[={'|'.join(str(_plain(each)) for each in flag.choices if _plain(each) != flag.default)}]"
+    if flag.metavar:
+        return f" {flag.metavar}"
+    return f" {'|'.join(str(_plain(each)) for each in flag.choices)}" if flag.choices else " N"
+
+
+def _shown(flag: Flag) -> str:
+    default = _plain(flag.default)
+    return (flag.word if default else flag.off).lstrip("-") if flag.off else str(default)
 
 
 def parameter_name(flag: Flag) -> str:
@@ -71,8 +100,23 @@ def _settings(flag: Flag) -> dict[str, Any]:
         plain = [_plain(choice) for choice in flag.choices]
         settings["type"] = _Format(plain) if flag.metavar else click.Choice(plain)
     elif flag.is_number:
-        settings["type"] = click.IntRange(flag.least, flag.most)
+        settings["type"] = _Number(flag.least, flag.most)
     return settings | ({"multiple": True} if flag.is_repeated else {})
+
+
+class _Number(click.IntRange):
+    """A whole number, with its limits said in words where it is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = None
+        if number is None or number < (self.min or 0) or (self.max is not None and number > self.max):
+            limits = f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
+            self.fail(f"{value!r} is not a number that it takes: {limits}", param, ctx)
+        return number
 
 
 class _Format(click.Choice[str]):
@@ -166,6 +210,16 @@ class Given:
             if self._is_given(each) and "" in (value if isinstance(value, tuple) else (value,)):
                 word = each.metavar if each.is_argument else each.word
                 raise UsageError(f"{word}: an empty value names nothing", hint="leave it out, or is a variable not set?")
+
+    @property
+    def arguments(self) -> list[str]:
+        """All words of the call, as they were typed."""
+        return list(self._context.meta.get(TYPED, ()))
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        """What its words can be."""
+        return list(self._context.command.params)
 
     @property
     def _flags(self) -> list[Flag]:
@@ -262,11 +316,28 @@ class Backups(Options):
         return self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
 
 
+class At(Options):
+    """Of which time a backup is meant."""
+
+    at: str = flag(
+        "--at",
+        default="",
+        metavar="DATE",
+        group=Group.MEANT,
+        help="Not the newest of all, but the newest then: 2026-11-24, '2026-11-24 08:00', tuesday, yesterday, 2d.",
+    )
+
+
 class Trying(Options):
     """Whether anything is removed."""
 
     dry_run: str = flag(
-        "--dry-run", default="none", choices=("none", "client"), group=Group.HOW, help="Only show what would be removed."
+        "--dry-run",
+        default="none",
+        alone="client",
+        choices=("none", "client"),
+        group=Group.HOW,
+        help="Only show what would be removed.",
     )
 
 

@@ -2,24 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Backups, Given, Tables
-from kubectl_lrs.repository import open_repository
+from kubectl_lrs.commands.list_ import Listing
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.repository import Backup, Repository, open_repository
 from kubectl_lrs.repository.base import is_of_future
+from kubectl_lrs.stores.deployments.journal import Journal, open_journals
+from kubectl_lrs.stores.deployments.statuses import OURS
+
+ORDER: Mapping[str, Callable[[Backup], Any]] = {
+    "created": lambda backup: backup.catalog.instant,
+    "name": lambda backup: backup.name,
+    "objects": lambda backup: backup.catalog.objects,
+    "size": lambda backup: backup.catalog.size,
+    "profile": lambda backup: backup.catalog.profile,
+    "state": lambda backup: backup.catalog.state,
+}
+"""By --sort-by; of equal ones the older stands first."""
+
+
+def _holds(backup: Backup, name: str) -> bool:
+    """Whether it is to be listed; the list of objects is read only where a name was given."""
+    if not name:
+        return True
+    from kubectl_lrs.usecases.holding import holds
+
+    return holds(backup, [name])
+
+
+def _journals(directory: Repository) -> tuple[list[Journal], list[LrsError]]:
+    """(those that are not done, why they cannot be told)."""
+    try:
+        return open_journals(directory.journals), []
+    except LrsError as error:
+        return [], [error]
 
 
 def run(given: Given) -> None:
     """One row for each; what only looks like a backup is a warning."""
     directory, output = open_repository(given.of(Backups).path), given.of(Tables).output
+    listing = given.of(Listing)
     sealed, unsealed = directory.scan()
+    sealed = sorted((each for each in sealed if _holds(each, listing.holding)), key=ORDER[listing.order])
     holds = directory.holds()
-    render.show(render.listing(sealed, unsealed, output, holds), output)
+    journals, unreadable = _journals(directory)
+    view = render.listing(sealed, unsealed, output, holds)
+    render.show(replace(view, has_headings=not listing.no_headers), output)
+    for line in (*map(_open, journals), *_remarks(sealed, listing.holding, directory)):
+        render.say(line)
+    for warning in (
+        *(f"a hold is not believed: {each}" for each in holds.refused),
+        *unreadable,
+        *(each.why for each in unsealed),
+    ):
+        render.say(f"warning: {warning}")
+
+
+def _open(journal: Journal) -> str:
+    left = sum(entry.state in OURS for entry in journal.entries.values())
+    return f"open journal: {journal.path}: {left} of {len(journal.entries)} wait for: activate (made {journal.created})"
+
+
+def _remarks(sealed: Sequence[Backup], holding: str, directory: Repository) -> Iterator[str]:
     if not sealed:
-        render.say(f"no sealed backup in {directory.resolved}")
+        where = directory.resolved
+        yield f"no backup in {where} holds {holding!r}" if holding else f"no sealed backup in {where}"
     for folder in sealed:
         if is_of_future(folder.catalog):
-            render.say(f"warning: {folder.name} is dated later than now; it is not the latest while there is another")
-    for refused in holds.refused:
-        render.say(f"warning: a hold is not believed: {refused}")
-    for other in unsealed:
-        render.say(f"warning: {other.why}")
+            yield f"warning: {folder.name} is dated later than now; it is not the latest while there is another"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from kubectl_lrs import render
+from kubectl_lrs.commands import again
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Trying, Yes
 from kubectl_lrs.commands.prune_ import Keep
@@ -55,7 +56,8 @@ def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -
     for line in render.prune_remarks(plan):
         render.say(line)
     if dry_run:
-        render.show(render.prune_plan_view(plan, plan.weight()), output)
+        then = [("carry it out", again.this(given, without=again.TRIAL))] if plan.to_remove else []
+        render.show(render.prune_plan_view(plan, plan.weight(), then=then), output)
         return ExitCode.DONE
     if is_asked:
         weight = plan.weight()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Quiet, Selecting, Tables, Trusting, Yes
+from kubectl_lrs.commands.flags import At, Backups, Quiet, Selecting, Tables, Trusting, Yes
 from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
 from kubectl_lrs.model.stores import RESOURCES, STORES, TIERS
 from kubectl_lrs.stores.deployments.flags import ApiOptions
@@ -73,6 +73,7 @@ class ApplyFlags(Options):
     dry_run: str = flag(
         "--dry-run",
         default="none",
+        alone="client",
         choices=("none", "client", "server"),
         group=Group.HOW,
         help="Show the plan, or ask the server about each write.",
@@ -97,6 +98,7 @@ them. Chosen LRS are restored alone, unless --tier says more.
 command = lrs_command(
     "restore",
     SourceFlags,
+    At,
     Selecting,
     RestoreFlags,
     ApplyFlags,

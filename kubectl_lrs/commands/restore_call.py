@@ -12,6 +12,7 @@ from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
+from kubectl_lrs.commands.backup_choice import to_restore
 from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.places import say_places
 from kubectl_lrs.commands.restore_ import STORE_OPTIONS, ApplyFlags, SourceFlags
@@ -87,10 +88,11 @@ def _of_source(call: Call) -> Restore:
     if plain := _plain_manifests(call):
         paths, objects = plain
         refuse_unused(call.given, (RESOURCES,), why="plain manifests hold LRS alone")
+        refuse(set(call.given.words) & {"--at"}, "of plain manifests, which are of no time")
         source: LrsSource = _plain_files(call, paths)
     else:
         backup, objects = _meaning(call)
-        folder = call.directory.find(backup) if backup else call.directory.latest_of(call.identity)
+        folder, objects = to_restore(call.given, call.directory, call.identity, backup, call.flags.tiers, objects)
         source = _intact(call, folder, objects)
     tiers = wanted_parts(call.flags.tiers, folder, call.given, objects)
     refuse_unused(call.given, tiers)
@@ -106,6 +108,7 @@ def _of_source(call: Call) -> Restore:
         stores,
         source=source.description,
         target=call.kube.connection.server,
+        context=call.kube.connection.context,
         from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(call.identity),
         owner=folder.owner if folder else "",
         places=places,
@@ -171,7 +174,7 @@ def _of_dump(call: Call, path: Path) -> Restore:
     from kubectl_lrs.stores.mongo.plain_dump import dumped
 
     alone = "a mongodump holds collections alone"
-    refuse(set(call.given.words) & {"--map-namespace"}, f"here: {alone}")
+    refuse(set(call.given.words) & {"--map-namespace", "--at"}, f"here: {alone}")
     refuse_unused(call.given, ("mongo",), why=alone)
     if call.flags.from_ or set(call.flags.tiers) - {"mongo"}:
         raise UsageError(f"{path} is a mongodump; it holds collections alone", hint="name collections with --mongo-collection")
@@ -183,6 +186,7 @@ def _of_dump(call: Call, path: Path) -> Restore:
         [mongo.dump_restorer(dump, options, call.kube, namespace=namespace, stop=call.kube.stop)],
         source=f"mongodump {path}",
         target=call.kube.connection.server,
+        context=call.kube.connection.context,
         from_another_cluster=False,
         progress=call.progress,
         stop=call.kube.stop,
@@ -293,13 +297,13 @@ def _plain_files(call: Call, paths: list[Path]) -> FilesSource:
 def _intact(call: Call, folder: Backup, objects: tuple[str, ...]) -> BackupSource:
     """The backup as a source, after every file of it was held against its sum; what the arguments were taken for is said."""
     catalog, directory = folder.catalog, call.directory
-    taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.server}"
+    taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.title}"
     selected = f"{len(objects)} LRS out of " if objects else ""
     render.say(f"{selected}backup {folder.name}, {taken}, {render.scope(catalog)}")
     for line in render.backup_warnings(folder):
         render.say(f"warning: {line}")
-    if folder.parent == directory.resolved and (before := directory.narrower_than_before(folder)):
-        render.say(f"warning: it holds less than {before.name}, the one before it ({render.scope(before.catalog)})")
+    if folder.parent == directory.resolved and (less := directory.less_than_before(folder)):
+        render.say(f"warning: {less}")
     is_few = bool(objects) and not folder.reads_all and not call.given.of(RestoreFlags).restore_status
     if is_few and (found := named_source(folder, objects)):
         return found  # what is read of them is held against its sum; nothing else of the backup is needed

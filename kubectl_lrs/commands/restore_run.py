@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from kubectl_lrs import render
+from kubectl_lrs.commands import again
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Given, Tables, Yes
 from kubectl_lrs.commands.restore_ import ApplyFlags
 from kubectl_lrs.commands.restore_call import Call, restore_of
 from kubectl_lrs.model.errors import ExitCode
-from kubectl_lrs.model.plan import ApplyOptions, Plan
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Plan
+from kubectl_lrs.model.report import Report, Result
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.lrs.flags import RestoreFlags
 from kubectl_lrs.usecases.restore import Restore
@@ -28,7 +33,7 @@ def run(given: Given) -> ExitCode:
     for line in render.finding_lines(plan.findings, all_details=given.of(Tables).output == "wide"):
         render.say(line)
     if given.of(ApplyFlags).dry_run == "client":
-        render.show(render.plan_view(plan), given.of(Tables).output)
+        render.show(render.plan_view(plan, then=list(_after_plan(plan, given))), given.of(Tables).output)
     if plan.errors or given.of(ApplyFlags).dry_run == "client":
         return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
     return _carry_out(restore, plan, options, call)
@@ -53,5 +58,33 @@ def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, call: Call) 
         given.note(call.identity.uid or call.identity.server, target=plan.target, what=plan.source)
     given.stop_on_signals()  # not before: as long as nothing is written, a signal ends the run at once
     report = restore.apply(plan, options)
-    render.show(render.report_view(report, dry_run=options.dry_run), given.of(Tables).output)
+    then = list(_after_report(report, options, given))
+    render.show(render.report_view(report, dry_run=options.dry_run, then=then), given.of(Tables).output)
     return report.exit_code()
+
+
+def _after_plan(plan: Plan, given: Given) -> Iterator[tuple[str, str]]:
+    """What to do when the plan was only shown."""
+    if any(step.action is Action.CONFLICT for step in plan.steps):
+        yield from _about_conflicts(given, plan.source)
+    if any(step.action in WRITES for step in plan.steps):
+        yield "carry it out", again.this(given, without=again.TRIAL, instead={LATEST: plan.source})
+
+
+def _after_report(report: Report, options: ApplyOptions, given: Given) -> Iterator[tuple[str, str]]:
+    """What to do with what is left."""
+    results = report.counts()
+    if options.dry_run:
+        if not report.not_done:
+            yield "carry it out", again.this(given, without=again.TRIAL, instead={LATEST: report.source})
+        return
+    if results[Result.CONFLICT]:
+        yield from _about_conflicts(given, report.source)
+    if any(results[each] for each in (Result.FAILED, Result.NOT_TRIED, Result.NOT_READY)):
+        yield "do what is left", again.this(given, without=("--output",), instead={LATEST: report.source})
+
+
+def _about_conflicts(given: Given, source: str) -> Iterator[tuple[str, str]]:
+    if given.of(RestoreFlags).existing is Existing.SKIP:
+        seen = again.this(given, without=(*again.TRIAL, "--existing", "--yes"), instead={LATEST: source})
+        yield "see field by field what differs", f"{seen} --existing=update --dry-run"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Tables
+from kubectl_lrs.commands.flags import At, Backups, Tables
 from kubectl_lrs.model.flags import Source, argument
 from kubectl_lrs.model.names import LATEST
 
@@ -24,6 +24,7 @@ is shown with the state of each deployment.
 command = lrs_command(
     "show",
     Flags,
+    At,
     Tables,
     help=HELP,
     examples=[

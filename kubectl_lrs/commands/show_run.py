@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kubectl_lrs import render
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.flags import Given, Tables
 from kubectl_lrs.commands.show_ import Flags
 from kubectl_lrs.model.names import LATEST
@@ -25,7 +26,7 @@ def run(given: Given) -> None:
         if is_journal(path):
             render.show(render.journal_view(with_copies(load(path, NAMED), state.folders())), output)
             return
-    folder = directory.find(backup)
+    folder = found(given, directory, backup)
     if backup == LATEST:
         render.say_latest(folder, quiet=output not in ("table", "wide"))
     holds = NO_HOLDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Selecting, Silent, Tables, Trusting
+from kubectl_lrs.commands.flags import At, Backups, Selecting, Silent, Tables, Trusting
 from kubectl_lrs.model.flags import Options, Source, argument, flag
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.stores.lrs.flags import TargetOptions
@@ -56,6 +56,7 @@ that makes it is not given; warnings, such as a Secret that a spec names and tha
 command = lrs_command(
     "verify",
     Flags,
+    At,
     *CLUSTER_ONLY,
     Backups,
     Tables,

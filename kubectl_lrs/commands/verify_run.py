@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.commands.verify_ import Flags
 from kubectl_lrs.model.errors import ExitCode, UsageError
@@ -33,7 +34,7 @@ def run(given: Given) -> ExitCode:
     directory = open_repository(given.of(Backups).path)
     progress, share = render.progress(quiet=quiet), share_of(flags)
     kube = connect(given.kube, given.cancel) if flags.against_cluster else None
-    folder = directory.latest_of(kube.identity()) if kube and flags.backup == LATEST else directory.find(flags.backup)
+    folder = found(given, directory, flags.backup, kube.identity() if kube else None)
     if flags.backup == LATEST:
         render.say_latest(folder, quiet=quiet)
     if flags.sample and folder.reads_all:

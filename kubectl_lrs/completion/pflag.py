@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -29,7 +29,7 @@ class Word:
 
 def read(words: Sequence[str], options: Mapping[str, click.Option], *, interspersed: bool = True) -> Iterator[Word]:
     """Options and arguments in their order. After `--`, and after the first argument unless `interspersed`, all are arguments."""
-    rest = iter(words)
+    rest = _Words(words)
     for word in rest:
         if word == "--" or not word.startswith("-") or word == "-":
             yield from _arguments(word, rest, all_of_them=word == "--" or not interspersed)
@@ -39,23 +39,41 @@ def read(words: Sequence[str], options: Mapping[str, click.Option], *, intersper
             yield from _short(word, rest, options)
 
 
+class _Words(Iterator[str]):
+    """Words one after the other, of which the next one can be looked at."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._left = list(reversed(words))
+
+    def __next__(self) -> str:
+        if not self._left:
+            raise StopIteration
+        return self._left.pop()
+
+    def next_is(self, wanted: Collection[str]) -> bool:
+        """Whether there is another, and it is one of these."""
+        return bool(self._left) and self._left[-1] in wanted
+
+
 def _arguments(word: str, rest: Iterator[str], *, all_of_them: bool) -> Iterator[Word]:
     yield Word(word)
     if all_of_them:
         yield from map(Word, rest)
 
 
-def _long(word: str, rest: Iterator[str], options: Mapping[str, click.Option]) -> Word:
+def _long(word: str, rest: _Words, options: Mapping[str, click.Option]) -> Word:
     name, equals, value = word.partition("=")
     option = options.get(name)
     if option is None:
         return Word(word)
     if equals:
         return Word(value, option, name, joined=True)
+    if (alone := getattr(option, "alone", "")) and not rest.next_is(getattr(option.type, "choices", ())):
+        return Word(alone, option, name, joined=True)
     return Word(next(rest, None) if takes_value(option) else None, option, name)
 
 
-def _short(word: str, rest: Iterator[str], options: Mapping[str, click.Option]) -> Iterator[Word]:
+def _short(word: str, rest: _Words, options: Mapping[str, click.Option]) -> Iterator[Word]:
     """A cluster of flags, the last of which may have a value: `-Ao json`, `-nns`, `-n=ns`, `-A=false`."""
     letters = word[1:]
     while letters:
@@ -95,7 +113,7 @@ def as_click_reads(words: Sequence[str], params: Iterable[click.Parameter], *, i
             found.append(Word(None, word.option, word.name))
         else:
             found = [earlier for earlier in found if earlier.option is not word.option]
-    return [text for word in found for text in _written(word)]
+    return [text for word in found for text in written(word)]
 
 
 def _boolean(word: Word) -> bool:
@@ -104,7 +122,8 @@ def _boolean(word: Word) -> bool:
     return word.value in TRUE
 
 
-def _written(word: Word) -> Iterator[str]:
+def written(word: Word) -> Iterator[str]:
+    """The word as click knows it."""
     if word.option is None:
         yield str(word.value)
     elif word.joined and word.name.startswith("--"):

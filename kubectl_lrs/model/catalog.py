@@ -36,6 +36,11 @@ class Cluster:
     version: str = ""
     context: str = ""
 
+    @property
+    def title(self) -> str:
+        """By context and URL, as far as both are known."""
+        return f"{self.context} ({self.server})" if self.context else self.server
+
     def is_same(self, other: Cluster) -> bool:
         """By uid where both have one, else by server URL and CA."""
         if self.uid and other.uid:

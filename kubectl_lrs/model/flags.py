@@ -29,12 +29,13 @@ class Group(str, Enum):
     MEANT = "What is meant"
     OTHER = "Flags"
     OBJECTS = "What objects become"
+    HOW = "How it is done"
+    OUTPUT = "Backups and output"
     MONGO = "Mongo"
     IMAGES = "Images"
     FILES = "Files"
     API = "Application's API"
-    HOW = "How it is done"
-    OUTPUT = "Backups and output"
+    CONNECTION = "Connection to Mongo"
 
 
 class Source(str, Enum):
@@ -59,7 +60,8 @@ class Flag:
     """A flag, or an argument where `names` begin with no dash.
 
     `off`: what switches a boolean off. `choices`: all its values; `least` and `most`: of a number. `commas`: several
-    values may stand in one word. `shown`: its default is told in the help. `many`: an argument that takes all that comes.
+    values may stand in one word. `alone`: what it means without a value, where it need
+    not have one. `shown`: its default is told in the help. `many`: an argument that takes all that comes.
     """
 
     names: tuple[str, ...]
@@ -71,6 +73,7 @@ class Flag:
     least: int | None = None
     most: int | None = None
     commas: bool = False
+    alone: str = ""
     shown: bool = False
     many: bool = False
     group: Group = Group.OTHER
@@ -112,6 +115,7 @@ def flag(
     least: int | None = None,
     most: int | None = None,
     commas: bool = False,
+    alone: str = "",
     shown: bool = False,
     group: Group = Group.OTHER,
     source: Source = Source.NONE,
@@ -127,6 +131,7 @@ def flag(
         least=least,
         most=most,
         commas=commas,
+        alone=alone,
         shown=shown,
         group=group,
         source=source,

@@ -146,7 +146,8 @@ class ApplyOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to happen in each store, in the order in which the stores are written. `target`: the cluster.
+    """What is to happen in each store, in the order in which the stores are written. `target`: the URL of the cluster,
+    `context`: of the kubeconfig.
 
     `owner`: who has written the backup, by what its file system says; empty where it is none.
     """
@@ -156,6 +157,12 @@ class Plan:
     parts: tuple[StorePlan, ...]
     from_another_cluster: bool = False
     owner: str = ""
+    context: str = ""
+
+    @property
+    def cluster(self) -> str:
+        """It by context and URL."""
+        return f"{self.context} ({self.target})" if self.context else self.target
 
     @property
     def steps(self) -> list[Step]:

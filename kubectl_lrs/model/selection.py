@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import is_label_value, is_namespace
-from kubectl_lrs.model.workloads import LEFT_OUT_BY_DEFAULT, TYPE_LABEL
+from kubectl_lrs.model.workloads import LEFT_OUT_BY_DEFAULT, TYPE_LABEL, WORKLOADS
 
 Labels = Mapping[str, str]
 Requirement = Callable[[Labels], bool]
@@ -111,3 +111,19 @@ def _requirement(part: str, whole: str) -> Requirement:
             return lambda labels: key not in labels
         return lambda labels: key in labels
     raise UsageError(f"selector {whole!r}: cannot read {part!r}", hint="write it like app=web,tier!=cache")
+
+
+def near_types(given: Iterable[str], there: Collection[str]) -> list[str]:
+    """`--type NAME` for each type that was given, is not there, and is near to one that is."""
+    from difflib import get_close_matches  # for a call that is wrong
+
+    near = ((kind, get_close_matches(kind, sorted({*there, *WORKLOADS}), n=1)) for kind in given if kind not in there)
+    return [f"--type {found[0]}" for _, found in near if found]
+
+
+def near_labels(selector: str, there: Iterable[str]) -> list[str]:
+    """`-l KEY=VALUE` where a selector of one pair is near to a label that there is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(selector.replace("==", "="), sorted(set(there)), n=1) if selector else []
+    return [f"-l {found}" for found in near if found != selector]

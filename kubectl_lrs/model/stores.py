@@ -73,11 +73,6 @@ def lacking(profile: str, taken: Mapping[str, str]) -> list[str]:
     return [name for name, level in wanted.items() if _rank(name, taken) < STORES[name].rank(level)]
 
 
-def is_less(mine: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
-    """Whether the first levels hold less of some store than the second."""
-    return any(_rank(name, mine) < _rank(name, theirs) for name in STORES)
-
-
 def _rank(name: str, taken: Mapping[str, str]) -> int:
     return STORES[name].rank(taken.get(name, NONE))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,14 @@ WORKLOADS: Mapping[str, Workload] = {
 }
 
 LEFT_OUT_BY_DEFAULT: tuple[str, ...] = tuple(w.label for w in WORKLOADS.values() if not w.by_default)
+
+
+_APPLICATION = re.compile(r"custom[-_]?app(lication)?s?", re.IGNORECASE)
+
+
+def is_application(label: str) -> bool:
+    """Whether a type is surely that of custom applications; how it is called is not published."""
+    return _APPLICATION.fullmatch(label) is not None
 
 
 def type_of(manifest: Mapping[str, Any]) -> str:

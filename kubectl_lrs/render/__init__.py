@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         deployment_plan_view,
         deployment_report_view,
         journal_view,
+        organisation_names,
     )
     from kubectl_lrs.render.diff import (
         comparison_remarks,
@@ -76,6 +77,7 @@ _PARTS = {
         "deployment_plan_view",
         "deployment_report_view",
         "journal_view",
+        "organisation_names",
     ),
     "diff": (
         "comparison_remarks",
@@ -171,6 +173,7 @@ __all__ = [
     "local",
     "made",
     "nothing_to_clean",
+    "organisation_names",
     "plan_view",
     "progress",
     "prune_plan_view",

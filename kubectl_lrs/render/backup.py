@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.selection import Selection, near_labels, near_types
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import size
 from kubectl_lrs.model.workloads import WORKLOADS
@@ -32,9 +31,8 @@ def where(selection: Selection, *, is_named: bool) -> str:
 
 def instead(selection: Selection, there: Instead) -> Iterable[str]:
     """What there is where a selection found nothing, and what may have been meant."""
-    for kind in selection.types:
-        if kind not in there.types and (near := get_close_matches(kind, {*there.types, *WORKLOADS}, n=1)):
-            yield f"did you mean --type {near[0]}?"
+    for near in (*near_types(selection.types, there.types), *near_labels(selection.selector, there.labels)):
+        yield f"did you mean {near}?"
     if there.types:
         yield f"there is: {', '.join(_with_count(kind, count, selection) for kind, count in sorted(there.types.items()))}"
     elif there.namespaces:

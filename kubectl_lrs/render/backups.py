@@ -47,7 +47,14 @@ def listing(sealed: Sequence[Backup], unsealed: Sequence[Unsealed], output: str,
             rows=[(*_list_row(f), *_wide(f, holds)) for f in sealed],
             names=names,
         )
-    return View(kind="BackupList", data=None, columns=COLUMNS, rows=[_list_row(folder) for folder in sealed], names=names)
+    return View(
+        kind="BackupList",
+        data=None,
+        columns=COLUMNS,
+        rows=[_list_row(folder) for folder in sealed],
+        names=names,
+        spare=("AGE", "PROFILE"),
+    )
 
 
 def _data(folder: Backup, holds: Holds) -> dict[str, Any]:
@@ -137,7 +144,7 @@ def _headline(path: str, folder: Backup) -> tuple[str, ...]:
         f"Path:              {path}",
         *((f"Owner:             {folder.owner}",) if folder.is_foreign else ()),
         f"Instant:           {local(catalog.instant)} ({when})",
-        f"Cluster:           {cluster.server}{f' (context {cluster.context})' if cluster.context else ''}, {cluster.version}",
+        f"Cluster:           {cluster.title}, {cluster.version}",
         f"Resource:          {facts['plural']}.{facts['group']}/{facts['version']} ({facts['kind']})",
         f"Resource version:  {facts['resourceVersion']}",
         f"Identity:          {folder.identity or UNKNOWN}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kubectl_lrs.consistency import RULES, Found, Gap
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import Severity
+from kubectl_lrs.render.grouped import FEW, and_more, grouped
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.check import CheckReport
 
@@ -31,20 +33,31 @@ WORDS = {
 """The parts that are counted."""
 
 
-def check_view(report: CheckReport) -> View:
-    """What was found, what it means, what was not looked at, the verdict."""
+def check_view(report: CheckReport, commands: Mapping[str, str] = MappingProxyType({})) -> View:
+    """What was found, what it means, what was not looked at, the verdict. `commands`: code of a rule → what puts it right."""
     found = report.examination.findings
     rows = [(*each, finding) for each, finding in zip(_grouped(found), found, strict=True)]
     return View(
         kind="CheckReport",
         data=_data(report),
         columns=COLUMNS,
-        rows=[row[:4] for row in rows],
+        rows=list(_table(found)),
         wide_columns=(*COLUMNS, *WIDE),
         wide_rows=[(*row[:4], row[4].rule.why, row[4].rule.do) for row in rows],
         names=[each.object for each in found],
-        after=(*(["", *meanings(found)] if found else ()), *gap_lines(report.examination.gaps), verdict(report)),
+        after=(*(["", *meanings(found, commands)] if found else ()), *gap_lines(report.examination.gaps), verdict(report)),
     )
+
+
+def _table(found: list[Found]) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each; of many that say the same, the first few."""
+    if len(found) <= FEW:
+        yield from _grouped(found)
+        return
+    for each, more in grouped(found, lambda each: (each.severity, each.rule.code)):
+        yield owner(each), each.severity.value, each.object, f"{each.rule.title}: {each.message}"
+        if more:
+            yield "", each.severity.value, and_more(more), f"{each.rule.title}"
 
 
 def _grouped(found: list[Found]) -> Iterator[tuple[str, str, str, str]]:
@@ -63,13 +76,15 @@ def owner(found: Found) -> str:
     return f"{found.application_name} ({found.application})" if found.application_name else found.application
 
 
-def meanings(found: list[Found]) -> Iterator[str]:
+def meanings(found: list[Found], commands: Mapping[str, str]) -> Iterator[str]:
     """Why each kind of finding matters and what to do, once."""
     there = {each.rule.code for each in found}
     for rule in RULES:
         if rule.code in there:
             yield f"{rule.title}: {rule.why}"
             yield f"  do: {rule.do}"
+            if command := commands.get(rule.code):
+                yield f"    {command}"
 
 
 def gap_lines(gaps: list[Gap]) -> Iterator[str]:
@@ -83,8 +98,7 @@ def verdict(report: CheckReport) -> str:
     """One line at the end."""
     counts = report.examination.counts()
     said = ", ".join(f"{counts[each]} {each.value}{'' if counts[each] == 1 else 's'}" for each in Severity if counts[each])
-    what = f"backup {report.backup}" if report.backup else report.target
-    return f"check of {what}, {report.scope}: {in_short(report)}: {said or 'nothing found'}; {looked_at(report)}"
+    return f"check of {report.title}, {report.scope}: {in_short(report)}: {said or 'nothing found'}; {looked_at(report)}"
 
 
 def in_short(report: CheckReport) -> str:

@@ -93,7 +93,7 @@ def show_page(page: str) -> None:
 
 def check_page(report: CheckReport) -> str:
     """The page: verdict, what was looked at, the findings by application, what was not looked at, a place to sign."""
-    what = f"backup {report.backup}" if report.backup else report.target
+    what = report.title
     body = "\n".join((*_head(report, what), *_tiles(report), *_findings(report), *_gaps(report), *_rules(report), *_foot(report)))
     return PAGE.format(title=_text(what), style=STYLE, body=body)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from kubectl_lrs.render.grouped import Next, next_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.deployments.journal import Journal
@@ -37,9 +39,40 @@ def account_lines(accounts: Sequence[Account]) -> Iterator[str]:
         yield f"DataRobot{version} at {account.client.endpoint} (from {account.client.source}): {_plain(account.description)}"
 
 
-def deployment_plan_view(plan: DeploymentPlan, *, applied: bool = False) -> View:
-    """What would be done with each deployment."""
-    columns = ("LABEL", "ID", "STATUS", "ACTION", "REASON")
+Names = Mapping[str, str]
+"""Organisation's id → its name, where the application gives one."""
+
+
+def organisation_names(accounts: Sequence[Account]) -> Names:
+    """What the application calls the organisations of the tokens."""
+    return {account.organisation: account.name for account in accounts if account.name}
+
+
+def _organisation(identifier: str, names: Names) -> str:
+    return _plain(names.get(identifier) or identifier)
+
+
+def _totals(things: Sequence[Step | Outcome], word: Callable[[Any], str], names: Names) -> Iterator[str]:
+    """A line for each organisation, where there are several."""
+    counts: dict[str, Counter[str]] = {}
+    for thing in things:
+        counts.setdefault(thing.organisation, Counter())[word(thing)] += 1
+    for identifier, counted in sorted(counts.items()) if len(counts) > 1 else ():
+        said = ", ".join(f"{count:,} {each}" for each, count in sorted(counted.items()))
+        yield f"organisation {_organisation(identifier, names)}: {said}"
+
+
+def _spare(things: Sequence[Step | Outcome]) -> tuple[str, ...]:
+    """What a narrow terminal can do without: an organisation that is the only one is named above."""
+    return ("ORGANISATION",) if len({thing.organisation for thing in things}) == 1 else ()
+
+
+def deployment_plan_view(
+    plan: DeploymentPlan, names: Names = MappingProxyType({}), *, applied: bool = False, then: Sequence[Next] = ()
+) -> View:
+    """What would be done with each deployment, those of an organisation together. `then`: what to do next."""
+    columns = ("LABEL", "ID", "ORGANISATION", "STATUS", "ACTION", "REASON")
+    steps = sorted(plan.steps, key=lambda step: step.organisation)
     counts = Counter(step.action.value for step in plan.steps)
     summary = ", ".join(f"{count} {action}" for action, count in sorted(counts.items())) or f"nothing to {plan.direction.verb}"
     return View(
@@ -53,19 +86,23 @@ def deployment_plan_view(plan: DeploymentPlan, *, applied: bool = False) -> View
             "deployments": [_step_data(step) for step in plan.steps],
         },
         columns=columns,
-        rows=[_step_row(step) for step in plan.steps],
-        wide_columns=(*columns, "ORGANISATION", "MODEL", "IMPORTANCE"),
-        wide_rows=[
-            (*_step_row(step), step.organisation or NONE, step.model or NONE, _plain(step.importance)) for step in plan.steps
-        ],
+        rows=[_step_row(step, names) for step in steps],
+        wide_columns=(*columns, "MODEL", "IMPORTANCE"),
+        wide_rows=[(*_step_row(step, names), step.model or NONE, _plain(step.importance)) for step in steps],
         names=[step.id for step in plan.changes],
         before=tuple(f"not certain: {line}" for line in plan.incomplete),
-        after=(f"plan: {summary}{'' if applied else ' (nothing was changed)'}",),
+        after=(
+            *_totals(steps, lambda step: step.action.value, names),
+            f"plan: {summary}{'' if applied else ' (nothing was changed)'}",
+            *next_lines(then),
+        ),
+        spare=_spare(steps),
     )
 
 
-def _step_row(step: Step) -> tuple[str, ...]:
-    return (_plain(step.label), step.id, _plain(step.before), step.action.value, _UNSEEN.sub("?", step.reason))
+def _step_row(step: Step, names: Names) -> tuple[str, ...]:
+    organisation, reason = _organisation(step.organisation, names), _UNSEEN.sub("?", step.reason)
+    return (_plain(step.label), step.id, organisation, _plain(step.before), step.action.value, reason)
 
 
 def _step_data(step: Step) -> dict[str, Any]:
@@ -81,9 +118,10 @@ def _step_data(step: Step) -> dict[str, Any]:
     }
 
 
-def deployment_report_view(report: DeploymentReport) -> View:
-    """One row per deployment that was asked for."""
-    columns = ("LABEL", "ID", "BEFORE", "AFTER", "SECONDS", "MESSAGE")
+def deployment_report_view(report: DeploymentReport, names: Names = MappingProxyType({}), *, then: Sequence[Next] = ()) -> View:
+    """One row per deployment that was asked for, those of an organisation together. `then`: what to do next."""
+    columns = ("LABEL", "ID", "ORGANISATION", "BEFORE", "AFTER", "SECONDS", "MESSAGE")
+    outcomes = sorted(report.outcomes, key=lambda outcome: outcome.organisation)
     counts = ", ".join(f"{count} {result.value}" for result, count in sorted(report.counts().items())) or "nothing to do"
     summary = f"{report.verb}: {counts} in {report.seconds:.1f}s{'; interrupted' if report.interrupted else ''}"
     return View(
@@ -99,23 +137,27 @@ def deployment_report_view(report: DeploymentReport) -> View:
             "deployments": [_outcome_data(outcome) for outcome in report.outcomes],
         },
         columns=columns,
-        rows=[_outcome_row(outcome) for outcome in report.outcomes],
-        wide_columns=(*columns, "RESULT", "ORGANISATION", "TASK"),
-        wide_rows=[
-            (*_outcome_row(outcome), outcome.result.value, outcome.organisation or NONE, outcome.task or NONE)
-            for outcome in report.outcomes
-        ],
+        rows=[_outcome_row(outcome, names) for outcome in outcomes],
+        wide_columns=(*columns, "RESULT", "TASK"),
+        wide_rows=[(*_outcome_row(outcome, names), outcome.result.value, outcome.task or NONE) for outcome in outcomes],
         names=[outcome.id for outcome in report.outcomes if outcome.result not in NOT_DONE],
-        after=(*(f"not done: {line}" for line in report.incomplete), summary),
+        after=(
+            *(f"not done: {line}" for line in report.incomplete),
+            *_totals(outcomes, lambda outcome: outcome.result.value, names),
+            summary,
+            *next_lines(then),
+        ),
         done=summary,
+        spare=_spare(outcomes),
     )
 
 
-def _outcome_row(outcome: Outcome) -> tuple[str, ...]:
+def _outcome_row(outcome: Outcome, names: Names) -> tuple[str, ...]:
     message = outcome.message or ("" if outcome.result in (Result.DEACTIVATED, Result.ACTIVATED) else outcome.result.value)
     return (
         _plain(outcome.label),
         outcome.id,
+        _organisation(outcome.organisation, names),
         _plain(outcome.before),
         _plain(outcome.after),
         f"{outcome.seconds:.1f}",

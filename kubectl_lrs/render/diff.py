@@ -151,8 +151,8 @@ def side_lines(comparison: Comparison[Any]) -> tuple[str, str]:
 
 def _words(origin: Origin) -> str:
     if origin.catalog is None:
-        return f"live, as it is now on {origin.server}"
-    return f"backup {origin.label}, taken {local(origin.catalog.instant)} of {origin.server}; {scope(origin.catalog)}"
+        return f"live, as it is now on {origin.title}"
+    return f"backup {origin.label}, taken {local(origin.catalog.instant)} of {origin.title}; {scope(origin.catalog)}"
 
 
 def _origin_data(origin: Origin) -> dict[str, Any]:

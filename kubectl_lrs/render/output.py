@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Iterable
 
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
@@ -31,7 +32,17 @@ def say(message: str) -> None:
     from kubectl_lrs.runtime import redact
 
     line = printable(redact.known(message))
-    streams.note(f"{colour.message(line) if colour.is_on(sys.stderr) else line}\n")
+    for part in _folded(line):
+        streams.note(f"{colour.message(part) if colour.is_on(sys.stderr) else part}\n")
+
+
+def _folded(line: str) -> Iterable[str]:
+    """As a terminal holds it."""
+    if not sys.stderr.isatty():
+        return (line,)
+    from kubectl_lrs.render.fold import folded, width_of  # for lines that are read on a terminal
+
+    return folded(line, width_of(sys.stderr))
 
 
 def answer(text: str, *, is_data: bool = False, err: bool = False, done: str = "") -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.units import size
 from kubectl_lrs.render.backups import age_of, local, scope
+from kubectl_lrs.render.grouped import Next, next_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.repository.pruning import Count, Found, PruneResult, Weight
 from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneStep
@@ -17,7 +18,7 @@ _COLUMNS = ("NAME", "CREATED", "AGE", "STATE")
 _WIDE = ("CLUSTER", "SELECTION", "PROFILE")
 
 
-def prune_plan_view(plan: PrunePlan, weight: Weight) -> View:
+def prune_plan_view(plan: PrunePlan, weight: Weight, then: Sequence[Next] = ()) -> View:
     """What goes, what stays, and by which rule. `weight`: what that frees."""
     columns = (*_COLUMNS, "ACTION", "KEPT BY")
     steps = [step for step in plan.steps if not (plan.is_named and step.is_kept)]
@@ -34,7 +35,7 @@ def prune_plan_view(plan: PrunePlan, weight: Weight) -> View:
         wide_columns=(*columns, *_WIDE),
         wide_rows=[(*_row(step.found), *_end(step), *_group(step.catalog)) for step in steps],
         names=[step.name for step in plan.to_remove],
-        after=(*_pool_plan(weight), _summary(plan, weight)),
+        after=(*_pool_plan(weight), _summary(plan, weight), *next_lines(then)),
     )
 
 
@@ -165,11 +166,11 @@ def _end(step: PruneStep) -> tuple[str, str]:
 
 
 def _group(catalog: Catalog) -> tuple[str, ...]:
-    return catalog.cluster.server, scope(catalog), catalog.profile
+    return catalog.cluster.title, scope(catalog), catalog.profile
 
 
 def _described(catalog: Catalog) -> str:
-    return f"{catalog.cluster.server}, {scope(catalog)}, profile {catalog.profile}"
+    return f"{catalog.cluster.title}, {scope(catalog)}, profile {catalog.profile}"
 
 
 def _data(found: Found) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -12,7 +12,8 @@ from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Plan, Preparation, Prepare, Severity, Step, StorePlan
 from kubectl_lrs.model.report import NOT_DONE, Outcome, Report, Result
 from kubectl_lrs.model.units import size
-from kubectl_lrs.render.view import View, capped
+from kubectl_lrs.render.grouped import Next, and_more, capped, grouped, next_lines
+from kubectl_lrs.render.view import View
 
 T = TypeVar("T")
 Column = tuple[str, Callable[[T], str]]
@@ -58,22 +59,32 @@ STEP_COLUMNS: tuple[Column[Step], ...] = (
 )
 
 
-def plan_view(plan: Plan, *, applied: bool = False) -> View:
-    """The plan: what would be made first, each step, and what differs field by field.
+DIFFS = 10
+"""Differences that a plan shows field by field; `-o wide` shows all."""
 
-    `applied`: it is about to be, so before the question stands only what is not as it is to be.
+
+def plan_view(plan: Plan, *, applied: bool = False, then: Sequence[Next] = ()) -> View:
+    """The plan: what would be made first, each step that changes something, and what differs field by field.
+
+    `applied`: it is about to be. `then`: what to do next.
     """
     steps = plan.steps
-    columns, rows = _tabled(STEP_COLUMNS, [step for step in steps if not applied or step.action is not Action.UNCHANGED])
+    columns, rows = _tabled(STEP_COLUMNS, [step for step in steps if step.action is not Action.UNCHANGED], _alike)
+    wide_columns, wide_rows = _tabled(STEP_COLUMNS, steps)
     counts = _counted(Counter(step.action for step in steps))
+    below = (*_part_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}", *next_lines(then))
     return View(
         kind="RestorePlan",
         data=_plan_data(plan),
         before=tuple(f"first: {_first(each, plan)}" for part in plan.parts for each in part.preparations),
         columns=columns,
         rows=rows,
+        wide_columns=wide_columns,
+        wide_rows=wide_rows,
         names=[_name(step) for step in steps],
-        after=(*_diff_lines(steps), *_part_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}"),
+        after=(*_diff_lines(steps, DIFFS), *below),
+        wide_after=(*_diff_lines(steps, len(steps)), *below),
+        spare=_constant(columns, rows),
     )
 
 
@@ -81,12 +92,38 @@ def restore_question(plan: Plan) -> str:
     """What the user must agree to, and every place that is written."""
     written = [part for part in plan.parts if part.store != LRS and any(step.action in WRITES for step in part.steps)]
     also = "".join(f", {part.store} on {part.target}" for part in written)
-    return f"{'; '.join(plan.effects)} on {plan.target}{also}. Go on?"
+    return f"{'; '.join(plan.effects)} on {plan.cluster}{also}. Go on?"
 
 
-def _tabled(columns: Sequence[Column[T]], things: Sequence[T]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """(headings, rows): without the columns in which nothing stands, and without the store where there is only one."""
-    rows = [tuple(text(thing) for _, text in columns) for thing in things]
+def _alike(thing: Step | Outcome) -> Hashable:
+    """What rows have in common that say the same of many things."""
+    if isinstance(thing, Step):
+        return thing.store, thing.namespace, thing.type, thing.action, thing.reason or bool(thing.diff)
+    return thing.store, thing.namespace, thing.type, thing.result, thing.message.replace(thing.name, "")
+
+
+def _constant(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Of the columns that a narrow terminal can do without, those in which all rows say the same."""
+    return tuple(title for place, title in enumerate(columns) if title in SPARE and len({row[place] for row in rows}) == 1)
+
+
+SPARE = frozenset(("NAMESPACE", "TIER"))
+
+
+def _tabled(
+    columns: Sequence[Column[T]], things: Sequence[T], kind: Callable[[T], Hashable] | None = None
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """(headings, rows): without the columns in which nothing stands, and without the store where there is only one.
+
+    With `kind`, of many that are alike the first few stand for all.
+    """
+    rows = []
+    for thing, more in grouped(things, kind) if kind else ((thing, 0) for thing in things):
+        rows.append(tuple(text(thing) for _, text in columns))
+        if more:
+            rows.append(
+                tuple(and_more(more) if title == "NAME" else cell for (title, _), cell in zip(columns, rows[-1], strict=True))
+            )
     filled = [place for place, (title, _) in enumerate(columns) if _says_something(title, {row[place] for row in rows})]
     return tuple(columns[place][0] for place in filled), [tuple(row[place] for place in filled) for row in rows]
 
@@ -106,11 +143,11 @@ def _name(thing: Step | Outcome) -> str:
 def _part_counts(plan: Plan) -> Iterator[str]:
     for part in plan.parts:
         if part.store != LRS or len(plan.parts) > 1:
-            yield f"{part.store}: {_counted(part.counts())}, on {part.target}"
+            yield f"{part.store}: {_counted(part.counts())}, on {plan.cluster if part.store == LRS else part.target}"
 
 
 def _counted(counts: Mapping[Any, int]) -> str:
-    return ", ".join(f"{count} {_word(what)}" for what, count in sorted(counts.items())) or "nothing to do"
+    return ", ".join(f"{count:,} {_word(what)}" for what, count in sorted(counts.items())) or "nothing to do"
 
 
 def _word(what: Enum) -> str:
@@ -122,14 +159,27 @@ def _fields(step: Step) -> str:
     return f"{count} field{'' if count == 1 else 's'} differ{'s' * (count == 1)}" if count else ""
 
 
-def _diff_lines(steps: Sequence[Step]) -> Iterator[str]:
+def _diff_lines(steps: Sequence[Step], most: int) -> Iterator[str]:
+    """Field by field, once for all objects of which the same differs."""
+    alike: dict[tuple[str, ...], list[Step]] = {}
     for step in steps:
         if step.diff:
-            yield ""
-            yield f"{step.key} ({step.action.value}):"
-            yield from (f"  {_change_line(change, step.action)}" for change in step.diff)
-    if any(step.diff for step in steps):
+            what = (step.action.value, *(_change_line(change, step.action) for change in step.diff))
+            alike.setdefault(what, []).append(step)
+    shown = list(alike.items())[: len(alike) if len(alike) <= most + 1 else most]
+    for (action, *changes), same in shown:
         yield ""
+        yield f"{same[0].key} ({action}){_others(len(same) - 1)}:"
+        yield from (f"  {change}" for change in changes)
+    if more := sum(map(len, alike.values())) - sum(len(same) for _, same in shown):
+        yield ""
+        yield f"what differs: {and_more(more)}"
+    if alike:
+        yield ""
+
+
+def _others(count: int) -> str:
+    return f", and in {count:,} other{'s' * (count > 1)} the same" if count else ""
 
 
 def _change_line(change: Change, action: Action) -> str:
@@ -208,9 +258,9 @@ OUTCOME_COLUMNS: tuple[Column[Outcome], ...] = (
 )
 
 
-def report_view(report: Report, *, dry_run: bool) -> View:
-    """The end of a restore: what is not as asked for, then the counts."""
-    columns, rows = _tabled(OUTCOME_COLUMNS, list(_notable(report)))
+def report_view(report: Report, *, dry_run: bool, then: Sequence[Next] = ()) -> View:
+    """The end of a restore: what is not as asked for, then the counts, and what to do next."""
+    columns, rows = _tabled(OUTCOME_COLUMNS, list(_notable(report)), _alike)
     wide_columns, wide_rows = _tabled(OUTCOME_COLUMNS, report.outcomes)
     dry = " (server dry run: nothing was written)" if dry_run else ""
     end = f"in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
@@ -226,8 +276,11 @@ def report_view(report: Report, *, dry_run: bool) -> View:
         after=(
             *(f"not done: {line}" for line in report.incomplete),
             *_store_counts(report),
+            *_left_lines(report),
             summary,
+            *next_lines(then),
         ),
+        spare=_constant(columns, rows),
         done="" if dry_run else summary,
     )
 
@@ -236,8 +289,21 @@ def _notable(report: Report) -> Iterator[Outcome]:
     """What a person must see: of LRS what is not plain; of the other stores all, as long as that is a list to read."""
     few = {store for store in report.stores if store != LRS and len(report.of(store)) <= MANY}
     for outcome in report.outcomes:
+        if outcome.result is Result.NOT_TRIED and report.interrupted:
+            continue
         if outcome.store in few or outcome.result in NOT_DONE or (outcome.store == LRS and outcome.message):
             yield outcome
+
+
+def _left_lines(report: Report) -> Iterator[str]:
+    """What an interrupted run did not begin, in one line."""
+    left = Counter(outcome.store for outcome in report.outcomes if outcome.result is Result.NOT_TRIED)
+    if report.interrupted and left:
+        said = ", ".join(f"{count:,} {THINGS.get(store, store)}" for store, count in left.items())
+        yield f"interrupted: {said} {'is' if left.total() == 1 else 'are'} left; the same command goes on"
+
+
+THINGS: Mapping[str, str] = {LRS: "LRS", "mongo": "collections", "images": "images", "files": "files"}
 
 
 def _message(outcome: Outcome) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kubectl_lrs.model.plan import Finding
 from kubectl_lrs.model.units import age
+from kubectl_lrs.render.grouped import Next, next_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.stores.spark.apply import NOT_DONE, Outcome, counted
 from kubectl_lrs.stores.spark.sessions import Session
@@ -15,8 +17,8 @@ COLUMNS = ("NAMESPACE", "NAME", "AGE", "STATE")
 WIDE = ("CREATED", "FINALIZERS", "UID")
 
 
-def spark_plan_view(plan: CleanPlan, *, applied: bool = False) -> View:
-    """The sessions that would be deleted."""
+def spark_plan_view(plan: CleanPlan, *, applied: bool = False, then: Sequence[Next] = ()) -> View:
+    """The sessions that would be deleted. `then`: what to do next."""
     return View(
         kind="CleanPlan",
         data={
@@ -32,7 +34,7 @@ def spark_plan_view(plan: CleanPlan, *, applied: bool = False) -> View:
         wide_columns=(*COLUMNS, *WIDE),
         wide_rows=[(*_row(session), *_wide(session)) for session in plan.sessions],
         names=[session.key for session in plan.sessions],
-        after=(_planned(plan, applied=applied),),
+        after=(_planned(plan, applied=applied), *next_lines(then)),
     )
 
 
@@ -60,7 +62,7 @@ def spark_effects(plan: CleanPlan) -> str:
     number, namespaces = len(plan.to_delete), sorted({session.namespace for session in plan.to_delete})
     where = f"namespace {namespaces[0]}" if len(namespaces) == 1 else f"{len(namespaces)} namespaces"
     eldest = age(oldest(plan.to_delete).total_seconds())
-    return f"Delete {number} Spark session{'' if number == 1 else 's'} (oldest: {eldest}) in {where} on {plan.target}"
+    return f"Delete {number} Spark session{'' if number == 1 else 's'} (oldest: {eldest}) in {where} on {plan.cluster}"
 
 
 def spark_report_view(report: CleanReport) -> View:

@@ -8,14 +8,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from unicodedata import combining, east_asian_width
 
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
+from kubectl_lrs.render.fold import columns as _columns
+from kubectl_lrs.render.fold import folded, width_of
 from kubectl_lrs.render.output import answer
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
 GAP = "   "
+NARROW = 2
+"""Blanks between columns, where a terminal is too narrow for more."""
 INDENT = "    "
 LEAST = 20
 """Columns that the last one needs to go on below itself."""
@@ -29,7 +32,8 @@ class View:
 
     `kind`: that of the document for programs.
 
-    `done`: what the command has changed, in one line, which is told where the answer cannot be.
+    `done`: what the command has changed, in one line, which is told where the answer cannot be. `wide_after`: what stands
+    below the wide table, where that is something else. `spare`: headings of columns that a narrow terminal can do without.
     """
 
     data: Any
@@ -42,14 +46,9 @@ class View:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = field(default=())
     done: str = ""
-
-
-def capped(lines: Sequence[str], most: int) -> Iterator[str]:
-    """The first of them, and how many more there are where that is more than one."""
-    shown = len(lines) if len(lines) <= most + 1 else most
-    yield from lines[:shown]
-    if more := len(lines) - shown:
-        yield f"and {more:,} more (-o wide shows all)"
+    wide_after: tuple[str, ...] | None = None
+    spare: tuple[str, ...] = ()
+    has_headings: bool = True
 
 
 def show(view: View, output: str, *, err: bool = False) -> None:
@@ -69,18 +68,17 @@ _TEXTS: Mapping[str, Callable[[View], str]] = {
 def _lines(view: View, output: str, *, err: bool) -> Iterator[str]:
     wide = output == "wide" and view.wide_columns
     columns, rows = (view.wide_columns, view.wide_rows) if wide else (view.columns, view.rows)
+    after = view.wide_after if output == "wide" and view.wide_after is not None else view.after
     stream = sys.stderr if err else sys.stdout
-    width, is_coloured = _width() if stream.isatty() else 0, colour.is_on(stream)
-    yield from map(printable, view.before)
-    yield from table(columns, rows, width=width, coloured=is_coloured)
-    yield from map(printable, view.after)
-
-
-def _width() -> int:
-    """Columns of the terminal."""
-    from shutil import get_terminal_size  # where there is one
-
-    return get_terminal_size().columns
+    width, is_coloured = width_of(stream), colour.is_on(stream)
+    for line in map(printable, view.before):
+        yield from folded(line, width)
+    if view.has_headings or wide:
+        yield from table(columns, rows, width=width, coloured=is_coloured, spare=() if wide else view.spare)
+    else:
+        yield from list(table(columns, rows, width=width, coloured=is_coloured, spare=view.spare))[1:]
+    for line in map(printable, after):
+        yield from folded(line, width)
 
 
 def _document(view: View) -> Any:
@@ -107,35 +105,70 @@ def _inert(text: str) -> str:
     return _NOT_INERT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 0, coloured: bool = False) -> Iterable[str]:
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int = 0,
+    coloured: bool = False,
+    spare: Sequence[str] = (),
+) -> Iterable[str]:
     """Aligned lines under upper-case headings, as kubectl prints them; nothing where there is no row.
 
-    Where `width` (columns of a terminal) does not hold them, what stands in the last column goes on below itself, or on
-    lines of its own where that is too narrow. Nothing is cut; where not even the others fit, the terminal wraps.
+    Where `width` (columns of a terminal) does not hold them, they stand closer, what is said in the last column goes on below
+    itself, or once below the rows that all say it, and the `spare` columns go, the first one first. Where all that is not
+    enough, a row takes several lines. No word is broken, and but for spare columns nothing is left out.
     """
     if not rows:
         return
     shown = [[printable(str(cell)) for cell in row] for row in (columns, *rows)]
-    widths = [max(_columns(row[n]) for row in shown) for n in range(len(columns))]
-    before = sum(widths[:-1]) + len(GAP) * (len(columns) - 1)
-    is_wide = before <= width < before + widths[-1]
+    shown, gap = _fitting(shown, width, spare)
+    widths = _widths(shown)
+    before = sum(widths[:-1]) + gap * (len(widths) - 1)
+    goes_on = _may_go_on(shown, before, width) and before + widths[-1] > width
     longest = max(_columns(word) for row in shown for word in (row[-1].split() or [""]))
     indent = before if width - before >= max(LEAST, longest) else len(INDENT)
-    for row in shown:
+    for place, row in enumerate(shown):
         parts = [row[-1]]
-        if is_wide and before + _columns(row[-1]) > width:
-            from textwrap import wrap
-
-            parts = wrap(row[-1], max(LEAST, width - indent), break_on_hyphens=False, break_long_words=False)
-            parts = parts if indent == before else ["", *parts]
+        if goes_on and before + _columns(row[-1]) > width:
+            parts = _wrapped(row[-1], max(LEAST, width - indent))
+            is_said_below = place + 1 < len(shown) and shown[place + 1][-1] == row[-1]
+            parts = parts if indent == before else [""] if is_said_below else ["", *parts]
         cells = [_padded(cell, size) for cell, size in zip((*row[:-1], parts[0]), widths, strict=True)]
-        yield GAP.join(map(colour.cell, cells) if coloured and row is not shown[0] else cells).rstrip()
+        line = (" " * gap).join(cells).rstrip()
+        if coloured and row is not shown[0] and (width <= 0 or _columns(line) <= width):
+            yield (" " * gap).join(map(colour.cell, cells)).rstrip()
+        else:
+            yield from folded(line, width, len(INDENT))
         yield from (" " * indent + part for part in parts[1:])
 
 
-def _columns(text: str) -> int:
-    """How many columns of a terminal it takes."""
-    return len(text) if text.isascii() else sum(2 if east_asian_width(char) in "WF" else not combining(char) for char in text)
+def _fitting(shown: list[list[str]], width: int, spare: Sequence[str]) -> tuple[list[list[str]], int]:
+    """(what is shown, the gap between columns): the first way that fits, else all of it."""
+    for count in range(len(spare) + 1):
+        kept = [place for place, title in enumerate(shown[0]) if title not in spare[:count]]
+        rows = [[row[place] for place in kept] for row in shown]
+        for gap in (len(GAP), NARROW):
+            widths = _widths(rows)
+            before = sum(widths[:-1]) + gap * (len(widths) - 1)
+            if width <= 0 or before + widths[-1] <= width or _may_go_on(rows, before, width):
+                return rows, gap
+    return shown, len(GAP)
+
+
+def _may_go_on(shown: Sequence[Sequence[str]], before: int, width: int) -> bool:
+    """Whether the last column is of words that can stand below each other."""
+    return before <= width and any(" " in row[-1] for row in shown[1:])
+
+
+def _widths(shown: Sequence[Sequence[str]]) -> list[int]:
+    return [max(_columns(row[place]) for row in shown) for place in range(len(shown[0]))]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    from textwrap import wrap
+
+    return wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _padded(text: str, width: int) -> str:

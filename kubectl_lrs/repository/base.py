@@ -13,9 +13,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from kubectl_lrs.model.choice import ANY, Asked, less_than_before, newest
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
-from kubectl_lrs.model.stores import is_less
 
 if TYPE_CHECKING:
     from kubectl_lrs.model.catalog import Catalog, Cluster
@@ -283,24 +283,28 @@ class Repository(ABC):
         """Whether `name` means a backup: no LRS can be called so, or there is one of this name."""
         return name == LATEST or name.startswith((".", "/", BACKUP_PREFIX)) or self.has(name)
 
-    def latest(self) -> Backup:
-        """The newest sealed backup by its catalog's instant, as `newest_first` has it; its `warning` says what it decided."""
-        return self._newest(lambda _catalog: True, "no sealed backup")
+    def latest(self, asked: Asked = ANY, holds: Callable[[Backup], bool] = lambda _backup: True) -> Backup:
+        """The newest sealed backup that holds what is asked for; its `warning` says what decided beside the time.
+
+        `holds`: what only a look into a backup tells. UsageError where there is none, which names what there is.
+        """
+        candidates = self.newest_first()
+        chosen, passed = newest(candidates, lambda backup: backup.catalog, asked, holds)
+        if chosen is None:
+            raise self._none(asked, passed)
+        chosen.warning = _choice(chosen, candidates) or _passed_over(chosen, passed)
+        return chosen.in_use()
 
     def latest_of(self, cluster: Cluster) -> Backup:
         """The newest sealed backup of this cluster."""
-        return self._newest(lambda catalog: catalog.cluster.is_same(cluster), f"no sealed backup of the cluster {cluster.server}")
+        return self.latest(Asked(cluster=cluster))
 
-    def _newest(self, wanted: Callable[[Catalog], bool], otherwise: str) -> Backup:
-        candidates = [backup for backup in self.newest_first() if wanted(backup.catalog)]
-        if candidates:
-            chosen = candidates[0]
-            chosen.warning = _choice(chosen, candidates)
-            return chosen.in_use()
-        sealed, _ = self.scan()
-        others = ", ".join(f"{each.name} ({_what_it_is(each)})" for each in sealed[-5:])
-        raise UsageError(
-            f"{self.location}: {otherwise}",
+    def _none(self, asked: Asked, passed: Sequence[tuple[Backup, str]]) -> UsageError:
+        others = ", ".join(f"{each.name} ({why.removeprefix('is ')})" for each, why in reversed(passed[:5]))
+        if not others:
+            others = ", ".join(f"{each.name} ({_what_it_is(each)})" for each in self.scan()[0][-5:])
+        return UsageError(
+            f"{self.location}: no sealed backup{f' {asked}' if str(asked) else ''}",
             hint=f"there is {others}; name the one you mean" if others else "make one with: backup --backup-dir DIR",
         )
 
@@ -309,19 +313,19 @@ class Repository(ABC):
         sealed = [backup for backup in reversed(self.scan()[0]) if not backup.catalog.is_empty]
         return sorted(sealed, key=lambda backup: is_of_future(backup.catalog))
 
-    def narrower_than_before(self, backup: Backup) -> Backup | None:
-        """The backup of the same cluster just before this one, when that one held more (a wider selection)."""
-        before = None
+    def less_than_before(self, backup: Backup) -> str:
+        """What a backup holds less than the one of the same cluster before it, in words; empty where nothing is to be said."""
+        before: list[Catalog] = []
         for other in self.scan()[0]:
             if other.name == backup.name:
                 break
             if other.catalog.cluster.is_same(backup.catalog.cluster) and not is_of_future(other.catalog):
-                before = other
-        return before if before and is_narrower(backup.catalog, before.catalog) else None
+                before.append(other.catalog)
+        return less_than_before(backup.catalog, before)
 
 
 def _what_it_is(backup: Backup) -> str:
-    return "empty" if backup.catalog.is_empty else f"of {backup.catalog.cluster.server}"
+    return "empty" if backup.catalog.is_empty else f"of {backup.catalog.cluster.title}"
 
 
 def is_of_future(catalog: Catalog) -> bool:
@@ -337,18 +341,11 @@ def _choice(chosen: Backup, candidates: Sequence[Backup]) -> str:
     return f"dated later than now, and not taken for the latest: {', '.join(later[:3])}; is a clock wrong?" if later else ""
 
 
-def is_narrower(catalog: Catalog, than: Catalog) -> bool:
-    """Whether one backup was asked for less than another: fewer namespaces, types, labels or tiers."""
-    mine, theirs = catalog.selection, than.selection
-    types, other_types = set(mine.get("types") or ()), set(theirs.get("types") or ())
-    return bool(
-        (mine.get("namespace") and mine.get("namespace") != theirs.get("namespace"))
-        or (types and (not other_types or other_types - types))
-        or set(mine.get("excludedTypes") or ()) - set(theirs.get("excludedTypes") or ())
-        or (mine.get("selector") and mine.get("selector") != theirs.get("selector"))
-        or set(than.tiers) - set(catalog.tiers)
-        or is_less(catalog.levels, than.levels)
-    )
+def _passed_over(chosen: Backup, passed: Sequence[tuple[Backup, str]]) -> str:
+    """The newer ones of the same cluster that hold less than is asked for."""
+    newer = [(each, why) for each, why in passed if each.catalog.instant > chosen.catalog.instant and why not in ("is later", "")]
+    said = "; ".join(f"{each.name} is newer, and {why}" for each, why in newer[:3] if not why.startswith("is of "))
+    return f"{said}: name it to use it" if said else ""
 
 
 def oldest_first(backups: Iterable[Backup]) -> list[Backup]:

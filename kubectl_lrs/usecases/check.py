@@ -49,6 +49,13 @@ class CheckReport:
     counts: dict[str, int | None]
     applications: Sequence[Application] = ()
     notes: list[str] = field(default_factory=list)
+    context: str = ""
+
+    @property
+    def title(self) -> str:
+        """The backup, or the cluster by context and URL."""
+        cluster = f"{self.context} ({self.target})" if self.context else self.target
+        return f"backup {self.backup}" if self.backup else cluster
 
     def exit_code(self) -> ExitCode:
         """4 where there is an error among the findings."""
@@ -56,13 +63,21 @@ class CheckReport:
 
 
 def report_of(
-    inventory: Inventory, *, target: str, backup: str, instant: datetime, only: Collection[str], notes: Iterable[str]
+    inventory: Inventory,
+    *,
+    target: str,
+    context: str = "",
+    backup: str,
+    instant: datetime,
+    only: Collection[str],
+    notes: Iterable[str],
 ) -> CheckReport:
     """Hold the inventory against the rules; `only`: ids or names of applications, all where it is empty."""
     selected = selected_applications(inventory.applications, only)
     examination = examine(inventory)
     return CheckReport(
         target=target,
+        context=context,
         scope=inventory.scope,
         backup=backup,
         instant=instant,

@@ -91,6 +91,7 @@ def check_live(sources: Sources, only: Sequence[str], progress: Progress) -> Che
     return report_of(
         found.inventory,
         target=sources.kube.connection.server,
+        context=sources.kube.connection.context,
         backup="",
         instant=sources.kube.now(),
         only=only,

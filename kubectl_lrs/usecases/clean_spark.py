@@ -48,6 +48,12 @@ class CleanPlan:
     snapshot: Snapshot
     kept: int
     findings: list[Finding] = field(default_factory=list)
+    context: str = ""
+
+    @property
+    def cluster(self) -> str:
+        """By context and URL."""
+        return f"{self.context} ({self.target})" if self.context else self.target
 
     @property
     def sessions(self) -> list[Session]:
@@ -110,6 +116,7 @@ def plan_cleaning(
         return CleanPlan(
             selection=selection,
             target=kube.connection.server,
+            context=kube.connection.context,
             snapshot=Snapshot(meant, snapshot.resource_version),
             kept=len(snapshot.sessions) - len(meant),
             findings=[*missing_rights(kube, rights), *asleep(kube, meant, operator)],

@@ -74,6 +74,11 @@ class Origin:
     path: str = ""
     catalog: Catalog | None = None
 
+    @property
+    def title(self) -> str:
+        """The cluster by context and URL."""
+        return f"{self.context} ({self.server})" if self.context else self.server
+
 
 class Side(Protocol):
     """One of the two that are compared. `namespace` is the only one it can be about, None where it can be any."""

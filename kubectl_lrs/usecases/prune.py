@@ -5,15 +5,14 @@ What the backups' repository cannot believe is kept and counts for nothing; how 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.choice import group_of
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.retention import Candidate, Decision, Rules, decide, removes_most
-from kubectl_lrs.model.stores import NONE
 from kubectl_lrs.repository.pruning import (
     Begun,
     Found,
@@ -200,17 +199,6 @@ def _candidate(found: Found) -> Candidate:
         is_empty=catalog.is_empty,
         doubt=found.doubt,
         hold=found.hold,
-    )
-
-
-def group_of(catalog: Catalog) -> Hashable:
-    """What backups of one group have in common: cluster, and all that says what was asked for."""
-    cluster = catalog.cluster
-    levels = {name: level for name, level in catalog.levels.items() if level != NONE}
-    return (
-        cluster.uid or (cluster.server, cluster.ca_sha256),
-        json.dumps([catalog.selection, levels], sort_keys=True),
-        catalog.profile,
     )
 
 

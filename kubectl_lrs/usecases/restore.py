@@ -34,6 +34,7 @@ class Restore:
         target: str,
         from_another_cluster: bool,
         owner: str = "",
+        context: str = "",
         places: Mapping[str, Place] = MappingProxyType({}),
         progress: Progress,
         stop: Cancel,
@@ -43,6 +44,7 @@ class Restore:
         self._target = target
         self._from_another_cluster = from_another_cluster
         self._owner = owner
+        self._context = context
         self._places = places
         self._progress = progress
         self._stop = stop
@@ -59,6 +61,7 @@ class Restore:
             parts=parts,
             from_another_cluster=self._from_another_cluster,
             owner=self._owner,
+            context=self._context,
         )
 
     def _with_place(self, part: StorePlan) -> StorePlan:

@@ -35,7 +35,7 @@ class MemoryKube:
         self.stop = Cancel()
         self.outage = Outage()
         self.warnings = Warnings()
-        self.connection = SimpleNamespace(server="https://memory")
+        self.connection = SimpleNamespace(server="https://memory", context="")
         self.trouble = trouble
         self._lock = threading.Lock()
         self._uids = itertools.count(1)

@@ -34,8 +34,8 @@ def _command(verb: str) -> PluginCommand:
     return command
 
 
-OURS = [verb for verb in VERBS if verb != "options"]
-"""`options` has no flag."""
+OURS = [verb for verb in VERBS if verb not in ("help", "options")]
+"""`help` and `options` have no flag."""
 
 
 def flags(verb: str) -> dict[str, Flag]:
@@ -119,6 +119,10 @@ CALLS: dict[str, Call] = {
     "restore: a mongodump is of no namespace": Call(("restore", "./dump"), ("--map-namespace",)),
     "restore: a mongodump holds no images": Call(("restore", "./dump"), _of("RESTORE", "images")),
     "restore: a mongodump holds no files": Call(("restore", "./dump"), _of("RESTORE", "files")),
+    "restore: a backup is of its time": Call(("restore", "b"), ("--at",)),
+    "restore: plain manifests are of no time": Call(("restore", "-f", "plain.yaml"), ("--at",)),
+    "show: a backup is of its time": Call(("show", "b"), ("--at",)),
+    "verify: a backup is of its time": Call(("verify", "b"), ("--at",)),
     "deactivate: a folder beside a journal": Call(("deactivate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
     "activate: a folder beside a journal": Call(("activate", "--journal", "j"), ("--backup-dir", "--accept-owner")),
     "activate: two sources": Call(("activate", "--journal", "j"), ("--from",)),
@@ -189,7 +193,10 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         "--yes": PERMISSION,
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
-    "list": {"--backup-dir": ALWAYS, "--output": ANSWER},
+    "list": {
+        **dict.fromkeys(("--backup-dir", "--holding"), ALWAYS),
+        **dict.fromkeys(("--output", "--sort-by", "--no-headers"), ANSWER),
+    },
     "prune": {
         **dict.fromkeys((*_words(Keep), "--backup-dir", "--dry-run"), ALWAYS),
         **dict.fromkeys(("--yes", "--accept-owner"), PERMISSION),

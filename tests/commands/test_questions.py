@@ -73,7 +73,7 @@ def test_plan_is_shown_before_the_question(drifted: Drifted, policy: str) -> Non
     shown = terminal.before or ""
     assert drifted.name in shown
     assert '~ spec.image: "drifted" ->' in shown
-    assert f"{policy} 1 LRS on {drifted.plane.server}" in shown
+    assert f"{policy} 1 LRS on bed ({drifted.plane.server})" in shown
     terminal.sendline("n")
     assert _end(terminal) == 130
     assert "not agreed to; nothing was written" in (terminal.before or "")
@@ -162,7 +162,7 @@ def test_yes_on_the_command_line_does_not_ask(drifted: Drifted) -> None:
 def test_without_a_terminal_it_refuses(drifted: Drifted, policy: str) -> None:
     done = drifted.cli.run("restore", "saved", "--existing", policy)
     assert done.returncode == 2
-    assert f"this needs a yes: {policy} 1 LRS on {drifted.plane.server}" in done.stderr
+    assert f"this needs a yes: {policy} 1 LRS on bed ({drifted.plane.server})" in done.stderr
     assert "--yes" in done.stderr
     assert drifted.live() == drifted.before
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import re
 
 import click
 import pytest
 
 from kubectl_lrs.cli import HIDDEN, VERBS, run
 from kubectl_lrs.model.errors import ExitCode, LrsError, UnreachableError
+from kubectl_lrs.model.flags import flags_of
+from kubectl_lrs.stores.mongo.flags import Place
 
 
 @pytest.mark.parametrize("name", [*VERBS, *HIDDEN])
@@ -18,7 +21,7 @@ def test_every_command_is_in_the_module_of_its_name(name: str) -> None:
     assert module.command.name == name
 
 
-@pytest.mark.parametrize("name", [name for name in VERBS if name != "options"])
+@pytest.mark.parametrize("name", [name for name in VERBS if name not in ("help", "options")])
 def test_help_begins_with_one_line_that_says_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == ExitCode.DONE
     out, err = capsys.readouterr()
@@ -82,3 +85,59 @@ def test_a_bug_leaves_a_log_and_no_traceback(
     assert "this is a bug in kubectl lrs (ZeroDivisionError)" in err
     assert "secret words" not in err
     assert "Traceback" not in err
+
+
+def _said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = run([*words])
+    return (code, *capsys.readouterr())
+
+
+@pytest.mark.parametrize("name", [name for name in VERBS if name != "help"])
+def test_help_of_a_verb_is_what_its_flag_shows(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _said(capsys, "help", name) == _said(capsys, name, "--help")
+
+
+def test_help_of_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _said(capsys, "help") == _said(capsys, "--help")
+    code, out, _ = _said(capsys, "help", "mongo")
+    assert code == ExitCode.DONE
+    assert {flag.word for _, flag in flags_of(Place)} <= set(re.findall(r"--[a-z-]+", out))
+    code, out, err = _said(capsys, "help", "restor")
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert "did you mean restore" in err
+
+
+def test_the_version_by_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _said(capsys, "--version") == _said(capsys, "version")
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_help_has_none_of_the_words_of_its_library(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = _said(capsys, name, "--help")
+    assert not [word for word in ("INTEGER", "RANGE", " TEXT\n", "x>=", "<=x", "[none|", "BOOLEAN") if word in out]
+    assert "--mongo-service" not in out, "it has a page of its own"
+
+
+def test_what_most_calls_need_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = _said(capsys, "restore", "--help")
+    places = [
+        out.index(f"  {flag}") for flag in ("--from", "-n, --namespace", "--tier", "--dry-run[=client|server]", "-y, --yes")
+    ]
+    places += [out.index(f"{heading}:") for heading in ("Mongo", "Images", "Files", "Application's API")]
+    assert places == sorted(places)
+    assert "Only what was saved in this namespace" in out
+    assert "The namespace whose LRS are saved" in _said(capsys, "backup", "--help")[1]
+    assert "--namespace" not in _said(capsys, "list", "--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "limits"),
+    [
+        (("restore", "x", "--parallel", "0"), "1 to 64"),
+        (("restore", "x", "--parallel", "x"), "1 to 64"),
+        (("restore", "x", "--operator-replicas=-1"), "0 or more"),
+    ],
+)
+def test_a_number_says_its_limits(words: tuple[str, ...], limits: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = _said(capsys, *words)
+    assert (code, limits in err) == (ExitCode.USAGE, True)

@@ -101,6 +101,7 @@ class ChangeOptions(Options):
     dry_run: str = flag(
         "--dry-run",
         default="none",
+        alone="client",
         choices=("none", "client", "server"),
         group=Group.HOW,
         help="Show what would be changed; the API has no dry run of its own, so both are the same.",

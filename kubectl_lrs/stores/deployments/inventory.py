@@ -56,7 +56,7 @@ def _remark(document: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """One token's user. `organisation` and `uid` are ids, empty where the application does not say."""
+    """One token's user. `organisation` and `uid` are ids, `name` the organisation's; empty where the application does not say."""
 
     client: DataRobotClient
     organisation: str
@@ -64,13 +64,19 @@ class Account:
     user: str
     role: str
     version: str
+    name: str = ""
 
     @property
     def description(self) -> str:
         """In a few words, for messages."""
         user = f"user {self.user}" if self.user else "an unknown user"
-        place = f"organisation {self.organisation}" if self.organisation else "an unknown organisation"
+        named = f"{self.name} ({self.organisation})" if self.name else self.organisation
+        place = f"organisation {named}" if self.organisation else "an unknown organisation"
         return f"{user}{f' ({self.role})' if self.role else ''} of {place}"
+
+
+ORGANISATION = ("orgName", "organizationName")
+"""Where an application may give the name of the organisation beside its id; that it does is not documented."""
 
 
 def look_up(clients: Iterable[DataRobotClient]) -> list[Account]:
@@ -88,6 +94,7 @@ def look_up(clients: Iterable[DataRobotClient]) -> list[Account]:
                 user=user,
                 role=_role(facts) if facts else "",
                 version=version,
+                name=next((str(facts[key]) for key in ORGANISATION if facts.get(key)), ""),
             )
         )
     _require_distinct(accounts)

@@ -171,7 +171,7 @@ class Planner:
             findings += preflight.refused_samples(requests, observed, absent=to_create)
         if options.crd is None:
             findings += preflight.missing_references(self._kube, observed, steps)
-        findings += preflight.unknown_types(steps)
+        findings += preflight.unknown_types(steps, observed.applications - observed.others)
         return findings
 
     def _needed(self, steps: list[LrsStep], to_create: tuple[str, ...]) -> Iterator[preflight.Right]:

@@ -12,7 +12,9 @@ from kubectl_lrs.clients.kubernetes.resources import SERVICES
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NoDryRunError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step
-from kubectl_lrs.model.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS
+from kubectl_lrs.model.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS, is_application
+from kubectl_lrs.stores.common.image_names.repositories import APPLICATIONS
+from kubectl_lrs.stores.common.mentions import strings
 from kubectl_lrs.stores.common.operator import Operator
 from kubectl_lrs.stores.lrs.owners import OwnerError
 from kubectl_lrs.stores.lrs.references import KINDS, references
@@ -91,16 +93,21 @@ class Observed:
     """What is kept of the objects while they are planned, one after the other, for what is looked at afterwards.
 
     `samples`: one object to be created, or created again, of each namespace, type and kind of owner whose deletion it
-    blocks. `users`: (namespace, kind, name) that specs refer to → the places in the plan of those that do.
+    blocks. `users`: (namespace, kind, name) that specs refer to → the places in the plan of those that do. `applications`:
+    types of which one runs an image of a custom application, and `others`: those of which one does not.
     """
 
     samples: dict[Sample, tuple[Action, StoredLrs]] = field(default_factory=dict)
     users: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+    applications: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
 
     def note(self, place: int, step: Step, stored: StoredLrs) -> None:
         """The object of the step at this place."""
         for kind, name in set(references(stored.manifest.get("spec"))):
             self.users.setdefault((step.namespace, kind, name), []).append(place)
+        if step.type not in WORKLOADS:
+            (self.applications if _runs_application(stored) else self.others).add(step.type)
         self.sample(step, stored)
 
     def sample(self, step: Step, stored: StoredLrs) -> None:
@@ -108,6 +115,10 @@ class Observed:
         if (step.action is Action.CREATE and not step.reason) or step.action is Action.RECREATE:
             blocked = (str(owner.get("kind")) for owner in stored.owners if owner.get("blockOwnerDeletion") is True)
             self.samples.setdefault((step.namespace, step.type, frozenset(blocked)), (step.action, stored))
+
+
+def _runs_application(stored: StoredLrs) -> bool:
+    return any(APPLICATIONS in text for _, text in strings(stored.manifest.get("spec")))
 
 
 def missing_references(kube: KubeClient, observed: Observed, steps: Sequence[Step]) -> Iterator[Finding]:
@@ -172,10 +183,12 @@ def _refused(tried: StoredLrs, error: LrsError) -> Finding:
     return Finding(Severity.WARNING, message)
 
 
-def unknown_types(steps: Iterable[Step]) -> Iterator[Finding]:
-    """A warning that counts the objects of types that the product does not know."""
-    counts = Counter(step.type for step in steps if step.action in WRITES and step.type not in WORKLOADS and step.type != UNTYPED)
+def unknown_types(steps: Iterable[Step], applications: Collection[str] = ()) -> Iterator[Finding]:
+    """A warning that counts the objects of types that the product does not know, nor their images tell."""
+    counts = Counter(step.type for step in steps if step.action in WRITES)
     for kind, count in sorted(counts.items()):
+        if kind in WORKLOADS or kind == UNTYPED or is_application(kind) or kind in applications:
+            continue
         yield Finding(
             Severity.WARNING,
             f"{count} LRS of type {kind}, which is not known here, will be written",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.selection import Selection, near_labels, near_types
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap, map_images, unmapped
 from kubectl_lrs.stores.common.mentions import LRS, Mention, mentions, strings
 from kubectl_lrs.stores.common.namespaces import OldNamespaces
@@ -37,6 +38,7 @@ class Selected:
         self.registry_map = registry_map or RegistryMap()
         self.left_out = frozenset(selection.left_out)
         self._source = source
+        self._selection = selection
         # Those that are left out by default stay in: the plan shows that they are skipped, and why.
         self._matches = selection.matcher(with_left_out=True)
         if names and (selection.selector or selection.excluded_types):
@@ -52,14 +54,19 @@ class Selected:
         """Why nothing is chosen, where the source does hold something."""
         types: set[str] = set()
         namespaces: set[str] = set()
+        labels: set[str] = set()
         for stored in self._source:
             types.add(stored.type)
             namespaces.add(stored.namespace)
+            if self._selection.selector:
+                labels.update(f"{key}={value}" for key, value in (stored.manifest["metadata"].get("labels") or {}).items())
         if not types:
             return None
+        near = [*near_types(self._selection.types, types), *near_labels(self._selection.selector, labels)]
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
         return UsageError(
             f"nothing in {self.description} matches",
-            hint=f"it holds the types {_listed(types)} in the namespaces {_listed(namespaces)}",
+            hint=f"{meant}it holds the types {_listed(types)} in the namespaces {_listed(namespaces)}",
         )
 
     def _is_wanted(self, stored: StoredLrs) -> bool:
@@ -124,7 +131,7 @@ def _only(name: str, wanted: Key, keys: list[Key], everything: set[str], where: 
         both = ", ".join("/".join(key) for key in keys)
         raise UsageError(f"LRS {name!r} is in {where} {len(keys)} times: {both}", hint="name it as namespace/name")
     namespace, plain = wanted
-    near = get_close_matches(plain, sorted(everything), n=3, cutoff=0.6)
+    near = get_close_matches(plain, [LATEST, *sorted(everything)], n=3, cutoff=0.6)
     place = f"namespace {namespace} of {where}" if namespace and namespace not in name else where
     raise UsageError(
         f"LRS {name!r} is not in {place}", hint=f"did you mean {', '.join(near)}?" if near else "list them with: show -o name"

@@ -8,7 +8,7 @@ from kubectl_lrs.model.flags import Group, Options, Source, flag, flags_of
 from kubectl_lrs.model.names import is_object_name
 from kubectl_lrs.model.stores import STORES
 
-MONGO = Group.MONGO
+MONGO, WHERE = Group.MONGO, Group.CONNECTION
 LEVELS = STORES["mongo"].levels
 
 
@@ -19,7 +19,7 @@ class ClusterPlace(Options):
         "--mongo-namespace",
         default="",
         metavar="NAMESPACE",
-        group=MONGO,
+        group=WHERE,
         source=Source.NAMESPACES,
         help="Namespace of MongoDB; else that of the LRS.",
     )
@@ -28,23 +28,28 @@ class ClusterPlace(Options):
         default="pcs-mongo-headless",
         metavar="NAME",
         shown=True,
-        group=MONGO,
+        group=WHERE,
         help="Service of MongoDB in the cluster.",
     )
     secret: str = flag(
-        "--mongo-secret", default="pcs-mongo", metavar="NAME", shown=True, group=MONGO, help="Secret with its password."
+        "--mongo-secret", default="pcs-mongo", metavar="NAME", shown=True, group=WHERE, help="Secret with its password."
     )
     secret_key: str = flag(
         "--mongo-secret-key",
         default="mongodb-root-password",
         metavar="KEY",
         shown=True,
-        group=MONGO,
+        group=WHERE,
         help="The password's key in the Secret.",
     )
-    user: str = flag("--mongo-user", default="pcs-mongodb", metavar="NAME", shown=True, group=MONGO, help="The password's user.")
+    user: str = flag("--mongo-user", default="pcs-mongodb", metavar="NAME", shown=True, group=WHERE, help="The password's user.")
     auth_source: str = flag(
-        "--mongo-auth-source", default="admin", metavar="DB", shown=True, group=MONGO, help="The database that knows the user."
+        "--mongo-auth-source",
+        default="admin",
+        metavar="DB",
+        shown=True,
+        group=WHERE,
+        help="The database that knows the user.",
     )
     port: int = flag(
         "--mongo-port",
@@ -52,18 +57,21 @@ class ClusterPlace(Options):
         least=0,
         most=65535,
         metavar="PORT",
-        group=MONGO,
+        group=WHERE,
         help="Port of MongoDB in its pods; else the one that the Service names.",
     )
     tls: bool = flag(
-        "--mongo-tls", default=False, group=MONGO, help="MongoDB in the cluster speaks TLS; certificates must name their pods."
+        "--mongo-tls",
+        default=False,
+        group=WHERE,
+        help="MongoDB in the cluster speaks TLS; certificates must name their pods.",
     )
     ca_file: str = flag(
         "--mongo-ca-file",
         default="",
         metavar="FILE",
         source=Source.FILE,
-        group=MONGO,
+        group=WHERE,
         help="Certificate file of MongoDB's authority, for --mongo-tls.",
     )
     certificate_key_file: str = flag(
@@ -71,7 +79,7 @@ class ClusterPlace(Options):
         default="",
         metavar="FILE",
         source=Source.FILE,
-        group=MONGO,
+        group=WHERE,
         help="Our own certificate and key for MongoDB, in one file, for --mongo-tls.",
     )
 
@@ -91,7 +99,7 @@ class Place(ClusterPlace):
         "--mongo-uri",
         default="",
         metavar="URI",
-        group=MONGO,
+        group=WHERE,
         help="MongoDB of the application, without a password, which others could see here; else the one in the cluster.",
     )
     uri_file: str = flag(
@@ -99,14 +107,14 @@ class Place(ClusterPlace):
         default="",
         metavar="FILE",
         source=Source.FILE,
-        group=MONGO,
+        group=WHERE,
         help="File with the MongoDB URI, password and all; else LRS_MONGO_URI.",
     )
     database: str = flag(
         "--mongo-db",
         default="",
         metavar="NAME",
-        group=MONGO,
+        group=WHERE,
         help="The application's database; else it is found by its collections.",
     )
 

@@ -34,6 +34,7 @@ class CleanOptions(Options):
     dry_run: str = flag(
         "--dry-run",
         default="none",
+        alone="client",
         choices=("none", "client", "server"),
         group=Group.HOW,
         help="Show the sessions, or ask the server about each deletion.",

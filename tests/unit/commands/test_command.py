@@ -34,6 +34,7 @@ from kubectl_lrs.commands import (
     export_run,
     forget_,
     forget_run,
+    help_,
     history_,
     history_run,
     hold_,
@@ -69,8 +70,8 @@ from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group
 
 MODULES = (
-    activate_, backup_, check_, clean_spark_, completion_, deactivate_, diff_, forget_, hold_, list_, options_, prune_, restore_,
-    show_, unforget_, unhold_, verify_, version_, copy_, export_, repository_, schema_, history_,
+    activate_, backup_, check_, clean_spark_, completion_, deactivate_, diff_, forget_, help_, hold_, list_,
+    options_, prune_, restore_, show_, unforget_, unhold_, verify_, version_, copy_, export_, repository_, schema_, history_,
 )  # fmt: skip
 COMMANDS = {str(module.command.name): module.command for module in MODULES}
 RUNS: dict[str, ModuleType] = {
@@ -81,7 +82,7 @@ RUNS: dict[str, ModuleType] = {
     "schema": schema_run, "history": history_run,
     "version": version_run,
 }  # fmt: skip
-"""What does the work of each; `options` prints a list, and needs none."""
+"""What does the work of each; `help` and `options` print what is known without it."""
 
 SHARED = (accounts, restore_call, spark)
 """What several commands stand on."""

@@ -17,6 +17,9 @@ PARAMS = [
     click.Option(["--deployments/--no-deployments"], is_flag=True),
     click.Argument(["names"], nargs=-1),
 ]
+ALONE = click.Option(["--dry-run"], type=click.Choice(["none", "client", "server"]))
+ALONE.alone = "client"  # type: ignore[attr-defined]
+PARAMS.append(ALONE)
 
 
 def _click(*words: str, interspersed: bool = True) -> list[str]:
@@ -50,6 +53,13 @@ def _click(*words: str, interspersed: bool = True) -> list[str]:
         (["-Axyz"], ["-A", "-xyz"]),
         (["-vv"], ["-v", "-v"]),
         (["--no-deployments=false"], []),
+        (["--dry-run"], ["--dry-run=client"]),
+        (["--dry-run", "a"], ["--dry-run=client", "a"]),
+        (["--dry-run", "server", "a"], ["--dry-run", "server", "a"]),
+        (["--dry-run=server"], ["--dry-run=server"]),
+        (["--dry-run="], ["--dry-run="]),
+        (["--dry-run", "-n", "x"], ["--dry-run=client", "-n", "x"]),
+        (["--dry-run", "--", "server"], ["--dry-run=client", "--", "server"]),
     ],
 )
 def test_the_same_words_in_the_way_that_click_knows(words: list[str], wanted: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.selection import Selection, parse_selector
+from kubectl_lrs.model.selection import Selection, near_labels, near_types, parse_selector
 from kubectl_lrs.model.workloads import SPARK, TYPE_LABEL
 
 
@@ -111,3 +111,11 @@ def test_what_the_catalog_is_told() -> None:
         "leftOutByDefault": [SPARK],
         "selector": "a=1",
     }
+
+
+def test_near_types_and_labels() -> None:
+    assert near_types(["deploymnt", "spark_app", "zzz"], ["training_run"]) == ["--type deployment", "--type spark_app"]
+    assert near_types(["training_run"], ["training_run"]) == []
+    assert near_types(["trainingrun"], ["training_run"]) == ["--type training_run"]
+    assert near_labels("app=wbe", ["app=web", "tier=cache"]) == ["-l app=web"]
+    assert near_labels("app=web", ["app=web"]) == near_labels("", ["app=web"]) == near_labels("x=y", ["app=web"]) == []

@@ -25,7 +25,8 @@ def test_a_plan() -> None:
     view = deployment_plan_view(plan)
     assert view.names == ["1"], "scripts are told of what would be changed"
     assert view.before == ("not certain: one token saw nothing",)
-    assert view.after == ("plan: 1 deactivate, 1 leave (nothing was changed)",)
+    totals = ("organisation <none>: 1 leave", "organisation o: 1 deactivate")
+    assert view.after == (*totals, "plan: 1 deactivate, 1 leave (nothing was changed)")
     assert _is_plain([list(row) for row in view.rows])
     assert view.data["deployments"][0]["label"] == EVIL, "programs get what it is"
     assert "nothing to deactivate" in deployment_plan_view(DeploymentPlan(direction=DOWN, endpoint="e", steps=[])).after[0]
@@ -36,6 +37,23 @@ def test_a_report() -> None:
     report = DeploymentReport(verb="deactivate", endpoint="e", outcomes=outcomes, incomplete=["x"], interrupted=True, seconds=2.0)
     view = deployment_report_view(report)
     assert view.names == ["1"], "scripts are told of what is done"
-    assert view.after == ("not done: x", "deactivate: 1 deactivated, 1 left alone in 2.0s; interrupted")
+    assert view.after[0] == "not done: x"
+    assert view.after[-1] == "deactivate: 1 deactivated, 1 left alone in 2.0s; interrupted"
     assert _is_plain([list(row) for row in view.rows])
     assert view.data["counts"] == {"deactivated": 1, "left alone": 1}
+
+
+def test_organisations_have_their_names_and_sub_totals() -> None:
+    steps = [
+        Step(id=str(number), label="x", organisation="acme-id" if number % 3 else "b", before="active", action=action)
+        for number, action in enumerate([Action.DEACTIVATE] * 7 + [Action.LEAVE])
+    ]
+    plan = DeploymentPlan(direction=DOWN, endpoint="e", steps=steps)
+    view = deployment_plan_view(plan, {"acme-id": "Acme \x1b[2J"}, then=[("carry it out", "kubectl lrs deactivate")])
+    place = view.columns.index("ORGANISATION")
+    assert [row[place] for row in view.rows] == ["Acme ?[2J"] * 5 + ["b"] * 3, "those of one stand together"
+    assert view.after[:2] == ("organisation Acme ?[2J: 4 deactivate, 1 leave", "organisation b: 3 deactivate")
+    assert view.after[-2:] == ("next: carry it out:", "  kubectl lrs deactivate")
+    assert view.spare == ()
+    one = deployment_plan_view(DeploymentPlan(direction=DOWN, endpoint="e", steps=steps[:1]))
+    assert (one.spare, len(one.after)) == (("ORGANISATION",), 1), "of a single one the total is all there is to say"

@@ -100,8 +100,8 @@ def test_name_that_is_none_gets_near_ones() -> None:
 def test_narrower_than_the_one_before_it() -> None:
     wide, narrow = _Kept("wide", -2), _Kept("narrow", -1, namespace="a")
     backups: Any = _Remembered(wide, narrow, _Kept("other", -3, cluster=ELSEWHERE))
-    assert backups.narrower_than_before(narrow) is wide
-    assert backups.narrower_than_before(wide) is None
+    assert backups.less_than_before(narrow).startswith("it holds less than wide, the one before it: namespace a alone")
+    assert backups.less_than_before(wide) == ""
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ NOT = Unchecked("not asked for", "--flag")
 class Kube(FakeKube):
     """With an identity; of several kinds of objects only LRS are listed."""
 
-    connection = SimpleNamespace(server="https://127.0.0.1")
+    connection = SimpleNamespace(server="https://127.0.0.1", context="")
 
     def identity(self) -> Cluster:
         return Cluster(server="https://127.0.0.1")

@@ -28,7 +28,7 @@ from tests.builders.fake_kube import LRS, FakeKube
 class Kube(FakeKube):
     """With the context's namespace."""
 
-    connection = SimpleNamespace(server="https://127.0.0.1", namespace="of-context")
+    connection = SimpleNamespace(server="https://127.0.0.1", context="", namespace="of-context")
 
 
 def _sources(*wanted: str, namespace: str | None = None, asked: bool = True, **options: Any) -> Sources:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+APPLICATIONS = "custom-apps/managed-image"
+
 REPOSITORIES = {
-    "custom-apps/managed-image": "custom applications",
+    APPLICATIONS: "custom applications",
     "managed-image": "execution environments and custom models",
     "ephemeral-image": "environments that are built for a single use",
     "custom-jobs/managed-image": "custom jobs",

@@ -41,7 +41,7 @@ def test_one_of_the_future_is_never_the_latest_while_there_is_another(tmp_path: 
     assert "future" in latest.warning
     assert [folder.path.name for folder in directory.newest_first()] == ["new", "old", "future"]
     assert directory.latest_of(latest.catalog.cluster).path.name == "new"
-    assert directory.narrower_than_before(latest) is None
+    assert directory.less_than_before(latest) == ""
 
 
 def test_one_of_the_future_is_better_than_none_and_said(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""Which backup a call is about: the one that it names, else the newest that holds what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.flags import At, Given, Selecting
+from kubectl_lrs.model.catalog import Cluster
+from kubectl_lrs.model.choice import Asked
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.stores import TIERS
+from kubectl_lrs.model.when import instant_of
+from kubectl_lrs.repository import Backup, Repository
+from kubectl_lrs.usecases.holding import holds, resolved
+
+
+def until(given: Given, backup: str) -> datetime | None:
+    """What --at says; UsageError where the call names a backup besides."""
+    at = given.of(At).at
+    if not at:
+        return None
+    if backup not in ("", LATEST):
+        raise UsageError(f"--at says nothing beside {backup!r}, which is a backup", hint="leave one of the two out")
+    return instant_of(at, what="--at", now=datetime.now().astimezone())
+
+
+def found(given: Given, repository: Repository, backup: str, cluster: Cluster | None = None) -> Backup:
+    """The backup of this name, else the newest of the cluster, at the time that --at names."""
+    asked = Asked(cluster=cluster, until=until(given, backup))
+    return repository.find(backup) if backup not in ("", LATEST) else repository.latest(asked)
+
+
+def to_restore(
+    given: Given, repository: Repository, cluster: Cluster, backup: str, tiers: Sequence[str], objects: Sequence[str]
+) -> tuple[Backup, tuple[str, ...]]:
+    """(the backup, the LRS of it that are meant): of those that are not named the newest that holds what is asked for."""
+    if backup:
+        until(given, backup)
+        chosen = repository.find(backup)
+        _require_held(repository, chosen, tiers, objects)
+    else:
+        chosen = _newest(given, repository, cluster, tiers, objects)
+    return chosen, _objects(chosen, objects)
+
+
+def _newest(given: Given, repository: Repository, cluster: Cluster, tiers: Sequence[str], objects: Sequence[str]) -> Backup:
+    selecting = given.of(Selecting)
+    known = frozenset(tiers) & set(TIERS)
+    asked = Asked(cluster=cluster, tiers=known, until=until(given, ""))
+    narrow = replace(
+        asked,
+        namespace="" if selecting.all_namespaces or not given.kube.namespace else str(given.kube.namespace),
+        types=frozenset(selecting.types),
+    )
+    with suppress(UsageError):  # where none holds it, what the newest holds is said by whoever looks into it
+        return repository.latest(narrow, lambda each: holds(each, objects))
+    return repository.latest(asked)
+
+
+def _objects(backup: Backup, objects: Sequence[str]) -> tuple[str, ...]:
+    """The LRS that the words mean, and that is said where they are called otherwise."""
+    made = resolved(backup, objects) if objects else []
+    for word, key in made:
+        if word != key:
+            render.say(f"{word} is LRS {key}")
+    return tuple(key for _, key in made)
+
+
+def _require_held(repository: Repository, backup: Backup, tiers: Sequence[str], objects: Sequence[str]) -> None:
+    """UsageError for a part or an LRS that a named backup does not hold and another does, which the error names."""
+    missing = [name for name in tiers if name in TIERS and name not in backup.catalog.tiers]
+    lacking = [word for word in objects if not holds(backup, [word])]
+    if not missing and not lacking:
+        return
+    asked = Asked(cluster=backup.catalog.cluster, tiers=frozenset(missing))
+    try:
+        other = repository.latest(asked, lambda each: holds(each, lacking))
+    except UsageError:
+        return  # nobody holds it: whoever looks for it says so, with near names
+    what = f"no {missing[0]}" if missing else f"no LRS {lacking[0]!r}"
+    raise UsageError(f"{backup.name} holds {what}", hint=f"the newest that does is {other.name}")

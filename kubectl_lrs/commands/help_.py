@@ -1,0 +1,65 @@
+"""`kubectl lrs help`: the help of a verb, or a page about what several verbs share."""
+
+from __future__ import annotations
+
+import click
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.command import PAGES, group_of
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import Group
+
+ABOUT: dict[str, str] = {
+    "mongo": """Flags of backup, restore and check that say where the application's MongoDB is, and how it is reached.
+
+Where none of them is given and LRS_MONGO_URI is not set, it is the one in the cluster: its Service, with the password out of
+its Secret, through a forwarded port of the kubeconfig's connection. A password never stands on the command line: a URI that
+holds one comes from --mongo-uri-file or LRS_MONGO_URI.""",
+}
+"""Page → what stands above its flags."""
+
+
+@click.command("help")
+@click.argument("topic", required=False, default="")
+@click.pass_context
+def command(ctx: click.Context, topic: str) -> None:
+    """Show the help of a verb, or a page: mongo."""
+    group = ctx.parent
+    if not topic or group is None:
+        render.answer(f"{(group or ctx).get_help()}\n")
+    elif topic in ABOUT:
+        render.answer(page(ctx, topic))
+    else:
+        render.answer(f"{_verb(group, topic)}\n")
+
+
+def _verb(group: click.Context, name: str) -> str:
+    """The same as `NAME --help`."""
+    verbs = group.command
+    found = verbs.get_command(group, name) if isinstance(verbs, click.Group) else None
+    if found is None:
+        from difflib import get_close_matches
+
+        known = [*(verbs.list_commands(group) if isinstance(verbs, click.Group) else ()), *ABOUT]
+        near = get_close_matches(name, known, 3)
+        raise UsageError(
+            f"there is no help on {name!r}",
+            hint=f"did you mean {' or '.join(near)}?" if near else f"it is on: {', '.join(known)}",
+        )
+    with click.Context(found, info_name=name, parent=group) as ctx:
+        return found.get_help(ctx)
+
+
+def page(ctx: click.Context, name: str) -> str:
+    """One page: what it is about, and its flags."""
+    from kubectl_lrs.commands.flags import parameters
+    from kubectl_lrs.stores.mongo.flags import Place
+
+    formatter = ctx.make_formatter()
+    for paragraph in ABOUT[name].split("\n\n"):
+        formatter.write_text(paragraph)
+        formatter.write_paragraph()
+    options = [each for each in parameters([Place]) if isinstance(each, click.Option) and group_of(each) in PAGES]
+    with formatter.section(Group.CONNECTION.value):
+        formatter.write_dl([record for each in options if (record := each.get_help_record(ctx))])
+    return f"{formatter.getvalue().rstrip()}\n"
