@@ -133,7 +133,7 @@ def test_question(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, answe
     )
     child.expect(r"Go on\? \[y/N\]: ")
     assert "spark-000" in (child.before or ""), "the sessions are shown before the question"
-    assert f"in namespace {namespace} on https://" in (child.before or "")
+    assert f"in namespace {namespace} on bed (https://" in (child.before or "")
     assert "Work that runs in a Spark session is lost" in (child.before or "")
     child.send(answer if answer == "\x03" else f"{answer}\r")
     child.expect(pexpect.EOF)
