@@ -109,7 +109,9 @@ def head_of(catalog: Catalog, identity: str) -> dict[str, Any]:
 
 def _facts(tier: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Its single values, its counts by name, and how much it holds as a number."""
-    single = {name: value for name, value in facts.items() if value is None or isinstance(value, (str, int)) or _are_counts(value)}
+    single = {
+        name: value for name, value in facts.items() if value is None or isinstance(value, (str, int)) or _are_counts(value)
+    }
     counted = facts.get(COUNTED.get(tier, ""))
     return {**single, COUNTED[tier]: len(counted)} if isinstance(counted, list) else single
 
