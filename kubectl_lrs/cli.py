@@ -169,7 +169,7 @@ def _for_programs(arguments: list[str]) -> str:
     """The format for programs that the words of a call ask for, whatever else is wrong with them."""
     words = arguments[: arguments.index("--")] if "--" in arguments else arguments
     asked = ""
-    for word, following in zip(words, (*words[1:], ""), strict=True):
+    for word, following in zip(words, (*words[1:], ""), strict=False):
         if word in ("-o", "--output"):
             asked = following if following in ("json", "yaml") else ""
         elif word.startswith(("-o", "--output=")):
