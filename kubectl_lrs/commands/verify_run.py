@@ -34,7 +34,8 @@ def run(given: Given) -> ExitCode:
     directory = open_repository(given.of(Backups).path)
     progress, share = render.progress(quiet=quiet), share_of(flags)
     kube = connect(given.kube, given.cancel) if flags.against_cluster else None
-    folder = found(given, directory, flags.backup, kube.identity() if kube else None)
+    # A named one is held against its sums before the cluster is asked.
+    folder = found(given, directory, flags.backup, kube.identity() if kube and flags.backup == LATEST else None)
     if flags.backup == LATEST:
         render.say_latest(folder, quiet=quiet)
     if flags.sample and folder.reads_all:

@@ -93,8 +93,9 @@ class Ground:
     # ---- the product
 
     def restore(self, *arguments: object, timeout: float = loader.PATIENCE) -> subprocess.CompletedProcess[str]:
-        """Restore all of it; never a bug, never a traceback."""
-        done = self.cli.run("restore", "saved", "--yes", "-q", *arguments, timeout=timeout)
+        """Restore all of it, and have each object shown; never a bug, never a traceback."""
+        output = () if "-o" in arguments else ("-o", "wide")
+        done = self.cli.run("restore", "saved", "--yes", "-q", *output, *arguments, timeout=timeout)
         assert "this is a bug" not in done.stderr, done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return done

@@ -237,7 +237,8 @@ def test_same_refusal(bench: Bench, name: str) -> None:
     assert kubectl.code == 1, kubectl
     assert ours.code == code, ours.words
     assert words in ours.words
-    assert len(ours.words.splitlines()) <= 2
+    said = [line for line in ours.words.splitlines() if "; trying again until " not in line]
+    assert len(said) <= 2
     for secret in ("token0", "admin", "token1"):
         assert bench.facts[secret] not in ours.words
 
@@ -364,4 +365,4 @@ def test_every_verb_takes_every_generic_flag() -> None:
     for verb in VERBS:
         command = Verbs().get_command(context, verb)
         assert command is not None
-        assert verb == "options" or generic <= {param.name for param in command.params}, verb
+        assert verb in ("options", "help") or generic <= {param.name for param in command.params}, verb

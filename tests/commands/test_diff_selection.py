@@ -191,11 +191,11 @@ def test_latest_is_of_this_cluster_where_the_cluster_is_compared(bed: Bed) -> No
     assert bed.cli.run("diff", "saved", "latest").stderr == "latest is foreign\n"
     named = bed.cli.run("diff", "foreign")
     assert named.returncode == 4
-    assert "foreign was taken of another cluster, https://other.example.com" in named.stderr
+    assert "foreign was taken of another cluster, bed (https://other.example.com)" in named.stderr
     shutil.rmtree(bed.cli.directory / "saved")
     none = bed.cli.run("diff", "latest")
     assert none.returncode == 2
-    assert "foreign (of https://other.example.com)" in none.stderr
+    assert "foreign (of bed (https://other.example.com))" in none.stderr
 
 
 def test_backup_that_is_called_live(bed: Bed) -> None:
