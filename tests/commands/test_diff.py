@@ -86,7 +86,7 @@ def test_table_says_which_side_is_which(bed: Bed) -> None:
     assert done.returncode == 4
     lines = done.stdout.splitlines()
     assert lines[0].startswith("before: backup saved, taken ")
-    assert lines[1] == f"after:  live, as it is now on {bed.plane.server}"
+    assert lines[1] == f"after:  live, as it is now on bed ({bed.plane.server})"
     table = [[cell.strip() for cell in line.split("   ") if cell.strip()] for line in lines[3:-2]]
     assert table == [
         ["NAMESPACE", "NAME", "TYPE", "CHANGE", "FIELD", "BEFORE", "AFTER"],
