@@ -173,16 +173,24 @@ def test_empty_backup_on_request_is_never_latest(crd: Crd, sampled: str, namespa
     assert "empty" in cli.ok("list", "-o", "name").splitlines()
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/backups", "file:///tmp/backups", "S3:/bucket", "hdfs://a/b"])
-def test_url_is_no_folder(crd: Crd, sampled: str, cli: Cli, url: str) -> None:
-    for arguments, env, named in (
-        (("backup", "-n", sampled, "--backup-dir", url), {}, "--backup-dir"),
-        (("backup", "-n", sampled), {"LRS_BACKUP_DIR": url}, "LRS_BACKUP_DIR"),
-        (("list", "--backup-dir", url), {}, "--backup-dir"),
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("S3:/bucket", "'S3:/bucket': no URL of a storage"),
+        ("ftp://a/b", "ftp"),
+        ("hdfs://a/b", "hdfs:// needs the Python package pyarrow"),
+    ],
+)
+def test_url_that_means_no_storage(crd: Crd, sampled: str, cli: Cli, url: str, said: str) -> None:
+    """Nor is it taken for a folder."""
+    for arguments, env in (
+        (("backup", "-n", sampled, "--backup-dir", url), {}),
+        (("backup", "-n", sampled), {"LRS_BACKUP_DIR": url}),
+        (("list", "--backup-dir", url), {}),
     ):
         done = cli.run(*arguments, env=env)
-        assert (done.returncode, list(cli.directory.iterdir())) == (2, [])
-        assert f"{named} {url}: " in done.stderr
+        assert (done.returncode, list(cli.directory.iterdir())) == (2, []), done.stderr
+        assert said in done.stderr
 
 
 def test_folder_above_must_be_there(crd: Crd, sampled: str, cli: Cli) -> None:
