@@ -139,7 +139,7 @@ def test_images_go_to_another_registry_and_specs_name_them_there(
     done = cli.run("restore", "saved", *maps, "-o", "json")
     assert done.returncode == 3, done.stderr
     assert "1 string still names a registry that is mapped" in done.stderr
-    assert f"app-0: http://{registry.host}/v2/" in done.stderr
+    assert f"app-0: spec.env.MIRROR: http://{registry.host}/v2/" in done.stderr
     assert registry.repositories() == []
     live = _live(plane, crd)
     for number, (name, image) in enumerate(made.items()):

@@ -176,7 +176,7 @@ def test_what_only_the_server_can_judge_is_named_before_the_first_write(saved: S
 def test_every_object_that_is_refused_is_named(saved: Saved) -> None:
     saved.save(*(samples.filler(number, saved.crd.api_version, saved.crd.kind, saved.namespace) for number in range(40)))
     with target_schema(saved.plane, saved.crd, "threshold", {"type": "string"}):
-        done = saved.restore()
+        done = saved.restore("-o", "wide")
         assert done.returncode == 3
         assert done.stdout.count("the schema wants string") == 40
         assert saved.live() == {}
