@@ -97,8 +97,9 @@ def test_last_column_has_lines_of_its_own_where_it_is_too_narrow() -> None:
     assert all(line.startswith("    ") for line in lines[2:-1])
     assert " ".join(line.strip() for line in lines[2:-1]) == WORDS
     assert lines[-1].split() == ["ns", "b", "short"]
-    plain = list(table(("NAMESPACE", "NAME", "MESSAGE"), rows))
-    assert list(table(("NAMESPACE", "NAME", "MESSAGE"), rows, width=30)) == plain, "nothing is gained by that"
+    narrow = list(table(("NAMESPACE", "NAME", "MESSAGE"), rows, width=30))
+    assert "a" * 40 in " ".join(narrow).split(), "no name is cut, however narrow it is"
+    assert WORDS in " ".join(" ".join(narrow).split())
 
 
 def test_names_are_never_cut() -> None:
@@ -132,7 +133,7 @@ def test_help_is_laid_out_alike(cli: Cli, verb: str) -> None:
     assert lines[2].startswith(f"Usage: kubectl lrs {verb} ")
     headings = re.findall(r"^([A-Z][A-Za-z' ]+):$", text, re.MULTILINE)
     assert headings[-2:] == ["Examples", "Exit status"]
-    assert headings[-3] == "Backups and output"
+    assert "Backups and output" in headings
     assert len(headings) == len(set(headings))
 
 

@@ -63,7 +63,6 @@ def test_s3(what: str, s3: S3, tmp_path: Path) -> None:
         options = {"key": s3.access, "secret": s3.secret}
         place = Place(
             url=f"s3://chain-{next(_names)}",
-            flags="--files",
             options=options,
             ca_file=str(CHAIN / authority),
             endpoint=f"https://{address}",
@@ -84,7 +83,7 @@ def test_what_is_no_bundle_is_said_before_anything_is_asked(content: bytes, tmp_
     with pytest.raises(UsageError, match="tlsCAFile"):
         UriAccess(f"mongodb://127.0.0.1:1/?tls=true;tlsCAFile={file}").client()
     with pytest.raises(LrsError, match="--files-ca-file"):
-        opened(Place(url="s3://b", flags="--files", options={}, ca_file=str(file), endpoint="https://127.0.0.1:1"))
+        opened(Place(url="s3://b", options={}, ca_file=str(file), endpoint="https://127.0.0.1:1"))
 
 
 def test_the_password_of_a_key_is_never_asked_for_however_options_are_parted(tmp_path: Path) -> None:
