@@ -84,12 +84,13 @@ def test_no_path_leaves_the_storage(saved: Path, ground: stored.Ground, cli: Cli
     outside = tmp_path / "outside"
     outside.mkdir()
     (ground.root / "link").symlink_to(outside)
-    before = _everything(tmp_path, ground.root)
+    state = Path(os.environ["HOME"]) / ".local"  # where the history says that it was tried
+    before = _everything(tmp_path, ground.root, state)
     done = cli.run("restore", "evil", "--tier", "files", *ground.reached, "--files-existing", "replace", "--yes")
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert "this is a bug" not in done.stderr
-    assert _everything(tmp_path, ground.root) == before
+    assert _everything(tmp_path, ground.root, state) == before
     assert not Path("/tmp/lrs-escaped").exists()
     assert {each for each in ground.content() if not each.startswith("link/")} == {"b/two", "c"}
 

@@ -110,7 +110,7 @@ REFUSED: dict[str, tuple[ApiOptions, dict[str, str], str]] = {
     ),
     "token without URL": (ApiOptions(), {"DATAROBOT_API_TOKEN": "t"}, "DATAROBOT_API_TOKEN is set and DATAROBOT_ENDPOINT is not"),
     "another URL than the token's": (ApiOptions(url="y.example.com"), LRS, "one that belongs to another URL is never sent there"),
-    "token file without URL": (ApiOptions(token_files=("t1",)), LRS, "it holds a token and no URL"),
+    "token file without URL": (ApiOptions(token_files=("t1",)), {}, "it holds a token and no URL"),
     "token file of another URL": (ApiOptions(url="y", token_files=("named.yaml",)), {}, "and --url names another"),
     "token file that is not there": (ApiOptions(url="y", token_files=("t9",)), {}, "t9: cannot be read"),
     "token file that is empty": (ApiOptions(url="y", token_files=("empty",)), {}, "empty: empty"),
