@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import re
+import time
 from contextlib import suppress
 
 from kubectl_lrs.runtime.safe_files import Directory
@@ -20,6 +21,9 @@ _NOTE = re.compile(rb"kubectl-lrs \S+ \d+(?: (\d+))?\n")
 _OLD_NOTE = re.compile(rb"\S+ \d+\n")
 """What version 0.1.0 noted; anybody's lock may say so."""
 
+_LOOKS, _LOOK = 50, 0.02
+"""How often, and after how many seconds each, a file that this run has made is tried to be locked."""
+
 _NO_LOCKS = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL))
 """What a file system says that has no flock."""
 
@@ -29,7 +33,7 @@ class Lock:
 
     `is_certain`: whether the file system has locks at all. `is_ours`: whether the file was made by this run, or surely by
     an earlier one of ours; `inode` is then the number of the folder that this run noted as its own, 0 for none.
-    `is_known`: whether it says what locks of this program say.
+    `is_known`: whether it says what locks of this program say; `is_blank`: whether it is this user's and says nothing yet.
     """
 
     def __init__(self, folder: Directory, name: str, trust: Trust = OWN) -> None:
@@ -38,6 +42,7 @@ class Lock:
         self.is_certain = True
         self.is_ours = False
         self.is_known = False
+        self.is_blank = False
         self.inode = 0
         self._folder = Directory(os.dup(folder.descriptor), folder.path, trust)
         self._descriptor = -1
@@ -91,13 +96,15 @@ class Lock:
         text = os.pread(self._descriptor, 1024, 0)
         found = _NOTE.fullmatch(text)
         self.is_known = found is not None or _OLD_NOTE.fullmatch(text) is not None
-        self.is_ours = found is not None and os.fstat(self._descriptor).st_uid == os.geteuid()
+        is_mine = os.fstat(self._descriptor).st_uid == os.geteuid()
+        self.is_ours = found is not None and is_mine
+        self.is_blank = not text and is_mine
         self.inode = int(found[1] or 0) if found and self.is_ours else 0
 
     def _is_locked(self) -> bool:
         """Whether no other process has it; without locks, whether this run has made the file."""
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._flock()
         except BlockingIOError:
             return False
         except OSError as error:
@@ -107,6 +114,15 @@ class Lock:
             self.is_certain = False  # its being there is all that others can see
             return self._is_new
         return True
+
+    def _flock(self) -> None:
+        """Lock it. Who looks for what is left of other runs may have opened a new one first, and holds it for a moment."""
+        for _ in range(_LOOKS if self._is_new else 0):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(_LOOK)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _is_there(self) -> bool:
         found = self._folder.look(self.name)
@@ -120,6 +136,11 @@ class Lock:
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
         self.inode = inode
+
+    def adopt(self) -> None:
+        """Take one that says nothing for one of ours: the run that made it was killed before it said so."""
+        self.note()
+        self.is_ours = self.is_known = True
 
     def release(self) -> None:
         """Let it go, and remove its file if it is ours: what it was for is no more, or has its final name."""

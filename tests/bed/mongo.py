@@ -195,11 +195,16 @@ class MongoServers:
 
     def stop(self) -> None:
         """End everything that was started."""
-        for client in self._clients:
-            client.close()
+        self.disconnect()
         for member in self.members:
             member.resume()
             member.kill()
+
+    def disconnect(self) -> None:
+        """Close the clients that were handed out."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
 
     # ---- use
 

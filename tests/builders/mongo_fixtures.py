@@ -148,6 +148,7 @@ def forget_clients() -> None:
 
 def wait_until_alone(servers: MongoServers) -> None:
     """The server has noticed that the clients of tests are gone."""
+    servers.disconnect()
     forget_clients()
     with MongoClient[dict[str, Any]](servers.uri(), appname="looking") as client:
         pipeline = [

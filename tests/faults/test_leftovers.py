@@ -5,6 +5,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import itertools
+import os
+import shutil
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +22,7 @@ from tests.builders.sealing import Notes, sealed
 
 BLOB = b"a layer" * 1000
 DIGEST = hashlib.sha256(BLOB).hexdigest()
+KILLED = 137
 PATH = f"images/blobs/sha256/{DIGEST}"
 
 
@@ -199,3 +204,51 @@ def test_what_fails_after_the_seal_does_not_unmake_it(place: Path, monkeypatch: 
     with pytest.raises(LrsError, match="saved: the backup is sealed, and then: Input/output error"):
         sealed(place, _copy, "saved")
     assert _names(place) == ["saved"]
+
+
+CHANGES = frozenset(("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "fcntl.flock", "socket.gethostname"))
+"""What the interpreter tells before it happens, and changes something or comes right before such a thing."""
+
+
+def _killed_before(number: int, work: Callable[[], None]) -> bool:
+    """Do it in a process of its own that ends, like a killed one, before the change of that number; whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        left = number
+
+        def end(event: str, _: object) -> None:
+            nonlocal left
+            left -= event in CHANGES
+            if left < 0:
+                os._exit(KILLED)
+
+        sys.addaudithook(end)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == KILLED
+
+
+@pytest.mark.parametrize("name", ["", "again"])
+def test_killed_before_each_of_its_changes(place: Path, name: str) -> None:
+    """Whatever a run had made by then, the next one clears it away, or names what it cannot take for its own."""
+
+    def run() -> None:
+        sealed(place, lambda writer: writer.write("lrs/a/b.yaml", b"a: 1\n"), name)
+
+    stayed = []
+    for number in itertools.count():
+        was_killed = _killed_before(number, run)
+        before = _names(place)
+        progress = Notes()
+        sealed(place, lambda writer: writer.write("lrs/a/b.yaml", b"a: 1\n"), f"next-{number}")
+        left = {each for each in _names(place) if each.startswith(".")}
+        assert left <= {".again.lock"}, (number, before, left, progress)
+        stayed += left
+        for each in place.iterdir():
+            each.unlink() if each.is_file() else shutil.rmtree(each)
+        if not was_killed:
+            break
+    assert number > 20
+    assert len(stayed) <= 2, "between the making of a lock and its first word"

@@ -43,7 +43,12 @@ class Leftover:
         self._lock = lock
         found = os.fstat(folder.descriptor)
         is_here = found.st_dev == os.fstat(parent.descriptor).st_dev  # nothing is mounted there
-        self.is_ours = lock.is_ours and lock.inode == found.st_ino and is_here and found.st_uid == os.geteuid()
+        is_noted = lock.inode == found.st_ino or self._is_just_made()
+        self.is_ours = lock.is_ours and is_noted and is_here and found.st_uid == os.geteuid()
+
+    def _is_just_made(self) -> bool:
+        """Whether its run ended before it noted which folder is its own: then there is nothing in it."""
+        return not self._lock.inode and not self._folder.names()
 
     @property
     def path(self) -> Path:
@@ -213,9 +218,6 @@ def take_abandoned(place: Path, trust: Trust = OWN) -> tuple[list[Leftover], lis
 def _taken(parent: Directory, hidden: str, trust: Trust) -> Leftover | None:
     """The folder of this hidden name with its lock, where there is one and nobody holds it."""
     found = parent.look(hidden)
-    is_sealed = found is None and parent.look(hidden[1:]) is not None  # killed between the seal and the end
-    if found is None and not is_sealed:
-        return None
     if found is not None and not stat.S_ISDIR(found.st_mode):
         _refuse(hidden, parent.path / hidden, f"it is {kind_of(found)}, not what an interrupted backup has left")
         return None
@@ -224,8 +226,8 @@ def _taken(parent: Directory, hidden: str, trust: Trust) -> Leftover | None:
         return None
     leftover = None
     try:
-        if is_sealed:
-            lock.release()
+        if found is None:  # killed before it made its folder, or after the seal
+            _clear(hidden, lock)
         elif lock.is_known:
             leftover = Leftover(parent, _trusting(parent, hidden, trust), lock)
         else:
@@ -234,6 +236,13 @@ def _taken(parent: Directory, hidden: str, trust: Trust) -> Leftover | None:
         if leftover is None:
             lock.abandon()
     return leftover
+
+
+def _clear(hidden: str, lock: Lock) -> None:
+    """Remove a lock that stands for nothing. One that says nothing yet is a run's where only runs give such names."""
+    if lock.is_blank and hidden.startswith(f".{BACKUP_PREFIX}"):
+        lock.adopt()
+    lock.release()
 
 
 def _trusting(parent: Directory, hidden: str, trust: Trust) -> Directory:

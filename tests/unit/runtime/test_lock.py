@@ -115,3 +115,31 @@ def test_a_disk_that_fails_says_so(folder: Directory, monkeypatch: pytest.Monkey
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(OSError, match="Input/output"):
         have_alone(folder)
+
+
+def test_one_that_says_nothing_can_be_adopted(folder: Directory) -> None:
+    (folder.path / ".a.lock").touch()
+    lock = Lock(folder, ".a.lock")
+    assert lock.take(make=False)
+    assert (lock.is_blank, lock.is_ours) == (True, False)
+    lock.adopt()
+    lock.release()
+    assert folder.names() == []
+
+
+def test_who_looks_for_a_moment_does_not_end_the_run_that_made_it(folder: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run has opened the new file before this one could lock it, as who looks for remains does."""
+    looking, run = Lock(folder, ".a.lock"), Lock(folder, ".a.lock")
+    make = run._make
+
+    def seen() -> None:
+        monkeypatch.setattr(run, "_make", make)
+        make()
+        assert looking.take(make=False)
+
+    monkeypatch.setattr(run, "_make", seen)
+    monkeypatch.setattr("kubectl_lrs.runtime.lock.time.sleep", lambda _: looking.release())
+    assert run.take()
+    assert (run.is_ours, run._is_there()) == (True, True)
+    run.release()
+    assert folder.names() == []
