@@ -206,7 +206,9 @@ def test_what_fails_after_the_seal_does_not_unmake_it(place: Path, monkeypatch: 
     assert _names(place) == ["saved"]
 
 
-CHANGES = frozenset(("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "fcntl.flock", "socket.gethostname"))
+CHANGES = frozenset(
+    ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "fcntl.flock", "socket.gethostname")
+)
 """What the interpreter tells before it happens, and changes something or comes right before such a thing."""
 
 
