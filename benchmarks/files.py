@@ -33,7 +33,8 @@ def measure() -> Iterator[Row]:
                 yield from _s3(place, s3, count, size)
 
 
-def _fill(root: Path, count: int, size: int) -> None:
+def fill(root: Path, count: int, size: int) -> None:
+    """So many files of so many random bytes, last changed long ago."""
     shutil.rmtree(root, ignore_errors=True)
     for number in range(count):
         file = root / f"{number % 50:02}" / f"file-{number}"
@@ -44,7 +45,7 @@ def _fill(root: Path, count: int, size: int) -> None:
 
 def _path(place: Place, count: int, size: int) -> Iterator[Row]:
     root = place.directory / "mount"
-    _fill(root, count, size)
+    fill(root, count, size)
     flags = ("--files-url", str(root))
     what = f"{count:,} files of {size >> 10} KiB on a path"
     theirs = ("sh", "-c", f"cp -a {root} copy && cd copy && find . -type f -exec sha256sum {{}} + >../copy.sums && sync -f .")
@@ -58,9 +59,9 @@ def _path(place: Place, count: int, size: int) -> Iterator[Row]:
 def _s3(place: Place, s3: S3, count: int, size: int) -> Iterator[Row]:
     name = f"bucket-{count}"
     (s3.buckets / name).mkdir()
-    sync = (str(_aws()), "--endpoint-url", s3.endpoint, "s3", "sync", "--only-show-errors")
+    sync = (str(aws()), "--endpoint-url", s3.endpoint, "s3", "sync", "--only-show-errors")
     local = place.directory / "local"
-    _fill(local, count, size)
+    fill(local, count, size)
     place.run(*sync, str(local), f"s3://{name}/all")
     flags = ("--files-url", f"s3://{name}/all", "--files-endpoint", s3.endpoint)
     what = f"{count:,} files of {size >> 10} KiB on S3"
@@ -87,7 +88,7 @@ def _restore(place: Place, flags: tuple[str, ...]) -> Run:
     return place.lrs("restore", SAVED, "--tier", "files", "-q", "-o", "name", *flags)
 
 
-def _aws() -> Path:
+def aws() -> Path:
     """The AWS command line, in an environment of its own."""
     folder = toolchain.cache() / AWSCLI.replace("==", "-")
     with toolchain.held("awscli"):

@@ -28,6 +28,7 @@ SUITES = {
     "files": ("benchmarks.files", "measure"),
     "objects": ("benchmarks.objects", "measure"),
     "second": ("benchmarks.repository", "measure"),
+    "peers": ("benchmarks.peers", "measure"),
     "mongo-dump": ("benchmarks.mongo", "dump"),
     "mongo-restore": ("benchmarks.mongo", "restore"),
 }
