@@ -12,6 +12,7 @@ from kubectl_lrs.commands.flags import Given, Quiet
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.flags import Options, flags_of
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
@@ -26,14 +27,18 @@ def accounts_of(given: Given, options: ApiOptions) -> list[Account]:
     found = api_accesses(options, ask=_ask if sys.stdin.isatty() else None)
     for access in found:
         if access.is_in_clear:
-            render.say(f"warning: {access.endpoint}: not https, so the token travels unencrypted")
+            _warn(f"{access.endpoint}: not https, so the token travels unencrypted", Note.API_IN_CLEAR)
         if access.verify is False:
-            render.say(f"warning: {access.source}: ssl_verify is off, so anybody may be at the other end")
+            _warn(f"{access.source}: ssl_verify is off, so anybody may be at the other end", Note.API_NOT_VERIFIED)
     accounts = look_up(api_clients(found, given.kube.request_timeout, given.cancel))
     if not given.of(Quiet).quiet:
         for line in render.account_lines(accounts):
             render.say(line)
     return accounts
+
+
+def _warn(message: str, note: Note) -> None:
+    render.remark(Remark(message, note, is_warning=True))
 
 
 def ends_the_run(error: LrsError, options: Options) -> bool:

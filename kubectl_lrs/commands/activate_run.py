@@ -11,11 +11,12 @@ from kubectl_lrs import render
 from kubectl_lrs.commands import again
 from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
 from kubectl_lrs.commands.activate_ import Flags
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
 from kubectl_lrs.commands.state import application, state_folder
 from kubectl_lrs.model.errors import ExitCode, UsageError
-from kubectl_lrs.repository import Repository, open_repository
+from kubectl_lrs.repository import Backup, Repository, open_repository
 from kubectl_lrs.runtime.trust import Trust
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
@@ -39,11 +40,12 @@ def run(given: Given) -> ExitCode:
         raise UsageError("--from is for when the journal is lost, and --journal names one", hint="give one of the two")
     choice, options = choice_of(given.of(ChoiceOptions)), apply_options(change)
     directory = open_repository(flags.path)
+    backup = found(given, directory, flags.from_) if flags.from_ else None
     progress = render.progress(quiet=quiet)
     dry_run, trust = change.dry_run != "none", given.of(Trusting).trust
     accounts = accounts_of(given, given.of(ApiOptions))
     state = state_folder(application(accounts[0].client.endpoint), make=not dry_run)
-    with _origin(directory, flags.from_, flags.journals, dry_run=dry_run, trust=trust, state=state) as (journals, origin):
+    with _origin(directory, backup, flags.journals, dry_run=dry_run, trust=trust, state=state) as (journals, origin):
         if not quiet:
             _say_origin(journals, origin, directory.location)
         names = render.organisation_names(accounts)
@@ -69,11 +71,10 @@ def run(given: Given) -> ExitCode:
 
 @contextmanager
 def _origin(
-    directory: Repository, from_: str, named: Sequence[str], *, dry_run: bool, trust: Trust, state: Path | None
+    directory: Repository, folder: Backup | None, named: Sequence[str], *, dry_run: bool, trust: Trust, state: Path | None
 ) -> Iterator[tuple[list[Journal], Origin]]:
     """The journals, held while the block lasts, and what they say; or what a backup says."""
-    if from_:
-        folder = directory.find(from_)
+    if folder:
         for line in render.backup_warnings(folder):
             render.say(f"warning: {line}")
         yield [], origin_of_backup(folder)

@@ -18,21 +18,43 @@ from kubectl_lrs.model.when import instant_of
 from kubectl_lrs.repository import Backup, Repository
 from kubectl_lrs.usecases.holding import holds, resolved
 
+NEWEST = ("", LATEST)
+"""How a call names no backup of its own."""
 
-def until(given: Given, backup: str) -> datetime | None:
-    """What --at says; UsageError where the call names a backup besides."""
+
+def until(given: Given, *backups: str) -> datetime | None:
+    """What --at says; UsageError where each backup of the call is named, or there is none."""
     at = given.of(At).at
     if not at:
         return None
-    if backup not in ("", LATEST):
-        raise UsageError(f"--at says nothing beside {backup!r}, which is a backup", hint="leave one of the two out")
+    if not set(backups) & set(NEWEST):
+        named = " and ".join(map(repr, backups))
+        why = f"beside {named}, which {'is a backup' if len(backups) == 1 else 'are backups'}" if backups else "without a backup"
+        raise UsageError(f"--at says nothing {why}", hint="it says of which time latest is")
     return instant_of(at, what="--at", now=datetime.now().astimezone())
 
 
-def found(given: Given, repository: Repository, backup: str, cluster: Cluster | None = None) -> Backup:
-    """The backup of this name, else the newest of the cluster, at the time that --at names."""
-    asked = Asked(cluster=cluster, until=until(given, backup))
-    return repository.find(backup) if backup not in ("", LATEST) else repository.latest(asked)
+def found(
+    given: Given,
+    repository: Repository,
+    backup: str,
+    cluster: Cluster | None = None,
+    *,
+    named: Sequence[str] = (),
+    objects: Sequence[str] = (),
+) -> Backup:
+    """The backup of this name, else the newest of the cluster, at the time that --at names, that holds these LRS.
+
+    `named`: all backups of the call, where there are others, of one of which --at may speak.
+    """
+    instant = until(given, *(named or (backup,)))
+    if backup not in NEWEST:
+        return repository.find(backup)
+    asked = Asked(cluster=cluster, until=instant)
+    if objects:
+        with suppress(UsageError):  # where none holds them, that is said of the newest
+            return repository.latest(asked, lambda each: holds(each, objects))
+    return repository.latest(asked)
 
 
 def to_restore(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import TABLES, Backups, Silent, output_flag
+from kubectl_lrs.commands.flags import TABLES, At, Backups, Silent, output_flag
 from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
 from kubectl_lrs.model.stores import PROFILES, STORES
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
@@ -71,6 +71,7 @@ Exit status 4 means that there is an error among the findings; warnings alone gi
 command = lrs_command(
     "check",
     Flags,
+    At,
     LiveFlags,
     *STORE_OPTIONS.values(),
     AlsoOptions,
@@ -85,6 +86,7 @@ command = lrs_command(
         ("A page to sign off with", "@ check -n datarobot --profile complete -o html > check.html"),
         ("One application that is temporarily unavailable", "@ check -n datarobot --mongo 65f0c0ffee0123456789abcd"),
         ("Did everything agree when the newest backup was made?", "@ check --from latest"),
+        ("And on tuesday?", "@ check --from latest --at tuesday"),
     ],
     exits=(0, 1, 2, 4, 5, 130),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.check_ import STORE_OPTIONS, Flags, LiveFlags
 from kubectl_lrs.commands.check_do import commands
 from kubectl_lrs.commands.flags import Given, Quiet
@@ -31,7 +32,7 @@ def run(given: Given) -> ExitCode:
         render.show(render.check_view(report, commands(given, report)), flags.output)
     if not given.of(Quiet).quiet:
         for note in report.notes:
-            render.say(f"note: {note}")
+            render.remark(note)
     return report.exit_code()
 
 
@@ -45,7 +46,7 @@ def _of_backup(given: Given, flags: Flags) -> CheckReport:
 
     quiet = given.of(Quiet).quiet
     stale_after, progress = duration(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
-    folder = open_repository(flags.path).find(flags.from_)
+    folder = found(given, open_repository(flags.path), flags.from_, objects=flags.applications)
     if flags.from_ == LATEST:
         render.say_latest(folder, quiet=quiet)
     require_intact(folder, progress)

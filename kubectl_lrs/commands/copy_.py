@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Silent, Tables, Trusting
+from kubectl_lrs.commands.flags import At, Silent, Tables, Trusting
 from kubectl_lrs.model.flags import Options, Source, argument
 
 
@@ -27,12 +27,14 @@ the same name is refused. Holds stay where they are.
 command = lrs_command(
     "copy",
     Flags,
+    At,
     Trusting,
     Tables,
     Silent,
     help=HELP,
     examples=[
         ("All backups of a folder to object storage", "@ copy /var/backups/lrs s3://backups/lrs"),
+        ("That of tuesday", "@ copy /var/backups/lrs /mnt/usb latest --at tuesday"),
         ("One backup back to a plain folder", "@ copy s3://backups/lrs /var/backups/lrs lrs_backup_2026_11_23_08_16_10"),
     ],
     exits=(0, 1, 2, 3, 4, 5, 130),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kubectl_lrs import render
+from kubectl_lrs.commands.backup_choice import found, until
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.copy_ import Flags
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
 from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository import Repository, open_repository
 from kubectl_lrs.usecases.copy import Copying, CopyResult
 
@@ -24,7 +28,7 @@ def run(given: Given) -> ExitCode:
         signals=HeldSignals(),
         trust=given.of(Trusting).trust,
     )
-    backups = copying.chosen(flags.names)
+    backups = copying.chosen(_names(given, source, flags.names))
     unreadable = 0 if flags.names else _say_unreadable(source)
     report = copying.run(backups)
     code = report.exit_code()
@@ -38,6 +42,12 @@ def run(given: Given) -> ExitCode:
             if each.error.hint:
                 render.say(f"hint: {each.error.hint}")
     return code
+
+
+def _names(given: Given, source: Repository, names: Sequence[str]) -> list[str]:
+    """The backups that are meant by name; `latest` is the newest, at the time that --at names."""
+    until(given, *names)
+    return [found(given, source, name, named=names).name if name == LATEST else name for name in names]
 
 
 def _say_unreadable(source: Repository) -> int:

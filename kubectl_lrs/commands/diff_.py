@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import TABLES, Backups, Quiet, Selecting, output_flag
+from kubectl_lrs.commands.flags import TABLES, At, Backups, Quiet, Selecting, output_flag
 from kubectl_lrs.model.flags import Options, Source, argument
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
 
@@ -22,8 +22,8 @@ HELP = """Show what differs between two backups, or a backup and the cluster.
 
 It does so object by object and field by field. A is before, B is after: an object that only A has is `removed`, one
 that only B has is `added`. A is a backup (a name in the folder of the backups, a path, or `latest`), B is another
-one, or `live`, the cluster, which is the default. A backup that is called live is named by its path. Without -n,
-all that A was taken for is compared.
+one, or `live`, the cluster, which is the default. A backup that is called live is named by its path. With --at, A
+need not be named. Without -n, all that A was taken for is compared.
 
 Compared is what a backup restores: not what the server sets, not owners, not status; against the cluster, after
 the defaults of its schema. An object that one side was not taken for (another namespace, a type that was left
@@ -38,6 +38,7 @@ digest, files by sum, the status of deployments. What was not compared is named,
 command = lrs_command(
     "diff",
     Flags,
+    At,
     Selecting,
     NamespaceMapping,
     Backups,
@@ -45,6 +46,7 @@ command = lrs_command(
     help=HELP,
     examples=[
         ("What has changed in the cluster since the newest backup of it", "@ diff latest"),
+        ("What has changed since tuesday", "@ diff --at tuesday"),
         ("The same as kubectl diff shows it", "@ diff latest live -o diff"),
         ("What changed from one backup to the next", "@ diff lrs_backup_2026_11_22_08_16_10 lrs_backup_2026_11_23_08_16_10"),
         (

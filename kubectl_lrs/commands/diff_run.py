@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.diff_ import LIVE, Flags
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting
+from kubectl_lrs.commands.flags import At, Backups, Given, Quiet, Selecting
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import Backup, Repository, open_repository
+from kubectl_lrs.repository import Backup, open_repository
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
@@ -29,14 +31,15 @@ Stores: TypeAlias = "tuple[list[StoreComparison], list[NotCompared]]"
 def run(given: Given) -> ExitCode:
     """Open both sides, compare, and show what differs."""
     flags, quiet = given.of(Flags), given.of(Quiet).quiet
-    before = flags.before
+    before = flags.before or (LATEST if given.of(At).at else "")
     if not before:
         raise UsageError("diff needs an A: the backup to compare", hint="see what there is with: list")
     if before == LIVE:
         raise UsageError("A is a backup; live can only be B", hint="name the backup first; one that is called live by its path")
     maps, namespace = given.of(NamespaceMapping).namespaces, given.kube.namespace
     selection = given.of(Selecting).selection(maps.get(namespace, namespace))
-    opened = _Backups(open_repository(given.of(Backups).path), render.progress(quiet=quiet), quiet=quiet)
+    named = [name for name in (before, flags.after) if name != LIVE]
+    opened = _Backups(given, named, render.progress(quiet=quiet), quiet=quiet)
     if flags.after == LIVE:
         sides = _with_live(opened, before, connect(given.kube, given.cancel), maps, selection)
         stores: Stores = ([], none_compared(opened.folders, LIVE_WHY))
@@ -58,15 +61,17 @@ def _stores(opened: _Backups, *, is_narrow: bool) -> Stores:
 class _Backups:
     """Opens the backups that are named, each held against its sums before anything of it is believed."""
 
-    def __init__(self, directory: Repository, progress: Progress, *, quiet: bool) -> None:
-        self.directory = directory
+    def __init__(self, given: Given, named: Sequence[str], progress: Progress, *, quiet: bool) -> None:
+        self.directory = open_repository(given.of(Backups).path)
         self.progress = progress
         self.folders: list[Backup] = []
+        self._given = given
+        self._named = named
         self._quiet = quiet
 
     def source(self, name: str, cluster: Cluster | None = None) -> BackupSource:
         """The backup of this name; `latest` is the newest of the cluster, where one is given."""
-        folder = self.directory.latest_of(cluster) if cluster and name == LATEST else self.directory.find(name)
+        folder = found(self._given, self.directory, name, cluster, named=self._named)
         if name == LATEST:
             render.say_latest(folder, quiet=self._quiet)
         require_intact(folder, self.progress)
@@ -75,10 +80,10 @@ class _Backups:
         source.check()
         return source
 
-    def say(self, message: str) -> None:
-        """A line for the user, unless the user wants none."""
+    def say(self, remark: Remark) -> None:
+        """Something for the user, unless the user wants nothing."""
         if not self._quiet:
-            render.say(message)
+            render.remark(remark)
 
 
 def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str, str], selection: Selection) -> tuple[Side, Side]:
@@ -86,10 +91,12 @@ def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str,
     identity = kube.identity()
     source = opened.source(name, identity)
     if not source.folder.catalog.cluster.is_same(identity):
-        opened.say(f"note: {source.description} was taken of another cluster, {source.folder.catalog.cluster.title}")
+        why = f"{source.description} was taken of another cluster, {source.folder.catalog.cluster.title}"
+        opened.say(Remark(why, Note.ANOTHER_CLUSTER))
     resource = served(kube, source.version)
     if resource.version != source.version:
-        render.say(f"warning: the cluster does not serve version {source.version}, which the backup has, but {resource.version}")
+        why = f"the cluster does not serve version {source.version}, which the backup has, but {resource.version}"
+        render.remark(Remark(why, Note.OTHER_VERSION, is_warning=True))
     before = BackupSide(source, maps, kube.schema(resource))
     matches = selection.matcher(with_left_out=True)
     return before, LiveSide(

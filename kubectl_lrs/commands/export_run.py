@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kubectl_lrs import render
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.export_ import Flags
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository import open_repository
+from kubectl_lrs.repository.place import folder_of
 from kubectl_lrs.usecases.copy import export
 
 
@@ -19,12 +19,12 @@ def run(given: Given) -> None:
     flags, quiet = given.of(Flags), given.of(Quiet).quiet
     if not flags.backup or not flags.directory:
         raise UsageError("export needs a BACKUP and a DIR", hint="export latest ./out")
-    backup = open_repository(flags.path).find(flags.backup)
+    backup = found(given, open_repository(flags.path), flags.backup)
     if flags.backup == LATEST:
         render.say_latest(backup, quiet=quiet)
     location, catalog = export(
         backup,
-        Path(flags.directory),
+        folder_of(flags.directory, what="DIR"),
         format_version=int(flags.format_version),
         progress=render.progress(quiet=quiet),
         signals=HeldSignals(),

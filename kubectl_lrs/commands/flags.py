@@ -324,7 +324,7 @@ class At(Options):
         default="",
         metavar="DATE",
         group=Group.MEANT,
-        help="Not the newest of all, but the newest then: 2026-11-24, '2026-11-24 08:00', tuesday, yesterday, 2d.",
+        help="Of which time latest is the newest backup: 2026-11-24, '2026-11-24 08:00', tuesday, yesterday, 2d.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups
+from kubectl_lrs.commands.flags import At, Backups
 from kubectl_lrs.model.flags import Group, Source, argument, flag
 
 
@@ -26,10 +26,12 @@ renamed; a copy of the whole folder holds it too.
 command = lrs_command(
     "hold",
     Flags,
+    At,
     help=HELP,
     examples=[
         ("Keep what was made before an upgrade", "@ hold lrs_backup_2026_11_23_08_16_10 --reason 'before the upgrade to 11.2'"),
         ("The newest one", "@ hold latest --reason 'audit of 2026, ask Ann'"),
+        ("That of tuesday", "@ hold latest --at tuesday --reason 'before the upgrade'"),
         ("And let it go again", "@ unhold lrs_backup_2026_11_23_08_16_10"),
     ],
     exits=(0, 1, 2, 4, 5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs import render
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.hold_ import Flags
 from kubectl_lrs.model.errors import UsageError
@@ -17,6 +18,6 @@ def run(given: Given) -> None:
         raise UsageError("no backup is named", hint="list shows them")
     if not flags.reason.strip() or len(flags.reason) > MAX_REASON:
         raise UsageError(f"--reason: say in 1 to {MAX_REASON} characters why it must stay", hint="--reason 'before the upgrade'")
-    backup = open_repository(flags.path).find(flags.backup)
+    backup = found(given, open_repository(flags.path), flags.backup)
     open_repository(backup.parent).hold(backup, flags.reason.strip())
     render.say(f"{backup.name} is held: {flags.reason.strip()}")

@@ -32,7 +32,8 @@ class Listing(Options):
 
 HELP = """List the backups in a folder or a repository, oldest first.
 
-Below them the journals of deactivate that are not done.
+Below them what was begun and is not done, by the journals beside the backups and in your own state: deployments that
+wait for activate, LRS that a restore has deleted and not created again, an operator that is paused.
 """
 
 

@@ -9,11 +9,9 @@ from typing import Any
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Backups, Given, Tables
 from kubectl_lrs.commands.list_ import Listing
-from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository import Backup, Repository, open_repository
 from kubectl_lrs.repository.base import is_of_future
-from kubectl_lrs.stores.deployments.journal import Journal, open_journals
-from kubectl_lrs.stores.deployments.statuses import OURS
+from kubectl_lrs.usecases.open_journals import OpenJournal, open_journals
 
 ORDER: Mapping[str, Callable[[Backup], Any]] = {
     "created": lambda backup: backup.catalog.instant,
@@ -35,14 +33,6 @@ def _holds(backup: Backup, name: str) -> bool:
     return holds(backup, [name])
 
 
-def _journals(directory: Repository) -> tuple[list[Journal], list[LrsError]]:
-    """(those that are not done, why they cannot be told)."""
-    try:
-        return open_journals(directory.journals), []
-    except LrsError as error:
-        return [], [error]
-
-
 def run(given: Given) -> None:
     """One row for each; what only looks like a backup is a warning."""
     directory, output = open_repository(given.of(Backups).path), given.of(Tables).output
@@ -50,8 +40,8 @@ def run(given: Given) -> None:
     sealed, unsealed = directory.scan()
     sealed = sorted((each for each in sealed if _holds(each, listing.holding)), key=ORDER[listing.order])
     holds = directory.holds()
-    journals, unreadable = _journals(directory)
-    view = render.listing(sealed, unsealed, output, holds)
+    journals, unreadable = open_journals(directory.journals)
+    view = render.listing(sealed, unsealed, output, holds, journals)
     render.show(replace(view, has_headings=not listing.no_headers), output)
     for line in (*map(_open, journals), *_remarks(sealed, listing.holding, directory)):
         render.say(line)
@@ -63,9 +53,9 @@ def run(given: Given) -> None:
         render.say(f"warning: {warning}")
 
 
-def _open(journal: Journal) -> str:
-    left = sum(entry.state in OURS for entry in journal.entries.values())
-    return f"open journal: {journal.path}: {left} of {len(journal.entries)} wait for: activate (made {journal.created})"
+def _open(journal: OpenJournal) -> str:
+    made = f" (made {journal.created})" if journal.created else ""
+    return f"open journal: {journal.path}: {journal.what}; what goes on with it: {journal.waits_for}{made}"
 
 
 def _remarks(sealed: Sequence[Backup], holding: str, directory: Repository) -> Iterator[str]:

@@ -9,7 +9,7 @@ from kubectl_lrs.model.flags import Options, argument
 class Flags(Options):
     """What is described."""
 
-    kind: str = argument("kind", default="", metavar="[KIND]")
+    kind: str = argument("kind", default="", metavar="[KIND|notes]")
 
 
 HELP = """Print the JSON Schema of what -o json prints.
@@ -18,6 +18,8 @@ Each document for programs says its kind; without KIND all kinds are listed, wit
 have apiVersion, kind, and items: what the document is about, each with tier, namespace, name, state and message.
 Within a version of apiVersion fields are only ever added. A command that fails before it has an answer prints a
 document of kind Error; the exit status is the same as without -o json.
+
+notes lists the notes and warnings that can be acknowledged, each with the id that -o json has too.
 """
 
 
@@ -28,5 +30,6 @@ command = lrs_command(
     examples=[
         ("All kinds", "@ schema"),
         ("What restore -o json prints", "@ schema RestoreReport"),
+        ("The notes that can be acknowledged", "@ schema notes"),
     ],
 )

@@ -8,8 +8,11 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.schema_ import Flags
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.render.notes import notes_view
 from kubectl_lrs.render.schemas import KINDS, schema
 from kubectl_lrs.render.view import as_json
+
+NOTES = "notes"
 
 
 def run(given: Given) -> None:
@@ -19,7 +22,10 @@ def run(given: Given) -> None:
         rows = [(name, what) for name, (what, _) in KINDS.items()]
         render.show(render.View(None, columns=("KIND", "PRINTED BY"), rows=rows), "table")
         return
-    names = {name.lower(): name for name in KINDS}
+    if kind.lower() == NOTES:
+        render.show(notes_view(), "table")
+        return
+    names = {name.lower(): name for name in (*KINDS, NOTES)}
     if kind.lower() not in names:
         near = get_close_matches(kind.lower(), names, 1)
         hint = f"did you mean {names[near[0]]}?" if near else "schema alone lists them"

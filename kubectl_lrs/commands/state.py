@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kubectl_lrs import render
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.runtime import state
 
 
@@ -14,7 +15,7 @@ def state_folder(whom: str, *, make: bool) -> Path | None:
         return state.folder_of(whom)
     folder, why = state.made_or_why(whom)
     if why:
-        render.say(f"note: {why}: journals lie beside the backups alone")
+        render.remark(Remark(f"{why}: journals lie beside the backups alone", Note.STATE_NOT_KEPT))
     return folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups
+from kubectl_lrs.commands.flags import At, Backups
 from kubectl_lrs.model.flags import Source, argument
 
 
@@ -19,6 +19,7 @@ HELP = """Let a backup go that `hold` keeps. Nothing is removed by that."""
 command = lrs_command(
     "unhold",
     Flags,
+    At,
     help=HELP,
     examples=[("The rules of prune decide again", "@ unhold lrs_backup_2026_11_23_08_16_10")],
     exits=(0, 1, 2, 4, 5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs import render
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.unhold_ import Flags
 from kubectl_lrs.model.errors import UsageError
@@ -14,6 +15,6 @@ def run(given: Given) -> None:
     flags = given.of(Flags)
     if not flags.backup:
         raise UsageError("no backup is named", hint="show tells which are held")
-    backup = open_repository(flags.path).find(flags.backup)
+    backup = found(given, open_repository(flags.path), flags.backup)
     open_repository(backup.parent).unhold(backup)
     render.say(f"{backup.name} is not held any more")

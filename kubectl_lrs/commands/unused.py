@@ -63,12 +63,18 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "deactivate": (_WITH_JOURNAL,),
-    "activate": (_WITH_JOURNAL,),
+    "activate": (
+        _WITH_JOURNAL,
+        Rule(flags=("--at",), why="without --from: it says of which time --from latest is", holds=_given("--from")),
+    ),
     "verify": (
         Rule(flags=_TRIED, why="here without --against-cluster", holds=_given("--against-cluster")),
         Rule(flags=("--sample",), why="with --full, which reads all", holds=lambda value: not value("--full")),
     ),
-    "check": (_WITHOUT_API,),
+    "check": (
+        _WITHOUT_API,
+        Rule(flags=("--at",), why="without --from: it says of which time --from latest is", holds=_given("--from")),
+    ),
     "repository": (
         Rule(flags=("--backup-dir",), why="with a place that is named", holds=lambda value: not value("place")),
         Rule(flags=("--quiet",), why="but with check", holds=lambda value: value("what") == "check"),
@@ -175,4 +181,7 @@ def refuse_cluster(verb: str, given: Given) -> None:
     found = {word: is_behind for word, is_behind in given.kube_words.items() if word not in passed_over}
     refuse((word for word, is_behind in found.items() if is_behind or cluster.changes), f"to {verb}: {cluster.why}")
     if found:
-        render.say(f"note: {', '.join(found)}: not used by {verb}: {cluster.why}")
+        from kubectl_lrs.model.notes import Note, Remark  # most calls say nothing
+
+        why = f"{', '.join(found)}: not used by {verb}: {cluster.why}"
+        render.remark(Remark(why, Note.FLAGS_NOT_USED))

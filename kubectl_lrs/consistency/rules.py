@@ -31,7 +31,10 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What must be so. `title`: what is found where it is not. `needs`: the parts of the inventory that it is told from."""
+    """What must be so. `title`: what is found where it is not. `needs`: the parts of the inventory that it is told from.
+
+    `may_be_less`: some of its hits are less than its `severity`.
+    """
 
     code: str
     severity: Severity
@@ -40,6 +43,7 @@ class Rule:
     find: Callable[[Index], Iterator[Hit]]
     why: str
     do: str
+    may_be_less: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +335,7 @@ RULES: tuple[Rule, ...] = (
         find=_none_there,
         why="Either it is the wrong namespace, and nothing is said of the right one; or all LRS are gone, and nothing runs.",
         do="Name the namespace of the LRS with -n (-A: all). If it is the right one, restore a backup of it.",
+        may_be_less=True,
     ),
     Rule(
         code="application-without-document",
@@ -412,6 +417,7 @@ RULES: tuple[Rule, ...] = (
         why="What runs now goes on, but cannot start again on another node, after an upgrade or a restore.",
         do="Restore the images from a backup that holds copies (restore BACKUP --tier images), or build the image again; an "
         "image that only older versions name is a warning.",
+        may_be_less=True,
     ),
     Rule(
         code="file-missing",

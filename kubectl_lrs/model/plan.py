@@ -14,6 +14,7 @@ from typing import ClassVar, TypeVar
 
 from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.errors import ExitCode
+from kubectl_lrs.model.notes import Note
 
 
 class Action(str, Enum):
@@ -75,13 +76,17 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found before the first write, what it means, and what to do. `details`: all that it counts."""
+    """One thing that was found before the first write, what it means, and what to do. `details`: all that it counts.
+
+    `note`: as what it can be acknowledged, where it is no error.
+    """
 
     severity: Severity
     message: str
     hint: str = ""
     exit_code: ExitCode = ExitCode.FAILED
     details: tuple[str, ...] = ()
+    note: Note | None = None
 
 
 class Prepare(str, Enum):

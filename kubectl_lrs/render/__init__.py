@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kubectl_lrs.render.output import answer, say
+from kubectl_lrs.render.output import acknowledge, answer, remark, say
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress
 
 if TYPE_CHECKING:
@@ -152,6 +152,7 @@ __all__ = [
     "PlainProgress",
     "View",
     "account_lines",
+    "acknowledge",
     "answer",
     "backup_warnings",
     "catalog_view",
@@ -181,6 +182,7 @@ __all__ = [
     "prune_remarks",
     "prune_report_remarks",
     "prune_report_view",
+    "remark",
     "remarks",
     "report_view",
     "repository_check_view",

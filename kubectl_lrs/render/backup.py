@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.notes import Note, Remark, remark_of
 from kubectl_lrs.model.selection import Selection, near_labels, near_types
 from kubectl_lrs.model.stores import NONE, lacking
 from kubectl_lrs.model.units import size
-from kubectl_lrs.model.workloads import WORKLOADS
+from kubectl_lrs.model.workloads import SPARK, WORKLOADS
 from kubectl_lrs.render.backups import said, store_line, stored_line
 from kubectl_lrs.render.meanwhile import NAMED, happened
+from kubectl_lrs.render.output import unknown_yet
 from kubectl_lrs.render.view import View
 
 if TYPE_CHECKING:
@@ -77,23 +79,28 @@ def _stores_made(catalog: Catalog) -> Iterable[str]:
 
 def remarks(catalog: Catalog, *, quiet: bool = False) -> Iterable[str]:
     """What the user should know of a backup beyond what it holds; with `quiet`, what is as it is every night is not said."""
-    return (line for line in _remarks(catalog) if not (quiet and line.startswith("note: ")))
+    return (str(each) for each in unknown_yet(_remarks(catalog)) if each.is_warning or not quiet)
 
 
-def _remarks(catalog: Catalog) -> Iterable[str]:
+def _remarks(catalog: Catalog) -> Iterable[Remark]:
     facts = catalog.tiers["resources"]
     if not catalog.objects:
-        yield f"warning: no LRS matched{'; the backup is empty, and never latest' if catalog.is_empty else ''}"
+        yield _warning(f"no LRS matched{'; the backup is empty, and never latest' if catalog.is_empty else ''}")
     for skipped in facts["skipped"]:
-        yield f"warning: {skipped['namespace']}/{skipped['name']} was being deleted and is not in the backup"
+        yield _warning(f"{skipped['namespace']}/{skipped['name']} was being deleted and is not in the backup")
     for kind in catalog.selection["leftOutByDefault"]:
-        yield f"note: {kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
-    for missing in catalog.missing:
-        yield f"warning: not in the backup: {said(missing)}"
-    yield from (f"note: {each}" for each in happened(catalog, most=NAMED))
+        why = f"{kind} is left out by default ({WORKLOADS[kind].why}); --type {kind} takes it"
+        yield Remark(why, Note.SPARK_LEFT_OUT if kind == SPARK else None)
+    yield from (_warning(f"not in the backup: {said(missing)}") for missing in catalog.missing)
+    yield from map(Remark, happened(catalog, most=NAMED))
     for facts_of_tier in catalog.tiers.values():
-        yield from (f"warning: {note}" for note in facts_of_tier.get("notes", ()))
+        yield from map(remark_of, facts_of_tier.get("notes", ()))
     if needed := lacking(catalog.profile, catalog.levels):
-        yield f"note: a recovery also needs the {' and '.join(needed)}, of which this backup holds less than its profile means"
+        why = f"a recovery also needs the {' and '.join(needed)}, of which this backup holds less than its profile means"
+        yield Remark(why, Note.RECOVERY_NEEDS_MORE)
     if facts["crdNote"]:
-        yield f"note: the CRD is not in the backup: {facts['crdNote']}"
+        yield Remark(f"the CRD is not in the backup: {facts['crdNote']}", Note.CRD_NOT_SAVED)
+
+
+def _warning(message: str) -> Remark:
+    return Remark(message, is_warning=True)

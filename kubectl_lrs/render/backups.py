@@ -18,6 +18,7 @@ from kubectl_lrs.repository.base import is_of_future
 from kubectl_lrs.repository.holds import NO_HOLDS, Hold, Holds
 
 if TYPE_CHECKING:
+    from kubectl_lrs.usecases.open_journals import OpenJournal
     from kubectl_lrs.usecases.verify import Checked
 
 
@@ -29,7 +30,13 @@ COLUMNS = ("NAME", "CREATED", "AGE", "OBJECTS", "PROFILE", "STATE")
 WIDE_COLUMNS = (*COLUMNS, "NAMESPACE", "SIZE", "UNIQUE", "CLUSTER", "CONTEXT", "IDENTITY", "HELD", "OWNER")
 
 
-def listing(sealed: Sequence[Backup], unsealed: Sequence[Unsealed], output: str, holds: Holds = NO_HOLDS) -> View:
+def listing(
+    sealed: Sequence[Backup],
+    unsealed: Sequence[Unsealed],
+    output: str,
+    holds: Holds = NO_HOLDS,
+    journals: Sequence[OpenJournal] = (),
+) -> View:
     """`list`: one row per backup, in this form alone: there may be hundreds, and all forms of them take their time.
 
     For programs and wide tables each is looked through for what no other one shares.
@@ -38,7 +45,8 @@ def listing(sealed: Sequence[Backup], unsealed: Sequence[Unsealed], output: str,
     if output in ("json", "yaml"):
         data = [{**_data(folder, holds), "uniqueBytes": folder.unique_bytes} for folder in sealed]
         unfit = [{"path": each.location, "why": each.why} for each in unsealed]
-        return View(kind="BackupList", data={"backups": data, "unsealed": unfit}, names=names)
+        is_open = [_open(each) for each in journals]
+        return View(kind="BackupList", data={"backups": data, "unsealed": unfit, "openJournals": is_open}, names=names)
     if output == "wide":
         return View(
             kind="BackupList",
@@ -55,6 +63,18 @@ def listing(sealed: Sequence[Backup], unsealed: Sequence[Unsealed], output: str,
         names=names,
         spare=("AGE", "PROFILE"),
     )
+
+
+def _open(journal: OpenJournal) -> dict[str, Any]:
+    return {
+        "path": str(journal.path),
+        "verb": journal.kind,
+        "of": journal.of,
+        "left": journal.left,
+        "message": journal.what,
+        "waitsFor": journal.waits_for,
+        "created": journal.created,
+    }
 
 
 def _data(folder: Backup, holds: Holds) -> dict[str, Any]:

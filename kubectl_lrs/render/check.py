@@ -10,6 +10,7 @@ from kubectl_lrs.consistency import RULES, Found, Gap
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.render.grouped import FEW, and_more, grouped
+from kubectl_lrs.render.output import is_acknowledged
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.check import CheckReport
 
@@ -35,8 +36,9 @@ WORDS = {
 
 def check_view(report: CheckReport, commands: Mapping[str, str] = MappingProxyType({})) -> View:
     """What was found, what it means, what was not looked at, the verdict. `commands`: code of a rule → what puts it right."""
-    found = report.examination.findings
-    rows = [(*each, finding) for each, finding in zip(_grouped(found), found, strict=True)]
+    every = report.examination.findings
+    found = [each for each in every if not is_known(each)]
+    rows = [(*each, finding) for each, finding in zip(_grouped(every), every, strict=True)]
     return View(
         kind="CheckReport",
         data=_data(report),
@@ -44,9 +46,24 @@ def check_view(report: CheckReport, commands: Mapping[str, str] = MappingProxyTy
         rows=list(_table(found)),
         wide_columns=(*COLUMNS, *WIDE),
         wide_rows=[(*row[:4], row[4].rule.why, row[4].rule.do) for row in rows],
-        names=[each.object for each in found],
-        after=(*(["", *meanings(found, commands)] if found else ()), *gap_lines(report.examination.gaps), verdict(report)),
+        names=[each.object for each in every],
+        after=(
+            *(["", *meanings(found, commands)] if found else ()),
+            *gap_lines(report.examination.gaps),
+            *_known_line(len(every) - len(found)),
+            verdict(report),
+        ),
     )
+
+
+def is_known(found: Found) -> bool:
+    """Whether it is acknowledged; an error cannot be."""
+    return found.severity is not Severity.ERROR and is_acknowledged(found.rule.code)
+
+
+def _known_line(count: int) -> Iterator[str]:
+    if count:
+        yield f"acknowledged, and not shown: {count} finding{'' if count == 1 else 's'} (-o wide shows all)"
 
 
 def _table(found: list[Found]) -> Iterator[tuple[str, str, str, str]]:
@@ -133,7 +150,7 @@ def _data(report: CheckReport) -> dict[str, Any]:
             {"part": gap.part, "why": gap.why, "flag": gap.flag, "askedFor": gap.failed, "findings": list(gap.titles)}
             for gap in report.examination.gaps
         ],
-        "notes": report.notes,
+        "notes": [each.message for each in report.notes],
     }
 
 

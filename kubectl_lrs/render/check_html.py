@@ -170,7 +170,7 @@ def _gaps(report: CheckReport) -> Iterator[str]:
             yield _row("td", (gap.part, why, "; ".join(gap.titles), gap.flag))
         yield "</tbody></table>"
     for note in report.notes:
-        yield f'<p class="soft">Note: {_text(note)}</p>'
+        yield f'<p class="soft">Note: {_text(note.message)}</p>'
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:

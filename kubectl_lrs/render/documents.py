@@ -44,6 +44,7 @@ def _of_backup(data: Data) -> Iterator[Item]:
 def _of_list(data: Data) -> Iterator[Item]:
     yield from (_item(each["name"], each["state"]) for each in data["backups"])
     yield from (_item(each["path"], "unsealed", each["why"]) for each in data["unsealed"])
+    yield from (_item(each["path"], "open", each["message"]) for each in data["openJournals"])
 
 
 def _of_check(data: Data) -> Iterator[Item]:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
 from kubectl_lrs.runtime import streams
+
+if TYPE_CHECKING:
+    from kubectl_lrs.model.notes import Remark
 
 ERROR, HINT = "error: ", "hint: "
 
@@ -22,6 +26,28 @@ class _Told:
     errors: tuple[str, ...] = ()
     hint = ""
     reason = ""
+    acknowledged: frozenset[str] = frozenset()
+
+
+def acknowledge(ids: Collection[str]) -> None:
+    """From now on the notes of these ids are not printed; they stand in what is for programs."""
+    _Told.acknowledged = frozenset(ids)
+
+
+def is_acknowledged(note: str | None) -> bool:
+    """Whether the note of this id is known and not to be printed."""
+    return note is not None and note in _Told.acknowledged
+
+
+def unknown_yet(remarks: Iterable[Remark]) -> Iterable[Remark]:
+    """Those that are to be said."""
+    return (each for each in remarks if not is_acknowledged(each.note))
+
+
+def remark(said: Remark) -> None:
+    """A note or a warning, unless it is acknowledged."""
+    if not is_acknowledged(said.note):
+        say(str(said))
 
 
 def say(message: str) -> None:
@@ -94,3 +120,4 @@ def blame(reason: str) -> None:
 def forget() -> None:
     """Nothing was said or done yet: a process that makes several calls begins the next one."""
     _Told.done, _Told.is_answered, _Told.errors, _Told.hint, _Told.reason = "", False, (), "", ""
+    _Told.acknowledged = frozenset()

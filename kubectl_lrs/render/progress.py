@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from kubectl_lrs.model.units import age, size
 from kubectl_lrs.render import colour
-from kubectl_lrs.render.output import say
+from kubectl_lrs.render.output import is_acknowledged, say
 from kubectl_lrs.runtime.progress import BYTES
 
 if TYPE_CHECKING:
     import rich.progress
+
+    from kubectl_lrs.model.notes import Note
 
 
 def _done(done: int, total: int | None, unit: str) -> str:
@@ -75,9 +77,10 @@ class LiveProgress:
         shown = _rate(rate, self._unit)
         self._progress.update(self._task, advance=count, done=_done(done, total, self._unit), rate=shown)
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, known: Note | None = None) -> None:
         """A line that stays."""
-        say(message)  # rich takes what is written to stderr above its display
+        if not is_acknowledged(known):
+            say(message)  # rich takes what is written to stderr above its display
 
     def end(self) -> None:
         """The display goes away."""
@@ -115,9 +118,10 @@ class PlainProgress:
             return rate
         return f"{rate}, {age((self._total - self._done) * seconds / self._done)} left"
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, known: Note | None = None) -> None:
         """A line that stays."""
-        say(message)
+        if not is_acknowledged(known):
+            say(message)
 
     def end(self) -> None:
         """Nothing stays open."""

@@ -13,6 +13,7 @@ from kubectl_lrs.model.plan import WRITES, Action, Finding, Plan, Preparation, P
 from kubectl_lrs.model.report import NOT_DONE, Outcome, Report, Result
 from kubectl_lrs.model.units import size
 from kubectl_lrs.render.grouped import Next, and_more, capped, grouped, next_lines
+from kubectl_lrs.render.output import is_acknowledged
 from kubectl_lrs.render.view import View
 
 T = TypeVar("T")
@@ -36,8 +37,11 @@ DETAILS = 10
 
 
 def finding_lines(findings: Iterable[Finding], *, all_details: bool = False) -> Iterator[str]:
-    """What was found before the first write, errors first, one line each with its hint, and below it what it counts."""
-    found = list(findings)
+    """What was found before the first write, errors first, one line each with its hint, and below it what it counts.
+
+    Not what is acknowledged; an error cannot be.
+    """
+    found = [each for each in findings if each.severity is Severity.ERROR or not is_acknowledged(each.note)]
     for severity in Severity:
         for finding in found:
             if finding.severity is severity:
@@ -212,7 +216,8 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
 
 def _finding_data(finding: Finding) -> dict[str, Any]:
     details = {"details": list(finding.details)} if finding.details else {}
-    return {"severity": finding.severity.value, "message": finding.message, "hint": finding.hint, **details}
+    said = {"severity": finding.severity.value, "note": finding.note.value if finding.note else ""}
+    return {**said, "message": finding.message, "hint": finding.hint, **details}
 
 
 def _counts_data(counts: Mapping[Any, int]) -> dict[str, int]:

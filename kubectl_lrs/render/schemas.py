@@ -41,7 +41,7 @@ def record(optional: Mapping[str, Schema] | None = None, **fields: Schema) -> Sc
 ITEM = record(tier=TEXT, namespace=TEXT, name=TEXT, state=TEXT, message=TEXT)
 """One thing that a document is about, alike in all of them."""
 
-FINDING = record({"details": TEXTS}, severity=TEXT, message=TEXT, hint=TEXT)
+FINDING = record({"details": TEXTS}, severity=TEXT, note=TEXT, message=TEXT, hint=TEXT)
 MISSING = record(store=TEXT, kind=TEXT, name=TEXT, reason=TEXT, where=TEXT, absent=FLAG)
 HOLD = record(reason=TEXT, since=TEXT)
 FIELD = record({"live": ANY, "backup": ANY}, field=TEXT)
@@ -139,9 +139,9 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
     "BackupList": (
         "list: the backups of a folder",
         lambda: record(
-            {"openJournals": TEXTS},
             backups=listed(record(**STORED, uniqueBytes=maybe(COUNT))),
             unsealed=listed(record(path=TEXT, why=TEXT)),
+            openJournals=listed(record(path=TEXT, verb=TEXT, of=TEXT, left=COUNT, message=TEXT, waitsFor=TEXT, created=TEXT)),
         ),
     ),
     "CheckReport": (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.repository.base import Backup, Repository
 from kubectl_lrs.repository.plain.repository import PlainRepository
+from kubectl_lrs.runtime.paths import is_url
 
 if TYPE_CHECKING:
     from kubectl_lrs.backends.base import Backend
@@ -22,18 +23,20 @@ MARK = "lrs-repository.json"
 
 OPTIONS, ENDPOINT, CA_FILE = "LRS_BACKUP_OPTIONS", "LRS_BACKUP_ENDPOINT", "LRS_BACKUP_CA_FILE"
 
-_FILE = "file://"
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
-
-
-def is_url(where: str) -> bool:
-    """Whether a name is that of a storage, or was meant to be."""
-    return _URL.match(where) is not None
+_FILE = re.compile(r"file:(?://)?(?=/(?!/))", re.IGNORECASE)
 
 
 def path_of(where: str) -> str:
-    """The path that a name means; a URL of another storage as it is."""
-    return where[len(_FILE) :] if where.lower().startswith(_FILE) and where[len(_FILE) :].startswith("/") else where
+    """The path that a name means, `file:/PATH` and `file:///PATH` too; a URL of another storage as it is."""
+    return _FILE.sub("", where, count=1) if _FILE.match(where) else where
+
+
+def folder_of(where: str, *, what: str) -> Path:
+    """The path of what is made on this machine. UsageError where it is the URL of a storage. `what`: as messages name it."""
+    where = path_of(where)
+    if is_url(where):
+        raise UsageError(f"{what} {where!r}: not a path of this machine", hint="copy takes backups to a storage")
+    return Path(where)
 
 
 def open_repository(where: str) -> Repository:
@@ -65,7 +68,8 @@ def open_storage(where: str) -> Backend:
     url = where if is_url(where) else str(Path(where).resolve())
     kind = Place(url=url).scheme
     if kind == "file" and is_url(where):
-        raise UsageError(f"{BACKUPS.url} {shown(where)!r}: no URL of a storage", hint="write it like s3://bucket/prefix")
+        hint = f"write it like s3://bucket/prefix, or as a path: /var/backups/lrs; a folder of this name is ./{shown(where)}"
+        raise UsageError(f"{BACKUPS.url} {shown(where)!r}: no URL of a storage", hint=hint)
     # What the environment says is for every call: it is no error where it does not fit.
     options, endpoint, ca_file = (os.environ.get(name, "") if kind != "file" else "" for name in (OPTIONS, ENDPOINT, CA_FILE))
     return open_backend(

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 from kubectl_lrs.model.errors import UsageError
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*:/|(?:file|s3|gs|az|abfss?|hdfs|webhdfs|https?|ftp):", re.IGNORECASE)
+
+
+def is_url(where: str) -> bool:
+    """Whether a name is that of a storage, or was meant to be: as a path of this machine it is written `./s3:x`."""
+    return _URL.match(where) is not None
 
 
 def exists(path: Path) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kubectl_lrs.model.notes import Note
 
 BYTES = "bytes"
 
@@ -17,8 +20,8 @@ class Progress(Protocol):
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
 
-    def note(self, message: str) -> None:
-        """A line for the user that stays, such as a warning."""
+    def note(self, message: str, known: Note | None = None) -> None:
+        """A line for the user that stays, such as a warning. `known`: as what it can be acknowledged, and is then not shown."""
 
     def end(self) -> None:
         """The work is over; the display goes away."""
@@ -33,7 +36,7 @@ class Silent:
     def advance(self, count: int = 1) -> None:
         """Nothing."""
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, known: Note | None = None) -> None:
         """Nothing."""
 
     def end(self) -> None:
@@ -56,10 +59,10 @@ class BestEffort:
         with suppress(OSError, ValueError):
             self._progress.advance(count)
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, known: Note | None = None) -> None:
         """As the other, where that can."""
         with suppress(OSError, ValueError):
-            self._progress.note(message)
+            self._progress.note(message, known)
 
     def end(self) -> None:
         """As the other, where that can."""

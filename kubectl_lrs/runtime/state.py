@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime.paths import is_url
 from kubectl_lrs.runtime.safe_files import make_folder
 
 VARIABLE = "LRS_STATE_DIR"
@@ -52,7 +53,9 @@ def folders() -> list[Path]:
 def made(whom: str) -> Path:
     """The folder, 0700. OSError where it cannot be made; UsageError where the place that was named is not there."""
     folder = folder_of(whom)
-    if os.environ.get(VARIABLE):
+    if named := os.environ.get(VARIABLE):
+        if is_url(named):
+            raise UsageError(f"{VARIABLE} {named!r}: not a path of this machine", hint="name a folder that can be written")
         make_folder(folder.parent)  # where it is a share that is not mounted, nothing is made in its place
     else:
         _home().stat()

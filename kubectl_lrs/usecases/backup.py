@@ -10,6 +10,7 @@ from kubectl_lrs import __version__
 from kubectl_lrs.model.catalog import Catalog, Cluster, Missing
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.names import is_backup_name
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import STORES, leave_out
 from kubectl_lrs.repository import Repository, Writer
@@ -76,7 +77,8 @@ def back_up(
             if not writer.is_locked:
                 progress.note(
                     f"warning: {repository.location}: its file system has no locks;"
-                    " let no other run make a backup there meanwhile"
+                    " let no other run make a backup there meanwhile",
+                    Note.NO_LOCKS,
                 )
             collecting = _Collecting(tiers, writer, progress, extras)
             facts = collecting.run(must_fit=selection.is_narrow and not allow_empty)

@@ -23,6 +23,7 @@ from kubectl_lrs.consistency import (
     known,
 )
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.notes import Remark
 from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.images.find import Found
@@ -48,7 +49,7 @@ class CheckReport:
     examination: Examination
     counts: dict[str, int | None]
     applications: Sequence[Application] = ()
-    notes: list[str] = field(default_factory=list)
+    notes: list[Remark] = field(default_factory=list)
     context: str = ""
 
     @property
@@ -70,7 +71,7 @@ def report_of(
     backup: str,
     instant: datetime,
     only: Collection[str],
-    notes: Iterable[str],
+    notes: Iterable[Remark],
 ) -> CheckReport:
     """Hold the inventory against the rules; `only`: ids or names of applications, all where it is empty."""
     selected = selected_applications(inventory.applications, only)

@@ -14,6 +14,7 @@ from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, NoneThere, Part, Unchecked
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.model.units import age
 from kubectl_lrs.repository import Repository
@@ -102,7 +103,7 @@ def check_live(sources: Sources, only: Sequence[str], progress: Progress) -> Che
 @dataclass(kw_only=True)
 class _Gathered:
     inventory: Inventory
-    notes: list[str] = field(default_factory=list)
+    notes: list[Remark] = field(default_factory=list)
 
 
 class _Gathering:
@@ -112,7 +113,7 @@ class _Gathering:
         self._sources = sources
         self._is_of_some = is_of_some
         self._progress = progress
-        self._notes: list[str] = []
+        self._notes: list[Remark] = []
         self._documents_failed: Unchecked | None = None
 
     def run(self) -> _Gathered:
@@ -122,7 +123,7 @@ class _Gathering:
         accounts = sources.accounts
         lost = self._documents_failed or (look if isinstance(look, Unchecked) else None)
         if lost and not (isinstance(sources.images, Unchecked) and isinstance(sources.storage, Unchecked)):
-            self._notes.append("MongoDB was not looked at: images and files that only its documents name were not looked for")
+            self._say("MongoDB was not looked at: images and files that only its documents name were not looked for")
         self._progress.begin("the application's API")
         shown = accounts if isinstance(accounts, Unchecked) else _applications(accounts)
         deployments = accounts if isinstance(accounts, Unchecked) else attempt(lambda: _deployments(accounts), API_FLAG)
@@ -143,8 +144,11 @@ class _Gathering:
             counts={"files": matched},
         )
         if not isinstance(accounts, Unchecked):
-            self._notes += [note for account in accounts for note in account.client.notes]
+            self._say(*(note for account in accounts for note in account.client.notes))
         return _Gathered(inventory=made, notes=self._notes)
+
+    def _say(self, *messages: str, note: Note | None = None) -> None:
+        self._notes += [Remark(message, note) for message in messages]
 
     def _none_there(self, scan: Scan) -> NoneThere | None:
         """Where there are LRS, if there is none where they were looked for; asked for some applications, a note tells."""
@@ -157,7 +161,7 @@ class _Gathering:
         if not self._is_of_some:
             return found
         there = f"; there are LRS in {', '.join(sorted(found.elsewhere))}" if found.elsewhere else ""
-        self._notes.append(f"there is no LRS at all in namespace {sources.namespace}{there}")
+        self._say(f"there is no LRS at all in namespace {sources.namespace}{there}")
         return None
 
     # ---- LRS and documents
@@ -169,11 +173,8 @@ class _Gathering:
             return mongo
         look = attempt(lambda: LiveDocuments(mongo, database=self._sources.database, wanted=COMPLETE), MONGO_FLAG)
         if isinstance(look, LiveDocuments):
-            self._notes += [
-                f"database {look.database} has no collection {name}: it counts as empty"
-                for name in (APPLICATIONS, LRS_DOCUMENTS)
-                if name not in look.collections
-            ]
+            absent = (name for name in (APPLICATIONS, LRS_DOCUMENTS) if name not in look.collections)
+            self._say(*(f"database {look.database} has no collection {name}: it counts as empty" for name in absent))
         return look
 
     def _scan(self, look: LiveDocuments | None) -> Scan:
@@ -198,7 +199,7 @@ class _Gathering:
         sources = self._sources
         with everywhere(sources.namespace):
             for page in prefetch(sources.kube.pages(sources.resource, sources.namespace, with_too_deep=True)):
-                self._notes += [str(not_read(sources.resource.kind, each)) for each in page.too_deep]
+                self._say(*(str(not_read(sources.resource.kind, each)) for each in page.too_deep))
                 yield from (manifest for _, manifest in page.items)
 
     def _documents(self, look: LiveDocuments | None) -> Iterator[Document]:
@@ -218,9 +219,10 @@ class _Gathering:
         found = scan.images
         if found.undecided_count:
             one = found.undecided[0]
-            self._notes.append(
+            self._say(
                 f"{found.undecided_count} strings may name images and cannot be decided, such as {one.text!r} in "
-                f"{one.store} {one.id} {one.field}; --image NAME looks for one"
+                f"{one.store} {one.id} {one.field}; --image NAME looks for one",
+                note=Note.IMAGES_UNDECIDED,
             )
         try:
             source.access.log_in(scan.pull, found.images)
@@ -229,7 +231,8 @@ class _Gathering:
         self._notes += source.access.notes
         if found.not_allowed:
             others = ", ".join(registries_of(found.not_allowed))
-            self._notes.append(f"{len(found.not_allowed)} images are of registries that --registry does not name: {others}")
+            why = f"{len(found.not_allowed)} images are of registries that --registry does not name: {others}"
+            self._say(why, note=Note.IMAGES_LEFT_OUT)
         if found.images:
             self._progress.note(f"images: contacting {', '.join(registries_of(found.images))}")
         self._progress.begin("images", len(found.images))
@@ -249,7 +252,7 @@ class _Gathering:
         found = attempt(lambda: presence(storage, scan.references), FILES_FLAG)
         if isinstance(found, Unchecked):
             return found, 0
-        self._notes += [f"files: {note}" for note in found.notes]
+        self._say(*(f"files: {note}" for note in found.notes))
         lost = [LostFile(path=path, place=scan.place_of(where, path)) for path, where in found.missing]
         return lost, found.matched + len(lost)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.repository import Repository
 from kubectl_lrs.repository.base import Damage
-from kubectl_lrs.repository.place import is_url, open_repository, open_storage, path_of
+from kubectl_lrs.repository.place import open_repository, open_storage, path_of
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool import inspect
 from kubectl_lrs.repository.pool.repository import PooledRepository, init
+from kubectl_lrs.runtime.paths import is_url
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.safe_files import make_folder
 

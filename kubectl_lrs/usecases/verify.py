@@ -12,6 +12,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import CRDS
 from kubectl_lrs.model.errors import ApiError, ConflictError, DamageError, DeniedError, ExitCode, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Prepare, Severity
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.model.units import printable
@@ -157,7 +158,7 @@ def try_restore(restore: Restore, *, workers: int, create_namespaces: bool) -> T
     if not create_namespaces:
         trial.findings += _missing_namespaces(plan)
     if plan.from_another_cluster:
-        trial.findings.append(Finding(Severity.NOTE, f"{plan.source} was taken of another cluster"))
+        trial.findings.append(Finding(Severity.NOTE, f"{plan.source} was taken of another cluster", note=Note.ANOTHER_CLUSTER))
     parts = tuple(replace(part, steps=[_to_try(step) for step in part.of(LrsStep)]) for part in plan.parts)
     report = restore.apply(replace(plan, parts=parts), ApplyOptions(workers=workers, timeout=0, dry_run=True))
     trial.interrupted = report.interrupted

@@ -153,6 +153,7 @@ class DataRobot:
         self.redirect = ""
         self.slow = 0.0
         self.users: dict[str, str] = {}
+        self.organisations: dict[str, str] = {}
         self.on_page: Callable[[int], None] = lambda _offset: None
         self.on_change: Callable[[Deployment], None] = lambda _deployment: None
         self.lock = threading.RLock()
@@ -245,6 +246,13 @@ class DataRobot:
             return Answer(404, {"message": "Not Found"})
         user = self.users.get(call.organisation, f"user-of-{call.organisation}")
         return Answer(200, {"orgId": call.organisation, "uid": user, "permissions": {"MLOPS_ADMIN": True, "ORG_ADMIN": False}})
+
+    def answer_organisation(self, call: Call) -> Answer:
+        """`GET /organizations/{id}/`: told to some roles alone, which here are those of organisations with a name."""
+        name = self.organisations.get(call.parts[1])
+        if name is None or call.parts[1] != call.organisation:
+            return Answer(403, {"message": "You do not have permission"})
+        return Answer(200, {"id": call.organisation, "name": name})
 
     def answer_list(self, call: Call) -> Answer:
         """`GET /deployments/`: without orderBy the order changes from page to page."""
@@ -402,13 +410,15 @@ def _route(parts: list[str]) -> tuple[str, str] | None:
     shapes = {
         ("version",): ("GET", "answer_version"),
         ("account", "info"): ("GET", "answer_account"),
+        ("organizations", "*"): ("GET", "answer_organisation"),
         ("deployments",): ("GET", "answer_list"),
         ("customApplications",): ("GET", "answer_applications"),
         ("deployments", "*"): ("GET", "answer_one"),
         ("deployments", "*", "status"): ("PATCH", "answer_change"),
         ("status", "*"): ("GET", "answer_task"),
     }
-    shape = tuple("*" if index == 1 and parts[0] in ("deployments", "status") else part for index, part in enumerate(parts))
+    with_id = ("deployments", "organizations", "status")
+    shape = tuple("*" if index == 1 and parts[0] in with_id else part for index, part in enumerate(parts))
     return shapes.get(shape)
 
 

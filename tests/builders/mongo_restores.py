@@ -98,7 +98,7 @@ class At(Silent):
         if act:
             act()
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, _known: object = None) -> None:
         self.notes.append(message)
 
 

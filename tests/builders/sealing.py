@@ -46,7 +46,7 @@ class Notes:
     def advance(self, count: int = 1) -> None:
         """Nothing."""
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, _known: object = None) -> None:
         self.said.append(message)
 
     def end(self) -> None:

@@ -9,7 +9,18 @@ from typing import Any
 import bson
 import pytest
 
+from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.repository import open_repository
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.stores.mongo import losses
+from kubectl_lrs.stores.mongo.flags import RestoreOptions
 from kubectl_lrs.stores.mongo.levels import COMPLETE, MINIMUM
+from kubectl_lrs.stores.mongo.presence import Presence
+from kubectl_lrs.stores.mongo.restore import MongoRestorer
+from kubectl_lrs.stores.mongo.saved import saved as saved_dump
+from kubectl_lrs.stores.mongo.server.access import UriAccess
+from kubectl_lrs.stores.mongo.server.client import Mongo
 from tests.builders.mongo_fixtures import App
 from tests.conftest import Cli, Crd
 
@@ -94,20 +105,64 @@ def _findings(cli: Cli, app: App, *arguments: str) -> list[str]:
     return [each["message"] for each in json.loads(done.stdout)["findings"]]
 
 
-def test_what_drop_would_lose_is_counted(cli: Cli, app: App, saved: dict[str, Any]) -> None:
+DROP = ("--mongo-existing", "drop", "--allow-running-app")
+
+
+def test_what_drop_would_lose_is_told_by_application(cli: Cli, app: App, saved: dict[str, Any]) -> None:
+    """Documents that came since, and those that changed, in whichever collection."""
+    assert not any("would be lost" in each for each in _findings(cli, app, *DROP))
+    sales, staff = app.db.custom_applications.find_one({"n": 3}), bson.ObjectId()
+    app.db.custom_applications.insert_one({"_id": staff, "name": "staff"})
+    app.db.custom_applications.update_one({"_id": sales["_id"]}, {"$set": {"name": "sales"}})
+    app.db.workspace_items.insert_many([{"applicationId": sales["_id"]}, {"path": f"apps/{sales['_id']}/x"}, {"note": "x"}])
+    done = cli.run("restore", "saved", "--tier", "mongo", "-o", "json", "--dry-run=client", *DROP, env=app.environment)
+    (found,) = [each for each in json.loads(done.stdout)["findings"] if "would be lost" in each["message"]]
+    assert found["message"] == "documents would be lost: 4 that the backup does not hold, 1 that changed since"
+    assert found["details"] == [
+        f"application sales ({sales['_id']}): 2 that the backup does not hold, 1 that changed since "
+        "(custom_applications, workspace_items)",
+        f"application staff ({staff}): 1 that the backup does not hold (custom_applications); "
+        "the backup does not hold the application itself",
+        "of no application that is known: 1 that the backup does not hold (workspace_items)",
+    ]
+    shown = cli.run("restore", "saved", "--tier", "mongo", "--dry-run=client", *DROP, env=app.environment).stderr
+    assert f"warning: {found['message']}" in shown
+    assert all(f"  {each}" in shown for each in found["details"])
+    assert not any("would be lost" in each for each in _findings(cli, app)), "a merge loses none"
+
+
+def test_of_a_large_collection_the_young_documents_are_counted(
+    cli: Cli, app: App, saved: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the ids of documents that were made since; those that a client has made up tell nothing."""
+    monkeypatch.setattr(losses, "MOST", 5)
     app.db.custom_applications.insert_one({"_id": "mine"})
-    drop = ("--mongo-existing", "drop", "--allow-running-app")
-    assert not any("made since" in each for each in _findings(cli, app, *drop))
+    assert not any("made since" in each for each in _planned(cli, app))
     later = datetime.now(timezone.utc) + timedelta(days=1)
     app.db.custom_applications.insert_many([{"_id": bson.ObjectId.from_datetime(later), "name": str(n)} for n in (1,)])
     app.db.workspace_items.insert_many([{"_id": bson.ObjectId.from_datetime(later + timedelta(days=n))} for n in range(3)])
-    said = [each for each in _findings(cli, app, *drop) if "made since" in each]
+    said = [each for each in _planned(cli, app) if "made since" in each]
     assert sorted(said) == [
         "custom_applications: at least 1 document that was made since the backup would be lost with what is replaced",
         "workspace_items: at least 3 documents that were made since the backup would be lost with what is replaced",
     ]
-    assert not any("made since" in each for each in _findings(cli, app)), "a merge loses none"
+
+
+def _planned(cli: Cli, app: App) -> list[str]:
+    """What is found by a plan that is made in this process."""
+    folder, mongo = open_repository(str(cli.directory)).find("saved"), Mongo(UriAccess(app.servers.uri()))
+    restorer = MongoRestorer(
+        mongo,
+        saved_dump(folder, folder.catalog.tiers["mongo"]),
+        RestoreOptions(existing=Existing.DROP, allow_running_app=True),
+        presence=Presence(mongo, None, "nowhere"),
+        keys=None,
+        stop=Cancel(),
+    )
+    try:
+        return [each.message for each in restorer.plan(Silent()).findings]
+    finally:
+        mongo.close()
 
 
 def test_drop_that_fails_leaves_the_old_one(cli: Cli, app: App, saved: dict[str, Any]) -> None:

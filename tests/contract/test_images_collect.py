@@ -55,7 +55,7 @@ class Notes(Silent):
         self.said: list[tuple[str, int]] = []
         self._front = front
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, _known: object = None) -> None:
         """One line."""
         self.said.append((message, len(self._front.log) if self._front else 0))
 
@@ -309,7 +309,7 @@ def test_only_these_are_contacted(registry: Registry, front: Front, tmp_path: Pa
     assert collected.states == {good: "copied"}
     assert collected.left_out == [other]
     assert collected.facts["missing"] == []
-    assert any("--registry does not name" in note and front.host in note for note in collected.facts["notes"])
+    assert any("--registry does not name" in note and front.host in note["message"] for note in collected.facts["notes"])
 
 
 def test_an_inventory_notes_what_cannot_be_told(registry: Registry, front: Front, tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def test_one_that_is_gone_when_its_turn_comes(tmp_path: Path, spoken_of: bool) -
         references.add(HERE, PATH)
     tier = FilesCollector(Storage(_vanishing(root)(str(root))), lambda _writer, _progress: references, take_all=True)
     facts = tier.collect(FolderWriter(tmp_path, "backup"), Silent())
-    gone, said = "gone before it was read", f"file {PATH}: gone before it was read"
+    gone = "gone before it was read"
+    said = {"id": "", "message": f"file {PATH}: {gone}"}
     assert (facts["missing"], facts["notes"]) == (([_missing(gone, str(HERE))], []) if spoken_of else ([], [said]))
 
 

@@ -71,7 +71,7 @@ class Acting(Silent):
             act, self.act = self.act, None
             act()
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, _known: object = None) -> None:
         self.notes.append(message)
 
 

@@ -71,7 +71,8 @@ def test_a_router_of_an_old_version_has_no_snapshots(app: App, tmp_path: Path) -
     with Router(app.servers.members[0].port, version="4.4.29") as router:
         facts = collected(router, tmp_path)
     assert facts["consistency"] == "none"
-    assert "cannot be read at one instant" in facts["notes"][0]
+    assert facts["notes"][0]["id"] == "mongo-not-of-one-instant"
+    assert "cannot be read at one instant" in facts["notes"][0]["message"]
     assert facts["instant"]["from"]["time"] <= facts["instant"]["until"]["time"]
 
 

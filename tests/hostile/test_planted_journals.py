@@ -12,9 +12,9 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.journal import held, read_journal, write_journal
 from kubectl_lrs.runtime.safe_files import write_atomically
 from kubectl_lrs.runtime.trust import RefusedError, Trust
-from kubectl_lrs.stores.common.journals import PauseJournal, operator_journal
+from kubectl_lrs.stores.common.journals import RECREATE_PREFIX, PauseJournal, operator_journal
 from kubectl_lrs.stores.common.operator import Operator, noted_replicas
-from kubectl_lrs.stores.lrs.journal import RECREATE_PREFIX, RecreateJournal
+from kubectl_lrs.stores.lrs.journal import RecreateJournal
 from tests.builders.deployments import ORGANISATION, Place, new_place
 
 NOBODY = 65534

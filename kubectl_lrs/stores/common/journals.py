@@ -17,6 +17,7 @@ from kubectl_lrs.runtime.state import token
 from kubectl_lrs.runtime.trust import OWN, Trust
 
 OPERATOR_PREFIX = "lrs_operator_paused_"
+RECREATE_PREFIX = "lrs_recreate_"
 SUFFIX = ".json"
 
 

@@ -86,19 +86,26 @@ def look_up(clients: Iterable[DataRobotClient]) -> list[Account]:
         version = client.version()
         facts = client.account()
         user = next((str(facts[key]) for key in ("username", "email", "uid") if facts.get(key)), "")
+        organisation = str(facts.get("orgId") or "")
         accounts.append(
             Account(
                 client=client,
-                organisation=str(facts.get("orgId") or ""),
+                organisation=organisation,
                 uid=str(facts.get("uid") or ""),
                 user=user,
                 role=_role(facts) if facts else "",
                 version=version,
-                name=next((str(facts[key]) for key in ORGANISATION if facts.get(key)), ""),
+                name=_name(client, organisation, facts),
             )
         )
     _require_distinct(accounts)
     return accounts
+
+
+def _name(client: DataRobotClient, organisation: str, facts: Mapping[str, Any]) -> str:
+    """What the organisation is called, as far as the application tells this user."""
+    told = next((str(facts[key]) for key in ORGANISATION if facts.get(key)), "")
+    return told or (client.organisation_name(organisation) if organisation else "")
 
 
 def _role(facts: Mapping[str, Any]) -> str:

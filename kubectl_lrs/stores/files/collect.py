@@ -10,6 +10,7 @@ from typing import Any
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Stat
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.notes import Remark
 from kubectl_lrs.repository import Writer
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.redact import shown
@@ -114,11 +115,11 @@ class FilesCollector:
         for each in lost:
             path, found = each.selected.stat.key, each.selected.found
             if found == ALL and each.why == GONE:
-                notes.append(f"file {shown(path)}: {each.why}")
+                notes.append(Remark(f"file {shown(path)}: {each.why}"))
             else:
                 missing.append(_missing("file", path, each.why, found.where, is_absent=each.why == GONE))
         if not any(entry.found != ALL for entry in entries) and (references.ids or references.tokens) and not self._take_all:
-            notes.append(f"no file in {self._storage.url} belongs to the saved documents; is --files-url right?")
+            notes.append(Remark(f"no file in {self._storage.url} belongs to the saved documents; is --files-url right?"))
         return {
             "url": self._storage.url,
             "level": self._level,
@@ -127,7 +128,7 @@ class FilesCollector:
             "foundBy": dict(sorted(Counter(entry.found.by for entry in entries).items())),
             "others": others,
             "missing": sorted(missing),
-            "notes": notes,
+            "notes": [each.to_dict() for each in notes],
         }
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 from kubectl_lrs.backends.base import CHUNK, KeyNotFoundError, NoSpaceError, Stat
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, ExitCode, LrsError
 from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step, StorePlan
 from kubectl_lrs.model.units import size
 from kubectl_lrs.runtime.cancel import Cancel
@@ -113,7 +114,7 @@ class Planner:
             hint = "documents that name the old place in full are not rewritten"
             if scheme_of(self._index.url) != scheme_of(self._storage.url):
                 hint = f"{hint}; what only the other kind of storage keeps beside the content does not come along"
-            yield Finding(Severity.NOTE, message, hint)
+            yield Finding(Severity.NOTE, message, hint, note=Note.FILES_ELSEWHERE)
         writes = [step for step in steps if step.action in WRITES]
         if writes:
             yield from self._room(sum(step.bytes for step in writes))

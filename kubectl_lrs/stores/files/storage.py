@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Skipped, Stat
 from kubectl_lrs.model.errors import CredentialsError, LrsError
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.runtime.redact import shown
 
 MAX_NOTED = 20
@@ -19,7 +20,7 @@ class Storage:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.url = backend.url
-        self.notes: list[str] = []
+        self.notes: list[Remark] = []
         self.unreadable: dict[str, LrsError] = {}
         """Directories that could not be listed: what is in them is not known."""
 
@@ -40,14 +41,15 @@ class Storage:
                 left.setdefault(what, []).append(key)
 
         yield from self.backend.list(skipped=skipped)
-        self._note(left.get(Skipped.LINK, []) + left.get(Skipped.SPECIAL, []), "are links or no plain files, and are not taken")
+        others = left.get(Skipped.LINK, []) + left.get(Skipped.SPECIAL, [])
+        self._note(others, "are links or no plain files, and are not taken", Note.FILES_LINKS_LEFT_OUT)
         self._note(left.get(Skipped.UNFINISHED, []), "are what restores that were broken off have left, and are not taken")
 
-    def _note(self, keys: list[str], what: str) -> None:
+    def _note(self, keys: list[str], what: str, note: Note | None = None) -> None:
         if keys:
             more = f" and {len(keys) - MAX_NOTED} more" if len(keys) > MAX_NOTED else ""
             said = ", ".join(map(shown, sorted(keys)[:MAX_NOTED]))
-            self.notes.append(f"{len(keys)} below {self.url} {what}: {said}{more}")
+            self.notes.append(Remark(f"{len(keys)} below {self.url} {what}: {said}{more}", note))
 
     def hides(self, path: str) -> LrsError | None:
         """Why it is not known whether a file is there that the last list did not have; None where it is not there."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.common.mentions import Mention
 from kubectl_lrs.stores.images.find import Allowed, Image
@@ -52,7 +53,7 @@ class Access:
         self.stop = registries.stop
         self.allowed = allowed or Allowed()
         self.lost: dict[str, LrsError] = {}
-        self.notes: list[str] = []
+        self.notes: list[Remark] = []
         self._read_secrets = read_secrets
         self._keyrings: Mapping[str, Keyring] = {}
         self._denied: Mapping[str, DeniedError] = {}
@@ -81,8 +82,9 @@ class Access:
         self._keyrings = {namespace: each.keyring for namespace, each in secrets.items() if each.keyring}
         if len(self._denied) == len(secrets) > 0 and not self._keyrings:
             raise next(iter(self._denied.values()))
-        self.notes = [problem for each in secrets.values() for problem in each.problems]
-        self.notes += [f"namespace {namespace}: {error}; {error.hint}" for namespace, error in self._denied.items()]
+        passed = [problem for each in secrets.values() for problem in each.problems]
+        passed += [f"namespace {namespace}: {error}; {error.hint}" for namespace, error in self._denied.items()]
+        self.notes = [Remark(why, Note.PULL_SECRETS_PASSED_OVER, is_warning=True) for why in passed]
         known = frozenset(self._keyrings) | frozenset(self._denied)
         self._domains = {each: image.namespaces & known for each, image in images.items()}
         # What only documents name is in no namespace. Where there is but one, it is that one's.

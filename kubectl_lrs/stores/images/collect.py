@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.units import size
 from kubectl_lrs.repository import Writer
 from kubectl_lrs.runtime.cancel import Cancel
@@ -154,7 +155,7 @@ class ImagesCollector:
             "leftOut": len(found.left_out) + len(found.not_allowed),
             "registries": registries_of(found.images),
             "missing": [_missing(entry, image) for entry, image in entries.items() if entry.state in lacking],
-            "notes": [*self._access.notes, *_notes(states, entries, found, self._level)],
+            "notes": [each.to_dict() for each in (*self._access.notes, *_notes(states, entries, found, self._level))],
         }
 
     def _each(self, items: Iterable[T], work: Callable[[T], R], progress: Progress) -> Iterator[R]:
@@ -243,19 +244,18 @@ def _missing(entry: Entry, image: Image) -> Missing:
     )
 
 
-def _notes(states: Mapping[State, int], entries: Iterable[Entry], found: Found, level: Level) -> Iterator[str]:
+def _notes(states: Mapping[State, int], entries: Iterable[Entry], found: Found, level: Level) -> Iterator[Remark]:
     if (count := states[State.UNRESOLVED]) and level is not Level.COPY:
         first = next(each for each in entries if each.state is State.UNRESOLVED)
-        yield f"{count} images could not be looked up, such as {first.reference}: {first.reason}"
+        yield Remark(f"{count} images could not be looked up, such as {first.reference}: {first.reason}")
     if found.not_allowed:
         hosts = ", ".join(registries_of(found.not_allowed))
-        yield f"{len(found.not_allowed)} images are of registries that --registry does not name: {hosts}"
+        why = f"{len(found.not_allowed)} images are of registries that --registry does not name: {hosts}"
+        yield Remark(why, Note.IMAGES_LEFT_OUT)
     if found.undecided_count:
         one = found.undecided[0]
         example = f"{one.text!r} in {one.store} {one.id} {one.field} ({one.why})"
-        yield (
-            f"{found.undecided_count} strings may name images and cannot be decided, such as {example}; "
-            f"{FILE} lists them, --image takes one"
-        )
+        why = f"{found.undecided_count} strings may name images and cannot be decided, such as {example}"
+        yield Remark(f"{why}; {FILE} lists them, --image takes one", Note.IMAGES_UNDECIDED)
     if found.left_out:
-        yield f"{len(found.left_out)} images were left out by --exclude-image"
+        yield Remark(f"{len(found.left_out)} images were left out by --exclude-image", Note.IMAGES_LEFT_OUT)

@@ -79,5 +79,5 @@ class ImagesRestorer:
         found = find(takewhile(lambda each: each.store == LRS, mentions(self._folder)), ImageFilter())
         self._access.log_in(mentions(self._folder), found.images)
         for problem in self._access.notes:
-            progress.note(f"warning: {problem}")
+            progress.note(str(problem), problem.note)
         self._is_logged_in = True

@@ -15,10 +15,8 @@ from kubectl_lrs.model.plan import Step
 from kubectl_lrs.runtime.copies import Copies, gather
 from kubectl_lrs.runtime.state import token
 from kubectl_lrs.runtime.trust import OWN, Trust
-from kubectl_lrs.stores.common.journals import SUFFIX, own, save, writing
+from kubectl_lrs.stores.common.journals import RECREATE_PREFIX, SUFFIX, own, save, writing
 from kubectl_lrs.stores.lrs.saved import StoredLrs
-
-RECREATE_PREFIX = "lrs_recreate_"
 
 
 class RecreateJournal:

@@ -11,6 +11,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import SERVICES
 from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NoDryRunError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step
 from kubectl_lrs.model.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS, is_application
 from kubectl_lrs.stores.common.image_names.repositories import APPLICATIONS
@@ -72,7 +73,7 @@ def missing_rights(kube: KubeClient, needed: Iterable[Right]) -> Iterator[Findin
             if not everywhere[anywhere] and not (right.namespace and _has(kube, right)):
                 yield _denied(f"you may not {right}")
     except (ApiError, DeniedError) as error:
-        yield Finding(Severity.NOTE, f"rights were not checked: {error}")
+        yield Finding(Severity.NOTE, f"rights were not checked: {error}", note=Note.RIGHTS_NOT_CHECKED)
 
 
 def _has(kube: KubeClient, right: Right) -> bool:
@@ -137,7 +138,8 @@ def missing_references(kube: KubeClient, observed: Observed, steps: Sequence[Ste
         except (ApiError, DeniedError):
             unchecked += 1
     if unchecked:
-        yield Finding(Severity.NOTE, f"{unchecked} objects that LRS refer to could not be looked up")
+        message = f"{unchecked} objects that LRS refer to could not be looked up"
+        yield Finding(Severity.NOTE, message, note=Note.REFERENCES_NOT_CHECKED)
 
 
 def refused_samples(requests: Requests, observed: Observed, *, absent: Collection[str]) -> Iterator[Finding]:
@@ -154,13 +156,11 @@ def refused_samples(requests: Requests, observed: Observed, *, absent: Collectio
                 requests.try_creation(manifest)
             else:
                 requests.create(manifest, dry_run=True)
-        except NoDryRunError as error:
-            yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}")
+        except (NoDryRunError, OwnerError) as error:
+            yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}", note=Note.WRITES_NOT_TRIED)
         except DeniedError as error:  # the rights on LRS were looked at before: this is admission
             missing = list(_missing_finalizers(requests, manifest))
             yield from missing or [_refused(stored, error)]
-        except OwnerError as error:
-            yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}")
         except ApiError as error:
             yield _refused(stored, error)
 
@@ -193,16 +193,19 @@ def unknown_types(steps: Iterable[Step], applications: Collection[str] = ()) -> 
             Severity.WARNING,
             f"{count} LRS of type {kind}, which is not known here, will be written",
             f"if they are ephemeral they should not come back: --exclude-type {kind}",
+            note=Note.UNKNOWN_TYPES,
         )
 
 
 def operator_state(operator: Operator | None, why_unknown: str = "") -> Finding:
     """What the user should know of the operator."""
     if operator is None:
-        return Finding(Severity.NOTE, f"the LRS operator was not found{f': {why_unknown}' if why_unknown else ''}")
+        why = f": {why_unknown}" if why_unknown else ""
+        return Finding(Severity.NOTE, f"the LRS operator was not found{why}", note=Note.OPERATOR_NOT_FOUND)
+    state = f"running ({operator.ready} of {operator.replicas} ready)"
     if operator.replicas == 0:
-        return Finding(Severity.NOTE, f"operator {operator.key} is at 0 replicas: LRS run once it is scaled up")
-    return Finding(Severity.NOTE, f"operator {operator.key} is running ({operator.ready} of {operator.replicas} ready)")
+        state = "at 0 replicas: LRS run once it is scaled up"
+    return Finding(Severity.NOTE, f"operator {operator.key} is {state}", note=Note.OPERATOR_SEEN)
 
 
 def conversion_webhook_problem(kube: KubeClient, crd: Manifest) -> str:

@@ -14,6 +14,7 @@ from bson.timestamp import Timestamp
 from kubectl_lrs import __version__
 from kubectl_lrs.formats import bson_batches as rawbson
 from kubectl_lrs.model.errors import DeniedError, LrsError
+from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.repository import Sink, Writer
 from kubectl_lrs.runtime.parallel import prefetch, run_all
 from kubectl_lrs.runtime.progress import BYTES, Progress
@@ -76,7 +77,7 @@ class MongoCollector:
         database = named_database(self._mongo, self._options.database) or find_database(self._mongo)
         if not names.is_database(database):
             raise LrsError(f"database {database!r}: mongorestore does not take such a name")
-        notes = [*self._warnings(server)]
+        notes = [Remark(why, Note.MONGO_NOT_OF_ONE_INSTANT) for why in self._not_of_one_instant(server)]
         mark = writer.checkpoint()
 
         def begun_anew(error: Exception) -> None:
@@ -94,15 +95,21 @@ class MongoCollector:
             raise _history_too_short(error) from error
         if facts["outsideSnapshot"]:
             listed = ", ".join(facts["outsideSnapshot"])
-            notes.append(f"capped collections refuse to be read at an instant; read by themselves: {listed}")
+            why = f"capped collections refuse to be read at an instant; read by themselves: {listed}"
+            notes.append(Remark(why, Note.MONGO_CAPPED_BY_THEMSELVES))
         if self._options.level == "complete" and not self._options.added:
-            notes.append(NOT_COVERED)
+            notes.append(Remark(NOT_COVERED, Note.CUSTOM_TEMPLATES_NOT_COVERED))
         if self._keys:
             facts["keys"] = self._keys()
             notes += [facts["keys"]["note"]] if facts["keys"].get("note") else []
-        return {"level": self._options.level, "server": _server_facts(server, self._mongo), **facts, "notes": notes}
+        return {
+            "level": self._options.level,
+            "server": _server_facts(server, self._mongo),
+            **facts,
+            "notes": [each.to_dict() for each in notes],
+        }
 
-    def _warnings(self, server: Server) -> Iterator[str]:
+    def _not_of_one_instant(self, server: Server) -> Iterator[str]:
         """Why the dump is not of one instant, where it is not."""
         if not self._options.consistent:
             yield "collections were read one after the other (--mongo-consistency=none): together they may be of no one instant"

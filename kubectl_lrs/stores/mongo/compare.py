@@ -32,7 +32,7 @@ def items(folder: Backup, groups: frozenset[str]) -> Iterator[Item]:
             name = collection.name.encode()
             about = collection.metadata
             text = json.dumps([about.options, about.indexes], sort_keys=True, default=str)
-            yield Item(name + b"\0", _sum(text.encode()))
+            yield Item(name + b"\0", digest_of(text.encode()))
             yield from (Item(name + b"\0" + key, digest) for key, digest in _documents(dump, collection))
 
 
@@ -50,21 +50,22 @@ def _documents(dump: StoredDump, collection: StoredCollection) -> Iterator[tuple
         return
     for batch in dump.batches(collection, BATCH):
         for document in split(batch):
-            yield _key(document, dump.folder.describe(collection.data)), _sum(document)
+            yield key_of(document, dump.folder.describe(collection.data)), digest_of(document)
 
 
-def _key(document: bytes, where: str) -> bytes:
+def key_of(document: bytes, where: str) -> bytes:
     """Its `_id`; of a document without one, as a time series has them, all of it."""
     try:
         identifier = id_of(document)
     except NotBsonError as error:
         raise DamageError(f"{where}: {error}") from error
     if identifier is None:
-        return b"\0" * LONGEST + _sum(document)
-    return identifier if len(identifier) <= LONGEST else identifier[:LONGEST] + _sum(identifier)
+        return b"\0" * LONGEST + digest_of(document)
+    return identifier if len(identifier) <= LONGEST else identifier[:LONGEST] + digest_of(identifier)
 
 
-def _sum(data: bytes) -> bytes:
+def digest_of(data: bytes) -> bytes:
+    """Of a document's bytes."""
     return blake2b(data, digest_size=DIGEST).digest()
 
 

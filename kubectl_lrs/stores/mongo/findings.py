@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity
 from kubectl_lrs.stores.mongo import temporary
 from kubectl_lrs.stores.mongo.definition import left_out
+from kubectl_lrs.stores.mongo.losses import Losses
 from kubectl_lrs.stores.mongo.plan import MongoStep, options_differ
 from kubectl_lrs.stores.mongo.saved import StoredDump
 from kubectl_lrs.stores.mongo.server.info import Server
 from kubectl_lrs.stores.mongo.temporary import Abandoned, Owner
 
 SHOWN = 10
+KEEP = "a backup made now keeps them; --mongo-existing merge leaves them there"
 
 
 def of_dump(dump: StoredDump, steps: Sequence[MongoStep], database: str, server: Server) -> Iterator[Finding]:
@@ -20,16 +23,22 @@ def of_dump(dump: StoredDump, steps: Sequence[MongoStep], database: str, server:
     when = f", as they were at {dump.instant}" if dump.instant else ""
     listed = ", ".join(step.name for step in steps)
     note = f"only these collections of {database} go back{when}: {listed}; every other one stays as it is"
-    yield Finding(Severity.NOTE, f"{note}; collections that are made anew get a UUID of their own")
+    yield _goes_back(f"{note}; collections that are made anew get a UUID of their own")
     if dump.left_out:
-        yield Finding(Severity.NOTE, f"left alone in {dump.folder.name}: {_few(dump.left_out)}")
+        yield _goes_back(f"left alone in {dump.folder.name}: {_few(dump.left_out)}")
     if dump.unknown:
-        yield Finding(Severity.NOTE, f"not restored from {dump.folder.name}: {_few(dump.unknown)}")
+        yield _goes_back(f"not restored from {dump.folder.name}: {_few(dump.unknown)}")
     if not dump.facts:
-        yield Finding(Severity.NOTE, "a plain dump: there are no sums, so nothing tells whether it is as it was written")
+        why = "a plain dump: there are no sums, so nothing tells whether it is as it was written"
+        yield Finding(Severity.NOTE, why, note=Note.MONGO_NO_SUMS)
     if dump.server and _major(dump.server) > server.numbers[:1]:
         why = f"the dump is of MongoDB {dump.server}, and the server is {server.version}"
-        yield Finding(Severity.WARNING, f"{why}: what only the newer one has is refused, or named as altered")
+        message = f"{why}: what only the newer one has is refused, or named as altered"
+        yield Finding(Severity.WARNING, message, note=Note.MONGO_OLDER_SERVER)
+
+
+def _goes_back(message: str) -> Finding:
+    return Finding(Severity.NOTE, message, note=Note.MONGO_WHAT_GOES_BACK)
 
 
 def of_newer(step: MongoStep, count: int) -> Iterator[Finding]:
@@ -39,8 +48,17 @@ def of_newer(step: MongoStep, count: int) -> Iterator[Finding]:
         yield Finding(
             Severity.WARNING,
             f"{step.name}: at least {count} {these} made since the backup would be lost with what is replaced",
-            hint="a backup made now keeps them; --mongo-existing merge leaves them there",
+            hint=f"it is too large to be compared whole; {KEEP}",
         )
+
+
+def of_losses(found: Losses) -> Iterator[Finding]:
+    """What is lost by replacing collections that were compared whole, by application."""
+    said = [f"{found.gone:,} that the backup does not hold"] if found.gone else []
+    said += [f"{found.changed:,} that changed since"] if found.changed else []
+    if said:
+        details = tuple(map(str, found.sorted))
+        yield Finding(Severity.WARNING, f"documents would be lost: {', '.join(said)}", hint=KEEP, details=details)
 
 
 def of_steps(steps: Iterable[MongoStep], present: Iterable[str]) -> Iterator[Finding]:
@@ -58,7 +76,8 @@ def _of_definition(step: MongoStep, coming: set[str]) -> Iterator[Finding]:
     if step.action is Action.MERGE and options_differ(step):
         yield Finding(Severity.WARNING, f"{step.name}: its options differ from the backup's, and stay as they are")
     elif ignored := left_out(about):
-        yield Finding(Severity.NOTE, f"{step.name}: made without {', '.join(ignored)}, which means nothing any more")
+        why = f"{step.name}: made without {', '.join(ignored)}, which means nothing any more"
+        yield Finding(Severity.NOTE, why, note=Note.MONGO_OLD_OPTIONS)
     if about.is_view and about.options.get("viewOn") not in coming:
         yield Finding(Severity.WARNING, f"{step.name}: what it is a view on, {about.options['viewOn']}, is not there")
     for name, why in step.refused.items():

@@ -14,6 +14,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import DEPLOYMENTS
 from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.stores.mongo.server.client import Mongo
 
@@ -51,7 +52,7 @@ class Presence:
             yield Finding(severity, f"other clients are connected to MongoDB: {_few(clients.active)}", hint=hint)
         for why in (application.unknown, clients.unknown):
             if why:
-                yield Finding(Severity.WARNING, why)
+                yield Finding(Severity.WARNING, why, note=Note.MONGO_USERS_UNKNOWN)
         if drops and not allow and not (clients.is_known or application.is_known):
             yield Finding(
                 Severity.ERROR,

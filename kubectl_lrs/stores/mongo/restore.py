@@ -5,7 +5,7 @@ Until the new collection is whole and takes the old one's name, in one act of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,11 +13,12 @@ from bson import ObjectId
 
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.model.existing import Existing
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Finding, Severity, StorePlan, errors_of
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.mongo import findings, indexes, temporary
+from kubectl_lrs.stores.mongo import findings, indexes, losses, temporary
 from kubectl_lrs.stores.mongo.apply import RefusedError, Tools, Trial, Work
 from kubectl_lrs.stores.mongo.definition import sent_options
 from kubectl_lrs.stores.mongo.evidence import Standing, standing
@@ -77,7 +78,7 @@ class MongoRestorer:
             findings=(
                 *findings.of_dump(self._dump, steps, database, server),
                 *findings.of_steps(steps, present),
-                *self._newer(steps),
+                *self._lost(steps, present, progress),
                 *(finding for _, found in tried for finding in found),
                 *findings.of_runs(temporary.found(self._mongo, server, database, present.values()), sweeps=_replaces(steps)),
                 *self._obstacles(steps, server),
@@ -85,6 +86,13 @@ class MongoRestorer:
             effects=findings.effects(steps, database),
             remains=findings.remains(self._dump),
         )
+
+    def _lost(self, steps: Sequence[MongoStep], present: Iterable[str], progress: Progress) -> Iterator[Finding]:
+        """What goes with what is replaced."""
+        if any(map(losses.is_compared, steps)):
+            progress.begin("comparing the documents that are replaced")
+            yield from findings.of_losses(losses.look(self._mongo, self._dump, steps, present))
+        yield from self._newer([step for step in steps if not losses.is_compared(step)])
 
     def _newer(self, steps: Iterable[MongoStep]) -> Iterator[Finding]:
         """How many documents go with what is replaced that were made since the backup, as far as their ids tell."""
@@ -143,7 +151,7 @@ class MongoRestorer:
         found = []
         if tried.unknown:
             why = f"{step.name}: whether the server takes its options and indexes could not be tried: {tried.unknown}"
-            found.append(Finding(Severity.NOTE, why))
+            found.append(Finding(Severity.NOTE, why, note=Note.MONGO_NOT_TRIED))
         return replace(step, refused=tried.refused), found
 
     def _obstacles(self, steps: Iterable[MongoStep], server: Server) -> Iterator[Finding]:
@@ -155,7 +163,8 @@ class MongoRestorer:
             yield Finding(Severity.ERROR, f"{self._mongo.describe()} does not take writes")
         for option in self._mongo.access.without_effect:
             why = "a restore reads from the primary, and has each write confirmed by the majority"
-            yield Finding(Severity.NOTE, f"{option} in the MongoDB URI has no effect: {why}")
+            message = f"{option} in the MongoDB URI has no effect: {why}"
+            yield Finding(Severity.NOTE, message, note=Note.MONGO_OPTIONS_WITHOUT_EFFECT)
 
     # ---- apply
 

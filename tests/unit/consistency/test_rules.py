@@ -33,6 +33,7 @@ from kubectl_lrs.consistency import (
 )
 from kubectl_lrs.consistency.rules import PARTS, RANK
 from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.notes import Remark
 from kubectl_lrs.model.plan import Severity
 from kubectl_lrs.render.check import check_view
 from kubectl_lrs.render.check_html import check_page
@@ -297,7 +298,7 @@ def wrong(name: str = "app") -> Inventory:
 
 def reported(inventory: Inventory, *only: str, **other: Any) -> CheckReport:
     return report_of(
-        inventory, target="https://api", backup=other.get("backup", ""), instant=INSTANT, only=only, notes=["a note"]
+        inventory, target="https://api", backup=other.get("backup", ""), instant=INSTANT, only=only, notes=[Remark("a note")]
     )
 
 

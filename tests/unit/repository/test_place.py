@@ -10,9 +10,10 @@ from kubectl_lrs.backends import place as storages
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.repository import place
-from kubectl_lrs.repository.place import is_url, open_repository, open_storage
+from kubectl_lrs.repository.place import folder_of, open_repository, open_storage
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool.repository import PooledRepository
+from kubectl_lrs.runtime.paths import is_url
 from kubectl_lrs.usecases.repository import make
 from tests.builders.sealing import nights
 
@@ -31,15 +32,42 @@ def test_folder_with_the_mark_of_a_pool(tmp_path: Path) -> None:
 
 
 def test_a_path_as_a_url(tmp_path: Path) -> None:
-    assert isinstance(open_repository(f"file://{tmp_path}"), PlainRepository)
+    for name in (f"file://{tmp_path}", f"file:{tmp_path}", f"FILE:{tmp_path}"):
+        found = open_repository(name)
+        assert isinstance(found, PlainRepository)
+        assert found.resolved == str(tmp_path)
+        assert folder_of(name, what="DIR") == tmp_path
 
 
-@pytest.mark.parametrize("name", ["s3://b/p", "S3://b", "webhdfs://h:1/p", "gs://b", "memory://x", "s3:/b", "file://x"])
+@pytest.mark.parametrize("name", ["file:x", "s3:bucket", "s3://b/x", "https:host", "file://x"])
+def test_a_folder_that_is_made_here(name: str) -> None:
+    with pytest.raises(UsageError, match="not a path of this machine"):
+        folder_of(name, what="DIR")
+    assert str(folder_of(f"./{name}", what="DIR")).startswith(name.split(":")[0])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "s3://b/p",
+        "S3://b",
+        "webhdfs://h:1/p",
+        "gs://b",
+        "memory://x",
+        "s3:/b",
+        "file://x",
+        "file:x",
+        "FILE:x",
+        "s3:b",
+        "Gs:b",
+        "https:x",
+    ],
+)
 def test_a_url(name: str) -> None:
     assert is_url(name)
 
 
-@pytest.mark.parametrize("name", ["a", "./a:b", "/a//b", "a:b", "-", ".", "C", "a/b:/c"])
+@pytest.mark.parametrize("name", ["a", "./a:b", "/a//b", "a:b", "-", ".", "C", "a/b:/c", "./file:x", "files:x", "s4:b"])
 def test_a_path(name: str) -> None:
     assert not is_url(name)
 
@@ -55,6 +83,9 @@ def test_a_path(name: str) -> None:
         ("s3://b/p?region=x", "no '?' or '#'"),
         ("s3://user:very-secret@b/p", "holds a password"),
         ("file://relative/x", "no URL of a storage"),
+        ("file:x", "no URL of a storage"),
+        ("s3:bucket", "no URL of a storage"),
+        ("https:host/x", "no URL of a storage"),
     ],
 )
 def test_a_url_that_is_none(url: str, said: str) -> None:

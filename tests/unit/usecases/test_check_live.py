@@ -143,7 +143,7 @@ def test_documents_and_lrs_are_held_against_each_other(folder: Path) -> None:
 
 def test_a_collection_that_is_not_there_counts_as_empty_and_is_said(folder: Path) -> None:
     report = _report(folder, mongo=Documents(longrunningservices=[{"_id": bson.ObjectId(APP)}]))
-    assert "database app has no collection custom_applications: it counts as empty" in report.notes
+    assert "note: database app has no collection custom_applications: it counts as empty" in map(str, report.notes)
 
 
 @pytest.mark.parametrize("when", ["at once", "in the middle"])
@@ -159,7 +159,7 @@ def test_a_mongo_that_is_away_hides_neither_lrs_nor_files(folder: Path, when: st
     assert gaps["LRS documents"] == ("mongo is away", True)
     assert gaps["applications"] == ("mongo is away; not asked for", True)
     assert "files" not in gaps
-    assert any("only its documents name were not looked for" in note for note in report.notes)
+    assert any("only its documents name were not looked for" in note for note in map(str, report.notes))
     assert report.counts["objects" if "objects" in report.counts else "LRS"] == 1
     assert report.exit_code() is ExitCode.UNREACHABLE
     assert mongo.is_closed
@@ -203,7 +203,7 @@ def test_the_application_s_own_view(folder: Path) -> None:
     api.notes.append("a list that changed")
     report = _report(folder, accounts=[account(api)])
     assert [each.name for each in report.applications] == ["mine", ""]
-    assert "a list that changed" in report.notes
+    assert "note: a list that changed" in map(str, report.notes)
     api.applications = ApiError("too old", status=404)
     gaps = _gaps(_report(folder, accounts=[account(api)]))
     assert gaps["applications"][0].endswith("lists no custom applications: too old")
@@ -217,7 +217,7 @@ def test_no_lrs_where_they_were_looked_for(folder: Path) -> None:
     assert "elsewhere" in report.examination.findings[0].message
     some = _report(folder, kube, (APP,), mongo=Documents(**_documents(APP)))
     assert "no-lrs-at-all" not in dict(_found(some))
-    assert "there is no LRS at all in namespace ns; there are LRS in elsewhere" in some.notes
+    assert "note: there is no LRS at all in namespace ns; there are LRS in elsewhere" in map(str, some.notes)
 
 
 def test_a_snapshot_that_expires_begins_anew_and_not_for_ever(folder: Path) -> None:

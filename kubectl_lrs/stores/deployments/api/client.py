@@ -17,7 +17,15 @@ from kubectl_lrs.clients.http.client import READ_TIMEOUT, Http, HttpOptions, Req
 from kubectl_lrs.clients.http.response import Response
 from kubectl_lrs.clients.http.sessions import NoResponseError
 from kubectl_lrs.clients.proxies import Proxies
-from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError, UnreachableError
+from kubectl_lrs.model.errors import (
+    ApiError,
+    ConflictError,
+    DeniedError,
+    InterruptedRunError,
+    LrsError,
+    NotFoundError,
+    UnreachableError,
+)
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import PASSING, REFUSED_UNDONE
@@ -28,6 +36,9 @@ Query: TypeAlias = "tuple[tuple[str, str], ...]"
 PAGE = 100
 LISTS = 3
 """How often the list is read when it changed in between and so gave fewer than it says there are."""
+
+NAME_LIMIT = 5.0
+"""Seconds that a name is waited for."""
 
 MAX_ANSWER = 64 << 20
 """Bytes: a page of the list has some hundred KB."""
@@ -109,6 +120,17 @@ class DataRobotClient:
             return self._get("/account/info/")
         except NotFoundError:
             return {}
+
+    def organisation_name(self, identifier: str) -> str:
+        """What an organisation is called; empty where the application does not say, as not every version or role is told."""
+        path = f"/organizations/{quote(identifier, safe='')}/"
+        try:
+            found = self._object(self._send("GET", path, limit=NAME_LIMIT), "GET", path)
+        except InterruptedRunError:
+            raise
+        except LrsError:  # a name is worth no failure: its id is known
+            return ""
+        return redact.text(found.get("name") or "")
 
     def deployments(self) -> Iterator[dict[str, Any]]:
         """Every deployment that the token sees, once each, oldest first."""

@@ -65,6 +65,12 @@ class Reading(Connection):
             data = b"".join(batches)
         return rawbson.count(data), len(data)
 
+    def present(self, database: str, collection: str) -> Iterator[bytes]:
+        """Batches of all documents, from the primary: what a write would find there."""
+        with translated(f"looking at {database}.{collection}", self.describe()):
+            batches: Any = self._primary(database)[collection].find_raw_batches({})
+            yield from batches
+
     def matching(self, database: str, collection: str, query: bytes) -> Iterator[bytes]:
         """Batches of the documents that match a query (BSON), from the primary."""
         with translated(f"comparing with {database}.{collection}", self.describe()):

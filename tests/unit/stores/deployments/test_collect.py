@@ -52,7 +52,7 @@ def test_what_is_saved_is_read(folder: Path) -> None:
     assert (held.endpoint, held.users) == (one.endpoint, {"o": "u", "p": "v"})
     assert [(each.id, each.state) for each in held.entries()] == [(A, State.DEACTIVATED)], "what was active then"
     assert (facts["deployments"], facts["statuses"]) == (3, {"active": 1, "errored": 1, "inactive": 1})
-    assert facts["notes"] == ["a list that lacks some"]
+    assert facts["notes"] == [{"id": "", "message": "a list that lacks some"}]
 
 
 def test_none_are_a_list_too(folder: Path) -> None:

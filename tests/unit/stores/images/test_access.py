@@ -74,7 +74,7 @@ def test_the_images_of_the_others_are_had() -> None:
     access = _access({"alice": _held("alice"), "bob": NOT_READ})
     assert _ask(access, HERS, {"alice": "it", "": REFUSED}) == "alice had it"
     assert _ask(access, THEIRS, {"alice": "it", "": REFUSED}) == "alice had it"
-    assert access.notes == [f"namespace bob: {DENIED}; needs get on secrets"]
+    assert [str(each) for each in access.notes] == [f"warning: namespace bob: {DENIED}; needs get on secrets"]
 
 
 @pytest.mark.parametrize("said", [MISSING, REFUSED, DeniedError("no")])

@@ -31,6 +31,6 @@ def test_moments_are_the_servers() -> None:
 )
 def test_why_it_is_of_no_instant(server: Server, consistent: bool, said: str) -> None:
     mongo: Any = None
-    notes = list(MongoCollector(mongo, DumpOptions(level="minimum", consistent=consistent))._warnings(server))
+    notes = list(MongoCollector(mongo, DumpOptions(level="minimum", consistent=consistent))._not_of_one_instant(server))
     assert len(notes) == bool(said)
     assert said in "".join(notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bson
 import pytest
 
-from kubectl_lrs.stores.mongo.compare import LONGEST, _key, shown
+from kubectl_lrs.stores.mongo.compare import LONGEST, key_of, shown
 
 
 @pytest.mark.parametrize(
@@ -17,14 +17,14 @@ from kubectl_lrs.stores.mongo.compare import LONGEST, _key, shown
     ],
 )
 def test_a_name_for_people(identifier: object, expected: str) -> None:
-    assert shown(b"c\0" + _key(bson.encode({"a": 1, "_id": identifier}), "here")) == expected
+    assert shown(b"c\0" + key_of(bson.encode({"a": 1, "_id": identifier}), "here")) == expected
 
 
 def test_keys_are_apart_however_long_they_are() -> None:
     """A number and its text, two long texts that begin alike, a document without an `_id`."""
     long = "x" * 1000
     keys = [
-        _key(bson.encode(each), "") for each in ({"_id": 1}, {"_id": "1"}, {"_id": long + "a"}, {"_id": long + "b"}, {"n": 1})
+        key_of(bson.encode(each), "") for each in ({"_id": 1}, {"_id": "1"}, {"_id": long + "a"}, {"_id": long + "b"}, {"n": 1})
     ]
     assert len(set(keys)) == len(keys)
     assert max(map(len, keys)) <= LONGEST + 16
