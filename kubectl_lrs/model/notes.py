@@ -21,6 +21,7 @@ class Note(str, Enum):
     NO_LOCKS = "no-locks"
     CUSTOM_TEMPLATES_NOT_COVERED = "custom-templates-not-covered"
     MONGO_NOT_OF_ONE_INSTANT = "mongo-not-of-one-instant"
+    MONGO_KEYS_UNKNOWN = "mongo-keys-unknown"
     MONGO_CAPPED_BY_THEMSELVES = "mongo-capped-by-themselves"
     IMAGES_UNDECIDED = "images-undecided"
     IMAGES_LEFT_OUT = "images-left-out"
@@ -55,6 +56,7 @@ MEANINGS: Mapping[Note, tuple[str, str]] = {
     Note.NO_LOCKS: ("backup", "the file system of the backups has no locks"),
     Note.CUSTOM_TEMPLATES_NOT_COVERED: ("backup", "application templates of your own are not in the saved collections"),
     Note.MONGO_NOT_OF_ONE_INSTANT: ("backup", "collections are read one after the other, not as of one instant"),
+    Note.MONGO_KEYS_UNKNOWN: ("backup", "the keys that documents are encrypted with may not be read"),
     Note.MONGO_CAPPED_BY_THEMSELVES: ("backup", "capped collections cannot be read as of the instant of the others"),
     Note.IMAGES_UNDECIDED: ("backup, check", "strings in documents may name images, and nothing tells whether they do"),
     Note.IMAGES_LEFT_OUT: ("backup, check", "images are left out by --exclude-image or --registry"),

@@ -303,3 +303,15 @@ def test_a_change_that_broke_off_is_not_known_when_the_run_ends(place: Place) ->
     cancel.set()
     with pytest.raises(UnansweredError):
         client.set_status(identifier(1), "inactive")
+
+
+@pytest.mark.parametrize("name", ["", "Sales (EU)", "\x1b[2J\u202e"])
+def test_the_name_of_an_organisation(place: Place, name: str) -> None:
+    """Where the application tells it; where it does not, or not to this user, its id stands there, and nothing fails."""
+    place.api.add(1, ORGANISATION)
+    if name:
+        place.api.organisations[ORGANISATION] = name
+    done = place.run("deactivate", "--dry-run=client")
+    assert done.returncode == 0, done.stderr
+    assert (name if name.isprintable() and name else ORGANISATION if not name else "\\x1b") in done.stdout
+    assert ("\x1b" in done.stdout, "\u202e" in done.stderr) == (False, False)

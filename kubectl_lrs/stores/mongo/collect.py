@@ -101,7 +101,8 @@ class MongoCollector:
             notes.append(Remark(NOT_COVERED, Note.CUSTOM_TEMPLATES_NOT_COVERED))
         if self._keys:
             facts["keys"] = self._keys()
-            notes += [facts["keys"]["note"]] if facts["keys"].get("note") else []
+            if why := facts["keys"].get("note"):
+                notes.append(Remark(why, Note.MONGO_KEYS_UNKNOWN))
         return {
             "level": self._options.level,
             "server": _server_facts(server, self._mongo),

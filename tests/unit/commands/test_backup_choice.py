@@ -80,3 +80,24 @@ def test_a_time_beside_a_name() -> None:
             call()
     with pytest.raises(UsageError, match="no sealed backup until"):
         found(_Given(at="2020-01-01"), BACKUPS, "")  # type: ignore[arg-type]
+
+
+def test_a_time_is_of_whichever_is_not_named() -> None:
+    given: Any = _Given(at="2026-11-20 01:00Z")
+    assert found(given, BACKUPS, "new", named=("new", "latest")).name == "new"
+    assert found(given, BACKUPS, "latest", named=("new", "latest")).name == "night"
+    with pytest.raises(UsageError, match="--at says nothing beside 'new' and 'lrs', which are backups"):
+        found(given, BACKUPS, "new", named=("new", "lrs"))
+    with pytest.raises(UsageError, match="--at says nothing without a backup"):
+        until(given)
+
+
+def test_latest_is_the_one_that_holds_what_is_meant() -> None:
+    given: Any = _Given()
+    assert found(given, BACKUPS, "latest", objects=("model",)).name == to_restore_of("model")
+    assert found(given, BACKUPS, "latest", objects=("nobody",)).name == found(given, BACKUPS, "latest").name
+
+
+def to_restore_of(name: str) -> str:
+    """The backup out of which `restore` would take it."""
+    return _chosen(objects=(name,))
