@@ -262,6 +262,10 @@ class Repository(ABC):
     def explained(self, error: OSError, so: str = "no backup was made") -> LrsError:
         """A failed write, as the user should read it; `so` is what follows from it."""
 
+    def named(self, name: str) -> Backup | None:
+        """The backup of this name in it, and none that a path elsewhere leads to. DamageError."""
+        return self.opened(name) if self.has(name) else None
+
     def find(self, name: str) -> Backup:
         """The backup that `name` means: `latest`, a name here, or a path."""
         if name == LATEST:

@@ -127,7 +127,7 @@ class Copying:
         return CopyOutcome(name=backup.name, result=CopyResult.COPIED, location=location, stored=catalog.stored)
 
     def _there(self, name: str) -> Backup | None:
-        found = self.target.opened(name) if self.target.has(name) else None
+        found = self.target.named(name)
         return found.in_use() if found else None
 
 

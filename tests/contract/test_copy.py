@@ -16,6 +16,7 @@ from kubectl_lrs.model.errors import DamageError, ExitCode, InterruptedRunError,
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.repository import Backup, Repository, open_pruner, open_repository
 from kubectl_lrs.repository.base import ALL
+from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
@@ -120,6 +121,24 @@ def test_one_that_is_there_is_left(first: Repository, folder: Path, form: str) -
     assert [each.result for each in report.outcomes] == [CopyResult.THERE]
     assert report.exit_code() is ExitCode.DONE
     assert {path: path.stat().st_mtime_ns for path in (folder / "second").rglob("*")} == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_lies_in_the_current_directory_is_not_there(
+    first: Repository, folder: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the backups that are copied lie in it, or others of their names do."""
+    here = folder / "here"
+    if isinstance(first, PlainRepository):
+        monkeypatch.chdir(first.path)
+    else:
+        nights(here, 1)
+        (here / "night-0").rename(here / first.names()[0].rpartition("/")[2])
+        monkeypatch.chdir(here)
+    target = place(folder / "target", form)
+    report = copied(first, target)
+    assert [each.result for each in report.outcomes] == [CopyResult.COPIED]
+    assert len(target.names()) == 1
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -81,6 +81,11 @@ class PlainRepository(Repository):
                     return SealedFolder.open(candidate)
         return None
 
+    def named(self, name: str) -> Backup | None:
+        """The same, but for paths: what lies in the current directory is not in this folder."""
+        path = self.path / name
+        return SealedFolder.open(path) if _looks_like_backup(path) else None
+
     def names(self) -> list[str]:
         """Of the sealed ones; none where there is no such folder."""
         return super().names() if is_folder(self.path) else []
