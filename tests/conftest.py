@@ -19,13 +19,14 @@ from tests.bed.controlplane import ControlPlane
 from tests.builders import documents
 from tests.builders.mongo_fixtures import app, app_alone, replica_set, standalone  # noqa: F401  fixtures
 from tests.builders.mongo_pods import mongo_bed, named_pods  # noqa: F401  fixtures
+from tests.builders.storages import gcs  # noqa: F401  fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
 toolchain.cache()  # found before a test hides the developer's HOME
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the product starts thousands of times: compile it once
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
-FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "FSSPEC_", "HADOOP_")
+FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "FSSPEC_", "HADOOP_")
 LONG = (
     "packaging/test_krew.py", "packaging/test_install.py", "docs/test_runbooks.py", "drills/test_complete_drill.py",
     "hostile/test_hostile.py", "commands/test_wait.py", "commands/test_citizen.py", "commands/test_deactivate.py",

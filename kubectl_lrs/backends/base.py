@@ -13,6 +13,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 from kubectl_lrs.model.errors import CredentialsError, LrsError, UnreachableError
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.runtime.parallel import map_unordered
 
 CHUNK = 8 << 20
 """Bytes that are held at once of what is read or written, for each of those that are in work."""
@@ -28,6 +30,26 @@ class KeyExistsError(LrsError):
 
 class NoSpaceError(LrsError):
     """The storage has no room, or a quota is used up."""
+
+
+class NoBucketError(UnreachableError):
+    """The bucket, or the container, is not there."""
+
+
+class BareNotFoundError(UnreachableError):
+    """404 without the storage's word for it: as a HEAD gives it, and anything between us and the storage, too."""
+
+
+class PassingError(UnreachableError):
+    """Nobody answered, or the answer was that it cannot be done just now: it may be another one soon."""
+
+
+class MaybeOursError(KeyExistsError):
+    """There is something at the key, and the request had been sent before: what it did then is not known."""
+
+
+class WrongSumError(LrsError):
+    """The storage says that what came is not what the sum beside it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +212,36 @@ def deleted_each(delete: Callable[[str], object], keys: Sequence[str]) -> Mappin
         except LrsError as error:
             left[key] = error
     return left
+
+
+def deleted_at_once(delete: Callable[[str], object], keys: Sequence[str], *, workers: int = 16) -> Mapping[str, LrsError]:
+    """The same, some at once, for a storage where each deletion is a request of its own."""
+    stop = Cancel()
+
+    def attempted(key: str) -> tuple[str, LrsError | None]:
+        try:
+            delete(key)
+        except LrsError as error:
+            if isinstance(error, (UnreachableError, CredentialsError)):
+                stop.set()
+            return key, error
+        return key, None
+
+    told = dict(map_unordered(keys, attempted, workers=max(1, min(workers, len(keys))), stop=stop))
+    lost = next((each for each in told.values() if isinstance(each, (UnreachableError, CredentialsError))), None)
+    return {key: error for key in keys if (error := told.get(key, lost)) is not None}
+
+
+def regrouped(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in pieces of `size`, but the last."""
+    held = bytearray()
+    for data in chunks:
+        held += data
+        while len(held) >= size:
+            yield bytes(held[:size])
+            del held[:size]
+    if held:
+        yield bytes(held)
 
 
 def put(

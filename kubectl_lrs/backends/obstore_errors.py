@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import unescape
 
-from kubectl_lrs.backends.s3_errors import PassingError, of_code
+from kubectl_lrs.backends.base import PassingError
+from kubectl_lrs.backends.s3_errors import of_code
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import text as heard
 

@@ -92,10 +92,21 @@ _KINDS: Mapping[str, _Kind] = {
     "hdfs": _Kind("hdfs", ("fsspec", "pyarrow"), "hdfs"),
 }
 
+_OURS: Mapping[str, _Kind] = {
+    "gs": _Kind("gcs", ("google.auth",), "gs"),
+}
+"""Those of a repository that are reached another way, where no application's keys and attributes have to be kept."""
+
+ENDPOINTS = frozenset(("s3", "gs"))
+"""Those of a repository that may be at another server than the provider's."""
+
+CA_FILES = frozenset(("s3", "gs", "webhdfs"))
+"""Those of a repository whose authority a file can name."""
+
 
 def open_backend(place: Place) -> Backend:
     """The storage of a URL; nothing is asked of it yet. UsageError where the URL, the options or a library are not right."""
-    kind = _KINDS.get(place.scheme)
+    kind = (_OURS.get(place.scheme) if place.is_ours else None) or _KINDS.get(place.scheme)
     if kind is None:
         raise _wrong(place, "no such kind of storage", f"it begins with one of: {', '.join(_KINDS)}")
     _check(place)
@@ -138,9 +149,9 @@ def _check_remote(place: Place, host: str, path: str) -> None:
         raise _wrong(place, "names no bucket or host", "write it like s3://bucket/prefix")
     if path and {".", "..", ""} & set(path.split("/")):
         raise _wrong(place, "a part of its path is empty, '.' or '..'")
-    if place.endpoint and place.scheme != "s3":
+    if place.endpoint and place.scheme not in (ENDPOINTS if place.is_ours else ("s3",)):
         hint = f"other storages have theirs in {place.said.options} FILE"
-        raise UsageError(f"{place.said.endpoint} is for s3:// only", hint=hint)
+        raise UsageError(f"{place.said.endpoint} is not for {place.scheme}://", hint=hint)
 
 
 def require(module: str, scheme: str, extra: str, *, later: bool = False) -> None:

@@ -14,6 +14,7 @@ from kubectl_lrs.backends.base import (
     KeyExistsError,
     KeyNotFoundError,
     OnSkipped,
+    PassingError,
     Reading,
     Stat,
     Upload,
@@ -25,7 +26,7 @@ from kubectl_lrs.backends.obstore_errors import Unfit
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, range_of, stat_of
 from kubectl_lrs.backends.s3_client import S3Client
-from kubectl_lrs.backends.s3_errors import BARE, EmptyRangeError, PassingError, of_code
+from kubectl_lrs.backends.s3_errors import BARE, EmptyRangeError, of_code
 from kubectl_lrs.backends.s3_upload import Uploads
 from kubectl_lrs.model.errors import CredentialsError, LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import shown

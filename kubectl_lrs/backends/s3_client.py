@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from kubectl_lrs.backends.base import KeyExistsError
+from kubectl_lrs.backends.base import KeyExistsError, MaybeOursError, PassingError
 from kubectl_lrs.backends.obstore_ import Quick, is_here
 from kubectl_lrs.backends.obstore_ import opened as open_quick
 from kubectl_lrs.backends.obstore_errors import Unfit
 from kubectl_lrs.backends.place import Place, require
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
-from kubectl_lrs.backends.s3_errors import GarbledError, MaybeOursError, PassingError, is_second_try, translated
+from kubectl_lrs.backends.s3_errors import GarbledError, is_second_try, translated
 from kubectl_lrs.backends.s3_reach import reach
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.proxies import Proxies

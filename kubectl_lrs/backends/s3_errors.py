@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
+from kubectl_lrs.backends.base import (
+    BareNotFoundError,
+    KeyExistsError,
+    KeyNotFoundError,
+    NoBucketError,
+    NoSpaceError,
+    PassingError,
+    WrongSumError,
+)
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.runtime.redact import text as heard
@@ -12,14 +20,6 @@ from kubectl_lrs.runtime.redact import text as heard
 
 class UnknownRequestError(LrsError):
     """The server does not know the request, or a condition of it."""
-
-
-class NoBucketError(UnreachableError):
-    """The bucket is not there."""
-
-
-class BareNotFoundError(UnreachableError):
-    """404 without S3's word for it: as a HEAD gives it, and anything between us and the storage, too."""
 
 
 class BareDeniedError(DeniedError):
@@ -34,20 +34,8 @@ class EmptyRangeError(LrsError):
     """The object ends before the range that was asked for."""
 
 
-class PassingError(UnreachableError):
-    """Nobody answered, or the answer was that it cannot be done just now: it may be another one soon."""
-
-
-class MaybeOursError(KeyExistsError):
-    """There is something at the key, and the request had been sent before: what it did then is not known."""
-
-
 class GarbledError(LrsError):
     """The server could not read the request at all: its connection was out of step, and nothing was done."""
-
-
-class WrongSumError(LrsError):
-    """The server says that what came is not what the sum beside it says."""
 
 
 def _each(error: Callable[..., LrsError], hint: str, *codes: str) -> dict[str, tuple[Callable[..., LrsError], str]]:

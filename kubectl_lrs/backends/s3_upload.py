@@ -12,10 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from kubectl_lrs.backends.base import CHUNK, KeyExistsError, KeyNotFoundError, Stat, Written
+from kubectl_lrs.backends.base import (
+    CHUNK,
+    KeyExistsError,
+    KeyNotFoundError,
+    MaybeOursError,
+    Stat,
+    Written,
+    WrongSumError,
+    regrouped,
+)
 from kubectl_lrs.backends.s3_answers import KEPT, etag_of, etag_of_parts, in_base64, is_encrypted, sum_of_parts
 from kubectl_lrs.backends.s3_client import S3Client
-from kubectl_lrs.backends.s3_errors import MaybeOursError, UnknownRequestError, WrongSumError
+from kubectl_lrs.backends.s3_errors import UnknownRequestError
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import shown
 
@@ -197,7 +206,7 @@ class _Parts:
             begun = self._client.call("create_multipart_upload", key, **request, **algorithm)
         self._upload = {"Key": request["Key"], "UploadId": begun["UploadId"]}
         try:
-            for body in _regrouped(chunks, max(MIN_PART, -(-size // MAX_PARTS))):
+            for body in regrouped(chunks, max(MIN_PART, -(-size // MAX_PARTS))):
                 self._send(body, uploads.sum_of(body))
         except BaseException:
             self.abort()
@@ -245,15 +254,3 @@ def _md5(body: bytes) -> bytes:
 
 def _sha256(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
-
-
-def _regrouped(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of `size`, but the last."""
-    held = bytearray()
-    for data in chunks:
-        held += data
-        while len(held) >= size:
-            yield bytes(held[:size])
-            del held[:size]
-    if held:
-        yield bytes(held)

@@ -28,7 +28,8 @@ that all objects are there, and tries what the credentials may do, with an objec
 S3 is reached as the AWS tools do it: credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the
 machine's role; AWS_REGION. LRS_BACKUP_ENDPOINT names a storage that is not AWS (else AWS_ENDPOINT_URL),
 LRS_BACKUP_CA_FILE the certificate of its authority, and LRS_BACKUP_OPTIONS a JSON or YAML file with options and
-credentials, as --files-options has it.
+credentials, as --files-options has it. Google Cloud Storage (gs://) is reached as Google's tools do it, by
+GOOGLE_APPLICATION_CREDENTIALS or the machine's account.
 """
 
 

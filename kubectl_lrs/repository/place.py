@@ -60,7 +60,7 @@ def _plain_at(name: str) -> Backup | None:
 def open_storage(where: str) -> Backend:
     """The storage of a URL or a path, as the environment says how it is reached. UsageError."""
     from kubectl_lrs.backends.options import read_options
-    from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
+    from kubectl_lrs.backends.place import BACKUPS, CA_FILES, ENDPOINTS, Place, open_backend
     from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, from_environment
     from kubectl_lrs.runtime.redact import shown
 
@@ -76,8 +76,8 @@ def open_storage(where: str) -> Backend:
         Place(
             url=url,
             options=read_options(Path(options), said=OPTIONS) if options else {},
-            endpoint=endpoint if kind == "s3" else "",
-            ca_file=ca_file if kind in ("s3", "webhdfs") else "",
+            endpoint=endpoint if kind in ENDPOINTS else "",
+            ca_file=ca_file if kind in CA_FILES else "",
             said=BACKUPS,
             encryption=from_environment(os.environ) if kind == "s3" else BY_THE_BUCKET,
             is_ours=True,

@@ -1,4 +1,4 @@
-"""Something between a client and the S3 gateway that meddles: a proxy, or a gateway of other habits. Standard library only.
+"""Something between a client and a storage that meddles: a proxy, or a storage of other habits. Standard library only.
 
 What `rule` says of a request is done; everything else is passed on as it is, signature and all. Every request is noted.
 """
@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-
-from tests.bed.s3 import S3
+from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +40,12 @@ class Answer:
         return cls(status=status, headers={"Content-Type": "application/xml" if code else "text/html"}, body=text.encode())
 
 
+class Listening(Protocol):
+    """The server behind it: the gateway, or another."""
+
+    port: int
+
+
 Forward = Callable[[], Answer]
 Rule = Callable[[Request, Forward], Answer | None]
 """An answer in the place of the server's own, perhaps made of what `forward` gives; None: as the server says."""
@@ -53,15 +58,17 @@ def pass_on(_request: Request, _forward: Forward) -> None:
 class Between:
     """Use it as a context manager; `rule` may be changed at any time."""
 
-    def __init__(self, s3: S3, rule: Rule = pass_on) -> None:
+    def __init__(self, s3: Listening, rule: Rule = pass_on) -> None:
         self.rule: Rule = rule
         self.log: list[Request] = []
         self._s3 = s3
 
+    def passed(self, request: Request) -> Answer:
+        """What the storage says to a request, which may be another one than came."""
+        return _forwarded(self._s3.port, request)
+
     def __enter__(self) -> Between:
-        self._server = ThreadingHTTPServer(
-            ("127.0.0.1", 0), type("Handler", (_Handler,), {"between": self, "port": self._s3.port})
-        )
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"between": self}))
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -73,11 +80,10 @@ class Between:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection; `between` and `port` are those of its server."""
+    """One connection to `between`."""
 
     protocol_version = "HTTP/1.1"
     between: Between
-    port: int
 
     def handle_one_request(self) -> None:
         try:
@@ -90,16 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(method=self.command, path=self.path, headers=headers, body=body)
         self.between.log.append(request)
-        self._say(self.between.rule(request, lambda: self._forwarded(request)) or self._forwarded(request))
-
-    def _forwarded(self, request: Request) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {name: value for name, value in request.headers.items() if name not in ("expect", "connection")}
-        connection.request(request.method, request.path, request.body or None, headers)
-        response = connection.getresponse()
-        given = Answer(status=response.status, headers=dict(response.getheaders()), body=response.read())
-        connection.close()
-        return given
+        self._say(self.between.rule(request, lambda: self.between.passed(request)) or self.between.passed(request))
 
     def _say(self, answer: Answer) -> None:
         is_head = self.command == "HEAD"
@@ -119,3 +116,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+
+def _forwarded(port: int, request: Request) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {name: value for name, value in request.headers.items() if name not in ("expect", "connection")}
+    connection.request(request.method, request.path, request.body or None, headers)
+    response = connection.getresponse()
+    given = Answer(status=response.status, headers=dict(response.getheaders()), body=response.read())
+    connection.close()
+    return given

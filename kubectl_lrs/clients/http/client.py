@@ -263,7 +263,8 @@ class Http:
         import requests
 
         if isinstance(error, (CutError, TooLargeError)):
-            return NoResponseError(f"{request.server}: {error}", hint="", sent=True, cause=str(error))
+            may_pass = isinstance(error, CutError)
+            return NoResponseError(f"{request.server}: {error}", hint="", sent=True, cause=str(error), may_pass=may_pass)
         if not isinstance(error, requests.RequestException):
             return error
         if is_untrusted(error) or isinstance(error, requests.exceptions.SSLError):
@@ -273,7 +274,8 @@ class Http:
         timed_out = isinstance(error, requests.exceptions.ReadTimeout)
         said = f"nothing came for {self._timeout[1]:g}s" if timed_out else cause(error)
         message = f"{request.server}: cannot be reached: {said}"
-        return NoResponseError(message, hint=hint, sent=not was_never_sent(error), cause=said)
+        sent, may_pass = not was_never_sent(error), is_passing(error)
+        return NoResponseError(message, hint=hint, sent=sent, cause=said, may_pass=may_pass)
 
 
 def _judge(outage: Outage, status: int) -> None:

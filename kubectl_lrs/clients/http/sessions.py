@@ -106,12 +106,16 @@ def _guarded(limit: Zone) -> dict[str, type]:
 
 
 class NoResponseError(UnreachableError):
-    """No whole answer came. `sent`: the request may have arrived, and been acted on. `cause`: why, in a few words."""
+    """No whole answer came. `sent`: the request may have arrived, and been acted on. `cause`: why, in a few words.
 
-    def __init__(self, message: str, *, hint: str, sent: bool, cause: str) -> None:
+    `may_pass`: it may not happen again.
+    """
+
+    def __init__(self, message: str, *, hint: str, sent: bool, cause: str, may_pass: bool) -> None:
         super().__init__(message, hint=hint)
         self.sent = sent
         self.cause = cause
+        self.may_pass = may_pass
 
 
 def is_passing(error: Exception) -> bool:

@@ -7,8 +7,15 @@ import importlib
 import pytest
 
 from kubectl_lrs.backends import place
+from kubectl_lrs.model.errors import UsageError
 
 
-@pytest.mark.parametrize("scheme", place._KINDS)
-def test_every_kind_of_storage_has_a_module_that_opens_it(scheme: str) -> None:
-    assert callable(importlib.import_module(f"kubectl_lrs.backends.{place._KINDS[scheme].module}").opened)
+@pytest.mark.parametrize("kind", [*place._KINDS.values(), *place._OURS.values()], ids=lambda kind: kind.module)
+def test_every_kind_of_storage_has_a_module_that_opens_it(kind: place._Kind) -> None:
+    assert callable(importlib.import_module(f"kubectl_lrs.backends.{kind.module}").opened)
+
+
+@pytest.mark.parametrize("scheme", sorted(set(place._KINDS) - {"file", "s3"}))
+def test_an_endpoint_where_there_is_none(scheme: str) -> None:
+    with pytest.raises(UsageError, match=f"is not for {scheme}://"):
+        place.open_backend(place.Place(url=f"{scheme}://b/p", endpoint="https://other"))

@@ -96,7 +96,7 @@ def test_a_url_that_is_none(url: str, said: str) -> None:
     assert "very-secret" not in f"{caught.value} {caught.value.hint}"
 
 
-@pytest.mark.parametrize(("url", "package", "extra"), [("gs://b/p", "gcsfs", "gs"), ("az://c/p", "adlfs", "abfs")])
+@pytest.mark.parametrize(("url", "package", "extra"), [("gs://b/p", "google.auth", "gs"), ("az://c/p", "adlfs", "abfs")])
 def test_a_url_without_its_library(url: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = storages.importlib.import_module
 
@@ -138,7 +138,7 @@ def test_the_environment_says_how_it_is_reached(
     assert [(each.options, each.endpoint, each.ca_file) for each in opened] == [
         ({"key": "k", "secret": "s"}, "https://minio", "/ca.pem"),
         ({"key": "k", "secret": "s"}, "", "/ca.pem"),
-        ({"key": "k", "secret": "s"}, "", ""),
+        ({"key": "k", "secret": "s"}, "https://minio", "/ca.pem"),
         ({}, "", ""),
     ]
     assert opened[3].url == str(tmp_path)
