@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from krew import base
-from tests.bed import gcs, hdfs, mongo, registry, s3, toolchain
+from tests.bed import hdfs, mongo, registry, s3, toolchain
 
 KREW = toolchain.SOURCES.parent / "go-krew"
 
@@ -20,7 +20,6 @@ PARTS: tuple[Callable[[], object], ...] = (
     lambda: mongo.tool("mongorestore"),
     registry.program,
     s3.program,
-    gcs.program,
     lambda: krew("krew"),
     lambda: krew("validate-krew-manifest"),
     base.base,

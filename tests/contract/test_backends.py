@@ -20,7 +20,15 @@ from tests.bed import hdfs
 from tests.bed.s3 import S3
 
 no_hdfs = pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
-KINDS = ("memory", "local", "s3", "s3 of ours", "s3 by s3fs", "gcs", pytest.param("hdfs", marks=no_hdfs))
+KINDS = (
+    "memory",
+    "local",
+    "s3",
+    "s3 of ours",
+    "s3 by s3fs",
+    pytest.param("gcs", marks=pytest.mark.campaign),
+    pytest.param("hdfs", marks=no_hdfs),
+)
 FLAT = ("memory", "s3", "s3 of ours", "s3 by s3fs")
 """Those in which a key is any text."""
 

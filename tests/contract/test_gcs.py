@@ -31,6 +31,9 @@ from kubectl_lrs.model.errors import CredentialsError, DeniedError, UnreachableE
 from tests.bed.gcs import Gcs as Server
 from tests.bed.s3_between import Answer, Between, Forward, Request
 
+pytestmark = pytest.mark.campaign
+"""The server is built for it, which takes a minute."""
+
 ANON = {"token": "anon"}
 
 

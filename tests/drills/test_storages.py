@@ -13,6 +13,9 @@ from tests.bed import hdfs, loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.conftest import Cli, Crd
 
+pytestmark = pytest.mark.campaign
+"""Each has a server of its own to be built or started; the drill on S3 and on a share is `test_repository_drill.py`."""
+
 no_hdfs = pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
 KINDS = ("gcs", pytest.param("cluster", marks=no_hdfs))
 
