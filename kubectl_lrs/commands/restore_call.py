@@ -111,6 +111,7 @@ def _of_source(call: Call) -> Restore:
         context=call.kube.connection.context,
         from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(call.identity),
         owner=folder.owner if folder else "",
+        reads=None if objects else folder,
         places=places,
         progress=call.progress,
         stop=call.kube.stop,

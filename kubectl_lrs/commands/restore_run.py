@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from kubectl_lrs import render
 from kubectl_lrs.commands import again
@@ -26,6 +27,12 @@ def run(given: Given) -> ExitCode:
     options = _apply_options(given)
     call = Call.of(given)
     restore = restore_of(call)
+    with restore.kept() if given.of(ApplyFlags).dry_run == "none" else nullcontext():
+        return _planned(restore, options, call)
+
+
+def _planned(restore: Restore, options: ApplyOptions, call: Call) -> ExitCode:
+    given = call.given
     try:
         plan = restore.plan()
     finally:

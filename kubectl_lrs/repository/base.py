@@ -90,7 +90,13 @@ class Backup(Readable, Protocol):
         """Whether it was surely written by neither this user nor root: anything may be in it, sums and all."""
 
     def in_use(self) -> Backup:
-        """The same, which nobody removes while this object lives, where the storage can keep it from them."""
+        """The same, which nobody removes while this object lives, where the storage has locks."""
+
+    def kept(self, progress: Progress) -> AbstractContextManager[None]:
+        """While the block lasts, all that it holds can be read, whatever is removed meanwhile; for those who read for long.
+
+        Where the storage cannot keep it, `progress` is told for how long that surely is so. DamageError where it is gone by now.
+        """
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them. DamageError."""

@@ -171,26 +171,33 @@ def copy_one(
 ) -> tuple[str, Catalog]:
     """Copy one, whole or not at all: where it is, and its catalog there. DamageError where the source is not as it was sealed."""
     progress = BestEffort(progress)
-    count = require_listed(backup)
-    with translated(target):
-        prepared = target.prepare(trust=trust, trust_previous=False, progress=progress)
-    signals.hold()
-    try:
+    with backup.kept(progress):
+        count = require_listed(backup)
         with translated(target):
-            writer = prepared.begin(name)
-        with put_away_unless_sealed(writer, target, progress):
+            prepared = target.prepare(trust=trust, trust_previous=False, progress=progress)
+        signals.hold()
+        try:
+            with translated(target):
+                writer = prepared.begin(name)
+            with put_away_unless_sealed(writer, target, progress):
+                signals.release()
+                catalog = _filled(writer, backup, count, format_version, progress)
+        finally:
             signals.release()
-            progress.begin(f"files of {backup.name}", count)
-            for path, digest in backup.sums():
-                _have(backup, writer, path, digest)
-                progress.advance()
-            progress.begin("sealing")
-            catalog = writer.seal(replace(backup.catalog, format_version=format_version))
-            writer.settle(progress)
-    finally:
-        signals.release()
-        prepared.close()
+            prepared.close()
     return writer.location, catalog
+
+
+def _filled(writer: Writer, backup: Backup, count: int, format_version: int, progress: Progress) -> Catalog:
+    """All its files, and the seal."""
+    progress.begin(f"files of {backup.name}", count)
+    for path, digest in backup.sums():
+        _have(backup, writer, path, digest)
+        progress.advance()
+    progress.begin("sealing")
+    catalog = writer.seal(replace(backup.catalog, format_version=format_version))
+    writer.settle(progress)
+    return catalog
 
 
 def require_listed(backup: Backup) -> int:

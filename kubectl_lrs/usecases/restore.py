@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -15,6 +16,7 @@ from kubectl_lrs.model.errors import ExitCode, LrsError
 from kubectl_lrs.model.places import Place
 from kubectl_lrs.model.plan import WRITES, ApplyOptions, Plan, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import Restorer
@@ -23,7 +25,7 @@ from kubectl_lrs.stores.base import Restorer
 class Restore:
     """A restore of several stores: `plan`, then perhaps `apply`. `places`: of those that are not in the cluster.
 
-    `owner`: of the backup that it is of, where it is of one.
+    `owner`: of the backup that it is of, where it is of one. `reads`: that backup, where reading it may take long.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Restore:
         target: str,
         from_another_cluster: bool,
         owner: str = "",
+        reads: Backup | None = None,
         context: str = "",
         places: Mapping[str, Place] = MappingProxyType({}),
         progress: Progress,
@@ -44,10 +47,15 @@ class Restore:
         self._target = target
         self._from_another_cluster = from_another_cluster
         self._owner = owner
+        self._reads = reads
         self._context = context
         self._places = places
         self._progress = progress
         self._stop = stop
+
+    def kept(self) -> AbstractContextManager[None]:
+        """While the block lasts, what it reads can be read, as far as the place of the backup can keep it."""
+        return self._reads.kept(self._progress) if self._reads else nullcontext()
 
     def plan(self) -> Plan:
         """Look at everything, and decide; nothing is written."""

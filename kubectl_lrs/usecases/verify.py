@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -48,7 +49,8 @@ def verify(folder: Backup, progress: Progress, *, share: float = LISTED) -> Chec
 
     progress.begin("files")
     try:
-        damages = list(folder.damages(count, share=share))
+        with folder.kept(progress) if share > LISTED else nullcontext():
+            damages = list(folder.damages(count, share=share))
     finally:
         progress.end()
     return Checked(damages, files, time.monotonic() - began, folder.unread(share))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -126,6 +127,21 @@ class S3:
             env={"ADMIN_ACCESS_KEY": self.access, "ADMIN_SECRET_KEY": self.secret, "PATH": os.defpath},
         )
         return {**self.environment, "AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret}
+
+    def allow(self, access: str, bucket: str, *actions: str) -> None:
+        """A policy of the bucket: this user may do these things there, and nothing else."""
+        import botocore.session
+
+        client = botocore.session.get_session().create_client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.access,
+            aws_secret_access_key=self.secret,
+        )
+        resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+        statement = [{"Effect": "Allow", "Principal": access, "Action": list(actions), "Resource": resources}]
+        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
 
     def stop(self) -> None:
         """End it, as a crash would."""

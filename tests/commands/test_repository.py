@@ -115,6 +115,38 @@ def test_restored(place: str, sampled: str, crd: Crd, plane: ControlPlane, cli: 
     assert set(saved) <= set(names)
 
 
+# ---- who may only read
+
+
+LONG_READS = [
+    ("export", "one", "OUT/exported"),
+    ("copy", "HERE", "OUT"),
+    ("verify", "one", "--full"),
+    ("verify", "one", "--sample", "90%"),
+    ("restore", "one"),
+]
+SHORT_READS = [("list",), ("show", "one"), ("verify", "one"), ("restore", "one", "--dry-run=client"), ("diff", "one", "one")]
+
+
+def test_who_may_only_read_is_told_for_how_long_it_stays(s3: S3, tmp_path: Path, cli: Cli, sampled: str) -> None:
+    """Whoever reads for long would hold the backup; whoever reads for a moment need not."""
+    name = bucket(s3, tmp_path)
+    place = f"s3://{name}/p"
+    cli.ok("repository", "init", place, env=reached(s3))
+    cli.ok("backup", "-n", sampled, "--name", "one", "--backup-dir", place, env=reached(s3))
+    user = s3.add_user(f"reader-{name}", "a-secret-of-the-test")
+    s3.allow(f"reader-{name}", name, "s3:GetObject", "s3:ListBucket")
+    (tmp_path / "out").mkdir()
+    for call in (*LONG_READS, *SHORT_READS):
+        words = [word.replace("HERE", place).replace("OUT", str(tmp_path / "out")) for word in call]
+        done = cli.run(*words, env={**reached(s3), **user, "LRS_BACKUP_DIR": place})
+        assert done.returncode == 0, done.stderr
+        said = [line for line in done.stderr.splitlines() if "read without a hold" in line]
+        assert len(said) == (call in LONG_READS), (call, done.stderr)
+        assert all(re.search(r"48 hours until 20\d\d-\d\d-\d\d \d\d:\d\dZ", line) for line in said), said
+        assert not (s3.buckets / name / "p" / "holds").exists()
+
+
 # ---- one clear line for what is wrong
 
 

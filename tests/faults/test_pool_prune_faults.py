@@ -5,7 +5,6 @@ Days pass in the server's Date alone, which a proxy in between moves on.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -238,19 +237,12 @@ def test_two_prunes_and_a_writer_at_once(bed: Bed) -> None:
 
 def test_no_right_to_delete(bed: Bed, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy that lets read, list and put, and not delete."""
-    import botocore.session
-
     put_reserve(bed.place)
     nights(bed)
     before = bed.there()
     bucket = bed._where.url.split("/")[2]
-    session = botocore.session.get_session()
-    client = session.create_client("s3", endpoint_url=s3.endpoint, region_name="us-east-1")
     user = s3.add_user(f"writer-{bucket}", "a-secret-of-the-test")
-    actions = ["s3:GetObject", "s3:PutObject", "s3:ListBucket"]
-    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-    statement = [{"Effect": "Allow", "Principal": f"writer-{bucket}", "Action": actions, "Resource": resources}]
-    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    s3.allow(f"writer-{bucket}", bucket, "s3:GetObject", "s3:PutObject", "s3:ListBucket")
     for name, value in user.items():
         monkeypatch.setenv(name, value)
     report = bed.prune(bed.opened())

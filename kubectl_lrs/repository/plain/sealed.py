@@ -6,9 +6,9 @@ import hashlib
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SORTED_SINCE, SUMS_FILE, Catalog, parse
@@ -21,6 +21,9 @@ from kubectl_lrs.repository.sums import parsed_sums
 from kubectl_lrs.runtime.lock import share
 from kubectl_lrs.runtime.safe_files import Directory
 from kubectl_lrs.runtime.trust import user_name
+
+if TYPE_CHECKING:
+    from kubectl_lrs.runtime.progress import Progress
 
 PIECE = 64 << 10
 """Bytes that a catalog is read by: most are smaller, and memory for the largest one is not had for each."""
@@ -125,6 +128,11 @@ class SealedFolder:
             weakref.finalize(self, folder.close)
             share(folder)
         return self
+
+    @staticmethod
+    def kept(progress: Progress) -> AbstractContextManager[None]:  # noqa: ARG004
+        """The lock of `in_use` does it."""
+        return nullcontext()
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them, as the folder lists them."""

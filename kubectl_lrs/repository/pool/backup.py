@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import BinaryIO
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.base import ALL, LISTED, Damage
 from kubectl_lrs.repository.content import lines_of
-from kubectl_lrs.repository.pool import refs
+from kubectl_lrs.repository.pool import readers, refs
 from kubectl_lrs.repository.pool.check import pool
 from kubectl_lrs.repository.pool.contents import Pool
 from kubectl_lrs.repository.pool.entries import Entry
@@ -25,19 +25,23 @@ from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal
 from kubectl_lrs.repository.sums import line
 
+if TYPE_CHECKING:
+    from kubectl_lrs.runtime.progress import Progress
+
 
 class PooledBackup:
-    """One sealed backup. `name`: as it is told from the others."""
+    """One sealed backup. `name`: as it is told from the others. `grace`: the repository's, in seconds."""
 
     owner = ""
     is_foreign = False
     reads_all = False
 
-    def __init__(self, pool: Pool, seal: Seal, *, name: str = "") -> None:
+    def __init__(self, pool: Pool, seal: Seal, *, grace: float, name: str = "") -> None:
         self.warning = ""
         self.name = name or seal.backup.name
         self.seal = seal
         self._pool = pool
+        self._grace = grace
         self._index = Index(pool.backend, seal)
         self._catalog: Catalog | None = None
 
@@ -56,6 +60,10 @@ class PooledBackup:
                 raise DamageError(f"{where}: gone") from error
             self._catalog = parse(data, where=where)
         return self
+
+    def kept(self, progress: Progress) -> AbstractContextManager[None]:
+        """By a hold that is renewed."""
+        return readers.kept(self._backend, self.seal, grace=self._grace, say=progress.note)
 
     @property
     def _backend(self) -> Backend:

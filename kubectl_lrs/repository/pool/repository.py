@@ -166,7 +166,7 @@ class PooledRepository(Repository):
             if isinstance(result, str):
                 unsealed.append(Unsealed(shown[backup], f"{self.backend.url}/{BACKUPS}{backup}", result))
             elif result is not None:
-                sealed.append(PooledBackup(self.pool, result, name=shown[backup]))
+                sealed.append(PooledBackup(self.pool, result, grace=self.mark.grace, name=shown[backup]))
         return oldest_first(sealed), sorted(unsealed, key=lambda each: each.name)
 
     def _found(self, prefix: str) -> dict[BackupId, Stat]:
@@ -217,7 +217,8 @@ class PooledRepository(Repository):
         for backup, stat in found.items():
             with suppress(KeyNotFoundError):
                 shown = self._shown(self._found(f"{BACKUPS}{backup.name}."))
-                return PooledBackup(self.pool, self._seal(backup, stat), name=shown.get(backup, str(backup)))
+                seal, shown_as = self._seal(backup, stat), shown.get(backup, str(backup))
+                return PooledBackup(self.pool, seal, grace=self.mark.grace, name=shown_as)
         return self._elsewhere(name)
 
     def has(self, name: str) -> bool:
