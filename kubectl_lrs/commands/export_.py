@@ -12,8 +12,11 @@ class Flags(Backups):
 
     backup: str = argument("backup", default="", metavar="BACKUP", source=Source.BACKUPS)
     directory: str = argument("directory", default="", metavar="DIR", source=Source.DIRECTORY)
-    format_version: str = flag(
-        "--format", default="2", choices=("1", "2"), shown=True, help="Format of the folder; version 0.1.0 reads format 1 alone."
+    format_version: str | None = flag(
+        "--format",
+        default=None,
+        choices=("1", "2"),
+        help="Format of the folder: 1, which alone version 0.1.0 reads, or 2; by default as it was made.",
     )
 
 

@@ -25,7 +25,7 @@ def run(given: Given) -> None:
     location, catalog = export(
         backup,
         folder_of(flags.directory, what="DIR"),
-        format_version=int(flags.format_version),
+        format_version=int(flags.format_version) if flags.format_version else None,
         progress=render.progress(quiet=quiet),
         signals=HeldSignals(),
         trust=given.of(Trusting).trust,

@@ -5,6 +5,7 @@ Where a backup lies is the form's own business: whoever speaks of one, or of a f
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,8 +14,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from kubectl_lrs.model.catalog import SUMS_FILE
 from kubectl_lrs.model.choice import ANY, Asked, less_than_before, newest
-from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
 
 if TYPE_CHECKING:
@@ -53,6 +55,28 @@ class Damage:
 
     path: str
     what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """The two files that seal a folder of format 1, byte for byte: a copy keeps them, so that it is the same folder again.
+
+    `sums_sha256`: the sum of its list of sums, which is in an order of its own.
+    """
+
+    catalog: bytes
+    sums_sha256: str
+    opened: Callable[[], AbstractContextManager[BinaryIO]]
+
+    def sums(self) -> Iterator[bytes]:
+        """The list of sums, piece by piece. DamageError at its end where it is another one."""
+        digest = hashlib.sha256()
+        with self.opened() as file:
+            while data := file.read(1 << 20):
+                digest.update(data)
+                yield data
+        if digest.hexdigest() != self.sums_sha256:
+            raise DamageError(f"{SUMS_FILE}: altered: its sum is not the one in the catalog")
 
 
 class Backup(Readable, Protocol):
@@ -100,6 +124,9 @@ class Backup(Readable, Protocol):
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them. DamageError."""
+
+    def original(self) -> Original | None:
+        """What sealed it where it was of format 1; None for any other. DamageError."""
 
     reads_all: bool
     """Whether `damages` reads all contents in any case."""
@@ -189,14 +216,20 @@ class Writer(Readable, Protocol):
     def left_behind(self, relative: str) -> Iterator[BinaryIO]:
         """The files of this path that runs have left which are no more."""
 
-    def seal(self, catalog: Catalog) -> Catalog:
-        """Make it a backup: the catalog as it is sealed. Nothing of it is one before."""
+    def seal(self, catalog: Catalog, original: Original | None = None) -> Catalog:
+        """Make it a backup: the catalog as it is sealed. Nothing of it is one before.
+
+        `original`: of a copy, which is sealed by the same two files; `catalog` says what they say.
+        """
 
     def settle(self, progress: Progress) -> None:
         """After the seal: what is used up goes, and what the user should know is said."""
 
-    def put_away(self, *, keep: bool) -> int:
-        """It was not sealed, or something failed after that. `keep`: leave what another run can take over; how many files."""
+    def put_away(self, *, keep: bool) -> str:
+        """It was not sealed, or something failed after that. `keep`: leave what another run can take over.
+
+        What that is, in words; empty where nothing is left.
+        """
 
 
 class Preparation(Protocol):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from kubectl_lrs.model.errors import DamageError
 
@@ -34,7 +36,21 @@ def line(entry: Sum) -> bytes:
     return b"%s  %s\n" % (digest, path)
 
 
-def in_order(entries: Iterable[Sum], spill: BinaryIO) -> Iterator[Sum]:
+def sum_of(entries: Iterable[Sum]) -> str:
+    """The sum of the list of these, in this order."""
+    digest = hashlib.sha256()
+    for each in entries:
+        digest.update(line(each))
+    return digest.hexdigest()
+
+
+def identity_of(sums: Iterable[tuple[str, str]]) -> str:
+    """The sum of the sorted list of these, (path, SHA-256) in any order."""
+    with tempfile.TemporaryFile() as spill:
+        return sum_of(in_order(((path.encode(), digest.encode()) for path, digest in sums), spill))
+
+
+def in_order(entries: Iterable[Sum], spill: IO[bytes]) -> Iterator[Sum]:
     """All of them, sorted. `spill`: an empty file, open for reading and writing, which is used where they are many."""
     left = iter(entries)
     run = sorted(islice(left, AT_ONCE))

@@ -1,7 +1,8 @@
 """Copy backups from one repository into another, whatever their forms; and export one as a plain folder.
 
-A copy holds the same files and has the same identity. Every content is held against its sum on the way, so that nothing
-damaged is sealed again. A backup that is there already stays as it is; another one of its name is never touched.
+A copy holds the same files and has the same identity; what was of format 1 is sealed by the same bytes. Every content is held
+against its sum on the way, so that nothing damaged is sealed again. A backup that is there already stays as it is; another one
+of its name is never touched.
 """
 
 from __future__ import annotations
@@ -144,12 +145,15 @@ def export(
     backup: Backup,
     directory: Path,
     *,
-    format_version: int = FORMAT_VERSION,
+    format_version: int | None = None,
     progress: Progress,
     signals: Signals = Uninterrupted(),  # noqa: B008  it has no state
     trust: Trust = OWN,
 ) -> tuple[str, Catalog]:
-    """A plain folder at a path where nothing is: where it is, and its catalog. UsageError."""
+    """A plain folder at a path where nothing is: where it is, and its catalog. UsageError.
+
+    `format_version`: the one that it is to have; None: 1 where the backup had that, byte for byte, else the newest.
+    """
     name = directory.absolute().name
     if not is_backup_name(name):
         raise UsageError(f"{directory}: no name for a backup", hint="letters, digits, '.', '_' and '-' only")
@@ -164,7 +168,7 @@ def copy_one(
     target: Repository,
     name: str,
     *,
-    format_version: int = FORMAT_VERSION,
+    format_version: int | None = None,
     progress: Progress,
     signals: Signals = Uninterrupted(),  # noqa: B008  it has no state
     trust: Trust = OWN,
@@ -188,14 +192,16 @@ def copy_one(
     return writer.location, catalog
 
 
-def _filled(writer: Writer, backup: Backup, count: int, format_version: int, progress: Progress) -> Catalog:
+def _filled(writer: Writer, backup: Backup, count: int, format_version: int | None, progress: Progress) -> Catalog:
     """All its files, and the seal."""
     progress.begin(f"files of {backup.name}", count)
     for path, digest in backup.sums():
         _have(backup, writer, path, digest)
         progress.advance()
     progress.begin("sealing")
-    catalog = writer.seal(replace(backup.catalog, format_version=format_version))
+    original = backup.original() if format_version != FORMAT_VERSION else None
+    catalog = backup.catalog if original else replace(backup.catalog, format_version=format_version or FORMAT_VERSION)
+    catalog = writer.seal(catalog, original)
     writer.settle(progress)
     return catalog
 

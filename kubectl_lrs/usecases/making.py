@@ -69,4 +69,4 @@ def put_away_unless_sealed(writer: Writer, repository: Repository, progress: Pro
 
 def _put_away(writer: Writer, progress: Progress, *, keep: bool = True) -> None:
     if kept := writer.put_away(keep=keep):
-        progress.note(f"{kept} files that were copied are kept in {writer.describe()} for the next backup")
+        progress.note(kept)

@@ -294,7 +294,7 @@ def test_what_the_use_case_gives_up_is_kept_for_the_next(backend: Backend) -> No
     with pytest.raises(LrsError, match="the source is gone"):
         _back_up(backend, broken, notes)
     assert len(notes.said) == 1
-    assert notes.said[0].startswith("1 files that were copied are kept in ")
+    assert notes.said[0].startswith("1 contents that were copied stay in ")
     assert opened(backend).scan() == ([], [])
     assert sealed(backend, {"files/large": LARGE}).seal.stored["newObjects"] == 0
 
@@ -322,7 +322,7 @@ def test_what_a_run_gives_up_is_used(backend: Backend) -> None:
     writer = begun(backend, "failed")
     for path, data in FILES.items():
         writer.write(path, data)
-    assert writer.put_away(keep=True) > 0
+    assert f"stay in {backend.url} and are used" in writer.put_away(keep=True)
     stored = pooled(backend)
     backup = sealed(backend, FILES, "next")
     assert pooled(backend) == stored

@@ -36,7 +36,7 @@ def collect(app: App, directory: Path, options: DumpOptions) -> tuple[FolderWrit
     try:
         return writer, MongoCollector(Mongo(UriAccess(app.servers.uri())), options).collect(writer, Silent())
     except BaseException:
-        writer.discard()
+        writer.put_away(keep=False)
         raise
 
 
@@ -86,7 +86,7 @@ def test_an_invariant_over_all_collections_holds(app: App, tmp_path: Path) -> No
         writer, facts = collect(app, tmp_path, DumpOptions(level="complete"))
         after = len(done)
     documents = [each for name in COMPLETE for each in saved_documents(writer, app, name)]
-    writer.discard()
+    writer.put_away(keep=False)
     assert after > before
     assert len(documents) == SHARES * len(COMPLETE)
     assert sum(each["amount"] for each in documents) == 100 * SHARES * len(COMPLETE)
@@ -107,7 +107,7 @@ def test_what_comes_later_is_not_in_it(app: App, tmp_path: Path) -> None:
     writer = FolderWriter(tmp_path, "saved")
     facts = MongoCollector(mongo, DumpOptions(level="complete")).collect(writer, Adding())
     assert [each["documents"] for each in facts["collections"]] == [5] * len(COMPLETE)
-    writer.discard()
+    writer.put_away(keep=False)
 
 
 def test_capped_collections_are_read_outside(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
@@ -150,7 +150,7 @@ def test_no_snapshot_when_none_is_wanted(app: App, tmp_path: Path) -> None:
     writer, facts = collect(app, tmp_path, DumpOptions(level="minimum", consistent=False))
     assert facts["consistency"] == "none"
     assert any("--mongo-consistency=none" in note for note in facts["notes"])
-    writer.discard()
+    writer.put_away(keep=False)
 
 
 TOO_OLD = {"failCommands": ["find", "getMore"], "errorCode": 239, "errorLabels": []}
@@ -166,7 +166,7 @@ def test_a_snapshot_that_is_too_old_is_taken_again(app: App, tmp_path: Path) -> 
         app.servers.fail({}, "off")
     assert [each["documents"] for each in facts["collections"]] == [4] * len(MINIMUM)
     assert sorted(writer.paths("mongo/")) == sorted(set(writer.paths("mongo/")))
-    writer.discard()
+    writer.put_away(keep=False)
 
 
 def test_a_history_that_is_too_short_is_an_error(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
@@ -202,7 +202,7 @@ def test_a_real_history_that_ends(app: App, tmp_path: Path) -> None:
             MongoCollector(mongo, DumpOptions(level="minimum")).collect(writer, Ageing())
         assert "minSnapshotHistoryWindowInSeconds" in caught.value.hint
     finally:
-        writer.discard()
+        writer.put_away(keep=False)
         for member in app.servers.members:
             app.servers.direct(member).admin.command({"setParameter": 1, "minSnapshotHistoryWindowInSeconds": 300})
 
@@ -220,4 +220,4 @@ def test_a_lost_cursor_or_connection_begins_the_collection_anew(app: App, tmp_pa
         app.servers.fail({}, "off")
     assert [each["documents"] for each in facts["collections"]] == [400, 600]
     assert len(saved_documents(writer, app, "longrunningservices")) == 600
-    writer.discard()
+    writer.put_away(keep=False)

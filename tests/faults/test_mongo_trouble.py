@@ -94,7 +94,7 @@ def test_the_server_dies_in_mid_dump(alone: App, tmp_path: Path) -> None:
         MongoCollector(Mongo(UriAccess(fast(alone))), DumpOptions(level="minimum")).collect(writer, progress)
     assert f"mongo/{alone.name}/longrunningservices.bson" not in writer.paths()
     assert not (writer.path / "mongo" / alone.name / "longrunningservices.bson").exists()
-    writer.discard()
+    writer.put_away(keep=False)
     alone.servers.members[0].start()
 
 
@@ -121,7 +121,7 @@ def test_the_primary_steps_down_in_mid_dump(trio: App, tmp_path: Path) -> None:
     progress = Acting(3_000_000, step_down)
     mongo = Mongo(UriAccess(trio.servers.uri(serverSelectionTimeoutMS="6000")))
     facts = MongoCollector(mongo, DumpOptions(level="minimum")).collect(writer, progress)
-    writer.discard()
+    writer.put_away(keep=False)
     assert [each["documents"] for each in facts["collections"]] == [3, MANY + 3]
 
 
@@ -252,7 +252,7 @@ def test_the_disk_is_full(app: App, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert f"mongo/{app.name}/longrunningservices.bson" not in writer.paths()
     assert not (writer.path / "mongo" / app.name / "longrunningservices.bson").exists()
-    writer.discard()
+    writer.put_away(keep=False)
 
 
 def test_the_majority_does_not_confirm(app: App, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def collected(router: Router, tmp_path: Path) -> dict[str, Any]:
     try:
         return MongoCollector(Mongo(UriAccess(router.uri)), DumpOptions(level="minimum")).collect(writer, Silent())
     finally:
-        writer.discard()
+        writer.put_away(keep=False)
 
 
 def test_a_dump_through_a_router_is_of_one_instant(app: App, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import weakref
 from collections.abc import Callable, Iterator
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SORTED_SINCE, SUMS_FILE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
-from kubectl_lrs.repository.base import ALL, Damage
+from kubectl_lrs.repository.base import ALL, Damage, Original
 from kubectl_lrs.repository.content import lines_of
 from kubectl_lrs.repository.plain.files import Below, file_sum
-from kubectl_lrs.repository.sums import line as sum_line
-from kubectl_lrs.repository.sums import parsed_sums
+from kubectl_lrs.repository.sums import identity_of, parsed_sums
 from kubectl_lrs.runtime.lock import share
 from kubectl_lrs.runtime.safe_files import Directory
 from kubectl_lrs.runtime.trust import user_name
@@ -71,13 +69,10 @@ class SealedFolder:
         """
         if self.catalog.format_version >= SORTED_SINCE:
             return self.catalog.sums_sha256
-        identity = hashlib.sha256()
         try:
-            for entry in sorted((path.encode(), digest.encode()) for path, digest in self.sums()):
-                identity.update(sum_line(entry))
+            return identity_of(self.sums())
         except (OSError, DamageError):
             return ""
-        return identity.hexdigest()
 
     def files(self) -> Iterator[os.stat_result]:
         """What the file system says of each plain file in it. OSError."""
@@ -138,6 +133,16 @@ class SealedFolder:
         """(path, SHA-256) of every file but the two that seal them, as the folder lists them."""
         with Directory.named(self.path) as folder, folder.reading(SUMS_FILE) as file:
             yield from parsed_sums(file, str(self.path / SUMS_FILE))
+
+    def original(self) -> Original | None:
+        """Its two files, where the list is in an order of its own."""
+        if self.catalog.format_version >= SORTED_SINCE:
+            return None
+        with self.reading(CATALOG_FILE) as file:
+            data = file.read(MAX_SIZE + 1)
+        if parse(data, where=self.describe(CATALOG_FILE)) != self.catalog:
+            raise DamageError(f"{self.describe(CATALOG_FILE)}: it changed while it was read")
+        return Original(catalog=data, sums_sha256=self.catalog.sums_sha256, opened=lambda: self.reading(SUMS_FILE))
 
     def damages(self, on_file: Callable[[int], None] = lambda _size: None, *, share: float = ALL) -> Iterator[Damage]:  # noqa: ARG002
         """Every file that is missing, surplus, altered or no plain file: all are read, whatever `share` says.

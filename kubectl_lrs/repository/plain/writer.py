@@ -6,26 +6,25 @@ import errno
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog
+from kubectl_lrs.repository.base import Original
 from kubectl_lrs.repository.plain.abandoned import Leftover, finish
 from kubectl_lrs.repository.plain.earlier import Earlier, EarlierBackup
 from kubectl_lrs.repository.plain.files import CHUNK, READ_ONLY, sync_file_system, write_all
+from kubectl_lrs.repository.sink import SummingSink
 from kubectl_lrs.repository.sums import Sum, in_order, line
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.safe_files import Directory, remove_tree, unguessable
-
-if TYPE_CHECKING:
-    import gzip
 
 _LIST = f"{SUMS_FILE}~"
 """What is finished, while it is not sealed: a line for each file, in the order in which they were."""
@@ -43,58 +42,16 @@ class _Finished(NamedTuple):
     kind: str
 
 
-class Sink:
-    """A new file that is written bit by bit. `size` and `digest` (SHA-256) are those of what lies on the disk.
-
-    Of a compressed file they are complete only when it is closed.
-    """
+class FileSink(SummingSink):
+    """A new file."""
 
     def __init__(self, file: BinaryIO, *, compressed: bool, before: BinaryIO | None = None) -> None:
-        """`before`: what the file begins with."""
-        self.size = 0
+        """`before`: what it begins with."""
         self._file = file
-        self._sum = hashlib.sha256()
-        while before and (data := before.read(CHUNK)):
-            self._keep(data)
-        self._packed = self._packing() if compressed else None
+        super().__init__(compressed=compressed, before=before)
 
-    def _packing(self) -> gzip.GzipFile:
-        import gzip  # for those who write: `list` does not wait for it
-
-        # No name and no time in the header: the same content gives the same bytes.
-        return gzip.GzipFile("", "wb", compresslevel=1, fileobj=_Below(self._keep), mtime=0)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 in hexadecimal digits."""
-        return self._sum.hexdigest()
-
-    def write(self, data: bytes, /) -> int:
-        """All of them."""
-        return self._packed.write(data) if self._packed else self._keep(data)
-
-    def close(self) -> None:
-        """Write what is still held back."""
-        if self._packed:
-            self._packed.close()
-
-    def _keep(self, data: bytes) -> int:
-        self._sum.update(data)
-        self.size += len(data)
+    def _take(self, data: bytes) -> object:
         return self._file.write(data)
-
-
-class _Below:
-    """The file under a gzip file."""
-
-    def __init__(self, write: Callable[[bytes], int]) -> None:
-        self._write = write
-
-    def write(self, data: bytes, /) -> int:
-        return self._write(data)
-
-    def flush(self) -> None:
-        """The file system decides."""
 
 
 class FolderWriter:
@@ -176,12 +133,12 @@ class FolderWriter:
         self._finish(relative, digest, len(data), is_linked=is_linked)
 
     @contextmanager
-    def stream(self, relative: str, *, compressed: bool = False) -> Iterator[Sink]:
+    def stream(self, relative: str, *, compressed: bool = False) -> Iterator[FileSink]:
         """A new file that is written bit by bit, gzip on request; it is part of the backup when the block ends well."""
         descriptor = self._open(relative)
         try:
             with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
-                sink = Sink(file, compressed=compressed)
+                sink = FileSink(file, compressed=compressed)
                 yield sink
                 sink.close()
         except BaseException:
@@ -192,7 +149,7 @@ class FolderWriter:
         self._finish(relative, sink.digest, sink.size, is_linked=is_linked)
 
     @contextmanager
-    def extending(self, relative: str) -> Iterator[Sink]:
+    def extending(self, relative: str) -> Iterator[FileSink]:
         """More for a gzip file at the top that is finished: one is put after the other, which readers take for one.
 
         It is another file then: the one that is there may be shared with earlier backups, and is not written any more.
@@ -200,7 +157,7 @@ class FolderWriter:
         name = f".{unguessable()}"
         try:
             with self._create(name) as file, self._root.reading(relative) as before:
-                sink = Sink(file, compressed=True, before=before)
+                sink = FileSink(file, compressed=True, before=before)
                 yield sink
                 sink.close()
             self._root.rename(name, relative)
@@ -291,14 +248,15 @@ class FolderWriter:
 
     # ---- the end
 
-    def seal(self, catalog: Catalog) -> Catalog:
+    def seal(self, catalog: Catalog, original: Original | None = None) -> Catalog:
         """Write the sums and, last, the catalog; put all of it on the disk; give the folder its name."""
-        identity, stored = self._write_sums()
+        identity, stored = self._write_sums(original)
         sealed = replace(catalog, sums_sha256=identity, stored=stored)
         self._sums.close()
         self._root.remove(_LIST)
         named = f"{len(sealed.missing)} things that are missing" if sealed.missing else "what it names"
-        data = require_readable(sealed.serialise(), MAX_SIZE, self.describe(CATALOG_FILE), hint=f"it lists {named}: choose less")
+        data = original.catalog if original else sealed.serialise()
+        require_readable(data, MAX_SIZE, self.describe(CATALOG_FILE), hint=f"it lists {named}: choose less")
         with self._create(CATALOG_FILE) as file:
             file.write(data)
         sync_file_system(self._root.descriptor, self.path)
@@ -309,7 +267,7 @@ class FolderWriter:
         self._close()
         return sealed
 
-    def _write_sums(self) -> tuple[str, dict[str, int]]:
+    def _write_sums(self, original: Original | None) -> tuple[str, dict[str, int]]:
         """The list of the sums in its order: its own sum, which is the identity of the backup, and what is new and linked."""
         identity = hashlib.sha256()
         stored = dict.fromkeys((f"{kind}{what}" for kind in (NEW, LINKED) for what in ("Files", "Bytes")), 0)
@@ -321,8 +279,8 @@ class FolderWriter:
                 yield each.path.encode(), each.digest.encode()
 
         with self._root.scratch() as spill, self._create(SUMS_FILE) as file:
-            for entry in in_order(counted(), spill):
-                text = line(entry)
+            listed = map(line, in_order(counted(), spill))
+            for text in _instead(original, listed) if original else listed:
                 identity.update(text)
                 file.write(text)
         return identity.hexdigest(), stored
@@ -343,12 +301,13 @@ class FolderWriter:
         for remark in self._earlier.remarks():
             progress.note(f"warning: {remark}")
 
-    def put_away(self, *, keep: bool) -> int:
-        """It was not sealed, or something failed after that; how many files are kept for another run."""
-        kept = self.abandon() if keep else self.discard()
-        return kept + sum(leftover.keep() for leftover in self._leftovers)
+    def put_away(self, *, keep: bool) -> str:
+        """It was not sealed, or something failed after that; what is kept for another run, in words."""
+        kept = self._abandoned() if keep else self._discarded()
+        kept += sum(leftover.keep() for leftover in self._leftovers)
+        return f"{kept} files that were copied are kept in {self.path} for the next backup" if kept else ""
 
-    def discard(self) -> int:
+    def _discarded(self) -> int:
         """Remove what was written; how many files are left, which is none."""
         with suppress(OSError):
             self._sums.close()
@@ -363,7 +322,7 @@ class FolderWriter:
         self._close()
         return 0
 
-    def abandon(self) -> int:
+    def _abandoned(self) -> int:
         """Leave what another backup can take over, and nothing else; how many files that is."""
         with suppress(OSError):
             self._sums.close()
@@ -415,6 +374,13 @@ class FolderWriter:
                         return
                     at += len(each)
         raise FileNotFoundError(errno.ENOENT, "no file of the backup", relative)
+
+
+def _instead(original: Original, listed: Iterable[bytes]) -> Iterator[bytes]:
+    """The list as it was; the one in its place is only counted."""
+    for _ in listed:
+        pass
+    yield from original.sums()
 
 
 _NOTED = 88

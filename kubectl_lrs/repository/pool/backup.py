@@ -6,12 +6,12 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository.base import ALL, LISTED, Damage
+from kubectl_lrs.repository.base import ALL, LISTED, Damage, Original
 from kubectl_lrs.repository.content import lines_of
 from kubectl_lrs.repository.pool import readers, refs
 from kubectl_lrs.repository.pool.check import pool
@@ -20,10 +20,10 @@ from kubectl_lrs.repository.pool.entries import Entry
 from kubectl_lrs.repository.pool.index import Index
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import CATALOG, REFS, SUMS
-from kubectl_lrs.repository.pool.ranges import held, whole
+from kubectl_lrs.repository.pool.ranges import held, unpacked, whole
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal
-from kubectl_lrs.repository.sums import line
+from kubectl_lrs.repository.sums import identity_of, line, parsed_sums
 
 if TYPE_CHECKING:
     from kubectl_lrs.runtime.progress import Progress
@@ -100,6 +100,10 @@ class PooledBackup:
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file. DamageError."""
+        if SUMS in self.seal.objects:  # in the order that its catalog has the sum of
+            with self._original_sums() as file:
+                yield from parsed_sums(file, self._where(SUMS))
+            return
         for each in self.entries():
             yield each.path, each.sha256
 
@@ -110,11 +114,22 @@ class PooledBackup:
         except KeyNotFoundError as error:
             raise DamageError(f"{error}; the index of the backup cannot be read") from error
 
-    def original_sums(self) -> bytes | None:
-        """The list of sums as it was, of a backup that was copied from format 1."""
+    def original(self) -> Original | None:
+        """Its two files, of a backup that was copied from format 1."""
         if SUMS not in self.seal.objects:
             return None
-        return whole(self._backend, self.seal.backup.key(SUMS), self.seal.objects[SUMS], MAX_SIZE)
+        data = whole(self._backend, self.seal.backup.key(CATALOG), self.seal.objects[CATALOG], MAX_SIZE)
+        wanted = parse(data, where=self._where(CATALOG)).sums_sha256
+        return Original(catalog=data, sums_sha256=wanted, opened=self._original_sums)
+
+    @contextmanager
+    def _original_sums(self) -> Iterator[BinaryIO]:
+        where = self._where(SUMS)
+        try:
+            with unpacked(held(self._backend, self.seal.backup.key(SUMS), self.seal.objects[SUMS]), where) as file:
+                yield cast("BinaryIO", file)
+        except KeyNotFoundError as error:
+            raise DamageError(f"{where}: gone") from error
 
     def paths(self, prefix: str = "") -> list[str]:
         """Its files whose path begins so."""
@@ -189,6 +204,8 @@ class PooledBackup:
                         yield Damage(each.path, f"its content is gone, or cut short: {part.key}")
             if identity.hexdigest() != self.identity:
                 yield Damage("index", "altered: the sum of its paths and sums is not the identity of the backup")
+            if SUMS in self.seal.objects and identity_of(self.sums()) != self.identity:
+                yield Damage(SUMS, "altered: it lists other files than the index")
             ledger.refer(self.entries())
             if not _are_alike(ledger.refs(), self._refs()):
                 yield Damage(REFS, "it names other objects than the index")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kubectl_lrs.backends.base import Backend
@@ -43,6 +46,19 @@ def whole(backend: Backend, key: str, stored: Stored, limit: int) -> bytes:
     if stored.size > limit:
         raise DamageError(f"{backend.url}/{key}: larger than {limit >> 20} MiB")
     return b"".join(held(backend, key, stored, size=max(PIECE, stored.size)))
+
+
+@contextmanager
+def unpacked(source: Iterator[bytes], where: str) -> Iterator[gzip.GzipFile]:
+    """What pieces have as gzip, as a file; whoever reads it to its end has read all of them. DamageError for what is none."""
+    packed = io.BufferedReader(Pieces(source))
+    try:
+        with gzip.GzipFile(fileobj=packed) as file:
+            yield file
+        while packed.read(1 << 16):
+            pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamageError(f"{where}: damaged: {error}") from error
 
 
 class Pieces(io.RawIOBase):

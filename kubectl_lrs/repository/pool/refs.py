@@ -6,15 +6,13 @@ Nothing here holds more than one record of them in memory.
 from __future__ import annotations
 
 import gzip
-import io
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool.layout import BLOB, PACKED, REFS, TOKEN, BackupId
-from kubectl_lrs.repository.pool.ranges import Pieces, held
+from kubectl_lrs.repository.pool.ranges import held, unpacked
 from kubectl_lrs.repository.pool.seal import Stored
 
 _SIZE = 8
@@ -55,20 +53,15 @@ def read(backend: Backend, backup: BackupId, stored: Stored) -> Iterator[Ref]:
     Only when the iteration has come to its end they are known to be as they were sealed. DamageError, KeyNotFoundError.
     """
     key = backup.key(REFS)
-    yield from parsed(io.BufferedReader(Pieces(held(backend, key, stored))), f"{backend.url}/{key}")
+    yield from parsed(held(backend, key, stored), f"{backend.url}/{key}")
 
 
-def parsed(file: io.BufferedIOBase, where: str) -> Iterator[Ref]:
-    """The refs in an open file, read to its very end."""
+def parsed(source: Iterator[bytes], where: str) -> Iterator[Ref]:
+    """The refs in the pieces of a file, which is read to its very end."""
     before = b""
-    try:
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            while record := unpacked.read(RECORD):
-                if len(record) != RECORD or record[:1] not in (BLOB, PACKED) or record[:TOKEN] <= before:
-                    raise DamageError(f"{where}: damaged: not a list of objects in their order")
-                before = record[:TOKEN]
-                yield Ref(before, int.from_bytes(record[TOKEN:], "big"))
-        while file.read(1 << 16):
-            pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise DamageError(f"{where}: damaged: {error}") from error
+    with unpacked(source, where) as file:
+        while record := file.read(RECORD):
+            if len(record) != RECORD or record[:1] not in (BLOB, PACKED) or record[:TOKEN] <= before:
+                raise DamageError(f"{where}: damaged: not a list of objects in their order")
+            before = record[:TOKEN]
+            yield Ref(before, int.from_bytes(record[TOKEN:], "big"))

@@ -6,9 +6,7 @@ Used is only what the listing has in its size and no condemned list names; a log
 from __future__ import annotations
 
 import gzip
-import io
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -24,7 +22,7 @@ from kubectl_lrs.repository.pool.index import Index
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import BLOBS, SESSIONS, session_log_of
 from kubectl_lrs.repository.pool.packs import OVERHEAD
-from kubectl_lrs.repository.pool.ranges import Pieces, pieces
+from kubectl_lrs.repository.pool.ranges import pieces, unpacked
 from kubectl_lrs.repository.pool.seal import Seal
 
 BACKUPS = 16
@@ -108,10 +106,6 @@ def _learn_blob(ledger: Ledger, line: bytes) -> None:
 
 
 def _lines(backend: Backend, log: Stat, where: str) -> Iterator[bytes]:
-    file = io.BufferedReader(Pieces(pieces(backend, log.key, 0, log.size)))
-    try:
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            while line := unpacked.readline(entries.MAX_LINE):
-                yield line
-    except (OSError, EOFError, zlib.error) as error:
-        raise DamageError(f"{where}: damaged: {error}") from error
+    with unpacked(pieces(backend, log.key, 0, log.size), where) as file:
+        while line := file.readline(entries.MAX_LINE):
+            yield line

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -11,17 +10,18 @@ from datetime import datetime
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError, put
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
+from kubectl_lrs.repository.base import Original
 from kubectl_lrs.repository.pool import index, refs
 from kubectl_lrs.repository.pool.check import check
 from kubectl_lrs.repository.pool.entries import Entry
 from kubectl_lrs.repository.pool.known import Ledger
-from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, BackupId, blob_key, new_session, pack_key, pool_key
+from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, SUMS, BackupId, blob_key, new_session, pack_key, pool_key
 from kubectl_lrs.repository.pool.ranges import pieces
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal, Stored, head_of
-from kubectl_lrs.repository.pool.spool import Spool
+from kubectl_lrs.repository.pool.spool import Spool, gzipped
 from kubectl_lrs.repository.pool.uploads import store
-from kubectl_lrs.repository.sums import line
+from kubectl_lrs.repository.sums import sum_of
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.retry import Policy, insist, is_any
 
@@ -53,14 +53,14 @@ class Sealing:
         self._moved: dict[str, str] = {}
         self._objects: dict[str, Stored] = {}
 
-    def seal(self, catalog: Catalog, *, objects: int, size: int) -> Catalog:
-        """The catalog as it was sealed. `objects`, `size`: what this run has put into the pool.
+    def seal(self, catalog: Catalog, original: Original | None = None, *, objects: int, size: int) -> Catalog:
+        """The catalog as it was sealed. `original`: of a copy. `objects`, `size`: what this run has put into the pool.
 
         A seal is sent a single time. Where it did not come, another one is, under a name of its own: the first may come late,
         and then is of a backup that has all its objects, or of none.
         """
         return insist(
-            lambda _attempt: self._sealed(catalog, objects, size),
+            lambda _attempt: self._sealed(catalog, original, objects, size),
             policy=TIMES,
             may_pass=is_any(_UnsealedError),
             before_again=lambda _error: self._begin_anew(),
@@ -70,16 +70,19 @@ class Sealing:
         self.backup = BackupId(self.backup.name, new_session())
         self._objects = {}
 
-    def _sealed(self, catalog: Catalog, objects: int, size: int) -> Catalog:
+    def _sealed(self, catalog: Catalog, original: Original | None, objects: int, size: int) -> Catalog:
         checked_at = self._checked()
         totals = self._ledger.totals()
-        identity = self._identity()
-        data = replace(catalog, sums_sha256=identity, stored={**totals, "newObjects": objects, "storedBytes": size}).serialise()
+        identity = sum_of(self._ledger.sums())
+        stored = {**totals, "newObjects": objects, "storedBytes": size}
+        data = original.catalog if original else replace(catalog, sums_sha256=identity, stored=stored).serialise()
         named = f"{len(catalog.missing)} things that are missing" if catalog.missing else "what it names"
         self._put(CATALOG, require_readable(data, MAX_SIZE, self._where(CATALOG), hint=f"it lists {named}: choose less"))
-        sealed = parse(data, where=self._where(CATALOG))
+        sealed = replace(parse(data, where=self._where(CATALOG)), stored=stored)
         index.write(self._entries(), self._put)
-        self._put_refs()
+        self._put_large(REFS, lambda spool: refs.write(self._ledger.refs(), spool))
+        if original:
+            self._put_large(SUMS, lambda spool: gzipped(original.sums(), spool))
         self._finish(
             Seal(
                 backup=self.backup,
@@ -102,13 +105,6 @@ class Sealing:
             if self._moved:
                 each = each._replace(parts=tuple(p._replace(key=self._moved.get(p.key, p.key)) for p in each.parts))
             yield each
-
-    def _identity(self) -> str:
-        """The sum of the sorted list of sums."""
-        identity = hashlib.sha256()
-        for each in self._ledger.sums():
-            identity.update(line(each))
-        return identity.hexdigest()
 
     # ---- the last look
 
@@ -166,12 +162,12 @@ class Sealing:
         self._objects[file] = Stored.of(data)
         store(self._backend, self.backup.key(file), len(data), iter([data]))
 
-    def _put_refs(self) -> None:
+    def _put_large(self, file: str, fill: Callable[[Spool], object]) -> None:
         spool = Spool()
         try:
-            refs.write(self._ledger.refs(), spool)
-            self._objects[REFS] = Stored(spool.size, spool.digest)
-            store(self._backend, self.backup.key(REFS), spool.size, spool.chunks())
+            fill(spool)
+            self._objects[file] = Stored(spool.size, spool.digest)
+            store(self._backend, self.backup.key(file), spool.size, spool.chunks())
         finally:
             spool.close()
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, cast
 
 from kubectl_lrs.repository.pool.ranges import PIECE
 
 _HELD = 64 << 10
+
+
+def gzipped(pieces: Iterable[bytes], sink: Spool) -> None:
+    """All of them into it, as gzip; the same bytes each time."""
+    with gzip.GzipFile("", "wb", compresslevel=1, fileobj=cast("BinaryIO", sink), mtime=0) as packed:
+        for data in pieces:
+            packed.write(data)
 
 
 class Spool:

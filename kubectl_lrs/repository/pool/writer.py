@@ -11,7 +11,7 @@ import io
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,15 +27,15 @@ from kubectl_lrs.repository.pool.packs import Pack
 from kubectl_lrs.repository.pool.sealing import Sealing
 from kubectl_lrs.repository.pool.spool import Spool
 from kubectl_lrs.repository.pool.uploads import Uploads
+from kubectl_lrs.repository.sink import SummingSink
 from kubectl_lrs.runtime.bounds import require_readable
 
 if TYPE_CHECKING:
-    import gzip
     from collections.abc import Sequence
     from datetime import datetime
 
     from kubectl_lrs.model.catalog import Catalog
-    from kubectl_lrs.repository.base import EarlierBackup
+    from kubectl_lrs.repository.base import EarlierBackup, Original
     from kubectl_lrs.runtime.progress import Progress
 
 LRS, OTHERS = "lrs/", ""
@@ -44,37 +44,23 @@ LRS, OTHERS = "lrs/", ""
 _GZIP = 31
 
 
-class PoolSink:
-    """A content that is written bit by bit. `size` and `digest` (SHA-256) are those of the file in the backup."""
+class PoolSink(SummingSink):
+    """A content of the pool."""
 
     def __init__(self, writer: PoolWriter, relative: str, *, compressed: bool, before: BinaryIO | None = None) -> None:
         """`before`: what the file begins with, as it is."""
-        self.size = 0
         self._writer = writer
         self._relative = relative
-        self._sum = hashlib.sha256()
         self._head = bytearray()
         self._part: _Part | None = None
         self._parts: list[Part] = []
         self._is_large = False
         self._is_packed = False
-        while before and (data := before.read(SMALL)):
-            self._keep(data)
-        self._packer = _packer(self._keep) if compressed else None
-
-    @property
-    def digest(self) -> str:
-        """Of a compressed file it is complete only when that is closed."""
-        return self._sum.hexdigest()
-
-    def write(self, data: bytes, /) -> int:
-        """All of them."""
-        return self._packer.write(data) if self._packer else self._keep(data)
+        super().__init__(compressed=compressed, before=before)
 
     def finish(self) -> Content:
         """The content, which is in the pool or on its way."""
-        if self._packer:
-            self._packer.close()
+        self.close()
         if not self._is_large:
             return self._writer.small(self._relative, self.digest, bytes(self._head))
         self._end_part()
@@ -85,9 +71,7 @@ class PoolSink:
         if self._part:
             self._part.spool.close()
 
-    def _keep(self, data: bytes) -> int:
-        self._sum.update(data)
-        self.size += len(data)
+    def _take(self, data: bytes) -> None:
         view = memoryview(data)
         if not self._is_large:
             taken = view[: SMALL - len(self._head)]
@@ -96,7 +80,6 @@ class PoolSink:
             if len(self._head) == SMALL:
                 self._spill()
         self._add(view)
-        return len(data)
 
     def _spill(self) -> None:
         """It is a large one; whether it is worth packing is told by how it begins."""
@@ -336,10 +319,10 @@ class PoolWriter:
 
     # ---- the end
 
-    def seal(self, catalog: Catalog) -> Catalog:
+    def seal(self, catalog: Catalog, original: Original | None = None) -> Catalog:
         """Make it a backup: the catalog as it is sealed. Nothing of it is one before."""
         self._flush()
-        catalog = self._sealing.seal(catalog, objects=self.uploads.count, size=self.uploads.size)
+        catalog = self._sealing.seal(catalog, original, objects=self.uploads.count, size=self.uploads.size)
         self.backup = self._sealing.backup
         self.is_sealed = True
         return catalog
@@ -357,34 +340,15 @@ class PoolWriter:
         self._journal.remove()
         self.ledger.close()
 
-    def put_away(self, *, keep: bool) -> int:
-        """What is in the pool stays, where the next run knows it by the logs: how many contents these are."""
+    def put_away(self, *, keep: bool) -> str:
+        """What is in the pool stays, where the next run knows it by the logs."""
         if self.is_sealed:
-            return 0
+            return ""
         with suppress(LrsError, OSError):  # the storage may be why it failed; the logs that are there are true
             if keep:
                 self._flush()
         with suppress(LrsError, OSError):
             self._journal.write()
         self.ledger.close()
-        return self._journal.count
-
-
-class _Below:
-    """The content under a gzip file."""
-
-    def __init__(self, write: Callable[[bytes], int]) -> None:
-        self._write = write
-
-    def write(self, data: bytes, /) -> int:
-        return self._write(data)
-
-    def flush(self) -> None:
-        """Nothing."""
-
-
-def _packer(write: Callable[[bytes], int]) -> gzip.GzipFile:
-    import gzip
-
-    # No name and no time in the header: the same content gives the same bytes.
-    return gzip.GzipFile("", "wb", compresslevel=1, fileobj=_Below(write), mtime=0)
+        count, where = self._journal.count, self._pool.backend.url
+        return f"{count} contents that were copied stay in {where} and are used by the next backup" if count else ""

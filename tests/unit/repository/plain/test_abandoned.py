@@ -85,7 +85,7 @@ def test_one_that_is_alive_is_left_alone(place: Path) -> None:
     writer.write(BLOB, DATA)
     assert take_abandoned(place) == ([], [])
     assert (writer.path / BLOB).exists()
-    writer.discard()
+    writer.put_away(keep=False)
 
 
 def test_two_do_not_take_the_same_one(place: Path) -> None:
@@ -163,7 +163,7 @@ def test_moved_aside_it_is_found_again_and_its_name_is_free(place: Path) -> None
     leftover = _only(place)
     leftover.move_aside()
     assert leftover.path.name == f".{NAME}~1"
-    FolderWriter(place, NAME).discard()
+    FolderWriter(place, NAME).put_away(keep=False)
     leftover.close()
     again = _only(place)
     assert (again.path.name, again.is_ours, again.is_worth_keeping) == (f".{NAME}~1", True, True)

@@ -98,7 +98,7 @@ def test_what_is_being_made_is_no_damage(tmp_path: Path) -> None:
     writer = FolderWriter(tmp_path, "saved")
     with pytest.raises(UsageError, match="not a sealed backup"):
         SealedFolder.open(writer.path)
-    writer.discard()
+    writer.put_away(keep=False)
     (tmp_path / "other").mkdir()
     with pytest.raises(UsageError, match="not a sealed backup"):
         SealedFolder.open(tmp_path / "other")

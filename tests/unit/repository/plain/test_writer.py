@@ -42,7 +42,7 @@ def made(folder: Path) -> Iterator[FolderWriter]:
     begun = FolderWriter(folder, "made")
     yield begun
     if begun.path.exists():
-        begun.discard()
+        begun.put_away(keep=False)
 
 
 def _mode(path: Path) -> int:
@@ -156,7 +156,7 @@ def test_what_was_exchanged_meanwhile_is_not_sealed(made: FolderWriter, folder: 
 
 def test_discarded_nothing_is_left(made: FolderWriter, folder: Path) -> None:
     made.write("images/blobs/a", b"1")
-    assert made.discard() == 0
+    assert not made.put_away(keep=False)
     assert os.listdir(folder) == []
 
 
@@ -165,21 +165,21 @@ def test_abandoned_only_what_another_can_take_over_is_left(made: FolderWriter) -
     made.write("files/x/b", b"2")
     made.write("mongo/c", b"3")
     made.write("lrs/d", b"4")
-    assert made.abandon() == 2
+    assert made.put_away(keep=True).startswith("2 files")
     left = sorted(str(file.relative_to(made.path)) for file in made.path.rglob("*") if file.is_file())
     assert left == ["files/x/b", "images/blobs/a"]
 
 
 def test_abandoned_with_nothing_to_take_over_nothing_is_left(made: FolderWriter, folder: Path) -> None:
     made.write("lrs/a", b"1")
-    assert made.abandon() == 0
+    assert not made.put_away(keep=True)
     assert os.listdir(folder) == []
 
 
 def test_after_the_seal_nothing_of_it_can_be_put_away(made: FolderWriter) -> None:
     made.write("a", b"1")
     made.seal(CATALOG)
-    assert made.abandon() == 0
+    assert not made.put_away(keep=True)
     assert list(SealedFolder.open(made.final).damages()) == []
 
 
@@ -211,7 +211,7 @@ def test_a_catalog_that_could_not_be_read_is_never_sealed(
         made.seal(_missing(10))
     assert "10 things that are missing" in caught.value.hint
     assert not (folder / "made").exists()
-    assert made.abandon() == 1, "what was copied is kept for the next one"
+    assert made.put_away(keep=True).startswith("1 file"), "what was copied is kept for the next one"
     again = FolderWriter(folder, "again")
     again.seal(_missing(9))
     assert len(SealedFolder.open(again.final).catalog.missing) == 9, "one that just fits is read"

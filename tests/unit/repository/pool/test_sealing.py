@@ -344,7 +344,7 @@ def test_a_storage_that_is_full() -> None:
     writer = begun(backend, "night")
     with pytest.raises(NoSpaceError):
         many(writer, 10)
-    assert writer.put_away(keep=False) >= 0
+    writer.put_away(keep=False)
     assert [each.name for each in opened(backend).scan()[0]] == ["before"]
     assert list(found(backend, "before").damages(share=1.0)) == []
 

@@ -119,7 +119,7 @@ def test_a_line_that_could_not_be_read_back_is_not_written(folder: Path, part: s
     writer = FolderWriter(folder, "probe")
     write(writer, index)
     lines = (writer.path / saved.FILE).read_bytes().splitlines(keepends=True)
-    writer.discard()
+    writer.put_away(keep=False)
     length = len(lines[0] if part == "MAX_HEAD" else lines[1])
     monkeypatch.setattr(saved, part, length)
     assert _listed(folder, index) == index
