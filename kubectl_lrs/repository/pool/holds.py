@@ -15,12 +15,15 @@ from typing import Any
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat, get, put
 from kubectl_lrs.model import own_sum
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.errors import DamageError, UnreachableError, UsageError
 from kubectl_lrs.repository.holds import FORMAT_VERSION, KIND, NO_HOLDS, Hold, Holds, document, parsed
 from kubectl_lrs.repository.pool.layout import HOLDS, hold_key, hold_of, new_session, reader_key, reader_of, stamped
 
 READER = "lrs-reader"
 MAX_SIZE = 64 << 10
+LOOKS = 10
+"""How often the list is read anew before it is given up."""
+
 _DIGITS = 32
 
 
@@ -49,7 +52,20 @@ class PoolHolds:
 
 
 def read(backend: Backend, *, now: float, grace: float) -> PoolHolds:
-    """All that are there. DamageError for one that cannot be read."""
+    """All that are there. DamageError for one that cannot be read.
+
+    One that is gone when it is read may have made room for the next one of its kind, which the list does not have yet.
+    """
+    for _ in range(LOOKS):
+        with suppress(_GoneError):
+            return _listed(backend, now, grace)
+    raise UnreachableError(
+        f"{backend.url}/{HOLDS}: what is listed is not there, again and again: whether a backup is held cannot be told",
+        hint="try again later",
+    )
+
+
+def _listed(backend: Backend, now: float, grace: float) -> PoolHolds:
     held: dict[str, Hold] = {}
     readers: set[str] = set()
     expired: list[str] = []
@@ -57,9 +73,9 @@ def read(backend: Backend, *, now: float, grace: float) -> PoolHolds:
         if reader_of(stat.key) and _is_over(stat, now, grace):
             expired.append(stat.key)
         elif reader_of(stat.key):
-            readers.update(key for key, _ in _read(backend, stat.key, READER))
+            readers.add(_read(backend, stat.key, READER)[0])
         elif wanted := hold_of(stat.key):
-            held.update(_read(backend, stat.key, KIND, wanted))
+            held.update((_read(backend, stat.key, KIND, wanted),))
         else:
             raise DamageError(f"{backend.url}/{stat.key}: not a hold", hint="nothing is removed while it is there; look at it")
     return PoolHolds(holds=Holds(held), readers=frozenset(readers), expired=tuple(expired))
@@ -70,12 +86,16 @@ def _is_over(stat: Stat, now: float, grace: float) -> bool:
     return stat.mtime is not None and now - stat.mtime > grace / 2
 
 
-def _read(backend: Backend, key: str, kind: str, wanted: str = "") -> list[tuple[str, Hold]]:
-    """[(what it is about, what it says)]; nothing where it is gone by now. `wanted`: what its key says that it is about."""
+class _GoneError(Exception):
+    """A hold that was listed is not there."""
+
+
+def _read(backend: Backend, key: str, kind: str, wanted: str = "") -> tuple[str, Hold]:
+    """(what it is about, what it says). `wanted`: what its key says that it is about."""
     try:
         data = get(backend, key)
-    except KeyNotFoundError:
-        return []
+    except KeyNotFoundError as error:
+        raise _GoneError from error
     where = f"{backend.url}/{key}"
     with suppress(ValueError, KeyError, TypeError, RecursionError):
         text: Any = json.loads(data[:MAX_SIZE])
@@ -84,7 +104,7 @@ def _read(backend: Backend, key: str, kind: str, wanted: str = "") -> list[tuple
             raise UsageError(f"{where}: format {version} is newer than this program reads ({FORMAT_VERSION})")
         about = str(text["catalog"])[:_DIGITS]
         if text["kind"] == kind and own_sum.is_right(data) and about == (wanted or about):
-            return [(about, parsed({**text, "kind": KIND}))]
+            return about, parsed({**text, "kind": KIND})
     raise DamageError(f"{where}: damaged: not a hold", hint="nothing is removed while it is there; look at it")
 
 

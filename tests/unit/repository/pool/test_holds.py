@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from kubectl_lrs.backends.base import get, put
+from kubectl_lrs.backends.base import Stat, get, put
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.errors import DamageError, UnreachableError, UsageError
 from kubectl_lrs.repository.pool import holds
 from tests.builders.pooled import GRACE, catalog_of
 
@@ -63,6 +65,36 @@ def test_one_that_reads_is_seen_until_it_ends_or_does_not_renew() -> None:
     assert read(backend, NOW + GRACE / 2 + 1).keeps(CATALOG.sha256)
     reader.end()
     assert not list(backend.list())
+
+
+@pytest.mark.parametrize("kind", ["a reader's", "a user's"])
+def test_one_that_makes_room_for_the_next_between_list_and_look_is_not_missed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = memory()
+    reader = holds.Reading(backend, CATALOG) if kind == "a reader's" else None
+    if not reader:
+        holds.hold(backend, CATALOG, "one")
+    listed, left = backend.list, [1]
+
+    def renewed_meanwhile(prefix: str = "") -> Iterator[Stat]:
+        found = list(listed(prefix))
+        if left:
+            left.pop()
+            monkeypatch.setattr(backend, "list", listed)
+            reader.renew() if reader else holds.hold(backend, CATALOG, "two")
+        return iter(found)
+
+    monkeypatch.setattr(backend, "list", renewed_meanwhile)
+    assert read(backend).keeps(CATALOG.sha256)
+
+
+def test_a_list_that_never_agrees_with_what_is_there_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = memory()
+    holds.hold(backend, CATALOG, "kept")
+    old = list(backend.list("holds/"))
+    holds.unhold(backend, CATALOG)
+    monkeypatch.setattr(backend, "list", lambda _: iter(old))
+    with pytest.raises(UnreachableError, match="cannot be told"):
+        read(backend)
 
 
 @pytest.mark.parametrize("bad", ["altered", "cut", "empty", "a list", "of another"])
