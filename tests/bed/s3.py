@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tests.bed import toolchain
 
@@ -36,13 +37,17 @@ def program() -> Path:
 
 
 class S3:
-    """A running gateway. `endpoint` is its URL; `buckets` the folder whose folders are the buckets."""
+    """A running gateway. `endpoint` is its URL; `buckets` the folder whose folders are the buckets.
+
+    `versions`: a bucket may keep the versions of its objects.
+    """
 
     access, secret = "lrs-test", "lrs-test-not-a-secret"
     """The root user's credentials."""
 
-    def __init__(self, directory: Path, *, certificate: tuple[Path, Path] | None = None) -> None:
+    def __init__(self, directory: Path, *, certificate: tuple[Path, Path] | None = None, versions: bool = False) -> None:
         self.directory = directory
+        self._versions = versions
         self.buckets = directory / "buckets"
         self._certificate = certificate
         self._program = program()  # now: a test may have another HOME, and so another cache, when it starts it again
@@ -53,7 +58,7 @@ class S3:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> S3:
-        for path in (self.buckets, self.directory / "users", self.directory / "sidecar"):
+        for path in (self.buckets, *(self.directory / name for name in ("users", "sidecar", "versions"))):
             path.mkdir(parents=True, exist_ok=True)
         try:
             self.start()
@@ -81,7 +86,9 @@ class S3:
         command += ["--iam-dir", str(self.directory / "users")]
         if self._certificate:
             command += ["--cert", str(self._certificate[0]), "--key", str(self._certificate[1])]
-        command += ["posix", "--sidecar", str(self.directory / "sidecar"), str(self.buckets)]
+        command += ["posix", "--sidecar", str(self.directory / "sidecar")]
+        command += ["--versioning-dir", str(self.directory / "versions")] if self._versions else []
+        command += [str(self.buckets)]
         with (self.directory / "s3.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _WITH_ITS_PARENT, *command],
@@ -130,18 +137,29 @@ class S3:
 
     def allow(self, access: str, bucket: str, *actions: str) -> None:
         """A policy of the bucket: this user may do these things there, and nothing else."""
+        resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+        statement = [{"Effect": "Allow", "Principal": access, "Action": list(actions), "Resource": resources}]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        self.client().put_bucket_policy(Bucket=bucket, Policy=policy)
+
+    def client(self, access: str = "", secret: str = "") -> Any:
+        """Amazon's own client, as the root user or another."""
         import botocore.session
 
-        client = botocore.session.get_session().create_client(
+        return botocore.session.Session().create_client(
             "s3",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            aws_access_key_id=self.access,
-            aws_secret_access_key=self.secret,
+            aws_access_key_id=access or self.access,
+            aws_secret_access_key=secret or self.secret,
         )
-        resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-        statement = [{"Effect": "Allow", "Principal": access, "Action": list(actions), "Resource": resources}]
-        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
+
+    def make_locked_bucket(self, name: str) -> None:
+        """One in which every object is locked for a day."""
+        client = self.client()
+        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+        client.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
 
     def stop(self) -> None:
         """End it, as a crash would."""
