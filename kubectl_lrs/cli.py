@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from kubectl_lrs.commands.command import kube_options
+from kubectl_lrs.commands.command import common_options
 from kubectl_lrs.commands.flags import TYPED
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
@@ -39,8 +39,9 @@ VERBS: dict[str, str] = {
     "repository": "Make, show or check a place of backups.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
+    "config": "Show the settings of an installation file, and what it may say.",
     "history": "Show what was done, by whom, when.",
-    "help": "Show the help of a verb, or a page: mongo.",
+    "help": "Show the help of a verb, or a page: mongo, storage.",
     "completion": "Complete words with the Tab key.",
     "schema": "Print the JSON Schema of what -o json prints.",
     "options": "List the flags that all verbs share with kubectl.",
@@ -115,7 +116,7 @@ def _group() -> Verbs:
         subcommand_metavar="VERB ...",
         options_metavar="",
     )
-    group.params.extend(kube_options())
+    group.params.extend(common_options())
     group.params.append(
         click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, hidden=True)
     )

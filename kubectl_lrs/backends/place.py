@@ -27,7 +27,7 @@ class Words:
 FILES = Words("--files-url", "--files-options", "--files-endpoint", "--files-ca-file")
 """Of the application's file storage."""
 
-BACKUPS = Words("--backup-dir", "LRS_BACKUP_OPTIONS", "LRS_BACKUP_ENDPOINT", "LRS_BACKUP_CA_FILE")
+BACKUPS = Words("--backup-dir", "--backup-options", "--backup-endpoint", "--backup-ca-file")
 """Of a repository of backups."""
 
 

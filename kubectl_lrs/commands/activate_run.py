@@ -39,7 +39,7 @@ def run(given: Given) -> ExitCode:
     if flags.from_ and flags.journals:
         raise UsageError("--from is for when the journal is lost, and --journal names one", hint="give one of the two")
     choice, options = choice_of(given.of(ChoiceOptions)), apply_options(change)
-    directory = open_repository(flags.path)
+    directory = open_repository(flags.path, flags.reach)
     backup = found(given, directory, flags.from_) if flags.from_ else None
     progress = render.progress(quiet=quiet)
     dry_run, trust = change.dry_run != "none", given.of(Trusting).trust

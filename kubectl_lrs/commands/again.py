@@ -15,7 +15,7 @@ _SECRET = frozenset(("--token", "--password"))
 TRIAL = ("--dry-run", "--output")
 """What a call that only shows has, and the one that follows has not."""
 
-_CARRIED = frozenset(("--backup-dir", "--kubeconfig", "--context", "--cluster", "--user", "--server"))
+_CARRIED = frozenset(("--backup-dir", "--kubeconfig", "--context", "--cluster", "--user", "--server", "--config"))
 """Flags that another command about the same things needs too."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Backups, Selecting, Silent, Tables, Trusting
-from kubectl_lrs.model.flags import Group, Options, flag
+from kubectl_lrs.model.flags import Group, Options, flag, setting
 from kubectl_lrs.model.stores import PROFILES, STORES
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
 from kubectl_lrs.stores.flags import flags_module
@@ -14,7 +14,12 @@ from kubectl_lrs.stores.spark.flags import CleanFirst
 
 
 class Flags(Backups, Selecting):
-    """What is taken, and where it goes."""
+    """What is taken, and where it goes. What is chosen may be a setting here; a restore chooses for itself."""
+
+    all_namespaces: bool = setting(Selecting.all_namespaces, "allNamespaces", yields=("--namespace",))
+    types: tuple[str, ...] = setting(Selecting.types, "backup.types")
+    excluded: tuple[str, ...] = setting(Selecting.excluded, "backup.excludeTypes")
+    selector: str = setting(Selecting.selector, "backup.selector")
 
     name: str = flag(
         "--name",
@@ -37,6 +42,7 @@ class Flags(Backups, Selecting):
     )
     profile: str = flag(
         "--profile",
+        key="profile",
         default="lrs",
         choices=PROFILES,
         shown=True,

@@ -35,7 +35,7 @@ def run(given: Given) -> ExitCode:
     if first.clean_spark and SPARK in flags.types:
         raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
     destination = Destination(
-        repository=open_repository(flags.path),
+        repository=open_repository(flags.path, flags.reach),
         name=flags.name,
         trust=given.of(Trusting).trust,
         trust_previous=flags.trust_previous,

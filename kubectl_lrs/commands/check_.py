@@ -17,7 +17,13 @@ class Flags(Backups):
 
     applications: tuple[str, ...] = argument("applications", default=(), metavar="[APPLICATION]...", many=True)
     all_namespaces: bool = flag(
-        "-A", "--all-namespaces", default=False, group=Group.MEANT, help="LRS of all namespaces; overrides -n."
+        "-A",
+        "--all-namespaces",
+        key="allNamespaces",
+        yields=("--namespace",),
+        default=False,
+        group=Group.MEANT,
+        help="LRS of all namespaces; overrides -n.",
     )
     from_: str = flag(
         "--from",
@@ -29,6 +35,7 @@ class Flags(Backups):
     )
     spark_older_than: str = flag(
         "--spark-older-than",
+        key="check.sparkOlderThan",
         default="24h",
         metavar="DURATION",
         shown=True,
@@ -43,6 +50,7 @@ class LiveFlags(Options):
 
     profile: str = flag(
         "--profile",
+        key="profile",
         default="lrs",
         choices=PROFILES,
         shown=True,

@@ -46,7 +46,7 @@ def _of_backup(given: Given, flags: Flags) -> CheckReport:
 
     quiet = given.of(Quiet).quiet
     stale_after, progress = duration(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
-    folder = found(given, open_repository(flags.path), flags.from_, objects=flags.applications)
+    folder = found(given, open_repository(flags.path, flags.reach), flags.from_, objects=flags.applications)
     if flags.from_ == LATEST:
         render.say_latest(folder, quiet=quiet)
     require_intact(folder, progress)
@@ -78,7 +78,7 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
         wanted=wanted,
         asked=asked,
         accounts=_accounts(given),
-        backups=open_repository(flags.path),
+        backups=open_repository(flags.path, flags.reach),
         stale_after=stale_after,
         is_named=bool(given.kube.namespace),
     )
@@ -87,14 +87,16 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
 
 def _wanted(given: Given) -> tuple[set[str], set[str]]:
     """(the stores to look at, those of them that are asked for by flags or the profile, and not by the environment alone)."""
-    from kubectl_lrs.usecases.check_sources import named_in_environment
+    from kubectl_lrs.usecases.check_sources import SourceOptions, named_for_every_call
 
     profile = given.of(LiveFlags).profile
     asked = {name for name, level in levels(profile, {}).items() if level != NONE}
-    wanted = asked | set(named_in_environment())
+    wanted = asked | set(named_for_every_call(SourceOptions.of(given.of)))
     for name, kind in STORE_OPTIONS.items():
         options = given.of(kind)
         said, others = getattr(options, "wanted", None), [flag for flag in given.all_given((kind,)) if flag != f"--{name}"]
+        if others and f"--{name}" in options.configured:
+            said = None  # flags go before what the installation file says
         if said is False and others:
             raise UsageError(f"{others[0]} says nothing with --no-{name}", hint="leave one of the two out")
         if said is not None:

@@ -7,18 +7,21 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kubectl_lrs.commands.flags import KUBE, KUBE_WORDS, FlagOption, Given, parameters
+from kubectl_lrs.commands.flags import CONFIG, KUBE, KUBE_WORDS, SAID_NO, FlagOption, Given, parameters
 from kubectl_lrs.completion import pflag
-from kubectl_lrs.model.errors import DeclinedError, ExitCode, InterruptedRunError
+from kubectl_lrs.model.errors import DeclinedError, ExitCode, InterruptedRunError, UsageError
 from kubectl_lrs.model.flags import Group, Options
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render import colour
 from kubectl_lrs.render.output import done, say
 from kubectl_lrs.runtime import waiting
+
+if TYPE_CHECKING:
+    from kubectl_lrs.model.settings import Installation
 
 EXIT_STATUS: dict[int, str] = {
     0: "everything that was asked for is done",
@@ -34,8 +37,11 @@ EXIT_STATUS: dict[int, str] = {
 FIRST = ("--from", "--namespace", "--all-namespaces", "--type", "--selector", "--dry-run", "--yes", "--wait", "--timeout")
 """What a help lists first under its heading: most calls need no other."""
 
-PAGES: dict[Group, str] = {Group.CONNECTION: "mongo"}
-"""Flags that have a page of their own, as all commands that have them mean the same by them."""
+PAGES: dict[Group, tuple[str, str]] = {
+    Group.CONNECTION: ("mongo", "where MongoDB is and how it is reached"),
+    Group.STORAGE: ("storage", "how a storage of backups is reached"),
+}
+"""Flags that have a page of their own, as all commands that have them mean the same by them: its name, what they say."""
 
 NAMESPACE: dict[str, str] = {
     "backup": "The namespace whose LRS are saved; the context's where it is not given.",
@@ -68,6 +74,7 @@ class PluginCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after the words were brought into the one form that it knows."""
+        ctx.meta[SAID_NO] = pflag.said_no(args, self.params)
         return super().parse_args(ctx, pflag.as_click_reads(args, self.params))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -107,8 +114,8 @@ class PluginCommand(click.Command):
             formatter.write_dl([(str(code), EXIT_STATUS[code]) for code in self.exits])
         formatter.write_paragraph()
         groups = {group_of(param) for param in self.params if isinstance(param, click.Option)}
-        for page in (PAGES[group] for group in Group if group in groups & set(PAGES)):
-            formatter.write_text(f'Use "{name} help {page}" for the flags that say where MongoDB is and how it is reached.')
+        for page, what in (PAGES[group] for group in Group if group in groups & set(PAGES)):
+            formatter.write_text(f'Use "{name} help {page}" for the flags that say {what}.')
         formatter.write_text(
             f'Use "{name} options" for the flags that all verbs share with kubectl (--context, --kubeconfig, ...).'
         )
@@ -204,6 +211,12 @@ def kube_options() -> list[click.Option]:
     ]
 
 
+def common_options() -> list[click.Option]:
+    """The flags of all verbs: kubectl's, and the one that names the installation file."""
+    help_ = "Installation file with settings; else LRS_CONFIG, else the one of this cluster in ~/.config/kubectl-lrs."
+    return [*kube_options(), _flag("--config", CONFIG, metavar="FILE", help=help_)]
+
+
 def command(
     name: str,
     *kinds: type[Options],
@@ -222,17 +235,42 @@ def command(
         given.refuse_empty()
         from kubectl_lrs.commands import unused  # the tables of several stores' flags
 
+        _settle(given, name)
         unused.require_effects(name, given.words, given.value)
         unused.refuse_cluster(name, given)
         waiting.tell_by(None if "--quiet" in given.words else say)
         return _noted(run_of(name), given, name)
 
     made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
-    for option in kube_options():
+    for option in common_options():
         option.hidden = option.name != "namespace" or name not in NAMESPACE
         option.help = NAMESPACE.get(name, option.help) if option.name == "namespace" else option.help
         made.params.append(option)
     return made
+
+
+def _settle(given: Given, name: str) -> None:
+    """Have the installation file found: at once where it is named, for what is wrong in it is wrong with the call."""
+    from kubectl_lrs.commands import unused
+
+    if unused.is_about_program(name):
+        return
+    from kubectl_lrs.commands import config_files
+
+    asks_cluster = unused.without_cluster(name, given.value) is None
+
+    def find() -> Installation | None:
+        if not config_files.named(given.config)[0] and not config_files.there():
+            return None
+        from kubectl_lrs.commands import installation  # with all that reads it, for those who have one
+
+        return installation.of_call(given, asks_cluster=asks_cluster)
+
+    if "--config" in given.kube_words and not given.config.strip():
+        raise UsageError("--config: an empty value names nothing", hint="leave it out, or is a variable not set?")
+    given.settle_by(find, asks_cluster=asks_cluster)
+    if config_files.named(given.config)[0]:
+        assert given.installation is not None
 
 
 AGAIN = "the same command goes on where this one ended"

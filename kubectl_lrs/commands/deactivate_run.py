@@ -30,7 +30,7 @@ def run(given: Given) -> ExitCode:
     flags, quiet, yes = given.of(Flags), given.of(Quiet).quiet, given.of(Yes).yes
     change, output = given.of(ChangeOptions), given.of(Tables).output
     choice, options = choice_of(given.of(ChoiceOptions), every=flags.every), apply_options(change)
-    directory = open_repository(flags.path).journals
+    directory = open_repository(flags.path, flags.reach).journals
     accounts = accounts_of(given, given.of(ApiOptions))
     progress, names = render.progress(quiet=quiet), render.organisation_names(accounts)
     endpoint = accounts[0].client.endpoint

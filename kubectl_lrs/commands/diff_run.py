@@ -62,7 +62,7 @@ class _Backups:
     """Opens the backups that are named, each held against its sums before anything of it is believed."""
 
     def __init__(self, given: Given, named: Sequence[str], progress: Progress, *, quiet: bool) -> None:
-        self.directory = open_repository(given.of(Backups).path)
+        self.directory = open_repository(*given.of(Backups).where)
         self.progress = progress
         self.folders: list[Backup] = []
         self._given = given

@@ -19,7 +19,7 @@ def run(given: Given) -> None:
     flags, quiet = given.of(Flags), given.of(Quiet).quiet
     if not flags.backup or not flags.directory:
         raise UsageError("export needs a BACKUP and a DIR", hint="export latest ./out")
-    backup = found(given, open_repository(flags.path), flags.backup)
+    backup = found(given, open_repository(flags.path, flags.reach), flags.backup)
     if flags.backup == LATEST:
         render.say_latest(backup, quiet=quiet)
     location, catalog = export(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,13 @@ from kubectl_lrs.runtime.cancel import Cancel
 
 if TYPE_CHECKING:
     from kubectl_lrs.model.selection import Selection
+    from kubectl_lrs.model.settings import Installation
+    from kubectl_lrs.repository import Reach
     from kubectl_lrs.runtime.history import Writer
     from kubectl_lrs.runtime.trust import Trust
 
 KUBE = "kubectl_lrs.kube_flags"
+CONFIG = "config"
 CANCEL = "kubectl_lrs.cancel"
 """Under which kubectl's generic flags are kept, wherever on the line they stood."""
 
@@ -31,6 +34,14 @@ TYPED = "kubectl_lrs.typed"
 
 KUBE_WORDS = "kubectl_lrs.kube_words"
 """Under which it is kept how they are called, and whether they stood behind the verb."""
+
+
+SAID_NO = "kubectl_lrs.said_no"
+"""Under which the flags are kept that were set to false: click is not told of them, the installation file must be."""
+
+SETTINGS = "kubectl_lrs.settings"
+ASKS_CLUSTER = "kubectl_lrs.asks_cluster"
+"""Under which it is kept what finds the installation file of this call, and whether the call asks a cluster."""
 
 
 class FlagOption(click.Option):
@@ -144,18 +155,62 @@ class Given:
         """These options, as the command line gives them."""
         values = {name: self._value(flag) for name, flag in flags_of(kind)}
         given = frozenset(flag.word for _, flag in flags_of(kind) if self._is_given(flag))
-        return kind(given=given, **values)
+        configured = frozenset(flag.word for _, flag in flags_of(kind) if self._is_configured(flag))
+        file = str(found.path) if configured and (found := self.installation) else ""
+        return kind(given=given, configured=configured, file=file, **values)
 
     def all_given(self, kinds: Sequence[type[Options]]) -> list[str]:
         """The flags of these options that stood on the command line, in the order of the options."""
         return [flag.word for kind in kinds for _, flag in flags_of(kind) if self._is_given(flag)]
 
+    def settle_by(self, find: Callable[[], Installation | None], *, asks_cluster: bool) -> None:
+        """What finds the installation file of this call; it is asked once, when something is to be known of it."""
+        self._context.meta[SETTINGS] = find
+        self._context.meta[ASKS_CLUSTER] = asks_cluster
+
+    @property
+    def installation(self) -> Installation | None:
+        """The installation file of this call, None where there is none. UsageError."""
+        found = self._context.meta.get(SETTINGS)
+        if callable(found):
+            self._context.meta[SETTINGS] = None  # whoever looks for it may ask for what was given
+            found = self._context.meta[SETTINGS] = found()
+        installation: Installation | None = found
+        return installation
+
     @property
     def kube(self) -> Any:
-        """kubectl's generic flags of this call, as `KubeFlags`."""
+        """kubectl's generic flags of this call, as `KubeFlags`, and what the installation file says of the cluster."""
+        found = self.installation if self._context.meta.get(ASKS_CLUSTER) else None
+        if found is None:
+            return self.kube_alone
+        from dataclasses import replace
+
+        said = {"default_context": found.context, "default_namespace": found.namespace, "guard": found.guard}
+        return replace(self.kube_alone, **said)
+
+    @property
+    def kube_alone(self) -> Any:
+        """kubectl's generic flags of this call alone."""
         from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
 
-        return KubeFlags(**self._context.meta.get(KUBE, {}))
+        given = {name: value for name, value in self._context.meta.get(KUBE, {}).items() if name != CONFIG}
+        return KubeFlags(**given)
+
+    def kube_value(self, flag: Flag) -> Any:
+        """What one of kubectl's generic flags says that is a setting too."""
+        return self._context.meta[KUBE][flag.word.lstrip("-")]
+
+    @property
+    def config(self) -> str:
+        """What --config names."""
+        return str(self._context.meta.get(KUBE, {}).get(CONFIG, ""))
+
+    @property
+    def commands(self) -> click.Group:
+        """All commands: their flags are the settings that there are."""
+        group = self._context.find_root().command
+        return group if isinstance(group, click.Group) else click.Group(commands=[self._context.command])
 
     @property
     def cancel(self) -> Cancel:
@@ -199,9 +254,8 @@ class Given:
         return {"--quiet", "--output"} & set(self.words) == {"--quiet"}
 
     def value(self, word: str) -> Any:
-        """What a flag or an argument is, as it stood on the command line or by default."""
-        found = next(flag for flag in self._flags if flag.word == word)
-        return self._context.params[parameter_name(found)]
+        """What a flag or an argument is: by the command line, the installation file, or default."""
+        return self._plain(next(flag for flag in self._flags if flag.word == word))
 
     def refuse_empty(self) -> None:
         """UsageError for a value that is empty, such as that of a variable which is not set: it must not mean the default."""
@@ -228,8 +282,31 @@ class Given:
     def _is_given(self, flag: Flag) -> bool:
         return self._context.get_parameter_source(parameter_name(flag)) is ParameterSource.COMMANDLINE
 
+    def _is_configured(self, flag: Flag) -> bool:
+        """Whether it is the installation file that says its value."""
+        if not flag.key or self._is_given(flag) or self._is_no(flag.word):
+            return False
+        if any(map(self.is_said, (flag.variable, *flag.yields))):
+            return False
+        found = self.installation
+        return found is not None and flag.key in found.values
+
+    def _is_no(self, word: str) -> bool:
+        return word in self._context.meta.get(SAID_NO, ())
+
+    def is_said(self, name: str) -> bool:
+        """Whether a flag, an argument or a variable of this name says anything in this call."""
+        if not name.startswith("-") and name.isupper():
+            return bool(os.environ.get(name, "").strip())
+        return name in self.words or name in self._context.meta.get(KUBE_WORDS, {})
+
+    def _plain(self, flag: Flag) -> Any:
+        """As click would give it."""
+        found = self.installation if self._is_configured(flag) else None
+        return found.values[flag.key] if found else self._context.params[parameter_name(flag)]
+
     def _value(self, flag: Flag) -> Any:
-        value = self._context.params[parameter_name(flag)]
+        value = self._plain(flag)
         if flag.commas:
             return _split(flag, value)
         if flag.choices and isinstance(flag.choices[0], Enum) and value is not None:
@@ -297,11 +374,18 @@ class Yes(Options):
     yes: bool = flag("-y", "--yes", default=False, group=Group.HOW, help="Do not ask; go on with what the plan says.")
 
 
+OTHER_PLACE = ("--backup-dir", "LRS_BACKUP_DIR", "place")
+"""What names a place of backups for this call: how another one is reached, and its credentials, are not sent there."""
+
+
 class Backups(Options):
-    """Where the backups are."""
+    """Where the backups are, and how a storage is reached."""
 
     backup_dir: str = flag(
         "--backup-dir",
+        key="repository.url",
+        variable="LRS_BACKUP_DIR",
+        yields=OTHER_PLACE,
         default="",
         metavar="DIR|URL",
         source=Source.DIRECTORY,
@@ -310,10 +394,55 @@ class Backups(Options):
         "current directory.",
     )
 
+    backup_options: str = flag(
+        "--backup-options",
+        key="repository.optionsFile",
+        variable="LRS_BACKUP_OPTIONS",
+        yields=OTHER_PLACE,
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.STORAGE,
+        help="JSON or YAML with options and credentials, as the storage's fsspec library takes them; else LRS_BACKUP_OPTIONS.",
+    )
+    backup_endpoint: str = flag(
+        "--backup-endpoint",
+        key="repository.endpoint",
+        variable="LRS_BACKUP_ENDPOINT",
+        yields=OTHER_PLACE,
+        default="",
+        metavar="URL",
+        group=Group.STORAGE,
+        help="Of a storage that speaks S3 and is not AWS; else LRS_BACKUP_ENDPOINT.",
+    )
+    backup_ca_file: str = flag(
+        "--backup-ca-file",
+        key="repository.caFile",
+        variable="LRS_BACKUP_CA_FILE",
+        yields=OTHER_PLACE,
+        default="",
+        metavar="FILE",
+        source=Source.FILE,
+        group=Group.STORAGE,
+        help="Certificate file of the storage's authority; else LRS_BACKUP_CA_FILE.",
+    )
+
     @property
     def path(self) -> str:
-        """The place that was named, by the flag or the environment; the current directory where none was."""
+        """The place that was named, by the flag, the environment or the file; the current directory where none was."""
         return self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
+
+    @property
+    def where(self) -> tuple[str, Reach]:
+        """Both."""
+        return self.path, self.reach
+
+    @property
+    def reach(self) -> Reach:
+        """How a storage is reached, as far as this call says it."""
+        from kubectl_lrs.repository import Reach
+
+        return Reach(options=self.backup_options, endpoint=self.backup_endpoint, ca_file=self.backup_ca_file)
 
 
 class At(Options):

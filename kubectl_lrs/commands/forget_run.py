@@ -15,5 +15,5 @@ def run(given: Given) -> ExitCode:
     flags = given.of(Flags)
     if not flags.names:
         raise UsageError("no backup is named", hint="name them as list shows them; prune removes by rules")
-    plan = plan_forget(open_pruner(flags.path, given.of(Trusting).trust), flags.names)
+    plan = plan_forget(open_pruner(flags.path, given.of(Trusting).trust, flags.reach), flags.names)
     return carry_out(given, plan, dry_run=given.of(Trying).dry_run == "client", must_ask=True)

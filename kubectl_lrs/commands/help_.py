@@ -7,7 +7,6 @@ import click
 from kubectl_lrs import render
 from kubectl_lrs.commands.command import PAGES, group_of
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.flags import Group
 
 ABOUT: dict[str, str] = {
     "mongo": """Flags of backup, restore and check that say where the application's MongoDB is, and how it is reached.
@@ -15,6 +14,11 @@ ABOUT: dict[str, str] = {
 Where none of them is given and LRS_MONGO_URI is not set, it is the one in the cluster: its Service, with the password out of
 its Secret, through a forwarded port of the kubeconfig's connection. A password never stands on the command line: a URI that
 holds one comes from --mongo-uri-file or LRS_MONGO_URI.""",
+    "storage": """Flags of all commands that ask for backups: how the storage is reached that --backup-dir or LRS_BACKUP_DIR
+names by a URL. They say nothing where the backups are on a path.
+
+S3 is reached as the AWS tools do it: credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the machine's
+role; AWS_REGION; AWS_ENDPOINT_URL.""",
 }
 """Page → what stands above its flags."""
 
@@ -23,7 +27,7 @@ holds one comes from --mongo-uri-file or LRS_MONGO_URI.""",
 @click.argument("topic", required=False, default="")
 @click.pass_context
 def command(ctx: click.Context, topic: str) -> None:
-    """Show the help of a verb, or a page: mongo."""
+    """Show the help of a verb, or a page: mongo, storage."""
     group = ctx.parent
     if not topic or group is None:
         render.answer(f"{(group or ctx).get_help()}\n")
@@ -52,14 +56,15 @@ def _verb(group: click.Context, name: str) -> str:
 
 def page(ctx: click.Context, name: str) -> str:
     """One page: what it is about, and its flags."""
-    from kubectl_lrs.commands.flags import parameters
+    from kubectl_lrs.commands.flags import Backups, parameters
     from kubectl_lrs.stores.mongo.flags import Place
 
+    group = next(group for group, (page, _) in PAGES.items() if page == name)
     formatter = ctx.make_formatter()
     for paragraph in ABOUT[name].split("\n\n"):
         formatter.write_text(paragraph)
         formatter.write_paragraph()
-    options = [each for each in parameters([Place]) if isinstance(each, click.Option) and group_of(each) in PAGES]
-    with formatter.section(Group.CONNECTION.value):
+    options = [each for each in parameters([Place, Backups]) if isinstance(each, click.Option) and group_of(each) is group]
+    with formatter.section(group.value):
         formatter.write_dl([record for each in options if (record := each.get_help_record(ctx))])
     return f"{formatter.getvalue().rstrip()}\n"

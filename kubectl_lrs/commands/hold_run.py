@@ -18,6 +18,6 @@ def run(given: Given) -> None:
         raise UsageError("no backup is named", hint="list shows them")
     if not flags.reason.strip() or len(flags.reason) > MAX_REASON:
         raise UsageError(f"--reason: say in 1 to {MAX_REASON} characters why it must stay", hint="--reason 'before the upgrade'")
-    backup = found(given, open_repository(flags.path), flags.backup)
-    open_repository(backup.parent).hold(backup, flags.reason.strip())
+    backup = found(given, open_repository(flags.path, flags.reach), flags.backup)
+    open_repository(backup.parent, flags.reach).hold(backup, flags.reason.strip())
     render.say(f"{backup.name} is held: {flags.reason.strip()}")

@@ -35,7 +35,7 @@ def _holds(backup: Backup, name: str) -> bool:
 
 def run(given: Given) -> None:
     """One row for each; what only looks like a backup is a warning."""
-    directory, output = open_repository(given.of(Backups).path), given.of(Tables).output
+    directory, output = open_repository(*given.of(Backups).where), given.of(Tables).output
     listing = given.of(Listing)
     sealed, unsealed = directory.scan()
     sealed = sorted((each for each in sealed if _holds(each, listing.holding)), key=ORDER[listing.order])

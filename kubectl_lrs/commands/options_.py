@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import kube_options
+from kubectl_lrs.commands.command import common_options
 
 
 @click.command("options")
@@ -13,7 +13,9 @@ from kubectl_lrs.commands.command import kube_options
 def command(ctx: click.Context) -> None:
     """List the flags that all verbs share with kubectl."""
     formatter = ctx.make_formatter()
-    formatter.write_text("These flags of kubectl can stand anywhere after the plugin's name, with any verb:")
+    formatter.write_text(
+        "These flags, all but the last those of kubectl, can stand anywhere after the plugin's name, with any verb:"
+    )
     with formatter.indentation():
-        formatter.write_dl([record for option in kube_options() if (record := option.get_help_record(ctx))])
+        formatter.write_dl([record for option in common_options() if (record := option.get_help_record(ctx))])
     render.answer(f"{formatter.getvalue().rstrip()}\n")

@@ -8,11 +8,22 @@ from kubectl_lrs.model.flags import Group, Options, Source, flag
 
 
 def _count(name: str, what: str) -> int | None:
-    return flag(f"--keep-{name}", default=None, metavar="N", least=1, group=Group.MEANT, help=f"Keep {what}.")
+    return flag(
+        f"--keep-{name}",
+        key=f"retention.keep{name.title()}",
+        default=None,
+        metavar="N",
+        least=1,
+        group=Group.MEANT,
+        help=f"Keep {what}.",
+    )
 
 
 def _within(name: str, what: str) -> str:
-    return flag(f"--keep-within{name}", default="", metavar="DURATION", group=Group.MEANT, help=f"Keep {what} that is no older.")
+    key = f"retention.keepWithin{name.lstrip('-').title()}"
+    return flag(
+        f"--keep-within{name}", key=key, default="", metavar="DURATION", group=Group.MEANT, help=f"Keep {what} that is no older."
+    )
 
 
 class Keep(Options):
@@ -32,6 +43,7 @@ class Keep(Options):
     within_yearly: str = _within("-yearly", "the newest of each year")
     names: tuple[str, ...] = flag(
         "--keep-name",
+        key="retention.keepNames",
         default=(),
         metavar="BACKUP,...",
         commas=True,
@@ -41,6 +53,7 @@ class Keep(Options):
     )
     minimum: int = flag(
         "--minimum",
+        key="retention.minimum",
         default=2,
         metavar="N",
         least=0,

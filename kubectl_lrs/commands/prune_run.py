@@ -20,7 +20,7 @@ from kubectl_lrs.usecases.prune import PrunePlan, apply, plan_prune
 def run(given: Given) -> ExitCode:
     """Plan by the rules, and carry it out."""
     rules = rules_of(given.of(Keep))
-    plan = plan_prune(open_pruner(given.of(Backups).path, given.of(Trusting).trust), rules)
+    plan = plan_prune(open_pruner(given.of(Backups).path, given.of(Trusting).trust, given.of(Backups).reach), rules)
     dry_run = given.of(Trying).dry_run == "client"
     return carry_out(given, plan, dry_run=dry_run, must_ask=bool(plan.thinned))
 

@@ -16,13 +16,13 @@ def run(given: Given) -> ExitCode:
     if flags.what == INIT:
         if where == ".":
             raise UsageError("nothing says where the repository is to be", hint="name it: repository init s3://BUCKET/PREFIX")
-        render.show(render.repository_made(*repository.make(where)), output)
+        render.show(render.repository_made(*repository.make(where, flags.reach)), output)
         return ExitCode.DONE
     if flags.what == CHECK:
-        found = repository.check(where, render.progress(quiet=given.of(Quiet).quiet))
+        found = repository.check(where, render.progress(quiet=given.of(Quiet).quiet), flags.reach)
         render.show(render.repository_check_view(found), output)
         return found.exit_code()
     if flags.what is None:
         raise UsageError("nothing says what is to be done", hint="repository init, show or check")
-    render.show(render.repository_view(repository.show(where)), output)
+    render.show(render.repository_view(repository.show(where, flags.reach)), output)
     return ExitCode.DONE

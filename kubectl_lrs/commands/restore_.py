@@ -58,12 +58,14 @@ class ApplyFlags(Options):
 
     wait: bool = flag(
         "--wait",
+        key="restore.wait",
         default=False,
         group=Group.HOW,
         help="Wait until what was ready at backup is ready again, by its conditions.",
     )
     timeout: str = flag(
         "--timeout",
+        key="restore.timeout",
         default="5m",
         metavar="DURATION",
         shown=True,

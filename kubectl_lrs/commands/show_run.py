@@ -21,7 +21,7 @@ from kubectl_lrs.stores.lrs.saved import index
 def run(given: Given) -> None:
     """The journal, or the catalog and the objects."""
     flags, output = given.of(Flags), given.of(Tables).output
-    backup, directory = flags.backup, open_repository(flags.path)
+    backup, directory = flags.backup, open_repository(flags.path, flags.reach)
     for path in (directory.journals / backup, Path(backup)):
         if is_journal(path):
             render.show(render.journal_view(with_copies(load(path, NAMED), state.folders())), output)
@@ -31,5 +31,5 @@ def run(given: Given) -> None:
         render.say_latest(folder, quiet=output not in ("table", "wide"))
     holds = NO_HOLDS
     with suppress(OSError):  # of the place that it lies in
-        holds = open_repository(folder.parent).holds()
+        holds = open_repository(folder.parent, flags.reach).holds()
     render.show(render.catalog_view(folder, list(index(folder)), holds), output)

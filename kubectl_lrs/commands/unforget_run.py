@@ -14,4 +14,4 @@ def run(given: Given) -> None:
     flags = given.of(Flags)
     if not flags.backup:
         raise UsageError("no backup is named", hint="name one that prune or forget has removed")
-    render.say(f"{flags.backup} is back, as {bring_back(flags.path, flags.backup)}")
+    render.say(f"{flags.backup} is back, as {bring_back(flags.path, flags.backup, flags.reach)}")

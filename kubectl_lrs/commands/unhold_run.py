@@ -15,6 +15,6 @@ def run(given: Given) -> None:
     flags = given.of(Flags)
     if not flags.backup:
         raise UsageError("no backup is named", hint="show tells which are held")
-    backup = found(given, open_repository(flags.path), flags.backup)
-    open_repository(backup.parent).unhold(backup)
+    backup = found(given, open_repository(flags.path, flags.reach), flags.backup)
+    open_repository(backup.parent, flags.reach).unhold(backup)
     render.say(f"{backup.name} is not held any more")

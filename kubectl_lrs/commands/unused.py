@@ -7,6 +7,7 @@ nobody turns out to need, and a value that says what is so anyway.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -86,10 +87,25 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 """By verb. Each flag of each verb has a line in `tests/commands/test_every_input.py`, which tries these too."""
 
 
+def _is_storage(value: Values) -> bool:
+    """Whether the backups are not on a path."""
+    from kubectl_lrs.runtime.paths import is_url
+
+    return is_url(str(value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR", "")))
+
+
+REACH = Rule(
+    flags=("--backup-options", "--backup-endpoint", "--backup-ca-file"),
+    why="with backups on a path: they are about a storage, which a URL names",
+    holds=_is_storage,
+)
+"""Of every verb that asks for backups."""
+
+
 def require_effects(verb: str, given: Collection[str], value: Values) -> None:
     """UsageError for the first flags of this call that say nothing beside the others."""
-    for rule in RULES.get(verb, ()):
-        if not rule.holds(value):
+    for rule in (*RULES.get(verb, ()), REACH):
+        if set(rule.flags) & set(given) and not rule.holds(value):
             refuse((word for word in rule.flags if word in given), rule.why)
 
 
@@ -155,11 +171,16 @@ CLUSTERS: Mapping[str, Cluster] = {
 }
 """Verbs that do not always ask the cluster."""
 
-EVERYWHERE = frozenset(("-v", "--color", "--cache-dir"))
+EVERYWHERE = frozenset(("-v", "--color", "--cache-dir", "--config"))
 """Generic flags that mean something, or the same nothing as in kubectl, whatever is asked."""
 
 API_TOO = frozenset(("--request-timeout", "--token"))
 """Those that requests to the application's API follow, or that have an error of their own there."""
+
+
+def is_about_program(verb: str) -> bool:
+    """Whether a verb is about the program itself, so that no setting is of interest."""
+    return CLUSTERS.get(verb, ALWAYS).is_about_program
 
 
 def without_cluster(verb: str, value: Values) -> Cluster | None:

@@ -31,7 +31,7 @@ from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, v
 def run(given: Given) -> ExitCode:
     """Check the sums; then ask the cluster, where it is to be asked."""
     flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
-    directory = open_repository(given.of(Backups).path)
+    directory = open_repository(*given.of(Backups).where)
     progress, share = render.progress(quiet=quiet), share_of(flags)
     kube = connect(given.kube, given.cancel) if flags.against_cluster else None
     # A named one is held against its sums before the cluster is asked.

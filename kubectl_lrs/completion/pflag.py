@@ -116,6 +116,15 @@ def as_click_reads(words: Sequence[str], params: Iterable[click.Parameter], *, i
     return [text for word in found for text in written(word)]
 
 
+def said_no(words: Sequence[str], params: Iterable[click.Parameter]) -> frozenset[str]:
+    """The names of booleans whose last word sets them to false: click is not told of these."""
+    found: dict[str, bool] = {}
+    for word in read(words, by_name(params)):
+        if word.option is not None and not takes_value(word.option):
+            found |= dict.fromkeys(word.option.opts, word.value in FALSE)
+    return frozenset(name for name, is_no in found.items() if is_no)
+
+
 def _boolean(word: Word) -> bool:
     if word.value not in (*TRUE, *FALSE):
         raise UsageError(f"{word.name}: {word.value!r} is neither true nor false")

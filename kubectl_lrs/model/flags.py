@@ -36,6 +36,7 @@ class Group(str, Enum):
     FILES = "Files"
     API = "Application's API"
     CONNECTION = "Connection to Mongo"
+    STORAGE = "How a storage of backups is reached"
 
 
 class Source(str, Enum):
@@ -62,6 +63,10 @@ class Flag:
     `off`: what switches a boolean off. `choices`: all its values; `least` and `most`: of a number. `commas`: several
     values may stand in one word. `alone`: what it means without a value, where it need
     not have one. `shown`: its default is told in the help. `many`: an argument that takes all that comes.
+
+    A flag is a *setting* where it has a `key`: what it is called in an installation file, such as `mongo.uriFile`. All others
+    are acts: only the command line says them. `variable`: of the environment, which says it too, before the file. `yields`:
+    flags, arguments and variables beside which the file's value does not count, as it belongs to what they say otherwise.
     """
 
     names: tuple[str, ...]
@@ -78,6 +83,9 @@ class Flag:
     many: bool = False
     group: Group = Group.OTHER
     source: Source = Source.NONE
+    key: str = ""
+    variable: str = ""
+    yields: tuple[str, ...] = ()
 
     @property
     def is_argument(self) -> bool:
@@ -119,6 +127,9 @@ def flag(
     shown: bool = False,
     group: Group = Group.OTHER,
     source: Source = Source.NONE,
+    key: str = "",
+    variable: str = "",
+    yields: Collection[str] = (),
 ) -> T:
     """A field of options that a flag sets; what it is when the flag is not given."""
     made = Flag(
@@ -135,8 +146,18 @@ def flag(
         shown=shown,
         group=group,
         source=source,
+        key=key,
+        variable=variable,
+        yields=tuple(yields),
     )
     return cast("T", made)
+
+
+def setting(field: T, key: str, *, yields: Collection[str] = ()) -> T:
+    """The same field of other options, where it is a setting of this key."""
+    from dataclasses import replace
+
+    return cast("T", replace(cast("Flag", field), key=key, yields=tuple(yields)))
 
 
 def argument(
@@ -147,7 +168,7 @@ def argument(
     return cast("T", made)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(flag, argument))
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(flag, argument, setting))
 class _Frozen:
     """What a frozen dataclass is, and what types are checked by; but no code is made for each class of it.
 
@@ -155,12 +176,16 @@ class _Frozen:
     """
 
     given: frozenset[str]
+    configured: frozenset[str]
+    file: str
 
-    def __init__(self, *, given: frozenset[str] = frozenset(), **values: Any) -> None:
+    def __init__(
+        self, *, given: frozenset[str] = frozenset(), configured: frozenset[str] = frozenset(), file: str = "", **values: Any
+    ) -> None:
         known = {name: each.default for name, each in flags_of(type(self))}
         if unknown := values.keys() - known.keys():
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
-        self.__dict__.update(known | values, given=given)
+        self.__dict__.update(known | values, given=given, configured=configured, file=file)
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -183,9 +208,14 @@ class _Frozen:
 
 
 class Options(_Frozen):
-    """What is asked of a part of the program. `given`: the flags among its own that stood on the command line."""
+    """What is asked of a part of the program. `given`: the flags among its own that stood on the command line.
+
+    `configured`: those whose value is that of the installation file; `file`: its path where there are any.
+    """
 
     given: frozenset[str] = frozenset()
+    configured: frozenset[str] = frozenset()
+    file: str = ""
 
     def first_given(self, kind: type[Options]) -> str:
         """The first flag of this kind of options that stood on the command line; empty where none did."""

@@ -13,9 +13,11 @@ from kubectl_lrs.model.plan import Finding, Severity
 
 
 class NamedBy(str, Enum):
-    """What says where a store is: this call, the environment, the backup itself, or the cluster that is restored to."""
+    """What says where a store is: this call, the settings of the very cluster that is restored to, the environment, the backup
+    itself, or that cluster."""
 
     FLAG = "flag"
+    SETTINGS = "settings"
     ENVIRONMENT = "environment"
     BACKUP = "backup"
     CLUSTER = "cluster"
@@ -37,7 +39,7 @@ class Place:
 
     def mixture(self, store: str, *, from_another_cluster: bool) -> Finding | None:
         """An error where it may belong to another installation than the cluster does, and this call does not name it."""
-        if self.named_by in (NamedBy.FLAG, NamedBy.CLUSTER):
+        if self.named_by in (NamedBy.FLAG, NamedBy.SETTINGS, NamedBy.CLUSTER):
             return None
         if self.named_by is NamedBy.ENVIRONMENT and self.is_saved and not from_another_cluster:
             return None

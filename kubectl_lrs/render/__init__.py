@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from kubectl_lrs.render.check import check_view
     from kubectl_lrs.render.check_html import check_page, show_page
+    from kubectl_lrs.render.config import settings_view
     from kubectl_lrs.render.deployments import (
         CONSEQUENCES,
         account_lines,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from kubectl_lrs.render.restore import finding_lines, plan_view, report_view, restore_question
     from kubectl_lrs.render.spark import nothing_to_clean, spark_effects, spark_plan_view, spark_report_view
     from kubectl_lrs.render.verify import trial_view
-    from kubectl_lrs.render.view import FORMATS, View, show, table
+    from kubectl_lrs.render.view import FORMATS, View, as_json, show, table
 
 _PARTS = {
     "backups": (
@@ -95,6 +96,7 @@ _PARTS = {
         "remarks",
         "where",
     ),
+    "config": ("settings_view",),
     "history": ("history_view",),
     "prune": (
         "prune_plan_view",
@@ -126,6 +128,7 @@ _PARTS = {
     "view": (
         "FORMATS",
         "View",
+        "as_json",
         "show",
         "table",
     ),
@@ -154,6 +157,7 @@ __all__ = [
     "account_lines",
     "acknowledge",
     "answer",
+    "as_json",
     "backup_warnings",
     "catalog_view",
     "check_page",
@@ -192,6 +196,7 @@ __all__ = [
     "say",
     "say_latest",
     "scope",
+    "settings_view",
     "show",
     "show_page",
     "show_unified",

@@ -70,6 +70,12 @@ def _of_diff(data: Data) -> Iterator[Item]:
         yield from (_item(each["name"], each["change"], tier=store["tier"]) for each in store["differences"])
 
 
+def _of_settings(data: Data) -> Iterator[Item]:
+    for each in data["settings"]:
+        if each["origin"] != "default":
+            yield _item(each["key"], each["origin"], each["by"])
+
+
 def _of_acts(data: Data) -> Iterator[Item]:
     for each in data["acts"]:
         yield _item(each["id"], each["result"], f"{each['verb']} {each['what']}".strip())
@@ -118,6 +124,7 @@ ITEMS: Mapping[str, Callable[[Data], Iterator[Item]]] = {
     "RepositoryCheck": _of_repository,
     "RestorePlan": _of_restore("steps", "action", "reason"),
     "RestoreReport": _of_restore("outcomes", "result", "message"),
+    "Settings": _of_settings,
     "Verification": _of_verification,
     "Version": _none,
 }

@@ -361,6 +361,13 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
             outcomes=listed(OUTCOME),
         ),
     ),
+    "Settings": (
+        "config show: what is set, and by what",
+        lambda: record(
+            file=maybe(TEXT),
+            settings=listed(record(key=TEXT, value=ANY, origin=TEXT, by=TEXT, flag=TEXT)),
+        ),
+    ),
     "Verification": (
         "verify: whether a backup is as it was sealed, and with --against-cluster whether a cluster would take it",
         lambda: record(

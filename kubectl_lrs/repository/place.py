@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,18 @@ OPTIONS, ENDPOINT, CA_FILE = "LRS_BACKUP_OPTIONS", "LRS_BACKUP_ENDPOINT", "LRS_B
 _FILE = re.compile(r"file:(?://)?(?=/(?!/))", re.IGNORECASE)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How a storage is reached: the file of its options, its endpoint, the file of its authority; else by the environment."""
+
+    options: str = ""
+    endpoint: str = ""
+    ca_file: str = ""
+
+
+BY_ENVIRONMENT = Reach()
+
+
 def path_of(where: str) -> str:
     """The path that a name means, `file:/PATH` and `file:///PATH` too; a URL of another storage as it is."""
     return _FILE.sub("", where, count=1) if _FILE.match(where) else where
@@ -39,7 +52,7 @@ def folder_of(where: str, *, what: str) -> Path:
     return Path(where)
 
 
-def open_repository(where: str) -> Repository:
+def open_repository(where: str, reach: Reach = BY_ENVIRONMENT) -> Repository:
     """The repository that `--backup-dir` names. Nothing is asked of a storage yet. UsageError."""
     where = path_of(where)
     if not is_url(where) and not os.path.lexists(f"{where}{os.sep}{MARK}"):
@@ -47,7 +60,7 @@ def open_repository(where: str) -> Repository:
     from kubectl_lrs.repository.pool.repository import PooledRepository
     from kubectl_lrs.runtime import state
 
-    backend = open_storage(where)
+    backend = open_storage(where, reach)
     return PooledRepository(backend, state=state.folder_of(backend.url), elsewhere=_plain_at)
 
 
@@ -57,8 +70,8 @@ def _plain_at(name: str) -> Backup | None:
     return here.opened(name) if os.sep in name and not is_url(name) and here.has(name) else None
 
 
-def open_storage(where: str) -> Backend:
-    """The storage of a URL or a path, as the environment says how it is reached. UsageError."""
+def open_storage(where: str, reach: Reach = BY_ENVIRONMENT) -> Backend:
+    """The storage of a URL or a path, as the call or else the environment says how it is reached. UsageError."""
     from kubectl_lrs.backends.options import read_options
     from kubectl_lrs.backends.place import BACKUPS, CA_FILES, ENDPOINTS, Place, open_backend
     from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, from_environment
@@ -72,12 +85,13 @@ def open_storage(where: str) -> Backend:
         raise UsageError(f"{BACKUPS.url} {shown(where)!r}: no URL of a storage", hint=hint)
     # What the environment says is for every call: it is no error where it does not fit.
     options, endpoint, ca_file = (os.environ.get(name, "") if kind != "file" else "" for name in (OPTIONS, ENDPOINT, CA_FILE))
+    said, options = ("--backup-options", reach.options) if reach.options else (OPTIONS, options)
     return open_backend(
         Place(
             url=url,
-            options=read_options(Path(options), said=OPTIONS) if options else {},
-            endpoint=endpoint if kind in ENDPOINTS else "",
-            ca_file=ca_file if kind in CA_FILES else "",
+            options=read_options(Path(options), said=said) if options else {},
+            endpoint=reach.endpoint or (endpoint if kind in ENDPOINTS else ""),
+            ca_file=reach.ca_file or (ca_file if kind in CA_FILES else ""),
             said=BACKUPS,
             encryption=from_environment(os.environ) if kind == "s3" else BY_THE_BUCKET,
             is_ours=True,
@@ -85,9 +99,9 @@ def open_storage(where: str) -> Backend:
     )
 
 
-def open_pruner(where: str, trust: Trust) -> Pruner:
+def open_pruner(where: str, trust: Trust, reach: Reach = BY_ENVIRONMENT) -> Pruner:
     """The same, to remove backups from it. `trust`: whose holds are believed beside one's own, where holds have owners."""
-    repository = open_repository(where)
+    repository = open_repository(where, reach)
     if isinstance(repository, PlainRepository):
         from kubectl_lrs.repository.plain.prune import PlainPruner
 
@@ -97,9 +111,9 @@ def open_pruner(where: str, trust: Trust) -> Pruner:
     return PoolPruner(_pool(repository))
 
 
-def bring_back(where: str, name: str) -> str:
+def bring_back(where: str, name: str, reach: Reach = BY_ENVIRONMENT) -> str:
     """Make a backup of what was forgotten; its name with its session. UsageError, LrsError with the reason."""
-    repository = open_repository(where)
+    repository = open_repository(where, reach)
     if isinstance(repository, PlainRepository):
         raise UsageError(
             f"{repository.location}: what was removed from a plain folder is gone from the disk",

@@ -80,10 +80,12 @@ def sources(
     )
 
 
-def named_in_environment() -> list[str]:
-    """The stores that the environment names."""
+def named_for_every_call(options: SourceOptions) -> list[str]:
+    """The stores that the environment or the installation file names."""
     variables = {"mongo": mongo.VARIABLE, "files": files.VARIABLE}
-    return [name for name, variable in variables.items() if os.environ.get(variable, "").strip()]
+    found = [name for name, variable in variables.items() if os.environ.get(variable, "").strip()]
+    configured = {"mongo": mongo.is_configured(options.mongo), "files": files.is_configured(options.files)}
+    return list(dict.fromkeys((*found, *(name for name, is_so in configured.items() if is_so))))
 
 
 def _mongo(target: Target, namespace: str, options: MongoOptions, *, is_asked: bool) -> Mongo | Unchecked:

@@ -9,7 +9,7 @@ from pathlib import Path
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.repository import Repository
 from kubectl_lrs.repository.base import Damage
-from kubectl_lrs.repository.place import open_repository, open_storage, path_of
+from kubectl_lrs.repository.place import BY_ENVIRONMENT, Reach, open_repository, open_storage, path_of
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool import inspect
 from kubectl_lrs.repository.pool.repository import PooledRepository, init
@@ -45,13 +45,13 @@ class RepositoryCheck:
         return ExitCode.DIFFERENCE if self.damages else ExitCode.DONE
 
 
-def make(where: str) -> tuple[str, str]:
+def make(where: str, reach: Reach = BY_ENVIRONMENT) -> tuple[str, str]:
     """An empty pooled repository: where it is, and its id. UsageError where anything is there already."""
     where = path_of(where)
     if not is_url(where):
         _refuse_other(Path(where))
         make_folder(Path(where))
-    backend = open_storage(where)
+    backend = open_storage(where, reach)
     return backend.url, init(backend).id
 
 
@@ -75,9 +75,9 @@ def _refuse_other(path: Path) -> None:
         raise UsageError(f"{path}: not empty: {other} lies there", hint="name a folder of its own for the repository")
 
 
-def show(where: str) -> Shown:
+def show(where: str, reach: Reach = BY_ENVIRONMENT) -> Shown:
     """What there is. UsageError, DamageError."""
-    repository = open_repository(where)
+    repository = open_repository(where, reach)
     if isinstance(repository, PooledRepository):
         found = inspect.facts(repository)
         return Shown(
@@ -112,9 +112,9 @@ def _bytes(repository: Repository) -> int:
     return total
 
 
-def check(where: str, progress: Progress) -> RepositoryCheck:
+def check(where: str, progress: Progress, reach: Reach = BY_ENVIRONMENT) -> RepositoryCheck:
     """See whether all that steers it can be read and all that is referred to is there, and what the storage allows."""
-    repository = open_repository(where)
+    repository = open_repository(where, reach)
     if not isinstance(repository, PooledRepository):
         raise UsageError(
             f"{repository.location}: plain backups, each whole by itself; there is nothing else to check",

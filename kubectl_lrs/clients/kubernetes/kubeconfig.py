@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from kubectl_lrs.clients.kubernetes import kubeconfig_files
 from kubectl_lrs.clients.kubernetes.kubeconfig_files import DIRECTORY, Entry
 from kubectl_lrs.model.errors import UnreachableError, UsageError
+from kubectl_lrs.model.guard import Guard
 from kubectl_lrs.runtime.paths import is_file
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -31,7 +32,11 @@ PROXY_SCHEMES = ("http", "https", "socks5")
 
 @dataclass(frozen=True, kw_only=True)
 class KubeFlags:
-    """kubectl's generic flags, empty where they were not given."""
+    """kubectl's generic flags, empty where they were not given.
+
+    `default_context` and `default_namespace`: in place of those that the kubeconfig has by itself. `guard`: which cluster it
+    must be.
+    """
 
     kubeconfig: str = ""
     context: str = ""
@@ -54,6 +59,9 @@ class KubeFlags:
     request_timeout: str = ""
     disable_compression: bool = False
     cache_dir: str = ""
+    default_context: str = ""
+    default_namespace: str = ""
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +99,16 @@ def load(flags: KubeFlags, environment: Mapping[str, str], *, service_account: P
     folder that a pod finds its own token, CA and namespace in.
     """
     merged = kubeconfig_files.read(flags.kubeconfig, environment)
-    context_name = flags.context or merged.current_context
+    in_pod = _is_in_pod(environment, service_account)
+    # A pod has no contexts: what a file of settings calls its cluster elsewhere says nothing there.
+    default_context = "" if in_pod and not merged.contexts else flags.default_context
+    context_name = flags.context or default_context or merged.current_context
     context = _named(merged.contexts, context_name, "context")
     user = _part(merged.users, flags.user, context.get("user", ""), "user", is_replaced=_has_credentials(flags))
     cluster = _part(merged.clusters, flags.cluster, context.get("cluster", ""), "cluster", is_replaced=bool(flags.server))
     server = flags.server or cluster.get("server") or environment.get("KUBERNETES_MASTER", "")
-    in_pod = _is_in_pod(environment, service_account)
-    namespace = flags.namespace or context.get("namespace") or (_pod_namespace(environment, service_account) if in_pod else "")
+    named = flags.namespace or flags.default_namespace
+    namespace = named or context.get("namespace") or (_pod_namespace(environment, service_account) if in_pod else "")
     if not server:
         if not in_pod:
             raise _no_cluster(merged)

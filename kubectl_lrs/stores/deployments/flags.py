@@ -5,6 +5,15 @@ from __future__ import annotations
 from kubectl_lrs.model.flags import Group, Options, Source, flag
 
 API = Group.API
+EXPORTED = (
+    "LRS_DATAROBOT_URL",
+    "LRS_DATAROBOT_API_TOKEN",
+    "DATAROBOT_ENDPOINT",
+    "DATAROBOT_API_TOKEN",
+    "DATAROBOT_CONFIG_FILE",
+)
+"""Variables that name an API for all calls of a shell. Tokens of an installation file are not sent to that one."""
+
 SCHEMES = ("auto", "bearer", "token")
 
 
@@ -12,10 +21,18 @@ class ApiOptions(Options):
     """Where the API is, and who asks; empty where nothing was said."""
 
     url: str = flag(
-        "--url", default="", metavar="URL", group=API, help="The application's URL; deactivate --help tells from where else."
+        "--url",
+        key="api.url",
+        yields=EXPORTED,
+        default="",
+        metavar="URL",
+        group=API,
+        help="The application's URL; deactivate --help tells from where else.",
     )
     token_files: tuple[str, ...] = flag(
         "--org-token-file",
+        key="api.tokenFiles",
+        yields=("--url", *EXPORTED),
         default=(),
         metavar="FILE",
         source=Source.FILE,
@@ -24,6 +41,8 @@ class ApiOptions(Options):
     )
     ca_file: str = flag(
         "--api-ca-file",
+        key="api.caFile",
+        yields=("--url", *EXPORTED),
         default="",
         metavar="FILE",
         source=Source.FILE,
@@ -32,6 +51,7 @@ class ApiOptions(Options):
     )
     scheme: str = flag(
         "--auth-scheme",
+        key="api.authScheme",
         default="auto",
         choices=SCHEMES,
         shown=True,
@@ -45,6 +65,7 @@ class AlsoOptions(ApiOptions):
 
     with_deployments: bool | None = flag(
         "--deployments",
+        key="api.deployments",
         off="--no-deployments",
         default=None,
         group=API,
@@ -80,6 +101,7 @@ class ChangeOptions(Options):
 
     parallel: int = flag(
         "--parallel",
+        key="deployments.parallel",
         default=8,
         least=1,
         most=64,
@@ -89,6 +111,7 @@ class ChangeOptions(Options):
     )
     wait: bool = flag(
         "--wait",
+        key="deployments.wait",
         off="--no-wait",
         default=True,
         shown=True,
@@ -96,7 +119,13 @@ class ChangeOptions(Options):
         help="Follow each deployment to the wanted status.",
     )
     timeout: str = flag(
-        "--timeout", default="10m", metavar="DURATION", shown=True, group=Group.HOW, help="For one deployment to get there."
+        "--timeout",
+        key="deployments.timeout",
+        default="10m",
+        metavar="DURATION",
+        shown=True,
+        group=Group.HOW,
+        help="For one deployment to get there.",
     )
     dry_run: str = flag(
         "--dry-run",

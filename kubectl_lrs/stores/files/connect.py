@@ -45,8 +45,8 @@ def storage(place: Place, *, otherwise: str) -> Storage:
 
 
 def by_environment(place: Place) -> tuple[str, str] | None:
-    """(where the storage is, the variables that say so), None where the environment does not say it."""
-    found = _variables(place)
+    """(where the storage is, the variables or the file that say so), None where the call itself says it."""
+    found = (*_variables(place), *([place.file] if is_configured(place) else ()))
     return (_target(place), " and ".join(found)) if found else None
 
 
@@ -55,12 +55,17 @@ def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
     found, saved_at = _variables(options), str(context.folder.catalog.tiers["files"].get("url") or "")
     return RestorePlace(
         target=_target(options),
-        named_by=NamedBy.ENVIRONMENT if found else NamedBy.FLAG,
-        by=" and ".join(found),
+        named_by=NamedBy.ENVIRONMENT if found else NamedBy.SETTINGS if is_configured(options) else NamedBy.FLAG,
+        by=" and ".join((*found, *([options.file] if is_configured(options) else ()))),
         settle=", ".join(found.values()),
         saved=saved_at,
         is_saved=bool(saved_at) and saved_at.rstrip("/") == _url(options).rstrip("/"),
     )
+
+
+def is_configured(place: Place) -> bool:
+    """Whether it is the installation file that says where the storage is."""
+    return "--files-url" in place.configured
 
 
 def _url(place: Place) -> str:

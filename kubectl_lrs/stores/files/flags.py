@@ -9,12 +9,17 @@ from kubectl_lrs.model.stores import STORES
 FILES = Group.FILES
 LEVELS = STORES["files"].levels
 
+OTHER_STORAGE = ("--files-url", "LRS_FILES_URL")
+"""What names a storage for this call: how another one is reached, and its credentials, are not sent there."""
+
 
 class Place(Options):
     """Where the storage is."""
 
     url: str = flag(
         "--files-url",
+        key="files.url",
+        variable="LRS_FILES_URL",
         default="",
         metavar="URL",
         group=FILES,
@@ -23,6 +28,9 @@ class Place(Options):
     )
     options: str = flag(
         "--files-options",
+        key="files.optionsFile",
+        variable="LRS_FILES_OPTIONS",
+        yields=OTHER_STORAGE,
         default="",
         metavar="FILE",
         source=Source.FILE,
@@ -31,6 +39,9 @@ class Place(Options):
     )
     endpoint: str = flag(
         "--files-endpoint",
+        key="files.endpoint",
+        variable="LRS_FILES_ENDPOINT",
+        yields=OTHER_STORAGE,
         default="",
         metavar="URL",
         group=FILES,
@@ -38,6 +49,8 @@ class Place(Options):
     )
     ca_file: str = flag(
         "--files-ca-file",
+        key="files.caFile",
+        yields=OTHER_STORAGE,
         default="",
         metavar="FILE",
         source=Source.FILE,
@@ -46,6 +59,7 @@ class Place(Options):
     )
     workers: int = flag(
         "--files-parallel",
+        key="files.parallel",
         default=8,
         least=1,
         most=64,
@@ -61,6 +75,7 @@ class BackupOptions(Place):
 
     level: str | None = flag(
         "--files",
+        key="files.level",
         default=None,
         choices=LEVELS,
         group=FILES,
@@ -68,6 +83,7 @@ class BackupOptions(Place):
     )
     take_all: bool = flag(
         "--files-all",
+        key="files.all",
         default=False,
         group=FILES,
         help="Take every file below the URL, not only those that belong to what is saved.",
@@ -79,6 +95,7 @@ class CheckOptions(Place):
 
     wanted: bool | None = flag(
         "--files",
+        key="check.files",
         off="--no-files",
         default=None,
         group=FILES,

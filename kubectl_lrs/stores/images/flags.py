@@ -16,6 +16,7 @@ class RegistryOptions(Options):
 
     ca_file: str = flag(
         "--registry-ca-file",
+        key="images.caFile",
         default="",
         metavar="FILE",
         source=Source.FILE,
@@ -24,6 +25,7 @@ class RegistryOptions(Options):
     )
     plain: tuple[str, ...] = flag(
         "--registry-plain-http",
+        key="images.plainHttp",
         default=(),
         metavar="HOST[:PORT]",
         group=IMAGES,
@@ -31,12 +33,14 @@ class RegistryOptions(Options):
     )
     pull_secrets: bool = flag(
         "--registry-pull-secrets",
+        key="images.pullSecrets",
         default=False,
         group=IMAGES,
         help="Use the image pull secrets that LRS and their service accounts name, beside docker's own configuration.",
     )
     hosts: tuple[str, ...] = flag(
         "--registry",
+        key="images.registries",
         default=(),
         metavar="HOST[:PORT]",
         group=IMAGES,
@@ -44,6 +48,7 @@ class RegistryOptions(Options):
     )
     parallel: int = flag(
         "--images-parallel",
+        key="images.parallel",
         default=DEFAULT_PARALLEL,
         least=1,
         most=32,
@@ -58,6 +63,7 @@ class WhichImages(RegistryOptions):
 
     also: tuple[str, ...] = flag(
         "--image",
+        key="images.include",
         default=(),
         metavar="NAME",
         group=IMAGES,
@@ -65,6 +71,7 @@ class WhichImages(RegistryOptions):
     )
     excluded: tuple[str, ...] = flag(
         "--exclude-image",
+        key="images.exclude",
         default=(),
         metavar="PATTERN",
         group=IMAGES,
@@ -77,6 +84,7 @@ class BackupOptions(WhichImages):
 
     level: str | None = flag(
         "--images",
+        key="images.level",
         default=None,
         choices=LEVELS,
         group=IMAGES,
@@ -89,6 +97,7 @@ class CheckOptions(WhichImages):
 
     wanted: bool | None = flag(
         "--images",
+        key="check.images",
         off="--no-images",
         default=None,
         group=IMAGES,
@@ -101,6 +110,7 @@ class RestoreOptions(RegistryOptions):
 
     registry_maps: tuple[str, ...] = flag(
         "--map-registry",
+        key="images.mapRegistry",
         default=(),
         metavar="OLD=NEW",
         group=IMAGES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -11,6 +12,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection, KubeFlags, load
 from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, Resource
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
+from kubectl_lrs.model.guard import Guard
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL
@@ -39,7 +41,43 @@ def connect(flags: KubeFlags, cancel: Cancel | None = None) -> KubeClient:
     connection = load(flags, os.environ)
     context = f"context {connection.context}" if connection.context else "no context"
     wirelog.note(f"API server {connection.server}, {context}, namespace {connection.namespace}")
-    return KubeClient(connection, timeout=timeout or None, cancel=cancel)
+    kube = KubeClient(connection, timeout=timeout or None, cancel=cancel)
+    if flags.guard:
+        require_cluster(kube, flags.guard)
+    return kube
+
+
+SYSTEM = "kube-system"
+
+
+def uids_of(kube: KubeClient, namespaces: Iterable[str]) -> dict[str, str]:
+    """Namespace → its uid, which no other cluster has; empty where it may not be read, or is not there."""
+    found = {}
+    for name in namespaces:
+        try:
+            found[name] = str(kube.get(NAMESPACES, name)["metadata"]["uid"])
+        except (DeniedError, NotFoundError):
+            found[name] = ""
+    return found
+
+
+def require_cluster(kube: KubeClient, guard: Guard) -> None:
+    """UsageError where it is another cluster than the settings are of; DeniedError where that cannot be told."""
+    found = uids_of(kube, [SYSTEM])
+    if not guard.uids & set(found.values()):
+        found |= uids_of(kube, [guard.namespace or kube.connection.namespace])
+    if guard.uids & set(found.values()):
+        return
+    where = f"{kube.connection.server} (context {kube.connection.context})" if kube.connection.context else kube.connection.server
+    if not any(found.values()):
+        raise DeniedError(
+            f"nothing tells whether {where} is the cluster that {guard.file} is about: {' and '.join(found)} may not be read",
+            hint=f"grant the right to get namespace {list(found)[-1]}, and write its uid into the file as cluster.namespaceUid",
+        )
+    raise UsageError(
+        f"{guard.file} is about another cluster than {where}, whose uid is {next(uid for uid in found.values() if uid)}",
+        hint="name the file of this cluster with --config, or the context of that one with --context",
+    )
 
 
 def target(flags: KubeFlags, cancel: Cancel) -> Target:

@@ -44,6 +44,7 @@ class TargetOptions(Mapping):
     )
     parallel: int = flag(
         "--parallel",
+        key="restore.parallel",
         default=DEFAULT_WORKERS,
         least=1,
         most=64,
@@ -73,6 +74,7 @@ class RestoreFlags(TargetOptions):
     restore_status: bool = flag("--restore-status", default=False, group=Group.OBJECTS, help="Set the saved status too.")
     validate: str = flag(
         "--validate",
+        key="restore.validate",
         default="strict",
         choices=tuple(VALIDATIONS),
         shown=True,
@@ -87,6 +89,7 @@ class RestoreFlags(TargetOptions):
     )
     operator: str = flag(
         "--operator",
+        key="operator",
         default="",
         metavar="NAMESPACE/NAME",
         group=Group.OBJECTS,

@@ -57,9 +57,15 @@ def dump_restorer(dump: StoredDump, options: RestoreOptions, kube: KubeClient, *
 
 
 def by_environment(place: Place) -> tuple[str, str] | None:
-    """(where MongoDB is, the variable that says so), None where the environment does not say it."""
+    """(where MongoDB is, the variable or the file that says so), None where the call itself says it."""
     found = given_uri(place)
-    return (UriAccess(found[0], source=found[1]).describe(), found[1]) if found and found[1] == VARIABLE else None
+    by = VARIABLE if found and found[1] == VARIABLE else place.file if is_configured(place) else ""
+    return (UriAccess(found[0], source=found[1]).describe(), by) if found and by else None
+
+
+def is_configured(place: Place) -> bool:
+    """Whether it is the installation file that names a URI."""
+    return bool(place.configured & {"--mongo-uri", "--mongo-uri-file"})
 
 
 def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
@@ -72,8 +78,8 @@ def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
     saved_at = str(server.get("address") or "") if isinstance(server, dict) else ""
     return RestorePlace(
         target=target,
-        named_by=NamedBy.ENVIRONMENT if found[1] == VARIABLE else NamedBy.FLAG,
-        by=found[1],
+        named_by=NamedBy.ENVIRONMENT if found[1] == VARIABLE else NamedBy.SETTINGS if is_configured(options) else NamedBy.FLAG,
+        by=options.file if is_configured(options) else found[1],
         settle="--mongo-uri-file FILE",
         saved=saved_at,
         is_saved=bool(hosts(target) & hosts(saved_at)),

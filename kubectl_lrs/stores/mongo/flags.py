@@ -11,12 +11,22 @@ from kubectl_lrs.model.stores import STORES
 MONGO, WHERE = Group.MONGO, Group.CONNECTION
 LEVELS = STORES["mongo"].levels
 
+IN_CLUSTER = ("namespace", "service", "secret", "secret-key", "user", "auth-source", "port", "tls", "ca-file")
+OTHER_WAYS = (
+    "--mongo-uri",
+    "--mongo-uri-file",
+    "LRS_MONGO_URI",
+    *(f"--mongo-{name}" for name in (*IN_CLUSTER, "certificate-key-file")),
+)
+"""What names a way to MongoDB for this call; a URI of the installation file is another one, and does not count beside it."""
+
 
 class ClusterPlace(Options):
     """Where in the cluster MongoDB is; the defaults are the vendor's."""
 
     namespace: str = flag(
         "--mongo-namespace",
+        key="mongo.namespace",
         default="",
         metavar="NAMESPACE",
         group=WHERE,
@@ -25,6 +35,7 @@ class ClusterPlace(Options):
     )
     service: str = flag(
         "--mongo-service",
+        key="mongo.service",
         default="pcs-mongo-headless",
         metavar="NAME",
         shown=True,
@@ -32,19 +43,35 @@ class ClusterPlace(Options):
         help="Service of MongoDB in the cluster.",
     )
     secret: str = flag(
-        "--mongo-secret", default="pcs-mongo", metavar="NAME", shown=True, group=WHERE, help="Secret with its password."
+        "--mongo-secret",
+        key="mongo.secret",
+        default="pcs-mongo",
+        metavar="NAME",
+        shown=True,
+        group=WHERE,
+        help="Secret with its password.",
     )
     secret_key: str = flag(
         "--mongo-secret-key",
+        key="mongo.secretKey",
         default="mongodb-root-password",
         metavar="KEY",
         shown=True,
         group=WHERE,
         help="The password's key in the Secret.",
     )
-    user: str = flag("--mongo-user", default="pcs-mongodb", metavar="NAME", shown=True, group=WHERE, help="The password's user.")
+    user: str = flag(
+        "--mongo-user",
+        key="mongo.user",
+        default="pcs-mongodb",
+        metavar="NAME",
+        shown=True,
+        group=WHERE,
+        help="The password's user.",
+    )
     auth_source: str = flag(
         "--mongo-auth-source",
+        key="mongo.authSource",
         default="admin",
         metavar="DB",
         shown=True,
@@ -53,6 +80,7 @@ class ClusterPlace(Options):
     )
     port: int = flag(
         "--mongo-port",
+        key="mongo.port",
         default=0,
         least=0,
         most=65535,
@@ -62,12 +90,14 @@ class ClusterPlace(Options):
     )
     tls: bool = flag(
         "--mongo-tls",
+        key="mongo.tls",
         default=False,
         group=WHERE,
         help="MongoDB in the cluster speaks TLS; certificates must name their pods.",
     )
     ca_file: str = flag(
         "--mongo-ca-file",
+        key="mongo.caFile",
         default="",
         metavar="FILE",
         source=Source.FILE,
@@ -76,6 +106,7 @@ class ClusterPlace(Options):
     )
     certificate_key_file: str = flag(
         "--mongo-certificate-key-file",
+        key="mongo.certificateKeyFile",
         default="",
         metavar="FILE",
         source=Source.FILE,
@@ -97,6 +128,9 @@ class Place(ClusterPlace):
 
     uri: str = flag(
         "--mongo-uri",
+        key="mongo.uri",
+        variable="LRS_MONGO_URI",
+        yields=OTHER_WAYS,
         default="",
         metavar="URI",
         group=WHERE,
@@ -104,6 +138,8 @@ class Place(ClusterPlace):
     )
     uri_file: str = flag(
         "--mongo-uri-file",
+        key="mongo.uriFile",
+        yields=OTHER_WAYS,
         default="",
         metavar="FILE",
         source=Source.FILE,
@@ -112,6 +148,7 @@ class Place(ClusterPlace):
     )
     database: str = flag(
         "--mongo-db",
+        key="mongo.db",
         default="",
         metavar="NAME",
         group=WHERE,
@@ -124,13 +161,19 @@ class BackupOptions(Place):
 
     level: str | None = flag(
         "--mongo",
+        key="mongo.level",
         default=None,
         choices=LEVELS,
         group=MONGO,
         help=f"How much of the {STORES['mongo'].holds} to take; else what --profile says.",
     )
     added: tuple[str, ...] = flag(
-        "--mongo-collection", default=(), metavar="NAME", group=MONGO, help="Take this collection too; may be repeated."
+        "--mongo-collection",
+        key="mongo.collections",
+        default=(),
+        metavar="NAME",
+        group=MONGO,
+        help="Take this collection too; may be repeated.",
     )
     may_lack: tuple[str, ...] = flag(
         "--mongo-allow-missing",
@@ -141,6 +184,7 @@ class BackupOptions(Place):
     )
     consistency: str = flag(
         "--mongo-consistency",
+        key="mongo.consistency",
         default="snapshot",
         choices=("snapshot", "none"),
         shown=True,
@@ -154,6 +198,7 @@ class CheckOptions(Place):
 
     wanted: bool | None = flag(
         "--mongo",
+        key="check.mongo",
         off="--no-mongo",
         default=None,
         group=MONGO,

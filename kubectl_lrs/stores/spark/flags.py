@@ -18,12 +18,21 @@ class CleanOptions(Options):
         group=Group.MEANT,
         help="Only sessions older than this (45m, 24h, 7d).",
     )
-    wait: bool = flag("--wait", off="--no-wait", default=True, shown=True, group=Group.HOW, help="Wait until they are gone.")
+    wait: bool = flag(
+        "--wait", key="spark.wait", off="--no-wait", default=True, shown=True, group=Group.HOW, help="Wait until they are gone."
+    )
     timeout: str = flag(
-        "--timeout", default=DEFAULT_TIMEOUT, metavar="DURATION", shown=True, group=Group.HOW, help="For all of it."
+        "--timeout",
+        key="spark.timeout",
+        default=DEFAULT_TIMEOUT,
+        metavar="DURATION",
+        shown=True,
+        group=Group.HOW,
+        help="For all of it.",
     )
     parallel: int = flag(
         "--parallel",
+        key="spark.parallel",
         default=DEFAULT_WORKERS,
         least=1,
         most=64,
@@ -41,6 +50,7 @@ class CleanOptions(Options):
     )
     operator: str = flag(
         "--operator",
+        key="operator",
         default="",
         metavar="NAMESPACE/NAME",
         group=Group.OBJECTS,

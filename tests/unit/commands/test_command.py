@@ -24,6 +24,8 @@ from kubectl_lrs.commands import (
     complete_,
     completion_,
     completion_run,
+    config_,
+    config_run,
     copy_,
     copy_run,
     deactivate_,
@@ -63,20 +65,21 @@ from kubectl_lrs.commands import (
     version_,
     version_run,
 )
-from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, group_of, kube_options, run_of
+from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, common_options, group_of, run_of
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.flags import Group
 
 MODULES = (
-    activate_, backup_, check_, clean_spark_, completion_, deactivate_, diff_, forget_, help_, hold_, list_,
+    activate_, backup_, check_, clean_spark_, completion_, config_, deactivate_, diff_, forget_, help_, hold_, list_,
     options_, prune_, restore_, show_, unforget_, unhold_, verify_, version_, copy_, export_, repository_, schema_, history_,
 )  # fmt: skip
 COMMANDS = {str(module.command.name): module.command for module in MODULES}
 RUNS: dict[str, ModuleType] = {
     "activate": activate_run, "backup": backup_run, "check": check_run, "clean-spark": clean_spark_run,
-    "completion": completion_run, "deactivate": deactivate_run, "diff": diff_run, "forget": forget_run, "hold": hold_run,
+    "completion": completion_run,
+    "config": config_run, "deactivate": deactivate_run, "diff": diff_run, "forget": forget_run, "hold": hold_run,
     "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unforget": unforget_run,
     "unhold": unhold_run, "copy": copy_run, "export": export_run, "repository": repository_run, "verify": verify_run,
     "schema": schema_run, "history": history_run,
@@ -119,7 +122,7 @@ def test_every_flag_has_a_help_that_is_a_sentence_and_a_heading(command: PluginC
             assert param.help[0].isupper(), param.help
             assert param.help.endswith("."), param.help
             assert isinstance(group_of(param), Group)
-        assert isinstance(param, (FlagOption, FlagArgument)) or param.name in {option.name for option in kube_options()}
+        assert isinstance(param, (FlagOption, FlagArgument)) or param.name in {option.name for option in common_options()}
 
 
 @each

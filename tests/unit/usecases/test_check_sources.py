@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from kubectl_lrs.stores.mongo import connect as mongo
 from kubectl_lrs.stores.mongo.flags import CheckOptions as MongoOptions
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.usecases.check_live import ImageSource, Sources
-from kubectl_lrs.usecases.check_sources import SourceOptions, named_in_environment, sources
+from kubectl_lrs.usecases.check_sources import SourceOptions, named_for_every_call, sources
 from tests.builders.fake_kube import LRS, FakeKube
 
 
@@ -112,10 +113,20 @@ def test_two_ways_to_mongo_are_refused_even_where_it_is_not_looked_at() -> None:
     SourceOptions.of(lambda kind: kind()).refuse_contradictions()
 
 
+_OPTIONS = SourceOptions(mongo=MongoOptions(), images=ImagesOptions(), files=FilesOptions())
+
+
 def test_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert named_in_environment() == []
+    assert named_for_every_call(_OPTIONS) == []
     monkeypatch.setenv("LRS_MONGO_URI", "mongodb://h")
     monkeypatch.setenv("LRS_FILES_URL", "  ")
-    assert named_in_environment() == ["mongo"], "blanks name nothing"
+    assert named_for_every_call(_OPTIONS) == ["mongo"], "blanks name nothing"
     monkeypatch.setenv("LRS_FILES_URL", "/mnt")
-    assert named_in_environment() == ["mongo", "files"]
+    assert named_for_every_call(_OPTIONS) == ["mongo", "files"]
+
+
+def test_what_the_installation_file_names() -> None:
+    mongo, file = MongoOptions(uri_file="u", configured=frozenset(("--mongo-uri-file",)), file="f"), FilesOptions(url="/x")
+    assert named_for_every_call(replace(_OPTIONS, mongo=mongo, files=file)) == ["mongo"], "a flag is a word for this call"
+    files = FilesOptions(url="/x", configured=frozenset(("--files-url",)), file="f")
+    assert named_for_every_call(replace(_OPTIONS, files=files)) == ["files"]

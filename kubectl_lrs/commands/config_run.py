@@ -1,0 +1,59 @@
+"""Show settings and their schema, as `config_` is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.config_ import SCHEMA, SHOW, Flags, Showing
+from kubectl_lrs.commands.flags import Given, Tables
+from kubectl_lrs.commands.installation import table_of
+from kubectl_lrs.commands.unused import refuse
+from kubectl_lrs.model import settings
+from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.flags import Flag
+from kubectl_lrs.model.settings import Origin, Shown
+
+
+def run(given: Given) -> None:
+    """The one that was asked for."""
+    what = given.of(Flags).what
+    if what == SCHEMA:
+        refuse(given.words, "to schema, which is the same for all", hint="leave it out")
+        render.answer(render.as_json(settings.schema(table_of(given.commands))), is_data=True)
+        return
+    if what != SHOW:
+        raise UsageError("nothing says what is to be done", hint="config show, or schema")
+    found = given.installation
+    view = render.settings_view(list(shown(given)), str(found.path) if found else "", with_origin=given.of(Showing).origin)
+    render.show(view, given.of(Tables).output)
+    if found is None:
+        render.say("no installation file is used; --config or LRS_CONFIG names one")
+
+
+def shown(given: Given) -> Iterator[Shown]:
+    """Every setting with its value, and who says so."""
+    own = {word for word in given.words if word.startswith("-")}
+    for key, flag in table_of(given.commands).items():
+        yield _shown(given, key, flag, own)
+
+
+def _shown(given: Given, key: str, flag: Flag, own: set[str]) -> Shown:
+    found = given.installation
+    if flag.word in given.kube_words:
+        return Shown(key, flag, given.kube_value(flag), Origin.FLAG, flag.word)
+    if flag.word in own:
+        return Shown(key, flag, given.value(flag.word), Origin.FLAG, flag.word)
+    if flag.variable and given.is_said(flag.variable):
+        return Shown(key, flag, os.environ[flag.variable], Origin.ENVIRONMENT, flag.variable)
+    if found is None or key not in found.values:
+        return Shown(key, flag, _default(flag), Origin.DEFAULT, "")
+    if beside := next((name for name in flag.yields if given.is_said(name)), ""):
+        return Shown(key, flag, _default(flag), Origin.DEFAULT, f"not the file's, beside {beside}")
+    return Shown(key, flag, found.values[key], Origin.FILE, str(found.path))
+
+
+def _default(flag: Flag) -> Any:
+    return getattr(flag.default, "value", flag.default)

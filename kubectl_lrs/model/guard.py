@@ -1,0 +1,17 @@
+"""Which cluster settings are of: they are refused for any other one. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """`uids`: of kube-system and of the namespace of the LRS, as far as the file has them; a namespace is in one cluster alone.
+
+    `namespace`: that of the LRS, empty for the connection's. `file`: what says so.
+    """
+
+    uids: frozenset[str]
+    file: str
+    namespace: str = ""

@@ -1,0 +1,292 @@
+"""The installation file on a real cluster: what goes before what, whose cluster it is of, and what it steers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from tests.bed import loader, samples
+from tests.bed.controlplane import USERS, ControlPlane
+from tests.bed.s3 import S3
+from tests.builders.mongo_fixtures import App
+from tests.conftest import Cli, Crd
+
+OTHER = "00000000-0000-4000-8000-000000000000"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+Write = Callable[..., Path]
+
+
+def uid_of(plane: ControlPlane, namespace: str) -> str:
+    """That of a namespace."""
+    code, found = plane.api("GET", f"/api/v1/namespaces/{namespace}")
+    assert code == 200
+    return str(found["metadata"]["uid"])
+
+
+@pytest.fixture
+def uid(plane: ControlPlane) -> str:
+    """What tells the cluster."""
+    return uid_of(plane, "kube-system")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes an installation file."""
+
+    def written(where: str, **settings: object) -> Path:
+        path = tmp_path / where
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(settings))
+        path.chmod(0o600)
+        return path
+
+    return written
+
+
+@pytest.fixture
+def filled(plane: ControlPlane, crd: Crd, namespace: str) -> str:
+    """A namespace with sample LRS."""
+    loader.create_many(plane, samples.samples(crd.api_version, crd.kind, namespace))
+    return namespace
+
+
+def _data(cli: Cli, *call: object, **more: Any) -> Any:
+    return json.loads(cli.ok(*call, "-o", "json", **more))
+
+
+# ---- what it steers, and what goes before it
+
+
+def test_a_file_takes_the_place_of_flags(plane: ControlPlane, cli: Cli, filled: str, uid: str, write: Write) -> None:
+    path = write(
+        "settings/prod.yaml",
+        cluster={"uid": uid, "context": "bed"},
+        namespace=filled,
+        repository={"url": "backups"},
+        backup={"excludeTypes": ["deployment"]},
+        retention={"keepLast": 1, "minimum": 0},
+    )
+    (path.parent / "backups").mkdir()
+    env = {"LRS_CONFIG": str(path)}
+    first = _data(cli, "backup", "--config", path, "--name", "one")
+    assert (first["selection"]["namespace"], first["tiers"]["resources"]["byType"].get("deployment")) == (filled, None)
+    assert (path.parent / "backups" / "one").is_dir(), "paths begin at the file"
+    cli.ok("backup", "--name", "two", "-q", env=env)
+    narrow = _data(cli, "backup", "--name", "three", "--type", "tracking_agent", "--backup-dir", cli.directory, env=env)
+    assert narrow["selection"]["types"] == ["tracking_agent"]
+    assert [each["name"] for each in _data(cli, "list", env=env)["backups"]] == ["one", "two"], "a flag goes before the file"
+    assert (cli.directory / "three").is_dir()
+    cli.ok("verify", "two", env=env)
+    loader.clear(plane, namespace=filled)
+    restored = _data(cli, "restore", "one", env=env)
+    assert restored["counts"]["created"] == first["tiers"]["resources"]["objects"]
+    pruned = _data(cli, "prune", "--yes", env=env)
+    assert {each["name"]: each["result"] for each in pruned["backups"]} == {"one": "removed", "two": "kept"}
+    assert [each["name"] for each in _data(cli, "list", env={**env, "LRS_BACKUP_DIR": "."})["backups"]] == ["three"]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with S3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+def test_storage_and_database_of_a_file(
+    cli: Cli, filled: str, uid: str, write: Write, s3: S3, app_alone: App, tmp_path: Path
+) -> None:
+    """A bucket with its endpoint, MongoDB by a file with its URI; a restore goes back there without a question."""
+    app_alone.fill(3)
+    (s3.buckets / "settings").mkdir()
+    (tmp_path / "uri").write_text(app_alone.servers.uri())
+    path = write(
+        "prod.yaml",
+        cluster={"uid": uid},
+        namespace=filled,
+        repository={"url": "s3://settings/backups", "endpoint": s3.endpoint},
+        mongo={"uriFile": "uri", "db": app_alone.name, "level": "minimum"},
+    )
+    env = {**s3.environment, "LRS_CONFIG": str(path)}
+    cli.ok("repository", "init", env=env)
+    made = cli.run("backup", "--name", "one", env=env)
+    assert made.returncode == 0, made.stderr
+    assert f"mongo: mongodb://{app_alone.servers.uri().partition('://')[2].partition('/')[0]}" in made.stderr
+    assert f"({path})" in made.stderr, "the file is named where it names a store"
+    app_alone.drop()
+    back = cli.run("restore", "one", "--yes", env=env)
+    assert back.returncode == 0, back.stderr
+    assert len(app_alone.content("custom_applications")) == 3
+    # The endpoint and the credentials are those of the file's bucket: to another place they do not follow.
+    shown = {each["key"]: each for each in _data(cli, "config", "show", "--backup-dir", "s3://other", env=env)["settings"]}
+    assert (shown["repository.endpoint"]["value"], shown["repository.url"]["origin"]) == ("", "flag")
+    checked = cli.run("check", env=env)
+    assert "MongoDB was not asked for" not in checked.stdout + checked.stderr
+
+
+def test_flags_of_a_storage(cli: Cli, filled: str, s3: S3, tmp_path: Path) -> None:
+    (s3.buckets / "flags").mkdir()
+    (tmp_path / "options.json").write_text(json.dumps({"key": s3.access, "secret": s3.secret}))
+    reach = ("--backup-endpoint", s3.endpoint, "--backup-options", tmp_path / "options.json", "--backup-dir", "s3://flags/x")
+    cli.ok("repository", "init", *reach)
+    cli.ok("backup", "-n", filled, "--name", "one", *reach)
+    assert cli.ok("list", "-o", "name", *reach) == "one\n"
+    wrong = cli.run("list", "--backup-endpoint", "http://127.0.0.1:1", "--backup-ca-file", "x")
+    assert wrong.returncode == 2
+    assert "--backup-endpoint, --backup-ca-file say nothing with backups on a path" in wrong.stderr
+
+
+# ---- whose cluster
+
+
+CALLS = (("backup",), ("restore", "latest"), ("check",), ("clean-spark",), ("verify", "--against-cluster"), ("diff", "latest"))
+
+
+def test_another_cluster_is_refused(cli: Cli, filled: str, uid: str, write: Write) -> None:
+    cli.ok("backup", "-n", filled, "--name", "one")
+    path = write("prod.yaml", cluster={"uid": OTHER}, namespace=filled)
+    for call in CALLS:
+        for words in ((), ("--context", "bed")):
+            done = cli.run(*call, "--config", path, *words)
+            assert (done.returncode, done.stdout) == (2, ""), call
+            assert f"{path} is about another cluster than https://" in done.stderr
+            assert uid in done.stderr
+    assert cli.ok("list", "-o", "name", "--config", path) == "one\n", "no cluster is asked"
+    nameless = cli.run("backup", "--config", write("nameless.yaml", namespace=filled))
+    assert nameless.returncode == 2
+    assert "cluster.uid is not there" in nameless.stderr
+
+
+@contextmanager
+def _user(plane: ControlPlane, directory: Path, namespace: str, rules: list[dict[str, Any]]) -> Iterator[Cli]:
+    """A user with these rights in one namespace."""
+    base = f"{RBAC}/namespaces/{namespace}"
+    role = {"metadata": {"name": "lrs-config"}, "rules": rules}
+    subjects = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USERS[-1]}]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lrs-config"}
+    assert plane.api("POST", f"{base}/roles", role)[0] == 201
+    assert plane.api("POST", f"{base}/rolebindings", {**role, "roleRef": reference, "subjects": subjects})[0] == 201
+    kubeconfig = plane.write_kubeconfig(directory / "user.kubeconfig", token=plane.tokens[USERS[-1]])
+    cli = Cli(kubeconfig, directory)
+    loader.wait_until(lambda: "forbidden" not in cli.run("backup", "-n", namespace, "--name", "probe").stderr)
+    yield cli
+
+
+LISTING = [{"apiGroups": ["lrs.datarobot.com"], "resources": ["*"], "verbs": ["get", "list"]}]
+OWN_NAMESPACE = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}]
+
+
+def test_where_kube_system_may_not_be_read(plane: ControlPlane, filled: str, uid: str, write: Write, tmp_path: Path) -> None:
+    """The namespace of the LRS tells it; where that may not be read either, nothing is done."""
+    own = uid_of(plane, filled)
+    (tmp_path / "one").mkdir()
+    both = write("both.yaml", cluster={"uid": uid, "namespaceUid": own}, namespace=filled)
+    alone = write("alone.yaml", cluster={"uid": own}, namespace=filled)
+    other = write("other.yaml", cluster={"uid": uid, "namespaceUid": OTHER}, namespace=filled)
+    with _user(plane, tmp_path / "one", filled, [*LISTING, *OWN_NAMESPACE]) as cli:
+        assert cli.run("backup", "--config", both, "--name", "a").returncode == 0
+        assert cli.run("backup", "--config", alone, "--name", "b").returncode == 0
+        refused = cli.run("backup", "--config", other, "--name", "c")
+        assert (refused.returncode, "about another cluster" in refused.stderr) == (2, True)
+    plane.api("PUT", f"{RBAC}/namespaces/{filled}/roles/lrs-config", {"metadata": {"name": "lrs-config"}, "rules": LISTING})
+    loader.wait_until(lambda: cli.run("backup", "--config", both, "--name", "d").returncode != 0)
+    untold = cli.run("backup", "--config", both, "--name", "e")
+    assert untold.returncode == 5
+    assert f"kube-system and {filled} may not be read" in untold.stderr
+    assert "cluster.namespaceUid" in untold.stderr
+
+
+def test_a_context_that_is_named_must_be_the_files(plane: ControlPlane, cli: Cli, filled: str, uid: str, write: Write) -> None:
+    """The file's context is taken where the call names none; the file's cluster is asked whichever it is."""
+    document = yaml.safe_load(cli.kubeconfig.read_text())
+    [context] = [each for each in document["contexts"] if each["name"] == document["current-context"]]
+    broken = {"name": "broken", "cluster": {"server": "https://127.0.0.1:1"}}
+    document["clusters"].append(broken)
+    document["contexts"] += [
+        {"name": "prod", "context": context["context"]},
+        {"name": "staging", "context": {**context["context"], "cluster": "broken"}},
+    ]
+    document["current-context"] = "staging"
+    kubeconfig = write("kubeconfig", **document)
+    path = write("prod.yaml", cluster={"uid": uid, "context": "prod"}, namespace=filled)
+    elsewhere = Cli(kubeconfig, cli.directory)
+    assert elsewhere.run("backup", "--config", path, "--name", "one").returncode == 0
+    assert elsewhere.run("backup", "--config", path, "--context", "staging", "--request-timeout", "1s").returncode == 5
+
+
+def test_the_file_that_is_found_is_that_of_the_cluster(
+    cli: Cli, filled: str, uid: str, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    prod = write("config/kubectl-lrs/prod.yaml", cluster={"uid": uid}, namespace=filled, repository={"url": "backups"})
+    write("config/kubectl-lrs/staging.yaml", cluster={"uid": OTHER}, namespace="nothing")
+    prod.parent.chmod(0o700)
+    (prod.parent / "backups").mkdir()
+    done = cli.run("backup", "--name", "one")
+    assert (done.returncode, f"settings of {prod}\n" in done.stderr) == (0, True), done.stderr
+    assert (prod.parent / "backups" / "one").is_dir()
+    assert f"settings of {prod}" not in cli.run("backup", "--name", "two", "-q").stderr
+    listed = cli.run("list")
+    assert (listed.returncode, "several files of settings" in listed.stderr) == (2, True)
+    assert cli.ok("list", "-o", "name", "--config", prod).split() == ["one", "two"]
+    shown = _data(cli, "config", "show")
+    assert shown["file"] == str(prod), "what this cluster's settings are"
+    write("config/kubectl-lrs/again.yaml", cluster={"uid": uid})
+    several = cli.run("backup")
+    assert several.returncode == 2
+    assert "again.yaml, prod.yaml" in several.stderr
+    for each in prod.parent.glob("*.yaml"):
+        each.unlink()
+    write("config/kubectl-lrs/staging.yaml", cluster={"uid": OTHER}, namespace="nothing")
+    none = cli.run("backup", "-n", filled, "--name", "three")
+    assert (none.returncode, "no file of settings in" in none.stderr) == (0, True)
+    assert (cli.directory / "three").is_dir()
+
+
+# ---- the schema
+
+
+def test_the_schema_takes_what_is_taken(cli: Cli, write: Write) -> None:
+    schema = json.loads(cli.ok("config", "schema"))
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    known = {each["key"] for each in _data(cli, "config", "show")["settings"]}
+    assert known == set(_keys(schema)), "the table and the schema are one"
+    taken: dict[str, Any] = {
+        "cluster": {"uid": "u"},
+        "images": {"mapRegistry": {"a": "b"}, "parallel": 3, "pullSecrets": True},
+        "profile": "complete",
+        "retention": {"keepDaily": 7, "keepNames": ["x"]},
+    }
+    refused: tuple[dict[str, Any], ...] = (
+        {"profile": "most"},
+        {"images": {"parallel": 0}},
+        {"images": {"exclude": "x"}},
+        {"files": {"all": "yes"}},
+        {"nothing": 1},
+        {"mongo": {"urifile": "x"}},
+        {"namespace": ""},
+    )
+    for document, is_taken in ((taken, True), *((each, False) for each in refused)):
+        done = cli.run("list", "--config", write("one.yaml", **document))
+        assert (done.returncode == 0, validator.is_valid(document)) == (is_taken, is_taken), (document, done.stderr)
+
+
+def _keys(schema: Any, above: str = "") -> Iterator[str]:
+    for name, below in schema["properties"].items():
+        if "properties" in below:
+            yield from _keys(below, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"
+
+
+def test_completion_knows_it(cli: Cli) -> None:
+    assert "--config" in cli.ok("__complete", "backup", "--conf")
+    assert "show" in cli.ok("__complete", "config", "")
+    assert "--origin" in cli.ok("__complete", "config", "show", "--or")

@@ -1,0 +1,75 @@
+"""Which cluster settings are of, told by what may be read of it; where nothing may be, nothing is done."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.model.errors import DeniedError, NotFoundError, UsageError
+from kubectl_lrs.model.guard import Guard
+from kubectl_lrs.stores.lrs.connect import require_cluster, uids_of
+
+
+class Kube:
+    """A cluster of which these namespaces may be read."""
+
+    connection = SimpleNamespace(server="https://h", context="prod", namespace="of-context")
+
+    def __init__(self, **uids: str) -> None:
+        self.uids = {name.replace("_", "-"): uid for name, uid in uids.items()}
+        self.asked: list[str] = []
+
+    def get(self, _resource: Any, name: str) -> dict[str, Any]:
+        self.asked.append(name)
+        if name not in self.uids:
+            raise DeniedError("no")
+        if not self.uids[name]:
+            raise NotFoundError("no", status=404)
+        return {"metadata": {"uid": self.uids[name]}}
+
+
+def _guard(*uids: str, namespace: str = "") -> Guard:
+    return Guard(uids=frozenset(uids), file="prod.yaml", namespace=namespace)
+
+
+@pytest.mark.parametrize(
+    ("kube", "guard", "asked"),
+    [
+        (Kube(kube_system="s"), _guard("s"), ["kube-system"]),
+        (Kube(kube_system="s"), _guard("s", "n", namespace="lrs"), ["kube-system"]),
+        (Kube(lrs="n"), _guard("s", "n", namespace="lrs"), ["kube-system", "lrs"]),
+        (Kube(lrs="n"), _guard("n", namespace="lrs"), ["kube-system", "lrs"]),
+        (Kube(of_context="n"), _guard("n"), ["kube-system", "of-context"]),
+        (Kube(kube_system="other", lrs="n"), _guard("n", namespace="lrs"), ["kube-system", "lrs"]),
+    ],
+)
+def test_its_own_cluster(kube: Any, guard: Guard, asked: list[str]) -> None:
+    require_cluster(kube, guard)
+    assert kube.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("kube", "guard"),
+    [
+        (Kube(kube_system="other"), _guard("s")),
+        (Kube(kube_system="other", lrs="m"), _guard("s", "n", namespace="lrs")),
+        (Kube(lrs="m"), _guard("s", "n", namespace="lrs")),
+        (Kube(lrs="m"), _guard("s", namespace="lrs")),
+    ],
+)
+def test_another_cluster(kube: Any, guard: Guard) -> None:
+    with pytest.raises(UsageError, match="prod.yaml is about another cluster than https://h .context prod."):
+        require_cluster(kube, guard)
+
+
+@pytest.mark.parametrize("kube", [Kube(), Kube(kube_system=""), Kube(lrs="")])
+def test_one_that_cannot_be_told(kube: Any) -> None:
+    with pytest.raises(DeniedError, match="kube-system and lrs may not be read"):
+        require_cluster(kube, _guard("s", "n", namespace="lrs"))
+
+
+def test_what_may_not_be_read_is_empty() -> None:
+    kube: Any = Kube(kube_system="s", gone="")
+    assert uids_of(kube, ["kube-system", "gone", "secret"]) == {"kube-system": "s", "gone": "", "secret": ""}
