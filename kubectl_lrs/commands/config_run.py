@@ -21,7 +21,9 @@ def run(given: Given) -> None:
     """The one that was asked for."""
     what = given.of(Flags).what
     if what == SCHEMA:
-        refuse(given.words, "to schema, which is the same for all", hint="leave it out")
+        refuse(
+            [word for word in given.words if word.startswith("-")], "to schema, which is the same for all", hint="leave it out"
+        )
         render.answer(render.as_json(settings.schema(table_of(given.commands))), is_data=True)
         return
     if what != SHOW:

@@ -90,6 +90,7 @@ def _of(command: str, name: str, *, but: tuple[str, ...] = ()) -> tuple[str, ...
 
 
 API = _words(ApiOptions)
+REACH = ("--backup-options", "--backup-endpoint", "--backup-ca-file")
 LRS = tuple(sorted(FLAGS[RESOURCES] - {"--map-namespace"}))
 
 CALLS: dict[str, Call] = {
@@ -147,6 +148,10 @@ CALLS: dict[str, Call] = {
     "check: a backup alone": Call(("check", "--from", "b"), ("--profile", "--deployments", *API)),
     **{f"check: a backup alone, {name}": Call(("check", "--from", "b"), _of("CHECK", name)) for name in STORES},
     **{f"check: no {name}": Call(("check", f"--no-{name}"), _of("CHECK", name, but=(f"--{name}",))) for name in STORES},
+    "config: a schema": Call(
+        ("config", "schema"), tuple(word for word in flags("config") if word.startswith("-") and word not in REACH)
+    ),
+    **{f"{verb}: a storage on a path": Call((verb,), REACH) for verb in OURS if "--backup-dir" in flags(verb)},
     "completion: a script": Call(("completion", "bash"), ("--dir",)),
 }
 
@@ -250,6 +255,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "completion": {"what": ALWAYS},
+    "config": {"what": ALWAYS, **dict.fromkeys((word for word in flags("config") if word not in REACH), ALWAYS)},
     "history": {"verbs": ALWAYS, "--output": ANSWER},
     "schema": {"kind": ALWAYS},
     "version": {"--client": AS_KUBECTL, "--output": ANSWER},
