@@ -157,7 +157,7 @@ class Given:
         given = frozenset(flag.word for _, flag in flags_of(kind) if self._is_given(flag))
         configured = frozenset(flag.word for _, flag in flags_of(kind) if self._is_configured(flag))
         file = str(found.path) if configured and (found := self.installation) else ""
-        return kind(given=given, configured=configured, file=file, **values)
+        return kind(given=given, configured=configured, settings_file=file, **values)
 
     def all_given(self, kinds: Sequence[type[Options]]) -> list[str]:
         """The flags of these options that stood on the command line, in the order of the options."""

@@ -177,15 +177,20 @@ class _Frozen:
 
     given: frozenset[str]
     configured: frozenset[str]
-    file: str
+    settings_file: str
 
     def __init__(
-        self, *, given: frozenset[str] = frozenset(), configured: frozenset[str] = frozenset(), file: str = "", **values: Any
+        self,
+        *,
+        given: frozenset[str] = frozenset(),
+        configured: frozenset[str] = frozenset(),
+        settings_file: str = "",
+        **values: Any,
     ) -> None:
         known = {name: each.default for name, each in flags_of(type(self))}
         if unknown := values.keys() - known.keys():
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
-        self.__dict__.update(known | values, given=given, configured=configured, file=file)
+        self.__dict__.update(known | values, given=given, configured=configured, settings_file=settings_file)
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -210,12 +215,12 @@ class _Frozen:
 class Options(_Frozen):
     """What is asked of a part of the program. `given`: the flags among its own that stood on the command line.
 
-    `configured`: those whose value is that of the installation file; `file`: its path where there are any.
+    `configured`: those whose value is that of the installation file; `settings_file`: its path where there are any.
     """
 
     given: frozenset[str] = frozenset()
     configured: frozenset[str] = frozenset()
-    file: str = ""
+    settings_file: str = ""
 
     def first_given(self, kind: type[Options]) -> str:
         """The first flag of this kind of options that stood on the command line; empty where none did."""

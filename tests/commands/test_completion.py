@@ -124,7 +124,7 @@ def test_flags_with_their_meaning(nowhere: Cli) -> None:
     assert all(flags.values()), "every flag says what it is for"
     assert directive == NO_FILES
     assert list(flags).index("--backup-dir") < list(flags).index("--kubeconfig"), "the verb's own come first"
-    assert set(_complete(nowhere, "backup", "--back")[0]) == {"--backup-dir"}
+    assert set(_complete(nowhere, "backup", "--backup-d")[0]) == {"--backup-dir"}
 
 
 def test_flag_that_was_given_is_not_offered_again(nowhere: Cli) -> None:
@@ -370,7 +370,7 @@ def bash(plugin: Path, two: Path, tmp_path: Path) -> Iterator[pexpect.spawn[str]
 
 TYPED = {
     "a verb": ("kubectl-lrs verif\t", "kubectl-lrs verify "),
-    "a flag": ("kubectl-lrs backup --backu\t", "kubectl-lrs backup --backup-dir "),
+    "a flag": ("kubectl-lrs backup --backup-d\t", "kubectl-lrs backup --backup-dir "),
     "a value": ("kubectl-lrs backup -o js\t", "kubectl-lrs backup -o json "),
     "a value after =": ("kubectl-lrs backup --output=js\t", "kubectl-lrs backup --output=json "),
     "a type after a comma": ("kubectl-lrs backup --type deployment,spa\t", "kubectl-lrs backup --type deployment,spark_app "),

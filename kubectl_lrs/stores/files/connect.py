@@ -46,7 +46,7 @@ def storage(place: Place, *, otherwise: str) -> Storage:
 
 def by_environment(place: Place) -> tuple[str, str] | None:
     """(where the storage is, the variables or the file that say so), None where the call itself says it."""
-    found = (*_variables(place), *([place.file] if is_configured(place) else ()))
+    found = (*_variables(place), *([place.settings_file] if is_configured(place) else ()))
     return (_target(place), " and ".join(found)) if found else None
 
 
@@ -56,7 +56,7 @@ def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
     return RestorePlace(
         target=_target(options),
         named_by=NamedBy.ENVIRONMENT if found else NamedBy.SETTINGS if is_configured(options) else NamedBy.FLAG,
-        by=" and ".join((*found, *([options.file] if is_configured(options) else ()))),
+        by=" and ".join((*found, *([options.settings_file] if is_configured(options) else ()))),
         settle=", ".join(found.values()),
         saved=saved_at,
         is_saved=bool(saved_at) and saved_at.rstrip("/") == _url(options).rstrip("/"),

@@ -59,7 +59,7 @@ def dump_restorer(dump: StoredDump, options: RestoreOptions, kube: KubeClient, *
 def by_environment(place: Place) -> tuple[str, str] | None:
     """(where MongoDB is, the variable or the file that says so), None where the call itself says it."""
     found = given_uri(place)
-    by = VARIABLE if found and found[1] == VARIABLE else place.file if is_configured(place) else ""
+    by = VARIABLE if found and found[1] == VARIABLE else place.settings_file if is_configured(place) else ""
     return (UriAccess(found[0], source=found[1]).describe(), by) if found and by else None
 
 
@@ -79,7 +79,7 @@ def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
     return RestorePlace(
         target=target,
         named_by=NamedBy.ENVIRONMENT if found[1] == VARIABLE else NamedBy.SETTINGS if is_configured(options) else NamedBy.FLAG,
-        by=options.file if is_configured(options) else found[1],
+        by=options.settings_file if is_configured(options) else found[1],
         settle="--mongo-uri-file FILE",
         saved=saved_at,
         is_saved=bool(hosts(target) & hosts(saved_at)),

@@ -55,7 +55,7 @@ def test_options_are_equal_when_all_that_they_say_is() -> None:
     assert _Backup(url="x") != _Backup(url="y")
     assert _Backup() != _Backup(given=frozenset(("--all",)))
     assert _Backup() != _Place()
-    assert repr(_Place(url="x")) == "_Place(url='x', workers=4, given=frozenset(), configured=frozenset(), file='')"
+    assert repr(_Place(url="x")) == "_Place(url='x', workers=4, given=frozenset(), configured=frozenset(), settings_file='')"
 
 
 def test_options_take_what_has_a_flag_and_nothing_else() -> None:

@@ -126,7 +126,10 @@ def test_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_the_installation_file_names() -> None:
-    mongo, file = MongoOptions(uri_file="u", configured=frozenset(("--mongo-uri-file",)), file="f"), FilesOptions(url="/x")
+    mongo, file = (
+        MongoOptions(uri_file="u", configured=frozenset(("--mongo-uri-file",)), settings_file="f"),
+        FilesOptions(url="/x"),
+    )
     assert named_for_every_call(replace(_OPTIONS, mongo=mongo, files=file)) == ["mongo"], "a flag is a word for this call"
-    files = FilesOptions(url="/x", configured=frozenset(("--files-url",)), file="f")
+    files = FilesOptions(url="/x", configured=frozenset(("--files-url",)), settings_file="f")
     assert named_for_every_call(replace(_OPTIONS, files=files)) == ["files"]
