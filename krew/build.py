@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from krew.base import HERE, PLATFORMS, Platform, base, host, pack
+from krew.base import HERE, PLATFORMS, PYTHON, Platform, base, host, pack
 
 ROOT = HERE.parent
 PACKAGE = "kubectl_lrs"
@@ -140,7 +141,25 @@ def _stage_product(stage: Path, python: Path) -> None:
     shutil.copyfile(HERE / "launcher" / "start.py", stage / "start.py")
     shutil.copyfile(ROOT / "LICENSE", stage / "LICENSE")
     shutil.copyfile(HERE / "third-party.md", stage / "THIRD-PARTY.md")
+    _make_manual(python, stage)
     pack(python, "cache", stage / "packages")
+
+
+def _make_manual(python: Path, stage: Path) -> None:
+    """The man page, by the Python that is carried and what it is carried with."""
+    page = stage / "share" / "man" / "man1" / "kubectl-lrs.1"
+    page.parent.mkdir(parents=True)
+    run = f"import sys; sys.path[:0] = [{str(stage / 'packages')!r}, {str(python / 'packages')!r}]"
+    command = [
+        str(python / "bin" / PYTHON),
+        "-I",
+        "-S",
+        "-B",
+        "-c",
+        f"{run}; from kubectl_lrs.cli import manual_page as p; print(p(), end='')",
+    ]
+    with page.open("wb") as file:
+        subprocess.run(command, check=True, stdout=file, stdin=subprocess.DEVNULL, env={"LC_ALL": "C"})
 
 
 def _archive(platform: Platform, places: Path, product: Path, output: Path) -> None:

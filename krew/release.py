@@ -26,7 +26,7 @@ from tests.bed import toolchain
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-SOURCES = ("LICENSE", "README.md", "kubectl_lrs", "pyproject.toml", "setup.cfg")
+SOURCES = ("LICENSE", "README.md", "kubectl_lrs", "pyproject.toml", "setup.cfg", "setup.py")
 """What the wheel and the source distribution are made of."""
 
 

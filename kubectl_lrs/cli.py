@@ -41,7 +41,7 @@ VERBS: dict[str, str] = {
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
     "config": "Show the settings of an installation file, and what it may say.",
     "history": "Show what was done, by whom, when.",
-    "help": "Show the help of a verb, or a page: mongo, storage.",
+    "help": "Show the help of a verb, or a page: mongo, storage, man.",
     "completion": "Complete words with the Tab key.",
     "schema": "Print the JSON Schema of what -o json prints.",
     "options": "List the flags that all verbs share with kubectl.",
@@ -121,6 +121,15 @@ def _group() -> Verbs:
         click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, hidden=True)
     )
     return group
+
+
+def manual_page() -> str:
+    """The man page, as `help man` prints it: for whoever builds the product."""
+    from kubectl_lrs.commands.help_ import roff
+
+    group = _group()
+    with click.Context(group, info_name=group.name, **group.context_settings) as ctx:
+        return roff(ctx)
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

@@ -22,15 +22,20 @@ role; AWS_REGION; AWS_ENDPOINT_URL.""",
 }
 """Page → what stands above its flags."""
 
+MAN = "man"
+"""The page for man: `kubectl lrs help man | man -l -`."""
+
 
 @click.command("help")
 @click.argument("topic", required=False, default="")
 @click.pass_context
 def command(ctx: click.Context, topic: str) -> None:
-    """Show the help of a verb, or a page: mongo, storage."""
+    """Show the help of a verb, or a page: mongo, storage, man."""
     group = ctx.parent
     if not topic or group is None:
         render.answer(f"{(group or ctx).get_help()}\n")
+    elif topic == MAN:
+        render.answer(roff(group), is_data=True)
     elif topic in ABOUT:
         render.answer(page(ctx, topic))
     else:
@@ -44,7 +49,7 @@ def _verb(group: click.Context, name: str) -> str:
     if found is None:
         from difflib import get_close_matches
 
-        known = [*(verbs.list_commands(group) if isinstance(verbs, click.Group) else ()), *ABOUT]
+        known = [*(verbs.list_commands(group) if isinstance(verbs, click.Group) else ()), *ABOUT, MAN]
         near = get_close_matches(name, known, 3)
         raise UsageError(
             f"there is no help on {name!r}",
@@ -52,6 +57,13 @@ def _verb(group: click.Context, name: str) -> str:
         )
     with click.Context(found, info_name=name, parent=group) as ctx:
         return found.get_help(ctx)
+
+
+def roff(group: click.Context) -> str:
+    """The man page."""
+    from kubectl_lrs.commands.manual import manual
+
+    return manual(group, ABOUT.items())
 
 
 def page(ctx: click.Context, name: str) -> str:

@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from krew import build, release
 from kubectl_lrs import __version__
+from kubectl_lrs.cli import manual_page
 from tests.bed import loader, samples, toolchain
 from tests.bed.controlplane import ControlPlane
 from tests.builders.compare import essences
@@ -74,7 +75,9 @@ def test_wheel_holds_the_product_and_its_licence_alone(packages: Packages) -> No
     files = _files(packages.wheel)
     product = {path.relative_to(ROOT).as_posix() for path in (ROOT / "kubectl_lrs").rglob("*.py")} | {"kubectl_lrs/py.typed"}
     metadata = {name for name in files if ".dist-info/" in name}
-    assert set(files) - metadata == product
+    manual = f"kubectl_lrs-{__version__}.data/data/share/man/man1/kubectl-lrs.1"
+    assert set(files) - metadata == product | {manual}
+    assert files[manual].decode("ascii") == manual_page()
     info = f"kubectl_lrs-{__version__}.dist-info"
     assert files[f"{info}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
     assert files[f"{info}/entry_points.txt"].decode().split() == ["[console_scripts]", "kubectl-lrs", "=", "kubectl_lrs.cli:main"]
@@ -95,7 +98,9 @@ def test_metadata_is_what_an_index_accepts(packages: Packages) -> None:
 
 def test_source_distribution_gives_the_same_wheel(packages: Packages, tmp_path: Path) -> None:
     with tarfile.open(packages.sdist) as packed:
-        assert {f"kubectl_lrs-{__version__}/{name}" for name in ("LICENSE", "README.md", "setup.cfg")} <= set(packed.getnames())
+        assert {f"kubectl_lrs-{__version__}/{name}" for name in ("LICENSE", "README.md", "setup.cfg", "setup.py")} <= set(
+            packed.getnames()
+        )
         packed.extractall(tmp_path)
     name = release.run_backend(tmp_path / f"kubectl_lrs-{__version__}", "build_wheel", tmp_path / "again")
     assert _files(tmp_path / "again" / name) == _files(packages.wheel)
@@ -125,6 +130,7 @@ def test_every_module_can_be_imported_where_only_the_wheel_is(environment: Path,
     )
     assert done.returncode == 0, done.stderr
     assert "kubectl_lrs.cli" in done.stdout.split()
+    assert (environment.parent / "share" / "man" / "man1" / "kubectl-lrs.1").read_text() == manual_page()
 
 
 def test_backup_and_restore_where_pip_has_installed_it(

@@ -23,6 +23,7 @@ import yaml
 
 from krew import base, build, pack
 from kubectl_lrs import __version__
+from kubectl_lrs.cli import manual_page
 from tests.bed import loader, prepare, samples, toolchain
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
@@ -39,6 +40,7 @@ GLIBC = (2, 17)
 NEWER = {("arm64", "packages/obstore/_obstore.abi3.so"): (2, 18)}
 """What asks for a newer one, and is done without where there is none."""
 ELF_MACHINES = {"amd64": 62, "arm64": 183}
+MANUAL = "share/man/man1/kubectl-lrs.1"
 MACH_CPUS = {"amd64": 0x01000007, "arm64": 0x0100000C}
 
 
@@ -170,9 +172,12 @@ def test_manifest_is_as_reviewers_of_the_index_want_it(built: Built) -> None:
 def test_archive_holds_what_krew_takes(built: Built, platform: base.Platform) -> None:
     with tarfile.open(built.archive(platform)) as packed:
         entries = packed.getmembers()
+        page = packed.extractfile(MANUAL)
+        assert page
+        assert page.read().decode("ascii") == manual_page()
     names = [entry.name for entry in entries]
     assert names == sorted(set(names))
-    assert {"LICENSE", "THIRD-PARTY.md", "kubectl-lrs", "bin/python3.14", "packages/kubectl_lrs/cli.py"} <= set(names)
+    assert {"LICENSE", "THIRD-PARTY.md", "kubectl-lrs", "bin/python3.14", "packages/kubectl_lrs/cli.py", MANUAL} <= set(names)
     for entry in entries:
         assert entry.isreg()
         assert not PurePosixPath(entry.name).is_absolute()
