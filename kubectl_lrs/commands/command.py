@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -106,10 +107,15 @@ class PluginCommand(click.Command):
         """Examples, exit status, and where the rest of the flags is."""
         name = self_name(sys.argv[0])
         if self.examples:
+            from textwrap import wrap
+
             with formatter.section("Examples"):
                 for comment, line in self.examples:
-                    formatter.write(f"{' ' * formatter.current_indent}# {comment}\n")
-                    formatter.write(f"{' ' * formatter.current_indent}{line.replace('@', name)}\n\n")
+                    margin = " " * formatter.current_indent
+                    width = formatter.width - len(margin)
+                    lines = wrap(comment, width, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+                    lines += continued(line.replace("@", name), width)
+                    formatter.write("".join(f"{margin}{each}\n" for each in lines) + "\n")
         with formatter.section("Exit status"):
             formatter.write_dl([(str(code), EXIT_STATUS[code]) for code in self.exits])
         formatter.write_paragraph()
@@ -119,6 +125,22 @@ class PluginCommand(click.Command):
         formatter.write_text(
             f'Use "{name} options" for the flags that all verbs share with kubectl (--context, --kubeconfig, ...).'
         )
+
+
+_WORD = re.compile(r"""(?:--?[a-z-]+ (?=[^-\s]))?(?:[^\s'"]|'[^']*'|"[^"]*")+""")
+"""A word, or a flag with its value."""
+CONTINUED = " \\"
+
+
+def continued(line: str, width: int) -> list[str]:
+    """A command in lines that a shell reads as one; none is longer than `width`, but for a word that is."""
+    lines: list[str] = []
+    for word in _WORD.findall(line):
+        if lines and len(f"{lines[-1]} {word}") <= width - (len(CONTINUED) if len(line) > width else 0):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"    {word}" if lines else word)
+    return [f"{each}{CONTINUED}" for each in lines[:-1]] + lines[-1:]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:

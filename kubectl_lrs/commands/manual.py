@@ -15,10 +15,12 @@ from textwrap import wrap
 import click
 
 from kubectl_lrs import __version__
-from kubectl_lrs.commands.command import EXIT_STATUS, PAGES, PluginCommand, group_of, kube_options
+from kubectl_lrs.commands.command import EXIT_STATUS, PAGES, PluginCommand, continued, group_of, kube_options
 from kubectl_lrs.model.flags import Group
 
 NAME = "kubectl lrs"
+WIDTH = 66
+"""Columns of a line that is left as it is, on a terminal of 80: man indents it twice."""
 FILES = (
     ("$LRS_STATE_DIR, $XDG_STATE_HOME/kubectl-lrs, ~/.local/state/kubectl-lrs", "Journals, and the history of what was done."),
     ("lrs_backup_YYYY_MM_DD_hh_mm_ss", "A backup, in the folder of the backups: files for kubectl, mongorestore, sha256sum."),
@@ -68,7 +70,7 @@ def _verb(name: str, command: PluginCommand, group: click.Context) -> Iterator[s
         yield ".SS Examples"
         for comment, line in command.examples:
             yield from (".PP", *_filled(f"{comment.rstrip(':')}:"), ".PP", ".nf", ".RS 4")
-            yield from (_text(each) for each in line.replace("@", NAME).splitlines())
+            yield from map(_text, continued(line.replace("@", NAME), WIDTH))
             yield from (".RE", ".fi")
 
 

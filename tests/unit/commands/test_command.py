@@ -65,7 +65,7 @@ from kubectl_lrs.commands import (
     version_,
     version_run,
 )
-from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, common_options, group_of, run_of
+from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, common_options, continued, group_of, run_of
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode
@@ -149,3 +149,22 @@ def test_a_secret_is_not_taken_from_the_command_line(command: PluginCommand) -> 
     own = [param for param in command.params if isinstance(param, FlagOption)]
     words = [name for param in own for name in param.opts if re.search(r"token|password|secret", name)]
     assert not [word for word in words if not re.search(r"-file|-secret(-key)?$|pull-secrets", word)]
+
+
+@pytest.mark.parametrize("width", [20, 40, 78, 200])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kubectl lrs list",
+        "kubectl lrs deactivate --url https://dr.example.com --org-token-file one --org-token-file two --parallel 16",
+        "kubectl lrs hold latest --reason 'audit of 2026, ask Ann' --backup-dir \"/a b/c\"",
+        "kubectl lrs list --sort-by=size --no-headers | tail -1",
+        "x" * 100,
+    ],
+)
+def test_a_long_command_is_one_to_a_shell(line: str, width: int) -> None:
+    lines = continued(line, width)
+    assert shlex.split("\n".join(lines).replace("\\\n", "")) == shlex.split(line)
+    assert all(each.endswith(" \\") for each in lines[:-1])
+    assert all(len(each) <= width or len(shlex.split(each.strip(" \\"))) <= 2 for each in lines)
+    assert lines == [line] or len(line) > width
