@@ -69,7 +69,7 @@ class FlagArgument(click.Argument):
     def __init__(self, flag: Flag) -> None:
         self.flag = flag
         nargs = -1 if flag.many else 1
-        kind = click.Choice(flag.choices) if flag.choices else None
+        kind = _Choice(flag.choices) if flag.choices else None
         default = {} if flag.many else {"default": flag.default}
         super().__init__([flag.names[0]], nargs=nargs, required=False, type=kind, metavar=flag.metavar, **default)
 
@@ -109,7 +109,7 @@ def _settings(flag: Flag) -> dict[str, Any]:
         settings["metavar"] = flag.metavar
     if flag.choices:
         plain = [_plain(choice) for choice in flag.choices]
-        settings["type"] = _Format(plain) if flag.metavar else click.Choice(plain)
+        settings["type"] = _Format(plain) if flag.metavar else _Choice(plain)
     elif flag.is_number:
         settings["type"] = _Number(flag.least, flag.most)
     return settings | ({"multiple": True} if flag.is_repeated else {})
@@ -130,13 +130,34 @@ class _Number(click.IntRange):
         return number
 
 
+class _Choice(click.Choice[str]):
+    """One of some words; the one that may have been meant is named."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, if it is one."""
+        if value not in self.choices:
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(value), [str(each) for each in self.choices], 1)
+            named = f"{max(param.opts, key=len)}: " if isinstance(param, FlagOption) else ""
+            more = f"see: {ctx.command_path} --help" if ctx else ""
+            raise UsageError(
+                f"{named}{value!r} is none of: {', '.join(map(str, self.choices))}",
+                hint=f"did you mean {near[0]}?" if near else more,
+            )
+        return super().convert(value, param, ctx)
+
+
 class _Format(click.Choice[str]):
     """A choice that the help of its flag lists in words."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value, if it is one."""
         if value not in self.choices:
-            hint = f"it is one of: {', '.join(self.choices)}"
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(value), self.choices, 1)
+            hint = f"{f'did you mean {near[0]}? ' if near else ''}it is one of: {', '.join(self.choices)}"
             raise UsageError(f"unknown output format {value!r}", hint=hint)
         return super().convert(value, param, ctx)
 

@@ -316,6 +316,8 @@ class Repository(ABC):
         names = self.names()
         near = get_close_matches(name, names, n=3, cutoff=0.5) or names[-3:]
         hint = f"there is {', '.join(near)}" if near else f"{self.location} holds no sealed backup"
+        if near and get_close_matches(name, [LATEST], cutoff=0.8):
+            hint = f"did you mean {LATEST}? {hint}"
         raise UsageError(f"backup {name!r} not found in {self.location}", hint=hint)
 
     def names(self) -> list[str]:

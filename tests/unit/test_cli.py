@@ -39,7 +39,7 @@ def test_help_begins_with_one_line_that_says_what_it_does(name: str, capsys: pyt
         (["list", "-o", "xml"], "unknown output format 'xml'", "json"),
         (["list", "surplus"], "unexpected extra argument", "--help"),
         (["backup", "--type", " "], "--type: an empty value names nothing", "leave the flag out"),
-        (["completion", "tcsh"], "'tcsh' is not one of", ""),
+        (["completion", "tcsh"], "'tcsh' is none of", ""),
     ],
 )
 def test_what_cannot_be_meant_is_usage(arguments: list[str], said: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def test_everything_was_given() -> None:
     "words", [["--toy-parallel", "0"], ["--toy-parallel", "9"], ["--toy-parallel", "x"], ["--existing", "drop"], ["--existing"]]
 )
 def test_values_that_are_none(words: list[str]) -> None:
-    with pytest.raises(click.UsageError):
+    with pytest.raises((click.UsageError, UsageError)):
         _parsed(*words)
 
 
@@ -92,3 +92,22 @@ def test_kubectls_flags_anywhere_on_the_line() -> None:
 def test_each_flag_has_a_name_of_its_own() -> None:
     names = [parameter_name(each) for kind in (_Place, _Options) for _, each in flags_of(kind)]
     assert len(set(names)) == len(names) == len(parameters([_Place, _Options]))
+
+
+@pytest.mark.parametrize(
+    ("call", "said", "hint"),
+    [
+        (["restore", "--existing", "replac"], "--existing: 'replac' is none of: skip, update", "did you mean replace?"),
+        (["list", "--sort-by", "siz"], "--sort-by: 'siz' is none of: created", "did you mean size?"),
+        (["list", "--sort-by", "zzz"], "--sort-by: 'zzz' is none of: created", "see: kubectl lrs list --help"),
+        (["repository", "chek"], "'chek' is none of: init, show, check", "did you mean check?"),
+        (["list", "-o", "jsn"], "unknown output format 'jsn'", "did you mean json? it is one of: table"),
+    ],
+)
+def test_near_words_for_a_value(call: list[str], said: str, hint: str) -> None:
+    from kubectl_lrs.cli import _group
+
+    with pytest.raises(UsageError) as raised:
+        _group().main(call, prog_name="kubectl lrs", standalone_mode=False)
+    assert str(raised.value).startswith(said)
+    assert raised.value.hint.startswith(hint)
