@@ -83,7 +83,7 @@ def _grouped(command: click.Command, ctx: click.Context) -> Iterator[str]:
     for group in (each for each in Group if each in found):
         yield f".SS {_quoted(group.value)}"
         if group in PAGES:
-            yield f"See {PAGES[group].upper()} below."
+            yield f"See {PAGES[group][0].upper()} below."
         else:
             yield from _flags(found[group], ctx)
 
@@ -97,7 +97,7 @@ def _page(name: str, about: str, commands: Iterable[tuple[str, click.Command | N
         for _, command in commands
         if command
         for each in command.params
-        if isinstance(each, click.Option) and PAGES.get(group_of(each)) == name
+        if isinstance(each, click.Option) and PAGES.get(group_of(each), ("",))[0] == name
     }
     yield from _flags(flags.values(), ctx)
 
