@@ -11,12 +11,13 @@ from kubectl_lrs.backends.base import get, put
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UsageError
 from kubectl_lrs.repository.pool import condemned, holds
-from kubectl_lrs.repository.pool.layout import REFS, RESERVE, RESERVE_SIZE, BackupId, session_log
+from kubectl_lrs.repository.pool.layout import REFS, RESERVE, BackupId, session_log
 from kubectl_lrs.repository.pool.removal import Done, LostError, Removal, put_reserve
 from kubectl_lrs.repository.pool.sight import Place, look
 from kubectl_lrs.repository.pool.survey import LACKING, survey
 from kubectl_lrs.repository.pool.unforget import unforget
 from tests.builders.pooled import GRACE, catalog_of, lost, place_of, put_content, seal, write_backup
+from tests.unit.repository.pool.sizes import RESERVE_SIZE
 
 HOUR = 3600.0
 START = 1_790_000_000.0

@@ -16,9 +16,9 @@ from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.repository.pool import repository, reuse
 from kubectl_lrs.repository.pool.backup import ALL, PooledBackup
 from kubectl_lrs.repository.pool.known import Ledger
-from kubectl_lrs.repository.pool.layout import SMALL
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, sealed
 from tests.builders.sealing import RESOURCES
+from tests.unit.repository.pool.sizes import SMALL
 
 FILES = {"lrs/a/one.yaml": b"one" * 50, "files/large": os.urandom(SMALL + 5)}
 

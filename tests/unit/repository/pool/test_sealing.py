@@ -15,11 +15,11 @@ from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError, Us
 from kubectl_lrs.repository.pool import condemned, sealing
 from kubectl_lrs.repository.pool.check import Checked
 from kubectl_lrs.repository.pool.condemned import Name
-from kubectl_lrs.repository.pool.layout import RESERVE_SIZE, SMALL
 from kubectl_lrs.repository.pool.writer import PoolWriter
 from kubectl_lrs.runtime.retry import Policy
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, sealed
 from tests.builders.sealing import Notes
+from tests.unit.repository.pool.sizes import RESERVE_SIZE, SMALL
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0

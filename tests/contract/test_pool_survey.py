@@ -85,9 +85,9 @@ def peak(count: int, nights: int) -> int:
 
 
 def test_memory_is_flat_in_the_number_of_objects() -> None:
-    """Buffers are filled, and no more: the keys alone would be 10 MB."""
-    count = 60_000
-    held = peak(count, 20)
+    """Buffers are filled, and no more: the keys alone would be 6 MB."""
+    count = 40_000
+    held = peak(count, 12)
     assert held < 100 * count, f"{held} bytes are held of {count} objects"
 
 
