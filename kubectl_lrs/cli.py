@@ -36,6 +36,7 @@ VERBS: dict[str, str] = {
     "verify": "Check that a backup is as it was sealed.",
     "copy": "Copy backups from one place into another.",
     "export": "Write a backup as a plain folder.",
+    "import": "Make a backup of what others saved.",
     "repository": "Make, show or check a place of backups.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",

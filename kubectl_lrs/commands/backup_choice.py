@@ -15,11 +15,19 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import TIERS
 from kubectl_lrs.model.when import instant_of
-from kubectl_lrs.repository import Backup, Repository
+from kubectl_lrs.repository import BY_ENVIRONMENT, Backup, Reach, Repository, open_repository
+from kubectl_lrs.sources.place import Others
 from kubectl_lrs.usecases.holding import holds, resolved
 
 NEWEST = ("", LATEST)
 """How a call names no backup of its own."""
+
+
+def open_to_read(path: str, reach: Reach = BY_ENVIRONMENT) -> Repository:
+    """The repository that --backup-dir names; what others saved can be named too, here or by its path."""
+    repository = open_repository(path, reach)
+    repository.elsewhere = Others(repository.journals)
+    return repository
 
 
 def until(given: Given, *backups: str) -> datetime | None:

@@ -13,7 +13,7 @@ LIVE = "live"
 class Flags(Options):
     """What is compared, and how it is shown."""
 
-    before: str = argument("before", default="", metavar="A", source=Source.BACKUPS)
+    before: str = argument("before", default="", metavar="A", source=Source.READABLE)
     after: str = argument("after", default=LIVE, metavar="[B|live]", source=Source.BACKUPS_OR_LIVE)
     output: str = output_flag(TABLES[0], TABLES[1], "diff", *TABLES[2:])
 
@@ -27,8 +27,8 @@ need not be named. Without -n, all that A was taken for is compared.
 
 Compared is what a backup restores: not what the server sets, not owners, not status; against the cluster, after
 the defaults of its schema. An object that one side was not taken for (another namespace, a type that was left
-out, other labels) is not compared, but counted. Values are shown as they are, as kubectl diff does: LRS can carry
-credentials.
+out, other labels) is not compared, but counted; so is one that others' manifests lack, as nobody knows what they
+chose to save. Values are shown as they are, as kubectl diff does: LRS can carry credentials.
 
 Of two backups all else that both hold is compared too: Mongo documents by their _id and their bytes, images by
 digest, files by sum, the status of deployments. What was not compared is named, and "nothing differs" means all.

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.backup_choice import found
+from kubectl_lrs.commands.backup_choice import found, open_to_read
 from kubectl_lrs.commands.diff_ import LIVE, Flags
 from kubectl_lrs.commands.flags import At, Backups, Given, Quiet, Selecting
 from kubectl_lrs.model.catalog import Cluster
@@ -15,7 +15,7 @@ from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.repository import Backup, open_repository
+from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
@@ -62,7 +62,7 @@ class _Backups:
     """Opens the backups that are named, each held against its sums before anything of it is believed."""
 
     def __init__(self, given: Given, named: Sequence[str], progress: Progress, *, quiet: bool) -> None:
-        self.directory = open_repository(*given.of(Backups).where)
+        self.directory = open_to_read(*given.of(Backups).where)
         self.progress = progress
         self.folders: list[Backup] = []
         self._given = given
@@ -74,6 +74,8 @@ class _Backups:
         folder = found(self._given, self.directory, name, cluster, named=self._named)
         if name == LATEST:
             render.say_latest(folder, quiet=self._quiet)
+        for line in () if self._quiet else render.of_others(folder):
+            render.say(line)
         require_intact(folder, self.progress)
         self.folders.append(folder)
         source = BackupSource(folder)
@@ -90,7 +92,7 @@ def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str,
     """A backup, and the cluster as it serves the version of the backup's objects."""
     identity = kube.identity()
     source = opened.source(name, identity)
-    if not source.folder.catalog.cluster.is_same(identity):
+    if source.folder.catalog.cluster.is_another(identity):
         why = f"{source.description} was taken of another cluster, {source.folder.catalog.cluster.title}"
         opened.say(Remark(why, Note.ANOTHER_CLUSTER))
     resource = served(kube, source.version)

@@ -21,7 +21,7 @@ class SourceFlags(Backups):
         "--from",
         default="",
         metavar="BACKUP",
-        source=Source.BACKUPS,
+        source=Source.READABLE,
         group=Group.MEANT,
         help="The backup that LRS names are taken from; else the newest of this cluster.",
     )
@@ -87,7 +87,8 @@ STORE_OPTIONS: Mapping[str, type[Options]] = {name: flags_module(name).RESTORE f
 HELP = """Restore a backup, or some LRS out of one.
 
 NAME is a backup (a name in the folder of the backups, a path, or `latest`), an LRS (`name`, `namespace/name`), or
-the path of what mongodump wrote.
+what others saved: a folder of the vendor's script, a file of manifests, a Velero backup, the path of what mongodump
+wrote. Of these there are no sums, and what is missing in them is named (exit status 3).
 Sums are checked and the whole plan is made before anything is written. An object that is there and equal is not
 written; one that is there and differs is left alone and reported, unless --existing says otherwise. Where no -n is
 given, all namespaces that the backup holds are meant.
@@ -119,7 +120,8 @@ command = lrs_command(
             "Into another namespace of a new cluster",
             "@ restore ./lrs_backup_2026_11_23_08_16_10 --map-namespace old=new --create-namespaces",
         ),
-        ("What the vendor's script or kubectl get -o yaml saved", "@ restore -f lrs_backup_2026_11_23_08_16/"),
+        ("What the vendor's script saved", "@ restore lrs_backup_2026_11_23_08_16"),
+        ("What kubectl get lrs -A -o yaml printed", "@ restore ./all-lrs.yaml"),
         ("The application's collections out of what mongodump wrote", "@ restore ./dump --mongo-uri-file mongo.uri"),
     ],
     exits=(0, 1, 2, 3, 4, 5, 130),

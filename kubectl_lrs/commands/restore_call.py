@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,24 +11,24 @@ from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
-from kubectl_lrs.commands.backup_choice import to_restore
+from kubectl_lrs.commands.backup_choice import open_to_read, to_restore
 from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.places import say_places
 from kubectl_lrs.commands.restore_ import STORE_OPTIONS, ApplyFlags, SourceFlags
-from kubectl_lrs.commands.restore_parts import refuse_unused, say_left_alone, wanted_parts
+from kubectl_lrs.commands.restore_parts import held, refuse_unused, say_left_alone, wanted_parts
 from kubectl_lrs.commands.state import state_folder
 from kubectl_lrs.commands.unused import refuse
-from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
+from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import RESOURCES, STORES
 from kubectl_lrs.model.workloads import GROUP, PLURAL
-from kubectl_lrs.repository import Backup, Repository, open_repository
+from kubectl_lrs.repository import Backup, Repository
 from kubectl_lrs.runtime import state
-from kubectl_lrs.runtime.paths import is_folder
+from kubectl_lrs.runtime.paths import exists
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.sources.place import is_ours, may_mean_a_path
 from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.deployments.connect import api_is_given
@@ -68,7 +67,7 @@ class Call:
         flags = given.of(SourceFlags)
         kube = connect(given.kube, given.cancel)
         progress = render.progress(quiet=given.of(Quiet).quiet)
-        return cls(given, flags, open_repository(flags.path, flags.reach), kube, kube.identity(), progress)
+        return cls(given, flags, open_to_read(flags.path, flags.reach), kube, kube.identity(), progress)
 
     @property
     def namespace(self) -> str:
@@ -85,8 +84,8 @@ def restore_of(call: Call) -> Restore:
 def _of_source(call: Call) -> Restore:
     """The restore of a backup, of some LRS out of one, or of plain manifests."""
     folder: Backup | None = None
-    if plain := _plain_manifests(call):
-        paths, objects = plain
+    if call.flags.files:
+        paths, objects = _plain_manifests(call)
         refuse_unused(call.given, (RESOURCES,), why="plain manifests hold LRS alone")
         refuse(set(call.given.words) & {"--at"}, "of plain manifests, which are of no time")
         source: LrsSource = _plain_files(call, paths)
@@ -95,7 +94,7 @@ def _of_source(call: Call) -> Restore:
         folder, objects = to_restore(call.given, call.directory, call.identity, backup, call.flags.tiers, objects)
         source = _intact(call, folder, objects)
     tiers = wanted_parts(call.flags.tiers, folder, call.given, objects)
-    refuse_unused(call.given, tiers)
+    refuse_unused(call.given, tiers, why=_alone(folder))
     say_left_alone(folder, tiers)
     contexts = {name: _context(call, folder) for name in tiers if name in STORES and folder}
     stores = [_store(name, call, context) for name, context in contexts.items()]
@@ -109,9 +108,10 @@ def _of_source(call: Call) -> Restore:
         source=source.description,
         target=call.kube.connection.server,
         context=call.kube.connection.context,
-        from_another_cluster=folder is not None and not folder.catalog.cluster.is_same(call.identity),
+        from_another_cluster=folder is not None and folder.catalog.cluster.is_another(call.identity),
         owner=folder.owner if folder else "",
         reads=None if objects else folder,
+        lacking=_lacking(folder, objects),
         places=places,
         progress=call.progress,
         stop=call.kube.stop,
@@ -139,31 +139,38 @@ def _context(call: Call, folder: Backup) -> RestoreContext:
 # ---- what the names mean
 
 
-def _plain_manifests(call: Call) -> tuple[list[Path], tuple[str, ...]] | None:
-    """(files and folders, LRS names) where plain manifests are meant: by -f, or by the name of such a folder."""
-    flags = call.flags
-    if flags.files:
-        if flags.from_:
-            raise UsageError("-f takes plain manifests, and --from a backup", hint="give one of the two")
-        return [Path(name) for name in flags.files], flags.names
-    named, objects = (flags.from_, flags.names) if flags.from_ else ("".join(flags.names[:1]), ())
-    if not named or (not flags.from_ and len(flags.names) > 1) or not (os.sep in named or named.startswith(BACKUP_PREFIX)):
-        return None
-    from kubectl_lrs.stores.lrs.plain_files import is_plain_folder
+def _plain_manifests(call: Call) -> tuple[list[Path], tuple[str, ...]]:
+    """(files and folders, LRS names) of -f."""
+    if call.flags.from_:
+        raise UsageError("-f takes plain manifests, and --from a backup", hint="give one of the two")
+    return [Path(name) for name in call.flags.files], call.flags.names
 
-    found = next((path for path in (call.directory.journals / named, Path(named)) if is_plain_folder(path)), None)
-    return ([found], objects) if found else None
+
+def _alone(folder: Backup | None) -> str:
+    """Why what others saved has no more parts, where that is what is restored."""
+    if folder is None or folder.has_sums:
+        return ""
+    return (
+        f"of {folder.catalog.origin} {' and '.join('LRS' if name == RESOURCES else name for name in held(folder))} alone are read"
+    )
+
+
+def _lacking(folder: Backup | None, objects: tuple[str, ...]) -> list[str]:
+    """What others should have saved and have not; where LRS are named, those alone are asked for, and they are there."""
+    if folder is None or folder.has_sums or objects:
+        return []
+    return [each.sentence for each in folder.catalog.missing]
 
 
 def _mongodump(call: Call) -> Path | None:
-    """The folder of a plain mongodump that a single path names, if it is one."""
+    """The plain mongodump that a single name means, if it means one."""
     names = call.flags.names
-    if len(names) != 1 or os.sep not in names[0] or call.flags.files:
+    if len(names) != 1 or not may_mean_a_path(names[0]) or call.flags.files:
         return None
     from kubectl_lrs.stores.mongo.plain_dump import is_mongodump
 
     for path in (call.directory.journals / names[0], Path(names[0])):
-        if is_folder(path) and not os.path.lexists(path / CATALOG_FILE) and is_mongodump(path):
+        if exists(path) and not is_ours(path) and is_mongodump(path):
             return path
     return None
 
@@ -249,7 +256,7 @@ def _resources(call: Call, source: LrsSource, folder: Backup | None, objects: tu
 def _ownership(call: Call, folder: Backup | None) -> Ownership:
     """What is known of the deployments; the application may be down, and then it is said."""
     live, endpoint = _live_deployments(call)
-    is_same = folder is None or folder.catalog.cluster.is_same(call.identity)
+    is_same = folder is None or not folder.catalog.cluster.is_another(call.identity)
     return known_deployments(
         call.directory.journals,
         call.flags.journals,
@@ -300,7 +307,9 @@ def _intact(call: Call, folder: Backup, objects: tuple[str, ...]) -> BackupSourc
     catalog, directory = folder.catalog, call.directory
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.title}"
     selected = f"{len(objects)} LRS out of " if objects else ""
-    render.say(f"{selected}backup {folder.name}, {taken}, {render.scope(catalog)}")
+    render.say(f"{selected}{'backup ' if folder.has_sums else ''}{folder.name}, {taken}, {render.scope(catalog)}")
+    for line in render.of_others(folder):
+        render.say(line)
     for line in render.backup_warnings(folder):
         render.say(f"warning: {line}")
     if folder.parent == directory.resolved and (less := directory.less_than_before(folder)):

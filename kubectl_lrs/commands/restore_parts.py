@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Selecting
@@ -52,7 +52,7 @@ def wanted_parts(asked: Collection[str], folder: Backup | None, given: Given, ob
     A backup means all that it holds; a selection of objects the LRS alone. Of the other parts nothing tells yet what
     belongs to an object, so they are not restored together with a selection.
     """
-    there = [*_held(folder), RESOURCES]
+    there = held(folder)
     if unknown := set(asked) - set(TIERS):
         raise UsageError(f"--tier: unknown tier {min(unknown)!r}", hint=f"it is one of: {', '.join(TIERS)}")
     if absent := [name for name in asked if name not in there]:
@@ -75,13 +75,14 @@ def _is_all(folder: Backup | None, given: Given, objects: tuple[str, ...]) -> bo
     return bool(folder.catalog.selection["namespace"] == given.kube.namespace)
 
 
-def _held(folder: Backup | None) -> Iterator[str]:
-    """The stores of which a backup holds something, in the order of the table."""
-    return (name for name in STORES if folder and name in folder.catalog.tiers)
+def held(folder: Backup | None) -> list[str]:
+    """The parts of which a backup holds something, in the order in which they are restored; LRS alone where there is none."""
+    stores = [name for name in STORES if folder and name in folder.catalog.tiers]
+    return [*stores, RESOURCES] if folder is None or folder.catalog.has_lrs else stores
 
 
 def say_left_alone(folder: Backup | None, parts: Iterable[str]) -> None:
     """What the backup holds beside what is restored."""
     restored = list(parts)
-    if folder and (alone := [name for name in (*_held(folder), RESOURCES) if name not in restored]):
+    if folder and (alone := [name for name in held(folder) if name not in restored]):
         render.say(f"note: left alone: {', '.join(alone)}")

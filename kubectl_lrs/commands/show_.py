@@ -11,13 +11,13 @@ from kubectl_lrs.model.names import LATEST
 class Flags(Backups):
     """What is shown."""
 
-    backup: str = argument("backup", default=LATEST, metavar="[BACKUP|JOURNAL]", source=Source.BACKUPS)
+    backup: str = argument("backup", default=LATEST, metavar="[BACKUP|JOURNAL]", source=Source.READABLE)
 
 
 HELP = """Show what a backup holds: its cluster, instant, selection, and objects.
 
 BACKUP is a name in the folder of the backups, a path, or `latest`, which is the default. A JOURNAL of `deactivate`
-is shown with the state of each deployment.
+is shown with the state of each deployment. What others saved is shown as far as it tells: see `help restore`.
 """
 
 

@@ -161,7 +161,7 @@ CLUSTERS: Mapping[str, Cluster] = {
         Cluster(is_asked=lambda _: False, why="it is about one backup, and asks no cluster", changes=True),
     ),
     **dict.fromkeys(
-        ("copy", "export", "repository"),
+        ("copy", "export", "import", "repository"),
         Cluster(is_asked=lambda _: False, why="it is about backups of any cluster, and asks none", changes=True),
     ),
     "completion": Cluster(is_about_program=True),

@@ -12,7 +12,7 @@ from kubectl_lrs.stores.lrs.flags import TargetOptions
 class Flags(Options):
     """What is checked."""
 
-    backup: str = argument("backup", default=LATEST, metavar="[BACKUP]", source=Source.BACKUPS)
+    backup: str = argument("backup", default=LATEST, metavar="[BACKUP]", source=Source.READABLE)
     against_cluster: bool = flag(
         "--against-cluster",
         default=False,
@@ -43,6 +43,9 @@ Every file must be there, none altered, none added. BACKUP is a name in the fold
 A plain backup is always read whole. Of a pooled one it is seen that all objects which it needs are there, in their
 size, that its index is as it was sealed and agrees with what keeps them; contents are read with --sample or --full,
 and otherwise when they are restored. What was not looked at is said.
+
+Of what others saved there are no sums: nobody can tell whether it is as it was written, so that is refused without
+--against-cluster (exit status 2).
 
 With --against-cluster it then answers: would `restore`, with the same flags, work here and now? The plan is made
 with all its checks, and the API server is asked about every object by a dry run. An object that it would not take

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.backup_choice import found
+from kubectl_lrs.commands.backup_choice import found, open_to_read
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.commands.verify_ import Flags
 from kubectl_lrs.model.errors import ExitCode, UsageError
@@ -15,7 +15,7 @@ from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.workloads import GROUP, PLURAL
-from kubectl_lrs.repository import Repository, open_repository
+from kubectl_lrs.repository import Repository
 from kubectl_lrs.repository.base import ALL, LISTED
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
@@ -25,22 +25,23 @@ from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import BackupSource, saved_crd
 from kubectl_lrs.stores.lrs.selected import Selected
 from kubectl_lrs.usecases.restore import Restore
-from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, verify
+from kubectl_lrs.usecases.verify import Trial, hopeless, try_crd, try_restore, unchecked, verify
 
 
 def run(given: Given) -> ExitCode:
     """Check the sums; then ask the cluster, where it is to be asked."""
     flags, output, quiet = given.of(Flags), given.of(Tables).output, given.of(Quiet).quiet
-    directory = open_repository(*given.of(Backups).where)
+    directory = open_to_read(*given.of(Backups).where)
     progress, share = render.progress(quiet=quiet), share_of(flags)
     kube = connect(given.kube, given.cancel) if flags.against_cluster else None
     # A named one is held against its sums before the cluster is asked.
     folder = found(given, directory, flags.backup, kube.identity() if kube and flags.backup == LATEST else None)
     if flags.backup == LATEST:
         render.say_latest(folder, quiet=quiet)
-    if flags.sample and folder.reads_all:
+    if flags.sample and folder.reads_all and folder.has_sums:
         raise UsageError(f"--sample says nothing here: {folder.name} is a plain backup, which is always read whole")
-    checked = verify(folder, progress, share=share)
+    is_asked = kube is not None and not folder.has_sums  # of what has no sums the cluster alone can tell something
+    checked = unchecked(folder) if is_asked else verify(folder, progress, share=share)
     if checked.damages or kube is None:
         if checked.damages or folder.catalog.missing or not given.is_silent:
             render.show(render.damage_report(folder.name, folder.catalog, checked), output)
@@ -69,6 +70,10 @@ _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 
 def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Repository, progress: Progress) -> Trial:
     """What the cluster says of the backup, after its files were found to be as they were sealed."""
+    if not source.folder.catalog.has_lrs:
+        raise UsageError(
+            f"{source.folder.describe()}: it holds no LRS, and of these alone the cluster is asked", hint="see: show"
+        )
     source.check()
     identity, options = kube.identity(), given.of(TargetOptions)
     wanted = RestoreOptions(
@@ -103,7 +108,7 @@ def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Repo
         [lrs],
         source=source.description,
         target=kube.connection.server,
-        from_another_cluster=not source.folder.catalog.cluster.is_same(identity),
+        from_another_cluster=source.folder.catalog.cluster.is_another(identity),
         progress=progress,
         stop=kube.stop,
     )

@@ -124,10 +124,22 @@ def _backups(line: Line) -> list[Candidate]:
 
     sealed, _ = _directory(line).scan()
     named = [
-        Candidate(each.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} UTC, of {each.catalog.cluster.server}")
+        Candidate(each.name, f"{each.catalog.instant:%Y-%m-%d %H:%M} UTC, of {each.catalog.cluster.server or 'others'}")
         for each in reversed(sealed)
     ]
     return [Candidate(LATEST, "the newest one"), *named] if named else []
+
+
+def _readable(line: Line) -> list[Candidate]:
+    """Backups, and what others saved beside them under a backup's name."""
+    from kubectl_lrs.model.names import is_backup_name
+    from kubectl_lrs.sources.place import Others
+
+    directory = _directory(line)
+    others = Others(directory.journals)
+    unsealed = (each.name for each in directory.scan()[1])
+    found = [Candidate(name, "saved by others") for name in unsealed if is_backup_name(name) and others.has(name)]
+    return [*_backups(line), *found]
 
 
 def _backup_names(line: Line) -> list[Candidate]:
@@ -139,7 +151,7 @@ def _backup_names(line: Line) -> list[Candidate]:
 
 
 def _after(line: Line) -> list[Candidate]:
-    return [Candidate("live", "the cluster, now"), *_backups(line)]
+    return [Candidate("live", "the cluster, now"), *_readable(line)]
 
 
 def _names(line: Line) -> list[Candidate]:
@@ -147,7 +159,7 @@ def _names(line: Line) -> list[Candidate]:
     from kubectl_lrs.model.names import LATEST
     from kubectl_lrs.stores.lrs.saved import index
 
-    backups = [] if line.arguments or line.value("--from") else _backups(line)
+    backups = [] if line.arguments or line.value("--from") else _readable(line)
     folder = _directory(line).find(line.value("--from") or LATEST)
     entries = [(str(entry["namespace"]), str(entry["name"]), str(entry.get("type") or "")) for entry in index(folder)]
     times = Counter(name for _, name, _ in entries)
@@ -165,6 +177,7 @@ SOURCES: Mapping[Source, LookUp] = {
     Source.NAMESPACES: _namespaces,
     Source.TYPES: _types,
     Source.BACKUPS: _backups,
+    Source.READABLE: _readable,
     Source.BACKUP_NAMES: _backup_names,
     Source.BACKUPS_OR_LIVE: _after,
     Source.BACKUPS_AND_LRS: _names,
@@ -178,6 +191,6 @@ GENERIC: Mapping[str, Source] = {
 }
 """Of kubectl's own flags."""
 
-BACKUPS = (Source.BACKUPS, Source.BACKUPS_OR_LIVE, Source.BACKUPS_AND_LRS)
+BACKUPS = (Source.BACKUPS, Source.READABLE, Source.BACKUPS_OR_LIVE, Source.BACKUPS_AND_LRS)
 SHELLS_OWN: Mapping[Source, Directive] = {Source.FILE: Directive.DEFAULT, Source.DIRECTORY: Directive.FOLDERS}
 """What the shell itself completes."""

@@ -37,15 +37,28 @@ class Cluster:
     context: str = ""
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything tells which one it is; of what others saved nothing does."""
+        return bool(self.uid or self.server)
+
+    @property
     def title(self) -> str:
         """By context and URL, as far as both are known."""
+        if not self.is_known:
+            return "a cluster that is not known"
         return f"{self.context} ({self.server})" if self.context else self.server
 
     def is_same(self, other: Cluster) -> bool:
-        """By uid where both have one, else by server URL and CA."""
+        """By uid where both have one, else by server URL and CA. One that is not known is surely the same as none."""
+        if not (self.is_known and other.is_known):
+            return False
         if self.uid and other.uid:
             return self.uid == other.uid
         return (self.server, self.ca_sha256) == (other.server, other.ca_sha256)
+
+    def is_another(self, other: Cluster) -> bool:
+        """Whether it is known to be another one than that."""
+        return self.is_known and not self.is_same(other)
 
 
 COUNTED: Mapping[str, str] = {
@@ -87,12 +100,32 @@ class Missing:
         return ": ".join(part for part in (self.store, what, why) if part)
 
 
+UNKNOWN_CLUSTER = Cluster(server="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a backup was made from, where that was not a cluster: others' `program`, where its files were, and what told when."""
+
+    program: str
+    location: str
+    dated: str
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.location}"
+
+    def to_dict(self) -> dict[str, str]:
+        """As it stands in the catalog."""
+        return {"program": self.program, "location": self.location, "dated": self.dated}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
     """`instant` (UTC) is when the snapshot was taken; `tiers` holds each tier's own facts by its name.
 
     `levels`: how much of each store beside the cluster was asked for. `missing`: what the sources no longer had. `stored`:
-    files and bytes that are new, and that an earlier backup has too. `sha256`: its own sum, once it is sealed.
+    files and bytes that are new, and that an earlier backup has too. `sha256`: its own sum, once it is sealed. `origin`: of
+    what others saved; what they chose to save, and of which cluster, nobody knows then.
     """
 
     name: str
@@ -109,6 +142,7 @@ class Catalog:
     stored: Mapping[str, int] = field(default_factory=dict)
     format_version: int = field(default=FORMAT_VERSION)
     sha256: str = ""
+    origin: Origin | None = None
 
     @property
     def state(self) -> str:
@@ -119,6 +153,11 @@ class Catalog:
     def is_empty(self) -> bool:
         """Whether nothing was found: no LRS, and nothing in any other tier, as far as that can be told."""
         return all(facts.get(COUNTED.get(tier, "")) in (0, []) for tier, facts in self.tiers.items())
+
+    @property
+    def has_lrs(self) -> bool:
+        """Whether LRS were looked for; in what others saved there may be none, and then nothing tells of which kind."""
+        return bool(self.tiers["resources"]["kind"])
 
     @property
     def objects(self) -> int:
@@ -160,6 +199,7 @@ class Catalog:
             "missing": [each.to_dict() for each in self.missing],
             "sums": {"file": SUMS_FILE, "sha256": self.sums_sha256},
             "stored": dict(self.stored),
+            "origin": self.origin.to_dict() if self.origin else None,
         }
 
     def serialise(self) -> bytes:
@@ -167,7 +207,7 @@ class Catalog:
         document = self.to_dict()
         if self.format_version < SORTED_SINCE:  # as version 0.1.0 wrote it
             document |= {"missing": [each.sentence for each in self.missing]}
-            del document["stored"]
+            del document["stored"], document["origin"]
         return own_sum.serialise(document)
 
 
@@ -217,6 +257,7 @@ def from_document(document: Mapping[str, Any]) -> Catalog:
         stored=document.get("stored", {}),
         format_version=document["formatVersion"],
         sha256=document["sha256"],
+        origin=_origin(document.get("origin")),
     )
     if not _are_counts(catalog.stored):
         raise ValueError("stored")
@@ -224,6 +265,15 @@ def from_document(document: Mapping[str, Any]) -> Catalog:
     _check_fields("resources", catalog.tiers["resources"], _RESOURCES)
     meanwhile.parse(catalog.tiers["resources"])
     return catalog
+
+
+def _origin(entry: Any) -> Origin | None:
+    if entry is None:
+        return None
+    values = {name: entry[name] for name in ("program", "location", "dated")}
+    if not all(map(_is_text, values.values())):
+        raise ValueError("origin")
+    return Origin(**values)
 
 
 def _missing(entry: Any, tiers: Mapping[str, Any]) -> Missing:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from kubectl_lrs.model.catalog import Catalog, Cluster
+from kubectl_lrs.model.catalog import Catalog, Cluster, stamp
 from kubectl_lrs.model.stores import NONE, RESOURCES, STORES
 
 T = TypeVar("T")
@@ -72,11 +72,14 @@ ANY = Asked()
 
 
 def group_of(catalog: Catalog) -> Hashable:
-    """What backups of one group have in common: cluster, and all that says what was asked for."""
+    """What backups of one group have in common: cluster, and all that says what was asked for.
+
+    One of a cluster that is not known is a group by itself, as nothing tells which others it could stand for.
+    """
     cluster = catalog.cluster
     levels = {name: level for name, level in catalog.levels.items() if level != NONE}
     return (
-        cluster.uid or (cluster.server, cluster.ca_sha256),
+        (cluster.uid or (cluster.server, cluster.ca_sha256)) if cluster.is_known else (catalog.name, stamp(catalog.instant)),
         json.dumps([catalog.selection, levels], sort_keys=True),
         catalog.profile,
     )

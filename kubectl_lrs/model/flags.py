@@ -47,6 +47,7 @@ class Source(str, Enum):
     DIRECTORY = "directory"
     TYPES = "types"
     BACKUPS = "backups"
+    READABLE = "readable"
     BACKUP_NAMES = "backup-names"
     BACKUPS_OR_LIVE = "backups-or-live"
     BACKUPS_AND_LRS = "backups-and-lrs"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         damage_report,
         listing,
         local,
+        of_others,
         say_latest,
         scope,
     )
@@ -64,6 +65,7 @@ _PARTS = {
         "backup_warnings",
         "listing",
         "local",
+        "of_others",
         "say_latest",
         "scope",
     ),
@@ -178,6 +180,7 @@ __all__ = [
     "local",
     "made",
     "nothing_to_clean",
+    "of_others",
     "organisation_names",
     "plan_view",
     "progress",

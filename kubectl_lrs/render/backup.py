@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.notes import Note, Remark, remark_of
@@ -56,7 +56,7 @@ def made(path: str, catalog: Catalog) -> View:
     namespaces = len(facts["namespaces"])
     lines = [
         f"backup {catalog.name} sealed: {catalog.objects} LRS in {namespaces} namespace{'' if namespaces == 1 else 's'}, "
-        f"{size(int(facts['bytes']))}, as of resourceVersion {facts['resourceVersion']}"
+        f"{size(int(facts['bytes']))}, {f'from {catalog.origin}' if catalog.origin else _as_of(facts)}"
     ]
     return View(
         kind="Backup",
@@ -68,6 +68,10 @@ def made(path: str, catalog: Catalog) -> View:
         after=(*_stores_made(catalog), stored_line(catalog), path),
         done=f"the backup {path} is sealed",
     )
+
+
+def _as_of(facts: Mapping[str, Any]) -> str:
+    return f"as of resourceVersion {facts['resourceVersion']}"
 
 
 def _stores_made(catalog: Catalog) -> Iterable[str]:

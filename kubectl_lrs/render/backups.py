@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,7 @@ def _wide(folder: Backup, holds: Holds) -> tuple[str, ...]:
         _scope(catalog),
         size(catalog.size),
         UNKNOWN if unique is None else size(unique),
-        catalog.cluster.server,
+        catalog.cluster.server or UNKNOWN,
         catalog.cluster.context,
         folder.identity[:SHORT] or UNKNOWN,
         held.reason if held else "",
@@ -115,7 +115,7 @@ def _list_row(folder: Backup) -> tuple[str, ...]:
 
 
 def _scope(catalog: Catalog) -> str:
-    return str(catalog.selection.get("namespace") or "<all>")
+    return UNKNOWN if catalog.origin else str(catalog.selection.get("namespace") or "<all>")
 
 
 def age_of(catalog: Catalog) -> str:
@@ -157,17 +157,18 @@ def _owners(entry: dict[str, Any]) -> str:
 
 def _headline(path: str, folder: Backup) -> tuple[str, ...]:
     catalog, cluster = folder.catalog, folder.catalog.cluster
-    facts = catalog.tiers["resources"]
+    facts, origin = catalog.tiers["resources"], catalog.origin
     when = f"{age_of(catalog)}{', later than now' if is_of_future(catalog) else ' ago'}"
     return (
         f"Name:              {catalog.name}",
         f"Path:              {path}",
         *((f"Owner:             {folder.owner}",) if folder.is_foreign else ()),
-        f"Instant:           {local(catalog.instant)} ({when})",
-        f"Cluster:           {cluster.title}, {cluster.version}",
-        f"Resource:          {facts['plural']}.{facts['group']}/{facts['version']} ({facts['kind']})",
-        f"Resource version:  {facts['resourceVersion']}",
-        f"Identity:          {folder.identity or UNKNOWN}",
+        *((f"Comes from:        {origin}",) if origin else ()),
+        f"Instant:           {local(catalog.instant)} ({when}{f', {origin.dated}' if origin else ''})",
+        f"Cluster:           {f'{cluster.title}, {cluster.version}' if cluster.is_known else UNKNOWN}",
+        f"Resource:          {_resource(facts)}",
+        f"Resource version:  {facts['resourceVersion'] or UNKNOWN}",
+        f"Identity:          {(folder.identity or UNKNOWN) if folder.has_sums else 'none: there are no sums'}",
         f"Profile:           {catalog.profile}",
         *_stores(catalog),
         f"State:             {catalog.state}",
@@ -178,6 +179,10 @@ def _headline(path: str, folder: Backup) -> tuple[str, ...]:
         *((f"Stored:            {stored_line(catalog)}",) if catalog.stored else ()),
         f"CRD:               {'saved' if facts.get('crd') else 'not saved: ' + str(facts.get('crdNote'))}",
     )
+
+
+def _resource(facts: Mapping[str, Any]) -> str:
+    return f"{facts['plural']}.{facts['group']}/{facts['version']} ({facts['kind']})" if facts["kind"] else "none"
 
 
 def said(missing: Missing) -> str:
@@ -233,6 +238,8 @@ def _deployments(catalog: Catalog) -> tuple[str, ...]:
 
 def scope(catalog: Catalog) -> str:
     """What a backup was asked for, in a few words."""
+    if catalog.origin:
+        return f"what others saved as {catalog.origin.program}"
     selection = catalog.selection
     parts = [f"namespace {selection['namespace']}" if selection["namespace"] else "all namespaces"]
     parts += [f"types {', '.join(selection['types'])}"] if selection["types"] else []
@@ -267,8 +274,16 @@ def backup_warnings(folder: Backup) -> Iterable[str]:
         yield f"{folder.name} is dated later than now; is a clock wrong?"
     if folder.is_foreign:
         yield f"{folder.name} was written by {folder.owner}, who can have put anything into it, sums and all"
-    if catalog.missing:
+    if catalog.missing and folder.has_sums:
         yield f"{folder.name} is partial: {_lost(catalog)}; see them with: show"
+
+
+def of_others(folder: Backup) -> Iterable[str]:
+    """What whoever reads what others saved should know of it; nothing of a backup of ours."""
+    if folder.has_sums:
+        return
+    yield f"warning: {folder.catalog.origin}: {folder.unread()}, nor of which cluster it is"
+    yield from partial(folder.name, folder.catalog)
 
 
 def _lost(catalog: Catalog) -> str:
@@ -294,6 +309,8 @@ def partial(name: str, catalog: Catalog) -> Iterable[str]:
 
 def sound(checked: Checked) -> str:
     """What was looked at, and what was not, where all that was is as it was sealed."""
+    if not checked.has_sums:
+        return f"not checked: {checked.unread}"
     if not checked.unread:
         return f"{checked.files} files checked, all as sealed"
     read = f"{checked.files} of its files read, all as sealed" if checked.files else "as sealed, as far as was looked"
@@ -309,7 +326,7 @@ def damage_report(name: str, catalog: Catalog, checked: Checked) -> View:
         data={
             "backup": name,
             "files": files,
-            "intact": not damages,
+            "intact": checked.is_intact,
             "unread": checked.unread,
             "state": catalog.state,
             "missing": [each.to_dict() for each in catalog.missing],

@@ -207,14 +207,15 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "owner": plan.owner,
         "target": plan.target,
         "fromAnotherCluster": plan.from_another_cluster,
-        "findings": [_finding_data(finding) for finding in plan.findings],
+        "findings": [finding_data(finding) for finding in plan.findings],
         "counts": _counts_data(Counter(step.action for step in steps)),
         "tiers": [_part_data(part) for part in plan.parts],
         "steps": [_step_data(step) for step in steps],
     }
 
 
-def _finding_data(finding: Finding) -> dict[str, Any]:
+def finding_data(finding: Finding) -> dict[str, Any]:
+    """As `-o json` has it."""
     details = {"details": list(finding.details)} if finding.details else {}
     said = {"severity": finding.severity.value, "note": finding.note.value if finding.note else ""}
     return {**said, "message": finding.message, "hint": finding.hint, **details}

@@ -47,6 +47,7 @@ HOLD = record(reason=TEXT, since=TEXT)
 FIELD = record({"live": ANY, "backup": ANY}, field=TEXT)
 SELECTION = record(namespace=maybe(TEXT), types=TEXTS, excludedTypes=TEXTS, leftOutByDefault=TEXTS, selector=TEXT)
 CLUSTER = record(uid=TEXT, server=TEXT, caSha256=TEXT, version=TEXT, context=TEXT)
+ORIGIN = record(program=TEXT, location=TEXT, dated=TEXT)
 OWNER = FREE
 
 CATALOG = {
@@ -64,6 +65,7 @@ CATALOG = {
     "missing": listed(MISSING),
     "sums": record(file=TEXT, sha256=TEXT),
     "stored": COUNTS,
+    "origin": maybe(ORIGIN),
     "path": TEXT,
 }
 """What every form of a backup has; `docs/backup-format.md` says what it means."""
@@ -121,7 +123,7 @@ DIFFERENCE = record(
 VERIFIED = {
     "backup": TEXT,
     "files": COUNT,
-    "intact": FLAG,
+    "intact": maybe(FLAG),
     "state": TEXT,
     "missing": listed(MISSING),
     "meanwhile": maybe(FREE),

@@ -10,7 +10,7 @@ from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import errors_of
 from kubectl_lrs.render.backups import partial, sound
 from kubectl_lrs.render.meanwhile import not_of_one_instant
-from kubectl_lrs.render.restore import finding_lines
+from kubectl_lrs.render.restore import finding_data, finding_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.verify import Answer, Checked, Trial, Tried
 
@@ -83,7 +83,7 @@ def _data(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> dict[s
     return {
         "backup": name,
         "files": checked.files,
-        "intact": True,
+        "intact": checked.is_intact,
         "unread": checked.unread,
         "state": catalog.state,
         "missing": [each.to_dict() for each in catalog.missing],
@@ -94,7 +94,7 @@ def _data(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> dict[s
         "verdict": _verdict(trial),
         "restorable": {ExitCode.DONE: True, ExitCode.DIFFERENCE: False}.get(trial.exit_code()),
         "interrupted": trial.interrupted,
-        "findings": [{"severity": f.severity.value, "message": f.message, "hint": f.hint} for f in trial.findings],
+        "findings": [finding_data(each) for each in trial.findings],
         "counts": {answer.value: counts[answer] for answer in Answer},
         "objects": [
             {"namespace": t.namespace, "name": t.name, "type": t.type, "answer": t.answer.value, "why": t.why}

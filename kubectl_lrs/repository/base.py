@@ -131,6 +131,9 @@ class Backup(Readable, Protocol):
     reads_all: bool
     """Whether `damages` reads all contents in any case."""
 
+    has_sums: bool
+    """Whether there are sums to hold it against. Of what others saved there are none: `sums` and `damages` refuse to answer."""
+
     def damages(self, on_file: Callable[[int], None] = ..., *, share: float = ...) -> Iterator[Damage]:
         """Every file that is missing, surplus or altered. `on_file` is told each file's bytes.
 
@@ -142,6 +145,16 @@ class Backup(Readable, Protocol):
 
     def lines(self, relative: str) -> Iterator[str]:
         """The lines of a gzip file. DamageError."""
+
+
+class Elsewhere(Protocol):
+    """What can be read as a backup and lies in no repository."""
+
+    def has(self, name: str) -> bool:
+        """Whether a name means such."""
+
+    def opened(self, name: str) -> Backup | None:
+        """It; None where the name means none. DamageError, UsageError."""
 
 
 class Sink(Protocol):
@@ -252,7 +265,9 @@ class Unsealed:
 
 
 class Repository(ABC):
-    """Backups in one place."""
+    """Backups in one place. `elsewhere`: what else a name may mean."""
+
+    elsewhere: Elsewhere | None = None
 
     @property
     @abstractmethod
@@ -309,7 +324,7 @@ class Repository(ABC):
         """The backup that `name` means: `latest`, a name here, or a path."""
         if name == LATEST:
             return self.latest()
-        if found := self.opened(name):
+        if found := (self.elsewhere and self.elsewhere.opened(name)) or self.opened(name):
             return found.in_use()
         from difflib import get_close_matches
 
@@ -326,7 +341,8 @@ class Repository(ABC):
 
     def names_backup(self, name: str) -> bool:
         """Whether `name` means a backup: no LRS can be called so, or there is one of this name."""
-        return name == LATEST or name.startswith((".", "/", BACKUP_PREFIX)) or self.has(name)
+        is_named_so = name == LATEST or name.startswith((".", "/", BACKUP_PREFIX))
+        return is_named_so or self.has(name) or (self.elsewhere is not None and self.elsewhere.has(name))
 
     def latest(self, asked: Asked = ANY, holds: Callable[[Backup], bool] = lambda _backup: True) -> Backup:
         """The newest sealed backup that holds what is asked for; its `warning` says what decided beside the time.

@@ -106,6 +106,7 @@ class BackupSide:
         self._source = source
         self._map = namespace_map
         self._defaults = defaults_of(schema or {})
+        self._is_of_others = catalog.origin is not None
         self._scope = _scope(catalog, folder.name)
         self._matches = Selection(
             types=self._scope.types, excluded_types=self._scope.excluded_types, selector=self._scope.selector
@@ -129,9 +130,11 @@ class BackupSide:
         return heapq.merge(*streams, key=lambda entry: entry[0])
 
     def covers(self, manifest: Manifest) -> bool:
-        """By the selection that the backup was taken with."""
-        return self._matches(manifest) and any(
-            self._scope.namespace in (None, source) for source in self._sources(manifest["metadata"]["namespace"])
+        """By the selection that the backup was taken with; what others chose to save nobody knows."""
+        return (
+            not self._is_of_others
+            and self._matches(manifest)
+            and any(self._scope.namespace in (None, source) for source in self._sources(manifest["metadata"]["namespace"]))
         )
 
     def _sources(self, namespace: str) -> Iterator[str]:

@@ -25,7 +25,8 @@ from kubectl_lrs.stores.base import Restorer
 class Restore:
     """A restore of several stores: `plan`, then perhaps `apply`. `places`: of those that are not in the cluster.
 
-    `owner`: of the backup that it is of, where it is of one. `reads`: that backup, where reading it may take long.
+    `owner`: of the backup that it is of, where it is of one. `lacking`: what should be in the source and is not. `reads`: that
+    backup, where reading it may take long.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Restore:
         from_another_cluster: bool,
         owner: str = "",
         reads: Backup | None = None,
+        lacking: Sequence[str] = (),
         context: str = "",
         places: Mapping[str, Place] = MappingProxyType({}),
         progress: Progress,
@@ -48,6 +50,7 @@ class Restore:
         self._from_another_cluster = from_another_cluster
         self._owner = owner
         self._reads = reads
+        self._lacking = lacking
         self._context = context
         self._places = places
         self._progress = progress
@@ -87,7 +90,7 @@ class Restore:
         """
         began = time.monotonic()
         targets = {part.store: part.target for part in plan.parts}
-        report = Report(source=plan.source, target=plan.target, targets=targets)
+        report = Report(source=plan.source, target=plan.target, targets=targets, incomplete=list(self._lacking))
         stores = {store.name: store for store in self._stores}
         broken: str | None = None
         for part in plan.parts:

@@ -29,12 +29,26 @@ from kubectl_lrs.usecases.restore import Restore
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found; `files` counts those whose sums were computed. `unread`: what it does not tell, empty where all."""
+    """What a check found; `files` counts those whose sums were computed. `unread`: what it does not tell, empty where all.
+
+    `has_sums`: whether there was anything to hold it against.
+    """
 
     damages: list[Damage]
     files: int
     seconds: float
     unread: str = ""
+    has_sums: bool = True
+
+    @property
+    def is_intact(self) -> bool | None:
+        """Whether it is as it was sealed, as far as was looked; None where nobody can tell."""
+        return not self.damages if self.has_sums else None
+
+
+def unchecked(folder: Backup) -> Checked:
+    """Of what has no sums."""
+    return Checked([], 0, 0.0, folder.unread(), has_sums=False)
 
 
 def verify(folder: Backup, progress: Progress, *, share: float = LISTED) -> Checked:
@@ -57,7 +71,9 @@ def verify(folder: Backup, progress: Progress, *, share: float = LISTED) -> Chec
 
 
 def require_intact(folder: Backup, progress: Progress) -> None:
-    """DamageError that names the first damaged files, before anybody relies on them."""
+    """DamageError that names the first damaged files, before anybody relies on them; of what has no sums nobody can tell."""
+    if not folder.has_sums:
+        return
     damages = verify(folder, progress).damages
     if damages:
         named = "; ".join(f"{printable(damage.path)}: {damage.what}" for damage in damages[:3])

@@ -6,6 +6,7 @@ A flag that is in neither table fails the first test: say in which calls it says
 from __future__ import annotations
 
 import importlib
+import json
 from dataclasses import dataclass
 
 import click
@@ -237,6 +238,11 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         "--accept-owner": PERMISSION,
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
+    "import": {
+        **dict.fromkeys(("source", "--name", "--backup-dir"), ALWAYS),
+        "--accept-owner": PERMISSION,
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
     "repository": {"what": ALWAYS, "place": ALWAYS, "--output": ANSWER},
     "verify": {
         "backup": ALWAYS,
@@ -292,6 +298,8 @@ def bench(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     (directory / "dump" / "db" / "c.bson").write_bytes(b"")
     (directory / "dump" / "db" / "c.metadata.json").write_text('{"indexes": [], "collectionName": "c"}')
     (directory / "plain.yaml").write_text("")
+    lrs = {"apiVersion": "lrs.datarobot.com/v1", "kind": "LRS", "metadata": {"name": "a", "namespace": "b"}, "spec": {}}
+    (directory / "some.json").write_text(json.dumps(lrs))
     return cli
 
 
@@ -361,6 +369,7 @@ CLUSTERLESS: dict[str, tuple[str, ...]] = {
     "hold": ("hold", "b", "--reason", "why"),
     "copy": ("copy", ".", "other"),
     "export": ("export", "b", "out"),
+    "import": ("import", "./some.json"),
     "repository": ("repository", "show"),
     "unhold": ("unhold", "b"),
     "unforget": ("unforget", "b"),

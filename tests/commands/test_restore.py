@@ -202,7 +202,7 @@ def test_one_lrs_out_of_it(plane: ControlPlane, crd: Crd, namespace: str, cli: C
     assert {name for _, name in essences(plane, crd.api_version, namespace)} == {first}
     done = cli.run("restore", "nobody", "--from", VENDOR)
     assert (done.returncode, "'nobody' is not in" in done.stderr) == (2, True)
-    assert "hold LRS alone" in cli.run("restore", VENDOR, "--mongo-existing", "drop").stderr
+    assert "LRS alone are read" in cli.run("restore", VENDOR, "--mongo-existing", "drop").stderr
 
 
 @pytest.mark.parametrize("odd", ["lrs", "lrs.raw.jsonl.gz", "SHA256SUMS", "backup.json", ""])

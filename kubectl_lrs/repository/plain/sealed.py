@@ -34,6 +34,7 @@ class SealedFolder:
     """A backup that was sealed, read without trust: no link is followed, no path leaves the folder."""
 
     reads_all = True
+    has_sums = True
 
     def __init__(self, path: Path, catalog: Catalog, uid: int) -> None:
         self.path: Path = path

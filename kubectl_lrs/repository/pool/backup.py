@@ -35,6 +35,7 @@ class PooledBackup:
     owner = ""
     is_foreign = False
     reads_all = False
+    has_sums = True
 
     def __init__(self, pool: Pool, seal: Seal, *, grace: float, name: str = "") -> None:
         self.warning = ""

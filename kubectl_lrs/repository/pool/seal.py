@@ -24,7 +24,7 @@ FORMAT_VERSION = 2
 MAX_SIZE = 4 << 20
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_KEPT = ("formatVersion", "state", "instant", "finished", "tool", "cluster", "profile", "levels", "selection")
+_KEPT = ("formatVersion", "state", "instant", "finished", "tool", "cluster", "profile", "levels", "selection", "origin")
 """What a head has as the catalog has it."""
 
 _LISTS: Mapping[str, Any] = {"types": {}, "namespaces": {}, "skipped": []}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
@@ -17,27 +14,14 @@ from kubectl_lrs.model import meanwhile
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError
 from kubectl_lrs.model.manifest import Manifest, sanitise
-from kubectl_lrs.model.names import manifest_path
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.model.workloads import CRD_NAME, type_of
+from kubectl_lrs.model.workloads import CRD_NAME
 from kubectl_lrs.repository import Sink, Writer
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.changes import Born, Look
+from kubectl_lrs.stores.lrs.keep import Keeper, Tally
 from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE, TIER
-
-
-@dataclass
-class _Tally:
-    """What is counted while the objects pass by."""
-
-    resource_version: str = ""
-    objects: int = 0
-    bytes: int = 0
-    types: Counter[str] = field(default_factory=Counter)
-    namespaces: Counter[str] = field(default_factory=Counter)
-    skipped: list[dict[str, str]] = field(default_factory=list)
-    not_read: list[Manifest] = field(default_factory=list)
 
 
 class LrsCollector:
@@ -47,7 +31,7 @@ class LrsCollector:
         self._kube = kube
         self._resource = resource
         self._selection = selection
-        self._tally = _Tally()
+        self._tally = Tally()
         self._look = Look(kube, resource, selection)
         self._crd_note = ""
 
@@ -81,22 +65,13 @@ class LrsCollector:
     def _facts(self) -> dict[str, Any]:
         tally = self._tally
         return {
-            "group": self._resource.group,
-            "version": self._resource.version,
-            "kind": self._resource.kind,
-            "plural": self._resource.plural,
-            "resourceVersion": tally.resource_version,
-            "objects": tally.objects,
-            "bytes": tally.bytes,
-            "types": dict(sorted(tally.types.items())),
-            "namespaces": dict(sorted(tally.namespaces.items())),
-            "skipped": tally.skipped,
+            **tally.facts(version=self._resource.version, kind=self._resource.kind),
             "missing": [_not_read(each["metadata"]) for each in tally.not_read],
             "crd": CRD_FILE if not self._crd_note else None,
             "crdNote": self._crd_note,
         }
 
-    def _snapshot(self, writer: Writer, progress: Progress) -> _Tally:
+    def _snapshot(self, writer: Writer, progress: Progress) -> Tally:
         start = writer.checkpoint()
 
         def begun_anew(_error: Exception) -> None:
@@ -106,9 +81,9 @@ class LrsCollector:
         with everywhere(self._selection.namespace):
             return whole(self._kube, lambda: self._copy(writer, progress), before_again=begun_anew)
 
-    def _copy(self, writer: Writer, progress: Progress) -> _Tally:
+    def _copy(self, writer: Writer, progress: Progress) -> Tally:
         progress.begin("LRS")
-        tally = _Tally()
+        tally = Tally()
         pages = self._kube.pages(
             self._resource, self._selection.namespace, selector=self._selection.label_selector(), with_too_deep=True
         )
@@ -120,28 +95,9 @@ class LrsCollector:
                 progress.advance(len(page.items))
         return tally
 
-    def _keep(self, items: Iterable[tuple[str, Manifest]], writer: Writer, raw: Sink, index: Sink, tally: _Tally) -> None:
-        raw_lines, index_lines = [], []
-        for text, manifest in items:
-            metadata = manifest["metadata"]
-            namespace, name, kind = metadata["namespace"], metadata["name"], type_of(manifest)
-            if metadata.get("deletionTimestamp"):
-                tally.skipped.append({"namespace": namespace, "name": name, "type": kind, "reason": "being deleted"})
-                continue
-            clean = sanitise(manifest)
-            clean.setdefault("apiVersion", self._resource.api_version)
-            clean.setdefault("kind", self._resource.kind)
-            data = dump(clean).encode("utf-8", "surrogatepass")
-            path = manifest_path(namespace, name)
-            writer.write(path, data)
-            raw_lines.append(text if "\n" not in text else json.dumps(manifest, ensure_ascii=False))
-            index_lines.append(_index_line(metadata, kind, path))
-            tally.objects += 1
-            tally.bytes += len(data)
-            tally.types[kind] += 1
-            tally.namespaces[namespace] += 1
-        raw.write("".join(f"{line}\n" for line in raw_lines).encode("utf-8", "surrogatepass"))
-        index.write("".join(f"{line}\n" for line in index_lines).encode())
+    def _keep(self, items: Iterable[tuple[str, Manifest]], writer: Writer, raw: Sink, index: Sink, tally: Tally) -> None:
+        keeper = Keeper(writer, raw, index, self._resource.api_version, self._resource.kind)
+        keeper.keep(items, tally)
 
     def _save_crd(self, writer: Writer) -> str:
         """Save the CRD where it may be read; else the reason why it is not in the backup."""
@@ -157,18 +113,3 @@ def _not_read(metadata: Manifest) -> Missing:
     """One whose manifest no reader of the backup would take, so that all of it would be damage."""
     name = f"{metadata.get('namespace')}/{metadata.get('name')}"
     return Missing(store=TIER, kind="LRS", name=name, reason=f"{TOO_DEEP}, and not read")
-
-
-def _index_line(metadata: Manifest, kind: str, path: str) -> str:
-    facts = {
-        "namespace": metadata["namespace"],
-        "name": metadata["name"],
-        "type": kind,
-        "uid": metadata.get("uid", ""),
-        "resourceVersion": metadata.get("resourceVersion", ""),
-        "generation": metadata.get("generation"),
-        "created": metadata.get("creationTimestamp", ""),
-        "path": path,
-        "owners": metadata.get("ownerReferences") or [],
-    }
-    return json.dumps(facts, separators=(",", ":"))

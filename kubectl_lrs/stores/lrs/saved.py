@@ -78,7 +78,7 @@ class BackupSource:
 
     They are read from the raw objects, which takes a twentieth of the time of reading YAML. The first time that they are
     read to the end makes sure that the YAML files, which people read and plain kubectl takes, say the same: DamageError
-    where one of them is not what the raw object says, or one of the two is missing.
+    where one of them is not what the raw object says, or one of the two is missing. What others saved has one of the two alone.
     """
 
     def __init__(self, folder: Backup) -> None:
@@ -87,11 +87,14 @@ class BackupSource:
         facts = folder.catalog.tiers["resources"]
         self.kind = str(facts.get("kind"))
         self.version = str(facts.get("version"))
-        self._is_checked = False
-        if (facts.get("group"), facts.get("plural")) != (GROUP, PLURAL):
+        self._is_checked = not folder.has_sums
+        self._has_lrs = folder.catalog.has_lrs
+        if self._has_lrs and (facts.get("group"), facts.get("plural")) != (GROUP, PLURAL):
             raise DamageError(f"{folder.describe()}: holds {facts.get('plural')}.{facts.get('group')}, not {CRD_NAME}")
 
     def __iter__(self) -> Iterator[StoredLrs]:
+        if not self._has_lrs:
+            return iter(())
         return self._stored() if self._is_checked else self._checked()
 
     def check(self) -> None:
@@ -195,7 +198,9 @@ def named_source(folder: Backup, names: Sequence[str]) -> NamedSource | None:
 
 def index(folder: Backup) -> Iterator[dict[str, Any]]:
     """What the index of a backup says of each object: namespace, name, type, uid, resourceVersion, created, path, owners."""
-    left = sum(path.startswith("lrs/") for path, _ in folder.sums())
+    if not folder.catalog.has_lrs:
+        return
+    left = len(folder.paths("lrs/"))
     for entry in _entries(folder):
         left -= 1
         if left < 0:

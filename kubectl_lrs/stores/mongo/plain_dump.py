@@ -1,4 +1,4 @@
-"""Dumps that the real mongodump wrote, read without trust: a folder of its files, with no catalog and no sums."""
+"""Dumps that the real mongodump wrote, read without trust: a folder of its files or an archive, with no catalog and no sums."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import BinaryIO
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.repository.plain.files import reading
 from kubectl_lrs.stores.mongo import names
+from kubectl_lrs.stores.mongo.archive import ArchiveFile, is_archive
 from kubectl_lrs.stores.mongo.levels import COMPLETE, MINIMUM
 from kubectl_lrs.stores.mongo.saved import GZIP, StoredCollection, StoredDump, collections_in, content_of, selected, version_of
 
@@ -20,8 +21,10 @@ OPLOG = "oplog.bson"
 
 
 def is_mongodump(path: Path) -> bool:
-    """Whether a folder looks like what mongodump writes: a database's files, or folders of them."""
+    """Whether it looks like what mongodump writes: an archive, a folder of a database's files, or one of such folders."""
     try:
+        if path.is_file():
+            return is_archive(path)
         return path.is_dir() and any(_looks_like_dump(each) for each in PlainFolder(path).paths())
     except OSError:
         return False
@@ -29,7 +32,7 @@ def is_mongodump(path: Path) -> bool:
 
 def dumped(path: Path, *, only: tuple[str, ...] = ()) -> StoredDump:
     """What mongodump wrote: the known collections in it, or those named; UsageError where it is not clear of which database."""
-    folder = PlainFolder(path)
+    folder = ArchiveFile(path) if path.is_file() else PlainFolder(path)
     found: dict[str, dict[str, StoredCollection]] = {}
     for prefix in sorted({each.rpartition("/")[0] for each in folder.paths() if _looks_like_dump(each)}):
         database = prefix or path.resolve().name
@@ -102,11 +105,11 @@ def _looks_like_dump(path: str) -> bool:
     return path.removesuffix(GZIP).endswith((names.DATA, names.METADATA))
 
 
-def _oplog(folder: PlainFolder) -> str:
+def _oplog(folder: PlainFolder | ArchiveFile) -> str:
     return next((path for path in folder.paths() if path.removesuffix(GZIP) == OPLOG), "")
 
 
-def _unknown(folder: PlainFolder, database: str) -> tuple[str, ...]:
+def _unknown(folder: PlainFolder | ArchiveFile, database: str) -> tuple[str, ...]:
     """What lies there beside the database's own files: other databases, the server's own collections, what is no dump's."""
     found = []
     for path in folder.paths():
@@ -122,7 +125,7 @@ def _unknown(folder: PlainFolder, database: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*found, *folder.too_deep()]))
 
 
-def _prelude(folder: PlainFolder) -> str:
+def _prelude(folder: PlainFolder | ArchiveFile) -> str:
     """The version of the server that a plain dump says it is of; empty where it does not."""
     for path in folder.paths():
         if path.rpartition("/")[2].removesuffix(GZIP) == names.PRELUDE:

@@ -41,6 +41,8 @@ from kubectl_lrs.commands import (
     history_run,
     hold_,
     hold_run,
+    import_,
+    import_run,
     list_,
     list_run,
     options_,
@@ -74,6 +76,7 @@ from kubectl_lrs.model.flags import Group
 MODULES = (
     activate_, backup_, check_, clean_spark_, completion_, config_, deactivate_, diff_, forget_, help_, hold_, list_,
     options_, prune_, restore_, show_, unforget_, unhold_, verify_, version_, copy_, export_, repository_, schema_, history_,
+    import_,
 )  # fmt: skip
 COMMANDS = {str(module.command.name): module.command for module in MODULES}
 RUNS: dict[str, ModuleType] = {
@@ -82,7 +85,7 @@ RUNS: dict[str, ModuleType] = {
     "config": config_run, "deactivate": deactivate_run, "diff": diff_run, "forget": forget_run, "hold": hold_run,
     "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unforget": unforget_run,
     "unhold": unhold_run, "copy": copy_run, "export": export_run, "repository": repository_run, "verify": verify_run,
-    "schema": schema_run, "history": history_run,
+    "schema": schema_run, "history": history_run, "import": import_run,
     "version": version_run,
 }  # fmt: skip
 """What does the work of each; `help` and `options` print what is known without it."""

@@ -1,0 +1,40 @@
+"""Import, as `import_` is told."""
+
+from __future__ import annotations
+
+from kubectl_lrs import render
+from kubectl_lrs.commands.backup_choice import open_to_read
+from kubectl_lrs.commands.confirm import HeldSignals
+from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
+from kubectl_lrs.commands.import_ import Flags
+from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.sources.others import OthersBackup
+from kubectl_lrs.usecases.backup import Destination
+from kubectl_lrs.usecases.importing import import_source
+
+
+def run(given: Given) -> ExitCode:
+    """Read the source, seal it, report."""
+    flags, quiet = given.of(Flags), given.of(Quiet).quiet
+    if not flags.source:
+        raise UsageError("import needs a SOURCE: what others saved", hint="import lrs_backup_2026_11_23_08_16")
+    repository = open_to_read(flags.path, flags.reach)
+    destination = Destination(repository=repository, name=flags.name, trust=given.of(Trusting).trust)
+    source = repository.elsewhere.opened(flags.source) if repository.elsewhere else None
+    if not isinstance(source, OthersBackup):
+        raise _nothing(flags.source, is_backup=repository.has(flags.source))
+    for line in () if quiet else render.of_others(source):
+        render.say(line)
+    location, catalog = import_source(source, destination, render.progress(quiet=quiet), HeldSignals())
+    if catalog.missing or not given.is_silent:
+        render.show(render.made(location, catalog), given.of(Tables).output)
+    for line in render.remarks(catalog, quiet=quiet):
+        render.say(line)
+    return ExitCode.PARTIAL if catalog.missing else ExitCode.DONE
+
+
+def _nothing(name: str, *, is_backup: bool) -> UsageError:
+    if is_backup:
+        return UsageError(f"{name} is a backup already", hint=f"copy it with: copy FROM TO {name}")
+    hint = "name a folder of manifests, a file of them, a Velero backup or a mongodump; with ./ before a name that tells nothing"
+    return UsageError(f"{name}: nothing that others saved is there", hint=hint)
