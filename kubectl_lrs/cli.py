@@ -40,7 +40,7 @@ VERBS: dict[str, str] = {
     "repository": "Make, show or check a place of backups.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
-    "config": "Show the settings of an installation file, and what it may say.",
+    "config": "Make, show or check an installation file.",
     "history": "Show what was done, by whom, when.",
     "help": "Show the help of a verb, or a page: mongo, storage, man.",
     "completion": "Complete words with the Tab key.",

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from kubectl_lrs.commands import backup_, check_, prune_, restore_
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Tables
-from kubectl_lrs.model.flags import Flag, Group, Options, argument, flag, flags_of
+from kubectl_lrs.model.flags import Flag, Group, Options, Source, argument, flag, flags_of
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
 from kubectl_lrs.stores.lrs.flags import RestoreFlags
 
-SHOW, SCHEMA = "show", "schema"
+INIT, SHOW, CHECK, SCHEMA = "init", "show", "check", "schema"
 
 
 class Flags(Options):
     """What is done."""
 
-    what: str | None = argument("what", default=None, metavar="show|schema", choices=(SHOW, SCHEMA))
+    what: str | None = argument("what", default=None, metavar="init|show|check|schema", choices=(INIT, SHOW, CHECK, SCHEMA))
+    file: str = argument("file", default="", metavar="[FILE]", source=Source.FILE)
 
 
 class Showing(Options):
@@ -57,7 +58,7 @@ Settings: type[Options] = type("Settings", (Options,), dict(_settings()))
 """What of an installation file can be said by flags that mean one thing alone."""
 
 
-HELP = """Show the settings of an installation file, and what it may say.
+HELP = """Make, show or check an installation file, and print what it may say.
 
 An installation file says once what an installation is: its cluster, where its MongoDB, images, files, API and backups
 are, how much is saved and what is kept. It is YAML; each key is a flag, and each flag that is no act is a key. It is
@@ -69,8 +70,11 @@ A file that names another cluster than the one that is asked is refused. What is
 --force, --dry-run, all that allows, accepts or ignores something, what becomes of things that are there, and what a
 restore chooses.
 
-`show` tells what is set, with flags as any command takes them; -o wide shows the defaults too. `schema` prints a JSON
-Schema for editors.
+`init` makes one: FILE, or one of the context's name in ~/.config/kubectl-lrs. It takes flags, asks for the rest on a
+terminal, and finds out what can be: the cluster and its uids, the namespace of the LRS, the MongoDB of the cluster,
+what the environment names. `check` tries every door that the settings name (cluster, rights, MongoDB, registries,
+files, API, backups), and says for each what works and what to do. `show` tells what is set, with flags as any
+command takes them; -o wide shows the defaults too. `schema` prints a JSON Schema for editors.
 """
 
 
@@ -82,9 +86,11 @@ command = lrs_command(
     Tables,
     help=HELP,
     examples=[
+        ("A file for the context's cluster", "@ config init prod.yaml -n datarobot --backup-dir s3://backups/prod"),
+        ("Does all of it work?", "@ config check --config prod.yaml"),
         ("What is set, and by what", "@ config show --config prod.yaml --origin"),
         ("All settings with their defaults", "@ config show -o wide"),
         ("A schema for editors", "@ config schema > kubectl-lrs.schema.json"),
     ],
-    exits=(0, 2, 5),
+    exits=(0, 1, 2, 3, 4, 5, 130),
 )

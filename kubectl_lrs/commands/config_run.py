@@ -1,4 +1,4 @@
-"""Show settings and their schema, as `config_` is told."""
+"""Make, show and check settings, print their schema, as `config_` is told."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.config_ import SCHEMA, SHOW, Flags, Showing
+from kubectl_lrs.commands.config_ import CHECK, INIT, SCHEMA, SHOW, Flags, Showing
 from kubectl_lrs.commands.flags import Given, Tables
 from kubectl_lrs.commands.installation import table_of
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model import settings
-from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.flags import Flag
 from kubectl_lrs.model.settings import Origin, Shown
 
 
-def run(given: Given) -> None:
+def run(given: Given) -> ExitCode | None:
     """The one that was asked for."""
     what = given.of(Flags).what
+    if what == INIT:
+        from kubectl_lrs.commands import config_init
+
+        config_init.run(given)
+        return None
+    if what == CHECK:
+        from kubectl_lrs.commands import config_check
+
+        return config_check.run(given)
+    _print(given, what)
+    return None
+
+
+def _print(given: Given, what: str | None) -> None:
     if what == SCHEMA:
         refuse(
             [word for word in given.words if word.startswith("-")], "to schema, which is the same for all", hint="leave it out"
@@ -27,7 +41,7 @@ def run(given: Given) -> None:
         render.answer(render.as_json(settings.schema(table_of(given.commands))), is_data=True)
         return
     if what != SHOW:
-        raise UsageError("nothing says what is to be done", hint="config show, or schema")
+        raise UsageError("nothing says what is to be done", hint="config init, show, check or schema")
     found = given.installation
     view = render.settings_view(list(shown(given)), str(found.path) if found else "", with_origin=given.of(Showing).origin)
     render.show(view, given.of(Tables).output)

@@ -324,7 +324,9 @@ class Given:
     def _plain(self, flag: Flag) -> Any:
         """As click would give it."""
         found = self.installation if self._is_configured(flag) else None
-        return found.values[flag.key] if found else self._context.params[parameter_name(flag)]
+        default = flag.default.value if isinstance(flag.default, Enum) else flag.default
+        # A command may look at settings of which it has no flag.
+        return found.values[flag.key] if found else self._context.params.get(parameter_name(flag), default)
 
     def _value(self, flag: Flag) -> Any:
         value = self._plain(flag)

@@ -80,6 +80,11 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(flags=("--backup-dir",), why="with a place that is named", holds=lambda value: not value("place")),
         Rule(flags=("--quiet",), why="but with check", holds=lambda value: value("what") == "check"),
     ),
+    "config": (
+        Rule(flags=("file",), why="but to init; --config names the file", holds=lambda value: value("what") == "init"),
+        Rule(flags=("--origin",), why="but to show", holds=lambda value: value("what") == "show"),
+        Rule(flags=("--output",), why="to init", holds=lambda value: value("what") != "init"),
+    ),
     "completion": (
         Rule(flags=("--dir",), why="but with install: a script is printed", holds=lambda value: value("what") == "install"),
     ),

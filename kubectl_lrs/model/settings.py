@@ -155,9 +155,14 @@ def _text(value: object, where: str) -> str:
         raise UsageError(f"{where}: not text", hint="put it in quotes")
     if not value.strip():
         raise UsageError(f"{where}: an empty value names nothing", hint="leave it out")
-    if what := next((what for pattern, what in _SECRET_VALUES if pattern.search(value)), ""):
+    if what := looks_secret(value):
         raise UsageError(f"{where}: it looks like {what}, and no secret may stand in a file of settings", hint=SECRETS)
     return value
+
+
+def looks_secret(value: str) -> str:
+    """What a secret in a value looks like, in words; empty where there is none."""
+    return next((what for pattern, what in _SECRET_VALUES if pattern.search(value)), "")
 
 
 def is_path(flag: Flag, value: str) -> bool:

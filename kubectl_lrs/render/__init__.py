@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         summary,
         unified,
     )
+    from kubectl_lrs.render.doors import doors_view
     from kubectl_lrs.render.history import history_view
     from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_remarks, prune_report_view
     from kubectl_lrs.render.repository import (
@@ -99,6 +100,7 @@ _PARTS = {
         "where",
     ),
     "config": ("settings_view",),
+    "doors": ("doors_view",),
     "history": ("history_view",),
     "prune": (
         "prune_plan_view",
@@ -171,6 +173,7 @@ __all__ = [
     "deployment_plan_view",
     "deployment_report_view",
     "difference_data",
+    "doors_view",
     "exported",
     "finding_lines",
     "history_view",

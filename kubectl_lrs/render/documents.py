@@ -70,6 +70,11 @@ def _of_diff(data: Data) -> Iterator[Item]:
         yield from (_item(each["name"], each["change"], tier=store["tier"]) for each in store["differences"])
 
 
+def _of_doors(data: Data) -> Iterator[Item]:
+    for each in data["doors"]:
+        yield _item(each["door"], each["state"], each["message"])
+
+
 def _of_settings(data: Data) -> Iterator[Item]:
     for each in data["settings"]:
         if each["origin"] != "default":
@@ -111,6 +116,7 @@ ITEMS: Mapping[str, Callable[[Data], Iterator[Item]]] = {
     "CheckReport": _of_check,
     "CleanPlan": _of_sessions,
     "CleanReport": _of_sessions,
+    "ConfigCheck": _of_doors,
     "CopyReport": _of_pruned("result", "why"),
     "DeploymentJournal": _of_deployments("state", "message"),
     "DeploymentPlan": _of_deployments("action", "reason"),

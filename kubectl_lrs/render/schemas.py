@@ -196,6 +196,10 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
             sessions=listed(record(**SESSION, result=TEXT, message=TEXT)),
         ),
     ),
+    "ConfigCheck": (
+        "config check: whether each door of an installation opens",
+        lambda: record(file=maybe(TEXT), doors=listed(record(door=TEXT, state=TEXT, message=TEXT, hint=TEXT))),
+    ),
     "CopyReport": (
         "copy: what became of each backup",
         lambda: record(

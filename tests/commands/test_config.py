@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -290,3 +292,107 @@ def test_completion_knows_it(cli: Cli) -> None:
     assert "--config" in cli.ok("__complete", "backup", "--conf")
     assert "show" in cli.ok("__complete", "config", "")
     assert "--origin" in cli.ok("__complete", "config", "show", "--or")
+
+
+# ---- made, and checked
+
+
+def _doors(done: Any) -> dict[str, tuple[str, str]]:
+    return {each["door"]: (each["state"], each["message"]) for each in json.loads(done.stdout)["doors"]}
+
+
+def test_one_is_made_and_every_door_opens(
+    plane: ControlPlane, cli: Cli, filled: str, uid: str, s3: S3, app_alone: App, tmp_path: Path
+) -> None:
+    app_alone.fill(3)
+    (s3.buckets / "init").mkdir()
+    (tmp_path / "uri").write_text(app_alone.servers.uri())
+    (tmp_path / "storage").mkdir()
+    path = cli.directory / "prod.yaml"
+    where = ("--backup-dir", "s3://init/x", "--backup-endpoint", s3.endpoint)
+    files = ("--files-url", tmp_path / "storage", "--map-registry", "a=b", "--keep-daily", "7")
+    env = {**s3.environment, "LRS_DATAROBOT_URL": "https://127.0.0.1:1"}
+    made = cli.run("config", "init", path, "-n", filled, "--mongo-uri-file", "../uri", *where, *files, env=env)
+    assert (made.returncode, made.stdout) == (0, f"{path}\n"), made.stderr
+    assert "token" in made.stderr
+    document = yaml.safe_load(path.read_text())
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert document["cluster"] == {"uid": uid, "namespaceUid": uid_of(plane, filled), "context": "bed"}
+    assert (document["namespace"], document["mongo"]) == (filled, {"uriFile": str(tmp_path / "uri")})
+    assert document["images"] == {"mapRegistry": ["a=b"]}
+    cli.ok("repository", "init", "--config", path, env=s3.environment)
+    document["api"] = {"deployments": False}
+    path.write_text(yaml.safe_dump(document))
+    checked = cli.run("config", "check", "--config", path, "-o", "json", env=s3.environment)
+    doors = _doors(checked)
+    assert {name: state for name, (state, _) in doors.items()} == {
+        "cluster": "works",
+        "rights": "works",
+        "MongoDB": "works",
+        "registries": "not used",
+        "files": "works",
+        "API": "not used",
+        "backups": "works",
+    }, checked.stdout
+    assert f"database {app_alone.name}" in doors["MongoDB"][1]
+    assert uid in doors["cluster"][1]
+    assert not [each for each in (s3.buckets / "init").rglob("*probe*") if each.is_file()], "nothing is left there"
+
+
+def test_one_door_that_does_not_open_hides_no_other(cli: Cli, filled: str, uid: str, write: Write) -> None:
+    path = write(
+        "prod.yaml",
+        cluster={"uid": uid},
+        namespace=filled,
+        mongo={"uri": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500"},
+        files={"url": "nothing"},
+        images={"level": "copy"},
+        api={"url": "https://127.0.0.1:1", "tokenFiles": ["nothing.token"]},
+        repository={"url": "s3://nothing/x", "endpoint": "http://127.0.0.1:1"},
+    )
+    env = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    done = cli.run("config", "check", "--config", path, "-o", "json", env=env)
+    states = {name: state for name, (state, _) in _doors(done).items() if not name.startswith("registr")}
+    assert states == {
+        "cluster": "works",
+        "rights": "works",
+        "MongoDB": "fails",
+        "files": "fails",
+        "API": "fails",
+        "backups": "fails",
+    }, done.stdout
+    assert done.returncode == 1, "the worst of them: the storage's folder is not there"
+    other = cli.run("config", "check", "--config", write("other.yaml", cluster={"uid": OTHER}))
+    assert (other.returncode, "is about another cluster" in other.stdout) == (2, True)
+    assert "must be reached first" in other.stdout
+
+
+def test_what_is_there_is_not_touched(cli: Cli, filled: str, write: Write, tmp_path: Path) -> None:
+    path = write("prod.yaml", namespace="mine")
+    before = path.read_text()
+    for call in (("config", "init", path), ("config", "init", "--config", path)):
+        done = cli.run(*call, "-n", filled)
+        assert (done.returncode, path.read_text()) == (2, before), done.stderr
+    secret = cli.run("config", "init", tmp_path / "new.yaml", "-n", filled, "--mongo-uri", "mongodb://u:hunter2hunter2@h/")
+    assert (secret.returncode, "hunter2" in secret.stderr) == (2, False)
+    assert not (tmp_path / "new.yaml").exists()
+    made = cli.run("config", "init", "-n", filled, env={"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    assert made.returncode == 0, made.stderr
+    found = cli.run("config", "init", "-n", filled, env={"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    assert (found.returncode, "is an installation file already" in found.stderr) == (2, True)
+    assert cli.run("backup", env={"XDG_CONFIG_HOME": str(tmp_path / "config")}).returncode == 0
+
+
+def test_it_asks_on_a_terminal(cli: Cli, filled: str, tmp_path: Path) -> None:
+    words = ["-m", "kubectl_lrs", "config", "init", str(tmp_path / "asked.yaml"), "-n", filled, "--mongo-db", "x"]
+    environment = cli._environment(None)
+    with pexpect.spawn(sys.executable, words, env=environment, cwd=str(cli.directory), encoding="utf-8", timeout=60) as asked:
+        asked.expect("Where are the backups")
+        asked.sendline("/var/backups/lrs")
+        asked.expect("What is saved")
+        asked.sendline("minimum")
+        asked.expect(pexpect.EOF)
+        asked.close()
+        assert asked.exitstatus == 0
+    document = yaml.safe_load((tmp_path / "asked.yaml").read_text())
+    assert (document["repository"]["url"], document["profile"]) == ("/var/backups/lrs", "minimum")

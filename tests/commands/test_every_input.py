@@ -150,8 +150,12 @@ CALLS: dict[str, Call] = {
     **{f"check: a backup alone, {name}": Call(("check", "--from", "b"), _of("CHECK", name)) for name in STORES},
     **{f"check: no {name}": Call(("check", f"--no-{name}"), _of("CHECK", name, but=(f"--{name}",))) for name in STORES},
     "config: a schema": Call(
-        ("config", "schema"), tuple(word for word in flags("config") if word.startswith("-") and word not in REACH)
+        ("config", "schema"),
+        tuple(word for word in flags("config") if word.startswith("-") and word not in (*REACH, "--origin")),
     ),
+    "config: another file": Call(("config", "show"), ("file",)),
+    "config: the origin of nothing": Call(("config", "check"), ("--origin",)),
+    "config: no answer": Call(("config", "init"), ("--output",)),
     **{f"{verb}: a storage on a path": Call((verb,), REACH) for verb in OURS if "--backup-dir" in flags(verb)},
     "completion: a script": Call(("completion", "bash"), ("--dir",)),
 }
@@ -261,7 +265,10 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "completion": {"what": ALWAYS},
-    "config": {"what": ALWAYS, **dict.fromkeys((word for word in flags("config") if word not in REACH), ALWAYS)},
+    "config": {
+        "what": ALWAYS,
+        **dict.fromkeys((word for word in flags("config") if word not in (*REACH, "file", "--origin")), ALWAYS),
+    },
     "history": {"verbs": ALWAYS, "--output": ANSWER},
     "schema": {"kind": ALWAYS},
     "version": {"--client": AS_KUBECTL, "--output": ANSWER},

@@ -25,6 +25,8 @@ from kubectl_lrs.commands import (
     completion_,
     completion_run,
     config_,
+    config_check,
+    config_init,
     config_run,
     copy_,
     copy_run,
@@ -90,7 +92,7 @@ RUNS: dict[str, ModuleType] = {
 }  # fmt: skip
 """What does the work of each; `help` and `options` print what is known without it."""
 
-SHARED = (accounts, restore_call, spark)
+SHARED = (accounts, config_check, config_init, restore_call, spark)
 """What several commands stand on."""
 
 each = pytest.mark.parametrize(
