@@ -40,6 +40,10 @@ class BareNotFoundError(UnreachableError):
     """404 without the storage's word for it: as a HEAD gives it, and anything between us and the storage, too."""
 
 
+class EmptyRangeError(LrsError):
+    """The object ends before the range that was asked for."""
+
+
 class PassingError(UnreachableError):
     """Nobody answered, or the answer was that it cannot be done just now: it may be another one soon."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from kubectl_lrs.backends import gcs_client
 from kubectl_lrs.backends.base import (
     CHUNK,
+    EmptyRangeError,
     KeyNotFoundError,
     OnSkipped,
     Reading,
@@ -20,11 +21,11 @@ from kubectl_lrs.backends.base import (
     deleted_at_once,
     refuse_unreadable,
 )
-from kubectl_lrs.backends.gcs_client import Answer, Call, GcsClient
-from kubectl_lrs.backends.gcs_errors import EmptyRangeError
+from kubectl_lrs.backends.gcs_client import GcsClient, document
 from kubectl_lrs.backends.gcs_upload import FIELDS, GENERATION, Pieces, Whole, begun, give_up, looking, stat_of
 from kubectl_lrs.backends.local_upload import new_part
 from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.rest import Answer, Call
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import shown
 
@@ -64,7 +65,7 @@ class Gcs:
         if after:
             query["startOffset"] = self._prefix + after
         while True:
-            page = self._client.page(**query).document
+            page = document(self._client.page(**query))
             for each in page.get("items") or ():
                 key = str(each["name"])[len(self._prefix) :]
                 if key and key != after:
@@ -81,7 +82,7 @@ class Gcs:
         return stat_of(key, self._look(key))
 
     def _look(self, key: str) -> Mapping[str, Any]:
-        return self._client.send(looking(self._client, self._prefix + key), key).document
+        return document(self._client.send(looking(self._client, self._prefix + key), key))
 
     def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
         """In ranges of one generation of the object, which never changes."""

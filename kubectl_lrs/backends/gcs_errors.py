@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kubectl_lrs.backends.base import (
     BareNotFoundError,
+    EmptyRangeError,
     KeyExistsError,
     KeyNotFoundError,
     NoBucketError,
@@ -21,10 +22,6 @@ from kubectl_lrs.runtime.redact import text as heard
 
 class UnsaidNotFoundError(KeyNotFoundError):
     """It is not there, and the answer does not say whether that is the object or the whole bucket."""
-
-
-class EmptyRangeError(LrsError):
-    """The object ends before the range that was asked for."""
 
 
 class Said(NamedTuple):

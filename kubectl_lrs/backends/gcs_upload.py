@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from kubectl_lrs.backends.base import CHUNK, MaybeOursError, Stat, Written, regrouped
-from kubectl_lrs.backends.gcs_client import Answer, Call, GcsClient
-from kubectl_lrs.backends.gcs_errors import of_bucket, of_upload
+from kubectl_lrs.backends.gcs_client import GcsClient, document
+from kubectl_lrs.backends.rest import About, Answer, Call
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import remember, shown
 
@@ -75,7 +75,7 @@ class Whole:
             query={"uploadType": "multipart", "fields": FIELDS, **absence(replace=self._replace)},
             headers={"Content-Type": f"multipart/related; boundary={boundary}"},
             body=b"".join((head.encode(), self._body, f"\r\n--{boundary}--\r\n".encode())),
-            refused=of_bucket,
+            about=About.BUCKET,
         )
         return made(self._client, call, self._key, self._full, self._md5, len(self._body), once=once)
 
@@ -92,7 +92,7 @@ def made(client: GcsClient, call: Call, key: str, full: str, md5: bytes, size: i
     """Send the request that makes an object: what the storage says that it holds, and whether that is what was sent."""
 
     def proven(answer: Answer) -> Written:
-        stat = stat_of(key, answer.document)
+        stat = stat_of(key, document(answer))
         return Written(stat, is_proven=stat.etag == md5.hex() and stat.size == size)
 
     try:
@@ -149,7 +149,7 @@ class Pieces:
     def _call(self, piece: bytes, *good: int) -> Call:
         last = self._sent + len(piece) - 1
         headers = {"Content-Range": f"bytes {self._sent}-{last}/{self._size}"}
-        return Call(method="PUT", path=self._session, headers=headers, body=piece, good=good, refused=of_upload)
+        return Call(method="PUT", path=self._session, headers=headers, body=piece, good=good, about=About.UPLOAD)
 
     def commit(self, *, once: bool = False) -> Written:
         """The last piece."""
@@ -173,7 +173,7 @@ def begun(client: GcsClient, key: str, full: str, size: int, *, replace: bool) -
         query={"uploadType": "resumable", "fields": FIELDS, **absence(replace=replace)},
         headers={"Content-Type": "application/json; charset=UTF-8", "X-Upload-Content-Length": str(size)},
         body=json.dumps({"name": full}).encode(),
-        refused=of_bucket,
+        about=About.BUCKET,
     )
     session = client.send(call, key).headers.get("Location", "")
     if not session:

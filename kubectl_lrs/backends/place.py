@@ -94,13 +94,14 @@ _KINDS: Mapping[str, _Kind] = {
 
 _OURS: Mapping[str, _Kind] = {
     "gs": _Kind("gcs", ("google.auth",), "gs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), _Kind("azure")),
 }
 """Those of a repository that are reached another way, where no application's keys and attributes have to be kept."""
 
-ENDPOINTS = frozenset(("s3", "gs"))
+ENDPOINTS = frozenset(("s3", *_OURS))
 """Those of a repository that may be at another server than the provider's."""
 
-CA_FILES = frozenset(("s3", "gs", "webhdfs"))
+CA_FILES = frozenset(("s3", *_OURS, "webhdfs"))
 """Those of a repository whose authority a file can name."""
 
 

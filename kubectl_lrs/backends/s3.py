@@ -11,6 +11,7 @@ from typing import Any
 from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.base import (
     CHUNK,
+    EmptyRangeError,
     KeyExistsError,
     KeyNotFoundError,
     OnSkipped,
@@ -26,7 +27,7 @@ from kubectl_lrs.backends.obstore_errors import Unfit
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, range_of, stat_of
 from kubectl_lrs.backends.s3_client import S3Client
-from kubectl_lrs.backends.s3_errors import BARE, EmptyRangeError, of_code
+from kubectl_lrs.backends.s3_errors import BARE, of_code
 from kubectl_lrs.backends.s3_upload import Uploads
 from kubectl_lrs.model.errors import CredentialsError, LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import shown

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from kubectl_lrs.backends.base import (
     BareNotFoundError,
+    EmptyRangeError,
     KeyExistsError,
     KeyNotFoundError,
     NoBucketError,
@@ -28,10 +29,6 @@ class BareDeniedError(DeniedError):
 
 class BareRefusedError(LrsError):
     """The same for what is wrong with the request: as where the bucket is in another region."""
-
-
-class EmptyRangeError(LrsError):
-    """The object ends before the range that was asked for."""
 
 
 class GarbledError(LrsError):

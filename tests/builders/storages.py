@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bed.azurite import Azurite
 from tests.bed.gcs import Gcs
 from tests.bed.hdfs import Hdfs
 
@@ -21,4 +22,11 @@ def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
     """An HDFS."""
     with Hdfs(tmp_path_factory.mktemp("hdfs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A Blob service of Azure."""
+    with Azurite(tmp_path_factory.mktemp("azurite")) as running:
         yield running

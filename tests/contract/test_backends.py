@@ -16,10 +16,11 @@ from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.backends.s3_upload import MIN_PART
 from kubectl_lrs.model.errors import UnreachableError
-from tests.bed import hdfs
+from tests.bed import azurite, hdfs
 from tests.bed.s3 import S3
 
 no_hdfs = pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
+no_azurite = pytest.mark.skipif(bool(azurite.missing()), reason=f"Azure is not tested: {azurite.missing()}")
 KINDS = (
     "memory",
     "local",
@@ -27,6 +28,7 @@ KINDS = (
     "s3 of ours",
     "s3 by s3fs",
     pytest.param("gcs", marks=pytest.mark.campaign),
+    pytest.param("azure", marks=[pytest.mark.campaign, no_azurite]),
     pytest.param("hdfs", marks=no_hdfs),
 )
 FLAT = ("memory", "s3", "s3 of ours", "s3 by s3fs")
@@ -70,6 +72,11 @@ def _opened(request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypat
         return open_backend(
             Place(url=f"gs://{name}/some/prefix", endpoint=google.endpoint, options={"token": "anon"}, is_ours=True)
         )
+    if kind == "azure":
+        server = request.getfixturevalue("azurite")
+        server.make_container(name)
+        options = {"account_name": server.account, "account_key": server.key}
+        return open_backend(Place(url=f"az://{name}/some/prefix", endpoint=server.base, options=options, is_ours=True))
     gateway = request.getfixturevalue("s3")
     for variable, value in gateway.environment.items():
         monkeypatch.setenv(variable, value)
@@ -356,6 +363,9 @@ ODD = [
 
 @pytest.mark.parametrize("key", ODD)
 def test_odd_keys(backend: Backend, key: str) -> None:
+    if backend.url.startswith("az:") and {"\\", "\t"} & set(key):  # which it takes for a slash, or not at all
+        assert backend.refuses(key)
+        return
     assert backend.refuses(key) == ""
     put(backend, key, key.encode())
     assert [each.key for each in backend.list()] == [key]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.bed import hdfs, loader, samples
+from tests.bed import azurite, hdfs, loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.conftest import Cli, Crd
 
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.campaign
 """Each has a server of its own to be built or started; the drill on S3 and on a share is `test_repository_drill.py`."""
 
 no_hdfs = pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
-KINDS = ("gcs", pytest.param("cluster", marks=no_hdfs))
+no_azurite = pytest.mark.skipif(bool(azurite.missing()), reason=f"Azure is not tested: {azurite.missing()}")
+KINDS = ("gcs", pytest.param("azurite", marks=no_azurite), pytest.param("cluster", marks=no_hdfs))
 
 
 @pytest.fixture(params=KINDS)
@@ -35,6 +36,9 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
 def _reached(kind: str, server: Any, name: str) -> tuple[str, Mapping[str, str]]:
     if kind == "cluster":
         return f"{server.url}/{name}", {}
+    if kind == "azurite":
+        server.make_container(name)
+        return f"az://{name}/backups", server.environment
     server.make_bucket(name)
     return f"gs://{name}/backups", server.environment
 

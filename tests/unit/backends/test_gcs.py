@@ -10,9 +10,10 @@ import pytest
 
 from kubectl_lrs.backends import gcs_client, gcs_credentials
 from kubectl_lrs.backends.gcs import Gcs
-from kubectl_lrs.backends.gcs_client import Answer
+from kubectl_lrs.backends.gcs_client import document
 from kubectl_lrs.backends.gcs_upload import instant_of, kept_of, stat_of
 from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
+from kubectl_lrs.backends.rest import Answer
 from kubectl_lrs.clients.tls import Tls
 from kubectl_lrs.model.errors import UnreachableError, UsageError
 
@@ -48,7 +49,7 @@ def test_how_much_of_an_upload_there_is(said: str, kept: int) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xff", b"[" * 5000])
 def test_an_answer_that_is_not_the_storages(body: bytes) -> None:
     with pytest.raises(UnreachableError, match="not one of Google Cloud Storage"):
-        _ = Answer(200, {}, body).document
+        document(Answer(200, {}, body))
 
 
 def test_where_requests_go(monkeypatch: pytest.MonkeyPatch) -> None:

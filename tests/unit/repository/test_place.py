@@ -96,7 +96,7 @@ def test_a_url_that_is_none(url: str, said: str) -> None:
     assert "very-secret" not in f"{caught.value} {caught.value.hint}"
 
 
-@pytest.mark.parametrize(("url", "package", "extra"), [("gs://b/p", "google.auth", "gs"), ("az://c/p", "adlfs", "abfs")])
+@pytest.mark.parametrize(("url", "package", "extra"), [("gs://b/p", "google.auth", "gs"), ("hdfs://c/p", "pyarrow", "hdfs")])
 def test_a_url_without_its_library(url: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = storages.importlib.import_module
 

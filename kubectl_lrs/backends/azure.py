@@ -1,0 +1,232 @@
+"""Bytes in a container of Azure's Blob service, for a repository of backups: nothing is kept beside the content."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+from kubectl_lrs.backends import azure_client
+from kubectl_lrs.backends.azure_client import AzureClient
+from kubectl_lrs.backends.azure_upload import STREAM, TAG, Blocks, Whole, instant_of, looking, stat_of
+from kubectl_lrs.backends.base import (
+    CHUNK,
+    EmptyRangeError,
+    KeyExistsError,
+    KeyNotFoundError,
+    OnSkipped,
+    Reading,
+    Stat,
+    Upload,
+    WrongSumError,
+    deleted_at_once,
+    refuse_unreadable,
+)
+from kubectl_lrs.backends.local_upload import new_part
+from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.rest import Answer, Call
+from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.runtime.redact import shown
+
+MAX_KEY = 1024
+PAGE = 1000
+
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+def opened(place: Place) -> Azure:
+    """The container and prefix of an `az:` URL."""
+    prefix = place.host_and_path[1]
+    return Azure(azure_client.opened(place), f"{prefix}/" if prefix else "")
+
+
+class Azure:
+    """The blobs of a container whose names begin with `prefix`, which is empty or ends with `/`."""
+
+    keeps: frozenset[str] = frozenset()
+    batch = 1
+
+    def __init__(self, client: AzureClient, prefix: str) -> None:
+        self.url = client.url
+        self.roots: tuple[str, ...] = (f"{client.container[1:]}/{prefix}".rstrip("/"), client.url)
+        self._client = client
+        self._prefix = prefix
+
+    def tells_content(self, etag: str) -> bool:
+        """Where the storage keeps an MD5."""
+        return bool(etag) and not etag.startswith(TAG)
+
+    # ---- reading
+
+    def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:  # noqa: ARG002
+        """Page by page, from the first on: this storage begins a list nowhere else."""
+        query = {"prefix": self._prefix + prefix, "maxresults": str(PAGE)}
+        query = {name: value for name, value in query.items() if value}
+        last = after.encode("utf-8", "surrogateescape")
+        while True:
+            page = parsed(self._client.page(**query))
+            for each in page.iterfind("Blobs/Blob"):
+                found = entry(each, len(self._prefix))
+                if found.key and found.key.encode("utf-8", "surrogateescape") > last:
+                    yield found
+            marker = page.findtext("NextMarker") or ""
+            if not marker:
+                return
+            if marker == query.get("marker"):
+                raise UnreachableError(f"{self.url}: the server's list has no end that can be asked for")
+            query["marker"] = marker
+
+    def stat(self, key: str) -> Stat:
+        """By a HEAD, of which a header says whether it is the blob that is not there."""
+        return stat_of(key, self._look(key))
+
+    def _look(self, key: str) -> Mapping[str, str]:
+        return self._client.send(looking(self._client, self._prefix + key), key).headers
+
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        """In ranges of one and the same state of the blob."""
+        key, said = wanted.key, self._look(wanted.key)
+        seen = stat_of(key, said)
+        digest = hashlib.md5(usedforsecurity=False)
+        start = 0
+        while start < seen.size:
+            try:
+                data = self._range(key, start, min(CHUNK, seen.size - start), {"if-match": said.get("ETag", "")})
+            except (KeyNotFoundError, KeyExistsError, EmptyRangeError):
+                data = b""
+            if not data:
+                return Reading(seen, is_steady=False)
+            digest.update(data)
+            sink(data)
+            start += len(data)
+        is_damaged = self.tells_content(seen.etag) and seen.etag != digest.hexdigest()
+        return Reading(seen, is_steady=True, is_damaged=is_damaged)
+
+    def _range(self, key: str, start: int, length: int, headers: Mapping[str, str]) -> bytes:
+        headers = {"range": f"bytes={start}-{start + length - 1}", **headers}
+        call = Call(method="GET", path=self._client.of(self._prefix + key), headers=headers, good=(200, 206))
+        answer = self._client.send(call, key)
+        if _said(answer) != (start, len(answer.body)) or len(answer.body) > length:
+            where = f"{self.url}: {shown(key)}"
+            raise LrsError(f"{where}: the server gives other bytes than were asked for, or says so", hint="is there a proxy?")
+        return answer.body
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """By one request."""
+        try:
+            return self._range(key, start, length, {}) if length > 0 else b""
+        except EmptyRangeError:
+            return b""
+
+    # ---- writing
+
+    def upload(self, key: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> Upload:  # noqa: ARG002
+        """In one request, or in blocks."""
+        if size <= CHUNK:
+            return Whole(self._client, key, self._prefix + key, b"".join(chunks), replace=replace)
+        if not replace:
+            self._require_absent(key)
+        return Blocks(self._client, key, self._prefix + key, size, chunks, replace=replace)
+
+    def _require_absent(self, key: str) -> None:
+        """Before much is sent for nothing; what decides is the request that makes it."""
+        with suppress(KeyNotFoundError):
+            self.stat(key)
+            raise KeyExistsError(f"{self.url}: {shown(key)} is there already")
+
+    def sync(self) -> None:
+        """What the server has said yes to is kept."""
+
+    def delete(self, key: str) -> None:
+        """Remove it; the server says whether there was one."""
+        with suppress(KeyNotFoundError):
+            self._client.send(Call(method="DELETE", path=self._client.of(self._prefix + key), good=(202,)), key)
+
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
+        """Some at once."""
+        return deleted_at_once(self.delete, keys)
+
+    def directory(self, key: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """There are none."""
+        return {}
+
+    def make_directory(self, key: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """There are none."""
+        return ()
+
+    def refuses(self, key: str) -> str:
+        """Up to 1,024 characters and 254 parts; a name that ends with a dot or a slash would lose it."""
+        try:
+            (self._prefix + key).encode()
+        except UnicodeEncodeError:
+            return "its path is not UTF-8, which a name must be"
+        parts = (self._prefix + key).split("/")
+        if not key or len(self._prefix + key) > MAX_KEY or len(parts) > 254 or any(ord(each) < 32 for each in key):
+            return "its name would be longer than 1,024 characters, or have too many parts or a control character"
+        if "\\" in key or "" in parts or any(each.endswith(".") for each in parts):
+            return "a part of its path is empty, ends with a dot or has a backslash, which this storage changes"
+        return ""
+
+    def probe(self, *, large: bool = False) -> None:  # noqa: ARG002
+        """A write whose sum is another one's: the server must refuse it when all else was right."""
+        key = new_part()
+        md5 = base64.b64encode(hashlib.md5(b"another", usedforsecurity=False).digest()).decode()
+        headers = {"x-ms-blob-type": "BlockBlob", "content-type": STREAM, "content-md5": md5, "if-none-match": "*"}
+        call = Call(method="PUT", path=self._client.of(self._prefix + key), headers=headers, body=b"lrs", good=(201,))
+        try:
+            self._client.send(call, key)
+        except WrongSumError:
+            return
+        self.delete(key)
+
+    def is_alive(self) -> bool:
+        """Whether it gives a list."""
+        try:
+            self._client.page(maxresults="1")
+        except LrsError:
+            return False
+        return True
+
+    def free(self) -> int | None:
+        """It does not say."""
+        return None
+
+    def now(self) -> float:
+        """The Date of an answer."""
+        found = instant_of(self._client.page(maxresults="1").headers.get("Date", ""))
+        if found is None:
+            raise LrsError(f"{self.url}: the server does not say what time it is (there is no Date in its answer)")
+        return found
+
+
+def _said(answer: Answer) -> tuple[int, int]:
+    """First byte and number of bytes that an answer says it has; one without a range is all of the blob."""
+    if answer.status == 200:
+        return 0, len(answer.body)
+    found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    return (int(found[1]), int(found[2]) - int(found[1]) + 1) if found else (-1, -1)
+
+
+def parsed(answer: Answer) -> ElementTree.Element:
+    """A page of a list. UnreachableError where it is none: then it is not the storage that answers."""
+    found = None
+    if b"<!" not in answer.body:  # no entities: a few bytes of them could be gigabytes
+        with suppress(ElementTree.ParseError, UnicodeDecodeError):
+            found = ElementTree.fromstring(answer.body.decode("utf-8-sig"))  # noqa: S314
+    if found is None or found.tag != "EnumerationResults":
+        raise UnreachableError("the answer is not one of Azure's Blob service", hint="check the endpoint")
+    return found
+
+
+def entry(each: ElementTree.Element, skip: int) -> Stat:
+    """One blob of a list."""
+    name = each.find("Name")
+    text = "" if name is None else name.text or ""
+    key = unquote(text) if name is not None and name.get("Encoded") == "true" else text
+    properties = {found.tag: found.text or "" for found in each.iterfind("Properties/*")}
+    return stat_of(key[skip:], {**properties, "ETag": properties.get("Etag", "")})
