@@ -436,7 +436,7 @@ class Backups(Options):
         default="",
         metavar="URL",
         group=Group.STORAGE,
-        help="Of a storage that speaks S3 and is not AWS; else LRS_BACKUP_ENDPOINT.",
+        help="Of a storage (S3, gs://, az://) that is not at its own provider; else LRS_BACKUP_ENDPOINT.",
     )
     backup_ca_file: str = flag(
         "--backup-ca-file",

@@ -29,7 +29,8 @@ S3 is reached as the AWS tools do it: credentials by AWS_ACCESS_KEY_ID and AWS_S
 machine's role; AWS_REGION. LRS_BACKUP_ENDPOINT names a storage that is not AWS (else AWS_ENDPOINT_URL),
 LRS_BACKUP_CA_FILE the certificate of its authority, and LRS_BACKUP_OPTIONS a JSON or YAML file with options and
 credentials, as --files-options has it. Google Cloud Storage (gs://) is reached as Google's tools do it, by
-GOOGLE_APPLICATION_CREDENTIALS or the machine's account.
+GOOGLE_APPLICATION_CREDENTIALS or the machine's account; Azure (az://) by AZURE_STORAGE_CONNECTION_STRING, or
+AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or a login to Entra ID.
 """
 
 

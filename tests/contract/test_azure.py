@@ -95,7 +95,8 @@ def test_the_condition_is_the_servers(between: Between, name: str, size: int) ->
     """It goes with the request that makes the blob: one that comes while its blocks are sent is not overwritten."""
     backend = opened(between, name)
     upload = backend.upload("a", size, iter([b"x" * size]), {}, replace=False)
-    put(backend, "a", b"theirs")
+    put(backend, "a", b"theirs", replace=True)
+    between.log.clear()
     with pytest.raises(KeyExistsError):
         upload.commit()
     assert get(backend, "a") == b"theirs"
@@ -229,13 +230,8 @@ def test_a_list_that_is_none(between: Between, name: str, body: bytes) -> None:
 
 def test_a_container_that_is_not_there(between: Between) -> None:
     backend = opened(between, "no-such-container")
-    for act in (
-        lambda: backend.stat("a"),
-        lambda: put(backend, "a", b"1"),
-        lambda: list(backend.list()),
-        backend.now,
-        backend.probe,
-    ):
+    looks = (lambda: backend.stat("a"), lambda: list(backend.list()), backend.now)
+    for act in (*looks, lambda: put(backend, "a", b"1"), backend.probe):
         with pytest.raises(NoBucketError, match="az://no-such-container/p") as caught:
             act()
         assert caught.value.hint == "is the URL right, and the account?"

@@ -104,13 +104,13 @@ def test_by_what_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_option_that_has_no_effect_is_refused() -> None:
-    with pytest.raises(UsageError, match="LRS_BACKUP_OPTIONS: tenant_id: no such option"):
+    with pytest.raises(UsageError, match="--backup-options: tenant_id: no such option"):
         open_backend(_place(options={"account_name": "one", "tenant_id": "t"}))
 
 
 @pytest.mark.parametrize("endpoint", ["mine", "ftp://mine", "https://u:p@mine"])
 def test_an_endpoint_that_is_none(endpoint: str) -> None:
-    with pytest.raises(UsageError, match="LRS_BACKUP_ENDPOINT"):
+    with pytest.raises(UsageError, match="--backup-endpoint"):
         open_backend(_place(endpoint=endpoint))
 
 

@@ -70,13 +70,13 @@ def test_keys_are_one_part_of_a_path() -> None:
 
 @pytest.mark.parametrize("endpoint", ["mine", "ftp://mine", "https://", "https://u:p@mine", "https://mine?a=b"])
 def test_an_endpoint_that_is_none(endpoint: str) -> None:
-    with pytest.raises(UsageError, match="LRS_BACKUP_ENDPOINT") as caught:
+    with pytest.raises(UsageError, match="--backup-endpoint") as caught:
         open_backend(_place(endpoint=endpoint))
     assert "u:p" not in str(caught.value)
 
 
 def test_an_option_that_has_no_effect_is_refused() -> None:
-    with pytest.raises(UsageError, match="LRS_BACKUP_OPTIONS: project: no such option") as caught:
+    with pytest.raises(UsageError, match="--backup-options: project: no such option") as caught:
         open_backend(_place(options={"token": "anon", "project": "p"}))
     assert caught.value.hint == "backups on gs:// take: token, endpoint_url"
 
