@@ -15,7 +15,8 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import TIERS
 from kubectl_lrs.model.when import instant_of
-from kubectl_lrs.repository import BY_ENVIRONMENT, Backup, Reach, Repository, open_repository
+from kubectl_lrs.repository import Backup, Repository, open_repository
+from kubectl_lrs.repository.place import Reach
 from kubectl_lrs.sources.place import Others
 from kubectl_lrs.usecases.holding import holds, resolved
 
@@ -23,10 +24,10 @@ NEWEST = ("", LATEST)
 """How a call names no backup of its own."""
 
 
-def open_to_read(path: str, reach: Reach = BY_ENVIRONMENT) -> Repository:
+def open_to_read(path: str, reach: Reach) -> Repository:
     """The repository that --backup-dir names; what others saved can be named too, here or by its path."""
     repository = open_repository(path, reach)
-    repository.elsewhere = Others(repository.journals)
+    repository.elsewhere = Others(repository.journals, reach)
     return repository
 
 

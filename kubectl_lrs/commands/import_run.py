@@ -18,11 +18,16 @@ def run(given: Given) -> ExitCode:
     flags, quiet = given.of(Flags), given.of(Quiet).quiet
     if not flags.source:
         raise UsageError("import needs a SOURCE: what others saved", hint="import lrs_backup_2026_11_23_08_16")
-    repository = open_to_read(flags.path, flags.reach)
+    repository = open_to_read(*flags.where)
     destination = Destination(repository=repository, name=flags.name, trust=given.of(Trusting).trust)
+    if repository.has(flags.source):
+        raise UsageError(f"{flags.source} is a backup already", hint=f"copy it with: copy FROM TO {flags.source}")
     source = repository.elsewhere.opened(flags.source) if repository.elsewhere else None
     if not isinstance(source, OthersBackup):
-        raise _nothing(flags.source, is_backup=repository.has(flags.source))
+        hint = (
+            "name a folder of manifests, a file of them, a Velero backup or a mongodump; with ./ before a name that tells nothing"
+        )
+        raise UsageError(f"{flags.source}: nothing that others saved is there", hint=hint)
     for line in () if quiet else render.of_others(source):
         render.say(line)
     location, catalog = import_source(source, destination, render.progress(quiet=quiet), HeldSignals())
@@ -31,10 +36,3 @@ def run(given: Given) -> ExitCode:
     for line in render.remarks(catalog, quiet=quiet):
         render.say(line)
     return ExitCode.PARTIAL if catalog.missing else ExitCode.DONE
-
-
-def _nothing(name: str, *, is_backup: bool) -> UsageError:
-    if is_backup:
-        return UsageError(f"{name} is a backup already", hint=f"copy it with: copy FROM TO {name}")
-    hint = "name a folder of manifests, a file of them, a Velero backup or a mongodump; with ./ before a name that tells nothing"
-    return UsageError(f"{name}: nothing that others saved is there", hint=hint)

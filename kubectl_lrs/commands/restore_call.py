@@ -67,7 +67,7 @@ class Call:
         flags = given.of(SourceFlags)
         kube = connect(given.kube, given.cancel)
         progress = render.progress(quiet=given.of(Quiet).quiet)
-        return cls(given, flags, open_to_read(flags.path, flags.reach), kube, kube.identity(), progress)
+        return cls(given, flags, open_to_read(*flags.where), kube, kube.identity(), progress)
 
     @property
     def namespace(self) -> str:

@@ -22,7 +22,7 @@ from kubectl_lrs.stores.lrs.saved import index
 def run(given: Given) -> None:
     """The journal, or the catalog and the objects."""
     flags, output = given.of(Flags), given.of(Tables).output
-    backup, directory = flags.backup, open_to_read(flags.path, flags.reach)
+    backup, directory = flags.backup, open_to_read(*flags.where)
     for path in (directory.journals / backup, Path(backup)):
         if is_journal(path) and not is_object(path):
             render.show(render.journal_view(with_copies(load(path, NAMED), state.folders())), output)

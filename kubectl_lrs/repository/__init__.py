@@ -7,10 +7,9 @@ It knows files, sums, and what backups share, not what the files mean. `base` sa
 from __future__ import annotations
 
 from kubectl_lrs.repository.base import Backup, Damage, EarlierBackup, Readable, Repository, Sink, Unsealed, Writer
-from kubectl_lrs.repository.place import BY_ENVIRONMENT, Reach, bring_back, open_pruner, open_repository
+from kubectl_lrs.repository.place import Reach, bring_back, open_pruner, open_repository
 
 __all__ = [
-    "BY_ENVIRONMENT",
     "Backup",
     "Damage",
     "EarlierBackup",

@@ -324,7 +324,7 @@ class Repository(ABC):
         """The backup that `name` means: `latest`, a name here, or a path."""
         if name == LATEST:
             return self.latest()
-        if found := (self.elsewhere and self.elsewhere.opened(name)) or self.opened(name):
+        if found := self._elsewhere_alone(name) or self.opened(name):
             return found.in_use()
         from difflib import get_close_matches
 
@@ -334,6 +334,11 @@ class Repository(ABC):
         if near and get_close_matches(name, [LATEST], cutoff=0.8):
             hint = f"did you mean {LATEST}? {hint}"
         raise UsageError(f"backup {name!r} not found in {self.location}", hint=hint)
+
+    def _elsewhere_alone(self, name: str) -> Backup | None:
+        """What the name means elsewhere, where it means nothing here."""
+        is_elsewhere = self.elsewhere is not None and self.elsewhere.has(name) and not self.has(name)
+        return self.elsewhere.opened(name) if self.elsewhere and is_elsewhere else None
 
     def names(self) -> list[str]:
         """The names of the sealed backups, oldest first; none where there is no repository."""

@@ -15,7 +15,7 @@ from kubectl_lrs.model.catalog import UNKNOWN_CLUSTER, Catalog, Origin
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import RESOURCES
-from kubectl_lrs.repository.base import ALL, Damage
+from kubectl_lrs.repository.base import ALL, Damage, Original
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.trust import user_name
 from kubectl_lrs.stores.base import Collector
@@ -127,13 +127,13 @@ class OthersBackup:
         """The same: nobody here removes what others saved."""
         return self
 
-    @staticmethod
-    def kept(progress: Progress) -> AbstractContextManager[None]:  # noqa: ARG004
-        """As it is: nobody here removes it."""
+    def kept(self, progress: Progress) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Nothing has to be done for that."""
         return nullcontext()
 
-    def original(self) -> None:
-        """Nothing of ours has sealed it."""
+    def original(self) -> Original | None:
+        """None: it was sealed by nobody."""
+        return None
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """Never: there are none."""

@@ -10,6 +10,7 @@ from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE
 from kubectl_lrs.model.names import BACKUP_PREFIX
 from kubectl_lrs.repository import Backup
+from kubectl_lrs.repository.place import BY_ENVIRONMENT, Reach
 from kubectl_lrs.runtime.paths import is_url
 
 ENDINGS = (".json", ".yaml", ".yml", ".tar.gz", ".tgz", ".archive", ".archive.gz")
@@ -17,10 +18,11 @@ ENDINGS = (".json", ".yaml", ".yml", ".tar.gz", ".tgz", ".archive", ".archive.gz
 
 
 class Others:
-    """What others saved, by its name in a folder of backups, or by its path."""
+    """What others saved, by its name in a folder of backups, by its path or its URL. `reach`: how a storage is reached."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reach: Reach = BY_ENVIRONMENT) -> None:
         self._folder = folder
+        self._reach = reach
 
     def has(self, name: str) -> bool:
         """Whether something that others saved is there; a URL can be nothing else."""
@@ -31,7 +33,7 @@ class Others:
         if is_url(name):
             from kubectl_lrs.sources.velero import opened_at
 
-            return opened_at(name)
+            return opened_at(name, self._reach)
         found = self._form(name)
         return found[0](found[1]) if found else None
 

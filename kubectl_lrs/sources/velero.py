@@ -22,6 +22,7 @@ from kubectl_lrs.model.manifest import Manifest, loads, sanitise
 from kubectl_lrs.model.stores import RESOURCES
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.model.workloads import CRD_NAME
+from kubectl_lrs.repository.place import Reach
 from kubectl_lrs.runtime.paths import is_file, is_folder
 from kubectl_lrs.sources.files import Files, LocalFiles, StoredFiles
 from kubectl_lrs.sources.others import Identity, OthersBackup
@@ -64,15 +65,15 @@ def opened(path: Path) -> OthersBackup:
     return read(LocalFiles(path.parent), stem.removesuffix("-data"), tarball=path.name, uid=path.stat().st_uid)
 
 
-def opened_at(url: str) -> OthersBackup:
-    """The folder of a backup, or its tarball, on a storage, as the environment says how that is reached."""
+def opened_at(url: str, reach: Reach) -> OthersBackup:
+    """The folder of a backup, or its tarball, on a storage."""
     from kubectl_lrs.repository.place import open_storage
 
     above, _, last = url.rstrip("/").rpartition("/")
     stem = next((last.removesuffix(ending) for ending in ENDINGS if last.endswith(ending)), "")
     if stem:
-        return read(StoredFiles(open_storage(above)), stem.removesuffix("-data"), tarball=last)
-    return read(StoredFiles(open_storage(url.rstrip("/"))), last)
+        return read(StoredFiles(open_storage(above, reach)), stem.removesuffix("-data"), tarball=last)
+    return read(StoredFiles(open_storage(url.rstrip("/"), reach)), last)
 
 
 def read(files: Files, name: str, *, tarball: str = "", uid: int = -1) -> OthersBackup:

@@ -25,8 +25,8 @@ from kubectl_lrs.stores.base import Restorer
 class Restore:
     """A restore of several stores: `plan`, then perhaps `apply`. `places`: of those that are not in the cluster.
 
-    `owner`: of the backup that it is of, where it is of one. `lacking`: what should be in the source and is not. `reads`: that
-    backup, where reading it may take long.
+    `owner`: of the backup that it is of, where it is of one. `reads`: that backup, where reading it may take long.
+    `lacking`: what should be in the source and is not.
     """
 
     def __init__(
