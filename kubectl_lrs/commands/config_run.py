@@ -38,7 +38,10 @@ def _print(given: Given, what: str | None) -> None:
         refuse(
             [word for word in given.words if word.startswith("-")], "to schema, which is the same for all", hint="leave it out"
         )
-        render.answer(render.as_json(settings.schema(table_of(given.commands))), is_data=True)
+        from kubectl_lrs.render.notes import known_notes
+
+        made = settings.schema(table_of(given.commands), notes=sorted(known_notes()))
+        render.answer(render.as_json(made), is_data=True)
         return
     if what != SHOW:
         raise UsageError("nothing says what is to be done", hint="config init, show, check or schema")

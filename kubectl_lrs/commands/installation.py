@@ -17,8 +17,8 @@ from kubectl_lrs.formats.yaml_reader import load_all
 from kubectl_lrs.model import settings
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.flags import Flag
-from kubectl_lrs.model.settings import ABOUT_CLUSTER, Installation, Table
-from kubectl_lrs.render.output import say
+from kubectl_lrs.model.settings import ABOUT_CLUSTER, ACKNOWLEDGED, Installation, Table
+from kubectl_lrs.render.output import acknowledge, say
 from kubectl_lrs.runtime.trust import OWN, SEALED, RefusedError, Trust
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ def read(path: Path, commands: click.Group, *, is_found: bool = False) -> Instal
     table = table_of(commands)
     document = _document(path, OWN if is_found else SEALED)
     values = settings.values_of(document, table, acts=acts_of(commands), where=str(path))
+    if ids := values.get(ACKNOWLEDGED):
+        from kubectl_lrs.render.notes import require_notes  # with the rules of check, for those who name some
+
+        require_notes(ids, where=f"{path}: {ACKNOWLEDGED}")
     base = Path(os.path.abspath(path)).parent  # noqa: PTH100  links on the way to it are the user's own
     return Installation(path, {key: _placed(table[key], value, base) for key, value in values.items()}, is_found)
 
@@ -110,7 +114,17 @@ def _document(path: Path, trust: Trust) -> Any:
 
 
 def of_call(given: Given, *, asks_cluster: bool) -> Installation | None:
-    """The file that the call names, else the one that is found; None where none is. UsageError."""
+    """The file that the call names, else the one that is found; None where none is. What is known there is not said any more.
+
+    UsageError.
+    """
+    found = _of_call(given, asks_cluster=asks_cluster)
+    if found:
+        acknowledge(found.acknowledged)
+    return found
+
+
+def _of_call(given: Given, *, asks_cluster: bool) -> Installation | None:
     path, _ = config_files.named(given.config)
     if path:
         return read(Path(path), given.commands)

@@ -8,7 +8,7 @@ wrong place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -23,6 +23,7 @@ Table = Mapping[str, Flag]
 """Key → the flag that says the same."""
 
 CONTEXT, UID, NAMESPACE_UID, NAMESPACE = "cluster.context", "cluster.uid", "cluster.namespaceUid", "namespace"
+ACKNOWLEDGED = "acknowledged"
 
 ABOUT_CLUSTER: Table = {
     CONTEXT: Flag(names=("--context",), default="", key=CONTEXT, help="The kubeconfig's context; a pod has none."),
@@ -39,8 +40,14 @@ ABOUT_CLUSTER: Table = {
         help="Uid of the namespace of the LRS, which tells the cluster where kube-system may not be read.",
     ),
     NAMESPACE: Flag(names=("--namespace",), default="", key=NAMESPACE, help="The namespace, in place of the context's."),
+    ACKNOWLEDGED: Flag(
+        names=(ACKNOWLEDGED,),
+        default=(),
+        key=ACKNOWLEDGED,
+        help="Ids of notes and warnings that are known here, and not printed; schema notes lists them.",
+    ),
 }
-"""What a file says of its cluster. The uids are no flags: they say what the file is about."""
+"""What a file says of its cluster, and what is known there. The uids and notes are no flags: they are of an installation."""
 
 SECRETS = "secrets stand in files of their own: mongo.uriFile, api.tokenFiles, files.optionsFile, repository.optionsFile"
 
@@ -171,8 +178,8 @@ def is_path(flag: Flag, value: str) -> bool:
     return may_be and not _IS_URL.match(value)
 
 
-def schema(table: Table) -> dict[str, Any]:
-    """What a file may say, as JSON Schema."""
+def schema(table: Table, *, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """What a file may say, as JSON Schema. `notes`: the ids of all that can be acknowledged."""
     made: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Installation file of kubectl lrs",
@@ -187,6 +194,8 @@ def schema(table: Table) -> dict[str, Any]:
             fresh = {"type": "object", "additionalProperties": False, "properties": {}}
             below = below["properties"].setdefault(section, fresh)
         below["properties"][name] = _schema_of(flag)
+    if notes and ACKNOWLEDGED in table:
+        made["properties"][ACKNOWLEDGED]["items"] = {"enum": list(notes)}
     return made
 
 
@@ -254,6 +263,11 @@ class Installation:
                 hint=f"write the uid of the cluster into it: {UID_OF}",
             )
         return Guard(uids=self.uids, file=str(self.path), namespace=self.namespace)
+
+    @property
+    def acknowledged(self) -> tuple[str, ...]:
+        """The ids of notes that are known here."""
+        return tuple(self.values.get(ACKNOWLEDGED, ()))
 
     @property
     def context(self) -> str:

@@ -264,6 +264,7 @@ def test_the_schema_takes_what_is_taken(cli: Cli, write: Write) -> None:
         "cluster": {"uid": "u"},
         "images": {"mapRegistry": {"a": "b"}, "parallel": 3, "pullSecrets": True},
         "profile": "complete",
+        "acknowledged": ["spark-left-out", "stale-spark"],
         "retention": {"keepDaily": 7, "keepNames": ["x"]},
     }
     refused: tuple[dict[str, Any], ...] = (
@@ -272,6 +273,8 @@ def test_the_schema_takes_what_is_taken(cli: Cli, write: Write) -> None:
         {"images": {"exclude": "x"}},
         {"files": {"all": "yes"}},
         {"nothing": 1},
+        {"acknowledged": ["spark-left-ou"]},
+        {"acknowledged": ["file-missing"]},
         {"mongo": {"urifile": "x"}},
         {"namespace": ""},
     )
@@ -396,3 +399,18 @@ def test_it_asks_on_a_terminal(cli: Cli, filled: str, tmp_path: Path) -> None:
         assert asked.exitstatus == 0
     document = yaml.safe_load((tmp_path / "asked.yaml").read_text())
     assert (document["repository"]["url"], document["profile"]) == ("/var/backups/lrs", "minimum")
+
+
+def test_what_is_known_is_not_said_again(cli: Cli, filled: str, uid: str, write: Write) -> None:
+    about = {"cluster": {"uid": uid}, "namespace": filled}
+    said = cli.run("backup", "--config", write("one.yaml", **about), "--name", "one")
+    assert "spark_app is left out" in said.stderr
+    known = write("two.yaml", **about, acknowledged=["spark-left-out", "operator-not-found"])
+    silent = cli.run("backup", "--config", known, "--name", "two")
+    assert (silent.returncode, "spark_app is left out" in silent.stderr) == (0, False), silent.stderr
+    assert "operator was not found" in cli.run("restore", "one", "--dry-run", "-n", filled).stderr
+    assert "operator was not found" not in cli.run("restore", "one", "--dry-run", env={"LRS_CONFIG": str(known)}).stderr
+    wrong = cli.run("list", "--config", write("three.yaml", acknowledged=["spark-left-ou"]))
+    assert (wrong.returncode, "did you mean spark-left-out?" in wrong.stderr) == (2, True)
+    error = cli.run("list", "--config", write("four.yaml", acknowledged=["running-without-object"]))
+    assert (error.returncode, "an error, which cannot be acknowledged" in error.stderr) == (2, True)

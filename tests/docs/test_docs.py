@@ -12,6 +12,7 @@ import click
 import pytest
 
 from kubectl_lrs import cli as command_line
+from kubectl_lrs.commands import installation
 from kubectl_lrs.commands.command import PluginCommand
 from kubectl_lrs.model.catalog import _RESOURCES, _SELECTION
 from kubectl_lrs.model.errors import ExitCode, UsageError
@@ -189,6 +190,15 @@ def test_the_format_names_every_field_of_the_catalog() -> None:
         if isinstance(key, ast.Constant)
     }
     assert keys <= named
+
+
+def test_the_page_of_the_installation_file_names_every_setting() -> None:
+    table = (ROOT / "docs" / "configuration.md").read_text().partition("| section | settings |")[2].partition("\n\n")[0]
+    told = set()
+    for _, section, settings, _ in (line.split("|") for line in table.splitlines()[2:]):
+        above = "".join(f"{name}." for name in CODE.findall(section))
+        told |= {f"{above}{name}" for name in CODE.findall(settings)}
+    assert told == set(installation.table_of(command_line._group()))
 
 
 def test_the_architecture_lists_every_module() -> None:

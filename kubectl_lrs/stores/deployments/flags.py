@@ -23,6 +23,7 @@ class ApiOptions(Options):
     url: str = flag(
         "--url",
         key="api.url",
+        variable="LRS_DATAROBOT_URL",
         yields=EXPORTED,
         default="",
         metavar="URL",
