@@ -25,6 +25,8 @@ def run(given: Given) -> ExitCode | None:
 
         config_init.run(given)
         return None
+    if file := given.of(Flags).file:
+        refuse([file], "but to init: it names the file that is made", hint="--config names the one that is shown and checked")
     if what == CHECK:
         from kubectl_lrs.commands import config_check
 

@@ -81,7 +81,6 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(flags=("--quiet",), why="but with check", holds=lambda value: value("what") == "check"),
     ),
     "config": (
-        Rule(flags=("file",), why="but to init; --config names the file", holds=lambda value: value("what") == "init"),
         Rule(flags=("--origin",), why="but to show", holds=lambda value: value("what") == "show"),
         Rule(flags=("--output",), why="to init", holds=lambda value: value("what") != "init"),
     ),

@@ -376,6 +376,9 @@ def test_what_is_there_is_not_touched(cli: Cli, filled: str, write: Write, tmp_p
     for call in (("config", "init", path), ("config", "init", "--config", path)):
         done = cli.run(*call, "-n", filled)
         assert (done.returncode, path.read_text()) == (2, before), done.stderr
+    for what in ("show", "check", "schema"):
+        done = cli.run("config", what, path)
+        assert (done.returncode, "--config names the one" in done.stderr) == (2, True)
     secret = cli.run("config", "init", tmp_path / "new.yaml", "-n", filled, "--mongo-uri", "mongodb://u:hunter2hunter2@h/")
     assert (secret.returncode, "hunter2" in secret.stderr) == (2, False)
     assert not (tmp_path / "new.yaml").exists()

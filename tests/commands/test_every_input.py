@@ -153,7 +153,6 @@ CALLS: dict[str, Call] = {
         ("config", "schema"),
         tuple(word for word in flags("config") if word.startswith("-") and word not in (*REACH, "--origin")),
     ),
-    "config: another file": Call(("config", "show"), ("file",)),
     "config: the origin of nothing": Call(("config", "check"), ("--origin",)),
     "config: no answer": Call(("config", "init"), ("--output",)),
     **{f"{verb}: a storage on a path": Call((verb,), REACH) for verb in OURS if "--backup-dir" in flags(verb)},
@@ -267,7 +266,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
     "completion": {"what": ALWAYS},
     "config": {
         "what": ALWAYS,
-        **dict.fromkeys((word for word in flags("config") if word not in (*REACH, "file", "--origin")), ALWAYS),
+        **dict.fromkeys((word for word in flags("config") if word not in (*REACH, "--origin")), ALWAYS),
     },
     "history": {"verbs": ALWAYS, "--output": ANSWER},
     "schema": {"kind": ALWAYS},
