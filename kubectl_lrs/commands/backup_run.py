@@ -70,7 +70,7 @@ def run(given: Given) -> ExitCode:
             extras=() if given.of(AlsoOptions).with_deployments else (TIER,),
         )
     except NothingFoundError as error:
-        raise _explained(error, cluster, selection, is_named=bool(given.kube.namespace)) from error
+        raise _explained(error, cluster, selection, is_named=given.kube.names_namespace) from error
     is_whole = is_clean and not catalog.missing
     if not (given.is_silent and is_whole):
         render.show(render.made(location, catalog), given.of(Tables).output)

@@ -80,7 +80,7 @@ def _of_cluster(given: Given, flags: Flags) -> CheckReport:
         accounts=_accounts(given),
         backups=open_repository(flags.path, flags.reach),
         stale_after=stale_after,
-        is_named=bool(given.kube.namespace),
+        is_named=given.kube.names_namespace,
     )
     return check_live(found, flags.applications, render.progress(quiet=given.of(Quiet).quiet))
 

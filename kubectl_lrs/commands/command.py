@@ -14,7 +14,7 @@ import click
 
 from kubectl_lrs.commands.flags import CONFIG, KUBE, KUBE_WORDS, SAID_NO, FlagOption, Given, parameters
 from kubectl_lrs.completion import pflag
-from kubectl_lrs.model.errors import DeclinedError, ExitCode, InterruptedRunError, UsageError
+from kubectl_lrs.model.errors import DeclinedError, ExitCode, InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.flags import Group, Options
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render import colour
@@ -261,7 +261,10 @@ def command(
         unused.require_effects(name, given.words, given.value)
         unused.refuse_cluster(name, given)
         waiting.tell_by(None if "--quiet" in given.words else say)
-        return _noted(run_of(name), given, name)
+        try:
+            return _noted(run_of(name), given, name)
+        except LrsError as error:
+            raise _traced(error, given)  # noqa: B904  it is the same
 
     made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
     for option in common_options():
@@ -320,6 +323,14 @@ def _noted(run: Callable[[Given], ExitCode | None], given: Given, name: str) -> 
     if code == ExitCode.INTERRUPTED and name not in SAYS_SO:
         say(AGAIN if given.act else "interrupted; nothing was changed")
     return code
+
+
+def _traced(error: LrsError, given: Given) -> LrsError:
+    """The same, with where a flag that it names is said, where that is the installation file."""
+    found = {word: key for word, key in given.configured().items() if re.search(rf"{word}(?![\w-])", str(error))}
+    for word, key in found.items():
+        error.with_hint(f"{word} is {key} in {given.settings_file}")
+    return error
 
 
 def _end(given: Given, code: int, why: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,4 +29,18 @@ def command(ctx: click.Context) -> None:
     assert ctx.parent is not None
     assert isinstance(ctx.parent.command, click.Group)
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.__stdin__.fileno() if sys.__stdin__ else 0)  # nothing may ask a question now
-    render.answer(engine.complete(ctx.parent.command, ctx.parent, ctx.args).text(), is_data=True)
+    commands = ctx.parent.command
+
+    def settings(named: str) -> Mapping[str, Any]:
+        """What the installation file says that is named, or lies alone in the folder of settings: no cluster is asked."""
+        from kubectl_lrs.commands import config_files
+
+        path, _ = config_files.named(named)
+        found = [path] if path else config_files.there()
+        if len(found) != 1:
+            return {}
+        from kubectl_lrs.commands.installation import read
+
+        return read(Path(found[0]), commands, is_found=not path).values
+
+    render.answer(engine.complete(commands, ctx.parent, ctx.args, settings).text(), is_data=True)

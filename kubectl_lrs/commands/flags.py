@@ -199,6 +199,18 @@ class Given:
         installation: Installation | None = found
         return installation
 
+    def configured(self) -> dict[str, str]:
+        """Flag → key of each whose value is the installation file's, as far as that was looked for."""
+        if not self.settings_file:
+            return {}
+        return {flag.word: flag.key for flag in self._flags if self._is_configured(flag)}
+
+    @property
+    def settings_file(self) -> str:
+        """The installation file, empty where there is none or it was not looked for."""
+        found = self._context.meta.get(SETTINGS)
+        return "" if found is None or callable(found) else str(found.path)
+
     @property
     def kube(self) -> Any:
         """kubectl's generic flags of this call, as `KubeFlags`, and what the installation file says of the cluster."""

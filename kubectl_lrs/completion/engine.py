@@ -6,14 +6,17 @@ Verbs and flags need neither the cluster nor a kubeconfig; only values import wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import click
 
 from kubectl_lrs.completion import pflag
-from kubectl_lrs.completion.line import Candidate, Completion, Directive, Line
+from kubectl_lrs.completion.line import Candidate, Completion, Directive, Line, Settings
 
 
-def complete(group: click.Group, context: click.Context, words: Sequence[str]) -> Completion:
+def complete(
+    group: click.Group, context: click.Context, words: Sequence[str], settings: Settings = lambda _named: {}
+) -> Completion:
     """What can stand at the last of `words`, which follow the plugin's name; it is empty where a new word begins."""
     *before, last = words or [""]
     generic = {str(option.name): option for option in group.params if isinstance(option, click.Option)}
@@ -25,7 +28,7 @@ def complete(group: click.Group, context: click.Context, words: Sequence[str]) -
     if command is None:
         return Completion()
     own, positional = _split(arguments[1:], command.params)
-    line = Line(arguments[0], last, (*options, *own), positional, generic)
+    line = Line(arguments[0], last, (*options, *own), positional, generic, settings)
     params = command.get_params(click.Context(command, parent=context))
     return _option_or(line, params, None)
 
@@ -45,7 +48,7 @@ def _option_or(line: Line, params: Sequence[click.Parameter], verbs: Completion 
         return _values(line, pending.option)
     name, equals, value = line.partial.partition("=")
     if equals and (option := by_name.get(name)):
-        return _values(Line(line.verb, value, line.options, line.arguments, line.generic), option)
+        return _values(replace(line, partial=value), option)
     if line.partial.startswith("-"):
         return Completion(_flags(line, params))
     if verbs is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,15 +49,22 @@ class Completion:
         return "".join(f"{candidate.line()}\n" for candidate in self.candidates) + f":{int(self.directive)}\n"
 
 
+Settings = Callable[[str], Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class Line:
-    """What was typed before the last word, and the last word itself, `partial`: of a value, its part after `=`."""
+    """What was typed before the last word, and the last word itself, `partial`: of a value, its part after `=`.
+
+    `settings`: from the file that --config names, empty for none, to what the installation file of the line says.
+    """
 
     verb: str
     partial: str
     options: Sequence[pflag.Word] = ()
     arguments: Sequence[str] = ()
     generic: Mapping[str, click.Option] = field(default_factory=dict)
+    settings: Settings = field(default=lambda _named: {})
 
     def value(self, flag: str) -> str:
         """The value that the flag of this name was given last, empty where it was not."""

@@ -113,9 +113,14 @@ def _types(line: Line) -> list[Candidate]:
 
 
 def _directory(line: Line) -> Repository:
-    from kubectl_lrs.repository import open_repository
+    from kubectl_lrs.repository import Reach, open_repository
 
-    return open_repository(line.value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR") or ".")
+    if where := line.value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR"):
+        return open_repository(where)
+    said = line.settings(line.value("--config"))
+    options, endpoint, ca_file = (str(said.get(f"repository.{key}", "")) for key in ("optionsFile", "endpoint", "caFile"))
+    reach = Reach(options=options, endpoint=endpoint, ca_file=ca_file)
+    return open_repository(str(said.get("repository.url", ".")), reach)
 
 
 def _backups(line: Line) -> list[Candidate]:

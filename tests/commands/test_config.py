@@ -291,7 +291,13 @@ def _keys(schema: Any, above: str = "") -> Iterator[str]:
             yield f"{above}{name}"
 
 
-def test_completion_knows_it(cli: Cli) -> None:
+def test_completion_knows_it(cli: Cli, filled: str, uid: str, write: Write) -> None:
+    path = write("prod.yaml", cluster={"uid": uid}, namespace=filled, repository={"url": "backups"})
+    (path.parent / "backups").mkdir()
+    cli.ok("backup", "--config", path, "--name", "one")
+    assert "one" in cli.ok("__complete", "show", "--config", path, "")
+    assert "one" in cli.run("__complete", "show", "", env={"LRS_CONFIG": str(path)}).stdout
+    assert "one" not in cli.ok("__complete", "show", "")
     assert "--config" in cli.ok("__complete", "backup", "--conf")
     assert "show" in cli.ok("__complete", "config", "")
     assert "--origin" in cli.ok("__complete", "config", "show", "--or")
@@ -417,3 +423,13 @@ def test_what_is_known_is_not_said_again(cli: Cli, filled: str, uid: str, write:
     assert (wrong.returncode, "did you mean spark-left-out?" in wrong.stderr) == (2, True)
     error = cli.run("list", "--config", write("four.yaml", acknowledged=["running-without-object"]))
     assert (error.returncode, "an error, which cannot be acknowledged" in error.stderr) == (2, True)
+
+
+def test_an_error_about_a_flag_says_that_the_file_has_it(cli: Cli, filled: str, uid: str, write: Write) -> None:
+    path = write("prod.yaml", cluster={"uid": uid}, namespace=filled, repository={"url": "s3://b", "optionsFile": "nothing"})
+    done = cli.run("list", "--config", path)
+    assert done.returncode == 2
+    assert f"--backup-options is repository.optionsFile in {path}" in done.stderr
+    assert path.name not in cli.run("list", "--config", path, "--backup-dir", "s3://b", "--backup-options", "x").stderr
+    nothing = cli.run("backup", "--config", write("none.yaml", cluster={"uid": uid}, namespace=filled, backup={"types": ["nop"]}))
+    assert (nothing.returncode, "the context's" in nothing.stderr) == (3, False)

@@ -63,6 +63,11 @@ class KubeFlags:
     default_namespace: str = ""
     guard: Guard | None = None
 
+    @property
+    def names_namespace(self) -> bool:
+        """Whether the namespace is not the one that the kubeconfig has by itself."""
+        return bool(self.namespace or self.default_namespace)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:

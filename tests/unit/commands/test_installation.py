@@ -274,3 +274,10 @@ def test_where_no_cluster_is_asked_one_file_is_found_and_two_are_refused(
     (folder / "kubectl-lrs").chmod(0o777)
     with pytest.raises(UsageError, match="others may write it"):
         _given("list").of(Backups)
+
+
+def test_which_flags_are_the_files(folder: Path) -> None:
+    path = str(_file(folder, "cluster: {uid: u}\nrepository: {url: backups}\n"))
+    assert _given("list", "--config", path).configured() == {"--backup-dir": "repository.url"}
+    assert _given("list", "--config", path, "--backup-dir", "x").configured() == {}
+    assert _given("list").configured() == {}
