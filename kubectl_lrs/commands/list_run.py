@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from kubectl_lrs import render
+from kubectl_lrs.commands.backup_choice import open_to_read
 from kubectl_lrs.commands.flags import Backups, Given, Tables
 from kubectl_lrs.commands.list_ import Listing
-from kubectl_lrs.repository import Backup, Repository, open_repository
+from kubectl_lrs.repository import Backup, Repository
 from kubectl_lrs.repository.base import is_of_future
 from kubectl_lrs.usecases.open_journals import OpenJournal, open_journals
 
@@ -35,7 +36,7 @@ def _holds(backup: Backup, name: str) -> bool:
 
 def run(given: Given) -> None:
     """One row for each; what only looks like a backup is a warning."""
-    directory, output = open_repository(*given.of(Backups).where), given.of(Tables).output
+    directory, output = open_to_read(*given.of(Backups).where), given.of(Tables).output
     listing = given.of(Listing)
     sealed, unsealed = directory.scan()
     sealed = sorted((each for each in sealed if _holds(each, listing.holding)), key=ORDER[listing.order])
@@ -45,12 +46,15 @@ def run(given: Given) -> None:
     render.show(replace(view, has_headings=not listing.no_headers), output)
     for line in (*map(_open, journals), *_remarks(sealed, listing.holding, directory)):
         render.say(line)
+    others = [each.name for each in unsealed if directory.elsewhere is not None and directory.elsewhere.has(each.name)]
     for warning in (
         *(f"a hold is not believed: {each}" for each in holds.refused),
         *unreadable,
-        *(each.why for each in unsealed),
+        *(each.why for each in unsealed if each.name not in others),
     ):
         render.say(f"warning: {warning}")
+    for name in others:
+        render.say(f"note: {name} was saved by others; restore, show and diff take it, import makes a backup of it")
 
 
 def _open(journal: OpenJournal) -> str:

@@ -43,6 +43,33 @@ def test_a_backup_of_it(source: Path, folder: Path, form: str, capsys: pytest.Ca
     assert cli.run(["show", "--backup-dir", place]) == 0, "without a cluster it is the newest all the same"
 
 
+@pytest.mark.parametrize("form", ["plain", "pooled"])
+def test_a_backup_of_ours_by_its_location_is_never_taken_for_another_programs(
+    source: Path, folder: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = str(folder / "place")
+    if form == "pooled":
+        assert cli.run(["repository", "init", place]) == 0
+    assert cli.run(["import", str(source), "--name", "one", "--backup-dir", place, "-q"]) == 0
+    capsys.readouterr()
+    assert cli.run(["show", "one", "--backup-dir", place, "-o", "json"]) == 0
+    location = json.loads(capsys.readouterr().out)["path"]
+    assert cli.run(["verify", location, "--backup-dir", place]) == 0
+    assert cli.run(["import", location, "--backup-dir", place]) == 2
+    assert "is a backup already" in capsys.readouterr().err
+
+
+def test_what_others_saved_is_listed_as_that(source: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    vendor = folder / "lrs_backup_2026_11_23_08_16"
+    vendor.mkdir()
+    source.rename(vendor / "a.json")
+    (folder / "lrs_backup_damaged").mkdir()
+    assert cli.run(["list", "--backup-dir", str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert "note: lrs_backup_2026_11_23_08_16 was saved by others" in said
+    assert said.count("not a sealed backup") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [((), "needs a SOURCE"), (("nothing",), "nothing that others saved"), (("./absent.yaml",), "nothing that others")],
