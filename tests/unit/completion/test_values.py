@@ -74,3 +74,13 @@ def test_without_cluster_kubeconfig_and_backups_there_is_little_to_offer(
     monkeypatch.chdir(folder)
     found = _words(source)
     assert found == [] or source is Source.TYPES or (source is Source.BACKUPS_OR_LIVE and found == ["live"])
+
+
+def test_what_others_saved_is_offered_where_it_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    for name, file in (("lrs_backup_vendor", "a.yaml"), ("lrs_backup_$(touch x)", "a.yaml"), ("lrs_backup_none", "notes.txt")):
+        (folder / name).mkdir()
+        (folder / name / file).write_text("")
+    assert _words(Source.READABLE) == ["lrs_backup_vendor"]
+    assert _words(Source.BACKUPS_OR_LIVE) == ["live", "lrs_backup_vendor"]
+    assert _words(Source.BACKUPS) == []
