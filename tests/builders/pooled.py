@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -16,6 +17,7 @@ from kubectl_lrs.repository.pool import condemned, refs
 from kubectl_lrs.repository.pool import seal as seals
 from kubectl_lrs.repository.pool.check import check, pool
 from kubectl_lrs.repository.pool.layout import REFS, BackupId, blob_key, new_session, pool_key
+from kubectl_lrs.repository.pool.layout import REPOSITORY as MARK
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal, Stored
 from kubectl_lrs.repository.pool.sight import Place
@@ -28,6 +30,12 @@ GRACE = 48 * 3600.0
 def place_of(backend: Backend) -> Place:
     """A repository with the usual grace time."""
     return Place(backend, REPOSITORY, GRACE)
+
+
+def mark(backend: Backend) -> None:
+    """What a repository says of itself, with this id and grace time."""
+    said = {"kind": "lrs-repository", "formatVersion": 1, "id": REPOSITORY, "form": "pooled", "encrypted": False}
+    put(backend, MARK, json.dumps({**said, "graceHours": GRACE / 3600}).encode())
 
 
 def catalog_of(name: str, now: float, *, ago: timedelta = timedelta(0), missing: bool = False, **more: Any) -> Catalog:

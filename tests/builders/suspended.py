@@ -70,6 +70,7 @@ class Actor:
     def __init__(self, world: World, name: str, work: Callable[[Any], object]) -> None:
         self.name, self._world, self._work = name, world, work
         self._turn, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._one = threading.Lock()
         self._how, self._lag = How.DONE, 0.0
         self.is_over = False
         self.result: object = None
@@ -107,7 +108,11 @@ class Actor:
         return self.result
 
     def request(self, what: str, act: Callable[[float], Any], *, changes: bool = False) -> Any:
-        """In its thread: wait for the turn, and do it so."""
+        """In one of its threads: wait for the turn, and do it so. Who has a thread beside waits for that one first."""
+        with self._one:
+            return self._request(what, act, changes=changes)
+
+    def _request(self, what: str, act: Callable[[float], Any], *, changes: bool) -> Any:
         self.at = what
         self._back.release()
         assert self._turn.acquire(timeout=PATIENCE * 10), "nobody goes on"

@@ -1,30 +1,58 @@
 """The real code through histories that nobody thinks of: two writers, two prunes, holds, what was forgotten brought back.
 
-Each runs request by request, waits for days before the next, dies with a request on its way that arrives much later, and sees
-listings that lag by up to a quarter of the grace time. After every step: nothing that a sealed backup refers to is gone.
+The writers are those of a backup, and, for many more histories in the same time, ones of the tests that keep to the protocol and
+do nothing else. Each runs request by request, waits for days before the next, dies with a request on its way that arrives much
+later, and sees listings that lag by up to a quarter of the grace time. After every step: nothing that a sealed backup refers to
+is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.repository.pool import journal, repository, sealing, uploads, writer
+from kubectl_lrs.repository.pool.layout import BackupId
 from kubectl_lrs.repository.pool.removal import LostError, Removal
 from kubectl_lrs.repository.pool.sight import look
 from kubectl_lrs.repository.pool.survey import survey
 from kubectl_lrs.repository.pool.unforget import unforget
-from tests.builders.pooled import GRACE, lost, place_of, write_backup
+from kubectl_lrs.repository.pool.writer import PoolWriter
+from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.runtime.retry import Policy
+from kubectl_lrs.runtime.trust import OWN
+from tests.builders.pooled import GRACE, lost, mark, place_of, write_backup
+from tests.builders.pools import catalog, opened
 from tests.builders.suspended import HOUR, Actor, How, Killed, World
 
-CONTENTS = (b"one", b"two")
-STAGES = ("now", "list condemned/", "list backups/", "list blobs/", "put blobs/", "put backups/", "put forgotten/", "delete ")
+CONTENTS = (b"one", b"two" * 20)
+"""For the writer of a backup the first one goes into a pack, the second is a blob."""
+
+SMALL = 32
+STAGES = (
+    *("now", "list condemned/", "list backups/", "list blobs/", "list packs/"),
+    *("put blobs/", "put packs/", "put sessions/", "put backups/", "put forgotten/", "delete "),
+)
 LAGS = st.sampled_from((0.0, 0.0, 0.0, HOUR, GRACE / 8, GRACE / 4 - HOUR))
 LEAPS = (HOUR, GRACE / 8, GRACE / 4 + HOUR, GRACE / 2, GRACE - HOUR, GRACE + HOUR)
+
+
+def back_up(backend: Any, name: str, contents: Sequence[bytes]) -> BackupId:
+    """As `backup` does it, in a process of its own: what is in the pool is learned, uploaded, looked at and sealed."""
+    prepared = opened(backend).prepare(trust=OWN, trust_previous=False, progress=Silent())
+    writer = prepared.begin(name)
+    assert isinstance(writer, PoolWriter)
+    for number, content in enumerate(contents):
+        writer.write(f"files/{number}", content)
+    writer.seal(catalog(writer))
+    writer.settle(Silent())
+    return writer.backup
 
 
 def prune(backend: Any, which: int) -> None:
@@ -61,7 +89,14 @@ class Histories(RuleBasedStateMachine):
         self.actors: dict[str, Actor] = {}
         self.number = 0
         self.sealed: set[str] = set()
-        Actor(self.world, "first", lambda backend: write_backup(place_of(backend), "first", CONTENTS)).run()
+        mark(self.world.memory)
+        self.world.changed()
+        Actor(self.world, "first", lambda backend: self.written(backend, "first", CONTENTS)).run()
+
+    @staticmethod
+    def written(backend: Any, name: str, contents: Sequence[bytes]) -> BackupId:
+        """By the protocol and nothing more."""
+        return write_backup(place_of(backend), name, contents)
 
     def _begin(self, role: str, work: Callable[[Any], object]) -> None:
         if role not in self.actors:
@@ -71,7 +106,18 @@ class Histories(RuleBasedStateMachine):
     @rule(role=st.sampled_from(("writer 1", "writer 2")), chosen=st.sets(st.sampled_from(CONTENTS), min_size=1))
     def write(self, role: str, chosen: set[bytes]) -> None:
         name = f"backup-{self.number}"
-        self._begin(role, lambda backend: write_backup(place_of(backend), name, sorted(chosen)))
+        self._begin(role, lambda backend: self.written(backend, name, sorted(chosen)))
+
+    @rule(
+        role=st.sampled_from(("writer 1", "writer 2")),
+        chosen=st.sets(st.sampled_from(CONTENTS), min_size=1),
+        stage=st.sampled_from(("now", "list condemned/", "list blobs/", "put backups/")),
+    )
+    def write_until(self, role: str, chosen: set[bytes], stage: str) -> None:
+        """Most of what can go wrong with one that is suspended is about where."""
+        if role not in self.actors:
+            self.write(role, chosen)
+            self._until(role, stage, 0.0)
 
     @rule(role=st.sampled_from(("writer 1", "writer 2")))
     def unforget(self, role: str) -> None:
@@ -90,7 +136,9 @@ class Histories(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3), stage=st.sampled_from(STAGES), lag=LAGS)
     def go_on(self, number: int, stage: str, lag: float) -> None:
         """To the next request of a kind, which is still to come."""
-        role = sorted(self.actors)[number % len(self.actors)]
+        self._until(sorted(self.actors)[number % len(self.actors)], stage, lag)
+
+    def _until(self, role: str, stage: str, lag: float) -> None:
         while self._step(role, How.DONE, lag):
             self.nothing_is_lost()
             if self.actors[role].at.startswith(stage):
@@ -152,5 +200,28 @@ class Histories(RuleBasedStateMachine):
             actor.step(How.KILLED_BEFORE)
 
 
+class OfBackups(Histories):
+    """With the writers of a backup."""
+
+    @staticmethod
+    def written(backend: Any, name: str, contents: Sequence[bytes]) -> BackupId:
+        return back_up(backend, name, contents)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_request_at_a_time() -> Iterator[None]:
+    """Nothing is done at once, so that a history is the same each time; a few bytes are a large content; uploads are logged."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repository, "AT_ONCE", 1)
+        patch.setattr(uploads, "AT_ONCE", 1)
+        patch.setattr(journal, "BYTES", 1)
+        patch.setattr(writer, "SMALL", SMALL)
+        patch.setattr(sealing, "TIMES", Policy(attempts=3, first=0.0))
+        yield
+
+
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(stateful_step_count=30)
+
+TestHistoriesOfBackups = OfBackups.TestCase
+TestHistoriesOfBackups.settings = settings(stateful_step_count=30, max_examples=max(20, settings().max_examples // 5))

@@ -212,9 +212,11 @@ def test_two_prunes_and_a_writer_at_once(bed: Bed) -> None:
         except LrsError as error:
             errors.append(error)
 
+    names = (f"new-{number}" for number in range(1, 10))  # of two in one second, the later name is the newest, and stays
+
     def write(place: Place) -> None:
-        number = len(list(place.backend.list("backups/")))
-        write_backup(place, f"new-{number}", [b"0", b"1", b"shared"], bed.catalog(f"new-{number}"))
+        name = next(names)
+        write_backup(place, name, [b"0", b"1", b"shared"], bed.catalog(name))
 
     acts = (write, lambda place: bed.prune(place), lambda place: bed.prune(place, last=2, minimum=2))
     threads = [threading.Thread(target=work, args=(act,)) for act in acts]

@@ -179,7 +179,14 @@ class Sealing:
             put(self._backend, key, data, once=True)
         except LrsError as error:
             self._require_there(key, data, error)
-        if seal.is_late(self._backend.stat(key).mtime, self._grace):
+        try:
+            stored = self._backend.stat(key).mtime
+        except KeyNotFoundError as error:
+            raise LrsError(
+                f"{self._backend.url}/{key}: it was sealed, and is gone already",
+                hint="has a prune forgotten it? unforget brings it back",
+            ) from error
+        if seal.is_late(stored, self._grace):
             raise LrsError(
                 f"{self._backend.url}/{key}: it was sealed more than {self._grace / 7200:g} hours after the last look at what it"
                 " needs, and does not count as a backup unless all of that is still there",

@@ -271,6 +271,22 @@ def test_a_seal_whose_answer_is_lost_is_a_seal() -> None:
     assert content(found(backend, "night")) == FILES
 
 
+def test_one_that_a_prune_forgets_at_once_is_said_to_be_gone() -> None:
+    class Forgetful(Memory):
+        def place(self, key: str, *rest: Any, **more: Any) -> Written:
+            made_ = super().place(key, *rest, **more)
+            if key.endswith("/backup.json"):
+                self.delete(key)
+            return made_
+
+    backend = Forgetful()
+    made(backend)
+    writer = written(backend)
+    with pytest.raises(LrsError, match="gone already") as caught:
+        writer.seal(catalog(writer))
+    assert "unforget" in caught.value.hint
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_a_seal_that_did_not_come_is_not_sent_again_but_made_anew(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
     class Lossy(Memory):
