@@ -23,6 +23,7 @@ from kubectl_lrs.backends.base import (
     Reading,
     Stat,
     Upload,
+    Versions,
     WrongSumError,
     deleted_at_once,
     refuse_unreadable,
@@ -191,6 +192,10 @@ class Azure:
         except LrsError:
             return False
         return True
+
+    def versions(self) -> Versions:
+        """The container is not asked."""
+        return Versions.UNKNOWN
 
     def free(self) -> int | None:
         """It does not say."""

@@ -81,6 +81,16 @@ class Skipped(str, Enum):
     UNREADABLE = "a directory that cannot be listed"
 
 
+class Versions(str, Enum):
+    """What becomes of an object that is deleted or overwritten."""
+
+    GONE = "gone"
+    KEPT = "kept"
+    LOCKED = "locked"
+    """Kept, and nobody can delete it before its time."""
+    UNKNOWN = "unknown"
+
+
 OnSkipped = Callable[[str, Skipped, LrsError | None], object]
 
 
@@ -195,6 +205,9 @@ class Backend(Protocol):
 
     def free(self) -> int | None:
         """Bytes that there is room for, None where that is not known."""
+
+    def versions(self) -> Versions:
+        """What becomes of what is deleted, as far as the storage tells."""
 
     def now(self) -> float:
         """Seconds of the epoch by the storage's own clock, the one of `Stat.mtime`, to within two of them.

@@ -20,6 +20,7 @@ from kubectl_lrs.backends.base import (
     Reading,
     Stat,
     Upload,
+    Versions,
     Written,
     deleted_each,
     refuse_unreadable,
@@ -196,6 +197,10 @@ class Remote:
     def free(self) -> int | None:
         """Object stores do not say."""
         return None
+
+    def versions(self) -> Versions:
+        """It has no word for it."""
+        return Versions.UNKNOWN
 
     def now(self) -> float:
         """When an object was changed that is made there and removed again."""

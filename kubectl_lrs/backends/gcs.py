@@ -18,6 +18,7 @@ from kubectl_lrs.backends.base import (
     Reading,
     Stat,
     Upload,
+    Versions,
     deleted_at_once,
     refuse_unreadable,
 )
@@ -180,6 +181,10 @@ class Gcs:
         except LrsError:
             return False
         return True
+
+    def versions(self) -> Versions:
+        """The bucket is not asked."""
+        return Versions.UNKNOWN
 
     def free(self) -> int | None:
         """There is no end of it."""

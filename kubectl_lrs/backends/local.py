@@ -22,6 +22,7 @@ from kubectl_lrs.backends.base import (
     Reading,
     Skipped,
     Stat,
+    Versions,
     deleted_each,
     refuse_unreadable,
 )
@@ -268,6 +269,10 @@ class Local:
         except OSError as error:
             self._tree.refuse(error, "its directory")
         return found.f_bavail * found.f_frsize
+
+    def versions(self) -> Versions:
+        """There is one of each."""
+        return Versions.GONE
 
     def now(self) -> float:
         """When a file was changed that is written there and given up: on a share by the clock of its server."""

@@ -16,6 +16,7 @@ from kubectl_lrs.backends.base import (
     OnSkipped,
     Reading,
     Stat,
+    Versions,
     Written,
     deleted_each,
     refuse_unreadable,
@@ -151,6 +152,10 @@ class Memory:
         """What is left."""
         with self._lock:
             return None if self._capacity is None else max(0, self._capacity - self._used())
+
+    def versions(self) -> Versions:
+        """There is one of each."""
+        return Versions.GONE
 
     def now(self) -> float:
         """As it was told."""

@@ -19,6 +19,7 @@ from kubectl_lrs.backends.base import (
     Reading,
     Stat,
     Upload,
+    Versions,
     deleted_each,
     refuse_unreadable,
 )
@@ -266,6 +267,21 @@ class S3:
     def free(self) -> int | None:
         """S3 does not say."""
         return None
+
+    def versions(self) -> Versions:
+        """By what the bucket says of itself; of a lock only one that every new object gets."""
+        try:
+            if self._client.ask("get_bucket_versioning", "its versions").get("Status") != "Enabled":
+                return Versions.GONE
+        except UnreachableError:
+            raise
+        except LrsError:
+            return Versions.UNKNOWN
+        with suppress(LrsError, AttributeError):
+            lock = self._client.ask("get_object_lock_configuration", "its lock").get("ObjectLockConfiguration") or {}
+            if (lock.get("Rule") or {}).get("DefaultRetention"):
+                return Versions.LOCKED
+        return Versions.KEPT
 
     def now(self) -> float:
         """The Date of an answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Backups, Quiet, Tables
-from kubectl_lrs.model.flags import Source, argument
+from kubectl_lrs.model.flags import Source, argument, flag
 
 INIT, SHOW, CHECK = "init", "show", "check"
 
@@ -14,6 +14,11 @@ class Flags(Backups):
 
     what: str | None = argument("what", default=None, metavar="init|show|check", choices=(INIT, SHOW, CHECK))
     place: str = argument("place", default="", metavar="[DIR|URL]", source=Source.DIRECTORY)
+    adopt: bool = flag(
+        "--adopt",
+        default=False,
+        help="With check: take in backups of a repository that was replicated by other means, which count for little until then.",
+    )
 
 
 HELP = """Make, show or check a place of backups.
@@ -23,7 +28,12 @@ or a share that many machines write to: each content is stored once, however man
 where nothing is yet. The place is DIR or URL, else what --backup-dir or LRS_BACKUP_DIR names.
 
 `show` tells form, backups, objects and bytes. `check` reads every seal, reference, hold and list of a pooled one, sees
-that all objects are there, and tries what the credentials may do, with an object of its own that it removes.
+that all objects are there, and tries what the credentials may do, with an object of its own that it removes: whether
+they can overwrite and delete, and whether the storage keeps what is deleted.
+
+A repository that was replicated by other means than `copy` has all its objects later than they say. Its backups count
+as long as all of them is seen to be there, and keep nothing from being deleted that was condemned. `check --adopt`
+seals those anew that are whole, and removes the seals that came late.
 
 S3 is reached as the AWS tools do it: credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the
 machine's role; AWS_REGION. LRS_BACKUP_ENDPOINT names a storage that is not AWS (else AWS_ENDPOINT_URL),
@@ -46,6 +56,7 @@ command = lrs_command(
         ("On a share", "@ repository init /mnt/share/lrs"),
         ("How much there is, and how much waits to be deleted", "@ repository show s3://backups/lrs"),
         ("Is everything there? What may these credentials do?", "@ repository check s3://backups/lrs"),
+        ("Take in what was replicated to another bucket", "@ repository check --adopt s3://replica/lrs"),
     ],
     exits=(0, 1, 2, 4, 5, 130),
 )

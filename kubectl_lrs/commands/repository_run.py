@@ -19,7 +19,8 @@ def run(given: Given) -> ExitCode:
         render.show(render.repository_made(*repository.make(where, flags.reach)), output)
         return ExitCode.DONE
     if flags.what == CHECK:
-        found = repository.check(where, render.progress(quiet=given.of(Quiet).quiet), flags.reach)
+        progress = render.progress(quiet=given.of(Quiet).quiet)
+        found = repository.check(where, progress, flags.reach, take_in=flags.adopt)
         render.show(render.repository_check_view(found), output)
         return found.exit_code()
     if flags.what is None:

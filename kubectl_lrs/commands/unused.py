@@ -78,7 +78,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "repository": (
         Rule(flags=("--backup-dir",), why="with a place that is named", holds=lambda value: not value("place")),
-        Rule(flags=("--quiet",), why="but with check", holds=lambda value: value("what") == "check"),
+        Rule(flags=("--quiet", "--adopt"), why="but with check", holds=lambda value: value("what") == "check"),
     ),
     "config": (
         Rule(flags=("--origin",), why="but to show", holds=lambda value: value("what") == "show"),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from kubectl_lrs.backends.base import Versions
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.units import size
 from kubectl_lrs.render.backups import stored_line
@@ -79,12 +80,16 @@ def repository_check_view(check: RepositoryCheck) -> View:
             "location": check.location,
             "backups": check.backups,
             "intact": not check.damages,
+            "late": [*check.late],
+            "adopted": [*check.adopted],
             "damages": [{"backup": each.path, "what": each.what} for each in check.damages],
             "storage": {
                 "mayWrite": rights.may_write,
                 "refusesAnother": rights.refuses_another,
                 "mayOverwrite": rights.may_overwrite,
                 "mayDelete": rights.may_delete,
+                "versions": rights.versions.value,
+                "appendOnly": rights.is_append_only,
                 "why": rights.why,
                 "left": rights.left,
             },
@@ -94,6 +99,7 @@ def repository_check_view(check: RepositoryCheck) -> View:
         names=[each.path for each in check.damages],
         after=(
             *(f"storage: {each}" for each in _rights(check)),
+            *_lateness(check),
             f"{check.location}: {check.backups} backups: {verdict}; contents were not read: verify does that",
         ),
     )
@@ -111,8 +117,33 @@ def _rights(check: RepositoryCheck) -> Iterable[str]:
     yield f"these credentials {'can' if rights.may_delete else 'cannot'} delete objects{f': {rights.why}' if rights.why else ''}"
     if rights.left:
         yield f"the probe stays there: {rights.left}"
-    if rights.may_overwrite or rights.may_delete:
-        yield "whoever has them can destroy backups, unless the bucket keeps versions under an object lock"
+    yield _VERSIONS[rights.versions]
+    if rights.is_append_only:
+        yield "append-only: whoever has these credentials can destroy nothing that is there"
+    else:
+        yield (
+            "not append-only: whoever has these credentials can destroy backups; versions under an object lock keep them from it,"
+            " or a policy that enforces If-None-Match and refuses to delete"
+        )
+
+
+_VERSIONS = {
+    Versions.GONE: "it keeps no versions: what is deleted or overwritten is gone",
+    Versions.KEPT: "it keeps versions, without a lock for each new object: who may delete them can destroy them",
+    Versions.LOCKED: "it keeps versions, and locks each new object for a time",
+    Versions.UNKNOWN: "it does not tell whether it keeps versions of what is deleted or overwritten",
+}
+
+
+def _lateness(check: RepositoryCheck) -> Iterable[str]:
+    """What was replicated, or sealed late, and what became of it."""
+    if check.adopted:
+        yield f"taken in, and sealed anew: {', '.join(check.adopted)}"
+    if check.late:
+        yield (
+            f"sealed late, so that they count only as long as all is there: {', '.join(check.late)}; if the repository was"
+            " replicated, repository check --adopt takes them in"
+        )
 
 
 def copy_view(report: CopyReport) -> View:

@@ -12,7 +12,9 @@ from kubectl_lrs.repository.base import Damage
 from kubectl_lrs.repository.place import BY_ENVIRONMENT, Reach, open_repository, open_storage, path_of
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool import inspect
+from kubectl_lrs.repository.pool.adopt import Adoption, adopt
 from kubectl_lrs.repository.pool.repository import PooledRepository, init
+from kubectl_lrs.repository.pool.sight import Place
 from kubectl_lrs.runtime.paths import is_url
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.safe_files import make_folder
@@ -33,10 +35,13 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryCheck:
-    """What a look at all of it has found."""
+    """What a look at all of it has found. `late`: backups that count only as long as all is seen that they need; `adopted`: those
+    that did, and were sealed anew."""
 
     location: str
     backups: int
+    late: tuple[str, ...] = ()
+    adopted: tuple[str, ...] = ()
     damages: tuple[Damage, ...]
     rights: inspect.Rights
 
@@ -112,19 +117,40 @@ def _bytes(repository: Repository) -> int:
     return total
 
 
-def check(where: str, progress: Progress, reach: Reach = BY_ENVIRONMENT) -> RepositoryCheck:
-    """See whether all that steers it can be read and all that is referred to is there, and what the storage allows."""
+def check(where: str, progress: Progress, reach: Reach = BY_ENVIRONMENT, *, take_in: bool = False) -> RepositoryCheck:
+    """See whether all that steers it can be read and all that is referred to is there, and what the storage allows.
+
+    `take_in`: seal anew before what was sealed late, as of a bucket that somebody replicated.
+    """
     repository = open_repository(where, reach)
     if not isinstance(repository, PooledRepository):
         raise UsageError(
             f"{repository.location}: plain backups, each whole by itself; there is nothing else to check",
             hint="verify checks one of them",
         )
-    progress.begin("seals, references, objects")
     try:
-        damages = tuple(inspect.damages(repository))
+        taken_in = _adopted(repository, progress) if take_in else []
+        progress.begin("seals, references, objects")
+        damages = [Damage(str(each.backup), f"not taken in: {each.why}") for each in taken_in if each.why]
+        damages += inspect.damages(repository)
         progress.begin("what the storage allows")
         rights = inspect.probe(repository.backend)
     finally:
         progress.end()
-    return RepositoryCheck(location=repository.location, backups=len(repository.scan()[0]), damages=damages, rights=rights)
+    return RepositoryCheck(
+        location=repository.location,
+        backups=len(repository.scan()[0]),
+        late=tuple(repository.late()),
+        adopted=tuple(each.backup.name for each in taken_in if not each.why),
+        damages=tuple(damages),
+        rights=rights,
+    )
+
+
+def _adopted(repository: PooledRepository, progress: Progress) -> list[Adoption]:
+    progress.begin("backups that were sealed late")
+    found = []
+    for each in adopt(Place(repository.backend, repository.mark.id, repository.mark.grace)):
+        found.append(each)
+        progress.advance()
+    return found

@@ -142,7 +142,7 @@ CALLS: dict[str, Call] = {
     "verify: a share beside all": Call(("verify", "b", "--full"), ("--sample",)),
     "verify: a share of what is read whole": Call(("verify", "b"), ("--sample",)),
     "repository: two places": Call(("repository", "show", "."), ("--backup-dir",)),
-    "repository: nothing is said": Call(("repository", "show"), ("--quiet",)),
+    "repository: nothing is said": Call(("repository", "show"), ("--quiet", "--adopt")),
     "verify: no cluster": Call(("verify", "b"), _words(Selecting, TargetOptions, Trusting)),
     "check: the API of no deployments": Call(("check", "--no-deployments"), API),
     "check: the API that is not named": Call(("check",), ("--api-ca-file", "--auth-scheme")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -14,15 +15,20 @@ import pytest
 
 from kubectl_lrs.backends.base import get, put
 from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.repository.pool import condemned, sight
+from kubectl_lrs.repository.pool.condemned import Name
+from kubectl_lrs.repository.pool.repository import read_mark
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
+from tests.builders.pooled import put_content, seal
 from tests.conftest import Cli, Crd
 
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
+    with S3(tmp_path_factory.mktemp("s3"), versions=True) as running:
         yield running
 
 
@@ -145,6 +151,73 @@ def test_who_may_only_read_is_told_for_how_long_it_stays(s3: S3, tmp_path: Path,
         assert len(said) == (call in LONG_READS), (call, done.stderr)
         assert all(re.search(r"48 hours until 20\d\d-\d\d-\d\d \d\d:\d\dZ", line) for line in said), said
         assert not (s3.buckets / name / "p" / "holds").exists()
+
+
+# ---- what the storage keeps
+
+
+def test_what_becomes_of_what_is_deleted(s3: S3, cli: Cli) -> None:
+    """A bucket as it is made; one that keeps versions; one that locks each new object."""
+    client = s3.client()
+    for versions in ("gone", "kept", "locked"):
+        name = f"keeps-{versions}"
+        if versions == "locked":
+            s3.make_locked_bucket(name)
+        else:
+            client.create_bucket(Bucket=name)
+        if versions == "kept":
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        cli.ok("repository", "init", f"s3://{name}/p", env=reached(s3))
+        checked = json.loads(cli.ok("repository", "check", f"s3://{name}/p", "-o", "json", env=reached(s3)))["storage"]
+        assert (checked["versions"], checked["appendOnly"]) == (versions, versions == "locked")
+        said = cli.ok("repository", "check", f"s3://{name}/p", env=reached(s3))
+        assert ("storage: append-only" in said) == (versions == "locked"), said
+        assert ("storage: not append-only" in said) == (versions != "locked"), said
+
+
+def test_a_prune_says_what_frees_the_room_of_a_bucket_that_keeps_versions(
+    s3: S3, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    client = s3.client()
+    client.create_bucket(Bucket="many-versions")
+    client.put_bucket_versioning(Bucket="many-versions", VersioningConfiguration={"Status": "Enabled"})
+    cli.ok("repository", "init", "s3://many-versions/p", env=reached(s3))
+    backend = open_backend(Place(url="s3://many-versions/p", endpoint=s3.endpoint, is_ours=True))
+    put_content(backend, b"nobody needs it")
+    long_ago = backend.now() - 100 * 3600
+    names = [Name(stat.key, stat.size) for stat in backend.list("blobs/")]
+    (made,) = condemned.write(backend, names, now=long_ago)
+    os.utime(s3.buckets / "many-versions" / "p" / made.key, (long_ago, long_ago))
+    done = cli.run("prune", "--keep-last", "1", "--backup-dir", "s3://many-versions/p", "--yes", env=reached(s3))
+    assert done.returncode == 0, done.stderr
+    (note,) = (line for line in done.stderr.splitlines() if "keeps versions" in line)
+    (rule,) = json.loads(note[note.index("{") :])["Rules"]
+    assert rule["Filter"] == {"Prefix": "p/"}
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
+# ---- what was replicated
+
+
+def test_what_was_replicated_is_taken_in(s3: S3, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its seals are ten days older than the storage says that they came."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    url = f"s3://{bucket(s3, tmp_path)}/p"
+    cli.ok("repository", "init", url, env=reached(s3))
+    backend = open_backend(Place(url=url, endpoint=s3.endpoint, is_ours=True))
+    where = sight.Place(backend, read_mark(backend).id, read_mark(backend).grace)
+    with pytest.raises(LrsError, match="too late"):
+        seal(where, "night", [put_content(backend, b"content")], backend.now() - 10 * 86400)
+    checked = json.loads(cli.ok("repository", "check", url, "-o", "json", env=reached(s3)))
+    assert [each.partition(".")[0] for each in checked["late"]] == ["night"]
+    assert "repository check --adopt" in cli.ok("repository", "check", url, env=reached(s3))
+    _refused(cli, "repository", "show", "--adopt", url, code=2, said="--adopt says nothing", env=reached(s3))
+    done = json.loads(cli.ok("repository", "check", "--adopt", url, "-o", "json", env=reached(s3)))
+    assert (done["late"], done["adopted"], done["damages"], done["backups"]) == ([], ["night"], [], 1)
+    assert "sealed late" not in cli.ok("repository", "check", url, env=reached(s3))
 
 
 # ---- one clear line for what is wrong

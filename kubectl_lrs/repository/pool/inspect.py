@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, get, put
-from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Versions, get, put
+from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Damage
 from kubectl_lrs.repository.pool import condemned, holds, refs, sight
 from kubectl_lrs.repository.pool.check import pool
@@ -156,36 +156,55 @@ def _referred(backend: Backend, seal: Seal, broken: dict[BackupId, str]) -> Iter
 
 @dataclass(frozen=True, kw_only=True)
 class Rights:
-    """What was tried, and what came of it; None where it could not be tried. `left`: the probe that could not be removed."""
+    """What was tried, and what came of it; None where it could not be tried. `left`: the probe that could not be removed.
+
+    `versions`: what becomes of what is deleted.
+    """
 
     may_write: bool
     refuses_another: bool | None = None
     may_overwrite: bool | None = None
     may_delete: bool | None = None
+    versions: Versions = Versions.UNKNOWN
     why: str = ""
     left: str = ""
+
+    @property
+    def is_append_only(self) -> bool:
+        """Whether who has these credentials can put objects there and surely destroy none."""
+        is_refused = self.may_overwrite is False and self.may_delete is False
+        return self.may_write and (self.versions is Versions.LOCKED or is_refused)
 
 
 def probe(backend: Backend) -> Rights:
     """Put an object, put another in its place without and with leave, delete it. Nothing of it is left, where that is allowed."""
     key = f"{PROBE}{new_session()}"
+    versions = backend.versions()
     try:
         put(backend, key, b"one")
     except UnreachableError:
         raise
     except LrsError as error:
-        return Rights(may_write=False, why=str(error))
+        return Rights(may_write=False, versions=versions, why=str(error))
     refuses = _refuses(backend, key)
     may_overwrite = _overwrites(backend, key)
+    why = ""
     try:
         backend.delete(key)
         may_delete = _size(backend, key) is None
-    except (DeniedError, LrsError) as error:
-        return Rights(
-            may_write=True, refuses_another=refuses, may_overwrite=may_overwrite, may_delete=False, why=str(error), left=key
-        )
-    left = "" if may_delete else key
-    return Rights(may_write=True, refuses_another=refuses, may_overwrite=may_overwrite, may_delete=may_delete, left=left)
+    except UnreachableError:
+        raise
+    except LrsError as error:
+        may_delete, why = False, str(error)
+    return Rights(
+        may_write=True,
+        refuses_another=refuses,
+        may_overwrite=may_overwrite,
+        may_delete=may_delete,
+        versions=versions,
+        why=why,
+        left="" if may_delete else key,
+    )
 
 
 def _refuses(backend: Backend, key: str) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from kubectl_lrs.backends.base import Backend, Versions
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository.base import CLOCKS
 from kubectl_lrs.repository.pool.layout import BackupId
@@ -62,6 +65,25 @@ class PoolLooked(Looked):
     """With all that was read."""
 
     sight: Sight
+
+
+def _of_versions(backend: Backend) -> Iterator[str]:
+    """Where the bucket keeps what was deleted: what frees its room."""
+    with suppress(LrsError):
+        if backend.versions() not in (Versions.KEPT, Versions.LOCKED):
+            return
+        bucket, _, prefix = backend.url.partition("://")[2].partition("/")
+        rule = {
+            "ID": "lrs-noncurrent",
+            "Status": "Enabled",
+            "Filter": {"Prefix": f"{prefix}/" if prefix else ""},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+        }
+        yield (
+            f"bucket {bucket} keeps versions: what was deleted takes up room until a lifecycle rule for noncurrent versions"
+            f" removes it, such as {json.dumps({'Rules': [rule]})}"
+        )
 
 
 def _found(backup: BackupId, sealed: Sealed, sight: Sight, is_one_of_many: bool) -> Found:
@@ -123,6 +145,8 @@ class PoolRemoval:
             yield outcome
         if not stop.is_set():
             self._removal.finish(forgotten)
+        if self._removal.done.swept.objects:
+            self._removal.done.notes += _of_versions(self._place.backend)
 
     def _forgotten(self, each: Going) -> Outcome:
         name, found = each.found.name, each.found

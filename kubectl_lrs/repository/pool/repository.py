@@ -202,6 +202,13 @@ class PooledRepository(Repository):
             self._seals[backup] = seal
         return self._seals[backup]
 
+    def late(self) -> list[str]:
+        """Of the backups that a scan has found, those that count only as long as all is seen that they need."""
+        stats = self._found(BACKUPS)
+        return [
+            str(each) for each, seal in self._seals.items() if each in stats and seal.is_late(stats[each].mtime, self.mark.grace)
+        ]
+
     def _named(self, name: str) -> dict[BackupId, Stat]:
         """Those that a name means: it may have the session, and be a location."""
         name = name.removeprefix(f"{self.backend.url}/{BACKUPS}")

@@ -24,19 +24,24 @@ from kubectl_lrs.repository.pool.tokens import Among, Tokens
 
 def unforget(place: Place, name: str) -> BackupId:
     """Seal the forgotten backup of this name again, under a new session. UsageError, LrsError with the reason."""
-    now = place.backend.now()  # before all that is judged by it
     sight = look(place)
-    old, seal = _meant(sight, name)
+    seal = _meant(sight, name)
     sum_of_catalog = seal.head["sha256"]
     if twin := next((each for each, one in sight.sealed.items() if one.catalog == sum_of_catalog), None):
         raise UsageError(f"{name} is there as {twin}", hint="list shows it")
+    return sealed_anew(place, seal)
+
+
+def sealed_anew(place: Place, seal: Seal) -> BackupId:
+    """The same backup under a session of its own. LrsError where what it needs may be gone before that counts."""
+    now, name = place.backend.now(), seal.backup.name  # before all that is judged by it
     _require_young(place, seal, now)
-    found = check(place.backend, lambda: refs.read(place.backend, old, seal.objects[REFS]))
+    found = check(place.backend, lambda: refs.read(place.backend, seal.backup, seal.objects[REFS]))
     if found.gone:
         raise LrsError(f"{name}: {len(found.gone)} objects that it refers to are deleted already; it cannot be brought back")
-    backup = BackupId(old.name, new_session())
+    backup = BackupId(name, new_session())
     for file, stored in seal.objects.items():
-        _copy(place.backend, old.key(file), backup.key(file), stored)
+        _copy(place.backend, seal.backup.key(file), backup.key(file), stored)
     new = replace(seal, backup=backup, checked_at=now - place.grace / 4)
     put(place.backend, backup.seal, new.serialise(), once=True)
     if new.is_late(place.backend.stat(backup.seal).mtime, place.grace):
@@ -44,13 +49,13 @@ def unforget(place: Place, name: str) -> BackupId:
     return backup
 
 
-def _meant(sight: Sight, name: str) -> tuple[BackupId, Seal]:
+def _meant(sight: Sight, name: str) -> Seal:
     """What was forgotten under a name, or under a name with its session."""
     found = {each: seal for each, seal in sight.forgotten.items() if name in (each.name, str(each))}
     if len(found) > 1:
         raise UsageError(f"{name} was forgotten {len(found)} times", hint=f"name one: {', '.join(map(str, found))}")
-    for each, seal in found.items():
-        return each, seal
+    for seal in found.values():
+        return seal
     there = ", ".join(each.name for each in sight.forgotten) or "nothing that could be brought back"
     raise UsageError(f"no backup {name!r} was forgotten", hint=f"there is {there}")
 

@@ -1,0 +1,51 @@
+"""Taking in what somebody replicated: by the storage's clock its seals came long after what they say, and count for little.
+
+Each such backup that is whole is sealed anew, as one that is brought back; then the seal that came late goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from kubectl_lrs.backends.base import KeyNotFoundError
+from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.repository.pool.layout import BackupId
+from kubectl_lrs.repository.pool.sight import Place, Sealed, look
+from kubectl_lrs.repository.pool.unforget import sealed_anew
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adoption:
+    """One backup that was sealed late; `why` it could not be taken in, empty where it was."""
+
+    backup: BackupId
+    why: str = ""
+
+
+def adopt(place: Place) -> Iterator[Adoption]:
+    """One after the other. DamageError where something that steers removal cannot be read; UnreachableError."""
+    sealed = look(place).sealed
+    in_time = {one.catalog for one in sealed.values() if not one.is_late}
+    for backup, one in sorted(sealed.items()):
+        if one.is_late:
+            try:
+                _take_in(place, one, is_there=one.catalog in in_time)
+            except UnreachableError:
+                raise
+            except LrsError as error:
+                yield Adoption(backup=backup, why=str(error))
+            else:
+                yield Adoption(backup=backup)
+
+
+def _take_in(place: Place, one: Sealed, *, is_there: bool) -> None:
+    """`is_there`: a run that was broken off has sealed it anew."""
+    if not is_there:
+        sealed_anew(place, replace(one.seal, is_copy=True))
+    late = one.seal.backup.seal
+    place.backend.delete(late)
+    with suppress(KeyNotFoundError):
+        place.backend.stat(late)
+        raise LrsError(f"{place.backend.url}/{late}: its deletion was taken, and it is there")
