@@ -170,6 +170,14 @@ class Hierarchy(Remote):
         quota, used = said.get("spaceQuota", -1), said.get("spaceConsumed", 0)
         return max(0, quota - used) if quota > 0 else None
 
+    def now(self) -> float:
+        """The Date of an answer of the name node, which needs no right to write; else by a file that is made there."""
+        if hasattr(self._system, "session"):
+            found: float | None = self.attempt("the time", lambda: webhdfs.date(self._system, self._root or "/"))
+            if found is not None:
+                return found
+        return super().now()
+
 
 class _Part:
     """A file of HDFS that has all its bytes and not yet its name."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -70,6 +71,15 @@ def rename(system: Any, part: str, full: str, *, replace: bool) -> None:
     answer = system.session.put(url, params=parameters)
     if answer.status_code >= 400:
         _raise(answer)
+
+
+def date(system: Any, path: str) -> float | None:
+    """Seconds of the epoch by the clock of the name node, whose times files have; None where it does not say."""
+    answer = system.session.get(f"{system.url}{quote(path, safe='/=')}", params={**system.pars, "op": "GETFILESTATUS"})
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return None
 
 
 def _through(proxy: Any) -> Callable[[str], str]:

@@ -72,3 +72,16 @@ def test_a_session_is_taken_over_and_looks_at_contents() -> None:
     refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=LISTSTATUS"
     hook(refused)
     assert not system.session.trust_env
+
+
+@pytest.mark.parametrize(("said", "found"), [("Fri, 27 Nov 2026 08:00:00 GMT", 1795766400.0), ("", None), ("today", None)])
+def test_the_time_of_the_name_node(said: str, found: float | None) -> None:
+    class Session:
+        def get(self, url: str, params: dict[str, str]) -> requests.Response:
+            assert (url, params["op"]) == ("http://n/webhdfs/v1/a%20b", "GETFILESTATUS")
+            return _answer(404, b"", Date=said)
+
+    class System:
+        session, url, pars = Session(), "http://n/webhdfs/v1", {"user.name": "me"}
+
+    assert webhdfs.date(System(), "/a b") == found
