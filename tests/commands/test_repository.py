@@ -22,6 +22,7 @@ from kubectl_lrs.repository.pool.repository import read_mark
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
+from tests.bed.s3_between import Answer, Between, Forward, Request
 from tests.builders.pooled import put_content, seal
 from tests.conftest import Cli, Crd
 
@@ -276,6 +277,30 @@ def test_no_credentials_at_all(s3: S3, tmp_path: Path, cli: Cli) -> None:
     done = cli.run("list", "--backup-dir", f"s3://{bucket(s3, tmp_path)}/p", env=env)
     assert done.returncode == 5, done.stderr
     assert "credentials" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "ends", "hint"),
+    [
+        (400, "AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong; expecting 'eu-north-1'", 2, "AWS_REGION"),
+        (403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", 5, "clock"),
+        (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 5, "credentials"),
+    ],
+)
+def test_what_aws_says_of_a_call_that_is_wrong(
+    s3: S3, tmp_path: Path, cli: Cli, status: int, code: str, message: str, ends: int, hint: str
+) -> None:
+    """Another region, a clock that is wrong, unknown credentials: a HEAD is told none of it, and a GET is asked for."""
+    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+
+    def rule(request: Request, _forward: Forward) -> Answer:
+        return Answer(
+            status=status, headers={"Content-Type": "application/xml"}, body=b"" if request.method == "HEAD" else text.encode()
+        )
+
+    with Between(s3, rule) as between:
+        env = {**reached(s3), "LRS_BACKUP_ENDPOINT": between.endpoint}
+        _refused(cli, "list", "--backup-dir", f"s3://{bucket(s3, tmp_path)}/p", code=ends, said=message, hint=hint, env=env)
 
 
 def test_nobody_listens(tmp_path: Path, s3: S3, cli: Cli) -> None:
