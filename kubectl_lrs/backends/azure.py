@@ -193,13 +193,20 @@ class Azure:
             return False
         return True
 
-    def versions(self) -> Versions:
-        """The container is not asked."""
-        return Versions.UNKNOWN
-
     def free(self) -> int | None:
         """It does not say."""
         return None
+
+    def versions(self) -> Versions:
+        """By what the container says of itself, which is only whether a policy or a hold keeps what is in it."""
+        try:
+            said = self._client.container_facts().headers
+        except UnreachableError:
+            raise
+        except LrsError:
+            return Versions.UNKNOWN
+        has_policy = said.get("x-ms-has-immutability-policy", "").lower() == "true"
+        return Versions.LOCKED if has_policy else Versions.UNKNOWN
 
     def now(self) -> float:
         """The Date of an answer."""

@@ -109,6 +109,11 @@ class AzureClient(Rest):
         listing = {"restype": "container", "comp": "list", **query}
         return self.send(Call(method="GET", path=self.container, query=listing, about=About.BUCKET), "a list")
 
+    def container_facts(self) -> Answer:
+        """What the container says of itself, in headers."""
+        call = Call(method="HEAD", path=self.container, query={"restype": "container"}, about=About.BUCKET)
+        return self.send(call, "the container")
+
     def send(self, call: Call, what: str, *, once: bool = False) -> Answer:
         """With a shared access signature in its URL, where there is one."""
         if self._signer.query:

@@ -182,13 +182,22 @@ class Gcs:
             return False
         return True
 
-    def versions(self) -> Versions:
-        """The bucket is not asked."""
-        return Versions.UNKNOWN
-
     def free(self) -> int | None:
         """There is no end of it."""
         return None
+
+    def versions(self) -> Versions:
+        """By what the bucket says of itself: a retention policy locks, versions and soft deletion keep."""
+        try:
+            said = document(self._client.bucket_facts("versioning,retentionPolicy,softDeletePolicy"))
+        except UnreachableError:
+            raise
+        except LrsError:
+            return Versions.UNKNOWN
+        if said.get("retentionPolicy"):
+            return Versions.LOCKED
+        softly = str((said.get("softDeletePolicy") or {}).get("retentionDurationSeconds") or "0")
+        return Versions.KEPT if (said.get("versioning") or {}).get("enabled") or softly != "0" else Versions.GONE
 
     def now(self) -> float:
         """The Date of an answer."""

@@ -75,6 +75,11 @@ class GcsClient(Rest):
         """One page of a list."""
         return super().send(Call(method="GET", path=self._objects, query=query, about=About.BUCKET), "a list")
 
+    def bucket_facts(self, fields: str) -> Answer:
+        """What the bucket says of itself, to whoever may ask."""
+        call = Call(method="GET", path=self._objects.removesuffix("/o"), query={"fields": fields}, about=About.BUCKET)
+        return super().send(call, "the bucket")
+
     def send(self, call: Call, what: str, *, once: bool = False) -> Answer:
         """The same; where the answer does not say whether the object is not there or all of the bucket, that is found out."""
         try:

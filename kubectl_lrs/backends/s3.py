@@ -269,19 +269,18 @@ class S3:
         return None
 
     def versions(self) -> Versions:
-        """By what the bucket says of itself; of a lock only one that every new object gets."""
-        try:
-            if self._client.ask("get_bucket_versioning", "its versions").get("Status") != "Enabled":
-                return Versions.GONE
-        except UnreachableError:
-            raise
-        except LrsError:
-            return Versions.UNKNOWN
+        """By what the bucket says of itself; of a lock only one that every new object gets. Not everybody may ask for both."""
         with suppress(LrsError, AttributeError):
             lock = self._client.ask("get_object_lock_configuration", "its lock").get("ObjectLockConfiguration") or {}
             if (lock.get("Rule") or {}).get("DefaultRetention"):
                 return Versions.LOCKED
-        return Versions.KEPT
+        try:
+            is_kept = self._client.ask("get_bucket_versioning", "its versions").get("Status") == "Enabled"
+        except UnreachableError:
+            raise
+        except LrsError:
+            return Versions.UNKNOWN
+        return Versions.KEPT if is_kept else Versions.GONE
 
     def now(self) -> float:
         """The Date of an answer."""

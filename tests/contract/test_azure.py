@@ -16,6 +16,7 @@ from kubectl_lrs.backends.base import (
     KeyExistsError,
     NoBucketError,
     Stat,
+    Versions,
     WrongSumError,
     get,
     put,
@@ -279,3 +280,12 @@ def test_nobody_at_all(between: Between, name: str) -> None:
     with pytest.raises(CredentialsError):
         backend.now()
     assert between.log == []
+
+
+def test_what_becomes_of_what_is_deleted(between: Between, name: str) -> None:
+    backend = opened(between, name)
+    assert backend.versions() is Versions.UNKNOWN
+    between.rule = lambda _request, _forward: Answer(status=200, headers={"x-ms-has-immutability-policy": "true"})
+    assert backend.versions() is Versions.LOCKED
+    between.rule = lambda _request, _forward: said(403, "AuthorizationPermissionMismatch")
+    assert backend.versions() is Versions.UNKNOWN

@@ -21,6 +21,7 @@ from kubectl_lrs.backends.base import (
     KeyNotFoundError,
     NoBucketError,
     Stat,
+    Versions,
     WrongSumError,
     get,
     put,
@@ -407,3 +408,22 @@ def test_nobody_listens(name: str, gcs: Server) -> None:
     place = Place(url=f"gs://{name}", endpoint="http://127.0.0.1:9", options=ANON, said=BACKUPS, is_ours=True)
     with pytest.raises(UnreachableError, match=f"gs://{name}: a list: cannot be reached"):
         open_backend(place).now()
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({}, Versions.GONE),
+        ({"versioning": {"enabled": False}, "softDeletePolicy": {"retentionDurationSeconds": "0"}}, Versions.GONE),
+        ({"versioning": {"enabled": True}}, Versions.KEPT),
+        ({"softDeletePolicy": {"retentionDurationSeconds": "604800"}}, Versions.KEPT),
+        ({"versioning": {"enabled": False}, "retentionPolicy": {"retentionPeriod": "86400"}}, Versions.LOCKED),
+    ],
+)
+def test_what_becomes_of_what_is_deleted(between: Between, name: str, facts: dict[str, Any], found: Versions) -> None:
+    backend = opened(between, name)
+    assert backend.versions() is Versions.GONE
+    between.rule = lambda _request, _forward: Answer(status=200, body=json.dumps(facts).encode())
+    assert backend.versions() is found
+    between.rule = lambda _request, _forward: said(403, "no storage.buckets.get", "forbidden")
+    assert backend.versions() is Versions.UNKNOWN

@@ -78,7 +78,9 @@ def test_all_is_lost_and_comes_back(place: str, plane: ControlPlane, crd: Crd, n
     assert [each["name"] for each in pruned["backups"] if each["result"] == "removed"] == ["first"]
     checked = data(cli, "repository", "check")
     assert (checked["intact"], checked["backups"]) == (True, 1)
+    assert checked["storage"].pop("versions") == ("gone" if place.startswith("gs:") else "unknown")
     assert checked["storage"] == {
+        "appendOnly": False,
         "mayWrite": True, "refusesAnother": True, "mayOverwrite": True, "mayDelete": True, "why": "", "left": ""
     }  # fmt: skip
     cli.ok("unforget", "first")

@@ -81,6 +81,7 @@ def test_the_policy_and_the_lock_of_the_documents(keeping: S3, plane: ControlPla
         cli.ok("backup", "-n", namespace, "--name", name, env=writer)
     storage = data(cli, writer, "repository", "check")["storage"]
     assert (storage["mayWrite"], storage["mayOverwrite"], storage["mayDelete"]) == (True, True, False)
+    assert (storage["versions"], storage["appendOnly"]) == ("locked", True)
     assert storage["left"].startswith("probe/")
 
     # Who may not delete removes nothing, and says why.
@@ -130,6 +131,7 @@ def test_a_lock_that_refuses_deletion(locking: S3, plane: ControlPlane, crd: Crd
         cli.ok("backup", "-n", namespace, "--name", name, env=env)
     storage = data(cli, env, "repository", "check")["storage"]
     assert (storage["mayWrite"], storage["mayOverwrite"], storage["mayDelete"]) == (True, False, False)
+    assert storage["appendOnly"]
     assert "object lock" in storage["why"]
     before = {each["Key"] for each in versions(locking) if "/packs/" in each["Key"] or "/backups/" in each["Key"]}
     for _ in range(2):
