@@ -8,6 +8,7 @@ from typing import Any
 from kubectl_lrs.model.plan import Finding
 from kubectl_lrs.model.units import age
 from kubectl_lrs.render.grouped import Next, next_lines
+from kubectl_lrs.render.restore import finding_data
 from kubectl_lrs.render.view import View
 from kubectl_lrs.stores.spark.apply import NOT_DONE, Outcome, counted
 from kubectl_lrs.stores.spark.sessions import Session
@@ -118,5 +119,5 @@ def _data(session: Session) -> dict[str, Any]:
     }
 
 
-def _findings(findings: list[Finding]) -> list[dict[str, str]]:
-    return [{"severity": each.severity.value, "message": each.message, "hint": each.hint} for each in findings]
+def _findings(findings: list[Finding]) -> list[dict[str, Any]]:
+    return list(map(finding_data, findings))

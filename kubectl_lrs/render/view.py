@@ -144,14 +144,16 @@ def table(
 
 
 def _fitting(shown: list[list[str]], width: int, spare: Sequence[str]) -> tuple[list[list[str]], int]:
-    """(what is shown, the gap between columns): the first way that fits, else all of it."""
+    """(what is shown, the gap between columns): the first way in which each row is one line, else in which it goes on."""
+    ways = []
     for count in range(len(spare) + 1):
         kept = [place for place, title in enumerate(shown[0]) if title not in spare[:count]]
         rows = [[row[place] for place in kept] for row in shown]
-        for gap in (len(GAP), NARROW):
-            widths = _widths(rows)
+        ways += [(rows, gap, _widths(rows)) for gap in (len(GAP), NARROW)]
+    for goes_on in (False, True):
+        for rows, gap, widths in ways:
             before = sum(widths[:-1]) + gap * (len(widths) - 1)
-            if width <= 0 or before + widths[-1] <= width or _may_go_on(rows, before, width):
+            if width <= 0 or (_may_go_on(rows, before, width) if goes_on else before + widths[-1] <= width):
                 return rows, gap
     return shown, len(GAP)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from kubectl_lrs.consistency import RULES, Found, Rule
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.plan import Finding, Severity
-from kubectl_lrs.render import output
+from kubectl_lrs.render import output, restore
 from kubectl_lrs.render.check import is_known
 from kubectl_lrs.render.notes import known_notes, require_notes
 from kubectl_lrs.render.progress import progress
-from kubectl_lrs.render.restore import finding_lines
+from kubectl_lrs.render.restore import finding_data, finding_lines
+from kubectl_lrs.render.schemas import FINDING
 
 BY_CODE = {rule.code: rule for rule in RULES}
 
@@ -79,3 +82,12 @@ def test_a_finding_of_check(severity: Severity, code: str) -> None:
     output.acknowledge([code])
     assert is_known(_found(code, severity)) is (severity is not Severity.ERROR)
     assert not is_known(_found("object-without-id", severity))
+
+
+@pytest.mark.parametrize("note", [None, Note.OPERATOR_SEEN])
+def test_a_finding_is_alike_in_every_document(note: Note | None) -> None:
+    """There is one that makes it for programs, and its schema takes it."""
+    finding = Finding(Severity.NOTE, "so it is", "do that", details=("one",), note=note)
+    assert list(Draft202012Validator(FINDING).iter_errors(finding_data(finding))) == []
+    folder = Path(restore.__file__).parent
+    assert {path.name for path in folder.glob("*.py") if '"hint":' in path.read_text()} == {"documents.py", "restore.py"}
