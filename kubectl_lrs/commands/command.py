@@ -254,16 +254,12 @@ def command(
 
     def called(**_values: Any) -> ExitCode | None:
         given = Given(click.get_current_context())
-        given.refuse_empty()
-        from kubectl_lrs.commands import unused  # the tables of several stores' flags
-
-        _settle(given, name)
-        unused.require_effects(name, given.words, given.value)
-        unused.refuse_cluster(name, given)
-        waiting.tell_by(None if "--quiet" in given.words else say)
         try:
-            return _noted(run_of(name), given, name)
+            return _called(given, name)
         except LrsError as error:
+            from kubectl_lrs.commands.variables import name_variables
+
+            name_variables(error, given)
             raise _traced(error, given)  # noqa: B904  it is the same
 
     made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
@@ -272,6 +268,17 @@ def command(
         option.help = NAMESPACE.get(name, option.help) if option.name == "namespace" else option.help
         made.params.append(option)
     return made
+
+
+def _called(given: Given, name: str) -> ExitCode | None:
+    given.refuse_empty()
+    from kubectl_lrs.commands import unused  # the tables of several stores' flags
+
+    _settle(given, name)
+    unused.require_effects(name, given.words, given.value)
+    unused.refuse_cluster(name, given)
+    waiting.tell_by(None if "--quiet" in given.words else say)
+    return _noted(run_of(name), given, name)
 
 
 def _settle(given: Given, name: str) -> None:

@@ -309,6 +309,11 @@ class Given:
         return list(self._context.command.params)
 
     @property
+    def flags(self) -> list[Flag]:
+        """All that its command has."""
+        return self._flags
+
+    @property
     def _flags(self) -> list[Flag]:
         return [each.flag for each in self._context.command.params if isinstance(each, FlagOption | FlagArgument)]
 

@@ -90,4 +90,5 @@ def test_a_finding_is_alike_in_every_document(note: Note | None) -> None:
     finding = Finding(Severity.NOTE, "so it is", "do that", details=("one",), note=note)
     assert list(Draft202012Validator(FINDING).iter_errors(finding_data(finding))) == []
     folder = Path(restore.__file__).parent
-    assert {path.name for path in folder.glob("*.py") if '"hint":' in path.read_text()} == {"documents.py", "restore.py"}
+    texts = {path.name: path.read_text() for path in folder.glob("*.py")}
+    assert [name for name, text in texts.items() if '"hint":' in text and '"severity":' in text] == ["restore.py"]

@@ -1,0 +1,67 @@
+"""Whichever error speaks of a flag, the variable that stands for it is named."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+
+from kubectl_lrs.cli import VERBS
+from kubectl_lrs.commands.flags import FlagOption
+from kubectl_lrs.commands.variables import OTHERWISE, name_variables
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.flags import Flag
+
+
+class _Given:
+    """A call with these flags on its line, of a verb that has all of them."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self.flags = list(ALL.values())
+
+
+def _all() -> dict[str, Flag]:
+    found = {}
+    for verb in VERBS:
+        command = importlib.import_module(f"kubectl_lrs.commands.{verb.replace('-', '_')}_").command
+        found.update({each.flag.word: each.flag for each in command.params if isinstance(each, FlagOption)})
+    return found
+
+
+ALL = _all()
+NAMED = {word: flag.variable or OTHERWISE.get(word, "") for word, flag in ALL.items() if flag.variable or word in OTHERWISE}
+
+
+def _hint(message: str, hint: str = "", *words: str) -> str:
+    error = LrsError(message, hint=hint)
+    given: Any = _Given(*words)
+    name_variables(error, given)
+    return error.hint
+
+
+def test_those_that_have_one() -> None:
+    assert {"--backup-dir", "--files-url", "--mongo-uri-file", "--url", "--org-token-file"} <= NAMED.keys()
+    assert OTHERWISE.keys() <= ALL.keys()
+
+
+@pytest.mark.parametrize("word", NAMED)
+def test_in_the_message_or_the_hint(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = NAMED[word]
+    monkeypatch.delenv(variable, raising=False)
+    for said in (_hint(f"{word} x: is wrong"), _hint("it is wrong", f"give {word} X"), _hint(f"{word}=x: is wrong", "look")):
+        assert said.endswith(f"{variable} is not set either")
+    monkeypatch.setenv(variable, "x")
+    assert _hint("it is wrong", f"give {word} X") == f"give {word} X; {variable} is set, and says it"
+    error, given = LrsError(f"{word} x: is wrong"), _Given()
+    name_variables(error, given)  # type: ignore[arg-type]
+    assert (str(error), error.hint) == (f"{variable} x: is wrong", "")
+    assert _hint(f"{word} x: is wrong", "", word) == "", "it is the flag that says it"
+
+
+@pytest.mark.parametrize("word", NAMED)
+def test_where_nothing_is_to_be_added(word: str) -> None:
+    assert _hint("it is wrong", "look") == "look"
+    assert _hint(f"{word}s is another flag, and so is x{word} and {word}-more") == ""
+    assert _hint(f"give {word}, else {NAMED[word]}") == ""
