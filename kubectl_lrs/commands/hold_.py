@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import At, Backups
+from kubectl_lrs.commands.flags import At, Backups, Tables
 from kubectl_lrs.model.flags import Group, Source, argument, flag
 
 
@@ -27,6 +27,7 @@ command = lrs_command(
     "hold",
     Flags,
     At,
+    Tables,
     help=HELP,
     examples=[
         ("Keep what was made before an upgrade", "@ hold lrs_backup_2026_11_23_08_16_10 --reason 'before the upgrade to 11.2'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubectl_lrs import render
+from kubectl_lrs.commands import changed
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.hold_ import Flags
@@ -20,4 +20,4 @@ def run(given: Given) -> None:
         raise UsageError(f"--reason: say in 1 to {MAX_REASON} characters why it must stay", hint="--reason 'before the upgrade'")
     backup = found(given, open_repository(flags.path, flags.reach), flags.backup)
     open_repository(backup.parent, flags.reach).hold(backup, flags.reason.strip())
-    render.say(f"{backup.name} is held: {flags.reason.strip()}")
+    changed.show(given, backup, flags.reach, f"{backup.name} is held: {flags.reason.strip()}")

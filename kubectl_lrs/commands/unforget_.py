@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups
+from kubectl_lrs.commands.flags import Backups, Tables
 from kubectl_lrs.model.flags import argument
 
 
@@ -24,6 +24,7 @@ gone from the disk. Of several that were forgotten under one name, name one as N
 command = lrs_command(
     "unforget",
     Flags,
+    Tables,
     help=HELP,
     examples=[("Back again", "@ unforget lrs_backup_2026_11_23_08_16_10")],
     exits=(0, 1, 2, 4, 5),

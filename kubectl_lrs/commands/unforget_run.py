@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kubectl_lrs import render
+from kubectl_lrs.commands import changed
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.unforget_ import Flags
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.repository import bring_back
+from kubectl_lrs.repository import bring_back, open_repository
 
 
 def run(given: Given) -> None:
@@ -14,4 +14,6 @@ def run(given: Given) -> None:
     flags = given.of(Flags)
     if not flags.backup:
         raise UsageError("no backup is named", hint="name one that prune or forget has removed")
-    render.say(f"{flags.backup} is back, as {bring_back(flags.path, flags.backup, flags.reach)}")
+    name = bring_back(flags.path, flags.backup, flags.reach)
+    backup = open_repository(flags.path, flags.reach).find(name)
+    changed.show(given, backup, flags.reach, f"{flags.backup} is back, as {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import At, Backups
+from kubectl_lrs.commands.flags import At, Backups, Tables
 from kubectl_lrs.model.flags import Source, argument
 
 
@@ -20,6 +20,7 @@ command = lrs_command(
     "unhold",
     Flags,
     At,
+    Tables,
     help=HELP,
     examples=[("The rules of prune decide again", "@ unhold lrs_backup_2026_11_23_08_16_10")],
     exits=(0, 1, 2, 4, 5),

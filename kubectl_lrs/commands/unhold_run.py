@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubectl_lrs import render
+from kubectl_lrs.commands import changed
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.unhold_ import Flags
@@ -17,4 +17,4 @@ def run(given: Given) -> None:
         raise UsageError("no backup is named", hint="show tells which are held")
     backup = found(given, open_repository(flags.path, flags.reach), flags.backup)
     open_repository(backup.parent, flags.reach).unhold(backup)
-    render.say(f"{backup.name} is not held any more")
+    changed.show(given, backup, flags.reach, f"{backup.name} is not held any more")

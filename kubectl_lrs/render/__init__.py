@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kubectl_lrs.render.backups import (
         backup_warnings,
         catalog_view,
+        changed_view,
         damage_report,
         listing,
         local,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 _PARTS = {
     "backups": (
         "catalog_view",
+        "changed_view",
         "damage_report",
         "backup_warnings",
         "listing",
@@ -164,6 +166,7 @@ __all__ = [
     "as_json",
     "backup_warnings",
     "catalog_view",
+    "changed_view",
     "check_page",
     "check_view",
     "comparison_remarks",

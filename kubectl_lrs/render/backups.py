@@ -147,6 +147,11 @@ def catalog_view(folder: Backup, objects: Sequence[dict[str, Any]], holds: Holds
     )
 
 
+def changed_view(folder: Backup, holds: Holds, done: str) -> View:
+    """`hold`, `unhold`, `unforget`: the backup as it is now. `done`: what was changed, which is all that a person reads."""
+    return View(kind="Backup", data=_data(folder, holds), names=[folder.name], done=done)
+
+
 def _held(held: Hold | None) -> tuple[str, ...]:
     return (f"Held:              {held.reason}{f' (since {held.since})' if held.since else ''}",) if held else ()
 

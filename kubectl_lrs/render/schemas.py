@@ -132,7 +132,7 @@ VERIFIED = {
 
 KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
     "Backup": (
-        "backup, show: one backup",
+        "backup, show, export, hold, unhold, unforget: one backup",
         lambda: record(
             {"owner": TEXT, "identity": TEXT, "hold": maybe(HOLD), "objects": listed(FREE)},
             **CATALOG,

@@ -227,9 +227,9 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("--yes", "--accept-owner"), PERMISSION),
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
-    "hold": dict.fromkeys(("backup", "--reason", "--backup-dir"), ALWAYS),
-    "unhold": dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
-    "unforget": dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
+    "hold": {"--output": ANSWER} | dict.fromkeys(("backup", "--reason", "--backup-dir"), ALWAYS),
+    "unhold": {"--output": ANSWER} | dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
+    "unforget": {"--output": ANSWER} | dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
     "show": {"backup": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER},
     "copy": {
         **dict.fromkeys(("source", "target", "names"), ALWAYS),
