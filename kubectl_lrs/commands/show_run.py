@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.backup_choice import found, open_to_read
@@ -17,6 +19,7 @@ from kubectl_lrs.runtime.trust import NAMED
 from kubectl_lrs.sources.manifests import is_object
 from kubectl_lrs.stores.deployments.journal import is_journal, load, with_copies
 from kubectl_lrs.stores.lrs.saved import index
+from kubectl_lrs.usecases.holding import applications_of
 
 
 def run(given: Given) -> None:
@@ -33,4 +36,12 @@ def run(given: Given) -> None:
     holds = NO_HOLDS
     with suppress(OSError):  # of the place that it lies in
         holds = open_repository(folder.parent, flags.reach).holds() if folder.has_sums else NO_HOLDS
-    render.show(render.catalog_view(folder, list(index(folder)), holds), output)
+    objects = list(index(folder))
+    of_each = applications_of(folder, objects) if output in ("wide", "json", "yaml") else {}
+    render.show(render.catalog_view(folder, [_with_application(each, of_each) for each in objects], holds), output)
+
+
+def _with_application(entry: dict[str, Any], of_each: Mapping[tuple[str, str], tuple[str, str]]) -> dict[str, Any]:
+    """Whose it is, too, where that is known."""
+    found = of_each.get((str(entry["namespace"]), str(entry["name"])))
+    return {**entry, "application": {"id": found[0], "name": found[1]}} if found else entry

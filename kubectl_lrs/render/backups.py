@@ -140,8 +140,8 @@ def catalog_view(folder: Backup, objects: Sequence[dict[str, Any]], holds: Holds
         before=(*_headline(path, folder), *_held(holds.of(catalog)), f"Selection:         {scope(catalog)}", ""),
         columns=("NAMESPACE", "TYPE", "OBJECTS"),
         rows=_count_rows(objects),
-        wide_columns=("NAMESPACE", "NAME", "TYPE", "CREATED", "OWNERS"),
-        wide_rows=[(o["namespace"], o["name"], o["type"], o["created"], _owners(o)) for o in objects],
+        wide_columns=("NAMESPACE", "NAME", "TYPE", "CREATED", "OWNERS", "APPLICATION"),
+        wide_rows=[(o["namespace"], o["name"], o["type"], o["created"], _owners(o), _application(o)) for o in objects],
         names=[f"{o['namespace']}/{o['name']}" for o in objects],
         after=tuple(["", "Being deleted at the time, so not in the backup:", *skipped] if skipped else []),
     )
@@ -154,6 +154,11 @@ def changed_view(folder: Backup, holds: Holds, done: str) -> View:
 
 def _held(held: Hold | None) -> tuple[str, ...]:
     return (f"Held:              {held.reason}{f' (since {held.since})' if held.since else ''}",) if held else ()
+
+
+def _application(entry: dict[str, Any]) -> str:
+    found = entry.get("application")
+    return f"{found['name']} ({found['id']})" if found else UNKNOWN
 
 
 def _owners(entry: dict[str, Any]) -> str:

@@ -19,4 +19,4 @@ def tell(why: str, seconds: float) -> None:
     """Something is tried again that failed, for so long at most."""
     if _Told.tell is not None:
         until = (datetime.now() + timedelta(seconds=seconds)).astimezone()
-        _Told.tell(f"note: {why}; trying again until {until:%H:%M:%S} ({max(1, round(seconds))}s)")
+        _Told.tell(f"note: {why}; trying again until {until:%H:%M:%S %Z} ({max(1, round(seconds))}s)")

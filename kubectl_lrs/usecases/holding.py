@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.manifest import loads
@@ -22,6 +23,23 @@ def holds(backup: Backup, words: Sequence[str]) -> bool:
         return all(found for _, found in _found(backup, words))
     except DamageError:
         return True
+
+
+def applications_of(backup: Backup, objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], tuple[str, str]]:
+    """(namespace, name) of an LRS → (id, name) of the application whose id stands in its name, where its document is saved.
+
+    Nothing where the documents cannot be read: `verify` says so.
+    """
+    try:
+        names_ = {identifier: name for name, ids in _applications(backup).items() for identifier in ids}
+    except DamageError:
+        return {}
+    found = {}
+    for each in objects if names_ else ():
+        known = [identifier for identifier in ID.findall(str(each["name"])) if identifier in names_]
+        if len(known) == 1:
+            found[str(each["namespace"]), str(each["name"])] = (known[0], names_[known[0]])
+    return found
 
 
 def resolved(backup: Backup, words: Sequence[str]) -> list[tuple[str, str]]:

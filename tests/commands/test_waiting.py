@@ -12,7 +12,7 @@ from tests.bed.controlplane import ControlPlane
 from tests.builders.deployments import TOKEN
 from tests.conftest import Cli
 
-NOTE = r"note: (?P<server>\S+): cannot be reached: [Cc]onnection refused; trying again until \d\d:\d\d:\d\d \(\d+s\)"
+NOTE = r"note: (?P<server>\S+): cannot be reached: [Cc]onnection refused; trying again until \d\d:\d\d:\d\d \S+ \(\d+s\)"
 CALLS: dict[str, list[str]] = {
     "backup": ["backup", "-n", "x", "--server", "{}"],
     "clean-spark": ["clean-spark", "-n", "x", "--server", "{}"],

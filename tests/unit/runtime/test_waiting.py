@@ -32,7 +32,7 @@ def _fail(outage: Outage, times: int, why: str = "https://x: connection refused"
 def test_why_and_until_when(told: list[str]) -> None:
     _fail(Outage(), 1)
     (line,) = told
-    assert re.fullmatch(r"note: https://x: connection refused; trying again until \d\d:\d\d:\d\d \(1s\)", line)
+    assert re.fullmatch(r"note: https://x: connection refused; trying again until \d\d:\d\d:\d\d \S+ \(1s\)", line)
 
 
 def test_once_for_each_outage_whoever_waits(told: list[str]) -> None:

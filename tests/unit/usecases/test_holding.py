@@ -10,7 +10,7 @@ import pytest
 
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.usecases import holding
-from kubectl_lrs.usecases.holding import holds, resolved
+from kubectl_lrs.usecases.holding import applications_of, holds, resolved
 
 ONE, TWO, GONE = "65f00001c0ffee0000000001", "65f00002c0ffee0000000002", "65f00003c0ffee0000000003"
 
@@ -95,3 +95,18 @@ def test_a_list_that_cannot_be_read_may_hold_it(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(holding, "index", broken)
     assert holds(BACKUP, ["x"])
+
+
+def test_whose_each_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = [each["metadata"] for each in BACKUP._objects]
+    assert applications_of(BACKUP, objects) == {("ns", f"app-{ONE}"): (ONE, "sales")}
+    both = [{"namespace": "ns", "name": f"{ONE}-{GONE}"}]
+    assert applications_of(BACKUP, both) == {}, "of two applications"
+    alone: Any = _Backup(*BACKUP._objects)
+    assert applications_of(alone, objects) == {}, "no documents"
+
+    def damaged(_backup: Any, _wanted: Any) -> Any:
+        raise DamageError("damaged")
+
+    monkeypatch.setattr(holding, "collections", damaged)
+    assert applications_of(BACKUP, objects) == {}
