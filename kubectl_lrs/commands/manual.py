@@ -16,7 +16,10 @@ import click
 
 from kubectl_lrs import __version__
 from kubectl_lrs.commands.command import EXIT_STATUS, PAGES, PluginCommand, continued, group_of, kube_options
+from kubectl_lrs.commands.flags import FlagOption
+from kubectl_lrs.commands.variables import OTHERWISE
 from kubectl_lrs.model.flags import Group
+from kubectl_lrs.runtime.state import VARIABLE as STATE
 
 NAME = "kubectl lrs"
 WIDTH = 66
@@ -42,6 +45,7 @@ def manual(group: click.Context, pages: Iterable[tuple[str, str]]) -> str:
         *(line for name, each in commands if isinstance(each, PluginCommand) for line in _verb(name, each, group)),
         *(line for name, about in pages for line in _page(name, about, commands, group)),
         *_section("FLAGS OF ALL VERBS", _flags(kube_options(), group)),
+        *_section("ENVIRONMENT", _listed(_variables(each for _, each in commands if each))),
         *_section("EXIT STATUS", _listed((str(code), meaning) for code, meaning in EXIT_STATUS.items())),
         *_section("FILES", _listed(FILES)),
         *_section("SEE ALSO", [".BR kubectl (1),", ".BR sha256sum (1)"]),
@@ -56,6 +60,16 @@ def _without_idle(lines: Iterable[str]) -> Iterator[str]:
         if line != ".PP" or not before.startswith((".SH", ".SS")):
             yield line
             before = line
+
+
+def _variables(commands: Iterable[click.Command]) -> Iterator[tuple[str, str]]:
+    """Each variable that stands for a flag, and for which."""
+    flags = [each.flag for command in commands for each in command.params if isinstance(each, FlagOption)]
+    found = {flag.variable or OTHERWISE.get(flag.word, ""): flag.word for flag in flags}
+    yield from (
+        (variable, f"Says what {word} says, where that is not given.") for variable, word in sorted(found.items()) if variable
+    )
+    yield STATE, "The folder of your own state; see FILES."
 
 
 def _verb(name: str, command: PluginCommand, group: click.Context) -> Iterator[str]:
