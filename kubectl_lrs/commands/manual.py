@@ -67,7 +67,7 @@ def _variables(commands: Iterable[click.Command]) -> Iterator[tuple[str, str]]:
     flags = [each.flag for command in commands for each in command.params if isinstance(each, FlagOption)]
     found = {flag.variable or OTHERWISE.get(flag.word, ""): flag.word for flag in flags}
     yield from (
-        (variable, f"Says what {word} says, where that is not given.") for variable, word in sorted(found.items()) if variable
+        (variable, f"In place of {word}, where that is not given.") for variable, word in sorted(found.items()) if variable
     )
     yield STATE, "The folder of your own state; see FILES."
 
