@@ -17,9 +17,13 @@ from kubectl_lrs.model.flags import Flag
 class _Given:
     """A call with these flags on its line, of a verb that has all of them."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, by_file: str = "") -> None:
         self.words = words
         self.flags = list(ALL.values())
+        self._by_file = by_file
+
+    def configured(self) -> dict[str, str]:
+        return {self._by_file: "some.key"} if self._by_file else {}
 
 
 def _all() -> dict[str, Flag]:
@@ -58,6 +62,12 @@ def test_in_the_message_or_the_hint(word: str, monkeypatch: pytest.MonkeyPatch) 
     name_variables(error, given)  # type: ignore[arg-type]
     assert (str(error), error.hint) == (f"{variable} x: is wrong", "")
     assert _hint(f"{word} x: is wrong", "", word) == "", "it is the flag that says it"
+
+
+def test_what_the_installation_file_says_is_said_of_the_file_alone() -> None:
+    error = LrsError("--backup-dir x: is wrong")
+    name_variables(error, _Given(by_file="--backup-dir"))  # type: ignore[arg-type]
+    assert (str(error), error.hint) == ("--backup-dir x: is wrong", "")
 
 
 @pytest.mark.parametrize("word", NAMED)

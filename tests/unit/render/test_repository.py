@@ -26,7 +26,7 @@ def test_a_writer_that_destroys_nothing() -> None:
     assert "cannot overwrite" in said
     assert "cannot delete objects: 403" in said
     assert "the probe stays there: probe/x" in said
-    assert "can destroy" not in said
+    assert "can destroy backups" not in said
 
 
 def test_one_that_may_do_all() -> None:
