@@ -67,7 +67,8 @@ REFERENCES: tuple[Callable[[ast.expr], bool], ...] = (
 
 
 def _is_writing_call(node: ast.Call) -> bool:
-    first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+    told = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "method")]
+    first = told[0].value if told and isinstance(told[0], ast.Constant) else None
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if first in METHODS | S3 or name in KEPT:
         return True
