@@ -9,6 +9,7 @@ is gone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -223,5 +224,38 @@ def _one_request_at_a_time() -> Iterator[None]:
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(stateful_step_count=30)
 
-TestHistoriesOfBackups = OfBackups.TestCase
-TestHistoriesOfBackups.settings = settings(stateful_step_count=30, max_examples=max(20, settings().max_examples // 5))
+
+def _step_at_random(world: Histories, chance: Random) -> None:
+    """One of the rules that can be followed now."""
+    writer, chosen = chance.choice(("writer 1", "writer 2")), set(chance.sample(CONTENTS, chance.randint(1, len(CONTENTS))))
+    number, stage, lag = chance.randrange(4), chance.choice(STAGES), chance.choice((0.0, 0.0, HOUR, GRACE / 8, GRACE / 4 - HOUR))
+    steps: list[Callable[[], object]] = [
+        lambda: world.write(writer, chosen),
+        lambda: world.write_until(writer, chosen, chance.choice(("now", "list condemned/", "list blobs/", "put backups/"))),
+        lambda: world.unforget(writer),
+        lambda: world.prune(chance.choice(("prune 1", "prune 2")), chance.randint(-1, 3)),
+        lambda: world.prune_at_once(chance.choice((0, 0, 1, -1))),
+        lambda: world.wait(chance.choice(LEAPS)),
+    ]
+    if world.actors:
+        steps += [
+            lambda: world.go_on(number, stage, lag),
+            lambda: world.finish(number),
+            lambda: world.go_wrong(number, chance.choice(list(How)), chance.random() < 0.5),
+        ]
+    if world.world.on_its_way:
+        steps.append(lambda: world.arrive(chance.randrange(6)))
+    chance.choice(steps)()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_histories_of_backups(seed: int) -> None:
+    """Sessions are drawn anew each time, so that no history can be shrunk: by a seed, and not by Hypothesis."""
+    chance, world = Random(seed), OfBackups()
+    try:
+        for _ in range(30):
+            _step_at_random(world, chance)
+            world.nothing_is_lost()
+            world.what_was_called_done_is_there_or_was_forgotten()
+    finally:
+        world.teardown()
