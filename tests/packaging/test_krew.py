@@ -212,6 +212,9 @@ def _mach_cpus(content: bytes) -> set[int]:
     return {struct.unpack_from("<I", content, 4)[0]}
 
 
+BY_PIP_ALONE = ("azure", "google")
+"""Credentials of two storages: who needs them installs the extra by pip, and is told so."""
+
 IMPORTS = """
 import ast, importlib, pathlib, sys
 root = pathlib.Path(sys.argv[1], "packages")
@@ -229,6 +232,8 @@ def names(node):
 
 wanted = {name for path in root.glob("kubectl_lrs/**/*.py") for name in names(ast.parse(path.read_text()))}
 for name in sorted(wanted):
+    if name.partition(".")[0] in sys.argv[2:]:
+        continue
     importlib.import_module(name)
     print(name)
 """
@@ -238,7 +243,7 @@ def test_every_import_of_the_product_works_in_the_archive(installed: User, tmp_p
     script = tmp_path / "imports.py"
     script.write_text(IMPORTS)
     store = installed.root / "store" / "lrs" / f"v{__version__}"
-    found = installed.ok(store / "bin" / "python3.14", "-I", "-S", "-B", script, store).splitlines()
+    found = installed.ok(store / "bin" / "python3.14", "-I", "-S", "-B", script, store, *BY_PIP_ALONE).splitlines()
     assert {"click", "yaml", "kubectl_lrs.cli", "kubectl_lrs.commands.command"} <= set(found)
 
 
