@@ -54,7 +54,8 @@ def test_nothing_is_left_to_do_afterwards(down: Place) -> None:
     assert "no open journal" in done.stderr
     assert "nothing to do" in done.stdout
     assert len(down.api.sent("PATCH")) == 12
-    assert [request.path for request in down.api.log[sent:]] == ["/api/v2/version/", "/api/v2/account/info/"]
+    looked_up = ["/api/v2/version/", "/api/v2/account/info/", "/api/v2/organizations/org-one/"]
+    assert [request.path for request in down.api.log[sent:]] == looked_up
     again = down.report("activate", "--journal", down.journals()[0])
     assert again == {}
 
