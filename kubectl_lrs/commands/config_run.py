@@ -67,6 +67,8 @@ def _shown(given: Given, key: str, flag: Flag, own: set[str]) -> Shown:
         return Shown(key, flag, given.kube_value(flag), Origin.FLAG, flag.word)
     if flag.word in own:
         return Shown(key, flag, given.value(flag.word), Origin.FLAG, flag.word)
+    if given.is_no(flag.word):
+        return Shown(key, flag, False, Origin.FLAG, flag.word)
     if flag.variable and given.is_said(flag.variable):
         return Shown(key, flag, os.environ[flag.variable], Origin.ENVIRONMENT, flag.variable)
     if found is None or key not in found.values:

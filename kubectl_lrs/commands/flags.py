@@ -322,14 +322,15 @@ class Given:
 
     def _is_configured(self, flag: Flag) -> bool:
         """Whether it is the installation file that says its value."""
-        if not flag.key or self._is_given(flag) or self._is_no(flag.word):
+        if not flag.key or self._is_given(flag) or self.is_no(flag.word):
             return False
         if any(map(self.is_said, (flag.variable, *flag.yields))):
             return False
         found = self.installation
         return found is not None and flag.key in found.values
 
-    def _is_no(self, word: str) -> bool:
+    def is_no(self, word: str) -> bool:
+        """Whether a flag was set to false, of which click was not told."""
         return word in self._context.meta.get(SAID_NO, ())
 
     def is_said(self, name: str) -> bool:

@@ -104,7 +104,10 @@ def by_name(options: Iterable[click.Parameter]) -> dict[str, click.Option]:
 
 
 def as_click_reads(words: Sequence[str], params: Iterable[click.Parameter], *, interspersed: bool = True) -> list[str]:
-    """The same words in the one way that click knows: a boolean that is set to false is left out, with what set it before."""
+    """The same words in the one way that click knows: a boolean that is set to false is left out, with what set it before.
+
+    One that has a name for false is said by that: to leave it out would mean its default.
+    """
     found: list[Word] = []
     for word in read(words, by_name(params), interspersed=interspersed):
         if word.option is None or takes_value(word.option) or word.value is None:
@@ -113,6 +116,8 @@ def as_click_reads(words: Sequence[str], params: Iterable[click.Parameter], *, i
             found.append(Word(None, word.option, word.name))
         else:
             found = [earlier for earlier in found if earlier.option is not word.option]
+            if word.name in word.option.opts:
+                found += [Word(None, word.option, off) for off in word.option.secondary_opts[:1]]
     return [text for word in found for text in written(word)]
 
 

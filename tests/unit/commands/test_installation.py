@@ -164,6 +164,15 @@ def test_a_flag_goes_before_the_environment_that_before_the_file(
     assert found["cluster.context"] == ("c", "flag", "--context")
 
 
+def test_a_flag_that_is_set_to_false_is_shown_as_such(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _file(folder, "cluster: {uid: u}\nallNamespaces: true\nmongo: {tls: true}\napi: {deployments: true}\n")
+    words = ("-A=false", "--mongo-tls=false", "--deployments=false")
+    found = _settings(capsys, "--config", str(path), *words)
+    assert found["allNamespaces"] == (False, "flag", "--all-namespaces")
+    assert found["mongo.tls"] == (False, "flag", "--mongo-tls")
+    assert found["api.deployments"] == (False, "flag", "--deployments")
+
+
 @pytest.mark.parametrize(
     ("text", "words", "key", "beside"),
     [
