@@ -33,7 +33,7 @@ ACTS = {
     "what one call is about": {
         "--name", "--from", "--at", "--filename", "--recursive", "--tier", "--journal", "--type", "--exclude-type", "--selector",
         "--all-namespaces", "--mongo-collection", "--include", "--exclude", "--ids-file", "--all", "--older-than", "--holding",
-        "--against-cluster", "--sample", "--full", "--format", "--reason", "--clean-spark", "--client", "--dir",
+        "--against-cluster", "--sample", "--full", "--format", "--reason", "--clean-spark", "--client", "--dir", "--adopt",
     },
     "how one answer is shown": {"--output", "--quiet", "--sort-by", "--no-headers", "--origin"},
 }  # fmt: skip
