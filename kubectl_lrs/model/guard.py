@@ -9,9 +9,12 @@ from dataclasses import dataclass
 class Guard:
     """`uids`: of kube-system and of the namespace of the LRS, as far as the file has them; a namespace is in one cluster alone.
 
-    `namespace`: that of the LRS, empty for the connection's. `file`: what says so.
+    `namespace`: that of the LRS, empty for the connection's. `file`: what says so. `names_system`, `names_own`: which of the
+    two the file has; what it does not have tells nothing.
     """
 
     uids: frozenset[str]
     file: str
+    names_system: bool = True
+    names_own: bool = True
     namespace: str = ""

@@ -162,6 +162,8 @@ def _text(value: object, where: str) -> str:
         raise UsageError(f"{where}: not text", hint="put it in quotes")
     if not value.strip():
         raise UsageError(f"{where}: an empty value names nothing", hint="leave it out")
+    if "\0" in value:  # no command line or variable can hold one
+        raise UsageError(f"{where}: it holds a NUL, which no name or path has")
     if what := looks_secret(value):
         raise UsageError(f"{where}: it looks like {what}, and no secret may stand in a file of settings", hint=SECRETS)
     return value
@@ -262,7 +264,13 @@ class Installation:
                 f"{self.path}: cluster.uid is not there, so nothing tells that this is the cluster that the settings are of",
                 hint=f"write the uid of the cluster into it: {UID_OF}",
             )
-        return Guard(uids=self.uids, file=str(self.path), namespace=self.namespace)
+        return Guard(
+            uids=self.uids,
+            file=str(self.path),
+            namespace=self.namespace,
+            names_system=UID in self.values,
+            names_own=NAMESPACE_UID in self.values,
+        )
 
     @property
     def acknowledged(self) -> tuple[str, ...]:

@@ -69,9 +69,11 @@ def require_cluster(kube: KubeClient, guard: Guard) -> None:
     if guard.uids & set(found.values()):
         return
     where = f"{kube.connection.server} (context {kube.connection.context})" if kube.connection.context else kube.connection.server
-    if not any(found.values()):
+    # A uid tells something beside the one that the file has of the same namespace: another's is no sign of another cluster.
+    if not any(uid and (guard.names_system if name == SYSTEM else guard.names_own) for name, uid in found.items()):
+        unread = " and ".join(name for name, uid in found.items() if not uid)
         raise DeniedError(
-            f"nothing tells whether {where} is the cluster that {guard.file} is about: {' and '.join(found)} may not be read",
+            f"nothing tells whether {where} is the cluster that {guard.file} is about: {unread} may not be read",
             hint=f"grant the right to get namespace {list(found)[-1]}, and write its uid into the file as cluster.namespaceUid",
         )
     raise UsageError(

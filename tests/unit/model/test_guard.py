@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from kubectl_lrs.model.errors import DeniedError, NotFoundError, UsageError
 from kubectl_lrs.model.guard import Guard
+from kubectl_lrs.model.settings import Installation
 from kubectl_lrs.stores.lrs.connect import require_cluster, uids_of
 
 
@@ -56,7 +58,6 @@ def test_its_own_cluster(kube: Any, guard: Guard, asked: list[str]) -> None:
         (Kube(kube_system="other"), _guard("s")),
         (Kube(kube_system="other", lrs="m"), _guard("s", "n", namespace="lrs")),
         (Kube(lrs="m"), _guard("s", "n", namespace="lrs")),
-        (Kube(lrs="m"), _guard("s", namespace="lrs")),
     ],
 )
 def test_another_cluster(kube: Any, guard: Guard) -> None:
@@ -68,6 +69,19 @@ def test_another_cluster(kube: Any, guard: Guard) -> None:
 def test_one_that_cannot_be_told(kube: Any) -> None:
     with pytest.raises(DeniedError, match="kube-system and lrs may not be read"):
         require_cluster(kube, _guard("s", "n", namespace="lrs"))
+
+
+@pytest.mark.parametrize(
+    ("kube", "has", "unread"),
+    [
+        (Kube(lrs="m"), {"cluster.uid": "s"}, "kube-system"),
+        (Kube(kube_system="s"), {"cluster.namespaceUid": "n"}, "lrs"),
+    ],
+)
+def test_the_uid_of_one_namespace_tells_nothing_of_another(kube: Any, has: dict[str, str], unread: str) -> None:
+    guard = Installation(Path("prod.yaml"), {**has, "namespace": "lrs"}).guard
+    with pytest.raises(DeniedError, match=f"prod.yaml is about: {unread} may not be read"):
+        require_cluster(kube, guard)
 
 
 def test_what_may_not_be_read_is_empty() -> None:

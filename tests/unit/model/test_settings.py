@@ -77,6 +77,7 @@ def test_values_are_as_the_command_line_gives_them() -> None:
         ({"namespace": ""}, "namespace: an empty value names nothing"),
         ({"namespace": " "}, "namespace: an empty value names nothing"),
         ({"cluster": {"uid": 7}}, "cluster.uid: not text"),
+        ({"namespace": "a\0b"}, "namespace: it holds a NUL"),
         ({"mongo": {"uri": "mongodb://h/", "uriFile": "f"}}, "mongo.uri and mongo.uriFile say two things"),
         ({"mongo": {"uriFile": "f", "service": "s"}}, "mongo.uriFile and mongo.service say two things"),
     ],
