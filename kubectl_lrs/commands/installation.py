@@ -15,7 +15,7 @@ from kubectl_lrs.commands import config_files
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption, Given
 from kubectl_lrs.formats.yaml_reader import load_all
 from kubectl_lrs.model import settings
-from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Flag
 from kubectl_lrs.model.settings import ABOUT_CLUSTER, ACKNOWLEDGED, Installation, Table
 from kubectl_lrs.render.output import acknowledge, say
@@ -159,38 +159,60 @@ def _several(candidates: Iterable[Path], why: str) -> UsageError:
 
 
 def _of_cluster(given: Given, candidates: Sequence[Path]) -> Path | None:
-    """The one whose uid is that of the cluster that this call asks."""
-    about = {path: found for path in candidates if (found := _about(path))}
+    """The one whose uid is that of the cluster that this call asks; None where all are surely of others.
+
+    UsageError where one may be the one that is meant and cannot be read, or does not say: to go on without would be to work
+    elsewhere, with other settings.
+    """
+    about, doubtful = _looked_at(candidates)
     if not about:
-        return None
+        raise doubtful[0]
     from kubectl_lrs.stores.lrs.connect import connect, uids_of
 
     kube = connect(given.kube_alone, given.cancel)
     is_here = _telling(kube, about, uids_of)
-    matching = [path for path, (uids, _) in about.items() if uids & is_here]
+    matching = [path for path, (uids, _) in about.items() if uids & {*is_here.values()}]
     if len(matching) > 1:
         raise _several(matching, "all of them are of this cluster")
+    if not matching and doubtful:
+        raise doubtful[0]
+    for error in doubtful:
+        say(f"warning: not looked at: {error}")
     if not matching:
-        say(f"note: no file of settings in {config_files.folder()} is of this cluster")
+        untold = "" if is_here.get("kube-system") else ", as far as can be told: kube-system may not be read"
+        say(f"note: no file of settings in {config_files.folder()} is of this cluster{untold}")
     return matching[0] if matching else None
 
 
-def _telling(kube: KubeClient, about: Mapping[Path, tuple[frozenset[str], str]], uids_of: Any) -> set[str]:
-    """The uids that tell this cluster, as far as they may be read."""
+def _looked_at(candidates: Iterable[Path]) -> tuple[dict[Path, tuple[frozenset[str], str]], list[UsageError]]:
+    """What each says of its cluster, and why some do not."""
+    about, doubtful = {}, []
+    for path in candidates:
+        try:
+            about[path] = _about(path)
+        except RefusedError:
+            raise
+        except UsageError as error:
+            doubtful.append(error)
+    return about, doubtful
+
+
+def _telling(kube: KubeClient, about: Mapping[Path, tuple[frozenset[str], str]], uids_of: Any) -> dict[str, str]:
+    """Namespace → its uid, empty where it may not be read: they tell this cluster."""
     namespaces = {namespace or kube.connection.namespace for _, namespace in about.values()}
-    return {uid for uid in uids_of(kube, ["kube-system", *sorted(namespaces)]).values() if uid}
+    found: dict[str, str] = uids_of(kube, ["kube-system", *sorted(namespaces)])
+    return found
 
 
-def _about(path: Path) -> tuple[frozenset[str], str] | None:
-    """(uids, namespace) of a file, whatever else it says; None where it names no cluster, or cannot be read: that is said."""
-    try:
-        document = _document(path, OWN)
-    except RefusedError:
-        raise
-    except LrsError as error:
-        say(f"warning: not looked at: {error}")
-        return None
+def _about(path: Path) -> tuple[frozenset[str], str]:
+    """(uids, namespace) of a file, whatever else it says. UsageError where it names no cluster, or cannot be read."""
+    document = _document(path, OWN)
     section = document.get("cluster") if isinstance(document, dict) else None
     uids = [section.get(name) for name in ("uid", "namespaceUid")] if isinstance(section, dict) else []
     named = frozenset(uid for uid in uids if isinstance(uid, str) and uid)
-    return (named, str(document.get("namespace") or "")) if named else None
+    if not named:
+        raise UsageError(
+            f"{path}: cluster.uid is not there, so nothing tells whether the settings are of this cluster",
+            hint=f"write the uid of its cluster into it: {settings.UID_OF}",
+        )
+    return named, str(document.get("namespace") or "")

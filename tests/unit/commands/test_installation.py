@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -283,6 +284,35 @@ def test_where_no_cluster_is_asked_one_file_is_found_and_two_are_refused(
     (folder / "kubectl-lrs").chmod(0o777)
     with pytest.raises(UsageError, match="others may write it"):
         _given("list").of(Backups)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cluster: {uid: u\n", "not YAML"),
+        ("repository: {url: backups}\n", "cluster.uid is not there"),
+        ("cluster: {uid: 7}\n", "cluster.uid is not there"),
+    ],
+)
+def test_one_that_may_be_meant_is_not_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    """A typo would else have a backup made somewhere else, with other settings."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    (folder / "kubectl-lrs").mkdir(mode=0o700)
+    _file(folder / "kubectl-lrs", text)
+    with pytest.raises(UsageError, match=said):
+        _ = _given("backup").kube
+    monkeypatch.setattr(
+        "kubectl_lrs.stores.lrs.connect.connect", lambda *_: SimpleNamespace(connection=SimpleNamespace(namespace="x"))
+    )
+    monkeypatch.setattr("kubectl_lrs.stores.lrs.connect.uids_of", lambda *_: {"kube-system": "u"})
+    other = _file(folder / "kubectl-lrs", "cluster: {uid: v}\n", "staging.yaml")
+    with pytest.raises(UsageError, match=said):
+        _ = _given("backup").kube
+    other.write_text("cluster: {uid: u}\n")
+    assert _given("backup").kube.guard.file == str(other), "it is surely that one"
+    assert "warning: not looked at: " in capsys.readouterr().err
 
 
 def test_which_flags_are_the_files(folder: Path) -> None:
