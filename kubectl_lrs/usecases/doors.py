@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
@@ -99,6 +100,8 @@ def mongo(client: Mongo, database: str) -> str:
 def storage(found: Storage) -> str:
     """Whether its list can be begun."""
     first = next(iter(found.listing()), None)
+    if first is None and found.unreadable:
+        raise next(iter(found.unreadable.values()))
     return f"{found.url}: it {'holds files' if first else 'is empty'}"
 
 
@@ -135,6 +138,12 @@ def api(accounts: Sequence[Account]) -> str:
 
 def repository(found: Repository) -> str:
     """Whether backups can be read and made there."""
+    if isinstance(found, PlainRepository) and not os.path.lexists(found.path):
+        above = found.path.absolute().parent
+        if not above.is_dir():
+            raise LrsError(f"{found.path}: the folder above it is not there", hint="is a share not mounted?")
+        _require_writable(above)
+        return f"{found.path}: not there yet; the first backup makes it"
     sealed, unsealed = found.scan()
     count = f"{found.location}: {len(sealed)} backups" + (f", {len(unsealed)} that cannot be read" if unsealed else "")
     if isinstance(found, PooledRepository):
@@ -142,13 +151,14 @@ def repository(found: Repository) -> str:
         if not allowed.may_write:
             raise DeniedError(f"{found.location}: nothing can be written: {allowed.why}", hint="repository check says more")
         return f"{count}; pooled, objects can be written{'' if allowed.may_delete else ', not deleted'}"
-    if isinstance(found, PlainRepository) and not found.path.exists():
-        if not found.path.absolute().parent.is_dir():
-            raise LrsError(f"{found.path}: the folder above it is not there", hint="is a share not mounted?")
-        return f"{found.path}: not there yet; the first backup makes it"
-    if isinstance(found, PlainRepository) and not os.access(found.path, os.W_OK | os.X_OK):
-        raise DeniedError(f"{found.path}: it may not be written", hint="whose folder is it?")
+    if isinstance(found, PlainRepository):
+        _require_writable(found.path)
     return f"{count}; plain folders"
+
+
+def _require_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DeniedError(f"{folder}: it may not be written", hint="whose folder is it?")
 
 
 A_DAY = timedelta(days=1)
