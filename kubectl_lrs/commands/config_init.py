@@ -53,7 +53,7 @@ def run(given: Given) -> None:
     draft = Draft(dict(_of_flags(given, table)))
     _of_environment(table, draft)
     name = _of_cluster(given, draft)
-    _ask(draft)
+    _ask(table, draft)
     path = _path(given.of(Flags).file, name)
     text = _text(draft, table)
     settings.values_of(_nested(draft.values, table), table, acts=acts_of(given.commands), where=str(path))
@@ -91,14 +91,17 @@ def _of_environment(table: Table, draft: Draft) -> None:
         if not value or key in draft.values or not key.startswith(TAKEN_OVER):
             continue
         if settings.looks_secret(value):
-            draft.remarks.append(f"{flag.variable} holds a secret: put it into a file, and name that with mongo.uriFile")
+            draft.remarks.append(f"{flag.variable} holds a secret, and is not taken over: {settings.SECRETS}")
         else:
             draft.values[key] = _from_here(flag, value)
     if "api.url" not in draft.values:
         url = next((found for name in KNOWN_URLS if (found := os.environ.get(name, "").strip())), "")
         draft.values |= {"api.url": url} if url else {}
     if "api.url" in draft.values and "api.tokenFiles" not in draft.values:
-        draft.remarks.append("the API's token stands in no file yet: name one with api.tokenFiles, or keep it in the environment")
+        draft.remarks.append(
+            "the API's token stands in no file yet: name one with api.tokenFiles; one of the environment counts for the URL "
+            "of the environment alone"
+        )
 
 
 def _of_cluster(given: Given, draft: Draft) -> str:
@@ -154,13 +157,13 @@ PLACE = {
 """Field of the options → key."""
 
 
-def _ask(draft: Draft) -> None:
-    """What nobody can find out, where somebody can be asked."""
+def _ask(table: Table, draft: Draft) -> None:
+    """What nobody can find out, where somebody can be asked. A path is one from here, as on the command line."""
     if not sys.stdin.isatty():
         return
     if "repository.url" not in draft.values:
         where = click.prompt("Where are the backups (a folder, or a URL like s3://BUCKET/PREFIX)", err=True, default="backups")
-        draft.values["repository.url"] = where
+        draft.values["repository.url"] = _from_here(table["repository.url"], os.path.expanduser(where.strip()))  # noqa: PTH111
     if "profile" not in draft.values:
         draft.values["profile"] = click.prompt("What is saved", err=True, default=PROFILES[0], type=click.Choice(PROFILES))
 

@@ -400,14 +400,14 @@ def test_it_asks_on_a_terminal(cli: Cli, filled: str, tmp_path: Path) -> None:
     environment = cli._environment(None)
     with pexpect.spawn(sys.executable, words, env=environment, cwd=str(cli.directory), encoding="utf-8", timeout=60) as asked:
         asked.expect("Where are the backups")
-        asked.sendline("/var/backups/lrs")
+        asked.sendline("of-lrs")
         asked.expect("What is saved")
         asked.sendline("minimum")
         asked.expect(pexpect.EOF)
         asked.close()
         assert asked.exitstatus == 0
     document = yaml.safe_load((tmp_path / "asked.yaml").read_text())
-    assert (document["repository"]["url"], document["profile"]) == ("/var/backups/lrs", "minimum")
+    assert (document["repository"]["url"], document["profile"]) == (str(cli.directory / "of-lrs"), "minimum")
 
 
 def test_what_is_known_is_not_said_again(cli: Cli, filled: str, uid: str, write: Write) -> None:
