@@ -481,9 +481,19 @@ class Backups(Options):
     @property
     def reach(self) -> Reach:
         """How a storage is reached, as far as this call says it."""
+        from dataclasses import replace
+
         from kubectl_lrs.repository import Reach
 
-        return Reach(options=self.backup_options, endpoint=self.backup_endpoint, ca_file=self.backup_ca_file)
+        found = Reach(options=self.backup_options, endpoint=self.backup_endpoint, ca_file=self.backup_ca_file)
+        if "--backup-dir" not in self.configured:
+            return found
+        by_call = Reach(
+            options="" if "--backup-options" in self.configured else found.options,
+            endpoint="" if "--backup-endpoint" in self.configured else found.endpoint,
+            ca_file="" if "--backup-ca-file" in self.configured else found.ca_file,
+        )
+        return replace(found, of=self.backup_dir, elsewhere=by_call)
 
 
 class At(Options):

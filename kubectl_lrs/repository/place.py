@@ -29,14 +29,30 @@ _FILE = re.compile(r"file:(?://)?(?=/(?!/))", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """How a storage is reached: the file of its options, its endpoint, the file of its authority; else by the environment."""
+    """How a storage is reached: the file of its options, its endpoint, the file of its authority; else by the environment.
+
+    `of`: the place that it is about, where it is no other's, such as the installation file's; `elsewhere`: how others are
+    reached then.
+    """
 
     options: str = ""
     endpoint: str = ""
     ca_file: str = ""
+    of: str = ""
+    elsewhere: Reach | None = None
+
+    def to(self, url: str) -> Reach:
+        """How another URL is reached: credentials go to the bucket or host that they are of, and to no other."""
+        return self if self.elsewhere is None or _bucket(url) == _bucket(self.of) else self.elsewhere
 
 
 BY_ENVIRONMENT = Reach()
+
+
+def _bucket(url: str) -> tuple[str, str]:
+    """The scheme of a URL and its bucket or host; of a path what no URL has."""
+    scheme, _, rest = url.partition("://")
+    return scheme.lower(), rest.partition("/")[0].lower()
 
 
 def path_of(where: str) -> str:

@@ -33,7 +33,7 @@ class Others:
         if is_url(name):
             from kubectl_lrs.sources.velero import opened_at
 
-            return opened_at(name, self._reach)
+            return opened_at(name, self._reach.to(name))
         found = self._form(name)
         return found[0](found[1]) if found else None
 

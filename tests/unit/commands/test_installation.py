@@ -315,6 +315,17 @@ def test_one_that_may_be_meant_is_not_passed_over(
     assert "warning: not looked at: " in capsys.readouterr().err
 
 
+def test_how_a_place_of_the_file_is_reached_is_not_how_others_are(folder: Path) -> None:
+    from kubectl_lrs.commands.flags import Backups
+
+    path = str(_file(folder, "cluster: {uid: u}\nrepository: {url: 's3://backups/x', optionsFile: o, endpoint: 'https://h'}\n"))
+    reach = _given("list", "--config", path, "--backup-ca-file", "c").of(Backups).reach
+    assert (reach.options, reach.endpoint, reach.ca_file) == (f"{folder}/o", "https://h", "c")
+    other = reach.to("s3://velero/backups/x")
+    assert (other.options, other.endpoint, other.ca_file) == ("", "", "c")
+    assert reach.to("s3://backups/velero/x") is reach
+
+
 def test_which_flags_are_the_files(folder: Path) -> None:
     path = str(_file(folder, "cluster: {uid: u}\nrepository: {url: backups}\n"))
     assert _given("list", "--config", path).configured() == {"--backup-dir": "repository.url"}

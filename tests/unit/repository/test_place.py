@@ -10,7 +10,7 @@ from kubectl_lrs.backends import place as storages
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.repository import place
-from kubectl_lrs.repository.place import folder_of, open_repository, open_storage
+from kubectl_lrs.repository.place import Reach, folder_of, open_repository, open_storage
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool.repository import PooledRepository
 from kubectl_lrs.runtime.paths import is_url
@@ -170,3 +170,12 @@ def test_the_application_s_variables_are_not_the_repository_s(
     monkeypatch.setenv("LRS_FILES_OPTIONS", "/nowhere")
     place.open_storage("s3://b/p")
     assert (opened[0].endpoint, opened[0].options) == ("", {})
+
+
+def test_credentials_of_a_place_go_to_no_other() -> None:
+    by_call = Reach(ca_file="c")
+    reach = Reach(options="o", endpoint="e", ca_file="c", of="webhdfs://one:9870/lrs", elsewhere=by_call)
+    assert reach.to("webhdfs://ONE:9870/velero/backups/x") is reach
+    for url in ("webhdfs://two:9870/lrs", "webhdfs://one:1/lrs", "s3://one:9870/lrs", "s3://["):
+        assert reach.to(url) is by_call
+    assert Reach(options="o").to("s3://any/x") == Reach(options="o"), "what the call itself says is for all"
