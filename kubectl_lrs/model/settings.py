@@ -63,7 +63,8 @@ _SECRET_VALUES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 """What a value looks like that is a secret → what it is called."""
 
-_IS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_IS_URL = re.compile(r"[a-z][a-z0-9+.-]*:/|(?:file|s3|gs|az|abfss?|hdfs|webhdfs|https?|ftp):", re.IGNORECASE)
+"""As `runtime/paths` has it for the command line: `s3:bucket` was meant to be one, and is no folder of this machine."""
 
 
 def values_of(document: object, table: Table, *, acts: Mapping[str, str], where: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.installation import acts_of, camel, flags_of_all, read, table_of
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.settings import kind_of, schema
+from kubectl_lrs.runtime.paths import is_url
 
 # ---- the table
 
@@ -172,6 +173,14 @@ def test_a_flag_that_is_set_to_false_is_shown_as_such(folder: Path, capsys: pyte
     assert found["allNamespaces"] == (False, "flag", "--all-namespaces")
     assert found["mongo.tls"] == (False, "flag", "--mongo-tls")
     assert found["api.deployments"] == (False, "flag", "--deployments")
+
+
+@pytest.mark.parametrize("url", ["s3:backups/x", "GS:x", "file:x", "s3://b/x", "file:///x", "webhdfs:h"])
+def test_what_was_meant_as_a_url_is_no_path(folder: Path, url: str) -> None:
+    """Backups would lie on this machine, in a folder of that name."""
+    path = _file(folder, f"repository: {{url: '{url}'}}\nfiles: {{url: '{url}'}}\n")
+    assert read(path, _group()).values == {"repository.url": url, "files.url": url}
+    assert is_url(url)
 
 
 @pytest.mark.parametrize(
