@@ -53,7 +53,7 @@ SECRETS = "secrets stand in files of their own: mongo.uriFile, api.tokenFiles, f
 
 _SECRET_KEY = re.compile(r"passw|passphrase|secret|token|credential|(api|access|private)_?key", re.IGNORECASE)
 _SECRET_VALUES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"://[^/\s@]*:[^/\s@]*@"), "a password in a URL"),
+    (re.compile(r"://[^/\s@]*:[^/\s@]*@|://[^/\s@:\[]*:(?!\d*[/,?])[^\s@]*@"), "a password in a URL"),
     (re.compile(r"://.*[?&][^=&]*(passw|passphrase|secret|token|signature|\bsig)[^=&]*=", re.IGNORECASE), "a secret in a URL"),
     (re.compile(r"://.*[?&]authMechanismProperties=.*(token|secret|password)", re.IGNORECASE), "a secret in a URL"),
     (re.compile(r"-----BEGIN "), "a key or a certificate"),

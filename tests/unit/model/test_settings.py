@@ -125,6 +125,7 @@ SECRET = "hunter2hunter2"
         {"mongo": {"uri": f"mongodb://user@host/db?tlsCertificateKeyFilePassword={SECRET}"}},
         {"mongo": {"uri": f"mongodb://user@host/db?authMechanismProperties=AWS_SESSION_TOKEN:{SECRET}"}},
         {"files": {"url": f"s3://key:{SECRET}@bucket/x"}},
+        {"mongo": {"uri": f"mongodb://user:{SECRET}/x@host/db"}},
         {"files": {"url": f"https://h/x?sig={SECRET}"}},
         {"files": {"url": f"https://h/x?X-Amz-Signature={SECRET}"}},
         {"namespace": f"eyJhbGciOiJIUzI1NiJ9.{SECRET}"},
@@ -145,6 +146,9 @@ def test_a_secret_is_refused_and_shown_to_nobody(document: Any) -> None:
     "text",
     [
         "mongodb://user@host:27017/MMApp?replicaSet=rs",
+        "mongodb://one:27017,two:27017/MMApp?appName=a@b",
+        "webhdfs://host:9870/backups@home",
+        "https://[::1]:9000/a@b",
         "s3://a-very-long-bucket-name-that-goes-on-and-on/prefix-1/and/more",
         "prod",
     ],
