@@ -91,26 +91,29 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 """By verb. Each flag of each verb has a line in `tests/commands/test_every_input.py`, which tries these too."""
 
 
-def _is_storage(value: Values) -> bool:
-    """Whether the backups are not on a path."""
+REACH = ("--backup-options", "--backup-endpoint", "--backup-ca-file")
+"""Of every verb that asks for backups."""
+
+
+def _names_storage(given: Collection[str], value: Values) -> bool:
+    """Whether the backups are on a storage, or what the call names is: a repository, or what others saved."""
     from kubectl_lrs.runtime.paths import is_url
 
-    return is_url(str(value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR", "")))
-
-
-REACH = Rule(
-    flags=("--backup-options", "--backup-endpoint", "--backup-ca-file"),
-    why="with backups on a path: they are about a storage, which a URL names",
-    holds=_is_storage,
-)
-"""Of every verb that asks for backups."""
+    named = [value(word) for word in given if not word.startswith("-") or word == "--from"]
+    found = [str(value("--backup-dir") or os.environ.get("LRS_BACKUP_DIR", ""))]
+    for each in named:
+        found += each if isinstance(each, list | tuple) else [str(each or "")]
+    return any(map(is_url, found))
 
 
 def require_effects(verb: str, given: Collection[str], value: Values) -> None:
     """UsageError for the first flags of this call that say nothing beside the others."""
-    for rule in (*RULES.get(verb, ()), REACH):
+    for rule in RULES.get(verb, ()):
         if set(rule.flags) & set(given) and not rule.holds(value):
             refuse((word for word in rule.flags if word in given), rule.why)
+    if set(REACH) & set(given) and not _names_storage(given, value):
+        why = "with backups on a path: they are about a storage, which a URL names"
+        refuse((word for word in REACH if word in given), why)
 
 
 def refuse(words: Iterable[str], why: str, *, hint: str = "leave it out") -> None:

@@ -35,6 +35,22 @@ def test_a_verb_without_rules_takes_what_it_has() -> None:
     require_effects("list", ["--output"], _value())
 
 
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [("place", "s3://b/x"), ("backup", "s3://velero/backups/x"), ("--from", "s3://v/x"), ("source", ("s3://v/x",))],
+)
+def test_how_a_storage_is_reached_is_about_what_the_call_names(word: str, named: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LRS_BACKUP_DIR", raising=False)
+    for said in (named, "latest", ("latest",), None):
+        values = {"--backup-dir": "", "--backup-endpoint": "https://h", word: said}
+        call = (["--backup-endpoint", word], values.__getitem__)
+        if said == named:
+            require_effects("show", *call)
+        else:
+            with pytest.raises(UsageError, match="--backup-endpoint says nothing with backups on a path"):
+                require_effects("show", *call)
+
+
 def test_verbs_without_a_cluster() -> None:
     assert without_cluster("backup", _value()) is None
     assert without_cluster("version", _value()) is None
