@@ -91,10 +91,15 @@ def _placed(flag: Flag, value: Any, base: Path) -> Any:
     return value
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open it; nobody is waited for who may write into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _document(path: Path, trust: Trust) -> Any:
     """What stands in it; UsageError for what cannot be read, or may have been written by others."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             if doubt := trust.doubt(os.fstat(file.fileno())):
                 raise RefusedError(path, f"it would steer the work, and {doubt}", hint=MAKE_IT_YOURS)
             data = file.read(MAX_BYTES + 1)

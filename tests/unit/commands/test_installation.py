@@ -127,6 +127,9 @@ def test_what_is_no_plain_file_is_refused(folder: Path) -> None:
         read(folder, _group())
     with pytest.raises(UsageError, match="not a plain file"):
         read(Path(os.devnull), _group())
+    os.mkfifo(folder / "pipe.yaml", 0o600)
+    with pytest.raises(UsageError, match="it is a pipe, not a plain file"):
+        read(folder / "pipe.yaml", _group())
 
 
 def test_a_second_name_is_believed_of_a_named_file_alone(folder: Path) -> None:
