@@ -24,7 +24,8 @@ from kubectl_lrs.runtime.redact import remember, shown
 GENERATION = "generation "
 """How the etag of an object begins of which the storage keeps no MD5."""
 
-FIELDS = "name,size,generation,md5Hash,updated"
+FIELDS = "name,size,generation,md5Hash,timeCreated"
+"""`updated` is no time of the content: a rule that moves objects to another storage class changes it."""
 
 GIVEN_UP = (200, 204, 404, 410, 499)
 """What the end of an upload is answered with that is not to be."""
@@ -34,7 +35,7 @@ def stat_of(key: str, said: Mapping[str, Any]) -> Stat:
     """Out of what the storage says of an object."""
     md5 = str(said.get("md5Hash") or "")
     etag = base64.b64decode(md5).hex() if md5 else f"{GENERATION}{said.get('generation')}"
-    return Stat(key, int(said.get("size") or 0), etag, instant_of(str(said.get("updated") or "")))
+    return Stat(key, int(said.get("size") or 0), etag, instant_of(str(said.get("timeCreated") or "")))
 
 
 def instant_of(said: str) -> float | None:

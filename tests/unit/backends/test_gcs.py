@@ -11,7 +11,7 @@ import pytest
 from kubectl_lrs.backends import gcs_client, gcs_credentials
 from kubectl_lrs.backends.gcs import Gcs
 from kubectl_lrs.backends.gcs_client import document
-from kubectl_lrs.backends.gcs_upload import instant_of, kept_of, stat_of
+from kubectl_lrs.backends.gcs_upload import FIELDS, instant_of, kept_of, stat_of
 from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
 from kubectl_lrs.backends.rest import Answer
 from kubectl_lrs.clients.tls import Tls
@@ -25,13 +25,20 @@ def _place(**more: Any) -> Place:
 
 
 def test_what_an_object_is() -> None:
-    said = {"size": "7", "md5Hash": base64.b64encode(MD5).decode(), "generation": "3", "updated": "2026-11-27T08:00:00.250Z"}
+    said = {"size": "7", "md5Hash": base64.b64encode(MD5).decode(), "generation": "3", "timeCreated": "2026-11-27T08:00:00.250Z"}
     stat = stat_of("k", said)
     assert (stat.size, stat.etag, stat.mtime) == (7, MD5.hex(), 1795766400.25)
     composed = stat_of("k", {"size": "7", "generation": "3"})
     assert (composed.etag, composed.mtime) == ("generation 3", None)
     backend = open_backend(_place())
     assert [backend.tells_content(each) for each in (stat.etag, composed.etag, "")] == [True, False, False]
+
+
+def test_another_storage_class_makes_no_object_younger() -> None:
+    """A rule of the bucket changes `updated`: a seal would count as one that came too late."""
+    said = {"size": "7", "generation": "3", "timeCreated": "2026-11-27T08:00:00Z", "updated": "2026-12-27T08:00:00Z"}
+    assert stat_of("k", said).mtime == 1795766400
+    assert "timeCreated" in FIELDS.split(",")
 
 
 @pytest.mark.parametrize("said", ["", "yesterday", "2026-13-01T00:00:00Z"])
