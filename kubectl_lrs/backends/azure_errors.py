@@ -37,10 +37,11 @@ _BY_CODE: Mapping[str, Kind] = {
     **_each(CredentialsError, _KEYS, "AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation"),
     **_each(DeniedError, _RIGHTS, "AuthorizationFailure", "AuthorizationPermissionMismatch", "AuthorizationSourceIPMismatch"),
     **_each(DeniedError, _RIGHTS, "AuthorizationProtocolMismatch", "AuthorizationResourceTypeMismatch", "AccountIsDisabled"),
-    **_each(DeniedError, _RIGHTS, "InsufficientAccountPermissions", "UnauthorizedBlobOverwrite", "PublicAccessNotPermitted"),
+    **_each(DeniedError, _RIGHTS, "InsufficientAccountPermissions", "PublicAccessNotPermitted"),
     **_each(DeniedError, "a lease keeps it", "LeaseIdMissing"),
     **_each(DeniedError, "the container's policy keeps it until then", "BlobImmutableDueToPolicy"),
-    **_each(KeyExistsError, "", "BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet"),
+    # Whoever may only make blobs hears the last of these before the condition is looked at.
+    **_each(KeyExistsError, "", "BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "UnauthorizedBlobOverwrite"),
     **_each(WrongSumError, "running it again goes on", "Md5Mismatch", "InvalidMd5"),
     **_each(EmptyRangeError, "", "InvalidRange"),
     **_each(NoSpaceError, "make room there; running it again goes on", "AccountLimitExceeded"),

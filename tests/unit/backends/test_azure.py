@@ -36,6 +36,7 @@ def _place(**more: Any) -> Place:
         (403, "", DeniedError),
         (409, "BlobAlreadyExists", KeyExistsError),
         (412, "ConditionNotMet", KeyExistsError),
+        (403, "UnauthorizedBlobOverwrite", KeyExistsError),
         (409, "BlobImmutableDueToPolicy", DeniedError),
         (503, "ServerBusy", PassingError),
         (500, "", PassingError),
