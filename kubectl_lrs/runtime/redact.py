@@ -35,13 +35,13 @@ _NAME = re.compile(
 """Names of keys, headers, parameters and options that hold secrets, in anybody's documents."""
 
 _PARAMETER = re.compile(
-    r"^(sig|key|jwt|code|_?state|policy|assertion|delegation|authmechanismproperties|key-pair-id|"
+    r"^(sig|key|jwt|code|_?state|policy|assertion|delegation|authmechanismproperties|key-pair-id|upload_id|"
     r"awsaccesskeyid|googleaccessid|x-(amz|goog|oss|obs)-.*)$",
     re.IGNORECASE,
 )
-"""Parameters of URLs besides: those of presigned URLs, of OAuth, of WebHDFS, of MongoDB."""
+"""Parameters of URLs besides: those of presigned URLs, of OAuth, of WebHDFS, of MongoDB, of Google's uploads."""
 
-_HEADER = re.compile(r"^x-(registry-(auth|config)|auth|amz-.*customer-key.*)$", re.IGNORECASE)
+_HEADER = re.compile(r"^x-(registry-(auth|config)|auth|amz-.*customer-key.*|guploader-uploadid)$", re.IGNORECASE)
 """Headers besides."""
 
 _ADDRESSES = frozenset(("location", "content-location", "link", "referer"))

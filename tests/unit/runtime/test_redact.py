@@ -44,6 +44,10 @@ URLS = {
     "presigned by Google": (f"https://g/k?X-Goog-Signature={Q}", "https://g/k?X-Goog-Signature=<masked>"),
     "presigned by CloudFront": (f"https://c/k?Policy={Q}&Key-Pair-Id={Q}", "https://c/k?Policy=<masked>&Key-Pair-Id=<masked>"),
     "a SAS of Azure": (f"https://a/k?sv=2024&sp=r&sig={Q}", "https://a/k?sv=2024&sp=r&sig=<masked>"),
+    "an upload to Google": (
+        f"/upload/storage/v1/b/b/o?uploadType=resumable&upload_id={Q}",
+        "/upload/storage/v1/b/b/o?uploadType=resumable&upload_id=<masked>",
+    ),
     "tokens": (
         f"/x?token={Q}&access_token={Q}&a=b&refresh_token={Q}",
         "/x?token=<masked>&access_token=<masked>&a=b&refresh_token=<masked>",
@@ -102,6 +106,7 @@ HEADERS = {
     "X-Api-Key": (S, "<masked>"),
     "X-Goog-Encryption-Key": (S, "<masked>"),
     "Location": (f"https://h/k?X-Amz-Signature={Q}", "https://h/k?X-Amz-Signature=<masked>"),
+    "X-GUploader-UploadID": (S, "<masked>"),
     "Content-Type": ("application/json", "application/json"),
     "User-Agent": ("kubectl-lrs/1", "kubectl-lrs/1"),
     "Docker-Content-Digest": ("sha256:abc", "sha256:abc"),
