@@ -83,6 +83,18 @@ def test_what_is_not_whole_is_left_as_it_is(source: Backend) -> None:
     assert any("too late" in each.what for each in damages(opened(target)))
 
 
+def test_what_is_read_is_not_taken_from_who_reads_it(source: Backend) -> None:
+    target = replicated(source)
+    reader = holds.Reading(target, found(target, "one").catalog)
+    seal = found(target, "one").seal.backup.seal
+    assert {name: "reads" in why for name, why in taken_in(target).items()} == {"one": True, "two": False}
+    assert target.stat(seal)
+    reader.end()
+    assert taken_in(target) == {"one": ""}
+    assert late(target) == []
+    assert sorted(each.name for each in look(place(target)).sealed) == ["one", "two"]
+
+
 def test_what_may_be_swept_any_time_is_not_taken_in(source: Backend) -> None:
     names = [Name(key, size) for key, size in sorted(pooled(source).items())]
     assert list(condemned.write(source, names, now=source.now()))

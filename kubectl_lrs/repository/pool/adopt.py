@@ -1,6 +1,7 @@
 """Taking in what somebody replicated: by the storage's clock its seals came long after what they say, and count for little.
 
-Each such backup that is whole is sealed anew, as one that is brought back; then the seal that came late goes.
+Each such backup that is whole is sealed anew, as one that is brought back; then the seal that came late goes, unless somebody
+reads it: what a backup has beside the pool stays no longer than its seal.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from kubectl_lrs.backends.base import KeyNotFoundError
 from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.repository.pool import holds
 from kubectl_lrs.repository.pool.layout import BackupId
 from kubectl_lrs.repository.pool.sight import Place, Sealed, look
 from kubectl_lrs.repository.pool.unforget import sealed_anew
@@ -45,6 +47,8 @@ def _take_in(place: Place, one: Sealed, *, is_there: bool) -> None:
     if not is_there:
         sealed_anew(place, replace(one.seal, is_copy=True))
     late = one.seal.backup.seal
+    if holds.read(place.backend, now=place.backend.now(), grace=place.grace).is_read(one.catalog):
+        raise LrsError("another run reads it as it came; adopt again when that is done")
     place.backend.delete(late)
     with suppress(KeyNotFoundError):
         place.backend.stat(late)
