@@ -21,12 +21,13 @@ class Checked:
     """What was found. `at`: seconds of the storage's clock when the look began, the seal's `checkedAt`.
 
     `condemned`: keys of objects that it refers to, that are there and stand in a condemned list. `gone`: what is not there
-    in that size.
+    in that size; `doomed`: those of them that stand in a list, which are being deleted whatever else says that they are there.
     """
 
     at: float
     condemned: tuple[str, ...] = ()
     gone: tuple[Ref, ...] = ()
+    doomed: tuple[Ref, ...] = ()
 
     @property
     def is_right(self) -> bool:
@@ -48,14 +49,17 @@ def _compared(backend: Backend, refs: Iterator[Ref], listed: Tokens, at: float) 
     condemned_ones = Among(listed)
     found: list[str] = []
     gone: list[Ref] = []
+    doomed: list[Ref] = []
     there = _Listing(pool(backend))
     for ref in refs:
         stats = [each for each in there.at(ref.token) if each.size == ref.size]
+        is_condemned = condemned_ones.has(ref.token)
         if not stats:
             gone.append(ref)
-        elif condemned_ones.has(ref.token):
+            doomed += [ref] if is_condemned else []
+        elif is_condemned:
             found.extend(each.key for each in stats)
-    return Checked(at=at, condemned=tuple(found), gone=tuple(gone))
+    return Checked(at=at, condemned=tuple(found), gone=tuple(gone), doomed=tuple(doomed))
 
 
 def pool(backend: Backend) -> Iterator[tuple[bytes, Stat]]:

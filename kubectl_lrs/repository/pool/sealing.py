@@ -12,12 +12,11 @@ from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Original
 from kubectl_lrs.repository.pool import index, refs
-from kubectl_lrs.repository.pool.check import check
+from kubectl_lrs.repository.pool.check import Checked, check
 from kubectl_lrs.repository.pool.entries import Entry
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, SUMS, BackupId, blob_key, new_session, pack_key, pool_key
 from kubectl_lrs.repository.pool.ranges import pieces
-from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal, Stored, head_of
 from kubectl_lrs.repository.pool.spool import Spool, gzipped
 from kubectl_lrs.repository.pool.uploads import store
@@ -113,7 +112,7 @@ class Sealing:
         for _ in range(LOOKS):
             self._ledger.refer(self._entries())
             found = check(self._backend, self._ledger.refs)
-            self._require_all(found.gone)
+            self._require_all(found)
             if not found.condemned:
                 return found.at
             for key in found.condemned:
@@ -123,12 +122,13 @@ class Sealing:
             hint="is a prune at work? run it again",
         )
 
-    def _require_all(self, gone: tuple[Ref, ...]) -> None:
-        """LrsError for what is not even there when it is asked for by its name: a list may lag."""
-        for ref in gone:
+    def _require_all(self, found: Checked) -> None:
+        """LrsError for what is not even there when it is asked for by its name: a list may lag. So may that answer, of what
+        is condemned."""
+        for ref in found.gone:
             key = self._ledger.key(ref.token)
             with suppress(KeyNotFoundError):
-                if self._backend.stat(key).size == ref.size:
+                if ref not in found.doomed and self._backend.stat(key).size == ref.size:
                     continue
             path = next((each.path for each in self._entries() if any(part.key == key for part in each.parts)), "")
             raise LrsError(

@@ -51,7 +51,7 @@ def test_what_is_condemned_is_named_by_its_key_as_long_as_it_is_there() -> None:
     assert check(backend, lambda: iter(wanted)).condemned == tuple(keys[:2])
     backend.delete(keys[0])
     found = check(backend, lambda: iter(wanted))
-    assert (found.condemned, found.gone) == ((keys[1],), (wanted[0],))
+    assert (found.condemned, found.gone, found.doomed) == ((keys[1],), (wanted[0],), (wanted[0],))
 
 
 def test_a_list_that_cannot_be_read_lets_nobody_seal() -> None:

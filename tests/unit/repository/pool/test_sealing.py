@@ -168,6 +168,26 @@ def test_a_list_that_lags_is_no_loss() -> None:
     assert content(found(backend, "night")) == FILES
 
 
+def test_what_is_condemned_and_no_longer_listed_is_gone_whatever_else_says_that_it_is_there() -> None:
+    """A prune deletes it: its list may be so old that nobody looks again whether a backup refers to it."""
+
+    class Lagging(Memory):
+        hidden: tuple[str, ...] = ()
+
+        def list(self, prefix: str = "", **more: Any) -> Iterator[Stat]:
+            return (stat for stat in super().list(prefix, **more) if stat.key not in self.hidden)
+
+    backend = Lagging()
+    made(backend)
+    sealed(backend, FILES, "before")
+    writer = written(backend)
+    condemn(backend, *pooled(backend))
+    backend.hidden = tuple(pooled(backend))
+    with pytest.raises(LrsError, match=r"gone, and \S+ needs it; no backup was made"):
+        writer.seal(catalog(writer))
+    assert [each.name for each in opened(backend).scan()[0]] == ["before"]
+
+
 # ---- the time of the seal
 
 
