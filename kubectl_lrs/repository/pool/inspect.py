@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Versions, get, put
-from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
+from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Damage
 from kubectl_lrs.repository.pool import condemned, holds, refs, sight
 from kubectl_lrs.repository.pool.check import pool
@@ -211,7 +211,7 @@ def _refuses(backend: Backend, key: str) -> bool:
     """Whether another object is refused where it may only be made anew."""
     try:
         put(backend, key, b"two")
-    except KeyExistsError:
+    except (KeyExistsError, DeniedError):  # some storages ask first who may overwrite, and then for the condition
         return True
     return False
 

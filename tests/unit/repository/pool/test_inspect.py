@@ -52,6 +52,20 @@ def test_nothing_may_be_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.refuses_another, found.may_overwrite, found.may_delete) == (True, False, True)
 
 
+def test_a_storage_that_asks_for_the_right_before_the_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some do whose credentials may only make objects; it is an answer, and no end of the look."""
+    real, calls = Memory.upload, itertools.count()
+
+    def upload(self: Memory, *arguments: object, replace: bool) -> object:
+        if next(calls):
+            raise DeniedError("403")
+        return real(self, *arguments, replace=replace)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Memory, "upload", upload)
+    found = probe(Memory())
+    assert (found.refuses_another, found.may_overwrite, found.may_delete) == (True, False, True)
+
+
 def test_a_server_that_does_not_know_the_condition(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Memory.upload
 
