@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
@@ -153,6 +154,18 @@ def _check_remote(place: Place, host: str, path: str) -> None:
     if place.endpoint and place.scheme not in (ENDPOINTS if place.is_ours else ("s3",)):
         hint = f"other storages have theirs in {place.said.options} FILE"
         raise UsageError(f"{place.said.endpoint} is not for {place.scheme}://", hint=hint)
+    if place.endpoint and not is_server(place.endpoint):
+        said = f"{place.said.endpoint} {shown(place.endpoint)!r}: no URL of a server"
+        raise UsageError(said, hint="write it like https://host:port")
+
+
+def is_server(url: str) -> bool:
+    """Whether it is a URL of a server that requests could go to."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and len(url.split()) == 1
+    except ValueError:  # a bracket that is not closed, a port that is no number
+        return False
 
 
 def require(module: str, scheme: str, extra: str, *, later: bool = False) -> None:

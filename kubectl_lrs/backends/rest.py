@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from kubectl_lrs.backends.base import CHUNK, KeyExistsError, MaybeOursError, PassingError
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import Place, is_server
 from kubectl_lrs.clients.http.client import Http, HttpOptions, Request, origin
 from kubectl_lrs.clients.http.sessions import NoResponseError
 from kubectl_lrs.clients.proxies import Proxies
@@ -63,8 +63,7 @@ def client_of(place: Place, tls: Tls, environment: Mapping[str, str]) -> Http:
 
 def checked(place: Place, base: str) -> str:
     """An endpoint without a slash at its end; UsageError where it is no URL of a server."""
-    parts = urlsplit(base)
-    if base and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in base):
+    if base and (not is_server(base) or {"?", "#", "@"} & set(base)):
         raise UsageError(f"{place.said.endpoint} {shown(base)!r}: no URL of a server", hint="write it like https://host:port")
     return base.rstrip("/")
 
