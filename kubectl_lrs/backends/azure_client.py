@@ -11,6 +11,7 @@ from kubectl_lrs.backends.azure_credentials import Entra, Nobody, SharedKey, Sig
 from kubectl_lrs.backends.azure_errors import refused
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.rest import About, Answer, Call, Rest, checked, client_of
+from kubectl_lrs.clients.addresses import host_of
 from kubectl_lrs.clients.http.client import Http
 from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import LrsError, UsageError
@@ -65,7 +66,7 @@ def account_of(place: Place, environment: Mapping[str, str]) -> Account:
         or _given(place, "account_name", _NAMES, environment)
         or parts.get("AccountName", "")
     )
-    base = place.endpoint or str(place.options.get("endpoint_url") or "") or parts.get("BlobEndpoint", "")
+    base = place.endpoint or str(place.options.get("endpoint_url") or "") or _endpoint(place, parts, name)
     if not name and not base:
         raise UsageError(f"{shown(place.url)}: of which account?", hint="set AZURE_STORAGE_ACCOUNT_NAME")
     suffix = parts.get("EndpointSuffix", "core.windows.net")
@@ -76,6 +77,16 @@ def account_of(place: Place, environment: Mapping[str, str]) -> Account:
         sas=_given(place, "sas_token", _TOKENS, environment) or parts.get("SharedAccessSignature", ""),
         is_open=place.options.get("anon") is True,
     )
+
+
+def _endpoint(place: Place, parts: Mapping[str, str], name: str) -> str:
+    """That of the connection string. UsageError where it is of another account than the one that is meant."""
+    found = checked(place, parts.get("BlobEndpoint", ""))
+    other, _, rest = host_of(found).partition(".")
+    if name and rest.startswith("blob.") and other.removesuffix("-secondary") != name.lower():
+        said = f"{shown(place.url)}: the account is {name}, and the connection string is of {shown(other)}"
+        raise UsageError(said, hint="say which one is meant")
+    return found
 
 
 def _given(place: Place, option: str, variables: tuple[str, ...], environment: Mapping[str, str]) -> str:

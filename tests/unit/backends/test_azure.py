@@ -94,6 +94,21 @@ def test_an_account_by_options_and_variables() -> None:
     assert caught.value.hint == "set AZURE_STORAGE_ACCOUNT_NAME"
 
 
+@pytest.mark.parametrize(
+    "place", [_place(url="abfs://c@four.dfs.core.windows.net/p"), _place(options={"account_name": "Four"})], ids=["URL", "option"]
+)
+def test_a_connection_string_of_another_account(place: Place) -> None:
+    """A URL says where the backups are: they never go to another account, whatever variables are set."""
+
+    def string(host: str) -> dict[str, str]:
+        return {"AZURE_STORAGE_CONNECTION_STRING": f"BlobEndpoint=https://{host}/;SharedAccessSignature=sv=1&sig=x"}
+
+    with pytest.raises(UsageError, match=r"the account is [Ff]our, and the connection string is of five"):
+        account_of(place, string("five.blob.core.windows.net"))
+    for host in ("four.blob.core.windows.net", "four-secondary.blob.core.windows.net", "mine.example.com"):
+        assert account_of(place, string(host)).base == f"https://{host}"
+
+
 def test_by_what_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "one")
     assert isinstance(azure_client.opened(_place())._signer, Entra)
