@@ -30,19 +30,20 @@ def kept(backend: Backend, seal: Seal, *, grace: float, say: Say) -> Iterator[No
     except UnreachableError:
         raise
     except LrsError as error:
-        _require_there(backend, seal)
+        require_there(backend, seal)
         say(_deadline(backend, seal, grace, error))
         yield
         return
     try:
-        _require_there(backend, seal)  # what is forgotten from now on is held before anything of it is condemned
+        require_there(backend, seal)  # what is forgotten from now on is held before anything of it is condemned
         with _renewed(reading, seal, grace, say):
             yield
     finally:
         reading.end()
 
 
-def _require_there(backend: Backend, seal: Seal) -> None:
+def require_there(backend: Backend, seal: Seal) -> None:
+    """DamageError where it was forgotten by now: for who has just written a hold, which came too late then."""
     try:
         backend.stat(seal.backup.seal)
     except KeyNotFoundError as error:

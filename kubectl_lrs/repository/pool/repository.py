@@ -19,7 +19,7 @@ from kubectl_lrs.model.names import backup_name
 from kubectl_lrs.repository.base import Backup, Preparation, Repository, Unsealed, oldest_first
 from kubectl_lrs.repository.holds import Holds
 from kubectl_lrs.repository.pool import holds as held
-from kubectl_lrs.repository.pool import reuse, sight
+from kubectl_lrs.repository.pool import readers, reuse, sight
 from kubectl_lrs.repository.pool import seal as seals
 from kubectl_lrs.repository.pool.backup import PooledBackup
 from kubectl_lrs.repository.pool.contents import Pool
@@ -239,8 +239,10 @@ class PooledRepository(Repository):
         return held.read(self.backend, now=self.backend.now(), grace=self.mark.grace).holds
 
     def hold(self, backup: Backup, reason: str) -> None:
-        """An object of its own."""
+        """An object of its own. DamageError where the backup was forgotten before it was there."""
         held.hold(self.backend, backup.catalog, reason)
+        if isinstance(backup, PooledBackup):
+            readers.require_there(self.backend, backup.seal)
 
     def unhold(self, backup: Backup) -> None:
         """It goes."""

@@ -102,6 +102,15 @@ def test_holds() -> None:
         place.unhold(backup)
 
 
+def test_a_hold_of_what_a_prune_has_forgotten_meanwhile_is_not_said_to_hold_it() -> None:
+    backend = made(Memory())
+    backup = sealed(backend, FILES, "night")
+    backend.delete(backup.seal.backup.seal)
+    with pytest.raises(DamageError, match="night was forgotten meanwhile") as caught:
+        opened(backend).hold(backup, "before the upgrade")
+    assert "unforget" in caught.value.hint
+
+
 def test_names_of_files_that_are_not_there_are_damage() -> None:
     backup = sealed(made(Memory()), FILES)
     with pytest.raises(DamageError, match="no such file"), backup.reading("other"):
