@@ -72,7 +72,14 @@ def _of_versions(backend: Backend) -> Iterator[str]:
     with suppress(LrsError):
         if backend.versions() not in (Versions.KEPT, Versions.LOCKED):
             return
-        bucket, _, prefix = backend.url.partition("://")[2].partition("/")
+        scheme, _, rest = backend.url.partition("://")
+        if scheme != "s3":  # there versions are not all that keeps, and a rule is written in other words
+            yield (
+                f"{backend.url}: the storage keeps what was deleted, as versions or for a time: it takes up room until a"
+                " lifecycle rule or the end of that time removes it"
+            )
+            return
+        bucket, _, prefix = rest.partition("/")
         rule = {
             "ID": "lrs-noncurrent",
             "Status": "Enabled",

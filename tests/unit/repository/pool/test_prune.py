@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import NoSpaceError, put
+from kubectl_lrs.backends.base import NoSpaceError, Versions, put
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError, DeniedError, ExitCode, UnreachableError, UsageError
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_remarks, prune_report_view
 from kubectl_lrs.repository.pool import holds
 from kubectl_lrs.repository.pool.layout import BackupId
-from kubectl_lrs.repository.pool.prune import PoolPruner
+from kubectl_lrs.repository.pool.prune import PoolPruner, _of_versions
 from kubectl_lrs.repository.pool.sight import Place
 from kubectl_lrs.repository.pruning import PruneResult
 from kubectl_lrs.runtime.cancel import Cancel
@@ -255,3 +255,16 @@ def test_a_late_seal_is_told_and_may_be_forgotten(nights: Nights) -> None:
     assert not plan.to_remove
     report = nights.apply(plan_forget(PoolPruner(nights.place), ["late"]))
     assert results(report) == {"late": PruneResult.REMOVED}
+
+
+@pytest.mark.parametrize(
+    ("url", "has_rule"), [("s3://bucket/lrs", True), ("gs://bucket/lrs", False), ("az://container/lrs", False)]
+)
+def test_what_keeps_what_was_deleted_is_said_as_each_storage_does_it(url: str, has_rule: bool) -> None:
+    """A rule for noncurrent versions is one of S3's, and ends no soft deletion."""
+    backend = Memory()
+    backend.url = url
+    assert list(_of_versions(backend)) == []
+    backend.versions = lambda: Versions.KEPT  # type: ignore[method-assign]
+    (note,) = _of_versions(backend)
+    assert ("NoncurrentVersionExpiration" in note, "takes up room until" in note) == (has_rule, True)
