@@ -91,7 +91,7 @@ def test_an_invariant_over_all_collections_holds(app: App, tmp_path: Path) -> No
     assert len(documents) == SHARES * len(COMPLETE)
     assert sum(each["amount"] for each in documents) == 100 * SHARES * len(COMPLETE)
     assert facts["consistency"] == "snapshot"
-    assert [note for note in facts["notes"] if "instant" in note] == []
+    assert [note for note in facts["notes"] if "instant" in note["message"]] == []
 
 
 def test_what_comes_later_is_not_in_it(app: App, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_no_snapshot_when_none_is_wanted(app: App, tmp_path: Path) -> None:
     app.fill(4)
     writer, facts = collect(app, tmp_path, DumpOptions(level="minimum", consistent=False))
     assert facts["consistency"] == "none"
-    assert any("--mongo-consistency=none" in note for note in facts["notes"])
+    assert any("--mongo-consistency=none" in note["message"] for note in facts["notes"])
     writer.put_away(keep=False)
 
 
