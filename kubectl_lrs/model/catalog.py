@@ -22,6 +22,10 @@ MAX_SIZE = 64 << 20
 """Bytes of `backup.json`: no more are read, and no more are written."""
 
 FORMAT_VERSION = 2
+OLDEST = datetime(2000, 1, 1, tzinfo=timezone.utc)
+NEWEST = datetime(9998, 12, 31, tzinfo=timezone.utc)
+"""Of their years, and of those between, is every catalog; no other is read."""
+
 SORTED_SINCE = 2
 """The format since which the sums are sorted, so that their own sum is the identity of a backup."""
 
@@ -351,6 +355,11 @@ def instant_of(text: str) -> datetime:
     """What `stamp` has written; ValueError for anything else."""
     instant = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
     written = instant.isoformat(timespec="microseconds" if "." in text else "seconds").replace("+00:00", "Z")
-    if written != text or not 2000 <= instant.year < 9999:  # nearer to the ends, other time zones could not show it
+    if written != text or not can_be(instant):
         raise ValueError(text)
     return instant
+
+
+def can_be(instant: datetime) -> bool:
+    """Whether a catalog may be of it: nearer to the ends, other time zones could not show it."""
+    return OLDEST.year <= instant.year <= NEWEST.year

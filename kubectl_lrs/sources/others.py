@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol
 
 from kubectl_lrs import __version__
-from kubectl_lrs.model.catalog import UNKNOWN_CLUSTER, Catalog, Origin
+from kubectl_lrs.model.catalog import NEWEST, OLDEST, UNKNOWN_CLUSTER, Catalog, Origin, can_be
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import RESOURCES
@@ -194,8 +194,9 @@ BY_FILES = "by the time of its files"
 
 
 def of_path(path: Path, program: str, instant: datetime | None = None, dated: str = "") -> Identity:
-    """A source of this machine; where nothing better tells, it is as old as its newest file."""
+    """A source of this machine; where nothing better tells that can be true, it is as old as its newest file."""
     found = path.stat()
+    instant = instant if instant and can_be(instant) else None
     location = str(path.resolve())
     name = path.resolve().name
     return Identity(
@@ -212,5 +213,9 @@ def _newest(path: Path) -> datetime:
     if not times:
         with os.scandir(path) as entries:
             times = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
-    newest = max(times, default=0.0)
-    return datetime.fromtimestamp(max(newest, 946_684_800.0), timezone.utc)  # of no catalog before the year 2000
+    return of_time(max(times, default=0.0))
+
+
+def of_time(seconds: float) -> datetime:
+    """The time of a file, whatever it says, or the nearest one that a catalog may be of."""
+    return datetime.fromtimestamp(min(max(seconds, OLDEST.timestamp()), NEWEST.timestamp()), timezone.utc)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kubectl_lrs.formats.yaml_reader import load_all
-from kubectl_lrs.model.catalog import Missing, Origin
+from kubectl_lrs.model.catalog import Missing, Origin, can_be
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.manifest import Manifest, loads, sanitise
 from kubectl_lrs.model.stores import RESOURCES
@@ -25,7 +25,7 @@ from kubectl_lrs.model.workloads import CRD_NAME
 from kubectl_lrs.repository.place import Reach
 from kubectl_lrs.runtime.paths import is_file, is_folder
 from kubectl_lrs.sources.files import Files, LocalFiles, StoredFiles
-from kubectl_lrs.sources.others import Identity, OthersBackup
+from kubectl_lrs.sources.others import Identity, OthersBackup, of_time
 from kubectl_lrs.sources.tarball import Member, members
 from kubectl_lrs.stores.lrs.loose import Key, LooseLrs
 from kubectl_lrs.stores.lrs.others import OthersLrs
@@ -99,7 +99,7 @@ def read(files: Files, name: str, *, tarball: str = "", uid: int = -1) -> Others
             location=where if tarball else files.location,
             dated=f"by its {ABOUT}" if started else "by the times in it",
         ),
-        instant=started or datetime.fromtimestamp(max(found.newest, 946_684_800.0), timezone.utc),
+        instant=started or of_time(found.newest),
         uid=uid,
     )
     note = found.crd_note or "there is none in it"
@@ -217,8 +217,9 @@ def _state(status: dict[str, Any] | None, where: str) -> list[Missing]:
 
 
 def _started(status: dict[str, Any] | None) -> datetime | None:
-    """When it began; None where that is not told."""
+    """When it began; None where that is not told, or cannot be."""
     try:
-        return datetime.strptime(str((status or {})["startTimestamp"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        started = datetime.strptime(str((status or {})["startTimestamp"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     except (KeyError, ValueError):
         return None
+    return started if can_be(started) else None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kubectl_lrs.model.catalog import parse
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.sources.manifests import is_manifests, opened
 from kubectl_lrs.sources.place import Others, may_mean_a_path
@@ -91,3 +92,14 @@ def test_a_file_of_many(folder: Path) -> None:
     path.write_text("")
     with pytest.raises(UsageError, match="1 empty file"):
         opened(path)
+
+
+@pytest.mark.parametrize("year", [1, 1970, 1999, 9999])
+def test_a_catalog_of_an_instant_that_none_may_be_of_would_not_be_read_again(folder: Path, year: int) -> None:
+    path = folder / f"lrs_backup_{year:04}_01_02_00_00"
+    path.mkdir()
+    (path / "a.yaml").write_text(lrs("a"))
+    catalog = opened(path).catalog
+    assert parse(catalog.serialise(), where="it").instant == catalog.instant
+    assert catalog.origin is not None
+    assert catalog.origin.dated == "by the time of its files"

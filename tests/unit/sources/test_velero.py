@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import tarfile
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubectl_lrs.model.catalog import parse
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.sources.velero import is_velero, opened
 from kubectl_lrs.stores.lrs.saved import BackupSource, index, saved_crd
@@ -129,3 +133,26 @@ def test_states_of_which_something_is_there(folder: Path, phase: str, is_whole: 
     data = velero.tarball(velero.items([lrs("a")]))
     source = opened(velero.store(folder, "nightly", data, velero.about("nightly", phase=phase)))
     assert (source.catalog.state == "whole") is is_whole
+
+
+@pytest.mark.parametrize("time", ["-5", "1e300", "1000000000000", "inf", "nan"])
+def test_times_of_members_that_no_clock_shows(folder: Path, time: str) -> None:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in [("metadata/version", b"1.1.0"), *velero.items([lrs("a")])]:
+            info = tarfile.TarInfo(name)
+            info.size, info.pax_headers = len(data), {"mtime": time}
+            tar.addfile(info, io.BytesIO(data))
+    path = folder / "odd.tar.gz"
+    path.write_bytes(gzip.compress(held.getvalue()))
+    catalog = opened(path).catalog
+    assert parse(catalog.serialise(), where="it").objects == 1
+
+
+@pytest.mark.parametrize("started", ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_beginning_that_cannot_be_says_nothing(folder: Path, started: str) -> None:
+    data = velero.tarball(velero.items([lrs("a")]))
+    catalog = opened(velero.store(folder, "nightly", data, velero.about("nightly", startTimestamp=started))).catalog
+    assert parse(catalog.serialise(), where="it").instant == datetime(2026, 11, 23, 1, 0, 7, tzinfo=timezone.utc)
+    assert catalog.origin is not None
+    assert catalog.origin.dated == "by the times in it"
