@@ -18,6 +18,7 @@ from kubectl_lrs.model.catalog import FORMAT_VERSION, Catalog
 from kubectl_lrs.model.errors import DamageError, ExitCode, InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.names import is_backup_name
 from kubectl_lrs.repository import Backup, Repository, Writer
+from kubectl_lrs.repository.base import LISTED
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.sums import line
 from kubectl_lrs.runtime.progress import BestEffort, Progress
@@ -117,6 +118,7 @@ class Copying:
         backup = backup.in_use()
         if there := self._there(backup.name):
             if is_same(backup, there):
+                require_there(there)
                 return CopyOutcome(name=backup.name, result=CopyResult.THERE, location=there.location)
             error = UsageError(
                 f"{there.location}: another backup has this name; nothing was copied", hint="it stays; rename one of the two"
@@ -137,6 +139,22 @@ def is_same(one: Backup, other: Backup) -> bool:
     return bool(one.identity) and one.identity == other.identity and _said(one.catalog) == _said(other.catalog)
 
 
+def require_there(backup: Backup) -> None:
+    """DamageError where a file of it is not there. No content is read: that takes as long as another copy."""
+    hint = "see: verify; what is damaged is copied again once it was forgotten"
+    if not backup.reads_all:
+        if damage := next(backup.damages(share=LISTED), None):
+            raise DamageError(f"{backup.describe(damage.path)}: {damage.what}; nothing was copied", hint=hint)
+        return
+    try:
+        require_listed(backup)
+        for path, _ in backup.sums():
+            with backup.reading(path):
+                pass
+    except DamageError as error:
+        raise DamageError(f"{error}; nothing was copied", hint=hint) from error
+
+
 def _said(catalog: Catalog) -> dict[str, Any]:
     return {name: value for name, value in catalog.to_dict().items() if name not in OF_THE_COPY}
 
@@ -154,6 +172,11 @@ def export(
 
     `format_version`: the one that it is to have; None: 1 where the backup had that, byte for byte, else the newest.
     """
+    if format_version == 1 and backup.catalog.origin:
+        raise UsageError(
+            f"{backup.name} was made from {backup.catalog.origin}, which format 1 cannot say; nothing was exported",
+            hint="version 0.1.0 would take it for all that a cluster had; leave --format out",
+        )
     name = directory.absolute().name
     if not is_backup_name(name):
         raise UsageError(f"{directory}: no name for a backup", hint="letters, digits, '.', '_' and '-' only")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.model.catalog import Missing
+from kubectl_lrs.model.catalog import Missing, Origin
 from kubectl_lrs.model.errors import DamageError, ExitCode, InterruptedRunError, UnreachableError, UsageError
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.repository import Backup, Repository, open_pruner, open_repository
@@ -121,6 +121,35 @@ def test_one_that_is_there_is_left(first: Repository, folder: Path, form: str) -
     assert [each.result for each in report.outcomes] == [CopyResult.THERE]
     assert report.exit_code() is ExitCode.DONE
     assert {path: path.stat().st_mtime_ns for path in (folder / "second").rglob("*")} == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_that_is_there_and_lacks_something_is_not_said_to_be_there(first: Repository, folder: Path, form: str) -> None:
+    place(folder / "second", form)
+    there = lambda: open_repository(str(folder / "second"))  # noqa: E731
+    copied(first, there())
+    (large,) = (each for each in (folder / "second").rglob("*") if each.is_file() and each.stat().st_size == 3 << 20)
+    large.unlink()
+    (outcome,) = copied(first, there()).outcomes
+    assert outcome.result is CopyResult.FAILED
+    assert isinstance(outcome.error, DamageError)
+
+
+def test_one_that_is_there_without_its_list_is_not_said_to_be_there(first: Repository, folder: Path) -> None:
+    copied(first, open_repository(str(folder / "second")))
+    (folder / "second" / "one" / "SHA256SUMS").unlink()
+    for source, target in ((str(folder / "second"), "third"), (first.location, "second")):
+        (outcome,) = copied(open_repository(source), open_repository(str(folder / target))).outcomes
+        assert isinstance(outcome.error, DamageError)
+
+
+def test_what_others_saved_is_not_exported_in_a_form_that_cannot_say_so(plain: Path, folder: Path) -> None:
+    origin = Origin(program="mongodump", location="/there", dated="by the time of its files")
+    backup = told(SealedFolder.open(plain / "one"), origin=origin)
+    with pytest.raises(UsageError, match="made from mongodump /there"):
+        export(backup, folder / "out", format_version=1, progress=Silent())
+    assert not (folder / "out").exists()
+    export(backup, folder / "out", progress=Silent())
 
 
 @pytest.mark.parametrize("form", FORMS)

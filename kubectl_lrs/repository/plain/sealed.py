@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -131,9 +131,14 @@ class SealedFolder:
         return nullcontext()
 
     def sums(self) -> Iterator[tuple[str, str]]:
-        """(path, SHA-256) of every file but the two that seal them, as the folder lists them."""
-        with Directory.named(self.path) as folder, folder.reading(SUMS_FILE) as file:
-            yield from parsed_sums(file, str(self.path / SUMS_FILE))
+        """(path, SHA-256) of every file but the two that seal them, as the folder lists them. DamageError where it does not."""
+        where = str(self.path / SUMS_FILE)
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(stack.enter_context(Directory.named(self.path)).reading(SUMS_FILE))
+            except OSError as error:
+                raise DamageError(f"{where}: cannot be read: {error.strerror}", hint="see: verify") from error
+            yield from parsed_sums(file, where)
 
     def original(self) -> Original | None:
         """Its two files, where the list is in an order of its own."""
