@@ -232,7 +232,8 @@ class _Pass:
             raise self._damaged(f"{printable(path)} goes on after its end")
         if header.get("EOF") is True:
             found.has_end = True
-            if self._exactly(4) != END or not found.check.is_sum(int(header.get("CRC") or 0)):
+            said = header.get("CRC") or 0
+            if self._exactly(4) != END or not isinstance(said, int) or not found.check.is_sum(said):
                 raise self._damaged(f"the documents of {printable(path)} are not those that were written")
             return
         start, held, size = self.at, [], 0

@@ -55,6 +55,15 @@ def test_the_files_that_there_would_be(folder: Path, is_packed: bool) -> None:
     assert dump.left_out == ("a view", "empty")
 
 
+@pytest.mark.parametrize("said", ["abc", [1], {"a": 1}, float("nan"), 1e300, b"x", None])
+def test_a_sum_that_is_no_number(folder: Path, said: object) -> None:
+    last = bson.encode({"db": "App", "collection": ONE, "EOF": True, "CRC": said}) + END
+    path = folder / "odd.archive"
+    path.write_bytes(header() + about(ONE) + END + segment(ONE, FIRST) + last)
+    with pytest.raises(DamageError, match="not those that were written"):
+        ArchiveFile(path)
+
+
 def _cut(at: int) -> bytes:
     return GOOD[:at]
 
