@@ -44,12 +44,13 @@ def is_object(path: Path) -> bool:
 
 def opened(path: Path) -> OthersBackup:
     """All of them, read. A file that is empty is missing, and named; UsageError where all are, or one is no LRS."""
-    lrs = LooseLrs(printable(path.name))
+    name = path.resolve().name  # of the current directory, too
+    lrs = LooseLrs(printable(name))
     empty = take_in(lrs, [path])
     if not lrs.keys:
         raise all_empty(empty)
     missing = [Missing(store=RESOURCES, kind="LRS", name=Path(each).stem, reason=EMPTY, where=each) for each in empty]
-    named = _instant(path.name)
+    named = _instant(name)
     identity = of_path(path, PROGRAM, named, "by its name and the time zone of this machine")
     return OthersBackup(identity, [OthersLrs(lrs, missing=missing)])
 

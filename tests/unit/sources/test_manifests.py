@@ -103,3 +103,10 @@ def test_a_catalog_of_an_instant_that_none_may_be_of_would_not_be_read_again(fol
     assert parse(catalog.serialise(), where="it").instant == catalog.instant
     assert catalog.origin is not None
     assert catalog.origin.dated == "by the time of its files"
+
+
+def test_the_current_directory_has_the_name_that_it_has_elsewhere(vendor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = opened(vendor).catalog
+    monkeypatch.chdir(vendor)
+    assert opened(Path("./")).catalog.instant == named.instant
+    assert opened(Path("./")).catalog.origin == named.origin
