@@ -156,8 +156,8 @@ def _alone(folder: Backup | None) -> str:
 
 
 def _lacking(folder: Backup | None, objects: tuple[str, ...]) -> list[str]:
-    """What others should have saved and have not; where LRS are named, those alone are asked for, and they are there."""
-    if folder is None or folder.has_sums or objects:
+    """What others should have saved and have not, imported or not; LRS that are named are there, and alone asked for."""
+    if folder is None or folder.catalog.origin is None or objects:
         return []
     return [each.sentence for each in folder.catalog.missing]
 
@@ -171,7 +171,7 @@ def _mongodump(call: Call) -> Path | None:
 
     for path in (call.directory.journals / names[0], Path(names[0])):
         if exists(path) and not is_ours(path) and is_mongodump(path):
-            return path
+            return None if call.directory.has(names[0]) else path  # what a repository has goes first
     return None
 
 

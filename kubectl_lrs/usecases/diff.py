@@ -77,6 +77,8 @@ class Origin:
     @property
     def title(self) -> str:
         """The cluster by context and URL."""
+        if self.catalog:
+            return self.catalog.cluster.title
         return f"{self.context} ({self.server})" if self.context else self.server
 
 

@@ -239,6 +239,9 @@ def test_import_of_a_part_is_partial(lost: Lost, cli: Cli) -> None:
     assert done.returncode == 3, done.stderr
     assert f"LRS {gone}: its file is empty" in done.stderr
     assert json.loads((cli.directory / "imported" / "backup.json").read_text())["state"] == "partial"
+    done = cli.run("restore", "imported")
+    assert done.returncode == 3, done.stderr
+    assert f"not done: resources: LRS {gone}: its file is empty" in done.stdout
     assert cli.run("import", "imported").returncode == 2
     assert "is a backup already" in cli.run("import", "imported").stderr
     assert cli.run("import", "nowhere").returncode == 2
