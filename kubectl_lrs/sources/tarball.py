@@ -42,9 +42,12 @@ class Member:
         """All of it; only while it is the last one that came."""
         if self.size > MAX_MEMBER:
             raise DamageError(f"{self.where}: {printable(self.path)} is larger than {MAX_MEMBER >> 20} MiB")
-        file = self.tar.extractfile(self.info)
-        assert file is not None
-        data = file.read()
+        try:
+            file = self.tar.extractfile(self.info)
+            assert file is not None
+            data = file.read()
+        except _BROKEN as error:  # this is read by whoever took the member, and not within `members`
+            raise _damaged(self.where, error) from error
         if len(data) != self.size:
             raise DamageError(f"{self.where}: {printable(self.path)} is cut off")
         return data
@@ -71,7 +74,11 @@ def members(packed: BinaryIO, where: str) -> Iterator[Member]:
                 yield Member(path, info.size, float(info.mtime), tar, info, where)
         unpacked.require_end()
     except _BROKEN as error:
-        raise DamageError(f"{where}: damaged, or no packed tar: {error}") from error
+        raise _damaged(where, error) from error
+
+
+def _damaged(where: str, error: Exception) -> DamageError:
+    return DamageError(f"{where}: damaged, or no packed tar: {error}")
 
 
 _BROKEN = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError)

@@ -156,3 +156,14 @@ def test_a_beginning_that_cannot_be_says_nothing(folder: Path, started: str) -> 
     assert parse(catalog.serialise(), where="it").instant == datetime(2026, 11, 23, 1, 0, 7, tzinfo=timezone.utc)
     assert catalog.origin is not None
     assert catalog.origin.dated == "by the times in it"
+
+
+@pytest.mark.parametrize("is_packed_after", [True, False])
+def test_a_tarball_that_was_cut_anywhere(folder: Path, is_packed_after: bool) -> None:
+    whole = velero.tarball([*velero.items([lrs("a"), lrs("b")]), *velero.others()])
+    data = gzip.decompress(whole) if is_packed_after else whole
+    path = folder / "cut.tar.gz"
+    for size in range(0, len(data.rstrip(b"\0")), 256) if is_packed_after else range(len(data)):
+        path.write_bytes(gzip.compress(data[:size], 1) if is_packed_after else data[:size])
+        with pytest.raises(DamageError):
+            opened(path)
