@@ -34,6 +34,7 @@ class LooseLrs:
         self.kind = ""
         self._default_namespace = default_namespace
         self._first = ""
+        self._lists: dict[bool, str] = {}
         self._origins: dict[Key, tuple[str, bytes]] = {}
         self._packed = _Packed()
 
@@ -51,6 +52,11 @@ class LooseLrs:
         """(namespace, name) of each, in the order in which they came."""
         return list(self._origins)
 
+    @property
+    def unended(self) -> str:
+        """Where a list is that goes on in another one, while no list ends; empty where there is none such."""
+        return "" if False in self._lists else self._lists.get(True, "")
+
     def text(self, number: int) -> str:
         """The JSON of the object that came as this one."""
         return self._packed[number]
@@ -65,6 +71,8 @@ class LooseLrs:
                 self._add(document.value, place, meant)
             elif problem := _list_problem(document):
                 raise UsageError(f"{place}: {problem}")
+            else:
+                self._lists.setdefault(_goes_on(document), place)
         return found
 
     def _add(self, manifest: Any, place: str, meant: Key | None) -> None:
@@ -139,6 +147,12 @@ def _named(manifest: Manifest) -> str:
     metadata = manifest.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return f"{manifest.get('apiVersion')!r} {manifest.get('kind')!r} {name!r}"
+
+
+def _goes_on(document: Document) -> bool:
+    """Whether a list says that it is but a part, as the API server gives it by `limit`."""
+    metadata = document.value.get("metadata")
+    return isinstance(metadata, dict) and bool(metadata.get("continue"))
 
 
 def _list_problem(document: Document) -> str:

@@ -58,6 +58,11 @@ class FilesSource(LooseLrs):
 def take_in(lrs: LooseLrs, paths: Sequence[Path], *, recursive: bool = False) -> list[str]:
     """Read all of them; the files that hold nothing. UsageError where no object is in any."""
     empty = [where for where, data in _contents(paths, recursive=recursive) if not lrs.read(where, data)]
+    if lrs.unended:
+        raise UsageError(
+            f"{lrs.unended}: a part of a list: its metadata.continue says that more comes, which is not there",
+            hint="kubectl get without --raw asks for all parts",
+        )
     if not lrs.keys and not empty:
         raise UsageError(f"{lrs.description}: no LRS in it", hint="its list of items is empty")
     return empty

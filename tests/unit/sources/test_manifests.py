@@ -110,3 +110,17 @@ def test_the_current_directory_has_the_name_that_it_has_elsewhere(vendor: Path, 
     monkeypatch.chdir(vendor)
     assert opened(Path("./")).catalog.instant == named.instant
     assert opened(Path("./")).catalog.origin == named.origin
+
+
+def page(names: list[str], **metadata: str) -> str:
+    items = [json.loads(lrs(name)) for name in names]
+    return json.dumps({"apiVersion": "lrs.datarobot.com/v1", "kind": "LRSList", "metadata": metadata, "items": items})
+
+
+def test_a_part_of_a_list_is_not_taken_for_all_of_it(folder: Path) -> None:
+    (folder / "1.json").write_text(page(["a"], **{"continue": "more"}))
+    for path in (folder, folder / "1.json"):
+        with pytest.raises(UsageError, match=r"1\.json: line 1: a part of a list"):
+            opened(path)
+    (folder / "2.json").write_text(page(["b"], **{"continue": ""}))
+    assert [each.name for each in BackupSource(opened(folder))] == ["a", "b"]
