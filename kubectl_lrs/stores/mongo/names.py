@@ -27,7 +27,7 @@ _IN_NO_DATABASE = frozenset('/\\. "$\0')
 
 def is_database(name: str) -> bool:
     """Whether MongoDB, mongorestore and file systems take it as the name of a database."""
-    return 0 < len(name.encode()) <= 63 and not _IN_NO_DATABASE & set(name) and name.isprintable()
+    return name.isprintable() and 0 < len(name.encode()) <= 63 and not _IN_NO_DATABASE & set(name)
 
 
 def is_collection(name: str) -> bool:
@@ -51,8 +51,10 @@ def is_cut(file_stem: str) -> bool:
 
 
 def collection(file_stem: str) -> str:
-    """The name of the collection that a file with a whole name holds."""
-    return unquote_plus(file_stem, errors="strict")
+    """The name of the collection that a file with a whole name holds. UnicodeError."""
+    name = unquote_plus(file_stem, errors="strict")
+    name.encode()
+    return name
 
 
 def data_path(database: str, name: str) -> str:

@@ -68,7 +68,9 @@ class OthersMongo:
         """What the dump itself does not have, or what is of no use without more than files."""
         for each in self._dump.collections:
             if not each.has_metadata:
-                yield self._lacks(each.name, "its metadata has no file, so its options and indexes are not known")
+                yield self._lacks(
+                    each.name, "its metadata has no file, or an empty one, so its options and indexes are not known"
+                )
             if not each.data and not each.metadata.is_view:
                 yield self._lacks(each.name, "its documents have no file")
         if self._dump.oplog:

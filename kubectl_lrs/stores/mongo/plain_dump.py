@@ -36,6 +36,8 @@ def dumped(path: Path, *, only: tuple[str, ...] = ()) -> StoredDump:
     found: dict[str, dict[str, StoredCollection]] = {}
     for prefix in sorted({each.rpartition("/")[0] for each in folder.paths() if _looks_like_dump(each)}):
         database = prefix or path.resolve().name
+        if database in found:
+            raise UsageError(f"{path}: it holds database {database} twice", hint="name a folder that holds one of them alone")
         if names.is_database(database):
             found[database] = collections_in(folder, f"{prefix}/" if prefix else "", {})
     holding = [name for name in found if set(only or MINIMUM) & set(found[name])]

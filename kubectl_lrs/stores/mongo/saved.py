@@ -29,7 +29,7 @@ _UNREADABLE = (OSError, EOFError, zlib.error)
 class StoredCollection:
     """A collection of a dump. `data`: the file with its documents, empty where it has none; `documents`: -1 where not told.
 
-    `has_metadata`: there is a file of it, and options and indexes are not just unknown.
+    `has_metadata`: there is a file of it that says something, and options and indexes are not just unknown.
     """
 
     name: str
@@ -135,54 +135,54 @@ def _is_buckets(name: object) -> bool:
 
 def collections_in(folder: Readable, prefix: str, counts: Mapping[Any, int]) -> dict[str, StoredCollection]:
     """Every collection with files right below the prefix, by name; the buckets of a time series are its data."""
-    data: dict[str, str] = {}
-    described: dict[str, Metadata] = {}
-    for path in folder.paths(prefix):
-        file = path.removeprefix(prefix)
-        plain = file.removesuffix(GZIP)
-        if "/" in file:
-            continue
-        if plain.endswith(names.METADATA):
-            described[plain.removesuffix(names.METADATA)] = _read_metadata(folder, path)
-        elif plain.endswith(names.DATA):
-            stem = plain.removesuffix(names.DATA)
-            if stem in data:
-                raise DamageError(f"{folder.describe(path)}: there twice, with and without {GZIP}")
-            data[stem] = path
+    data, about_files = _files_below(folder, prefix, names.DATA), _files_below(folder, prefix, names.METADATA)
+    contents = {stem: content_of(folder, path) for stem, path in about_files.items()}
+    described = {stem: metadata.read(content, folder.describe(about_files[stem])) for stem, content in contents.items()}
     found: dict[str, StoredCollection] = {}
     for stem in sorted({*data, *described}):
         about = described.get(stem, Metadata())
         name = _name(folder, prefix, stem, about)
         if name is None or (_is_buckets(name) and stem not in described):
             continue
+        if name in found:
+            raise DamageError(
+                f"{folder.describe(f'{prefix}{stem}')}: collection {name!r} is there twice, under another file name"
+            )
         buckets = names.BUCKETS + name
         source = names.stem(buckets) if about.is_timeseries else stem
         count = counts.get(buckets if about.is_timeseries else name, -1)
-        found[name] = StoredCollection(
-            name=name, metadata=about, data=data.get(source, ""), documents=count, has_metadata=stem in described
-        )
+        told = bool(contents.get(stem, b"").strip())
+        found[name] = StoredCollection(name=name, metadata=about, data=data.get(source, ""), documents=count, has_metadata=told)
+    return found
+
+
+def _files_below(folder: Readable, prefix: str, ending: str) -> dict[str, str]:
+    """Stem → the file right below the prefix that ends so, packed or not. DamageError where it is there twice."""
+    found: dict[str, str] = {}
+    for path in folder.paths(prefix):
+        plain = path.removeprefix(prefix).removesuffix(GZIP)
+        if "/" in plain or not plain.endswith(ending):
+            continue
+        stem = plain.removesuffix(ending)
+        if stem in found:
+            raise DamageError(f"{folder.describe(path)}: there twice, with and without {GZIP}")
+        found[stem] = path
     return found
 
 
 def _name(folder: Readable, prefix: str, stem: str, about: Metadata) -> str | None:
     """The collection's name; None where it is the server's own."""
     where = folder.describe(f"{prefix}{stem}")
-    if names.is_cut(stem):
-        if not about.name:
-            raise DamageError(f"{where}: its name is cut, and there is no metadata that tells the whole")
-        name = about.name
-    else:
-        try:
-            name = names.collection(stem)
-        except UnicodeDecodeError as error:
-            raise DamageError(f"{where}: its name is not UTF-8") from error
-    if about.name and (about.name != name or names.stem(name) != stem):
+    if names.is_cut(stem) and not about.name:
+        raise DamageError(f"{where}: its name is cut, and there is no metadata that tells the whole")
+    try:
+        name = about.name if names.is_cut(stem) else names.collection(stem)
+        is_other = bool(about.name) and (about.name != name or names.stem(name) != stem)
+    except UnicodeError as error:
+        raise DamageError(f"{where}: its name is not UTF-8") from error
+    if is_other:
         raise DamageError(f"{where}: its metadata is of a collection of another name: {about.name!r}")
     return name if names.is_collection(name) else None
-
-
-def _read_metadata(folder: Readable, path: str) -> Metadata:
-    return metadata.read(content_of(folder, path), folder.describe(path))
 
 
 def content_of(folder: Readable, path: str) -> bytes:

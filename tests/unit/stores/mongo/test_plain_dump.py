@@ -84,3 +84,35 @@ def test_documents_are_measured_before_anything_else(tmp_path: Path) -> None:
     write(tmp_path / "App", data=stamped[:-1])
     with pytest.raises(DamageError, match=f"{NAME}.bson: truncated or altered"):
         dump.measured(dump.collections[0])
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_metadata_that_was_cut_to_nothing_is_not_known(tmp_path: Path, content: str) -> None:
+    write(tmp_path / "App", metadata=content)
+    assert [each.has_metadata for each in dumped(tmp_path).collections] == [False]
+
+
+@pytest.mark.parametrize("other", [f"App/{NAME}.metadata.json.gz", f"App/{NAME.replace('_', '%5F')}.bson"])
+def test_what_is_there_under_two_names_is_not_chosen_by_their_order(tmp_path: Path, other: str) -> None:
+    write(tmp_path / "App")
+    (tmp_path / other).write_bytes(gzip.compress(b'{"options": {"capped": true}}') if other.endswith(".gz") else b"")
+    with pytest.raises(DamageError, match="there twice"):
+        dumped(tmp_path)
+
+
+def test_a_database_beside_a_folder_of_its_name(tmp_path: Path) -> None:
+    write(tmp_path / "App")
+    write(tmp_path / "App" / "App", data=bson.encode({"_id": 2}))
+    with pytest.raises(UsageError, match="holds database App twice"):
+        dumped(tmp_path / "App")
+
+
+def test_names_that_no_utf_8_is(tmp_path: Path) -> None:
+    write(tmp_path / "App")
+    odd = tmp_path / "a\udcff"
+    odd.mkdir()
+    (odd / f"{NAME}.bson").write_bytes(b"")
+    assert dumped(tmp_path).database == "App"
+    (tmp_path / "App" / "a\udcff.bson").write_bytes(b"")
+    with pytest.raises(DamageError, match="its name is not UTF-8"):
+        dumped(tmp_path)
