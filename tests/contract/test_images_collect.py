@@ -309,7 +309,8 @@ def test_only_these_are_contacted(registry: Registry, front: Front, tmp_path: Pa
     assert collected.states == {good: "copied"}
     assert collected.left_out == [other]
     assert collected.facts["missing"] == []
-    assert any("--registry does not name" in note and front.host in note["message"] for note in collected.facts["notes"])
+    said = [note["message"] for note in collected.facts["notes"]]
+    assert any("--registry does not name" in each and front.host in each for each in said)
 
 
 def test_an_inventory_notes_what_cannot_be_told(registry: Registry, front: Front, tmp_path: Path) -> None:
