@@ -16,7 +16,7 @@ from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.backends.s3_upload import MIN_PART
-from kubectl_lrs.model.errors import UnreachableError
+from kubectl_lrs.model.errors import LrsError, UnreachableError
 from tests.bed import azurite, hdfs
 from tests.bed.s3 import S3
 
