@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE
+from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.repository.place import BY_ENVIRONMENT, Reach
@@ -25,8 +26,11 @@ class Others:
         self._reach = reach
 
     def has(self, name: str) -> bool:
-        """Whether something that others saved is there; a URL can be nothing else."""
-        return is_url(name) or self._form(name) is not None
+        """Whether something that others saved is surely there; a URL can be nothing else."""
+        try:
+            return is_url(name) or self._form(name) is not None
+        except UsageError:  # it may not be looked at
+            return False
 
     def opened(self, name: str) -> Backup | None:
         """It, read; None where it is none. UsageError, DamageError."""

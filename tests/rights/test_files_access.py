@@ -200,7 +200,7 @@ def test_a_library_that_is_not_installed(cli: Cli, tmp_path: Path, app: str, mod
         (Place(url="/mnt/x", options={"key": SECRET}), "--files-options"),
         (Place(url="/mnt/x", endpoint="http://x"), "--files-endpoint"),
         (Place(url="/mnt/x", ca_file="/x"), "--files-ca-file"),
-        (Place(url="gs://b/x", endpoint="http://x"), "s3:// only"),
+        (Place(url="gs://b/x", endpoint="http://x"), "is not for gs://"),
         (Place(url="s3://bucket/x", options={"client_kwargs": 3}), "--files-options"),
         (Place(url="s3://bucket/x", options={"key": SECRET, "username": SECRET}), "--files-options"),
     ],
