@@ -20,7 +20,7 @@ from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
 
 if TYPE_CHECKING:
-    from kubectl_lrs.model.catalog import Catalog, Cluster
+    from kubectl_lrs.model.catalog import Catalog
     from kubectl_lrs.repository.holds import Holds
     from kubectl_lrs.runtime.progress import Progress
     from kubectl_lrs.runtime.trust import Trust
@@ -360,10 +360,6 @@ class Repository(ABC):
             raise self._none(asked, passed)
         chosen.warning = _choice(chosen, candidates) or _passed_over(chosen, passed)
         return chosen.in_use()
-
-    def latest_of(self, cluster: Cluster) -> Backup:
-        """The newest sealed backup of this cluster."""
-        return self.latest(Asked(cluster=cluster))
 
     def _none(self, asked: Asked, passed: Sequence[tuple[Backup, str]]) -> UsageError:
         others = ", ".join(f"{each.name} ({why.removeprefix('is ')})" for each, why in reversed(passed[:5]))
