@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.catalog import Catalog, Cluster
+from kubectl_lrs.model.choice import Asked
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.repository.base import Backup, Preparation, Repository, Unsealed, oldest_first
 from kubectl_lrs.repository.holds import NO_HOLDS, Holds
@@ -82,9 +83,9 @@ def test_latest_is_neither_empty_nor_of_the_future() -> None:
 
 def test_latest_of_a_cluster() -> None:
     backups = _Remembered(_Kept("here", -2), _Kept("elsewhere", -1, cluster=ELSEWHERE))
-    assert backups.latest_of(HERE).name == "here"
+    assert backups.latest(Asked(cluster=HERE)).name == "here"
     with pytest.raises(UsageError, match=r"no sealed backup of the cluster https://127\.0\.0\.3") as raised:
-        backups.latest_of(Cluster(server="https://127.0.0.3"))
+        backups.latest(Asked(cluster=Cluster(server="https://127.0.0.3")))
     assert raised.value.hint == "there is here (of https://127.0.0.1), elsewhere (of https://127.0.0.2); name the one you mean"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.catalog import Missing
+from kubectl_lrs.model.choice import Asked
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.render.backups import backup_warnings, catalog_view, damage_report, listing
 from kubectl_lrs.repository.plain.repository import PlainRepository
@@ -40,7 +41,7 @@ def test_one_of_the_future_is_never_the_latest_while_there_is_another(tmp_path: 
     assert latest.path.name == "new"
     assert "future" in latest.warning
     assert [folder.path.name for folder in directory.newest_first()] == ["new", "old", "future"]
-    assert directory.latest_of(latest.catalog.cluster).path.name == "new"
+    assert directory.latest(Asked(cluster=latest.catalog.cluster)).path.name == "new"
     assert directory.less_than_before(latest) == ""
 
 
