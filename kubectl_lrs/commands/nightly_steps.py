@@ -1,0 +1,224 @@
+"""The steps of a nightly run, each as its own command does it: what is to be done here, and what is not here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from kubectl_lrs import render
+from kubectl_lrs.clients.kubernetes.kubeconfig import load, pod_namespace
+from kubectl_lrs.clients.kubernetes.resources import JOBS
+from kubectl_lrs.commands import backup_, backup_run, check_, check_run, prune_run, rehearse_run
+from kubectl_lrs.commands.command import end
+from kubectl_lrs.commands.flags import Backups, Given, Quiet, Trusting
+from kubectl_lrs.commands.own_backups import own_backups
+from kubectl_lrs.commands.prune_ import Keep
+from kubectl_lrs.commands.run_ import Nightly
+from kubectl_lrs.commands.spark import apply, apply_options, plan_of, require_rights
+from kubectl_lrs.model.errors import DamageError, ExitCode, LrsError, UnreachableError, UsageError
+from kubectl_lrs.model.nightly import BACKUP, PROVE, PRUNE, NightlyReport, Outcome, State
+from kubectl_lrs.model.scheduling import INSTANCE, JOB, PART_OF, SEGMENTS, SHARDS, selector
+from kubectl_lrs.model.settings import Installation
+from kubectl_lrs.model.units import duration, shards
+from kubectl_lrs.repository import Backup, open_pruner, open_repository
+from kubectl_lrs.stores.lrs.connect import require_namespace, target
+from kubectl_lrs.stores.spark.flags import DEFAULT_TIMEOUT, DEFAULT_WORKERS, CleanFirst
+from kubectl_lrs.usecases import known_findings
+from kubectl_lrs.usecases.clean_spark import SessionSelection
+from kubectl_lrs.usecases.nightly import Task, newest_of, no_whole_since
+from kubectl_lrs.usecases.prune import plan_prune
+from kubectl_lrs.usecases.scheduling.segments import Pods
+from kubectl_lrs.usecases.verify import verify
+
+CLEAN, VERIFY, CHECK, REHEARSE = "clean-spark", "verify", "check", "rehearse"
+
+
+@dataclass
+class Steps:
+    """All steps of a call. `asked`: the parts that it names, none where it names none.
+
+    `place`: of the backup that the run has made or goes by; another one, made in the same second, may have its name.
+    """
+
+    given: Given
+    installation: Installation
+    report: NightlyReport
+    asked: tuple[str, ...]
+    place: str = ""
+
+    def tasks(self) -> Iterator[Task]:
+        """In their order."""
+        backs_up, prunes = self.why_not(BACKUP), self.why_not(PRUNE)
+        if backs_up:
+            yield Task(name=BACKUP, part=BACKUP, why_not=backs_up)
+        else:
+            if self.given.of(Nightly).clean_spark:
+                yield Task(name=CLEAN, part=BACKUP, do=self._cleaning)
+            yield Task(name=BACKUP, part=BACKUP, do=self._backup)
+            yield Task(name=VERIFY, part=BACKUP, do=self._verify_made, needs=BACKUP)
+            yield Task(name=CHECK, part=BACKUP, do=self._check)
+        if prunes:
+            yield Task(name=PRUNE, part=PRUNE, why_not=prunes)
+        else:
+            if backs_up:
+                yield Task(name=VERIFY, part=PRUNE, do=self._verify_newest)
+            yield Task(name=PRUNE, part=PRUNE, do=self._prune, needs=VERIFY)
+        if proves_not := self.why_not(PROVE):
+            yield Task(name=REHEARSE, part=PROVE, why_not=proves_not)
+        else:
+            yield Task(name=REHEARSE, part=PROVE, do=self._rehearse)
+
+    def why_not(self, part: str) -> str:
+        """Why a part is not done in this call, empty where it is."""
+        if self.asked:
+            return "" if part in self.asked else "another run does it: --part names what this one does"
+        if part == PROVE:
+            return "it is done where --part prove asks for it"
+        has_rules = self._has_rules()
+        if part == PRUNE:
+            return "" if has_rules else "nothing says which backups are kept (retention)"
+        if self._has_cluster() or not has_rules:  # with nothing else to do it is tried, and fails: what does nothing is not done
+            return ""
+        return "no cluster is configured, and this is no pod with a token"
+
+    def _has_rules(self) -> bool:
+        try:
+            return not prune_run.rules_if_any(self.given.of(Keep)).is_empty
+        except UsageError:  # the step says it, and leaves its trace
+            return True
+
+    def _has_cluster(self) -> bool:
+        try:
+            load(self.given.kube_alone, os.environ)
+        except UnreachableError:
+            return bool(self.installation.context)  # a kubeconfig that is lost is no machine without a cluster
+        except LrsError:  # the step says it
+            return True
+        return True
+
+    # ---- what is done
+
+    def _cleaning(self) -> Outcome:
+        flags, quiet = self.given.of(backup_.Flags), self.given.of(Quiet).quiet
+        cluster = target(self.given.kube, self.given.cancel)
+        namespace = None if flags.all_namespaces else cluster.connection.namespace
+        if namespace is not None:
+            require_namespace(cluster.kube, namespace)
+        plan = plan_of(cluster, SessionSelection(namespace=namespace, selector=flags.selector), quiet=quiet)
+        require_rights(plan)
+        if not plan.sessions:
+            return Outcome(message=render.nothing_to_clean(plan))
+        identity = cluster.kube.identity()
+        whom, by = identity.uid or identity.server, cluster.kube.whoami()
+        self.given.note(whom, target=identity.server, what=plan.selection.scope, verb=CLEAN, by=by)
+        options = apply_options(parallel=DEFAULT_WORKERS, timeout=DEFAULT_TIMEOUT, wait=True)
+        report = apply(cluster, plan, options, operator="", quiet=quiet)
+        return self._ended(report.exit_code(), render.spark_report_view(report).after[-1])
+
+    def _backup(self) -> Outcome:
+        made = backup_run.make(self.given, CleanFirst(), _pods(self.given))
+        self.report.backup, self.place = made.catalog, made.location
+        for line in render.remarks(made.catalog, quiet=self.given.of(Quiet).quiet):
+            render.say(line)
+        status = ExitCode.DONE if made.is_whole else ExitCode.PARTIAL
+        return self._ended(status, render.made(made.location, made.catalog).before[0])
+
+    def _verify_made(self) -> Outcome:
+        return self._verified(open_repository(*self.given.of(Backups).where).find(self.place))
+
+    def _verify_newest(self) -> Outcome:
+        repository = open_repository(*self.given.of(Backups).where)
+        within = duration(self.given.of(Nightly).fresh, what="--fresh")
+        own = own_backups(self.given, self.installation)
+        backup = newest_of(repository, own, within=within, now=datetime.now(timezone.utc))
+        self.report.backup, self.place = backup.catalog, backup.location
+        return self._verified(backup)
+
+    def _verified(self, backup: Backup) -> Outcome:
+        """Whether it is as it was sealed, as far as a list tells; and whether its group lacks a whole one for too long."""
+        checked = verify(backup, render.progress(quiet=self.given.of(Quiet).quiet))
+        if checked.damages:
+            first = checked.damages[0]
+            raise DamageError(f"{backup.name} is damaged: {first.path}: {first.what}", hint=f"see all with: verify {backup.name}")
+        catalogs = [each.catalog for each in open_repository(*self.given.of(Backups).where).scan()[0]]
+        if since := no_whole_since(backup.catalog, catalogs, datetime.now(timezone.utc)):
+            return Outcome(  # what was sealed is good, so prune may go by it
+                state=State.PARTIAL,
+                status=ExitCode.FAILED,
+                message=f"no backup of this kind was whole since {render.local(since)}",
+                hint=f"see what they lack: show {backup.name}",
+            )
+        return Outcome(message=f"{backup.name} is as it was sealed{'; not read: ' + checked.unread if checked.unread else ''}")
+
+    def _check(self) -> Outcome:
+        report = check_run.of_cluster(self.given, self.given.of(check_.Flags))
+        memory, every = self._memory(), self.given.of(Nightly).check_fails
+        before = memory.recalled()
+        try:
+            memory.keep(known_findings.to_keep(report.examination, before))
+        except (OSError, LrsError) as error:
+            render.say(f"warning: the next run is not told what this one has found: {error}")
+        return known_findings.judge(report.examination, before, every=every, said=render.verdict(report))
+
+    def _memory(self) -> known_findings.Memory:
+        repository = open_repository(*self.given.of(Backups).where)
+        return known_findings.memory_of(self.report, repository, own_backups(self.given, self.installation), self.place)
+
+    def _prune(self) -> Outcome:
+        rules, where = prune_run.rules_of(self.given.of(Keep)), self.given.of(Backups)
+        plan = plan_prune(open_pruner(where.path, self.given.of(Trusting).trust, where.reach), rules)
+        for line in render.prune_remarks(plan):
+            render.say(line)
+        if plan.thinned:
+            return Outcome(
+                state=State.LEFT_OUT,
+                status=ExitCode.PARTIAL,
+                message="more than half of a group of backups would go, which nobody has agreed to",
+                hint="look at it with: prune --dry-run; prune asks, and does it",
+            )
+        report = prune_run.carried_out(self.given, plan, verb=PRUNE)
+        return self._ended(report.exit_code(), render.prune_report_view(report).after[-1])
+
+    def _rehearse(self) -> Outcome:
+        proof = rehearse_run.prove(self.given)
+        return self._ended(proof.exit_code(), render.rehearsal_view(proof).done)
+
+    def end(self, status: ExitCode, said: str) -> None:
+        """Note the end of the act of a step; the next one has its own."""
+        end(self.given, status, said)
+        self.given.drop_act()
+
+    def _ended(self, status: ExitCode, said: str) -> Outcome:
+        """What an act has come to, noted in the history too."""
+        self.end(status, said)
+        return replace(OUTCOMES.get(status, Outcome(state=State.FAILED)), status=status, message=said)
+
+
+def _pods(given: Given) -> Pods | None:
+    """Those that copy files beside this one, once what an earlier run had begun is over; None where there are none."""
+    said, job = os.environ.get(SHARDS, ""), os.environ.get(JOB, "")
+    if not (said and job):
+        return None
+    cluster = target(given.kube, given.cancel)
+    own = cluster.kube.get(JOBS, job, pod_namespace(os.environ))
+    labels = own["metadata"].get("labels") or {}
+    found = Pods(
+        kube=cluster.kube,
+        own=own,
+        cron_job=os.environ["LRS_CRONJOB"],
+        selector=selector(labels.get(INSTANCE, ""), labels.get(PART_OF, ""), SEGMENTS),
+        shards=shards(said, what=SHARDS),
+        tell=render.say,
+        cancel=given.cancel,
+    )
+    found.settle()
+    return found
+
+
+OUTCOMES = {
+    ExitCode.DONE: Outcome(),
+    ExitCode.PARTIAL: Outcome(state=State.PARTIAL),
+    ExitCode.INTERRUPTED: Outcome(state=State.INTERRUPTED),
+}

@@ -1,0 +1,539 @@
+"""A node of Kubernetes for the pods of one namespace: it binds them, as a scheduler would, and runs each as a process.
+
+The process has what the pod's containers have, as far as a process can: a root of its own that is read-only, the mounts, the
+environment, the token (by TokenRequest, bound to the pod), user and groups, and no way to more rights. What the spec says and
+this does not know breaks the test. Phases, exit statuses and termination messages are reported as a kubelet does, logs are
+given to the API server, and a pod that is deleted gets SIGTERM and its grace.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.bed.controlplane import ControlPlane
+from tests.bed.standin import Server, Threads
+
+Data = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
+TOKEN_SECONDS = 3607
+MESSAGE_PATH = "/dev/termination-log"
+MESSAGE_BYTES = 4096
+LAST_LINES, LAST_BYTES = 80, 2048
+
+POD = frozenset(
+    (
+        *("activeDeadlineSeconds", "automountServiceAccountToken", "containers", "dnsPolicy", "enableServiceLinks", "nodeName"),
+        *("preemptionPolicy", "priority", "restartPolicy", "schedulerName", "securityContext", "serviceAccount"),
+        *("serviceAccountName", "terminationGracePeriodSeconds", "tolerations", "volumes", "imagePullSecrets", "hostname"),
+    )
+)
+SECURITY = frozenset(("runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "seccompProfile"))
+CONTAINER = frozenset(
+    (
+        *("args", "command", "env", "envFrom", "image", "imagePullPolicy", "name", "resources", "securityContext"),
+        *("terminationMessagePath", "terminationMessagePolicy", "volumeMounts"),
+    )
+)
+CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+"""What each container must say, as nothing else is played."""
+MOUNT = frozenset(["name", "mountPath", "readOnly"])
+VOLUMES = frozenset(("emptyDir", "configMap", "secret", "projected"))
+
+
+def can_run() -> bool:
+    """Whether this machine lets its user have mounts of its own."""
+    tried = [*_own_mounts(), "sh", "-c", "mount -t tmpfs none /mnt"]
+    return shutil.which("unshare") is not None and subprocess.run(tried, capture_output=True, check=False).returncode == 0
+
+
+def _own_mounts() -> list[str]:
+    return ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
+
+
+class NotReady(Exception):  # noqa: N818  it is no error
+    """What a pod needs is not there yet. `reason`: the kubelet's word for it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass
+class Image:
+    """What an image has, and what it starts: folder in it → folder here; the entry point; its environment."""
+
+    entry: tuple[str, ...]
+    folders: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def product() -> Image:
+    """The product, out of this work tree and its virtual environment."""
+    python = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+    return Image(
+        entry=(python, "-m", "kubectl_lrs"),
+        folders={
+            str(Path(sys.base_prefix)): str(Path(sys.base_prefix)),
+            "/opt/lrs/kubectl_lrs": str(ROOT / "kubectl_lrs"),
+            "/opt/site": sysconfig.get_path("purelib"),
+        },
+        environment={"PYTHONPATH": "/opt/lrs:/opt/site", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+class Running:
+    """A pod that was bound here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lines: list[tuple[str, bytes]] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self.is_deleted = threading.Event()
+        self.started = ""
+        self.is_told = False
+
+
+class Node:
+    """Use it as a context manager. `images`: by the whole reference. `server`: what pods take for the API server.
+
+    `sizes`: emptyDir volume → how much its disk has room for, as mount has it; of others it is that of this machine.
+    """
+
+    def __init__(self, plane: ControlPlane, namespace: str, directory: Path, images: Mapping[str, Image]) -> None:
+        self.plane = plane
+        self.namespace = namespace
+        self.images = dict(images)
+        self.server = plane.server
+        self.sizes: dict[str, str] = {}
+        self._directory = directory
+        self._pods: dict[str, Running] = {}
+        self._is_over = threading.Event()
+        self._threads = Threads("node")
+        self._logs = Server("kubelet", self._handler())
+        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trust.load_cert_chain(plane.keys / "server.crt", plane.keys / "server.key")
+        self._logs.use_tls(trust)
+        self.name = f"node-{self._logs.port}"
+
+    def __enter__(self) -> Node:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._logs.start()
+        self._ask("POST", "/api/v1/nodes", {"metadata": {"name": self.name}})
+        status = {
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self._logs.port}},
+        }
+        self._patch(f"/api/v1/nodes/{self.name}/status", {"status": status})
+        self._threads.start(self._watch)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._is_over.set()
+        for each in list(self._pods.values()):
+            each.is_deleted.set()
+            if each.process and each.process.poll() is None:
+                each.process.kill()
+        self._threads.end()
+        self._logs.stop()
+        self.plane.api("DELETE", f"/api/v1/nodes/{self.name}")
+
+    # ---- what tests do to it
+
+    def running(self) -> list[str]:
+        """The uids of pods whose process is there."""
+        return [uid for uid, each in self._pods.items() if each.process and each.process.poll() is None]
+
+    def kill(self, uid: str, number: int) -> None:
+        """Send a signal to the process of a pod."""
+        process = self._pods[uid].process
+        assert process is not None
+        process.send_signal(number)
+
+    def written(self, uid: str) -> str:
+        """What a pod has written by now."""
+        return b"".join(line for _, line in self._pods[uid].lines).decode(errors="replace")
+
+    def was_told(self, uid: str) -> bool:
+        """Whether a pod was sent SIGTERM."""
+        return self._pods[uid].is_told
+
+    def ended(self, uid: str) -> int | None:
+        """With what the process of a pod has ended."""
+        process = self._pods[uid].process
+        assert process is not None
+        return process.poll()
+
+    def token(self, pod: Data) -> str:
+        """What a pod has now."""
+        name: str = next(each["name"] for each in pod["spec"]["volumes"] if "projected" in each)
+        return (self._pods[pod["metadata"]["uid"]].folder / "volumes" / name / "token").read_text()
+
+    def renew(self, pod: Data) -> None:
+        """Give a pod a new token, as a kubelet does before the old one is over."""
+        self._write_token(pod, self._pods[pod["metadata"]["uid"]].folder)
+
+    # ---- pods
+
+    def _watch(self) -> None:
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        while not self._is_over.is_set():
+            listed = self._ask("GET", path)
+            for pod in listed["items"]:
+                self._see(pod)
+            self._follow(path, listed["metadata"]["resourceVersion"])
+
+    def _follow(self, path: str, version: str) -> None:
+        connection = self.plane.connection()
+        headers = {"Authorization": f"Bearer {self.plane.admin_token}"}
+        try:
+            connection.request("GET", f"{path}?watch=1&timeoutSeconds=1&resourceVersion={version}", headers=headers)
+            for line in connection.getresponse():
+                event = json.loads(line)
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    self._see(event["object"])
+        except (OSError, http.client.HTTPException):
+            self._is_over.wait(0.2)  # the API server is away; the list is asked for again
+        finally:
+            connection.close()
+
+    def _see(self, pod: Data) -> None:
+        """Act on a pod as it is now."""
+        metadata, spec = pod["metadata"], pod["spec"]
+        is_deleted = "deletionTimestamp" in metadata
+        if not spec.get("nodeName") and not is_deleted:
+            target = {"metadata": {"name": metadata["name"]}, "target": {"kind": "Node", "name": self.name}}
+            self.plane.api("POST", f"{self._path(pod)}/binding", target)
+        if spec.get("nodeName") != self.name:
+            return
+        if metadata["uid"] not in self._pods and not is_deleted and pod["status"]["phase"] == "Pending":
+            self._pods[metadata["uid"]] = Running(self._directory / metadata["uid"])
+            self._threads.start(self._run, pod, self._pods[metadata["uid"]])
+        elif is_deleted:
+            self._see_deleted(pod)
+
+    def _see_deleted(self, pod: Data) -> None:
+        """Have it end; what is over goes."""
+        uid = pod["metadata"]["uid"]
+        if uid in self._pods:
+            self._pods[uid].is_deleted.set()
+        if uid not in self._pods or pod["status"]["phase"] in ("Succeeded", "Failed"):
+            body = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
+            self.plane.api("DELETE", self._path(pod), body)
+
+    def _path(self, pod: Data) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}"
+
+    def _run(self, pod: Data, running: Running) -> None:
+        """From a pod that is bound to the end of its process."""
+        _require_known(pod["spec"])
+        container = pod["spec"]["containers"][0]
+        while not (running.is_deleted.is_set() or self._is_over.is_set()):
+            try:
+                spec = self._prepared(pod, container, running)
+                break
+            except NotReady as why:
+                self._report(pod, "Pending", {"waiting": {"reason": why.reason, "message": str(why)}})
+                running.is_deleted.wait(0.3)
+        else:
+            if not self._is_over.is_set():
+                self._report(pod, "Failed", None)
+            return
+        running.started = _now()
+        running.process = self._started(spec, running)
+        self._report(pod, "Running", {"running": {"startedAt": running.started}})
+        reader = threading.Thread(target=_read, args=(running,), daemon=True)
+        reader.start()
+        code = self._waited(pod, running)
+        reader.join()
+        if self._is_over.is_set():
+            return
+        ended = self._ended(container, running, code)
+        self._report(pod, "Failed" if code else "Succeeded", {"terminated": ended})
+
+    def _started(self, spec: Data, running: Running) -> subprocess.Popen[bytes]:
+        described = running.folder / "container.json"
+        described.write_text(json.dumps(spec))
+        own = [*_own_mounts(), sys.executable, "-I", str(ROOT / "tests" / "bed" / "container.py"), str(described)]
+        return subprocess.Popen(
+            own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={}, start_new_session=True
+        )
+
+    def _waited(self, pod: Data, running: Running) -> int:
+        """Its exit status, as a shell has it. A pod that is deleted gets SIGTERM, and SIGKILL when its grace is over."""
+        process = running.process
+        assert process is not None
+        end = None
+        while process.poll() is None:
+            if running.is_deleted.is_set() and end is None:
+                process.send_signal(signal.SIGTERM)
+                running.is_told = True
+                end = time.monotonic() + pod["spec"]["terminationGracePeriodSeconds"]
+            if end is not None and time.monotonic() > end:
+                process.kill()
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+        code = process.returncode
+        return code if code >= 0 else 128 - code
+
+    def _ended(self, container: Data, running: Running, code: int) -> Data:
+        message = (running.folder / "message").read_bytes()[:MESSAGE_BYTES].decode(errors="replace")
+        if not message and code and container["terminationMessagePolicy"] == "FallbackToLogsOnError":
+            last = b"".join(line for _, line in running.lines[-LAST_LINES:])
+            message = last[-LAST_BYTES:].decode(errors="replace")
+        made = {"exitCode": code, "reason": "Error" if code else "Completed", "startedAt": running.started}
+        return made | {"finishedAt": _now()} | ({"message": message} if message else {})
+
+    def _report(self, pod: Data, phase: str, state: Data | None) -> None:
+        container = pod["spec"]["containers"][0]
+        status: Data = {"phase": phase, "startTime": pod["metadata"]["creationTimestamp"]}
+        if state is not None:
+            is_ready = "running" in state
+            status["containerStatuses"] = [
+                {
+                    **{"name": container["name"], "image": container["image"], "imageID": container["image"]},
+                    **{"restartCount": 0, "ready": is_ready, "started": is_ready, "state": state},
+                }
+            ]
+            status["conditions"] = [{"type": "Ready", "status": str(is_ready), "lastTransitionTime": _now()}]
+        path = f"{self._path(pod)}/status"
+        uid = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
+        content_type = "application/strategic-merge-patch+json"
+        while not self._is_over.is_set():
+            try:
+                code, answer = self.plane.api("PATCH", path, uid, content_type=content_type)
+            except (OSError, http.client.HTTPException):
+                self._is_over.wait(0.2)
+                continue
+            assert code in (200, 404, 409), answer
+            return
+
+    # ---- what a container has
+
+    def _prepared(self, pod: Data, container: Data, running: Running) -> Data:
+        """All that `container.py` is told; NotReady."""
+        image = self.images.get(container["image"])
+        if image is None:
+            raise NotReady("ErrImagePull", f"{container['image']}: not found")
+        folder, security = running.folder, pod["spec"].get("securityContext") or {}
+        user = security.get("runAsUser", 65531)  # the image's own
+        group = security.get("runAsGroup", 0)
+        if security.get("runAsNonRoot") and user == 0:
+            raise NotReady("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")
+        (folder / "root").mkdir(parents=True, exist_ok=True)
+        message = folder / "message"
+        message.touch()
+        message.chmod(0o666)
+        by_name = {each["name"]: each for each in pod["spec"].get("volumes") or ()}
+        sources = {name: self._volume(pod, each, folder / "volumes" / name) for name, each in by_name.items()}
+        mounts = [
+            {
+                **{"path": each["mountPath"], "source": str(sources[each["name"]]), "readOnly": each.get("readOnly", False)},
+                "size": self.sizes.get(each["name"], ""),
+            }
+            for each in container.get("volumeMounts") or ()
+        ]
+        mounts.append({"path": container["terminationMessagePath"], "source": str(message), "readOnly": False, "size": ""})
+        environment = self._environment(pod, container, image)
+        arguments = [_expanded(each, environment) for each in container.get("args") or ()]
+        return {
+            "root": str(folder / "root"),
+            "image": dict(image.folders),
+            "mounts": mounts,
+            "readOnlyRoot": (container.get("securityContext") or {}).get("readOnlyRootFilesystem", False),
+            "mayChangeUser": os.getuid() == 0,
+            "uid": user,
+            "gid": group,
+            "groups": [security["fsGroup"]] if "fsGroup" in security else [],
+            "argv": [*(container.get("command") or image.entry), *arguments],
+            "env": environment,
+        }
+
+    def _environment(self, pod: Data, container: Data, image: Image) -> dict[str, str]:
+        host, _, port = self.server.rpartition("//")[2].partition(":")
+        found = {"PATH": os.defpath, **image.environment, "HOSTNAME": pod["metadata"]["name"]}
+        found |= {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+        for each in container.get("envFrom") or ():
+            (kind,) = each
+            assert kind == "secretRef", each
+            held = self._object("secrets", each[kind]["name"], "CreateContainerConfigError")
+            found |= {key: base64.b64decode(value).decode() for key, value in (held.get("data") or {}).items()}
+        for each in container.get("env") or ():
+            found[each["name"]] = each["value"] if "value" in each else _of_pod(pod, each)
+        return found
+
+    def _object(self, plural: str, name: str, reason: str) -> Data:
+        code, found = self.plane.api("GET", f"/api/v1/namespaces/{self.namespace}/{plural}/{name}")
+        if code == 404:
+            raise NotReady(reason, f'{plural[:-1]} "{name}" not found')
+        assert code == 200, found
+        return found
+
+    def _volume(self, pod: Data, volume: Data, folder: Path) -> Path:
+        (kind,) = set(volume) - {"name"}
+        assert kind in VOLUMES, volume
+        group = (pod["spec"].get("securityContext") or {}).get("fsGroup")
+        if folder.exists() and kind == "emptyDir":
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        if kind == "emptyDir":
+            folder.chmod(0o2777 if group else 0o777)
+            _own(folder, group)
+            return folder
+        if kind == "projected":
+            self._write_token(pod, folder.parent.parent, folder)
+            return folder
+        said = volume[kind]
+        name = said["secretName"] if kind == "secret" else said["name"]
+        held = self._object(f"{kind.lower()}s", name, "ContainerCreating").get("data") or {}
+        items = {each["key"]: each["path"] for each in said.get("items") or ()} or {key: key for key in held}
+        if missing := sorted(set(items) - set(held)):
+            raise NotReady("ContainerCreating", f"references non-existent {kind} key: {missing[0]}")
+        files = {items[key]: base64.b64decode(held[key]) if kind == "secret" else held[key].encode() for key in items}
+        _write(folder, files, said["defaultMode"], group)
+        return folder
+
+    def _write_token(self, pod: Data, base: Path, folder: Path | None = None) -> None:
+        """The projected volume of a service account; of a token that is bound to the pod."""
+        name = next(each["name"] for each in pod["spec"]["volumes"] if "projected" in each)
+        account = pod["spec"]["serviceAccountName"]
+        bound = {"kind": "Pod", "apiVersion": "v1", **{key: pod["metadata"][key] for key in ("name", "uid")}}
+        asked = {"spec": {"audiences": [], "expirationSeconds": TOKEN_SECONDS, "boundObjectRef": bound}}
+        made = self._ask("POST", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token", asked)
+        files = {
+            "token": made["status"]["token"].encode(),
+            "ca.crt": self.plane.ca_file.read_bytes(),
+            "namespace": self.namespace.encode(),
+        }
+        _write(folder or base / "volumes" / name, files, 0o440, (pod["spec"].get("securityContext") or {}).get("fsGroup"))
+
+    # ---- logs
+
+    def _handler(node: Node) -> type[BaseHTTPRequestHandler]:  # noqa: N805  the handler's own `self` is below
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                url = urlsplit(self.path)
+                _, kind, namespace, name, container = url.path.split("/")
+                asked = dict(parse_qsl(url.query))
+                assert (kind, namespace, container) == ("containerLogs", node.namespace, "lrs"), url
+                assert not set(asked) - {"timestamps", "sinceTime"}, asked
+                text = b"".join(node._logged(name, asked))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+    def _logged(self, name: str, asked: Mapping[str, str]) -> Iterator[bytes]:
+        code, pod = self.plane.api("GET", f"/api/v1/namespaces/{self.namespace}/pods/{name}")
+        assert code == 200, pod
+        for instant, line in list(self._pods[pod["metadata"]["uid"]].lines):
+            if instant[:19] >= asked.get("sinceTime", "")[:19]:
+                yield (f"{instant} ".encode() if asked.get("timestamps") == "true" else b"") + line
+
+    # ---- the API server
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Data:
+        code, answer = self.plane.api(method, path, body)
+        assert code in (200, 201), answer
+        return answer
+
+    def _patch(self, path: str, body: Data) -> None:
+        code, answer = self.plane.api("PATCH", path, body, content_type="application/merge-patch+json")
+        assert code == 200, answer
+
+
+def _expanded(text: str, environment: Mapping[str, str]) -> str:
+    """What stands as $(NAME) is put in; of a name that is not there it stays."""
+    return re.sub(r"\$\((\w+)\)", lambda found: environment.get(found[1], found[0]), text)
+
+
+def _of_pod(pod: Data, said: Data) -> str:
+    """A variable by a label or an annotation of the pod."""
+    assert set(said) == {"name", "valueFrom"}, said
+    assert set(said["valueFrom"]) == {"fieldRef"}, said
+    found = re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", said["valueFrom"]["fieldRef"]["fieldPath"])
+    assert found, said
+    return str((pod["metadata"].get(found[1]) or {}).get(found[2], ""))
+
+
+def _require_known(spec: Data) -> None:
+    """AssertionError for what this does not play."""
+    assert not set(spec) - POD, set(spec) - POD
+    assert not set(spec.get("securityContext") or {}) - SECURITY, spec["securityContext"]
+    assert spec["restartPolicy"] == "Never", spec
+    (container,) = spec["containers"]
+    assert not set(container) - CONTAINER, set(container) - CONTAINER
+    confined = container.get("securityContext") or {}
+    assert {key: confined.get(key) for key in CONFINED} == CONFINED, confined
+    assert not set(confined) - {*CONFINED, "readOnlyRootFilesystem"}, confined
+    assert all(not set(each) - MOUNT for each in container.get("volumeMounts") or ()), container
+
+
+def _write(folder: Path, files: Mapping[str, bytes], mode: int, group: int | None) -> None:
+    """Files as a kubelet lays them: in a folder of their own, which a link names, so that all of them change at once."""
+    inner = folder / f"..{time.time_ns()}"
+    inner.mkdir(mode=0o2755 if group else 0o755)
+    inner.chmod(0o2755 if group else 0o755)
+    _own(inner, group)
+    for name, data in files.items():
+        path = inner / name
+        path.write_bytes(data)
+        path.chmod(mode)
+        _own(path, group)
+    (folder / "..new").symlink_to(inner.name)
+    (folder / "..new").rename(folder / "..data")
+    for name in files:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    folder.chmod(0o2755 if group else 0o755)
+    _own(folder, group)
+
+
+def _own(path: Path, group: int | None) -> None:
+    if group is not None and os.getuid() == 0:
+        mode = path.stat().st_mode & 0o7777
+        os.chown(path, 0, group)
+        path.chmod(mode)
+
+
+def _read(running: Running) -> None:
+    assert running.process
+    assert running.process.stdout
+    with running.process.stdout as stream:
+        for line in stream:
+            running.lines.append((_now(nanoseconds=True), line))
+
+
+def _now(*, nanoseconds: bool = False) -> str:
+    found = datetime.now(timezone.utc)
+    return f"{found:%Y-%m-%dT%H:%M:%S}.{found.microsecond:06d}000Z" if nanoseconds else f"{found:%Y-%m-%dT%H:%M:%SZ}"
