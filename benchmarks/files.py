@@ -1,4 +1,7 @@
-"""Files copied to a backup and back, beside tools that do nothing else: cp for a path, aws s3 sync (PyPI) for S3."""
+"""Files copied to a backup and back, beside tools that do nothing else: rclone, and aws s3 sync (PyPI) for large ones on S3.
+
+Processor time is what is judged: that of the whole process, its start included; the gateway's is not in it.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +10,64 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measure import Row, Run, side_by_side
 from benchmarks.place import NAMESPACE, Place
-from tests.bed import loader, toolchain
+from tests.bed import loader, rclone, toolchain
 from tests.bed.s3 import S3
 
 AWSCLI = "awscli==1.46.3"
-SMALL, SMALL_SIZE = 2_000, 20 << 10
+ON_PATH, ON_S3, MILLION = 50_000, 10_000, 1_000_000
+SMALL_SIZE, TINY_SIZE = 4 << 10, 16
 LARGE, LARGE_SIZE = 4, 128 << 20
+TIMES = 3
+MEMORY = 200
 SAVED = "saved"
 AGED = 1_700_000_000
 """The time of the last change of every file: one that is young is read twice."""
 
+FOLDERS, IN_ONE = 50, 500
+"""Folders at the top, and files of each of those below them."""
+
 
 def measure() -> Iterator[Row]:
-    """Many small files, then a few large ones."""
-    with Place.fresh() as place:
-        loader.create_namespace(place.plane, NAMESPACE)
-        with S3(place.directory / "s3") as s3:
-            place.environment |= s3.environment
-            for count, size in ((SMALL, SMALL_SIZE), (LARGE, LARGE_SIZE)):
-                yield from _path(place, count, size)
-                yield from _s3(place, s3, count, size)
+    """Many small files on a path and on S3, then a few large ones on S3."""
+    with _there() as place, S3(place.directory.parent / "s3") as s3:
+        place.environment |= s3.environment
+        yield from _path(place, ON_PATH, SMALL_SIZE)
+        yield from _small_on_s3(place, s3, ON_S3, SMALL_SIZE)
+        yield from _large_on_s3(place, s3, LARGE, LARGE_SIZE)
+
+
+def million() -> Iterator[Row]:
+    """So many that whatever is held of each shows: memory, and time beside that of a tenth of them."""
+    with _there() as place:
+        tenth, all_of_them = (list(_memory(place, count)) for count in (MILLION // 10, MILLION))
+        for few, (what, ours) in zip(tenth, all_of_them, strict=True):
+            yield Row(what=f"{what}: peak memory", ours=ours.peak, against="budget", theirs=MEMORY, budget=1, unit="MB")
+            yield Row(what=what, ours=ours.cpu, against=f"ten times {few[0]}", theirs=10 * few[1].cpu, budget=1.1)
 
 
 def fill(root: Path, count: int, size: int) -> None:
-    """So many files of so many random bytes, last changed long ago."""
+    """So many files of so many random bytes, two folders deep, last changed long ago."""
     shutil.rmtree(root, ignore_errors=True)
     for number in range(count):
-        file = root / f"{number % 50:02}" / f"file-{number}"
-        file.parent.mkdir(parents=True, exist_ok=True)
+        folder = root / f"{number % FOLDERS:02}" / f"{number // FOLDERS // IN_ONE:03}"
+        if number // FOLDERS % IN_ONE == 0:
+            folder.mkdir(parents=True)
+        file = folder / f"file-{number}"
         file.write_bytes(os.urandom(size))
         os.utime(file, (AGED, AGED))
+
+
+@contextmanager
+def _there() -> Iterator[Place]:
+    """A place with the namespace."""
+    with Place.fresh() as place:
+        loader.create_namespace(place.plane, NAMESPACE)
+        yield place
 
 
 def _path(place: Place, count: int, size: int) -> Iterator[Row]:
@@ -48,44 +75,113 @@ def _path(place: Place, count: int, size: int) -> Iterator[Row]:
     fill(root, count, size)
     flags = ("--files-url", str(root))
     what = f"{count:,} files of {size >> 10} KiB on a path"
-    theirs = ("sh", "-c", f"cp -a {root} copy && cd copy && find . -type f -exec sha256sum {{}} + >../copy.sums && sync -f .")
-    ours, peer = side_by_side(lambda: _backup(place, flags), lambda: place.clean("copy", lambda: place.run(*theirs)), 3)
-    yield Row(what=f"backup of {what}", ours=ours.wall, against="cp, sha256sum, sync", theirs=peer.wall, budget=None)
+    copy = rclone_of("copy", str(root), "copied")
+    first, copied = side_by_side(
+        lambda: _backup(place, SAVED, flags), lambda: place.clean("copied", lambda: place.run(*copy)), TIMES
+    )
+    yield from _cpu(f"backup of {what}", first, "rclone copy", copied, 1.0)
+    yield Row(what=f"backup of {what}: peak memory", ours=first.peak, against="budget", theirs=MEMORY, budget=1, unit="MB")
+    second, synced = side_by_side(lambda: _backup(place, "second", flags), lambda: place.run(*copy), TIMES)
+    yield from _cpu(f"second backup of {what}, nothing changed", second, "rclone copy again", synced, 1.0)
+    yield Row(what=f"second backup of {what}", ours=second.cpu, against="the first", theirs=first.cpu, budget=0.35)
+    shutil.rmtree(place.directory / "second")
+    for workers in (1, 16):
+        run = _backup(place, SAVED, (*flags, "--files-parallel", str(workers)))
+        yield Row(what=f"backup of {what}: {workers} at once", ours=run.cpu, against="8 at once", theirs=first.cpu, budget=1.2)
     shutil.rmtree(root)
     root.mkdir()
-    yield Row(what=f"restore of {what}", ours=_restore(place, flags).wall, against="the backup", theirs=ours.wall, budget=None)
-
-
-def _s3(place: Place, s3: S3, count: int, size: int) -> Iterator[Row]:
-    name = f"bucket-{count}"
-    (s3.buckets / name).mkdir()
-    sync = (str(aws()), "--endpoint-url", s3.endpoint, "s3", "sync", "--only-show-errors")
-    local = place.directory / "local"
-    fill(local, count, size)
-    place.run(*sync, str(local), f"s3://{name}/all")
-    flags = ("--files-url", f"s3://{name}/all", "--files-endpoint", s3.endpoint)
-    what = f"{count:,} files of {size >> 10} KiB on S3"
-    down = (*sync, f"s3://{name}/all", "synced")
-    ours, peer = side_by_side(lambda: _backup(place, flags), lambda: place.clean("synced", lambda: place.run(*down)), 3)
-    yield Row(what=f"backup of {what}", ours=ours.wall, against="aws s3 sync", theirs=peer.wall, budget=None)
-    yield Row(
-        what=f"backup of {what}: peak memory", ours=ours.peak, against="aws s3 sync", theirs=peer.peak, budget=None, unit="MB"
-    )
-    place.run(*sync[:4], "rm", "--recursive", "--quiet", f"s3://{name}/all")
-    up = place.run(*sync, "synced", f"s3://{name}/other")
-    restore = _restore(place, flags)
-    yield Row(what=f"restore of {what}", ours=restore.wall, against="aws s3 sync", theirs=up.wall, budget=None)
+    restored, back = _restore(place, flags), place.run(*rclone_of("copy", "copied", "back"))
+    yield from _cpu(f"restore of {what}", restored, "rclone copy", back, 1.0)
     again = _restore(place, flags)
-    yield Row(what=f"restore of {what} onto equal ones", ours=again.wall, against="the restore", theirs=restore.wall, budget=None)
+    yield Row(what=f"restore of {what} onto equal ones", ours=again.cpu, against="the restore", theirs=restored.cpu, budget=None)
 
 
-def _backup(place: Place, flags: tuple[str, ...]) -> Run:
-    arguments = ("backup", "-n", NAMESPACE, "--name", SAVED, "-q", "--files", "copy", "--files-all", *flags)
-    return place.clean(SAVED, lambda: place.lrs(*arguments))
+def _small_on_s3(place: Place, s3: S3, count: int, size: int) -> Iterator[Row]:
+    bucket, flags = _filled(place, s3, count, size)
+    remote, what = f"{rclone_remote(s3)}:{bucket}", f"{count:,} files of {size >> 10} KiB on S3"
+    copy = rclone_of("copy", f"{remote}/all", "copied")
+    first, copied = side_by_side(
+        lambda: _backup(place, SAVED, flags), lambda: place.clean("copied", lambda: place.run(*copy)), TIMES
+    )
+    yield from _cpu(f"backup of {what}", first, "rclone copy", copied, 1.0)
+    second, synced = side_by_side(lambda: _backup(place, "second", flags), lambda: place.run(*copy), TIMES)
+    yield from _cpu(f"second backup of {what}, nothing changed", second, "rclone copy again", synced, 1.0)
+    restored, up = _restore(place, _elsewhere(s3, count)), place.run(*rclone_of("copy", "copied", f"{remote}/other"))
+    yield from _cpu(f"restore of {what}", restored, "rclone copy", up, 1.0)
+
+
+def _large_on_s3(place: Place, s3: S3, count: int, size: int) -> Iterator[Row]:
+    bucket, flags = _filled(place, s3, count, size)
+    what = f"{count} files of {size >> 20} MiB on S3"
+    sync = (str(aws()), "--endpoint-url", s3.endpoint, "s3", "sync", "--only-show-errors")
+    down = (*sync, f"s3://{bucket}/all", "synced")
+    ours, theirs = side_by_side(
+        lambda: _backup(place, SAVED, flags), lambda: place.clean("synced", lambda: place.run(*down)), TIMES
+    )
+    yield from _wall(f"backup of {what}", ours, "aws s3 sync", theirs, 1.1)
+    yield Row(what=f"backup of {what}: peak memory", ours=ours.peak, against="budget", theirs=MEMORY, budget=1, unit="MB")
+    restored, up = _restore(place, _elsewhere(s3, count)), place.run(*sync, "synced", f"s3://{bucket}/other")
+    yield from _wall(f"restore of {what}", restored, "aws s3 sync", up, 1.2)
+
+
+def _memory(place: Place, count: int) -> Iterator[tuple[str, Run]]:
+    root = place.directory / "mount"
+    fill(root, count, TINY_SIZE)
+    flags, what = ("--files-url", str(root)), f"{count:,} files on a path"
+    shutil.rmtree(place.directory / SAVED, ignore_errors=True)
+    yield f"backup of {what}", _backup(place, SAVED, flags)
+    yield f"second backup of {what}", _backup(place, "second", flags)
+    yield f"verify of {what}", place.lrs("verify", SAVED, "-q")
+    yield f"restore of {what} onto equal ones", _restore(place, flags)
+    shutil.rmtree(root)
+    root.mkdir()
+    yield f"restore of {what}", _restore(place, flags)
+
+
+def _cpu(what: str, ours: Run, against: str, theirs: Run, budget: float) -> Iterator[Row]:
+    yield Row(what=f"{what}: processor time", ours=ours.cpu, against=against, theirs=theirs.cpu, budget=budget)
+    yield Row(what=what, ours=ours.wall, against=against, theirs=theirs.wall, budget=None)
+
+
+def _wall(what: str, ours: Run, against: str, theirs: Run, budget: float) -> Iterator[Row]:
+    yield Row(what=f"{what}: processor time", ours=ours.cpu, against=against, theirs=theirs.cpu, budget=None)
+    yield Row(what=what, ours=ours.wall, against=against, theirs=theirs.wall, budget=budget)
+
+
+def _filled(place: Place, s3: S3, count: int, size: int) -> tuple[str, tuple[str, ...]]:
+    """A bucket with so many files, and the flags that name it."""
+    bucket, local = f"bucket-{count}", place.directory / "local"
+    (s3.buckets / bucket).mkdir()
+    fill(local, count, size)
+    place.run(*rclone_of("copy", str(local), f"{rclone_remote(s3)}:{bucket}/all"))
+    return bucket, ("--files-url", f"s3://{bucket}/all", "--files-endpoint", s3.endpoint)
+
+
+def _elsewhere(s3: S3, count: int) -> tuple[str, ...]:
+    """The flags that name a bucket with nothing in it."""
+    bucket = f"restored-{count}"
+    (s3.buckets / bucket).mkdir()
+    return ("--files-url", f"s3://{bucket}/all", "--files-endpoint", s3.endpoint)
+
+
+def _backup(place: Place, name: str, flags: tuple[str, ...]) -> Run:
+    """The namespace is empty: files alone."""
+    arguments = ("backup", "-n", NAMESPACE, "--name", name, "-q", "--files", "copy", "--files-all", *flags)
+    return place.clean(name, lambda: place.lrs(*arguments))
 
 
 def _restore(place: Place, flags: tuple[str, ...]) -> Run:
     return place.lrs("restore", SAVED, "--tier", "files", "-q", "-o", "name", *flags)
+
+
+def rclone_of(*arguments: str) -> tuple[str, ...]:
+    """A call of rclone with so many transfers as it is mostly given for small files."""
+    return (str(rclone.program()), arguments[0], "--transfers", "16", "--checkers", "16", "--quiet", *arguments[1:])
+
+
+def rclone_remote(s3: S3) -> str:
+    """The gateway, as rclone is told of it."""
+    return f":s3,provider=Other,env_auth=true,endpoint='{s3.endpoint}'"
 
 
 def aws() -> Path:

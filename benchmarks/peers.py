@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.files import aws, fill
+from benchmarks.files import aws, fill, rclone_of, rclone_remote
 from benchmarks.measure import Row, Run, median
 from benchmarks.place import NAMESPACE, Place
 from benchmarks.resources import ALL
-from tests.bed import loader, rclone, toolchain
+from tests.bed import loader, toolchain
 from tests.bed.s3 import S3
 
 GO = Path(__file__).resolve().parent
@@ -58,6 +58,8 @@ def _beside_restic(place: Place, s3: S3, large: Path) -> Iterator[Row]:
     yield _row(f"first {what}", firsts, against, 1.0)
     yield Row(what=f"first {what}: objects", ours=objects[0], against="restic", theirs=objects[1], budget=1.0, unit="")
     yield _row(f"second {what}, nothing changed", seconds, against, 1.0)
+    first, second = (median([mine for mine, _ in pairs]) for pairs in (firsts, seconds))
+    yield Row(what=f"second {what}, nothing changed", ours=second.wall, against="the first", theirs=first.wall, budget=0.3)
 
 
 def _beside(
@@ -67,9 +69,10 @@ def _beside(
     loader.create_namespace(place.plane, "empty")
     pairs = []
     for number in range(TIMES):
-        ours = _ours(place, s3, f"ours-{number}", *_files(source), namespace="empty")
-        pairs.append((ours("one"), peer(place, s3, f"peer-{number}", source)))
-        for name in (f"ours-{number}", f"peer-{number}"):
+        mine, its = f"ours-{source.name}-{number}", f"peer-{source.name}-{number}"
+        ours = _ours(place, s3, mine, *_files(source), namespace="empty")
+        pairs.append((ours("one"), peer(place, s3, its, source)))
+        for name in (mine, its):
             shutil.rmtree(s3.buckets / name)
     loader.delete_namespace(place.plane, "empty", wait=True)
     yield _row(what, pairs, against, budget)
@@ -109,9 +112,7 @@ def _restic(place: Place, s3: S3, bucket: str, folder: Path) -> Callable[[], Run
 
 
 def _rclone(place: Place, s3: S3, bucket: str, source: Path) -> Run:
-    program = rclone.program()
-    remote = f":s3,provider=Other,env_auth=true,endpoint='{s3.endpoint}':{_bucket(s3, bucket)}"
-    return place.run(str(program), "copy", "--transfers", "16", "--quiet", str(source), remote)
+    return place.run(*rclone_of("copy", str(source), f"{rclone_remote(s3)}:{_bucket(s3, bucket)}"))
 
 
 def _aws_cp(place: Place, s3: S3, bucket: str, source: Path) -> Run:

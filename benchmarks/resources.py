@@ -63,6 +63,8 @@ def large() -> Iterator[Row]:
         yield Row(what=what, ours=ours.wall, against="kubectl get -o yaml", theirs=get.wall, budget=0.3)
         yield Row(what=what, ours=ours.wall, against="kubectl get --raw", theirs=raw.wall, budget=3)
         yield Row(what=f"{what}: peak memory", ours=ours.peak, against="budget", theirs=200, budget=1, unit="MB")
+        second = place.clean("second", lambda: place.lrs("backup", "-n", NAMESPACE, "--name", "second", "-q"))
+        yield Row(what=f"second {what}, nothing changed", ours=second.wall, against="the first", theirs=ours.wall, budget=None)
         sums = ("sh", "-c", f"cd {SAVED} && sha256sum --quiet -c SHA256SUMS")
         verify, check = side_by_side(lambda: place.lrs("verify", SAVED), lambda: place.run(*sums), 5)
         yield Row(what=f"verify of {LARGE:,}", ours=verify.wall, against="sha256sum -c", theirs=check.wall, budget=1.5)

@@ -26,10 +26,14 @@ SUITES = {
     "deactivate": ("benchmarks.deactivate", "measure"),
     "images": ("benchmarks.images", "measure"),
     "files": ("benchmarks.files", "measure"),
+    "million": ("benchmarks.files", "million"),
     "objects": ("benchmarks.objects", "measure"),
     "second": ("benchmarks.repository", "measure"),
+    "nightly": ("benchmarks.nightly", "measure"),
+    "check": ("benchmarks.check", "measure"),
     "peers": ("benchmarks.peers", "measure"),
     "mongo-dump": ("benchmarks.mongo", "dump"),
+    "mongo-tiny": ("benchmarks.mongo", "tiny"),
     "mongo-restore": ("benchmarks.mongo", "restore"),
 }
 """Name → the module and the function that yields its rows."""

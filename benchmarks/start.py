@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from functools import partial
 from benchmarks.measure import Row, Run, side_by_side
 from benchmarks.place import NAMESPACE, Place
 from krew import base, build
+from tests.bed import loader
 
 TIMES = 25
 CALLS: Mapping[tuple[str, ...], int] = {
@@ -22,6 +24,9 @@ CALLS: Mapping[tuple[str, ...], int] = {
 }
 """Words → the exit status that they end with."""
 
+INSTALLATIONS = (("config", "show"), ("schedule",))
+OTHER = "other"
+
 BY_PIP, BY_KREW = 1.2, 2.0
 LISTS = {200: 1.5, 800: 2.0}
 """Budgets, in times of kubectl's own; of `list` by how many backups there are."""
@@ -32,6 +37,7 @@ def measure() -> Iterator[Row]:
     with Place.fresh() as place:
         yield from _rows(place, str(place.python.parent / "kubectl-lrs"), "kubectl-lrs", BY_PIP)
         yield from _lists(place)
+        yield from _of_installations(place)
         folder, archive = place.directory / "archive", place.directory / build.archive_name(base.host())
         build.build(place.directory, name="lrs", base_url=None)
         with tarfile.open(archive) as packed:
@@ -61,6 +67,21 @@ def _lists(place: Place) -> Iterator[Row]:
         shutil.rmtree(backups)
         what = f"kubectl-lrs list of {count}"
         yield Row(what=what, ours=ours.wall, against="kubectl version --client", theirs=theirs.wall, budget=budget)
+
+
+def _of_installations(place: Place) -> Iterator[Row]:
+    """What only looks at an installation file, and what prints the objects of its nightly runs."""
+    loader.create_namespace(place.plane, OTHER)
+    uid = place.plane.api("GET", "/api/v1/namespaces/kube-system")[1]["metadata"]["uid"]
+    file = place.directory / "prod.json"  # YAML is what is read, and JSON is YAML
+    said = {"cluster": {"uid": uid}, "namespace": OTHER, "repository": {"url": "s3://backups/lrs"}}
+    file.write_text(json.dumps({**said, "retention": {"keepLast": 2}, "schedule": {"image": "registry.example.com/lrs:1"}}))
+    file.chmod(0o600)
+    for call in INSTALLATIONS:
+        ours, theirs = side_by_side(partial(place.lrs, *call, "--config", str(file)), partial(_kubectl, place), TIMES)
+        what = f"kubectl-lrs {' '.join(call)}"
+        yield Row(what=what, ours=ours.wall, against="kubectl version --client", theirs=theirs.wall, budget=None)
+        yield Row(what=what, ours=ours.wall, against="budget", theirs=0.5, budget=1)
 
 
 def _kubectl(place: Place) -> Run:

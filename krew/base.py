@@ -1,6 +1,6 @@
 """What an archive holds beside the product: a Python and the packages, by platform, compiled. Made once and kept in the cache.
 
-The pins are `runtime/go.mod` with its `go.sum`, and `requirements.txt` with its hashes; nothing else gets in.
+The pins are `runtime/go.mod` with its `go.sum`, `requirements.txt` and `debian.txt` with their hashes; nothing else gets in.
 """
 
 from __future__ import annotations
@@ -9,21 +9,28 @@ import gzip
 import hashlib
 import json
 import platform
+import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from krew import debian
 from tests.bed import toolchain
 
 HERE = Path(__file__).resolve().parent
 PYTHON = "python3.14"
 RUNTIME_MODULE = "github.com/kluctl/go-embed-python"
-PINS = ("base.py", "pack.py", "requirements.txt", "runtime/go.mod", "runtime/go.sum")
+IMAGE_BASE = "image/base.tar.gz"
+"""The lowest layer of the image that `kubectl lrs image` makes: it is in the archives for Linux."""
+
+PINS = ("base.py", "debian.txt", "pack.py", "requirements.txt", "runtime/go.mod", "runtime/go.sum")
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,20 @@ PLATFORMS = (
 MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 LEFT_OUT = (
-    "_pyrepl", "build-details.json", "config-", "curses", "dbm", "doctest.py", "ensurepip", "idlelib", "pdb.py", "pydoc",
-    "tkinter", "turtle", "unittest", "venv", "wsgiref", "xmlrpc", "_sysconfig_vars",
+    "__hello__", "__phello__", "_pydatetime", "_pydecimal", "_pyio", "_pyrepl", "_sysconfig_vars", "antigravity", "bdb",
+    "build-details.json", "cProfile", "config-", "curses", "dbm", "doctest.py", "ensurepip", "ftplib", "idlelib", "imaplib",
+    "mailbox", "modulefinder", "pdb.py", "pickletools", "poplib", "profile", "pstats", "pydoc", "rlcompleter", "shelve",
+    "smtplib", "statistics", "tabnanny", "tkinter", "turtle", "unittest", "venv", "wave", "xmlrpc", "zipapp",
 )  # fmt: skip
 """Of the standard library, by the beginning of the name: what no part of the product uses."""
 LEFT_OUT_NATIVE = ("_ctypes_test", "_dbm", "_test", "_tkinter")
 """Of its native modules. `_dbm` also brings a library whose licence (AGPL) would bind the whole archive."""
 AWS_SERVICES = ("s3", "sts", "sso", "sso-oidc")
 """Of the services that botocore describes: the one that is used, and those from which credentials come."""
+UNUSED = ("botocore/data/s3/2006-03-01/examples-1.json", "gridfs/")
+"""Of the packages, by the beginning of the path: what nothing asks for."""
+MODEL = re.compile(r"\bmodels\.([A-Z]\w+)")
+"""How the product names a model of the kubernetes package."""
 NOT_RUN = (".c", ".h", ".pxd", ".pyi", ".pyx", ".typed")
 """Of the packages, by the end of the name: what only compilers and type checkers read."""
 
@@ -72,6 +85,7 @@ def base() -> Path:
     digest = hashlib.sha256()
     for pin in PINS:
         digest.update(hashlib.sha256((HERE / pin).read_bytes()).digest())
+    digest.update(" ".join(models()).encode())
     place = toolchain.cache() / f"krew-base-{digest.hexdigest()[:16]}"
     with toolchain.held("krew-base"):
         if not place.exists():
@@ -81,6 +95,12 @@ def base() -> Path:
             _make(part)
             part.rename(place)
     return place
+
+
+def models() -> list[str]:
+    """The models of the kubernetes package that the product builds objects from: of 500 these alone are carried."""
+    sources = (HERE.parent / "kubectl_lrs").rglob("*.py")
+    return sorted({name for source in sources for name in MODEL.findall(source.read_text())})
 
 
 def host() -> Platform:
@@ -114,7 +134,14 @@ def make(target: Platform, root: Path) -> None:
         _unpack_python(runtimes / target.name, root)
         _download(target, wheels)
         _unpack_wheels(wheels, root / "packages")
+        if target.os == "linux":
+            for library in (root / "packages").rglob("*.so"):
+                library.write_bytes(stripped(library.read_bytes()))
         pack(runner, "compile", root)
+        if target.os == "linux":
+            image = root / IMAGE_BASE
+            image.parent.mkdir()
+            pack(runner, "base", image, *debian.files(target.arch))
 
 
 def _runtimes() -> Path:
@@ -160,7 +187,30 @@ def _download(target: Platform, folder: Path) -> None:
     )  # fmt: skip
 
 
+def stripped(library: bytes) -> bytes:
+    """An ELF library of 64 bits without what only debuggers read: all that is loaded, and no table of sections.
+
+    That is what `strip` comes to, for any processor on any; those of macOS are signed, and stay as they are.
+    """
+    header = struct.Struct("<16sHHIQQQIHHHHHH")
+    ident, kind, machine, version, entry, at, _, flags, size, each, count, *_ = header.unpack_from(library)
+    assert ident[:6] == b"\x7fELF\x02\x01"
+    end = at + each * count
+    for place in range(at, end, each):
+        segment, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", library, place)
+        if segment == LOADED:
+            end = max(end, offset + length)
+    return (
+        header.pack(ident, kind, machine, version, entry, at, 0, flags, size, each, count, 0, 0, 0) + library[header.size : end]
+    )
+
+
+LOADED = 1
+"""The kind of a segment that is loaded (elf(5): PT_LOAD)."""
+
+
 def _unpack_wheels(folder: Path, target: Path) -> None:
+    carried = _carried()
     for wheel in sorted(folder.glob("*.whl")):
         with zipfile.ZipFile(wheel) as packed:
             for name in packed.namelist():
@@ -168,16 +218,31 @@ def _unpack_wheels(folder: Path, target: Path) -> None:
                     continue
                 if ".data/" in name:
                     sys.exit(f"{wheel.name} has files for elsewhere: {name}")
-                if not name.endswith("/") and _is_carried(name):
+                if not name.endswith("/") and _is_carried(name, carried):
                     packed.extract(name, target)
 
 
-def _is_carried(name: str) -> bool:
+def _carried() -> frozenset[str]:
+    """Of the kubernetes package: the models that are used, and what they stand on."""
+    found = (re.sub("(?<!^)(?=[A-Z])", "_", name).lower() for name in models())
+    below = (
+        "__init__",
+        "client/__init__",
+        "client/configuration",
+        "client/models/__init__",
+        *(f"client/models/{m}" for m in found),
+    )
+    return frozenset(f"{each}.py" for each in below)
+
+
+def _is_carried(name: str, of_kubernetes: Collection[str]) -> bool:
     """Of a package all that runs; of its metadata what it is, its licences, and what is linked into it."""
+    if name.startswith(UNUSED):
+        return False
     folder, _, inside = name.partition("/")
     if folder.endswith(".dist-info"):
         return inside == "METADATA" or inside.upper().startswith(("LICENSE", "NOTICE", "COPYING", "AUTHORS", "SBOMS/"))
     described = inside.removeprefix("data/").partition("/") if name.startswith("botocore/data/") else ("", "", "")
     if described[1] and described[0] not in AWS_SERVICES:
         return False
-    return not name.endswith(NOT_RUN)
+    return not name.endswith(NOT_RUN) and (folder != "kubernetes" or inside in of_kubernetes)

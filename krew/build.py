@@ -76,16 +76,21 @@ def archive_name(platform: Platform) -> str:
 
 def build(output: Path, *, name: str = "lrs", base_url: str | None = None) -> list[str]:
     """The archives, SHA256SUMS and the manifest, in the folder `output`; the names of the files."""
+    sums = archives(output)
+    text = manifest(TEMPLATE.read_text(), version=version(), sums=sums, name=name, base_url=base_url)
+    (output / f"{name}.yaml").write_text(text)
+    return [*sorted(sums), SUMS, f"{name}.yaml"]
+
+
+def archives(output: Path, platforms: Sequence[Platform] = PLATFORMS) -> dict[str, str]:
+    """The archives of some platforms and SHA256SUMS, in the folder `output`; the sum of each."""
     output.mkdir(parents=True, exist_ok=True)
     places = base()
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(max_workers=2) as pool:
         product = Path(temporary)
         _stage_product(product, places / host().name)
-        list(pool.map(lambda platform: _archive(platform, places, product, output / archive_name(platform)), PLATFORMS))
-    sums = write_sums(output, [archive_name(platform) for platform in PLATFORMS])
-    text = manifest(TEMPLATE.read_text(), version=version(), sums=sums, name=name, base_url=base_url)
-    (output / f"{name}.yaml").write_text(text)
-    return [*sorted(sums), SUMS, f"{name}.yaml"]
+        list(pool.map(lambda platform: _archive(platform, places, product, output / archive_name(platform)), platforms))
+    return write_sums(output, [archive_name(platform) for platform in platforms])
 
 
 def write_sums(folder: Path, names: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import re
 import signal
@@ -34,13 +35,18 @@ VERBS: dict[str, str] = {
     "forget": "Remove backups that are named.",
     "unforget": "Bring back what prune or forget has removed, where that can be.",
     "verify": "Check that a backup is as it was sealed.",
+    "rehearse": "Prove that a backup restores, without touching what runs.",
     "copy": "Copy backups from one place into another.",
     "export": "Write a backup as a plain folder.",
     "import": "Make a backup of what others saved.",
     "repository": "Make, show or check a place of backups.",
     "diff": "Show what differs between two backups, or a backup and the cluster.",
     "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
+    "image": "Make the container image of this plugin, and push it to a registry.",
     "config": "Make, show or check an installation file.",
+    "run": "Run what is done each night: backup, verify, check, prune.",
+    "metrics": "Print metrics of the backups in Prometheus' text form.",
+    "schedule": "Set up nightly runs in the cluster, show how they go, or start one.",
     "history": "Show what was done, by whom, when.",
     "help": "Show the help of a verb, or a page: mongo, storage, man.",
     "completion": "Complete words with the Tab key.",
@@ -49,6 +55,9 @@ VERBS: dict[str, str] = {
     "version": "Print the version.",
 }
 """Each verb is the `command` of the module of its name (`_` for `-`) in `commands`, imported when it is called."""
+
+COLLECTED = (10_000, 20, 20)
+"""After so many new objects Python looks for circles: what passes through here is JSON, which has none, and goes by itself."""
 
 HIDDEN = {"__complete": "complete"}
 """Verbs that no person types, and the modules that they are in."""
@@ -151,6 +160,7 @@ DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    gc.set_threshold(*COLLECTED)
     streams.install()
     for number in SIGNALS:
         signal.signal(number, interrupt)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.bed import loader, standin, toolchain
+from tests.bed import loader, standin, toolchain, warm
 from tests.bed.controlplane import ControlPlane
 from tests.builders import documents
 from tests.builders.mongo_fixtures import app, app_alone, replica_set, standalone  # noqa: F401  fixtures
@@ -28,24 +28,38 @@ os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the prod
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
 FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "FSSPEC_", "HADOOP_")
 LONG = (
-    "packaging/test_krew.py", "packaging/test_install.py", "docs/test_runbooks.py", "drills/test_complete_drill.py",
-    "hostile/test_hostile.py", "commands/test_wait.py", "commands/test_citizen.py", "commands/test_deactivate.py",
-    "commands/test_verify_cluster.py", "faults/test_faults_away.py", "drills/test_mongo_through_cluster.py",
-    "faults/test_interruption.py", "commands/test_usage.py", "commands/test_diff_selection.py",
-    "drills/test_mongo_in_cluster.py", "drills/test_fidelity.py", "drills/test_files_drill.py", "rights/test_rights.py",
-    "drills/test_drill.py", "faults/test_mongo_trouble.py", "faults/test_clean_spark_faults.py", "contract/test_stores.py",
-    "faults/test_faults.py", "hostile/test_damage.py", "commands/test_status.py", "commands/test_completion.py",
-    "docs/test_demo.py", "docs/test_docs.py", "commands/test_whose.py", "commands/test_install_crd.py",
-    "commands/test_activate.py", "drills/test_mongo_interop.py", "drills/test_mongo_drill.py", "drills/test_files_hdfs.py",
-    "drills/test_mongo_snapshot.py", "commands/test_mongo_restore.py", "commands/test_diff.py", "commands/test_policies.py",
+    "commands/test_schedule_runs.py", "packaging/test_krew.py", "drills/test_complete_drill.py", "contract/test_backends.py",
+    "faults/test_faults_away.py", "commands/test_repository.py", "commands/test_deactivate_interrupted.py",
+    "commands/test_deactivate.py", "rights/test_rights.py",
+    "faults/test_altered.py", "drills/test_repository_drill.py", "faults/test_mongo_trouble.py", "commands/test_wait.py",
+    "faults/test_pool_faults.py", "commands/test_activate.py", "faults/test_faults.py", "commands/test_streams.py",
+    "faults/test_pool_prune_faults.py", "commands/test_diff_selection.py", "docs/test_runbooks.py", "drills/test_drill.py",
+    "faults/test_faults_500.py", "commands/test_policies.py", "commands/test_check.py", "commands/test_citizen.py",
+    "drills/test_rehearsal.py", "faults/test_images_faults.py", "rights/test_mongo_access.py", "faults/test_objects.py",
+    "packaging/test_install.py", "commands/test_config.py", "commands/test_install_crd.py", "contract/test_pool.py",
+    "commands/test_one_application.py", "commands/test_others.py", "commands/test_every_input.py", "commands/test_pause.py",
+    "docs/test_demo.py", "faults/test_interruption.py", "commands/test_mongo_restore.py", "commands/test_preflight.py",
+    "commands/test_operator.py", "commands/test_whose.py", "commands/test_citizen_trust.py", "commands/test_diff.py",
+    "hostile/test_hostile.py", "commands/test_status.py", "faults/test_clean_spark_faults.py", "commands/test_wirelog.py",
+    "drills/test_mongo_in_cluster.py", "hostile/test_damage.py", "commands/test_backup.py", "commands/test_schedule.py",
+    "drills/test_mongo_through_cluster.py", "commands/test_verify_cluster.py", "drills/test_mongo_interop.py",
+    "commands/test_restore.py", "commands/test_waiting.py", "commands/test_images_backup.py", "commands/test_mongo_running.py",
+    "commands/test_mapping.py", "commands/test_owners.py", "rights/test_repository_rights.py", "docs/test_docs.py",
+    "commands/test_nightly.py", "drills/test_files_drill.py", "faults/test_pool_readers.py", "faults/test_files_evidence.py",
+    "commands/test_questions.py", "commands/test_images_restore.py", "commands/test_rehearse_scratch.py",
+    "contract/test_datarobot_api.py", "drills/test_files_hdfs.py", "commands/test_completion.py",
+    "faults/test_files_faults.py", "rights/test_files_access.py",
 )  # fmt: skip
-"""The files of tests that take longest, longest first."""
+"""The files of tests that take longest, from two minutes down to half a one, longest first."""
+
+WARM = ("commands", "contract", "faults", "hostile", "rights")
+"""The rooms whose processes of the product come out of a Python that has read its modules. In the others each is started."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell starts behind itself ignores it, and so would all below
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("gate", max_examples=150, derandomize=True, deadline=None, print_blob=True)
-settings.register_profile("unit", max_examples=20, derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("unit", max_examples=4, derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("gate")  # the same documents each time, fewer of them in `gate.py unit`; `search` looks for others
 
@@ -67,6 +81,27 @@ def pytest_runtest_call() -> Iterator[None]:
     """A stand-in that breaks ends the test at once, whatever it waits for."""
     with standin.WATCH.over_a_test():
         return (yield)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of a module or a session do is noted here: they come before any test has its HOME."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_is_left() -> Iterator[None]:
+    yield
+    warm.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How the product starts in a file of tests."""
+    with warm.opened(request.path.parent.name in WARM):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -178,16 +213,8 @@ class Cli:
         self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = loader.PATIENCE
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end. What it prints for programs is as its schema says."""
-        done = subprocess.run(
-            self._command(arguments),
-            env=self._environment(env),
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        words = [*map(str, arguments)]
+        done = warm.run(words, env=self._environment(env), cwd=self.directory, timeout=timeout)
         if documents.is_for_programs(arguments) and (done.returncode >= 0 or done.stdout):
             documents.check(done.stdout)
         return done
@@ -215,7 +242,7 @@ class Cli:
         return [sys.executable, "-m", "kubectl_lrs", *map(str, arguments)]
 
     def _environment(self, extra: Mapping[str, str] | None) -> dict[str, str]:
-        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONPATH": str(ROOT), **(extra or {})}
+        return {**warm.environment(), "KUBECONFIG": str(self.kubeconfig), **(extra or {})}
 
 
 @pytest.fixture

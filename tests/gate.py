@@ -12,6 +12,7 @@ Run it with the system's Python.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,15 @@ CHECKS: tuple[tuple[str, ...], ...] = (
 NOTHING_COLLECTED = 5
 """How pytest ends where no test is meant, as in one of the parts by `-k`."""
 
+UNIT = ("tests/unit", "--hypothesis-profile=unit", *(f"-p no:{each}" for each in ("logging", "warnings", "unraisableexception")))
+"""Without what costs time at each test, and fails none; the whole gate has it."""
+
+EACH = 3 << 29
+
+IN_MEMORY = Path("/dev/shm")
+ROOM = 1 << 30
+"""Bytes that must be free there, so that the files of unit tests are made in memory."""
+
 CAMPAIGN = ("-m", "campaign or hypothesis", "--hypothesis-profile=search", "--timeout=7200")
 
 
@@ -43,7 +53,7 @@ def main(arguments: list[str]) -> int:
     programs = toolchain.venv().parent
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if verb == "unit":
-        return _unit(programs, ["tests/unit", "--hypothesis-profile=unit", *rest])
+        return _unit(programs, [*UNIT, *rest])
     toolchain.binary()
     if verb == "campaign":
         return _pytest(programs, [*CAMPAIGN, *rest])
@@ -82,6 +92,8 @@ def _unit(programs: Path, arguments: Sequence[str]) -> int:
     """A process for each core, and each has files of its own: none collects, or waits for, what another one tests."""
     parts = 1 if any(each.startswith("-n") for each in arguments) else cores()
     _compile_once()
+    if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(IN_MEMORY)
     with ExitStack() as stack:
         running = [stack.enter_context(_part(programs, arguments, number, parts)) for number in range(1, parts + 1)]
         statuses = [show() for show in running]
@@ -136,8 +148,9 @@ def cores() -> int:
 
 
 def workers() -> int:
-    """One more than there are cores: a test waits now and then. Each has a control plane of its own, some 400 MB."""
-    return min(cores() + 1, 8)
+    """Two more than there are cores: tests wait now and then. Each has servers of its own, up to EACH bytes of memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores() + 2, 8, memory // EACH))
 
 
 if __name__ == "__main__":

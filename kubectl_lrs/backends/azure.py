@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
@@ -16,28 +15,24 @@ from kubectl_lrs.backends.azure_client import AzureClient
 from kubectl_lrs.backends.azure_upload import STREAM, TAG, Blocks, Whole, instant_of, looking, stat_of
 from kubectl_lrs.backends.base import (
     CHUNK,
-    EmptyRangeError,
     KeyExistsError,
     KeyNotFoundError,
     OnSkipped,
-    Reading,
     Stat,
     Upload,
     Versions,
     WrongSumError,
-    deleted_at_once,
     refuse_unreadable,
 )
 from kubectl_lrs.backends.local_upload import new_part
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.rest import Answer, Call
+from kubectl_lrs.backends.rest_objects import RestObjects
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import shown
 
 MAX_KEY = 1024
 PAGE = 1000
-
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def opened(place: Place) -> Azure:
@@ -46,21 +41,14 @@ def opened(place: Place) -> Azure:
     return Azure(azure_client.opened(place), f"{prefix}/" if prefix else "")
 
 
-class Azure:
-    """The blobs of a container whose names begin with `prefix`, which is empty or ends with `/`."""
+class Azure(RestObjects):
+    """The blobs of a container."""
 
-    keeps: frozenset[str] = frozenset()
-    batch = 1
+    untold = TAG
 
     def __init__(self, client: AzureClient, prefix: str) -> None:
-        self.url = client.url
-        self.roots: tuple[str, ...] = (f"{client.container[1:]}/{prefix}".rstrip("/"), client.url)
+        super().__init__(client.url, client.container[1:], prefix)
         self._client = client
-        self._prefix = prefix
-
-    def tells_content(self, etag: str) -> bool:
-        """Where the storage keeps an MD5."""
-        return bool(etag) and not etag.startswith(TAG)
 
     # ---- reading
 
@@ -82,47 +70,18 @@ class Azure:
                 raise UnreachableError(f"{self.url}: the server's list has no end that can be asked for")
             query["marker"] = marker
 
-    def stat(self, key: str) -> Stat:
+    def _seen(self, key: str) -> tuple[Stat, str]:
         """By a HEAD, of which a header says whether it is the blob that is not there."""
-        return stat_of(key, self._look(key))
+        said = self._client.send(looking(self._client, self._prefix + key), key).headers
+        return stat_of(key, said), said.get("ETag", "")
 
-    def _look(self, key: str) -> Mapping[str, str]:
-        return self._client.send(looking(self._client, self._prefix + key), key).headers
-
-    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
-        """In ranges of one and the same state of the blob."""
-        key, said = wanted.key, self._look(wanted.key)
-        seen = stat_of(key, said)
-        digest = hashlib.md5(usedforsecurity=False)
-        start = 0
-        while start < seen.size:
-            try:
-                data = self._range(key, start, min(CHUNK, seen.size - start), {"if-match": said.get("ETag", "")})
-            except (KeyNotFoundError, KeyExistsError, EmptyRangeError):
-                data = b""
-            if not data:
-                return Reading(seen, is_steady=False)
-            digest.update(data)
-            sink(data)
-            start += len(data)
-        is_damaged = self.tells_content(seen.etag) and seen.etag != digest.hexdigest()
-        return Reading(seen, is_steady=True, is_damaged=is_damaged)
-
-    def _range(self, key: str, start: int, length: int, headers: Mapping[str, str]) -> bytes:
-        headers = {"range": f"bytes={start}-{start + length - 1}", **headers}
+    def _asked(self, key: str, wanted: str, state: str | None) -> Answer:
+        headers = {"range": wanted} | ({} if state is None else {"if-match": state})
         call = Call(method="GET", path=self._client.of(self._prefix + key), headers=headers, good=(200, 206))
-        answer = self._client.send(call, key)
-        if _said(answer) != (start, len(answer.body)) or len(answer.body) > length:
-            where = f"{self.url}: {shown(key)}"
-            raise LrsError(f"{where}: the server gives other bytes than were asked for, or says so", hint="is there a proxy?")
-        return answer.body
+        return self._client.send(call, key)
 
-    def read_range(self, key: str, start: int, length: int) -> bytes:
-        """By one request."""
-        try:
-            return self._range(key, start, length, {}) if length > 0 else b""
-        except EmptyRangeError:
-            return b""
+    def _listed(self) -> Answer:
+        return self._client.page(maxresults="1")
 
     # ---- writing
 
@@ -140,25 +99,10 @@ class Azure:
             self.stat(key)
             raise KeyExistsError(f"{self.url}: {shown(key)} is there already")
 
-    def sync(self) -> None:
-        """What the server has said yes to is kept."""
-
     def delete(self, key: str) -> None:
         """Remove it; the server says whether there was one."""
         with suppress(KeyNotFoundError):
             self._client.send(Call(method="DELETE", path=self._client.of(self._prefix + key), good=(202,)), key)
-
-    def delete_many(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
-        """Some at once."""
-        return deleted_at_once(self.delete, keys)
-
-    def directory(self, key: str) -> Mapping[str, Any]:  # noqa: ARG002
-        """There are none."""
-        return {}
-
-    def make_directory(self, key: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
-        """There are none."""
-        return ()
 
     def refuses(self, key: str) -> str:
         """Up to 1,024 characters and 254 parts; a name that ends with a dot or a slash would lose it."""
@@ -185,18 +129,6 @@ class Azure:
             return
         self.delete(key)
 
-    def is_alive(self) -> bool:
-        """Whether it gives a list."""
-        try:
-            self._client.page(maxresults="1")
-        except LrsError:
-            return False
-        return True
-
-    def free(self) -> int | None:
-        """It does not say."""
-        return None
-
     def versions(self) -> Versions:
         """By what the container says of itself, which is only whether a policy or a hold keeps what is in it."""
         try:
@@ -210,18 +142,10 @@ class Azure:
 
     def now(self) -> float:
         """The Date of an answer."""
-        found = instant_of(self._client.page(maxresults="1").headers.get("Date", ""))
+        found = instant_of(self._listed().headers.get("Date", ""))
         if found is None:
             raise LrsError(f"{self.url}: the server does not say what time it is (there is no Date in its answer)")
         return found
-
-
-def _said(answer: Answer) -> tuple[int, int]:
-    """First byte and number of bytes that an answer says it has; one without a range is all of the blob."""
-    if answer.status == 200:
-        return 0, len(answer.body)
-    found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    return (int(found[1]), int(found[2]) - int(found[1]) + 1) if found else (-1, -1)
 
 
 def parsed(answer: Answer) -> ElementTree.Element:

@@ -62,7 +62,8 @@ class Stat:
 
     `etag` changes when the content does. `mtime`: when it was last made or changed, in seconds of the epoch by the storage's own
     clock (perhaps in whole ones), None where that was not told. `attributes` are what the storage keeps beside the content,
-    None where it was not told either; they may be shared.
+    None where it was not told either; they may be shared. `is_settled`: nothing of all this, attributes that were not told
+    included, can become another without another `mtime`.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Stat:
     etag: str = ""
     mtime: float | None = None
     attributes: Mapping[str, Any] | None = None
+    is_settled: bool = False
 
 
 class Skipped(str, Enum):
@@ -253,10 +255,15 @@ def regrouped(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
     """The same bytes in pieces of `size`, but the last."""
     held = bytearray()
     for data in chunks:
+        if not held and len(data) == size:
+            yield data
+            continue
         held += data
         while len(held) >= size:
-            yield bytes(held[:size])
+            with memoryview(held) as view:
+                piece = bytes(view[:size])
             del held[:size]
+            yield piece
     if held:
         yield bytes(held)
 

@@ -32,8 +32,10 @@ from kubectl_lrs.backends.place import Place
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import shown
 
-BATCH = 256
+BATCH = 2048
 """Uploads that wait for one and the same `sync`."""
+
+SMALL = 16 << 10
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -143,7 +145,7 @@ class Local:
             before = self._status(descriptor, wanted.key)
             size = 0
             # One that grows as fast as it is read would never end.
-            while size <= before.size and (data := self._chunk(descriptor, wanted.key)):
+            while size <= before.size and (data := self._chunk(descriptor, wanted.key, before.size - size)):
                 sink(data)
                 size += len(data)
             after = self._status(descriptor, wanted.key)
@@ -173,9 +175,10 @@ class Local:
             except OSError as error:
                 self._tree.refuse(error, key)
 
-    def _chunk(self, descriptor: int, key: str) -> bytes:
+    def _chunk(self, descriptor: int, key: str, left: int) -> bytes:
+        """The next bytes; no more memory is had for them than there should be `left`, or a small piece where it is more."""
         try:
-            return os.read(descriptor, CHUNK >> 2)
+            return os.read(descriptor, min(CHUNK >> 2, left + SMALL))
         except OSError as error:
             self._tree.refuse(error, key)
 

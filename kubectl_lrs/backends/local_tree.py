@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
@@ -26,6 +27,51 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOST = (errno.ENOTCONN, errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ECONNABORTED, errno.EREMOTEIO)
 
 
+class _Place(NamedTuple):
+    """What stood at a path. Links lead to the root, and to nothing below it."""
+
+    path: str
+    device: int
+    inode: int
+    is_root: bool
+
+    @classmethod
+    def of(cls, descriptor: int, path: str, *, is_root: bool = False) -> _Place:
+        """An open directory."""
+        found = os.fstat(descriptor)
+        return cls(path, found.st_dev, found.st_ino, is_root)
+
+    def is_there(self) -> bool:
+        """Whether it still does."""
+        found = os.stat(self.path, follow_symlinks=self.is_root)  # noqa: PTH116  for every file
+        return found.st_ino == self.inode and found.st_dev == self.device
+
+
+class _Open:
+    """A directory, which is open for as long as somebody has this."""
+
+    def __init__(self, key: str, descriptor: int, way: Sequence[_Place]) -> None:
+        self.key = key
+        self.descriptor = descriptor
+        self._way = way
+
+    def is_there(self) -> bool:
+        """Whether it and all above it stand where they were opened, and no link in the place of one: as if it was opened now."""
+        try:
+            return all(map(_Place.is_there, self._way))
+        except OSError:  # or the path is longer than one call takes
+            return False
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+class _Near(threading.local):
+    """The directory that a thread was in last."""
+
+    last: _Open | None = None
+
+
 class Tree:
     """The directory `root`, which may itself be reached through links."""
 
@@ -33,21 +79,35 @@ class Tree:
         self.root = root
         self._url = url
         self._device: int | None = None
+        self._near = _Near()
 
     @contextmanager
     def directory(self, key: str, *, make: bool = False) -> Iterator[int]:
-        """One below the root, opened; with `make` what is missing is made."""
-        descriptor = self._top(was_there=make)
+        """One below the root, opened; with `make` what is missing is made.
+
+        Each thread keeps the last one open, for as long as it stands where it was: the next file mostly lies beside the last.
+        """
+        near = self._near.last
+        if near is None or near.key != key or not near.is_there():
+            near = self._opened(key, make=make)
+            if key:  # whoever looks through the root has a position in it
+                self._near.last = near
+        yield near.descriptor
+
+    def _opened(self, key: str, *, make: bool) -> _Open:
+        descriptor, at = self._top(was_there=make), ""
         try:
-            at = ""
+            way = [_Place.of(descriptor, self.root, is_root=True)]
             for part in key.split("/") if key else ():
                 at = f"{at}/{part}" if at else part
                 following = self._step(descriptor, part, at, make=make)
                 os.close(descriptor)
                 descriptor = following
-            yield descriptor
-        finally:
+                way.append(_Place.of(descriptor, f"{self.root}/{at}"))
+        except BaseException:
             os.close(descriptor)
+            raise
+        return _Open(key, descriptor, way)
 
     def _top(self, *, was_there: bool) -> int:
         """The root; `was_there`: it was before, so that where it is not, the storage is out of reach."""

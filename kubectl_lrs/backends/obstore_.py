@@ -1,4 +1,4 @@
-"""Requests about one object by obstore, which needs a fraction of the work that s3fs does. The one door to that library.
+"""Requests about one object by obstore, which needs a fraction of the work that botocore does. The one door to that library.
 
 It takes what it does exactly as the other does, and nothing else (`takes`); what it cannot do after all is `Unfit`. Answers
 are of the form that S3's own library gives them. It tries nothing again, and reads nothing of the environment.
@@ -6,15 +6,12 @@ are of the form that S3's own library gives them. It tries nothing again, and re
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubectl_lrs.backends.obstore_errors import Unfit, translated
 from kubectl_lrs.backends.s3_encryption import Encryption
@@ -35,16 +32,22 @@ _HEADERS = {
 }
 _NAMES = {header: name for name, header in _HEADERS.items()} | {"Storage-Class": "StorageClass"}
 
+_OTHERS = frozenset(map(str.lower, _NAMES))
+
 SSE = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
 """What the store adds to each upload by itself."""
 
 _TAKES: Mapping[str, frozenset[str]] = {
-    "put_object": frozenset(("Key", "Body", "IfNoneMatch", "ContentMD5", "ChecksumSHA256", *SSE, *_HEADERS)),
+    "put_object": frozenset(("Key", "Body", "IfNoneMatch", "Metadata", *SSE, *_HEADERS)),
     "get_object": frozenset(("Key", "Range", "IfMatch")),
     "head_object": frozenset(("Key",)),
     "delete_object": frozenset(("Key",)),
 }
-"""What may be in a request."""
+"""What may be in a request. The sum of a body is none of it: one goes with each upload by itself."""
+
+_METADATA = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
+_VALUE = re.compile(r"[!-~]+(?: [!-~]+)*")
+"""Names and values of metadata that come over the wire, and into what is signed, as they are."""
 
 PANIC = "PanicException"
 """The class of what breaks in Rust; it is no Exception."""
@@ -64,8 +67,8 @@ def is_here() -> bool:
     return importlib.util.find_spec("obstore") is not None
 
 
-def opened(reach: Reach, encryption: Encryption, *, sums: bool) -> Quick | None:
-    """The bucket, where the library can reach it as it is to be reached. `sums`: a SHA-256 goes with each upload."""
+def opened(reach: Reach, encryption: Encryption) -> Quick | None:
+    """The bucket, where the library can reach it as it is to be reached."""
     if any(os.environ.get(name) for name in FOREIGN):
         return None
     try:
@@ -73,7 +76,7 @@ def opened(reach: Reach, encryption: Encryption, *, sums: bool) -> Quick | None:
 
         store = S3Store(
             reach.bucket,
-            config=_config(reach, encryption, sums=sums),
+            config=_config(reach, encryption),
             client_options=_client(reach),
             retry_config={"max_retries": 0},
             credential_provider=None if reach.keys is None else reach.keys.give,  # type: ignore[arg-type]
@@ -83,21 +86,23 @@ def opened(reach: Reach, encryption: Encryption, *, sums: bool) -> Quick | None:
     return Quick(store, reach.keys, encryption)
 
 
-def _config(reach: Reach, encryption: Encryption, *, sums: bool) -> S3Config:
-    """All that the library would take from the environment otherwise is said."""
+def _config(reach: Reach, encryption: Encryption) -> S3Config:
+    """All that the library would take from the environment otherwise is said.
+
+    A bucket that locks what is put there takes nothing that has neither a checksum beside it nor an MD5.
+    """
     config: S3Config = {
         "endpoint": reach.endpoint,
         "region": reach.region,
         "virtual_hosted_style_request": reach.is_virtual,
         "skip_signature": reach.keys is None,
         "unsigned_payload": False,
+        "checksum_algorithm": "SHA256",
         "conditional_put": "etag",
         "disable_bulk_delete": True,
         "request_payer": False,
         "s3_express": False,
     }
-    if sums:
-        config["checksum_algorithm"] = "SHA256"
     if encryption.algorithm:
         config["server_side_encryption"] = encryption.algorithm
     if encryption.key:
@@ -127,6 +132,11 @@ def is_addressable(key: str) -> bool:
     return not {"", ".", ".."} & set(key.split("/")) and _CONTROL.search(key) is None
 
 
+def _is_sent_as_it_is(metadata: Mapping[str, str]) -> bool:
+    """Whether the library makes metadata of it, and of nothing else; it takes headers by their names, too."""
+    return all(_METADATA.fullmatch(name) and name not in _OTHERS and _VALUE.fullmatch(value) for name, value in metadata.items())
+
+
 class Quick:
     """One bucket; safe to use from several threads."""
 
@@ -145,37 +155,37 @@ class Quick:
         }
 
     def takes(self, method: str, request: Mapping[str, Any]) -> bool:
-        """Whether it makes this very request. One with a sum that is not the body's is a trial, which it has no way to make."""
+        """Whether it makes this very request. One with a sum of its own is a trial, which it has no way to make."""
         if not request.keys() <= _TAKES.get(method, frozenset()) or not is_addressable(str(request["Key"])):
             return False
-        if method == "put_object" and {name: request[name] for name in SSE if name in request} != self._encryption:
-            return False
-        return all(request.get(name) in (None, made(request["Body"])) for name, made in _SUMS.items() if name in request)
+        if method != "put_object":
+            return True
+        asked = {name: request[name] for name in SSE if name in request}
+        return asked == self._encryption and _is_sent_as_it_is(request.get("Metadata") or {})
 
-    def call(self, method: str, request: Mapping[str, Any], where: str) -> dict[str, Any]:
+    def call(self, method: str, request: Mapping[str, Any], where: Callable[[], str]) -> dict[str, Any]:
         """Once. Unfit, or an error of ours about `where`."""
-        with self._translating(where):
+        try:
             return self._acts[method](request)
+        except BaseException as error:  # noqa: BLE001  what is not translated is raised as it is
+            self._fail(error, where())
 
     def listed(self, prefix: str, after: str, where: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         """A list below a `prefix` that ends with `/`, page by page. A key that ends with `/` comes without it."""
-        with self._translating(where):
+        try:
             pages = self._library.list(self._store, prefix.rstrip("/") or None, offset=after or None, chunk_size=1000)
             for page in pages:
                 yield [_entry(each) for each in page]
+        except BaseException as error:  # noqa: BLE001  what is not translated is raised as it is
+            self._fail(error, where)
 
-    @contextmanager
-    def _translating(self, where: str) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            if not isinstance(error, Exception) and type(error).__name__ != PANIC:
-                raise
-            if isinstance(error, Unfit):
-                raise
-            if self._keys is not None and (reason := self._keys.refused()) is not None:
-                raise reason from error
-            raise translated(error, where) from error
+    def _fail(self, error: BaseException, where: str) -> NoReturn:
+        """Raise what it means."""
+        if isinstance(error, Unfit) or not (isinstance(error, Exception) or type(error).__name__ == PANIC):
+            raise error
+        if self._keys is not None and (reason := self._keys.refused()) is not None:
+            raise reason from error
+        raise translated(error, where) from error
 
     # ---- each request
 
@@ -185,7 +195,7 @@ class Quick:
             self._store,
             request["Key"],
             request["Body"],
-            attributes=beside or None,
+            attributes={**beside, **(request.get("Metadata") or {})} or None,
             mode="create" if request.get("IfNoneMatch") else "overwrite",
             use_multipart=False,
         )
@@ -226,14 +236,3 @@ def _answer(meta: Mapping[str, Any], attributes: Mapping[str, str]) -> dict[str,
 
 TELLS_NO_ENCRYPTION = "TellsNoEncryption"
 """What stands in an answer that does not say whether the object is encrypted."""
-
-
-def _md5(body: bytes) -> str:
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-
-
-def _sha256(body: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(body).digest()).decode()
-
-
-_SUMS: Mapping[str, Callable[[bytes], str]] = {"ContentMD5": _md5, "ChecksumSHA256": _sha256}

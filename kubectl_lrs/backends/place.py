@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,20 +71,16 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class _Kind:
-    """`module` of this package; `needs`: what must be importable; `extra`: what pip installs it by.
-
-    `later`: what must be installed, and takes so long to import that it waits until it is used.
-    """
+    """`module` of this package; `needs`: what must be importable; `extra`: what pip installs it by."""
 
     module: str
     needs: tuple[str, ...] = ()
     extra: str = ""
-    later: tuple[str, ...] = ()
 
 
 _KINDS: Mapping[str, _Kind] = {
     "file": _Kind("local"),
-    "s3": _Kind("s3", ("fsspec",), "s3", later=("s3fs",)),
+    "s3": _Kind("s3", ("botocore",), "s3"),
     "gs": _Kind("fsspec_", ("fsspec", "gcsfs"), "gs"),
     "az": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
     "abfs": _Kind("fsspec_", ("fsspec", "adlfs"), "abfs"),
@@ -112,8 +108,8 @@ def open_backend(place: Place) -> Backend:
     if kind is None:
         raise _wrong(place, "no such kind of storage", f"it begins with one of: {', '.join(_KINDS)}")
     _check(place)
-    for module in (*kind.needs, *kind.later):
-        require(module, place.scheme, kind.extra, later=module in kind.later)
+    for module in kind.needs:
+        require(module, place.scheme, kind.extra)
     backend: Backend = importlib.import_module(f"kubectl_lrs.backends.{kind.module}").opened(place)
     return backend
 
@@ -125,7 +121,7 @@ def _wrong(place: Place, why: str, hint: str = "") -> UsageError:
 def _check(place: Place) -> None:
     host = place.host_and_path[0]
     if ":" in host.rpartition("@")[0]:
-        hint = f"a URL is seen by everyone; give it in the environment, in a profile, or with {place.said.options} FILE"
+        hint = f"a URL is seen by everyone; give it in the environment, in a profile, or in the file of {place.said.options}"
         raise _wrong(place, "holds a password", hint)
     if place.scheme == "file":
         _check_path(place)
@@ -145,7 +141,7 @@ def _check_path(place: Place) -> None:
 def _check_remote(place: Place, host: str, path: str) -> None:
     if "?" in place.url or "#" in place.url:
         bare = re.split(r"[?#]", place.url, maxsplit=1)[0]
-        hint = f"options go into {place.said.options} FILE"
+        hint = f"options go into the file of {place.said.options}"
         raise UsageError(f"{place.said.url}: {shown(bare)!r}: no '?' or '#'", hint=hint)
     if not host:
         raise _wrong(place, "names no bucket or host", "write it like s3://bucket/prefix")
@@ -168,10 +164,8 @@ def is_server(url: str) -> bool:
         return False
 
 
-def require(module: str, scheme: str, extra: str, *, later: bool = False) -> None:
-    """UsageError where a library is not installed, or cannot be imported. `later`: only whether it is there."""
-    if later and importlib.util.find_spec(module) is not None:
-        return
+def require(module: str, scheme: str, extra: str) -> None:
+    """UsageError where a library is not installed, or cannot be imported."""
     try:
         importlib.import_module(module)
     except ImportError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from kubectl_lrs.backends import s3_client
@@ -26,7 +25,7 @@ from kubectl_lrs.backends.base import (
 from kubectl_lrs.backends.obstore_ import TELLS_NO_ENCRYPTION
 from kubectl_lrs.backends.obstore_errors import Unfit
 from kubectl_lrs.backends.place import Place
-from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, range_of, stat_of
+from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, is_sum, range_of, stat_of
 from kubectl_lrs.backends.s3_client import S3Client
 from kubectl_lrs.backends.s3_errors import BARE, of_code
 from kubectl_lrs.backends.s3_upload import Uploads
@@ -34,6 +33,11 @@ from kubectl_lrs.model.errors import CredentialsError, LrsError, UnreachableErro
 from kubectl_lrs.runtime.redact import shown
 
 MAX_KEY = 1024
+SETTLED = 2.0
+"""Seconds after which what is changed gets another time, which a list tells in whole ones."""
+
+PIECE = CHUNK // 2
+"""Bytes of a large object that one request reads: each is in memory twice while the library hands it over."""
 MOST_AT_ONCE = 1000
 """Keys of one DeleteObjects."""
 
@@ -104,15 +108,19 @@ class S3:
             return False
         return True
 
-    def _entry(self, each: Mapping[str, Any]) -> Stat:
-        return Stat(each["Key"][len(self._prefix) :], int(each["Size"]), etag_of(each), instant_of(each))
+    def _entry(self, each: Mapping[str, Any], settled: float = 0.0) -> Stat:
+        """`settled`: the server's time before which a change shows in the time of what is changed."""
+        made = instant_of(each)
+        is_settled = made is not None and made < settled
+        return Stat(each["Key"][len(self._prefix) :], int(each["Size"]), etag_of(each), made, is_settled=is_settled)
 
     def _pages(self, prefix: str, after: str) -> Iterator[Stat]:
         """Page by page."""
         following: dict[str, Any] = {"StartAfter": self._prefix + after} if after else {}
         while True:
             page = self._client.call("list_objects_v2", "a list", Prefix=self._prefix + prefix, MaxKeys=1000, **following)
-            yield from (found for each in page.get("Contents") or () if (found := self._entry(each)).key)
+            settled = (date_of(page) or 0.0) - SETTLED if self._client.dates_attributes else 0.0
+            yield from (found for each in page.get("Contents") or () if (found := self._entry(each, settled)).key)
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated"):
                 return
@@ -151,13 +159,14 @@ class S3:
         digest = hashlib.md5(usedforsecurity=False)
         while start < size:
             try:
-                now, answer, data = self._range(wanted.key, start, min(CHUNK, size - start), seen)
+                now, answer, data = self._range(wanted.key, start, min(PIECE, size - start), seen)
             except (KeyExistsError, EmptyRangeError):
                 return Reading(seen or wanted, is_steady=False)
             if not data or (seen is not None and (now.etag, now.size) != (seen.etag, seen.size)):
                 return Reading(now, is_steady=False)
             seen, size = now, now.size
-            digest.update(data)
+            if is_sum(seen.etag):
+                digest.update(data)
             sink(data)
             start += len(data)
         if seen is None or start != seen.size:
@@ -179,8 +188,9 @@ class S3:
         if said[:2] != (start, len(data)) or len(data) > length:
             where = f"{self.url}: {shown(key)}"
             raise LrsError(f"{where}: the server gives other bytes than were asked for, or says so", hint="is there a proxy?")
+        found = stat_of(key, answer, said[2])
         # A change shows in the etag; a time would say that it is young, and have it read twice.
-        return replace(stat_of(key, answer, said[2]), mtime=None), answer, data
+        return Stat(key, found.size, found.etag, None, found.attributes), answer, data
 
     def _as_a_whole(self, key: str, data: bytes) -> tuple[int, int, int]:
         """What an answer without a range is about: all of the object, where a HEAD says that it has as many bytes."""

@@ -56,9 +56,14 @@ def range_of(answer: Mapping[str, Any]) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]) - int(found[1]) + 1, int(found[3])) if found else None
 
 
+def is_sum(etag: str) -> bool:
+    """Whether it may be the MD5 of the content; that of an object which was put together of parts is none."""
+    return _MD5.fullmatch(etag) is not None
+
+
 def contradicts(answer: Mapping[str, Any], etag: str, md5: str) -> bool:
     """Whether the etag is a sum of the content, and not of what has this MD5."""
-    return _MD5.fullmatch(etag) is not None and not is_encrypted(answer) and etag != md5
+    return is_sum(etag) and not is_encrypted(answer) and etag != md5
 
 
 def is_encrypted(answer: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from kubectl_lrs.backends.base import (
     BareNotFoundError,
@@ -76,8 +77,8 @@ _BY_CODE: Mapping[str, tuple[Callable[..., LrsError], str]] = {
 
 def translated(error: Exception, url: str, path: str, hidden: tuple[str, ...]) -> LrsError:
     """The error of ours for one that a request for `path` ended with."""
-    where, said, code = f"{url}: {shown(path)}", heard(error, hidden), code_of(error)
-    return of_code(code, said, where) if code else _without_answer(error, url, where, said)
+    where, code = f"{url}: {shown(path)}", code_of(error)
+    return of_code(code, heard(_said(error), hidden), where) if code else _without_answer(error, url, where, heard(error, hidden))
 
 
 def of_code(code: str, said: str, where: str, *, status: str = "") -> LrsError:
@@ -88,11 +89,17 @@ def of_code(code: str, said: str, where: str, *, status: str = "") -> LrsError:
 
 def code_of(error: Exception) -> str:
     """S3's word for it, or the HTTP status where a HEAD was refused; empty where nothing was answered."""
-    for each in (error.__cause__, error):
-        response = getattr(each, "response", None)
-        if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code") or "")
-    return ""
+    return str(_answer(error).get("Code") or "")
+
+
+def _said(error: Exception) -> str:
+    """What the server has to say, without the library's sentence around it."""
+    return str(_answer(error).get("Message") or error)
+
+
+def _answer(error: Exception) -> Mapping[str, Any]:
+    response = getattr(error, "response", None)
+    return response.get("Error") or {} if isinstance(response, dict) else {}
 
 
 def is_second_try(error: BaseException | None) -> bool:

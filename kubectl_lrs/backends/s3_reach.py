@@ -1,6 +1,6 @@
 """How a bucket is reached, as botocore finds it out: endpoint, region, address, credentials. For whoever speaks S3 without it.
 
-Options are those of s3fs. Where one of them is not understood here, nobody but s3fs can honour it.
+Where an option is not understood here, botocore alone makes the requests.
 """
 
 from __future__ import annotations
@@ -96,21 +96,18 @@ class Keys:
             return self._refused
 
 
-def reach(place: Place) -> Reach | None:
-    """None where only s3fs knows how, or botocore refuses: whoever asks it in earnest will say why.
+def reach(place: Place, session: Any) -> Reach | None:
+    """None where only botocore knows how, or it refuses: whoever asks it in earnest will say why. `session`: of botocore.
 
     Nor where certificates are checked against a bundle: what speaks S3 besides can only add to what the system trusts.
     """
-    import botocore.session
-
     options, client, config = _parts(place)
     if not (options.keys() <= _UNDERSTOOD and client.keys() <= _OF_CLIENT and config.keys() <= _OF_CONFIG):
         return None
     try:
-        session = botocore.session.Session(profile=options.get("profile"))
         url, region = _address(session, place)
         bundles = {place.ca_file, session.get_config_variable("ca_bundle"), *map(os.environ.get, BUNDLES)}
-    except Exception:  # noqa: BLE001  what is wrong with the options is said by s3fs
+    except Exception:  # noqa: BLE001  what is wrong with the options is said by the client
         return None
     if url.startswith("https:") and not all(is_the_systems(each) for each in bundles if each):
         return None

@@ -48,6 +48,7 @@ class Uploads:
         self.client = client
         self.look = look
         self._prefix = prefix
+        self._by_sha256 = client.is_ours or client.quick is not None
         self._knows_condition = True
         self._keeps_condition: bool | None = None
 
@@ -65,7 +66,7 @@ class Uploads:
         key = f"{PROBE}{secrets.token_hex(8)}"
         request = {"Key": self._prefix + key, **self.client.encryption.request}
         try:
-            self._put(key, {**request, "Body": b"lrs", **self.sum_of(b"another")}, replace=False)
+            self._put(key, {**request, "Body": b"lrs"}, b"another", replace=False, once=False)
         except WrongSumError:
             pass
         else:
@@ -75,26 +76,47 @@ class Uploads:
 
     # ---- the requests, for the trial and for the write
 
-    def sum_of(self, body: bytes) -> dict[str, Any]:
-        """What is sent beside a body, so that the server finds out when it comes as another one.
+    def sum_of_part(self, body: bytes, md5: bytes = b"") -> dict[str, Any]:
+        """What is sent beside a part, so that the server finds out when it comes as another one. `md5`: where it is known.
 
         With what is ours the SHA-256, which the server keeps and can tell.
         """
+        return self._sum_of(body, md5, by_sha256=self.client.is_ours)
+
+    def _sum_of(self, body: bytes, md5: bytes, *, by_sha256: bool) -> dict[str, Any]:
         if self.client.sums_itself:
             return {}
-        return {"ChecksumSHA256": in_base64(_sha256(body))} if self.client.is_ours else {"ContentMD5": in_base64(_md5(body))}
+        return {"ChecksumSHA256": in_base64(_sha256(body))} if by_sha256 else {"ContentMD5": in_base64(md5 or _md5(body))}
 
-    def put(self, key: str, request: dict[str, Any], *, replace: bool, once: bool) -> Mapping[str, Any]:
+    def put(self, key: str, request: dict[str, Any], md5: bytes, *, replace: bool, once: bool) -> Mapping[str, Any]:
         """PutObject with the body's own sum."""
-        request = {**request, **self.sum_of(request["Body"])}
+        body = request["Body"]
         self._require_absent(key, replace=replace)
-        answer = self._put(key, request, replace=replace, once=once)
-        if not (replace or once) and self._keeps_condition is None and len(request["Body"]) <= SMALL:
+        answer = self._put(key, request, body, md5, replace=replace, once=once)
+        if not (replace or once) and self._keeps_condition is None and len(body) <= SMALL:
             self._keeps_condition = self._refuses_again(key, request)
         return answer
 
-    def _put(self, key: str, request: dict[str, Any], *, replace: bool, once: bool = False) -> Mapping[str, Any]:
-        return self._send("put_object", key, request, replace=replace, once=once)
+    def _put(self, key: str, request: dict[str, Any], of: bytes, md5: bytes = b"", **how: bool) -> Mapping[str, Any]:
+        """With the sum of `of`, which is the body but in a trial: a SHA-256, which the quick library sends by itself.
+
+        Of other people's servers, those that do not know it get an MD5.
+        """
+        if self._by_sha256:
+            known = self._knows_condition, self._keeps_condition
+            try:
+                return self._send("put_object", key, {**request, **self._with_sha256(request["Body"], of)}, **how)
+            except UnknownRequestError:
+                if self.client.is_ours:
+                    raise
+                self._by_sha256, (self._knows_condition, self._keeps_condition) = False, known
+        return self._send("put_object", key, {**request, **self._sum_of(of, md5, by_sha256=False)}, **how)
+
+    def _with_sha256(self, body: bytes, of: bytes) -> dict[str, Any]:
+        """In a trial it stands in the request, so that it is that very sum which is sent."""
+        if of is not body:
+            return self._sum_of(of, b"", by_sha256=True)
+        return {"beside": lambda: self._sum_of(body, b"", by_sha256=True)}
 
     def complete(self, key: str, request: dict[str, Any], *, replace: bool, once: bool) -> Mapping[str, Any]:
         """CompleteMultipartUpload."""
@@ -140,7 +162,7 @@ class Uploads:
     def _refuses_again(self, key: str, request: dict[str, Any]) -> bool:
         """Whether the server keeps the condition: by the same object once more, which must be refused now."""
         try:
-            self._put(key, request, replace=False)
+            self._put(key, request, request["Body"], replace=False, once=False)
         except KeyExistsError:
             return True
         except LrsError:
@@ -157,14 +179,15 @@ class _Whole:
         self._uploads = uploads
         self._key = key
         self._request = {**request, "Body": body}
-        self._md5 = _md5(body).hex()
+        self._digest = _md5(body)
+        self._md5 = self._digest.hex()
         self._has_nothing_beside = request.keys().isdisjoint(KEPT)
         self._replace = replace
 
     def commit(self, *, once: bool = False) -> Written:
         """PutObject, and what the server says of it then: at once, where its sum is of all that was sent."""
         try:
-            answer = self._uploads.put(self._key, self._request, replace=self._replace, once=once)
+            answer = self._uploads.put(self._key, self._request, self._digest, replace=self._replace, once=once)
         except MaybeOursError:
             # Its first answer may have been lost on the way: what is there is ours then.
             written = self._seen()
@@ -207,15 +230,16 @@ class _Parts:
         self._upload = {"Key": request["Key"], "UploadId": begun["UploadId"]}
         try:
             for body in regrouped(chunks, max(MIN_PART, -(-size // MAX_PARTS))):
-                self._send(body, uploads.sum_of(body))
+                md5 = _md5(body)
+                self._send(body, uploads.sum_of_part(body, md5), md5)
         except BaseException:
             self.abort()
             raise
 
-    def _send(self, body: bytes, beside: Mapping[str, Any]) -> None:
+    def _send(self, body: bytes, beside: Mapping[str, Any], md5: bytes) -> None:
         number = len(self._parts) + 1
         answer = self._client.call("upload_part", self._key, **self._upload, PartNumber=number, Body=body, **beside)
-        self._digests.append(_md5(body))
+        self._digests.append(md5)
         sums = {name: answer[name] for name in answer if name.startswith("Checksum") and name != "ChecksumType"}
         if self._client.is_ours:
             self._sums.append(_sha256(body))
@@ -226,7 +250,7 @@ class _Parts:
         """One part whose sum is wrong; the upload is given up."""
         try:
             with suppress(WrongSumError):
-                self._send(b"lrs", self._uploads.sum_of(b"another"))
+                self._send(b"lrs", self._uploads.sum_of_part(b"another"), _md5(b"lrs"))
         finally:
             self.abort()
 

@@ -12,7 +12,6 @@ import binascii
 import os
 import re
 import ssl
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -227,6 +226,8 @@ _WORDS = {
 @contextmanager
 def _as_file(data: bytes) -> Iterator[str]:
     """What is read from a file only, as a client key is by `ssl`; this one, of mode 0600, is gone when the block ends."""
+    import tempfile  # for those with a client certificate
+
     try:
         descriptor, path = tempfile.mkstemp(prefix="kubectl-lrs-")
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,15 +15,19 @@ from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.flags import Options, flags_of
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.units import duration
-from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
-from kubectl_lrs.stores.deployments.inventory import Account, look_up
-from kubectl_lrs.stores.deployments.plan import Choice, parse_ids
-from kubectl_lrs.usecases.deployments import ApplyOptions
+
+if TYPE_CHECKING:
+    from kubectl_lrs.stores.deployments.inventory import Account
+    from kubectl_lrs.stores.deployments.plan import Choice
+    from kubectl_lrs.usecases.deployments import ApplyOptions
 
 
 def accounts_of(given: Given, options: ApiOptions) -> list[Account]:
     """Ask the application who each token is, and say so."""
+    from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients  # most calls do not ask it
+    from kubectl_lrs.stores.deployments.inventory import look_up
+
     refuse_token(given)
     found = api_accesses(options, ask=_ask if sys.stdin.isatty() else None)
     for access in found:
@@ -74,6 +79,8 @@ def _ask(question: str) -> str:
 
 def choice_of(options: ChoiceOptions, *, every: bool = False) -> Choice:
     """Which deployments are meant."""
+    from kubectl_lrs.stores.deployments.plan import Choice, parse_ids
+
     ids = None
     if name := options.ids_file:
         try:
@@ -85,6 +92,8 @@ def choice_of(options: ChoiceOptions, *, every: bool = False) -> Choice:
 
 def apply_options(options: ChangeOptions) -> ApplyOptions:
     """How the plan is to be applied."""
+    from kubectl_lrs.usecases.deployments import ApplyOptions
+
     timeout = duration(options.timeout, what="--timeout").total_seconds()
     return ApplyOptions(workers=options.parallel, timeout=timeout, wait=options.wait)
 

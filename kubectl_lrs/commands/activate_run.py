@@ -55,7 +55,7 @@ def run(given: Given) -> ExitCode:
         if change.dry_run != "none":
             then = [("carry it out", again.this(given, without=again.TRIAL))] if plan.changes else []
             render.show(render.deployment_plan_view(plan, names, then=then), output)
-            return ExitCode.DONE
+            return plan.exit_code()
         _agree(plan, origin, names, yes=yes)
         if plan.changes:
             given.note(application(plan.endpoint), target=plan.endpoint, what=count(len(plan.changes)))

@@ -15,20 +15,10 @@ from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import TIERS
 from kubectl_lrs.model.when import instant_of
-from kubectl_lrs.repository import Backup, Repository, open_repository
-from kubectl_lrs.repository.place import Reach
-from kubectl_lrs.sources.place import Others
-from kubectl_lrs.usecases.holding import holds, resolved
+from kubectl_lrs.repository import Backup, Repository
 
 NEWEST = ("", LATEST)
 """How a call names no backup of its own."""
-
-
-def open_to_read(path: str, reach: Reach) -> Repository:
-    """The repository that --backup-dir names; what others saved can be named too, here or by its path."""
-    repository = open_repository(path, reach)
-    repository.elsewhere = Others(repository.journals, reach)
-    return repository
 
 
 def until(given: Given, *backups: str) -> datetime | None:
@@ -50,9 +40,9 @@ def found(
     cluster: Cluster | None = None,
     *,
     named: Sequence[str] = (),
-    objects: Sequence[str] = (),
+    applications: Sequence[str] = (),
 ) -> Backup:
-    """The backup of this name, else the newest of the cluster, at the time that --at names, that holds these LRS.
+    """The backup of this name, else the newest of the cluster, at the time that --at names, that knows these applications.
 
     `named`: all backups of the call, where there are others, of one of which --at may speak.
     """
@@ -60,9 +50,11 @@ def found(
     if backup not in NEWEST:
         return repository.find(backup)
     asked = Asked(cluster=cluster, until=instant)
-    if objects:
-        with suppress(UsageError):  # where none holds them, that is said of the newest
-            return repository.latest(asked, lambda each: holds(each, objects))
+    if applications:
+        from kubectl_lrs.usecases.belonging import has_application  # with all clients, of which list needs none
+
+        with suppress(UsageError):  # where none knows them, that is said of the newest
+            return repository.latest(asked, lambda each: all(has_application(each, word) for word in applications))
     return repository.latest(asked)
 
 
@@ -89,13 +81,17 @@ def _newest(given: Given, repository: Repository, cluster: Cluster, tiers: Seque
         types=frozenset(selecting.types),
     )
     with suppress(UsageError):  # where none holds it, what the newest holds is said by whoever looks into it
-        return repository.latest(narrow, lambda each: holds(each, objects))
+        return repository.latest(narrow, lambda each: _holds(each, objects))
     return repository.latest(asked)
 
 
 def _objects(backup: Backup, objects: Sequence[str]) -> tuple[str, ...]:
     """The LRS that the words mean, and that is said where they are called otherwise."""
-    made = resolved(backup, objects) if objects else []
+    if not objects:
+        return ()
+    from kubectl_lrs.usecases.holding import resolved
+
+    made = resolved(backup, objects)
     for word, key in made:
         if word != key:
             render.say(f"{word} is LRS {key}")
@@ -105,13 +101,22 @@ def _objects(backup: Backup, objects: Sequence[str]) -> tuple[str, ...]:
 def _require_held(repository: Repository, backup: Backup, tiers: Sequence[str], objects: Sequence[str]) -> None:
     """UsageError for a part or an LRS that a named backup does not hold and another does, which the error names."""
     missing = [name for name in tiers if name in TIERS and name not in backup.catalog.tiers]
-    lacking = [word for word in objects if not holds(backup, [word])]
+    lacking = [word for word in objects if not _holds(backup, [word])]
     if not missing and not lacking:
         return
     asked = Asked(cluster=backup.catalog.cluster, tiers=frozenset(missing))
     try:
-        other = repository.latest(asked, lambda each: holds(each, lacking))
+        other = repository.latest(asked, lambda each: _holds(each, lacking))
     except UsageError:
         return  # nobody holds it: whoever looks for it says so, with near names
     what = f"no {missing[0]}" if missing else f"no LRS {lacking[0]!r}"
     raise UsageError(f"{backup.name} holds {what}", hint=f"the newest that does is {other.name}")
+
+
+def _holds(backup: Backup, objects: Sequence[str]) -> bool:
+    """Whether it holds these LRS; where none is named, it is not looked into."""
+    if not objects:
+        return True
+    from kubectl_lrs.usecases.holding import holds
+
+    return holds(backup, objects)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.backup_ import STORE_OPTIONS, Flags
@@ -9,27 +11,55 @@ from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
 from kubectl_lrs.commands.places import say_named
 from kubectl_lrs.commands.spark import clean_first
+from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import NONE, STORES, levels
+from kubectl_lrs.model.units import shards
 from kubectl_lrs.model.workloads import SPARK
 from kubectl_lrs.repository import open_repository
-from kubectl_lrs.stores.base import BackupContext, Collector, Unavailable, connect_module
+from kubectl_lrs.stores.base import BackupContext, Carriers, Collector, Unavailable, connect_module
 from kubectl_lrs.stores.deployments.collect import TIER, DeploymentsCollector
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
+from kubectl_lrs.stores.files.flags import BackupOptions as FilesOptions
 from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import Target, require_namespace, target
 from kubectl_lrs.stores.lrs.instead import look_for
 from kubectl_lrs.stores.spark.flags import CleanFirst
 from kubectl_lrs.usecases.backup import Destination, back_up, without
 from kubectl_lrs.usecases.clean_spark import SessionSelection
+from kubectl_lrs.usecases.segments import ByHand
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A backup that is sealed. `is_clean`: whether all Spark sessions are gone that were to go before it."""
+
+    location: str
+    catalog: Catalog
+    is_clean: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was asked for is done."""
+        return self.is_clean and not self.catalog.missing
 
 
 def run(given: Given) -> ExitCode:
-    """Make the collectors, back up, report."""
-    flags, first, quiet = given.of(Flags), given.of(CleanFirst), given.of(Quiet).quiet
+    """Back up, report."""
+    made = make(given, given.of(CleanFirst))
+    if not (given.is_silent and made.is_whole):
+        render.show(render.made(made.location, made.catalog), given.of(Tables).output)
+    for line in render.remarks(made.catalog, quiet=given.of(Quiet).quiet):
+        render.say(line)
+    return ExitCode.DONE if made.is_whole else ExitCode.PARTIAL
+
+
+def make(given: Given, first: CleanFirst, carriers: Carriers | None = None) -> Made:
+    """Make the collectors, back up. `carriers`: who copies files beside this process, where the call itself does not say it."""
+    flags, quiet = given.of(Flags), given.of(Quiet).quiet
     stores = {name: given.of(kind) for name, kind in STORE_OPTIONS.items()}
     wanted = levels(flags.profile, {name: getattr(options, "level", None) for name, options in stores.items()})
     if first.clean_spark and SPARK in flags.types:
@@ -45,17 +75,23 @@ def run(given: Given) -> ExitCode:
     selection = flags.selection(namespace)
     if namespace is not None:
         require_namespace(cluster.kube, namespace)
-    collectors: dict[str, Collector] = {"resources": LrsCollector(cluster.kube, cluster.resource, selection)}
+    identity = cluster.kube.identity()
+    collectors: dict[str, Collector] = {"resources": LrsCollector(cluster.kube, cluster.resource, selection, identity)}
     for name, level in wanted.items():
-        where = BackupContext(level=level, kube=cluster.kube, namespace=namespace or cluster.connection.namespace)
+        where = BackupContext(
+            level=level,
+            kube=cluster.kube,
+            namespace=namespace or cluster.connection.namespace,
+            carriers=(_by_hand(given) or carriers) if name == "files" else None,
+        )
         collectors |= _collector(name, stores[name], where)
     if not quiet:
         say_named({name: stores[name] for name in STORES if name in collectors})
     collectors |= _deployments(given)
     sessions = SessionSelection(namespace=namespace, selector=flags.selector)
     is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
-    identity = cluster.kube.identity()
-    given.note(identity.uid or identity.server, target=identity.server, what=f"{namespace or 'all namespaces'} into {flags.path}")
+    what = f"{namespace or 'all namespaces'} into {flags.path}"
+    given.note(identity.uid or identity.server, target=identity.server, what=what, verb="backup", by=cluster.kube.whoami())
     try:
         location, catalog = back_up(
             collectors,
@@ -71,12 +107,15 @@ def run(given: Given) -> ExitCode:
         )
     except NothingFoundError as error:
         raise _explained(error, cluster, selection, is_named=given.kube.names_namespace) from error
-    is_whole = is_clean and not catalog.missing
-    if not (given.is_silent and is_whole):
-        render.show(render.made(location, catalog), given.of(Tables).output)
-    for line in render.remarks(catalog, quiet=quiet):
-        render.say(line)
-    return ExitCode.DONE if is_whole else ExitCode.PARTIAL
+    return Made(location=location, catalog=catalog, is_clean=is_clean)
+
+
+def _by_hand(given: Given) -> ByHand | None:
+    """Whoever reads what is said copies files; None where nobody is asked to."""
+    said = given.of(FilesOptions).shards
+    if not said:
+        return None
+    return ByHand(shards=shards(said, what="--shards"), tell=lambda names: render.say(render.segments_line(names)))
 
 
 def _explained(error: NothingFoundError, cluster: Target, selection: Selection, *, is_named: bool) -> NothingFoundError:

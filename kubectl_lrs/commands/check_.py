@@ -15,7 +15,9 @@ from kubectl_lrs.stores.flags import flags_module
 class Flags(Backups):
     """What is looked at."""
 
-    applications: tuple[str, ...] = argument("applications", default=(), metavar="[APPLICATION]...", many=True)
+    applications: tuple[str, ...] = argument(
+        "applications", default=(), metavar="[APPLICATION]...", many=True, source=Source.APPLICATIONS
+    )
     all_namespaces: bool = flag(
         "-A",
         "--all-namespaces",
@@ -29,9 +31,9 @@ class Flags(Backups):
         "--from",
         default="",
         metavar="BACKUP",
-        source=Source.BACKUPS,
+        source=Source.READABLE,
         group=Group.MEANT,
-        help="Check what a backup holds, not the cluster.",
+        help="Check what a backup holds, or what others saved, not the cluster.",
     )
     spark_older_than: str = flag(
         "--spark-older-than",

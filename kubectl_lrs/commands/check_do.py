@@ -33,18 +33,25 @@ DO: Mapping[str, Words] = {
 }
 """By the code of the rule."""
 
+OF_AN_APPLICATION = frozenset(
+    ("application-without-document", "application-not-in-database", "running-without-object", "image-missing", "file-missing")
+)
+"""What all of one application brings back, where it is one that lacks it."""
+
 
 def commands(given: Given, report: CheckReport) -> dict[str, str]:
     """Code of a rule that was broken → the command that puts it right."""
-    names: dict[str, list[str]] = {}
+    found: dict[str, list[Found]] = {}
     for each in report.examination.findings:
-        names.setdefault(each.rule.code, []).append(_name(each))
-    backup = report.backup or "latest"
-    return {
-        code: again.other(given, *DO[code](backup, list(dict.fromkeys(found))[:MOST]))
-        for code, found in names.items()
-        if code in DO
-    }
+        found.setdefault(each.rule.code, []).append(each)
+    return {code: again.other(given, *_words(code, of_rule, report.backup)) for code, of_rule in found.items() if code in DO}
+
+
+def _words(code: str, found: Sequence[Found], backup: str) -> Sequence[str]:
+    owners = {each.application for each in found}
+    if code in OF_AN_APPLICATION and len(owners) == 1 and (owner := next(iter(owners))):
+        return ("restore", *([backup] if backup else []), "--app", owner)
+    return DO[code](backup or "latest", list(dict.fromkeys(map(_name, found)))[:MOST])
 
 
 def _name(found: Found) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
+from kubectl_lrs.commands.application_choice import known_elsewhere
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.check_ import STORE_OPTIONS, Flags, LiveFlags
 from kubectl_lrs.commands.check_do import commands
@@ -25,7 +26,7 @@ from kubectl_lrs.usecases.check import API_FLAG, CheckReport, unavailable
 def run(given: Given) -> ExitCode:
     """Look, and show the findings."""
     flags = given.of(Flags)
-    report = _of_backup(given, flags) if flags.from_ else _of_cluster(given, flags)
+    report = _of_backup(given, flags) if flags.from_ else of_cluster(given, flags)
     if flags.output == "html":
         render.show_page(render.check_page(report))
     elif report.examination.findings or report.exit_code() is not ExitCode.DONE or not given.is_silent:
@@ -40,22 +41,30 @@ def _of_backup(given: Given, flags: Flags) -> CheckReport:
     """What a backup says of itself."""
     if extra := given.all_given((LiveFlags, *STORE_OPTIONS.values(), AlsoOptions)):
         raise UsageError(f"{', '.join(extra)} says nothing with --from: a backup is held against itself")
+    from kubectl_lrs.sources.place import open_to_read
     from kubectl_lrs.stores.lrs.saved import BackupSource
     from kubectl_lrs.usecases.check_backup import check_backup
     from kubectl_lrs.usecases.verify import require_intact
 
     quiet = given.of(Quiet).quiet
     stale_after, progress = duration(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
-    folder = found(given, open_repository(flags.path, flags.reach), flags.from_, objects=flags.applications)
+    repository = open_to_read(*flags.where)
+    folder = found(given, repository, flags.from_, applications=flags.applications)
     if flags.from_ == LATEST:
         render.say_latest(folder, quiet=quiet)
+    for line in render.of_others(folder):
+        render.say(line)
     require_intact(folder, progress)
-    BackupSource(folder).check()
+    if folder.catalog.has_lrs:
+        BackupSource(folder).check()
     namespace = None if flags.all_namespaces else given.kube.namespace or None
-    return check_backup(folder, namespace, flags.applications, stale_after, progress)
+    try:
+        return check_backup(folder, namespace, flags.applications, stale_after, progress)
+    except UsageError as error:
+        raise known_elsewhere(error, repository, folder, flags.applications) from error
 
 
-def _of_cluster(given: Given, flags: Flags) -> CheckReport:
+def of_cluster(given: Given, flags: Flags) -> CheckReport:
     """What the cluster and the stores hold now."""
     from kubectl_lrs.usecases.check_live import check_live
     from kubectl_lrs.usecases.check_sources import SourceOptions, sources

@@ -39,7 +39,8 @@ def run(given: Given) -> ExitCode:
     if dry_run == "none":
         agree(plan, yes=given.of(Yes).yes, quiet=quiet)
         identity = cluster.kube.identity()
-        given.note(identity.uid or identity.server, target=identity.server, what=selection.scope)
+        by = cluster.kube.whoami()
+        given.note(identity.uid or identity.server, target=identity.server, what=selection.scope, by=by)
     report = apply(cluster, plan, applied, operator=options.operator, quiet=quiet)
     show(report, output)
     return report.exit_code()

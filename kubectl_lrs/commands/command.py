@@ -257,9 +257,11 @@ def command(
         try:
             return _called(given, name)
         except LrsError as error:
-            from kubectl_lrs.commands.variables import name_variables
+            from kubectl_lrs.commands.variables import name_settings, name_variables
 
             name_variables(error, given)
+            if name == "run":
+                name_settings(error, given)
             raise _traced(error, given)  # noqa: B904  it is the same
 
     made = PluginCommand(name, callback=called, params=parameters(kinds), help=help, examples=examples, exits=exits)
@@ -272,13 +274,20 @@ def command(
 
 def _called(given: Given, name: str) -> ExitCode | None:
     given.refuse_empty()
-    from kubectl_lrs.commands import unused  # the tables of several stores' flags
+    from kubectl_lrs.commands import unused  # the tables of all verbs
 
     _settle(given, name)
     unused.require_effects(name, given.words, given.value)
     unused.refuse_cluster(name, given)
+    given.spoken_by(lambda: _spoken(given))
     waiting.tell_by(None if "--quiet" in given.words else say)
     return _noted(run_of(name), given, name)
+
+
+def _spoken(given: Given) -> str:
+    from kubectl_lrs.commands import again  # for those that change something
+
+    return again.this(given)
 
 
 def _settle(given: Given, name: str) -> None:
@@ -309,7 +318,7 @@ AGAIN = "the same command goes on where this one ended"
 BEGUN_ANEW = {"backup": "the same command begins anew"}
 """What a command comes to that was interrupted after it has begun to change something, where that is not AGAIN."""
 
-SAYS_SO = frozenset(("deactivate", "activate"))
+SAYS_SO = frozenset(("deactivate", "activate", "run"))
 """Those whose own answer says how they go on."""
 
 
@@ -320,13 +329,13 @@ def _noted(run: Callable[[Given], ExitCode | None], given: Given, name: str) -> 
     except DeclinedError:
         raise
     except (KeyboardInterrupt, click.Abort, InterruptedRunError) as error:
-        _end(given, ExitCode.INTERRUPTED, "interrupted")
+        end(given, ExitCode.INTERRUPTED, "interrupted")
         hint = BEGUN_ANEW.get(name, AGAIN) if given.act else "nothing was changed"
         raise InterruptedRunError(str(error) or "interrupted", hint=getattr(error, "hint", "") or hint) from error
     except BaseException as error:
-        _end(given, getattr(error, "exit_code", ExitCode.FAILED), str(error))
+        end(given, getattr(error, "exit_code", ExitCode.FAILED), str(error))
         raise
-    _end(given, code or ExitCode.DONE, "")
+    end(given, code or ExitCode.DONE, "")
     if code == ExitCode.INTERRUPTED and name not in SAYS_SO:
         say(AGAIN if given.act else "interrupted; nothing was changed")
     return code
@@ -340,7 +349,8 @@ def _traced(error: LrsError, given: Given) -> LrsError:
     return error
 
 
-def _end(given: Given, code: int, why: str) -> None:
+def end(given: Given, code: int, why: str) -> None:
+    """Note the end of the act that the call has begun, where it has."""
     if given.act is None:
         return
     given.act.end(int(code), why or done() or EXIT_STATUS[int(code)])

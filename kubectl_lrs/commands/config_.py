@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_lrs.commands import backup_, check_, prune_, restore_
+from kubectl_lrs.commands import backup_, check_, prune_, restore_, run_
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Tables
 from kubectl_lrs.model.flags import Flag, Group, Options, Source, argument, flag, flags_of
@@ -35,6 +35,8 @@ KINDS: tuple[type[Options], ...] = (
     *restore_.STORE_OPTIONS.values(),
     check_.Flags,
     prune_.Keep,
+    run_.Nightly,
+    run_.Notify,
     RestoreFlags,
     AlsoOptions,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def run(given: Given) -> None:
     _ask(table, draft)
     path = _path(given.of(Flags).file, name)
     text = _text(draft, table)
-    settings.values_of(_nested(draft.values, table), table, acts=acts_of(given.commands), where=str(path))
+    settings.values_of(settings.nested(draft.values, table), table, acts=acts_of(given.commands), where=str(path))
     _write(path, text)
     found = read(path, given.commands)
     render.answer(f"{path}\n", done=f"{path} was made")
@@ -181,22 +181,9 @@ def _path(named: str, name: str) -> Path:
     return path
 
 
-def _nested(values: Mapping[str, Any], table: Table) -> dict[str, Any]:
-    """As a file has it, in the order of the table."""
-    made: dict[str, Any] = {}
-    for key in (key for key in table if key in values):
-        *sections, name = key.split(".")
-        below = made
-        for section in sections:
-            below = below.setdefault(section, {})
-        value = values[key]
-        below[name] = list(value) if isinstance(value, tuple) else value
-    return made
-
-
 def _text(draft: Draft, table: Table) -> str:
     said = "".join(f"# {line}\n" for line in ("Settings of one installation; config schema prints all that may stand here.",))
-    return said + dump(_nested(draft.values, table))
+    return said + dump(settings.nested(draft.values, table))
 
 
 def _write(path: Path, text: str) -> None:

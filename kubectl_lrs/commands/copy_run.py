@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubectl_lrs import render
+from kubectl_lrs.backends.place import Words
 from kubectl_lrs.commands.backup_choice import found, until
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.copy_ import Flags
 from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST
-from kubectl_lrs.repository import Repository, open_repository
+from kubectl_lrs.repository import Reach, Repository, open_repository
+from kubectl_lrs.repository.place import CA_FILE, ENDPOINT, OPTIONS
 from kubectl_lrs.usecases.copy import Copying, CopyResult
 
 
@@ -20,10 +22,10 @@ def run(given: Given) -> ExitCode:
     flags = given.of(Flags)
     if not flags.source or not flags.target:
         raise UsageError("copy needs FROM and TO", hint="copy /var/backups/lrs s3://backups/lrs")
-    source = open_repository(flags.source)
+    source = open_repository(flags.source, _by_environment("FROM"))
     copying = Copying(
         source=source,
-        target=open_repository(flags.target),
+        target=open_repository(flags.target, _by_environment("TO")),
         progress=render.progress(quiet=given.of(Quiet).quiet),
         signals=HeldSignals(),
         trust=given.of(Trusting).trust,
@@ -56,3 +58,8 @@ def _say_unreadable(source: Repository) -> int:
     for each in unsealed:
         render.say(f"warning: not copied: {each.why}")
     return len(unsealed)
+
+
+def _by_environment(word: str) -> Reach:
+    """How a place is reached that an argument names: there are two, and no flag is about both."""
+    return Reach(said=Words(word, OPTIONS, ENDPOINT, CA_FILE))

@@ -46,7 +46,7 @@ def run(given: Given) -> ExitCode:
         if change.dry_run != "none":
             then = [("carry it out", again.this(given, without=again.TRIAL))] if plan.changes else []
             render.show(render.deployment_plan_view(plan, names, then=then), output)
-            return ExitCode.DONE
+            return plan.exit_code()
         if plan.changes:
             _agree(plan, names, yes=yes, quiet=quiet)
             if not quiet:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import TABLES, At, Backups, Quiet, Selecting, output_flag
+from kubectl_lrs.commands.flags import TABLES, At, Backups, OneApplication, Quiet, Selecting, output_flag
 from kubectl_lrs.model.flags import Options, Source, argument
+from kubectl_lrs.stores.files.flags import Place as FilesPlace
+from kubectl_lrs.stores.images.flags import RegistryOptions
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
+from kubectl_lrs.stores.mongo.flags import Place as MongoPlace
 
 LIVE = "live"
 
@@ -32,6 +35,9 @@ chose to save. Values are shown as they are, as kubectl diff does: LRS can carry
 
 Of two backups all else that both hold is compared too: Mongo documents by their _id and their bytes, images by
 digest, files by sum, the status of deployments. What was not compared is named, and "nothing differs" means all.
+
+With --app it is about all that belongs to one application on either side, and nothing of others, against the cluster
+too: then MongoDB, the registries and the file storage are looked at, which the last flags name. A need not be named.
 """
 
 
@@ -39,14 +45,19 @@ command = lrs_command(
     "diff",
     Flags,
     At,
+    OneApplication,
     Selecting,
     NamespaceMapping,
     Backups,
     Quiet,
+    MongoPlace,
+    RegistryOptions,
+    FilesPlace,
     help=HELP,
     examples=[
         ("What has changed in the cluster since the newest backup of it", "@ diff latest"),
         ("What has changed since tuesday", "@ diff --at tuesday"),
+        ("One application, and all that belongs to it, since tuesday", "@ diff --app sales-explorer --at tuesday"),
         ("The same as kubectl diff shows it", "@ diff latest live -o diff"),
         ("What changed from one backup to the next", "@ diff lrs_backup_2026_11_22_08_16_10 lrs_backup_2026_11_23_08_16_10"),
         (

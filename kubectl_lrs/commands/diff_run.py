@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.backup_choice import found, open_to_read
+from kubectl_lrs.commands.application_choice import namespaces_now, of_application
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.diff_ import LIVE, Flags
-from kubectl_lrs.commands.flags import At, Backups, Given, Quiet, Selecting
+from kubectl_lrs.commands.flags import At, Backups, Given, OneApplication, Quiet, Selecting
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.model.stores import RESOURCES, STORES
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.sources.place import open_to_read
+from kubectl_lrs.stores.files.connect import storage
+from kubectl_lrs.stores.files.flags import Place as FilesPlace
+from kubectl_lrs.stores.images.connect import access as images_access
+from kubectl_lrs.stores.images.flags import RegistryOptions
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
 from kubectl_lrs.stores.lrs.saved import BackupSource
+from kubectl_lrs.stores.mongo.connect import access
+from kubectl_lrs.stores.mongo.flags import Place as MongoPlace
+from kubectl_lrs.stores.mongo.inspect import LiveDocuments
+from kubectl_lrs.stores.mongo.levels import COMPLETE
+from kubectl_lrs.stores.mongo.server.client import Mongo
+from kubectl_lrs.usecases.belonging import belongings_in
 from kubectl_lrs.usecases.diff import BackupSide, Comparison, Differ, LiveSide, Side
+from kubectl_lrs.usecases.diff_application import LiveApplication, LiveStores, had
 from kubectl_lrs.usecases.diff_stores import CHOSEN, NotCompared, StoreComparison, compare_stores, none_compared
 from kubectl_lrs.usecases.diff_stores import LIVE as LIVE_WHY
 from kubectl_lrs.usecases.verify import require_intact
@@ -31,7 +46,8 @@ Stores: TypeAlias = "tuple[list[StoreComparison], list[NotCompared]]"
 def run(given: Given) -> ExitCode:
     """Open both sides, compare, and show what differs."""
     flags, quiet = given.of(Flags), given.of(Quiet).quiet
-    before = flags.before or (LATEST if given.of(At).at else "")
+    app = given.of(OneApplication).app
+    before = flags.before or (LATEST if given.of(At).at or app else "")
     if not before:
         raise UsageError("diff needs an A: the backup to compare", hint="see what there is with: list")
     if before == LIVE:
@@ -40,6 +56,8 @@ def run(given: Given) -> ExitCode:
     selection = given.of(Selecting).selection(maps.get(namespace, namespace))
     named = [name for name in (before, flags.after) if name != LIVE]
     opened = _Backups(given, named, render.progress(quiet=quiet), quiet=quiet)
+    if app:
+        return _show(*_of_application(opened, given, (before, flags.after), maps, selection), flags.output, quiet=quiet)
     if flags.after == LIVE:
         sides = _with_live(opened, before, connect(given.kube, given.cancel), maps, selection)
         stores: Stores = ([], none_compared(opened.folders, LIVE_WHY))
@@ -48,6 +66,60 @@ def run(given: Given) -> ExitCode:
         stores = _stores(opened, is_narrow=selection.is_narrow or bool(namespace or maps))
     differ = Differ(*sides, selection, opened.progress)
     return _show(differ, stores, flags.output, quiet=quiet)
+
+
+def _of_application(
+    opened: _Backups, given: Given, names: tuple[str, str], maps: Mapping[str, str], selection: Selection
+) -> tuple[Differ, Stores]:
+    """All that belongs to one application on either side."""
+    if given.of(Selecting).selects_some:
+        raise UsageError("--type and -l choose LRS, and --app an application", hint="give one of the two")
+    before, after = names
+    if after == LIVE:
+        kube = connect(given.kube, given.cancel)
+        source, application = opened.of_application(before, kube.identity())
+        mine = belongings_in(source.folder, application, opened.progress)
+        sides = _sides_with_live(opened, source, kube, maps, selection)
+        with _live_stores(given, kube, source, maps) as stores:
+            now = LiveApplication(stores, source.folder, mine, opened.progress)
+            compared = now.compare()
+        theirs = now.after
+    else:
+        source, application = opened.of_application(before)
+        other = opened.source(after)
+        mine = belongings_in(source.folder, application, opened.progress)
+        theirs = belongings_in(other.folder, application, opened.progress)
+        sides = (BackupSide(source, maps), BackupSide(other, {}))
+        only = {name: {*mine.of(name), *theirs.of(name)} for name in STORES}
+        compared = compare_stores(source.folder, other.folder, opened.progress, only)
+    opened.say_line(f"application {mine.title}: {len(mine.things)} things in {source.folder.name}")
+    untold = [NotCompared("what belongs to it", f"{source.folder.name}: {why}") for why in mine.untold]
+    lrs = {*(_mapped(name, maps) for name in mine.of(RESOURCES)), *theirs.of(RESOURCES)}
+    return Differ(*sides, selection, opened.progress, lrs), (compared[0], [*compared[1], *untold])
+
+
+def _mapped(key: str, maps: Mapping[str, str]) -> str:
+    namespace, _, name = key.partition("/")
+    return f"{maps.get(namespace, namespace)}/{name}"
+
+
+@contextmanager
+def _live_stores(given: Given, kube: KubeClient, source: BackupSource, maps: Mapping[str, str]) -> Iterator[LiveStores]:
+    """The stores beside the cluster, as far as they can be had."""
+    namespace, home = namespaces_now(source.folder, kube, maps)
+    mongo_options, files_options = given.of(MongoPlace), given.of(FilesPlace)
+    mongo = Mongo(access(mongo_options, kube, home))
+    try:
+        yield LiveStores(
+            kube=kube,
+            resource=served(kube, source.version),
+            namespace=namespace,
+            documents=had(lambda: LiveDocuments(mongo, database=mongo_options.database, wanted=COMPLETE)),
+            images=images_access(given.of(RegistryOptions), kube, {}, kube.stop),
+            storage=had(lambda: storage(files_options, otherwise="without it files are not compared")),
+        )
+    finally:
+        mongo.close()
 
 
 def _stores(opened: _Backups, *, is_narrow: bool) -> Stores:
@@ -71,7 +143,14 @@ class _Backups:
 
     def source(self, name: str, cluster: Cluster | None = None) -> BackupSource:
         """The backup of this name; `latest` is the newest of the cluster, where one is given."""
-        folder = found(self._given, self.directory, name, cluster, named=self._named)
+        return self._opened(name, found(self._given, self.directory, name, cluster, named=self._named))
+
+    def of_application(self, name: str, cluster: Cluster | None = None) -> tuple[BackupSource, tuple[str, str]]:
+        """(the backup that knows the application of --app, id and name of that)."""
+        folder, application = of_application(self._given, self.directory, name, cluster)
+        return self._opened(name, folder), application
+
+    def _opened(self, name: str, folder: Backup) -> BackupSource:
         if name == LATEST:
             render.say_latest(folder, quiet=self._quiet)
         for line in () if self._quiet else render.of_others(folder):
@@ -82,6 +161,11 @@ class _Backups:
         source.check()
         return source
 
+    def say_line(self, line: str) -> None:
+        """The same, of one line."""
+        if not self._quiet:
+            render.say(line)
+
     def say(self, remark: Remark) -> None:
         """Something for the user, unless the user wants nothing."""
         if not self._quiet:
@@ -90,8 +174,13 @@ class _Backups:
 
 def _with_live(opened: _Backups, name: str, kube: KubeClient, maps: Mapping[str, str], selection: Selection) -> tuple[Side, Side]:
     """A backup, and the cluster as it serves the version of the backup's objects."""
+    return _sides_with_live(opened, opened.source(name, kube.identity()), kube, maps, selection)
+
+
+def _sides_with_live(
+    opened: _Backups, source: BackupSource, kube: KubeClient, maps: Mapping[str, str], selection: Selection
+) -> tuple[Side, Side]:
     identity = kube.identity()
-    source = opened.source(name, identity)
     if source.folder.catalog.cluster.is_another(identity):
         why = f"{source.description} was taken of another cluster, {source.folder.catalog.cluster.title}"
         opened.say(Remark(why, Note.ANOTHER_CLUSTER))

@@ -29,6 +29,9 @@ CANCEL = "kubectl_lrs.cancel"
 ACT = "kubectl_lrs.act"
 """Under which it is kept what the history tells of this call."""
 
+SPOKEN = "kubectl_lrs.spoken"
+"""Under which it is kept what gives the call as it was typed, without what is secret."""
+
 TYPED = "kubectl_lrs.typed"
 """Under which all words of the call are kept, as they were typed."""
 
@@ -255,15 +258,28 @@ class Given:
         """From now on what is in flight is finished when a signal comes; the second one ends the call at once."""
         return self._context.with_resource(self.cancel.on_signals())
 
-    def note(self, whom: str, *, target: str, what: str) -> None:
+    def note(self, whom: str, *, target: str, what: str, verb: str = "", by: str = "") -> None:
         """From now on this call is an act that the history tells of: it changes something, and nothing is left to ask.
 
-        `whom`: the cluster or application that it acts on, by its uid or host.
+        `whom`: the cluster or application that it acts on, by its uid or host. `verb`: where it is not that of the call.
+        `by`: who it is, by the word of the API server.
         """
         from kubectl_lrs.runtime.history import Writer
 
-        verb = str(self._context.command.name)
-        self._context.meta[ACT] = Writer(whom, verb=verb, target=target, what=what)
+        verb = verb or str(self._context.command.name)
+        self._context.meta[ACT] = Writer(whom, verb=verb, target=target, what=what, by=by, command=self._spoken())
+
+    def spoken_by(self, words: Callable[[], str]) -> None:
+        """What gives the call as it was typed, without what is secret."""
+        self._context.meta[SPOKEN] = words
+
+    def _spoken(self) -> str:
+        words: Callable[[], str] = self._context.meta.get(SPOKEN, str)
+        return words()
+
+    def drop_act(self) -> None:
+        """What was begun has been noted with its end; the call goes on with something else."""
+        self._context.meta[ACT] = None
 
     @property
     def act(self) -> Writer | None:
@@ -444,7 +460,7 @@ class Backups(Options):
         metavar="FILE",
         source=Source.FILE,
         group=Group.STORAGE,
-        help="JSON or YAML with options and credentials, as the storage's fsspec library takes them; else LRS_BACKUP_OPTIONS.",
+        help="JSON or YAML with options and credentials (of S3: docs/files.md; others: fsspec); else LRS_BACKUP_OPTIONS.",
     )
     backup_endpoint: str = flag(
         "--backup-endpoint",
@@ -472,6 +488,16 @@ class Backups(Options):
     def path(self) -> str:
         """The place that was named, by the flag, the environment or the file; the current directory where none was."""
         return self.backup_dir or os.environ.get("LRS_BACKUP_DIR") or "."
+
+    @property
+    def label(self) -> str:
+        """The place as metrics name it: alike from whichever folder it is called, and without a secret. Nothing is opened."""
+        from kubectl_lrs.repository.place import path_of
+        from kubectl_lrs.runtime.paths import is_url
+        from kubectl_lrs.runtime.redact import shown
+
+        where = path_of(self.path)
+        return shown(where).rstrip("/") if is_url(where) else os.path.realpath(where)
 
     @property
     def where(self) -> tuple[str, Reach]:
@@ -505,6 +531,19 @@ class At(Options):
         metavar="DATE",
         group=Group.MEANT,
         help="Of which time latest is the newest backup: 2026-11-24, '2026-11-24 08:00', tuesday, yesterday, 2d.",
+    )
+
+
+class OneApplication(Options):
+    """Whether one application alone is meant."""
+
+    app: str = flag(
+        "--app",
+        default="",
+        metavar="NAME|ID",
+        source=Source.APPLICATIONS,
+        group=Group.MEANT,
+        help="Only this application: its LRS, documents, images and files.",
     )
 
 

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Tables
 from kubectl_lrs.commands.history_ import Flags
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.when import start_of
 from kubectl_lrs.runtime import history
 from kubectl_lrs.runtime.state import root
 
-VERBS = ("backup", "restore", "clean-spark", "deactivate", "activate", "prune", "forget")
+VERBS = ("backup", "restore", "clean-spark", "deactivate", "activate", "prune", "forget", "rehearse", "schedule", "image")
 """Those that change something, and so are noted."""
 
 
 def run(given: Given) -> None:
     """All acts, or those of some verbs."""
-    wanted = given.of(Flags).verbs
+    flags = given.of(Flags)
+    wanted, since = flags.verbs, _since(flags.since)
     if unknown := set(wanted) - set(VERBS):
         raise UsageError(f"nothing is noted of {min(unknown)!r}", hint=f"it is one of: {', '.join(VERBS)}")
     acts, troubles = history.read()
-    render.show(render.history_view([act for act in acts if not wanted or act.verb in wanted]), given.of(Tables).output)
+    render.show(
+        render.history_view([act for act in acts if (not wanted or act.verb in wanted) and act.began >= since]),
+        given.of(Tables).output,
+    )
     if not acts:
         render.say(f"nothing was noted in {root()} so far")
     for trouble in troubles:
         render.say(f"warning: {trouble}")
+
+
+def _since(text: str) -> str:
+    """From which instant on, as acts have theirs; all of them where nothing is said."""
+    if not text:
+        return ""
+    return start_of(text, what="--since", now=datetime.now().astimezone()).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

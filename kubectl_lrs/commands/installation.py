@@ -5,7 +5,9 @@ It steers acts, so it is refused where others may write it, whoever has named it
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -104,7 +106,8 @@ def _document(path: Path, trust: Trust) -> Any:
                 raise RefusedError(path, f"it would steer the work, and {doubt}", hint=MAKE_IT_YOURS)
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        hint = f"config init {shlex.quote(str(path))} makes one" if error.errno == errno.ENOENT else ""
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
     if len(data) > MAX_BYTES:
         raise UsageError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
     documents = list(load_all(data, where=str(path)))

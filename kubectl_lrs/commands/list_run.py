@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.backup_choice import open_to_read
 from kubectl_lrs.commands.flags import Backups, Given, Tables
 from kubectl_lrs.commands.list_ import Listing
 from kubectl_lrs.repository import Backup, Repository
 from kubectl_lrs.repository.base import is_of_future
+from kubectl_lrs.sources.place import open_to_read
 from kubectl_lrs.usecases.open_journals import OpenJournal, open_journals
 
 ORDER: Mapping[str, Callable[[Backup], Any]] = {

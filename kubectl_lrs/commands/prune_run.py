@@ -14,7 +14,7 @@ from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.retention import PERIODS, Rules
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.repository import open_pruner
-from kubectl_lrs.usecases.prune import PrunePlan, apply, plan_prune
+from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, apply, plan_prune
 
 
 def run(given: Given) -> ExitCode:
@@ -27,16 +27,7 @@ def run(given: Given) -> ExitCode:
 
 def rules_of(keep: Keep) -> Rules:
     """What is to be kept, as rules; UsageError where nothing says what is kept."""
-    values: Mapping[str, object] = vars(keep)
-    ages = {name: text for name in PERIODS if isinstance(text := values[f"within_{name}"], str) and text}
-    rules = Rules(
-        last=keep.last or 0,
-        counts={name: count for name in PERIODS if isinstance(count := values[name], int) and count},
-        within=_age("", keep.within) if keep.within else None,
-        ages={name: _age(f"-{name}", text) for name, text in ages.items()},
-        names=frozenset(keep.names),
-        minimum=keep.minimum,
-    )
+    rules = rules_if_any(keep)
     if rules.is_empty:
         raise UsageError(
             "nothing says which backups are to be kept",
@@ -45,13 +36,27 @@ def rules_of(keep: Keep) -> Rules:
     return rules
 
 
+def rules_if_any(keep: Keep) -> Rules:
+    """The same; empty where nothing says what is kept."""
+    values: Mapping[str, object] = vars(keep)
+    ages = {name: text for name in PERIODS if isinstance(text := values[f"within_{name}"], str) and text}
+    return Rules(
+        last=keep.last or 0,
+        counts={name: count for name in PERIODS if isinstance(count := values[name], int) and count},
+        within=_age("", keep.within) if keep.within else None,
+        ages={name: _age(f"-{name}", text) for name, text in ages.items()},
+        names=frozenset(keep.names),
+        minimum=keep.minimum,
+    )
+
+
 def _age(name: str, text: str) -> timedelta:
     return duration(text, what=f"--keep-within{name}")
 
 
 def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -> ExitCode:
     """Show the plan, or ask where that is to be, and do it."""
-    output, quiet, yes = given.of(Tables).output, given.of(Quiet).quiet, given.of(Yes).yes
+    output, yes = given.of(Tables).output, given.of(Yes).yes
     is_asked = must_ask and not yes
     for line in render.prune_remarks(plan):
         render.say(line)
@@ -63,11 +68,17 @@ def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -
         weight = plan.weight()
         render.show(render.prune_plan_view(plan, weight), "table", err=True)
         confirm(render.prune_question(plan, weight), yes=False)
-    if plan.to_remove:
-        given.note("backups", target=plan.location, what=", ".join(step.name for step in plan.to_remove))
-    report = apply(plan, given.stop_on_signals(), render.progress(quiet=quiet))
-    for line in render.prune_report_remarks(report):
-        render.say(line)
+    report = carried_out(given, plan)
     if report.exit_code() is not ExitCode.DONE or not given.is_silent:
         render.show(render.prune_report_view(report), output)
     return report.exit_code()
+
+
+def carried_out(given: Given, plan: PrunePlan, *, verb: str = "") -> PruneReport:
+    """Do what a plan says that was agreed to; what is to be known of it is said."""
+    if plan.to_remove:
+        given.note("backups", target=plan.location, what=", ".join(step.name for step in plan.to_remove), verb=verb)
+    report = apply(plan, given.stop_on_signals(), render.progress(quiet=given.of(Quiet).quiet))
+    for line in render.prune_report_remarks(report):
+        render.say(line)
+    return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import At, Backups, Quiet, Selecting, Tables, Trusting, Yes
+from kubectl_lrs.commands.flags import At, Backups, OneApplication, Quiet, Selecting, Tables, Trusting, Yes
 from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
 from kubectl_lrs.model.stores import RESOURCES, STORES, TIERS
 from kubectl_lrs.stores.deployments.flags import ApiOptions
@@ -95,6 +95,10 @@ given, all namespaces that the backup holds are meant.
 
 A whole backup is restored with all that it holds: Mongo collections, images and files first, then the LRS that need
 them. Chosen LRS are restored alone, unless --tier says more.
+
+With --app, all that belongs to one application is restored and nothing of others: what is not there is made, and
+what differs is put back where --mongo-existing replace (document by document), --images-existing, --files-existing
+and --existing say so. The plan tells what leads to each thing. What others share is never changed.
 """
 
 
@@ -102,6 +106,7 @@ command = lrs_command(
     "restore",
     SourceFlags,
     At,
+    OneApplication,
     Selecting,
     RestoreFlags,
     ApplyFlags,
@@ -116,6 +121,11 @@ command = lrs_command(
         ("Everything in the newest backup of this cluster", "@ restore latest"),
         ("What that would do, object by object and field by field", "@ restore latest --existing update --dry-run=client"),
         ("Two LRS out of a certain backup", "@ restore my-model datarobot/my-app --from lrs_backup_2026_11_23_08_16_10"),
+        ("What is missing of one application", "@ restore --app sales-explorer"),
+        (
+            "One application as it was on tuesday",
+            "@ restore --app sales-explorer --at tuesday --existing replace --mongo-existing replace",
+        ),
         (
             "Into another namespace of a new cluster",
             "@ restore ./lrs_backup_2026_11_23_08_16_10 --map-namespace old=new --create-namespaces",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,21 @@ from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
-from kubectl_lrs.commands.backup_choice import open_to_read, to_restore
-from kubectl_lrs.commands.flags import Given, Quiet, Selecting, Trusting
+from kubectl_lrs.commands.backup_choice import to_restore
+from kubectl_lrs.commands.flags import Given, OneApplication, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.places import say_places
 from kubectl_lrs.commands.restore_ import STORE_OPTIONS, ApplyFlags, SourceFlags
-from kubectl_lrs.commands.restore_parts import held, refuse_unused, say_left_alone, wanted_parts
+from kubectl_lrs.commands.restore_parts import (
+    held,
+    refuse_contradictions,
+    refuse_unused,
+    require_known,
+    say_left_alone,
+    wanted_parts,
+)
 from kubectl_lrs.commands.state import state_folder
 from kubectl_lrs.commands.unused import refuse
+from kubectl_lrs.model.belonging import Belongings
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.manifest import Manifest
@@ -28,7 +37,7 @@ from kubectl_lrs.repository import Backup, Repository
 from kubectl_lrs.runtime import state
 from kubectl_lrs.runtime.paths import exists
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.sources.place import is_ours, may_mean_a_path
+from kubectl_lrs.sources.place import is_ours, may_mean_a_path, open_to_read
 from kubectl_lrs.stores.base import RestoreContext, Restorer, connect_module
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
 from kubectl_lrs.stores.deployments.connect import api_is_given
@@ -42,7 +51,7 @@ from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import BackupSource, named_source, saved_crd
 from kubectl_lrs.stores.lrs.saved import Source as LrsSource
-from kubectl_lrs.usecases.deployments import known_deployments, left_to_activate
+from kubectl_lrs.usecases.known_deployments import known_deployments, left_to_activate
 from kubectl_lrs.usecases.restore import Restore
 from kubectl_lrs.usecases.verify import require_intact
 
@@ -65,6 +74,8 @@ class Call:
     def of(cls, given: Given) -> Call:
         """The cluster and the folder of the backups are looked for."""
         flags = given.of(SourceFlags)
+        require_known(flags.tiers)
+        refuse_contradictions(given)
         kube = connect(given.kube, given.cancel)
         progress = render.progress(quiet=given.of(Quiet).quiet)
         return cls(given, flags, open_to_read(*flags.where), kube, kube.identity(), progress)
@@ -74,29 +85,52 @@ class Call:
         """That of -n."""
         return str(self.given.kube.namespace)
 
+    @cached_property
+    def state(self) -> Path | None:
+        """Where journals lie too; made where something may be written."""
+        whom = self.identity.uid or self.identity.server
+        return state_folder(whom, make=self.given.of(ApplyFlags).dry_run == "none")
+
 
 def restore_of(call: Call) -> Restore:
     """The restore that the user asks for; nothing is written."""
-    dump = _mongodump(call)
+    dump = None if call.given.of(OneApplication).app else _mongodump(call)
     return _of_dump(call, dump) if dump else _of_source(call)
 
 
 def _of_source(call: Call) -> Restore:
     """The restore of a backup, of some LRS out of one, or of plain manifests."""
     folder: Backup | None = None
-    if call.flags.files:
+    only: Belongings | None = None
+    again: Callable[[], Belongings] | None = None
+    if call.given.of(OneApplication).app:
+        from kubectl_lrs.commands.restore_app import lines, meant, own_lrs  # with what knows whose things are
+
+        folder, only = meant(call.given, call.directory, call.identity, call.flags, call.progress)
+        objects = own_lrs(only)
+        source: LrsSource = _intact(call, folder, f"application {only.title} out of ")
+        for line in lines(only):
+            render.say(line)
+    elif call.flags.files:
         paths, objects = _plain_manifests(call)
         refuse_unused(call.given, (RESOURCES,), why="plain manifests hold LRS alone")
         refuse(set(call.given.words) & {"--at"}, "of plain manifests, which are of no time")
-        source: LrsSource = _plain_files(call, paths)
+        source = _plain_files(call, paths)
     else:
         backup, objects = _meaning(call)
         folder, objects = to_restore(call.given, call.directory, call.identity, backup, call.flags.tiers, objects)
-        source = _intact(call, folder, objects)
-    tiers = wanted_parts(call.flags.tiers, folder, call.given, objects)
+        source = _of_few(call, folder, objects) or _intact(call, folder, _few(objects))
+    if only and folder:
+        from kubectl_lrs.commands.restore_app import look_again, tiers_of
+
+        tiers = tiers_of(call.flags.tiers, folder, only)
+        again = look_again(call.given, folder, only, tiers, call.kube, call.progress)
+        only = again() if again else only
+    else:
+        tiers = wanted_parts(call.flags.tiers, folder, call.given, objects)
+        say_left_alone(folder, tiers)
     refuse_unused(call.given, tiers, why=_alone(folder))
-    say_left_alone(folder, tiers)
-    contexts = {name: _context(call, folder) for name in tiers if name in STORES and folder}
+    contexts = {name: _context(call, folder, only) for name in tiers if name in STORES and folder}
     stores = [_store(name, call, context) for name, context in contexts.items()]
     places = {name: connect_module(name).place(call.given.of(STORE_OPTIONS[name]), each) for name, each in contexts.items()}
     if not call.given.of(Quiet).quiet:
@@ -110,8 +144,11 @@ def _of_source(call: Call) -> Restore:
         context=call.kube.connection.context,
         from_another_cluster=folder is not None and folder.catalog.cluster.is_another(call.identity),
         owner=folder.owner if folder else "",
-        reads=None if objects else folder,
+        reads=None if objects and not only else folder,
         lacking=_lacking(folder, objects),
+        only=only,
+        again=again,
+        namespaces=call.given.of(RestoreFlags).namespaces,
         places=places,
         progress=call.progress,
         stop=call.kube.stop,
@@ -123,7 +160,7 @@ def _store(name: str, call: Call, context: RestoreContext) -> Restorer:
     return connect_module(name).restorer(call.given.of(STORE_OPTIONS[name]), context)
 
 
-def _context(call: Call, folder: Backup) -> RestoreContext:
+def _context(call: Call, folder: Backup, only: Belongings | None) -> RestoreContext:
     """What the stores beside the cluster are restored in."""
     saved = str(folder.catalog.selection["namespace"] or call.kube.connection.namespace)
     namespaces = call.given.of(RestoreFlags).namespaces
@@ -133,6 +170,9 @@ def _context(call: Call, folder: Backup) -> RestoreContext:
         namespace=namespaces.get(saved, saved),
         namespaces=namespaces,
         stop=call.kube.stop,
+        journals=call.directory.journals,
+        state=call.state,
+        only=only,
     )
 
 
@@ -180,18 +220,21 @@ def _of_dump(call: Call, path: Path) -> Restore:
     from kubectl_lrs.stores.mongo import connect as mongo
     from kubectl_lrs.stores.mongo.flags import RestoreOptions as MongoOptions
     from kubectl_lrs.stores.mongo.plain_dump import dumped
+    from kubectl_lrs.stores.mongo.replaced import ReplacedJournal
 
     alone = "a mongodump holds collections alone"
     refuse(set(call.given.words) & {"--map-namespace", "--at"}, f"here: {alone}")
     refuse_unused(call.given, ("mongo",), why=alone)
+    refuse_contradictions(call.given)
     if call.flags.from_ or set(call.flags.tiers) - {"mongo"}:
         raise UsageError(f"{path} is a mongodump; it holds collections alone", hint="name collections with --mongo-collection")
     render.say(f"restoring the mongodump {path}: there are no sums, so nothing tells whether it is as it was written")
     options = call.given.of(MongoOptions)
-    dump = dumped(path, only=options.only)
+    dump = dumped(path, only=options.only or tuple({each.partition("/")[0]: "" for each in options.ids}))
     namespace = call.namespace or call.kube.connection.namespace
+    journal = ReplacedJournal(call.directory.journals, call.state)
     return Restore(
-        [mongo.dump_restorer(dump, options, call.kube, namespace=namespace, stop=call.kube.stop)],
+        [mongo.dump_restorer(dump, options, call.kube, namespace=namespace, stop=call.kube.stop, journal=journal)],
         source=f"mongodump {path}",
         target=call.kube.connection.server,
         context=call.kube.connection.context,
@@ -222,7 +265,6 @@ def _meaning(call: Call) -> tuple[str, tuple[str, ...]]:
 def _resources(call: Call, source: LrsSource, folder: Backup | None, objects: tuple[str, ...]) -> LrsRestorer:
     """The restore of the LRS."""
     flags, kube = call.given.of(RestoreFlags), call.kube
-    cluster = call.identity.uid or call.identity.server
     crd = crd_to_install(kube, folder) if folder and flags.install_crd else None
     options = RestoreOptions(
         selection=call.given.of(Selecting).selection(call.namespace),
@@ -246,10 +288,10 @@ def _resources(call: Call, source: LrsSource, folder: Backup | None, objects: tu
         kube=kube,
         resource=_resource(kube, source, crd, folder),
         directory=call.directory.journals,
-        cluster=cluster,
+        cluster=call.identity.uid or call.identity.server,
         stop=kube.stop,
         trust=call.given.of(Trusting).trust,
-        state=state_folder(cluster, make=call.given.of(ApplyFlags).dry_run == "none"),
+        state=call.state,
     )
 
 
@@ -302,11 +344,31 @@ def _plain_files(call: Call, paths: list[Path]) -> FilesSource:
     )
 
 
-def _intact(call: Call, folder: Backup, objects: tuple[str, ...]) -> BackupSource:
-    """The backup as a source, after every file of it was held against its sum; what the arguments were taken for is said."""
+def _few(objects: tuple[str, ...]) -> str:
+    return f"{len(objects)} LRS out of " if objects else ""
+
+
+def _of_few(call: Call, folder: Backup, objects: tuple[str, ...]) -> BackupSource | None:
+    """The few LRS that are meant, whose files are held against their sums as they are read; None where all is to be."""
+    if not objects or folder.reads_all or call.given.of(RestoreFlags).restore_status:
+        return None
+    found = named_source(folder, objects)
+    if found:
+        _say_taken(call, folder, _few(objects))
+    return found
+
+
+def _intact(call: Call, folder: Backup, selected: str) -> BackupSource:
+    """The backup as a source, after every file of it was held against its sum."""
+    _say_taken(call, folder, selected)
+    require_intact(folder, call.progress)
+    return BackupSource(folder)
+
+
+def _say_taken(call: Call, folder: Backup, selected: str) -> None:
+    """What the arguments were taken for."""
     catalog, directory = folder.catalog, call.directory
     taken = f"taken {render.local(catalog.instant)} of {catalog.cluster.title}"
-    selected = f"{len(objects)} LRS out of " if objects else ""
     render.say(f"{selected}{'backup ' if folder.has_sums else ''}{folder.name}, {taken}, {render.scope(catalog)}")
     for line in render.of_others(folder):
         render.say(line)
@@ -314,11 +376,6 @@ def _intact(call: Call, folder: Backup, objects: tuple[str, ...]) -> BackupSourc
         render.say(f"warning: {line}")
     if folder.parent == directory.resolved and (less := directory.less_than_before(folder)):
         render.say(f"warning: {less}")
-    is_few = bool(objects) and not folder.reads_all and not call.given.of(RestoreFlags).restore_status
-    if is_few and (found := named_source(folder, objects)):
-        return found  # what is read of them is held against its sum; nothing else of the backup is needed
-    require_intact(folder, call.progress)
-    return BackupSource(folder)
 
 
 def _resource(kube: KubeClient, source: LrsSource, crd: Manifest | None, folder: Backup | None) -> Resource:

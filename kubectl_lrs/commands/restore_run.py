@@ -40,9 +40,10 @@ def _planned(restore: Restore, options: ApplyOptions, call: Call) -> ExitCode:
     for line in render.finding_lines(plan.findings, all_details=given.of(Tables).output == "wide"):
         render.say(line)
     if given.of(ApplyFlags).dry_run == "client":
-        render.show(render.plan_view(plan, then=list(_after_plan(plan, given))), given.of(Tables).output)
+        output = given.of(Tables).output
+        render.show(render.plan_view(plan, then=list(_after_plan(plan, given)), output=output), output)
     if plan.errors or given.of(ApplyFlags).dry_run == "client":
-        return plan.errors[0].exit_code if plan.errors else ExitCode.DONE
+        return plan.exit_code()
     return _carry_out(restore, plan, options, call)
 
 
@@ -59,22 +60,23 @@ def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, call: Call) 
     yes = given.of(Yes).yes
     if plan.effects and not options.dry_run:
         if not yes and sys.stderr.isatty():
-            render.show(render.plan_view(plan, applied=True), "table", err=True)
+            render.show(render.plan_view(plan, applied=True, output="table"), "table", err=True)
         confirm(render.restore_question(plan), yes=yes)
     if not options.dry_run:
-        given.note(call.identity.uid or call.identity.server, target=plan.target, what=plan.source)
+        whom = call.identity.uid or call.identity.server
+        given.note(whom, target=plan.target, what=plan.source, by=call.kube.whoami())
     given.stop_on_signals()  # not before: as long as nothing is written, a signal ends the run at once
     report = restore.apply(plan, options)
-    then = list(_after_report(report, options, given))
-    render.show(render.report_view(report, dry_run=options.dry_run, then=then), given.of(Tables).output)
+    then, output = list(_after_report(report, options, given)), given.of(Tables).output
+    render.show(render.report_view(report, dry_run=options.dry_run, then=then, output=output), output)
     return report.exit_code()
 
 
 def _after_plan(plan: Plan, given: Given) -> Iterator[tuple[str, str]]:
     """What to do when the plan was only shown."""
-    if any(step.action is Action.CONFLICT for step in plan.steps):
+    if plan.has((Action.CONFLICT,)):
         yield from _about_conflicts(given, plan.source)
-    if any(step.action in WRITES for step in plan.steps):
+    if plan.has(WRITES):
         yield "carry it out", again.this(given, without=again.TRIAL, instead={LATEST: plan.source})
 
 

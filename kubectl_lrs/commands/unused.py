@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given, Selecting, Trusting
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.flags import flags_of
-from kubectl_lrs.stores.deployments.flags import ApiOptions
-from kubectl_lrs.stores.lrs.flags import TargetOptions
+from kubectl_lrs.model.flags import Options, flags_of
 
 Values = Callable[[str], Any]
 """A flag's longest name, or an argument's → its value in this call."""
@@ -35,21 +33,56 @@ def _given(*words: str) -> Callable[[Values], bool]:
     return lambda value: any(value(word) for word in words)
 
 
-_API = tuple(flag.word for _, flag in flags_of(ApiOptions))
-_TRIED = tuple(flag.word for kind in (Selecting, TargetOptions, Trusting) for _, flag in flags_of(kind))
-_WITHOUT_API = Rule(flags=_API, why="with --no-deployments", holds=lambda value: value("--deployments") is not False)
+def _words(*kinds: type[Options]) -> tuple[str, ...]:
+    return tuple(flag.word for kind in kinds for _, flag in flags_of(kind))
+
+
+def _api() -> tuple[str, ...]:
+    from kubectl_lrs.stores.deployments.flags import ApiOptions
+
+    return _words(ApiOptions)
+
+
+def _live() -> tuple[str, ...]:
+    from kubectl_lrs.stores.files.flags import Place as FilesPlace
+    from kubectl_lrs.stores.images.flags import RegistryOptions
+    from kubectl_lrs.stores.mongo.flags import Place as MongoPlace
+
+    return _words(MongoPlace, RegistryOptions, FilesPlace)
+
+
+def _tried() -> tuple[str, ...]:
+    from kubectl_lrs.stores.lrs.flags import TargetOptions
+
+    return _words(Selecting, TargetOptions, Trusting)
+
+
+def _scheduled() -> tuple[str, ...]:
+    from kubectl_lrs.commands.schedule_flags import Settings
+
+    return tuple(word for word in _words(Settings) if word != "--schedule-name")
+
+
+def _without_api() -> Rule:
+    return Rule(flags=_api(), why="with --no-deployments", holds=lambda value: value("--deployments") is not False)
+
+
+_NIGHTLY = (
+    *("--part", "--output", "--clean-spark", "--check-fails", "--fresh", "--events", "--metrics-file", "--pushgateway-file"),
+    *(f"--heartbeat-{each}-file" for each in ("start", "success", "failure")),
+)
 _WITH_JOURNAL = Rule(
     flags=("--backup-dir", "--accept-owner"),
     why="with --journal, which names the file itself",
     holds=lambda value: not value("--journal"),
 )
 
-RULES: Mapping[str, tuple[Rule, ...]] = {
-    "backup": (
+RULES: Mapping[str, Callable[[], tuple[Rule, ...]]] = {
+    "backup": lambda: (
         Rule(flags=("--yes",), why="without --clean-spark, as nothing else is asked", holds=_given("--clean-spark")),
-        _WITHOUT_API,
+        _without_api(),
     ),
-    "restore": (
+    "restore": lambda: (
         Rule(flags=("--recursive",), why="without -f", holds=_given("--filename")),
         Rule(flags=("--operator-replicas",), why="without --pause-operator", holds=_given("--pause-operator")),
         Rule(
@@ -63,32 +96,89 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             holds=lambda value: value("--mongo-existing") == "drop",
         ),
     ),
-    "deactivate": (_WITH_JOURNAL,),
-    "activate": (
+    "deactivate": lambda: (_WITH_JOURNAL,),
+    "activate": lambda: (
         _WITH_JOURNAL,
         Rule(flags=("--at",), why="without --from: it says of which time --from latest is", holds=_given("--from")),
     ),
-    "verify": (
-        Rule(flags=_TRIED, why="here without --against-cluster", holds=_given("--against-cluster")),
+    "verify": lambda: (
+        Rule(flags=_tried(), why="here without --against-cluster", holds=_given("--against-cluster")),
         Rule(flags=("--sample",), why="with --full, which reads all", holds=lambda value: not value("--full")),
     ),
-    "check": (
-        _WITHOUT_API,
+    "check": lambda: (
+        _without_api(),
         Rule(flags=("--at",), why="without --from: it says of which time --from latest is", holds=_given("--from")),
     ),
-    "repository": (
+    "rehearse": lambda: (
+        Rule(
+            flags=("--map-namespace",),
+            why="with --scratch-namespace, where all objects go",
+            holds=lambda value: not value("--scratch-namespace"),
+        ),
+        Rule(
+            flags=("--registry-ca-file", "--registry-plain-http"),
+            why="without --scratch-repository: no registry is asked",
+            holds=_given("--scratch-repository"),
+        ),
+    ),
+    "diff": lambda: (
+        Rule(
+            flags=_live(),
+            why="without --app, or where the cluster is not compared",
+            holds=lambda value: bool(value("--app")) and value("after") == "live",
+        ),
+    ),
+    "repository": lambda: (
         Rule(flags=("--backup-dir",), why="with a place that is named", holds=lambda value: not value("place")),
         Rule(flags=("--quiet", "--adopt"), why="but with check", holds=lambda value: value("what") == "check"),
     ),
-    "config": (
+    "schedule": lambda: (
+        Rule(
+            flags=(*_scheduled(), "--apply", "--delete", "--dry-run"),
+            why="to status and run: they are about what is in the cluster",
+            holds=lambda value: not value("what"),
+        ),
+        Rule(
+            flags=(*_scheduled(), "--apply"),
+            why="with --delete, which removes all that was made",
+            holds=lambda value: not value("--delete"),
+        ),
+    ),
+    "config": lambda: (
         Rule(flags=("--origin",), why="but to show", holds=lambda value: value("what") == "show"),
         Rule(flags=("--output",), why="to init", holds=lambda value: value("what") != "init"),
     ),
-    "completion": (
+    "run": lambda: (
+        Rule(flags=("--segment",), why="but to segment", holds=lambda value: value("what") == "segment"),
+        Rule(flags=_NIGHTLY, why="to segment", holds=lambda value: value("what") != "segment"),
+        Rule(
+            flags=("--clean-spark", "--check-fails"),
+            why="without the part backup",
+            holds=lambda value: not value("--part") or "backup" in value("--part"),
+        ),
+        Rule(flags=("--fresh",), why="but to --part prune alone", holds=lambda value: set(value("--part")) == {"prune"}),
+    ),
+    "image": lambda: (
+        Rule(
+            flags=("--archive", "--platform", "--base", "--layout"),
+            why="with --from: that image is made",
+            holds=lambda value: not value("--from"),
+        ),
+        Rule(flags=("--replace",), why="without --push", holds=_given("--push")),
+        Rule(
+            flags=("--registry-ca-file", "--registry-plain-http"),
+            why="without --push or --base",
+            holds=_given("--push", "--base"),
+        ),
+    ),
+    "completion": lambda: (
         Rule(flags=("--dir",), why="but with install: a script is printed", holds=lambda value: value("what") == "install"),
     ),
 }
-"""By verb. Each flag of each verb has a line in `tests/commands/test_every_input.py`, which tries these too."""
+"""By verb; made when it is called, of flags that its parser has by then.
+
+Each flag of each verb has a line in `tests/commands/test_every_input.py`, which tries these too.
+"""
 
 
 REACH = ("--backup-options", "--backup-endpoint", "--backup-ca-file")
@@ -108,7 +198,7 @@ def _names_storage(given: Collection[str], value: Values) -> bool:
 
 def require_effects(verb: str, given: Collection[str], value: Values) -> None:
     """UsageError for the first flags of this call that say nothing beside the others."""
-    for rule in RULES.get(verb, ()):
+    for rule in RULES.get(verb, tuple)():
         if set(rule.flags) & set(given) and not rule.holds(value):
             refuse((word for word in rule.flags if word in given), rule.why)
     if set(REACH) & set(given) and not _names_storage(given, value):
@@ -171,7 +261,14 @@ CLUSTERS: Mapping[str, Cluster] = {
         ("copy", "export", "import", "repository"),
         Cluster(is_asked=lambda _: False, why="it is about backups of any cluster, and asks none", changes=True),
     ),
+    "run": Cluster(
+        is_asked=lambda value: value("what") != "segment" and set(value("--part")) != {"prune"},
+        why="segment, and --part prune alone, are about the backups, and ask no cluster",
+        changes=True,
+    ),
+    "image": Cluster(is_asked=lambda _: False, why="it makes an image, and asks no cluster", changes=True),
     "completion": Cluster(is_about_program=True),
+    "metrics": Cluster(is_asked=lambda _: False, why="it tells of the backups of all clusters, and asks none"),
     "history": Cluster(is_asked=lambda _: False, why="it shows what was done on all clusters, and asks none"),
     "schema": Cluster(is_about_program=True),
     "version": Cluster(is_about_program=True),

@@ -35,6 +35,23 @@ def name_variables(error: LrsError, given: Given) -> None:
             error.with_hint(f"{variable} is set, and says it")
 
 
+def name_settings(error: LrsError, given: Given) -> None:
+    """Have an error of a command that goes by settings say what it says by a flag which that command does not have."""
+    from kubectl_lrs.commands.installation import table_of  # of all commands
+
+    own = {flag.word for flag in given.flags}
+    said = _FLAG.findall(f"{error} {error.hint}")
+    for key, flag in table_of(given.commands).items():
+        if flag.word in said and flag.word not in own:
+            variable = f", or {flag.variable}" if flag.variable else ""
+            where = f"here {flag.word} is {key} of the installation file{variable}"
+            if where not in error.hint:  # a step has said it, and the call ends with the same
+                error.with_hint(where)
+
+
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
+
+
 def _variables(given: Given) -> Iterator[tuple[str, str]]:
     for flag in given.flags:
         if variable := flag.variable or OTHERWISE.get(flag.word, ""):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.backup_choice import found, open_to_read
+from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.commands.verify_ import Flags
 from kubectl_lrs.model.errors import ExitCode, UsageError
@@ -18,6 +18,7 @@ from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.repository import Repository
 from kubectl_lrs.repository.base import ALL, LISTED
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.sources.place import open_to_read
 from kubectl_lrs.stores.lrs.connect import connect, crd_to_install, resource_to_write
 from kubectl_lrs.stores.lrs.flags import TargetOptions
 from kubectl_lrs.stores.lrs.options import RestoreOptions

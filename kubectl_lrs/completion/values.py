@@ -175,6 +175,23 @@ def _names(line: Line) -> list[Candidate]:
     return [*backups, *(each for each in found if each.word not in line.arguments)]
 
 
+def _applications(line: Line) -> list[Candidate]:
+    """Of the backup that the line names, else of the newest: by name; where that is no plain word or not of one, by id."""
+    from kubectl_lrs.model.names import LATEST, is_label_value
+    from kubectl_lrs.model.units import printable
+    from kubectl_lrs.usecases.belonging import applications_in
+
+    directory = _directory(line)
+    named = [each for each in (line.value("--from"), *line.arguments) if each and directory.has(each)]
+    there = {each: name for each, name in applications_in(directory.find(named[0] if named else LATEST)).items() if name}
+    times = Counter(there.values())
+    found = [
+        Candidate(name, each) if times[name] == 1 and is_label_value(name) else Candidate(each, printable(name))
+        for each, name in there.items()
+    ]
+    return sorted((each for each in found if each.word not in line.arguments), key=lambda each: each.word)
+
+
 SOURCES: Mapping[Source, LookUp] = {
     Source.CONTEXTS: _contexts,
     Source.CLUSTERS: _clusters,
@@ -186,6 +203,7 @@ SOURCES: Mapping[Source, LookUp] = {
     Source.BACKUP_NAMES: _backup_names,
     Source.BACKUPS_OR_LIVE: _after,
     Source.BACKUPS_AND_LRS: _names,
+    Source.APPLICATIONS: _applications,
 }
 
 GENERIC: Mapping[str, Source] = {

@@ -33,7 +33,7 @@ def known(part: Part[T]) -> Sequence[T]:
     return () if isinstance(part, Unchecked) else part
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """A custom application. `lrs`: the id of its LRS where the API names one. `status`: as it is shown, empty where not known.
 
@@ -57,7 +57,7 @@ class Application:
         return self.status.strip().lower() == RUNNING
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A document of `longrunningservices`: its id, and the ids that it speaks of."""
 
@@ -65,7 +65,7 @@ class Document:
     mentions: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LrsObject:
     """An LRS in the cluster. `ids`: every id in its name, labels, annotations and spec. `is_going`: it is being deleted."""
 
@@ -91,7 +91,7 @@ class SparkSession:
     age: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
     """A deployment, as the application's API shows it. `is_custom`: it serves a custom model, which runs as an LRS."""
 
@@ -101,7 +101,7 @@ class Deployed:
     is_custom: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where something is named. `store`: `lrs` or a collection. `ids`: those that tell whose it is."""
 
@@ -114,7 +114,7 @@ class Place:
         return f"{self.store} {self.id} {self.field}".strip()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageAt:
     """An image that is named. `problem`: what nobody could tell of it; `is_missing`: its registry surely does not have it."""
 
@@ -124,7 +124,7 @@ class ImageAt:
     places: tuple[Place, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LostFile:
     """A file that is referred to and that the storage does not have. `problem`: why a backup lacks one that it may have."""
 

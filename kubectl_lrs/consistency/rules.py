@@ -345,8 +345,8 @@ RULES: tuple[Rule, ...] = (
         find=_application_without_document,
         why='The document holds how the application runs in Kubernetes. Without it its users read "The application is '
         'temporarily unavailable", whatever its status says.',
-        do="Restore the collection from a backup that holds it: restore BACKUP --tier mongo --mongo-collection "
-        "longrunningservices; then restore the application's LRS.",
+        do="Restore the application: restore --app NAME brings back all that it lacks. Where many lack it, restore the "
+        "collection: restore BACKUP --tier mongo --mongo-collection longrunningservices; then their LRS.",
     ),
     Rule(
         code="application-not-in-database",

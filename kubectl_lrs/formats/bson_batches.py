@@ -14,6 +14,7 @@ MAX_DOCUMENT = 16 << 20
 
 MIN_DOCUMENT = 5
 
+_DOCUMENT = 0x03
 _TIMESTAMP = 0x11
 _EMPTY_TIMESTAMP = re.compile(rb"\x11[^\0\x11]*\0{9}")
 """The type, a name, its end, and eight bytes of nothing; other bytes may look so by chance."""
@@ -33,6 +34,9 @@ _FIXED = {
     0x7F: 0,
     0xFF: 0,
 }
+_FIRST_ID = {bytes((kind,)) + b"_id\0": 9 + size for kind, size in _FIXED.items()}
+"""How most documents begin, with an `_id` of a fixed size as their first field: where it ends."""
+
 _PREFIXED = {0x02: 4, 0x03: 0, 0x04: 0, 0x05: 5, 0x0C: 16, 0x0D: 4, 0x0E: 4, 0x0F: 0}
 """Types whose value begins with a length: what comes on top of that length."""
 
@@ -78,8 +82,40 @@ def split(data: bytes) -> list[bytes]:
     return found
 
 
+def members(array: bytes) -> list[bytes]:
+    """The documents of an array that has nothing else; NotBsonError where it is none.
+
+    Their names are 0, 1, 2, ...: so many digits as the place has, which is what tells where a document begins.
+    """
+    found: list[bytes] = []
+    append, at, end, digits = found.append, 4, len(array) - 1, 0
+    try:
+        if _length(array)[0] != len(array):
+            raise NotBsonError("an array of another length than it says")
+        while at < end:
+            digits += 1
+            head, read = digits + 2, struct.Struct(f"<B{digits}xBi").unpack_from
+            for _ in range(len(found), 10**digits):
+                kind, name_end, size = read(array, at)
+                if kind != _DOCUMENT or name_end or size < MIN_DOCUMENT:
+                    raise NotBsonError(f"no document is member {len(found)} of an array")
+                start = at + head
+                at = start + size
+                append(array[start:at])
+                if at >= end:
+                    break
+    except struct.error as error:
+        raise NotBsonError(f"an array is cut in its member {len(found)}") from error
+    if at != end:
+        raise NotBsonError(f"an array does not end with its member {len(found) - 1}")
+    return found
+
+
 def id_of(document: bytes) -> bytes | None:
     """The `_id` of a document as its type and value; None where it has none."""
+    first = _FIRST_ID.get(document[4:9], len(document))
+    if first < len(document):
+        return document[4:5] + document[9:first]
     at, end = 4, len(document) - 1
     try:
         while at < end:

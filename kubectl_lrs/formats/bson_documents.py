@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,6 +34,23 @@ def decoded_stream(stream: BinaryIO | GzipFile) -> Iterator[Mapping[str, Any]]:
     try:
         yield from decode_file_iter(stream, _OPTIONS)  # type: ignore[arg-type]
     except BSONError as error:
+        raise NotBsonError(str(error)) from error
+
+
+def id_text(document: bytes) -> str:
+    """A document's `_id` as text, as one that is decoded has it with `str`; NotBsonError where it is none."""
+    value = id_of(document)
+    if value is None:
+        return str(None)
+    return str(decoded(with_id(value))[0]["_id"])
+
+
+def as_json(document: bytes, *, exactly: bool = False) -> Any:
+    """A document as JSON values (MongoDB Extended JSON), to be shown or kept. `exactly`: with every type, canonical."""
+    options = json_util.CANONICAL_JSON_OPTIONS if exactly else json_util.RELAXED_JSON_OPTIONS
+    try:
+        return json.loads(json_util.dumps(decode(document, _OPTIONS), json_options=options))
+    except (BSONError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise NotBsonError(str(error)) from error
 
 

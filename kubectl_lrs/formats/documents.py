@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
@@ -39,4 +38,8 @@ def shown(text: str) -> str:
 
 def as_go_writes(number: float) -> float:
     """A whole float is an integer to all who read Go's JSON; beyond 64 bits its shortest digits, filled up with zeros."""
-    return int(Decimal(repr(number))) if number.is_integer() and abs(number) < 1e21 else number
+    if not number.is_integer() or abs(number) >= 1e21:
+        return number
+    from decimal import Decimal
+
+    return int(Decimal(repr(number)))

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
 MAX_SIMPLE_KEY = 500
 """YAML allows 1,024 characters for a key on one line; readers count differently, so longer ones get `? key` early."""
 
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*(?::[A-Za-z0-9_./@-]+)*")
+MOST_KEYS = 4096
+"""Keys that are kept as they are written."""
+
+_is_plain = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*(?::[A-Za-z0-9_./@-]+)*").fullmatch
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"])
 LONGEST_WORD = max(map(len, _WORDS))
 # What JSON leaves as it is and a YAML reader refuses, folds or drops: DEL, C1, line and paragraph separators, BOM,
@@ -42,16 +44,19 @@ def _block(value: Any, pad: str, first: str, write: Callable[[str], None]) -> No
     """Write a mapping or sequence that is not empty: its first line begins with `first`, the others with `pad`."""
     if value.__class__ is dict:
         for key, item in value.items():
-            name = _key(key)
-            if len(name) > MAX_SIMPLE_KEY:
-                write(f"{first}? {name}\n")
+            name = _KEYS[key]
+            if not name:
+                write(f"{first}? {_text(key)}\n")
                 _entry(item, pad, f"{pad}: ", write)
-            elif item.__class__ is str:  # as most are
-                write(f"{first}{name}: {_text(item)}\n")
+            elif item.__class__ is str:  # as most are; what is plain is decided here, as it is in `_text`
+                if _is_plain(item) and (len(item) > LONGEST_WORD or item.lower() not in _WORDS):
+                    write(f"{first}{name} {item}\n")
+                else:
+                    write(f"{first}{name} {_quoted(item)}\n")
             elif not _is_block(item):
-                write(f"{first}{name}: {_scalar(item)}\n")
+                write(f"{first}{name} {_scalar(item)}\n")
             else:
-                write(f"{first}{name}:\n")
+                write(f"{first}{name}\n")
                 inner = pad if item.__class__ is list else pad + "  "
                 _block(item, inner, inner, write)
             first = pad
@@ -86,15 +91,29 @@ def _scalar(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    if _PLAIN.fullmatch(text) and (len(text) > LONGEST_WORD or text.lower() not in _WORDS):
+    if _is_plain(text) and (len(text) > LONGEST_WORD or text.lower() not in _WORDS):
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     quoted = encode_basestring(text)
     if not text.isascii() or "\x7f" in text:
         quoted = _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
     return quoted
 
 
-_key = lru_cache(maxsize=4096)(_text)
+class _Keys(dict[str, str]):
+    """Keys as they are written, with their colon; empty for one that is too long for that. The same come again and again."""
+
+    def __missing__(self, key: str) -> str:
+        if len(self) >= MOST_KEYS:
+            self.clear()
+        name = _text(key)
+        return self.setdefault(key, f"{name}:" if len(name) <= MAX_SIMPLE_KEY else "")
+
+
+_KEYS = _Keys()
 
 
 def _number(value: float) -> str:

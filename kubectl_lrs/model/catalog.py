@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from kubectl_lrs import __version__
 from kubectl_lrs.model import meanwhile, own_sum
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.meanwhile import Meanwhile
@@ -22,6 +23,9 @@ MAX_SIZE = 64 << 20
 """Bytes of `backup.json`: no more are read, and no more are written."""
 
 FORMAT_VERSION = 2
+TOOL = f"kubectl-lrs {__version__}"
+"""What this version writes as `tool`."""
+
 OLDEST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 NEWEST = datetime(9998, 12, 31, tzinfo=timezone.utc)
 """Of their years, and of those between, is every catalog; no other is read."""
@@ -353,9 +357,9 @@ def stamp(instant: datetime) -> str:
 
 def instant_of(text: str) -> datetime:
     """What `stamp` has written; ValueError for anything else."""
-    instant = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
-    written = instant.isoformat(timespec="microseconds" if "." in text else "seconds").replace("+00:00", "Z")
-    if written != text or not can_be(instant):
+    instant = datetime.fromisoformat(f"{text[:-1]}+00:00")
+    written = instant.isoformat(timespec="microseconds" if "." in text else "seconds")
+    if f"{written[:-6]}Z" != text or not can_be(instant):
         raise ValueError(text)
     return instant
 

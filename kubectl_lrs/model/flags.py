@@ -35,6 +35,7 @@ class Group(str, Enum):
     IMAGES = "Images"
     FILES = "Files"
     API = "Application's API"
+    CREDENTIALS = "Credentials of pods"
     CONNECTION = "Connection to Mongo"
     STORAGE = "How a storage of backups is reached"
 
@@ -51,6 +52,7 @@ class Source(str, Enum):
     BACKUP_NAMES = "backup-names"
     BACKUPS_OR_LIVE = "backups-or-live"
     BACKUPS_AND_LRS = "backups-and-lrs"
+    APPLICATIONS = "applications"
     CONTEXTS = "contexts"
     CLUSTERS = "clusters"
     USERS = "users"

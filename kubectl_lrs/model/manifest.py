@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from kubectl_lrs.model.recall import Recall
+
 Manifest: TypeAlias = dict[str, Any]
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -33,6 +35,8 @@ _MAY_BE_EMPTY = ("labels", "annotations", "finalizers")
 _BETWEEN = re.compile(r"[\s,:]*")
 _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]')
 _DECODER = json.JSONDecoder()
+_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+"""What comes out of JSON has no circles."""
 
 
 def sanitise(manifest: Mapping[str, Any]) -> Manifest:
@@ -61,8 +65,7 @@ def comparable(manifest: Mapping[str, Any]) -> Manifest:
 
 def fingerprint(manifest: Mapping[str, Any]) -> bytes:
     """16 bytes that two manifests share when they are equal (the order of keys aside); small enough to keep for all."""
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return hashlib.blake2b(_sorted(manifest).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def loads(text: str) -> Any:
@@ -70,11 +73,12 @@ def loads(text: str) -> Any:
     return _DECODER.decode(text)
 
 
-def split_list(text: str) -> Iterator[tuple[str, Any]]:
+def split_list(text: str, recall: Recall | None = None) -> Iterator[tuple[str, Any]]:
     """The top-level members of a JSON object in order, as (key, value); each element of `items` as ("items", (raw, value)).
 
     `raw` is the element's own text in the answer, so that it can be kept exactly as the server wrote it. Its value is None
-    where it is nested more deeply than Python's reader goes: one object must not keep the others from being read.
+    where it is nested more deeply than Python's reader goes: one object must not keep the others from being read. Of an
+    object that `recall` has it is what that says.
     """
 
     def skip(at: int) -> int:
@@ -88,9 +92,9 @@ def split_list(text: str) -> Iterator[tuple[str, Any]]:
         if key == "items" and text[at] == "[":
             at = skip(at + 1)
             while text[at] != "]":
-                value, end = _element(text, at)
-                yield key, (text[at:end], value)
-                at = skip(end)
+                raw, value = (known.text, known) if recall and (known := recall.at(text, at)) else _element(text, at, recall)
+                yield key, (raw, value)
+                at = skip(at + len(raw))
             at = skip(at + 1)
         else:
             value, at = _DECODER.raw_decode(text, at)
@@ -98,17 +102,23 @@ def split_list(text: str) -> Iterator[tuple[str, Any]]:
             at = skip(at)
 
 
-def _element(text: str, at: int) -> tuple[Any, int]:
-    """(value, where it ends)."""
+def _element(text: str, at: int, recall: Recall | None) -> tuple[str, Any]:
+    """(its text, its value)."""
     try:
-        return _DECODER.raw_decode(text, at)
+        value, end = _DECODER.raw_decode(text, at)
     except RecursionError:
-        depth = 0
-        for match in _BRACKETS.finditer(text, at):
-            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(match[0], 0)
-            if depth == 0:
-                return None, match.end()
-        raise ValueError("an element of the list has no end") from None
+        return text[at : _end_of(text, at)], None
+    return text[at:end], (recall.beside(text, at, value) if recall else None) or value
+
+
+def _end_of(text: str, at: int) -> int:
+    """Where an element ends that Python's reader does not read."""
+    depth = 0
+    for match in _BRACKETS.finditer(text, at):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(match[0], 0)
+        if depth == 0:
+            return match.end()
+    raise ValueError("an element of the list has no end")
 
 
 def metadata_of(raw: str) -> Any:

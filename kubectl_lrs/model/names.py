@@ -49,7 +49,7 @@ def file_stem(name: str) -> str:
     Everything but `a-z 0-9 . _ -` is percent-encoded, so that names which differ only in case stay apart on a file
     system that folds it; a longer name is cut and ends in a hash of the whole (`%~` occurs in no encoded name).
     """
-    stem = "".join(char if char in _KEPT else _percent(char) for char in name)
+    stem = name if _KEPT.issuperset(name) else "".join(char if char in _KEPT else _percent(char) for char in name)
     if stem.startswith("."):
         stem = f"%2e{stem[1:]}"
     if len(stem) > MAX_STEM:

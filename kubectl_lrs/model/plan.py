@@ -7,10 +7,10 @@ less, and any store object of the same making applies it alike.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.errors import ExitCode
@@ -40,6 +40,7 @@ class Step:
 
     `namespace` and `type` where the store has such. `reason` says why, where it is not plain. `bytes`: of data. `diff` is
     what differs, live before, backup after; a change whose `after` is ABSENT is a field that only the live thing has.
+    `because`: what leads to it, where one application is restored.
     """
 
     store: ClassVar[str] = ""
@@ -51,6 +52,7 @@ class Step:
     reason: str = ""
     bytes: int = 0
     diff: tuple[Change, ...] = ()
+    because: str = ""
 
     @property
     def key(self) -> str:
@@ -64,6 +66,14 @@ class Step:
 
 
 S = TypeVar("S", bound=Step)
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """Steps of which it is known how many there are of each action: they may be very many, and not in memory."""
+
+    def counts(self) -> Counter[Action]:
+        """Of each that there is at least one of."""
 
 
 class Severity(str, Enum):
@@ -123,7 +133,13 @@ class StorePlan:
 
     def counts(self) -> Counter[Action]:
         """How many steps of each action."""
+        if isinstance(self.steps, Counted):
+            return self.steps.counts()
         return Counter(step.action for step in self.steps)
+
+    def has(self, actions: Collection[Action]) -> bool:
+        """Whether there is a step of one of these."""
+        return any(action in actions for action in self.counts())
 
     def of(self, kind: type[S]) -> list[S]:
         """The steps, which are of this store's own kind; TypeError where one is not: that is a bug."""
@@ -154,7 +170,8 @@ class Plan:
     """What is to happen in each store, in the order in which the stores are written. `target`: the URL of the cluster,
     `context`: of the kubeconfig.
 
-    `owner`: who has written the backup, by what its file system says; empty where it is none.
+    `owner`: who has written the backup, by what its file system says; empty where it is none. `lacking`: what should be in the
+    source and is not.
     """
 
     source: str
@@ -163,6 +180,7 @@ class Plan:
     from_another_cluster: bool = False
     owner: str = ""
     context: str = ""
+    lacking: tuple[str, ...] = ()
 
     @property
     def cluster(self) -> str:
@@ -173,6 +191,14 @@ class Plan:
     def steps(self) -> list[Step]:
         """Those of all stores."""
         return [step for part in self.parts for step in part.steps]
+
+    def counts(self) -> Counter[Action]:
+        """How many steps of each action, in all stores."""
+        return sum((part.counts() for part in self.parts), Counter())
+
+    def has(self, actions: Collection[Action]) -> bool:
+        """Whether there is a step of one of these in any of them."""
+        return any(part.has(actions) for part in self.parts)
 
     @property
     def findings(self) -> list[Finding]:
@@ -185,10 +211,22 @@ class Plan:
         return errors_of(self.findings)
 
     @property
+    def incomplete(self) -> list[str]:
+        """What is asked for and will not be so, even where each step goes as planned."""
+        return [*self.lacking, *(each for part in self.parts for each in part.remains)]
+
+    def exit_code(self) -> ExitCode:
+        """What carrying it out ends with at best."""
+        if errors := self.errors:
+            return errors[0].exit_code
+        is_open = self.incomplete or self.has((Action.CONFLICT,))
+        return ExitCode.PARTIAL if is_open else ExitCode.DONE
+
+    @property
     def effects(self) -> list[str]:
         """What the user must agree to, in words; empty where the plan only creates."""
         said = [effect for part in self.parts for effect in part.effects]
-        if self.from_another_cluster and any(step.action in WRITES for step in self.steps):
+        if self.from_another_cluster and self.has(WRITES):
             said.append("restore from a backup of another cluster")
         return said
 

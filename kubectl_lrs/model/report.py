@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
+from typing import Protocol
 
 from kubectl_lrs.model.errors import ExitCode, LrsError
-from kubectl_lrs.model.plan import Action, Step, StorePlan
+from kubectl_lrs.model.plan import Action, Finding, Step, StorePlan
 
 
 class Result(str, Enum):
@@ -47,6 +49,10 @@ RESULT_OF: dict[Action, Result] = {
 """What each planned action becomes when it goes as planned."""
 
 
+_NONE: Mapping[str, int] = {}
+"""The counts of all that have none: there may be very many."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One thing, what became of it, and why where that is not plain.
@@ -81,7 +87,7 @@ class Outcome:
             result=result or RESULT_OF[step.action],
             message=message or step.reason,
             error=error,
-            counts=counts or {},
+            counts=counts or _NONE,
         )
 
     @classmethod
@@ -95,19 +101,36 @@ class Outcome:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
+class Apart(Protocol):
+    """Outcomes of one store that left nothing undone, of which there may be very many, and that are not in memory."""
+
+    store: str
+
+    def __iter__(self) -> Iterator[Outcome]:
+        """Each."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def counts(self) -> Counter[Result]:
+        """How many of each result: none of NOT_DONE, and none with an error."""
+
+
 @dataclass(kw_only=True)
 class Report:
-    """All outcomes of a run, in the order in which they came.
+    """All outcomes of a run, in the order in which they came; those that are `apart` come after the others.
 
-    `targets`: where each store is, without secrets. `incomplete`: what else was asked for and is not so. `interrupted`: it was
-    stopped before its end.
+    `targets`: where each store is, without secrets. `incomplete`: what else was asked for and is not so. `findings`: what else
+    should be known of it. `interrupted`: it was stopped before its end.
     """
 
     source: str
     target: str
     targets: Mapping[str, str] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    apart: list[Apart] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -115,18 +138,24 @@ class Report:
         """One more."""
         self.outcomes.append(outcome)
 
-    def of(self, store: str) -> list[Outcome]:
-        """Those of one store."""
-        return [outcome for outcome in self.outcomes if outcome.store == store]
+    def every(self) -> Iterator[Outcome]:
+        """All of them."""
+        return chain(self.outcomes, *self.apart)
 
-    def counts(self) -> Counter[Result]:
-        """How many outcomes of each result."""
-        return Counter(outcome.result for outcome in self.outcomes)
+    def of(self, store: str) -> Iterator[Outcome]:
+        """Those of one store."""
+        return (outcome for outcome in self.every() if outcome.store == store)
+
+    def counts(self, store: str = "") -> Counter[Result]:
+        """How many outcomes of each result, of one store or of all."""
+        found = Counter(outcome.result for outcome in self.outcomes if store in ("", outcome.store))
+        return sum((each.counts() for each in self.apart if store in ("", each.store)), found)
 
     @property
     def stores(self) -> list[str]:
         """Those that have outcomes, in their order."""
-        return list(dict.fromkeys(outcome.store for outcome in self.outcomes))
+        apart = (each.store for each in self.apart if len(each))
+        return list(dict.fromkeys(chain((outcome.store for outcome in self.outcomes), apart)))
 
     @property
     def not_done(self) -> list[Outcome]:
@@ -145,7 +174,7 @@ class Report:
         not_done = self.not_done
         if not not_done:
             return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
-        if len(not_done) < len(self.outcomes):
+        if len(not_done) < len(self.outcomes) or any(map(len, self.apart)):
             return ExitCode.PARTIAL
         if {o.error.exit_code for o in not_done if o.error} == {ExitCode.UNREACHABLE}:
             return ExitCode.UNREACHABLE

@@ -125,21 +125,25 @@ def _object_problems(value: dict[str, Any], schema: Schema, path: str) -> Iterat
     properties: Mapping[str, Schema] = schema.get("properties") or {}
     others = schema.get("additionalProperties")
     open_ended = bool(others) or bool(schema.get(PRESERVE)) or bool(schema.get("x-kubernetes-embedded-resource"))
+    of_others = others if isinstance(others, dict) and others else None
+    takes_strings = of_others is not None and _takes_any_string(of_others)
     for key, item in value.items():
-        below = properties[key] if key in properties else others if isinstance(others, dict) and others else None
+        if takes_strings and item.__class__ is str and key not in properties:
+            continue  # as of most maps
+        below = properties.get(key, of_others)
         if below is None:
             if not open_ended:
                 yield Problem(f"{path}.{key}", UNKNOWN)
-        elif not _is_plain_string(item, below):
+        elif not (item.__class__ is str and _takes_any_string(below)):
             yield from _problems(item, below, f"{path}.{key}")
     for key in schema.get("required") or ():
         if key not in value and "default" not in properties.get(key, {}):
             yield Problem(f"{path}.{key}", "missing, but required")
 
 
-def _is_plain_string(value: Any, schema: Schema) -> bool:
-    """Whether it is one, and may be any: most values are."""
-    return value.__class__ is str and schema.get("type") == "string" and "enum" not in schema
+def _takes_any_string(schema: Schema) -> bool:
+    """Whether a string of any content fits."""
+    return schema.get("type") == "string" and "enum" not in schema
 
 
 def _has_type(value: Any, schema: Schema) -> bool:

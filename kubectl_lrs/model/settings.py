@@ -115,6 +115,19 @@ def _unknown(key: str, table: Table, acts: Mapping[str, str], where: str) -> Usa
     return UsageError(f"{where}: unknown setting {key!r}", hint=hint)
 
 
+def nested(values: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    """As a file has it, in the order of the table."""
+    made: dict[str, Any] = {}
+    for key in (key for key in table if key in values):
+        *sections, name = key.split(".")
+        below = made
+        for section in sections:
+            below = below.setdefault(section, {})
+        value = values[key]
+        below[name] = list(value) if isinstance(value, tuple) else value
+    return made
+
+
 def kind_of(flag: Flag) -> str:
     """What a value is: `yes` (true or false), `number`, `list`, `map`, `text`."""
     if flag.is_boolean:
@@ -122,7 +135,7 @@ def kind_of(flag: Flag) -> str:
     if flag.is_number:
         return "number"
     if flag.is_repeated:
-        return "map" if flag.metavar == "OLD=NEW" else "list"
+        return "map" if "=" in flag.metavar else "list"
     return "text"
 
 
@@ -256,6 +269,11 @@ class Installation:
     def uids(self) -> frozenset[str]:
         """What tells its cluster."""
         return frozenset(str(self.values[key]) for key in (UID, NAMESPACE_UID) if key in self.values)
+
+    @property
+    def cluster(self) -> str:
+        """What its cluster is called where it is to be told from others; empty where the file does not say."""
+        return str(self.values.get(UID) or self.values.get(NAMESPACE_UID) or "")
 
     @property
     def guard(self) -> Guard:

@@ -22,6 +22,19 @@ def duration(text: str, *, what: str) -> timedelta:
         raise UsageError(f"{what}: {text!r} is longer than there are years") from error
 
 
+AUTO, MOST = "auto", 1000
+"""What --shards may say: as few segments as may be; the highest number."""
+
+
+def shards(text: str, *, what: str) -> int | None:
+    """Into about how many segments; None for as few as may be. UsageError."""
+    if text == AUTO:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST):
+        raise UsageError(f"{what} {text}: neither {AUTO} nor a number from 1 to {MOST}")
+    return int(text)
+
+
 def age(seconds: float) -> str:
     """An age as kubectl prints them: 45s, 5m30s, 90m, 5h12m, 3d4h, 40d."""
     whole = max(0, int(seconds))

@@ -35,6 +35,13 @@ def instant_of(text: str, *, what: str, now: datetime) -> datetime:
     return made.astimezone(timezone.utc)
 
 
+def start_of(text: str, *, what: str, now: datetime) -> datetime:
+    """The beginning of what is named: of a day its first moment, else as `instant_of`. UsageError."""
+    found = instant_of(text, what=what, now=now)
+    day = found.astimezone(now.tzinfo)
+    return day.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(timezone.utc) if day == _end_of(day) else found
+
+
 def _day(word: str, now: datetime) -> datetime | None:
     if word in ("today", "yesterday"):
         return now - timedelta(days=word == "yesterday")

@@ -12,7 +12,7 @@ from kubectl_lrs.render.output import acknowledge, answer, remark, say
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress
 
 if TYPE_CHECKING:
-    from kubectl_lrs.render.backup import instead, made, remarks, where
+    from kubectl_lrs.render.backup import instead, made, remarks, segment_line, segments_line, where
     from kubectl_lrs.render.backups import (
         backup_warnings,
         catalog_view,
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         say_latest,
         scope,
     )
-    from kubectl_lrs.render.check import check_view
+    from kubectl_lrs.render.belonging import belongings_view
+    from kubectl_lrs.render.check import check_view, verdict
     from kubectl_lrs.render.check_html import check_page, show_page
     from kubectl_lrs.render.config import settings_view
     from kubectl_lrs.render.deployments import (
@@ -47,7 +48,10 @@ if TYPE_CHECKING:
     )
     from kubectl_lrs.render.doors import doors_view
     from kubectl_lrs.render.history import history_view
+    from kubectl_lrs.render.image import image_view
+    from kubectl_lrs.render.nightly import nightly_data, nightly_line, nightly_view
     from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_remarks, prune_report_view
+    from kubectl_lrs.render.rehearsal import rehearsal_plan_view, rehearsal_view
     from kubectl_lrs.render.repository import (
         copy_view,
         exported,
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
         repository_view,
     )
     from kubectl_lrs.render.restore import finding_lines, plan_view, report_view, restore_question
+    from kubectl_lrs.render.schedule import schedule_status_view, schedule_view, scheduled_run_view, show_objects
     from kubectl_lrs.render.spark import nothing_to_clean, spark_effects, spark_plan_view, spark_report_view
     from kubectl_lrs.render.verify import trial_view
     from kubectl_lrs.render.view import FORMATS, View, as_json, show, table
@@ -72,7 +77,8 @@ _PARTS = {
         "say_latest",
         "scope",
     ),
-    "check": ("check_view",),
+    "check": ("check_view", "verdict"),
+    "belonging": ("belongings_view",),
     "check_html": (
         "check_page",
         "show_page",
@@ -99,17 +105,25 @@ _PARTS = {
         "instead",
         "made",
         "remarks",
+        "segment_line",
+        "segments_line",
         "where",
     ),
     "config": ("settings_view",),
     "doors": ("doors_view",),
     "history": ("history_view",),
+    "nightly": ("nightly_data", "nightly_line", "nightly_view"),
+    "image": ("image_view",),
     "prune": (
         "prune_plan_view",
         "prune_question",
         "prune_remarks",
         "prune_report_remarks",
         "prune_report_view",
+    ),
+    "rehearsal": (
+        "rehearsal_plan_view",
+        "rehearsal_view",
     ),
     "repository": (
         "copy_view",
@@ -123,6 +137,12 @@ _PARTS = {
         "plan_view",
         "report_view",
         "restore_question",
+    ),
+    "schedule": (
+        "schedule_status_view",
+        "schedule_view",
+        "scheduled_run_view",
+        "show_objects",
     ),
     "spark": (
         "nothing_to_clean",
@@ -165,6 +185,7 @@ __all__ = [
     "answer",
     "as_json",
     "backup_warnings",
+    "belongings_view",
     "catalog_view",
     "changed_view",
     "check_page",
@@ -180,11 +201,15 @@ __all__ = [
     "exported",
     "finding_lines",
     "history_view",
+    "image_view",
     "instead",
     "journal_view",
     "listing",
     "local",
     "made",
+    "nightly_data",
+    "nightly_line",
+    "nightly_view",
     "nothing_to_clean",
     "of_others",
     "organisation_names",
@@ -195,6 +220,8 @@ __all__ = [
     "prune_remarks",
     "prune_report_remarks",
     "prune_report_view",
+    "rehearsal_plan_view",
+    "rehearsal_view",
     "remark",
     "remarks",
     "report_view",
@@ -204,9 +231,15 @@ __all__ = [
     "restore_question",
     "say",
     "say_latest",
+    "schedule_status_view",
+    "schedule_view",
+    "scheduled_run_view",
     "scope",
+    "segment_line",
+    "segments_line",
     "settings_view",
     "show",
+    "show_objects",
     "show_page",
     "show_unified",
     "side_lines",
@@ -218,5 +251,6 @@ __all__ = [
     "table",
     "trial_view",
     "unified",
+    "verdict",
     "where",
 ]

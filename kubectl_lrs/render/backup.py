@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.model.catalog import Catalog
@@ -17,6 +17,7 @@ from kubectl_lrs.render.output import unknown_yet
 from kubectl_lrs.render.view import View
 
 if TYPE_CHECKING:
+    from kubectl_lrs.stores.files.segments import Done
     from kubectl_lrs.stores.lrs.instead import Instead
 
 
@@ -79,6 +80,21 @@ def _stores_made(catalog: Catalog) -> Iterable[str]:
     for name, level in catalog.levels.items():
         if level != NONE:
             yield f"{name}: {store_line(catalog, name, level)}"
+
+
+def segments_line(names: Sequence[str]) -> str:
+    """What others are to do."""
+    run = names[0].rpartition("-")[0]
+    which = f"N is 0 to {len(names) - 1}" if len(names) > 1 else "N is 0"
+    return f"segments to be copied: {len(names)}; each, on any machine, by: kubectl lrs run segment --segment {run}-N ({which})"
+
+
+def segment_line(name: str, done: Done) -> str:
+    """What became of one."""
+    if done.is_old:
+        return f"segment {name} was done before: {done.files} files"
+    lost = f"; {done.lost} could not be copied as listed" if done.lost else ""
+    return f"segment {name} is done: {done.files - done.lost} files, {size(done.size)}{lost}"
 
 
 def remarks(catalog: Catalog, *, quiet: bool = False) -> Iterable[str]:

@@ -129,9 +129,10 @@ def local(instant: datetime) -> str:
     return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def catalog_view(folder: Backup, objects: Sequence[dict[str, Any]], holds: Holds = NO_HOLDS) -> View:
-    """`show`: what one backup is and holds."""
+def catalog_view(folder: Backup, entries: Iterable[dict[str, Any]], holds: Holds = NO_HOLDS, output: str = "table") -> View:
+    """`show`: what one backup is and holds, in this form alone: where objects are only counted, none of them is kept."""
     catalog, path = folder.catalog, folder.location
+    objects = [] if output == "table" else list(entries)
     facts = catalog.tiers["resources"]
     skipped = [f"  skipped {s['namespace']}/{s['name']}: {s['reason']}" for s in facts.get("skipped", ())]
     return View(
@@ -139,7 +140,7 @@ def catalog_view(folder: Backup, objects: Sequence[dict[str, Any]], holds: Holds
         data={**_data(folder, holds), "objects": objects},
         before=(*_headline(path, folder), *_held(holds.of(catalog)), f"Selection:         {scope(catalog)}", ""),
         columns=("NAMESPACE", "TYPE", "OBJECTS"),
-        rows=_count_rows(objects),
+        rows=_count_rows(entries if output == "table" else objects),
         wide_columns=("NAMESPACE", "NAME", "TYPE", "CREATED", "OWNERS", "APPLICATION"),
         wide_rows=[(o["namespace"], o["name"], o["type"], o["created"], _owners(o), _application(o)) for o in objects],
         names=[f"{o['namespace']}/{o['name']}" for o in objects],
@@ -259,7 +260,7 @@ def scope(catalog: Catalog) -> str:
     return "; ".join(parts)
 
 
-def _count_rows(objects: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+def _count_rows(objects: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
     counts: dict[tuple[str, str], int] = {}
     for entry in objects:
         key = (entry["namespace"], entry["type"])
@@ -278,7 +279,7 @@ def say_latest(folder: Backup, *, quiet: bool = False) -> None:
 def backup_warnings(folder: Backup) -> Iterable[str]:
     """What whoever restores a backup should know of it first."""
     catalog = folder.catalog
-    if folder.warning:
+    if folder.warning and folder.has_sums:
         yield folder.warning
     elif is_of_future(catalog):
         yield f"{folder.name} is dated later than now; is a clock wrong?"
@@ -293,6 +294,8 @@ def of_others(folder: Backup) -> Iterable[str]:
     if folder.has_sums:
         return
     yield f"warning: {folder.catalog.origin}: {folder.unread()}, nor of which cluster it is"
+    if folder.warning:
+        yield f"warning: {folder.warning}"
     yield from partial(folder.name, folder.catalog)
 
 

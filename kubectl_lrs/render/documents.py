@@ -75,6 +75,11 @@ def _of_doors(data: Data) -> Iterator[Item]:
         yield _item(each["door"], each["state"], each["message"])
 
 
+def _of_steps(data: Data) -> Iterator[Item]:
+    for each in data["steps"]:
+        yield _item(each["step"], each["state"], each["message"])
+
+
 def _of_settings(data: Data) -> Iterator[Item]:
     for each in data["settings"]:
         if each["origin"] != "default":
@@ -84,6 +89,12 @@ def _of_settings(data: Data) -> Iterator[Item]:
 def _of_acts(data: Data) -> Iterator[Item]:
     for each in data["acts"]:
         yield _item(each["id"], each["result"], f"{each['verb']} {each['what']}".strip())
+
+
+def _of_image(data: Data) -> Iterator[Item]:
+    yield from (_item(each["platform"], "made", each["digest"]) for each in data["platforms"])
+    if pushed := data["pushed"]:
+        yield _item(pushed["reference"], pushed["result"], data["digest"])
 
 
 def _of_pruned(state: str, message: str) -> Callable[[Data], Iterator[Item]]:
@@ -100,6 +111,17 @@ def _of_restore(key: str, state: str, message: str) -> Callable[[Data], Iterator
     )
 
 
+def _of_rehearsal(data: Data) -> Iterator[Item]:
+    for part in data["tiers"]:
+        for each in part["things"]:
+            yield _item(each["name"], each["verdict"], each["message"], tier=part["tier"], namespace=each["namespace"])
+
+
+def _of_rehearsal_plan(data: Data) -> Iterator[Item]:
+    for part in data["tiers"]:
+        yield _item(part["target"], "planned", part["how"], tier=part["tier"])
+
+
 def _of_repository(data: Data) -> Iterator[Item]:
     yield from (_item(each["backup"], "damaged", each["what"]) for each in data["damages"])
 
@@ -110,7 +132,37 @@ def _of_verification(data: Data) -> Iterator[Item]:
         yield _item(each["name"], each["answer"], each["why"], tier=LRS, namespace=each["namespace"])
 
 
+def _of_application(data: Data) -> Iterator[Item]:
+    for each in data["things"]:
+        namespace, _, name = each["name"].partition("/") if each["tier"] == LRS else ("", "", each["name"])
+        state = "shared" if each["sharedWith"] else "own"
+        yield _item(name, state, each["because"], tier=each["tier"], namespace=namespace)
+
+
+def _of_manifests(data: Data) -> Iterator[Item]:
+    for each in data["objects"]:
+        metadata = each["metadata"]
+        yield _item(f"{each['kind']}/{metadata['name']}", "wanted", namespace=metadata.get("namespace", ""))
+
+
+def _of_schedule(data: Data) -> Iterator[Item]:
+    for each in data["objects"]:
+        yield _item(f"{each['kind']}/{each['name']}", each["result"], each["message"], namespace=each["namespace"])
+
+
+def _of_status(data: Data) -> Iterator[Item]:
+    for each in data["parts"]:
+        run = each["run"] or {"state": "never run", "message": ""}
+        yield _item(each["cronJob"], run["state"], run["message"], namespace=data["namespace"])
+    yield from (_item(each["part"], "wrong", each["message"], namespace=data["namespace"]) for each in data["wrong"])
+
+
+def _of_run(data: Data) -> Iterator[Item]:
+    yield _item(data["job"], data["state"], data["message"])
+
+
 ITEMS: Mapping[str, Callable[[Data], Iterator[Item]]] = {
+    "Application": _of_application,
     "Backup": _of_backup,
     "BackupList": _of_list,
     "CheckReport": _of_check,
@@ -124,12 +176,20 @@ ITEMS: Mapping[str, Callable[[Data], Iterator[Item]]] = {
     "Diff": _of_diff,
     "Error": _none,
     "History": _of_acts,
+    "NightlyReport": _of_steps,
+    "Image": _of_image,
     "PrunePlan": _of_pruned("action", "reasons"),
     "PruneReport": _of_pruned("result", "message"),
+    "Rehearsal": _of_rehearsal,
+    "RehearsalPlan": _of_rehearsal_plan,
     "Repository": _none,
     "RepositoryCheck": _of_repository,
     "RestorePlan": _of_restore("steps", "action", "reason"),
     "RestoreReport": _of_restore("outcomes", "result", "message"),
+    "Schedule": _of_manifests,
+    "ScheduleReport": _of_schedule,
+    "ScheduleStatus": _of_status,
+    "ScheduledRun": _of_run,
     "Settings": _of_settings,
     "Verification": _of_verification,
     "Version": _none,

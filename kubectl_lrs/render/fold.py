@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import TextIO
-from unicodedata import combining, east_asian_width
 
-_LABEL = re.compile(r"\s*\S[^:]{0,24}:\s{2,}")
-_COMMAND = re.compile(r"\s*(?:\$ )?kubectl[ -]")
-_PIECE = re.compile(r"\s*\S+")
+_LABEL = r"\s*\S[^:]{0,24}:\s{2,}"
+_COMMAND = r"\s*(?:\$ )?kubectl[ -]"
+_PIECE = r"\s*\S+"
+"""As text: `re` compiles each once, when a terminal is too narrow."""
+
 LEAST = 20
 """Columns that the rest of a line needs to go on below itself."""
 
 
 def columns(text: str) -> int:
     """How many columns of a terminal it takes."""
-    return len(text) if text.isascii() else sum(2 if east_asian_width(char) in "WF" else not combining(char) for char in text)
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width  # for the few that need it
+
+    return sum(2 if east_asian_width(char) in "WF" else not combining(char) for char in text)
 
 
 def width_of(stream: TextIO) -> int:
@@ -33,12 +38,12 @@ def folded(line: str, width: int, indent: int | None = None) -> Iterator[str]:
 
     A command is left whole: a terminal that wraps it gives it back as one line to whoever copies it.
     """
-    if width <= 0 or columns(line) <= width or _COMMAND.match(line):
+    if width <= 0 or columns(line) <= width or re.match(_COMMAND, line):
         yield line
         return
     indent = _indent(line, width) if indent is None else indent
     shown = ""
-    for piece in _PIECE.findall(line):
+    for piece in re.findall(_PIECE, line):
         if shown.strip() and columns(shown + piece) > width:
             yield shown
             word = piece.lstrip()
@@ -50,6 +55,6 @@ def folded(line: str, width: int, indent: int | None = None) -> Iterator[str]:
 
 def _indent(line: str, width: int) -> int:
     """Below the value, where the line is a label with one; else a little."""
-    if (label := _LABEL.match(line)) and width - len(label[0]) >= LEAST:
+    if (label := re.match(_LABEL, line)) and width - len(label[0]) >= LEAST:
         return len(label[0])
     return len(line) - len(line.lstrip()) + 2

@@ -11,7 +11,7 @@ from kubectl_lrs.render.view import View
 from kubectl_lrs.runtime.history import Act
 
 COLUMNS = ("BEGAN", "USER", "VERB", "WHAT")
-WIDE_COLUMNS = ("BEGAN", "ENDED", "USER", "VERB", "STATUS", "TARGET", "CLUSTER", "ID", "ON", "RESULT")
+WIDE_COLUMNS = ("BEGAN", "ENDED", "USER", "VERB", "STATUS", "TARGET", "CLUSTER", "ID", "BY", "COMMAND", "ON", "RESULT")
 UNKNOWN = "not known: killed, or still at work"
 
 
@@ -35,7 +35,7 @@ def _row(act: Act) -> tuple[str, ...]:
 
 
 def _wide(act: Act) -> tuple[str, ...]:
-    known = (act.user, act.verb, _status(act), act.target, act.cluster, act.id, act.what, _result(act))
+    known = (act.user, act.verb, _status(act), act.target, act.cluster, act.id, act.by, act.command, act.what, _result(act))
     return (_when(act.began), _when(act.ended), *known)
 
 
@@ -61,6 +61,8 @@ def _data(act: Act) -> dict[str, Any]:
         "began": act.began,
         "ended": act.ended or None,
         "user": act.user,
+        "by": act.by,
+        "command": act.command,
         "verb": act.verb,
         "cluster": act.cluster,
         "target": act.target,

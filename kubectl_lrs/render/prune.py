@@ -11,7 +11,8 @@ from kubectl_lrs.model.units import size
 from kubectl_lrs.render.backups import age_of, local, scope
 from kubectl_lrs.render.grouped import Next, next_lines
 from kubectl_lrs.render.view import View
-from kubectl_lrs.repository.pruning import Count, Found, PruneResult, Weight
+from kubectl_lrs.repository.count import Count
+from kubectl_lrs.repository.pruning import Found, PruneResult, Weight
 from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneStep
 
 _COLUMNS = ("NAME", "CREATED", "AGE", "STATE")

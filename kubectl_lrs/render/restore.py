@@ -60,6 +60,7 @@ STEP_COLUMNS: tuple[Column[Step], ...] = (
     ("ACTION", lambda step: step.action.value),
     ("SIZE", lambda step: size(step.bytes) if step.bytes else ""),
     ("REASON", lambda step: step.reason or _fields(step)),
+    ("BECAUSE", lambda step: step.because),
 )
 
 
@@ -67,34 +68,47 @@ DIFFS = 10
 """Differences that a plan shows field by field; `-o wide` shows all."""
 
 
-def plan_view(plan: Plan, *, applied: bool = False, then: Sequence[Next] = ()) -> View:
+PROGRAMS, NAMES, WIDE = ("json", "yaml"), ("name",), ("wide",)
+"""Outputs that need all things, each in a form of its own: of a million files only that one is made."""
+
+
+def plan_view(plan: Plan, *, applied: bool = False, then: Sequence[Next] = (), output: str = "") -> View:
     """The plan: what would be made first, each step that changes something, and what differs field by field.
 
-    `applied`: it is about to be. `then`: what to do next.
+    `applied`: it is about to be. `then`: what to do next. `output`: the one that is wanted, empty where all may be.
     """
     steps = plan.steps
     columns, rows = _tabled(STEP_COLUMNS, [step for step in steps if step.action is not Action.UNCHANGED], _alike)
-    wide_columns, wide_rows = _tabled(STEP_COLUMNS, steps)
-    counts = _counted(Counter(step.action for step in steps))
-    below = (*_part_counts(plan), f"plan: {counts}{'' if applied else ' (nothing was written)'}", *next_lines(then))
+    wide_columns, wide_rows = _tabled(STEP_COLUMNS, steps) if _needs(output, WIDE) else ((), [])
+    counts = _counted(plan.counts())
+    below = (
+        *(f"will not be done: {line}" for line in plan.incomplete),
+        *_part_counts(plan),
+        f"plan: {counts}{'' if applied else ' (nothing was written)'}",
+        *next_lines(then),
+    )
     return View(
         kind="RestorePlan",
-        data=_plan_data(plan),
+        data=_plan_data(plan) if _needs(output, PROGRAMS) else {},
         before=tuple(f"first: {_first(each, plan)}" for part in plan.parts for each in part.preparations),
         columns=columns,
         rows=rows,
         wide_columns=wide_columns,
         wide_rows=wide_rows,
-        names=[_name(step) for step in steps],
+        names=[_name(step) for step in steps] if _needs(output, NAMES) else (),
         after=(*_diff_lines(steps, DIFFS), *below),
         wide_after=(*_diff_lines(steps, len(steps)), *below),
         spare=_constant(columns, rows),
     )
 
 
+def _needs(output: str, outputs: Sequence[str]) -> bool:
+    return not output or output in outputs
+
+
 def restore_question(plan: Plan) -> str:
     """What the user must agree to, and every place that is written."""
-    written = [part for part in plan.parts if part.store != LRS and any(step.action in WRITES for step in part.steps)]
+    written = [part for part in plan.parts if part.store != LRS and part.has(WRITES)]
     also = "".join(f", {part.store} on {part.target}" for part in written)
     return f"{'; '.join(plan.effects)} on {plan.cluster}{also}. Go on?"
 
@@ -102,7 +116,7 @@ def restore_question(plan: Plan) -> str:
 def _alike(thing: Step | Outcome) -> Hashable:
     """What rows have in common that say the same of many things."""
     if isinstance(thing, Step):
-        return thing.store, thing.namespace, thing.type, thing.action, thing.reason or bool(thing.diff)
+        return thing.store, thing.namespace, thing.type, thing.action, thing.reason or bool(thing.diff), thing.because
     return thing.store, thing.namespace, thing.type, thing.result, thing.message.replace(thing.name, "")
 
 
@@ -208,7 +222,8 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "target": plan.target,
         "fromAnotherCluster": plan.from_another_cluster,
         "findings": [finding_data(finding) for finding in plan.findings],
-        "counts": _counts_data(Counter(step.action for step in steps)),
+        "counts": _counts_data(plan.counts()),
+        "undone": plan.incomplete,
         "tiers": [_part_data(part) for part in plan.parts],
         "steps": [_step_data(step) for step in steps],
     }
@@ -243,6 +258,7 @@ def _step_data(step: Step) -> dict[str, Any]:
         "action": step.action.value,
         "reason": step.reason,
         "bytes": step.bytes,
+        "because": step.because,
         "diff": [_change_data(change) for change in step.diff],
     }
 
@@ -254,6 +270,8 @@ def _change_data(change: Change) -> dict[str, Any]:
 
 # ---- the report
 
+DONE = frozenset(Result) - NOT_DONE - {Result.SKIPPED}
+
 OUTCOME_COLUMNS: tuple[Column[Outcome], ...] = (
     ("TIER", lambda outcome: outcome.store),
     ("NAMESPACE", lambda outcome: outcome.namespace),
@@ -264,21 +282,21 @@ OUTCOME_COLUMNS: tuple[Column[Outcome], ...] = (
 )
 
 
-def report_view(report: Report, *, dry_run: bool, then: Sequence[Next] = ()) -> View:
-    """The end of a restore: what is not as asked for, then the counts, and what to do next."""
+def report_view(report: Report, *, dry_run: bool, then: Sequence[Next] = (), output: str = "") -> View:
+    """The end of a restore: what is not as asked for, then the counts, and what to do next. `output`: as of a plan."""
     columns, rows = _tabled(OUTCOME_COLUMNS, list(_notable(report)), _alike)
-    wide_columns, wide_rows = _tabled(OUTCOME_COLUMNS, report.outcomes)
+    wide_columns, wide_rows = _tabled(OUTCOME_COLUMNS, list(report.every())) if _needs(output, WIDE) else ((), [])
     dry = " (server dry run: nothing was written)" if dry_run else ""
     end = f"in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
     summary = f"{report.source}: {_counted(report.counts())} {end}"
     return View(
         kind="RestoreReport",
-        data=_report_data(report, dry_run=dry_run),
+        data=_report_data(report, dry_run=dry_run) if _needs(output, PROGRAMS) else {},
         columns=columns,
         rows=rows,
         wide_columns=wide_columns,
         wide_rows=wide_rows,
-        names=[_name(o) for o in report.outcomes if o.result not in NOT_DONE and o.result is not Result.SKIPPED],
+        names=[_name(o) for o in report.every() if o.result in DONE] if _needs(output, NAMES) else (),
         after=(
             *(f"not done: {line}" for line in report.incomplete),
             *_store_counts(report),
@@ -292,8 +310,11 @@ def report_view(report: Report, *, dry_run: bool, then: Sequence[Next] = ()) -> 
 
 
 def _notable(report: Report) -> Iterator[Outcome]:
-    """What a person must see: of LRS what is not plain; of the other stores all, as long as that is a list to read."""
-    few = {store for store in report.stores if store != LRS and len(report.of(store)) <= MANY}
+    """What a person must see: of LRS what is not plain; of the other stores all, as long as that is a list to read.
+
+    Of those that are apart it is not.
+    """
+    few = {store for store in report.stores if store != LRS and report.counts(store).total() <= MANY}
     for outcome in report.outcomes:
         if outcome.result is Result.NOT_TRIED and report.interrupted:
             continue
@@ -321,7 +342,7 @@ def _store_counts(report: Report) -> Iterator[str]:
     stores = report.stores
     for store in stores if stores != [LRS] else ():
         where = f", on {report.targets[store]}" if store in report.targets else ""
-        yield f"{store}: {_counted(Counter(outcome.result for outcome in report.of(store)))}{where}"
+        yield f"{store}: {_counted(report.counts(store))}{where}"
 
 
 def _report_data(report: Report, *, dry_run: bool) -> dict[str, Any]:
@@ -334,7 +355,7 @@ def _report_data(report: Report, *, dry_run: bool) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "counts": _counts_data(report.counts()),
         "undone": report.incomplete,
-        "outcomes": [_outcome_data(outcome) for outcome in report.outcomes],
+        "outcomes": [_outcome_data(outcome) for outcome in report.every()],
     }
 
 

@@ -23,7 +23,8 @@ INDENT = "    "
 LEAST = 20
 """Columns that the last one needs to go on below itself."""
 
-_NOT_INERT = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NOT_INERT = "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+"""As text: compiled for those who print JSON or YAML."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _yaml(data: Any) -> str:
 
 def _inert(text: str) -> str:
     """JSON, or YAML as it is written here, that no terminal acts on: control characters as escapes, which mean the same."""
-    return _NOT_INERT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_NOT_INERT, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def table(
@@ -121,9 +122,17 @@ def table(
     """
     if not rows:
         return
-    shown = [[printable(str(cell)) for cell in row] for row in (columns, *rows)]
-    shown, gap = _fitting(shown, width, spare)
-    widths = _widths(shown)
+    shown, gap, widths = _fitting([[printable(str(cell)) for cell in row] for row in (columns, *rows)], width, spare)
+    if width > 0:
+        yield from _within(width, shown, gap, widths, coloured=coloured)
+        return
+    for place, row in enumerate(shown):
+        cells = map(_padded, row, widths)
+        yield (" " * gap).join(map(colour.cell, cells) if coloured and place else cells).rstrip()
+
+
+def _within(width: int, shown: list[list[str]], gap: int, widths: list[int], *, coloured: bool) -> Iterator[str]:
+    """The lines on a terminal of so many columns."""
     before = sum(widths[:-1]) + gap * (len(widths) - 1)
     goes_on = _may_go_on(shown, before, width) and before + widths[-1] > width
     longest = max(_columns(word) for row in shown for word in (row[-1].split() or [""]))
@@ -134,17 +143,21 @@ def table(
             parts = _wrapped(row[-1], max(LEAST, width - indent))
             is_said_below = place + 1 < len(shown) and shown[place + 1][-1] == row[-1]
             parts = parts if indent == before else [""] if is_said_below else ["", *parts]
-        cells = [_padded(cell, size) for cell, size in zip((*row[:-1], parts[0]), widths, strict=True)]
+        cells = [*map(_padded, (*row[:-1], parts[0]), widths)]
         line = (" " * gap).join(cells).rstrip()
-        if coloured and row is not shown[0] and (width <= 0 or _columns(line) <= width):
+        if coloured and row is not shown[0] and _columns(line) <= width:
             yield (" " * gap).join(map(colour.cell, cells)).rstrip()
         else:
             yield from folded(line, width, len(INDENT))
         yield from (" " * indent + part for part in parts[1:])
 
 
-def _fitting(shown: list[list[str]], width: int, spare: Sequence[str]) -> tuple[list[list[str]], int]:
-    """(what is shown, the gap between columns): the first way in which each row is one line, else in which it goes on."""
+def _fitting(shown: list[list[str]], width: int, spare: Sequence[str]) -> tuple[list[list[str]], int, list[int]]:
+    """(what is shown, the gap between columns, how wide they are): the first way in which each row is one line, else in
+    which it goes on. Where nothing bounds them, all of it, and no other way is tried."""
+    whole = (shown, len(GAP), _widths(shown))
+    if width <= 0:
+        return whole
     ways = []
     for count in range(len(spare) + 1):
         kept = [place for place, title in enumerate(shown[0]) if title not in spare[:count]]
@@ -153,9 +166,9 @@ def _fitting(shown: list[list[str]], width: int, spare: Sequence[str]) -> tuple[
     for goes_on in (False, True):
         for rows, gap, widths in ways:
             before = sum(widths[:-1]) + gap * (len(widths) - 1)
-            if width <= 0 or (_may_go_on(rows, before, width) if goes_on else before + widths[-1] <= width):
-                return rows, gap
-    return shown, len(GAP)
+            if _may_go_on(rows, before, width) if goes_on else before + widths[-1] <= width:
+                return rows, gap, widths
+    return whole
 
 
 def _may_go_on(shown: Sequence[Sequence[str]], before: int, width: int) -> bool:
@@ -164,7 +177,7 @@ def _may_go_on(shown: Sequence[Sequence[str]], before: int, width: int) -> bool:
 
 
 def _widths(shown: Sequence[Sequence[str]]) -> list[int]:
-    return [max(_columns(row[place]) for row in shown) for place in range(len(shown[0]))]
+    return [max(map(_columns, column)) for column in zip(*shown, strict=True)]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -6,7 +6,20 @@ It knows files, sums, and what backups share, not what the files mean. `base` sa
 
 from __future__ import annotations
 
-from kubectl_lrs.repository.base import Backup, Damage, EarlierBackup, Readable, Repository, Sink, Unsealed, Writer
+from kubectl_lrs.repository.base import (
+    Backup,
+    Damage,
+    EarlierBackup,
+    Readable,
+    Repository,
+    Segment,
+    Segmented,
+    Segments,
+    Sink,
+    Unsealed,
+    Writer,
+)
+from kubectl_lrs.repository.content import lines_in
 from kubectl_lrs.repository.place import Reach, bring_back, open_pruner, open_repository
 
 __all__ = [
@@ -16,10 +29,14 @@ __all__ = [
     "Reach",
     "Readable",
     "Repository",
+    "Segment",
+    "Segmented",
+    "Segments",
     "Sink",
     "Unsealed",
     "Writer",
     "bring_back",
+    "lines_in",
     "open_pruner",
     "open_repository",
 ]

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from kubectl_lrs.model.catalog import SUMS_FILE
-from kubectl_lrs.model.choice import ANY, Asked, less_than_before, newest
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
 
 if TYPE_CHECKING:
     from kubectl_lrs.model.catalog import Catalog
+    from kubectl_lrs.model.choice import Asked
     from kubectl_lrs.repository.holds import Holds
     from kubectl_lrs.runtime.progress import Progress
     from kubectl_lrs.runtime.trust import Trust
@@ -202,8 +202,8 @@ class Writer(Readable, Protocol):
     def is_locked(self) -> bool:
         """Whether other runs can see that this one is alive, or need not."""
 
-    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> None:
-        """A new file with its sum; `relative` is a path in the backup, with `/`. `limit`: what its reader takes."""
+    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> str:
+        """A new file, and its SHA-256; `relative` is a path in the backup, with `/`. `limit`: what its reader takes."""
 
     def stream(self, relative: str, *, compressed: bool = False) -> AbstractContextManager[Sink]:
         """A new file that is written bit by bit, gzip on request; it is part of the backup when the block ends well."""
@@ -243,6 +243,70 @@ class Writer(Readable, Protocol):
 
         What that is, in words; empty where nothing is left.
         """
+
+
+class Segments(Protocol):
+    """Parts of a backup that others copy: a list of each, and what they say of it when it is done. LrsError."""
+
+    @property
+    def names(self) -> list[str]:
+        """What they are called."""
+
+    def put(self, lines: Iterable[bytes]) -> None:
+        """The list of one more."""
+
+    def marked(self) -> set[int]:
+        """The numbers of those that somebody says to have done."""
+
+    def look(self) -> None:
+        """See what contents are there by now."""
+
+    def taken_in(self, number: int) -> Iterator[tuple[bytes, bytes]]:
+        """Each line of a list, and what is said of it, without trust; the contents are known then. DamageError."""
+
+    def size_of(self, digest: str) -> int | None:
+        """Of a content that is known by then; None of one that is not."""
+
+
+@runtime_checkable
+class Segmented(Writer, Protocol):
+    """A backup of which others may copy parts."""
+
+    def segments(self, about: str) -> Segments:
+        """Begin with it. `about`: what `left_behind` knows the marks by afterwards."""
+
+
+class Segment(Protocol):
+    """A part of another run's backup. `writer`: where its contents go; `lines`: of its list; `about`: what they are about."""
+
+    @property
+    def about(self) -> str:
+        """Read without trust."""
+
+    @property
+    def lines(self) -> Sequence[bytes]:
+        """Read without trust."""
+
+    @property
+    def writer(self) -> Writer:
+        """Of this part alone."""
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether somebody has done it."""
+
+    def mark(self, lines: Iterable[bytes]) -> None:
+        """It is done; `lines`: what is to be said of each line of its list, in that order."""
+
+
+class Notes(Protocol):
+    """What runs leave for the next one beside the backups that they have made. It is no part of them, and goes with them."""
+
+    def write(self, backup: Backup, body: Mapping[str, Any]) -> None:
+        """Leave it, once. LrsError."""
+
+    def read(self, backup: Backup) -> Mapping[str, Any] | None:
+        """What was left; None where nothing was. LrsError."""
 
 
 class Preparation(Protocol):
@@ -308,9 +372,18 @@ class Repository(ABC):
     def unhold(self, backup: Backup) -> None:
         """Take its hold away. UsageError where there is none, LrsError."""
 
+    @property
+    def notes(self) -> Notes | None:
+        """Where a run leaves what the next one is to know; None where that is no business of the place of the backups."""
+        return None
+
     @abstractmethod
     def prepare(self, *, trust: Trust, trust_previous: bool, progress: Progress) -> Preparation:
         """Make ready for a new backup: what killed runs have left is taken in. OSError, LrsError."""
+
+    def segment(self, name: str) -> AbstractContextManager[Segment]:
+        """Copy a part of another run's backup. UsageError, LrsError."""
+        raise UsageError(f"{self.location}: {name}: there are segments in a pooled repository alone")
 
     @abstractmethod
     def explained(self, error: OSError, so: str = "no backup was made") -> LrsError:
@@ -349,11 +422,14 @@ class Repository(ABC):
         is_named_so = name == LATEST or name.startswith((".", "/", BACKUP_PREFIX))
         return is_named_so or self.has(name) or (self.elsewhere is not None and self.elsewhere.has(name))
 
-    def latest(self, asked: Asked = ANY, holds: Callable[[Backup], bool] = lambda _backup: True) -> Backup:
+    def latest(self, asked: Asked | None = None, holds: Callable[[Backup], bool] = lambda _backup: True) -> Backup:
         """The newest sealed backup that holds what is asked for; its `warning` says what decided beside the time.
 
         `holds`: what only a look into a backup tells. UsageError where there is none, which names what there is.
         """
+        from kubectl_lrs.model.choice import ANY, newest  # for those who choose
+
+        asked = asked or ANY
         candidates = self.newest_first()
         chosen, passed = newest(candidates, lambda backup: backup.catalog, asked, holds)
         if chosen is None:
@@ -377,6 +453,8 @@ class Repository(ABC):
 
     def less_than_before(self, backup: Backup) -> str:
         """What a backup holds less than the one of the same cluster before it, in words; empty where nothing is to be said."""
+        from kubectl_lrs.model.choice import less_than_before
+
         before: list[Catalog] = []
         for other in self.scan()[0]:
             if other.name == backup.name:

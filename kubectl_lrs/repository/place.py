@@ -15,6 +15,7 @@ from kubectl_lrs.runtime.paths import is_url
 
 if TYPE_CHECKING:
     from kubectl_lrs.backends.base import Backend
+    from kubectl_lrs.backends.place import Words
     from kubectl_lrs.repository.pool.sight import Place
     from kubectl_lrs.repository.pruning import Pruner
     from kubectl_lrs.runtime.trust import Trust
@@ -32,7 +33,7 @@ class Reach:
     """How a storage is reached: the file of its options, its endpoint, the file of its authority; else by the environment.
 
     `of`: the place that it is about, where it is no other's, such as the installation file's; `elsewhere`: how others are
-    reached then.
+    reached then. `said`: what the user says its parts by, where that is not by the flags.
     """
 
     options: str = ""
@@ -40,6 +41,7 @@ class Reach:
     ca_file: str = ""
     of: str = ""
     elsewhere: Reach | None = None
+    said: Words | None = None
 
     def to(self, url: str) -> Reach:
         """How another URL is reached: credentials go to the bucket or host that they are of, and to no other."""
@@ -77,7 +79,7 @@ def open_repository(where: str, reach: Reach = BY_ENVIRONMENT) -> Repository:
     from kubectl_lrs.runtime import state
 
     backend = open_storage(where, reach)
-    return PooledRepository(backend, state=state.folder_of(backend.url), elsewhere=_plain_at)
+    return PooledRepository(backend, state=state.folder_of(backend.url), plain_at=_plain_at)
 
 
 def _plain_at(name: str) -> Backup | None:
@@ -93,12 +95,12 @@ def open_storage(where: str, reach: Reach = BY_ENVIRONMENT) -> Backend:
     from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, from_environment
     from kubectl_lrs.runtime.redact import shown
 
-    where = path_of(where)
+    where, words = path_of(where), reach.said or BACKUPS
     url = where if is_url(where) else str(Path(where).resolve())
     kind = Place(url=url).scheme
     if kind == "file" and is_url(where):
         hint = f"write it like s3://bucket/prefix, or as a path: /var/backups/lrs; a folder of this name is ./{shown(where)}"
-        raise UsageError(f"{BACKUPS.url} {shown(where)!r}: no URL of a storage", hint=hint)
+        raise UsageError(f"{words.url}: {shown(where)!r}: no URL of a storage", hint=hint)
     # What the environment says is for every call: it is no error where it does not fit.
     options, endpoint, ca_file = (os.environ.get(name, "") if kind != "file" else "" for name in (OPTIONS, ENDPOINT, CA_FILE))
     said, options = ("--backup-options", reach.options) if reach.options else (OPTIONS, options)
@@ -108,7 +110,7 @@ def open_storage(where: str, reach: Reach = BY_ENVIRONMENT) -> Backend:
             options=read_options(Path(options), said=said) if options else {},
             endpoint=reach.endpoint or (endpoint if kind in ENDPOINTS else ""),
             ca_file=reach.ca_file or (ca_file if kind in CA_FILES else ""),
-            said=BACKUPS,
+            said=words,
             encryption=from_environment(os.environ) if kind == "s3" else BY_THE_BUCKET,
             is_ours=True,
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from kubectl_lrs.model.catalog import Catalog
+    from kubectl_lrs.repository.count import Count
     from kubectl_lrs.runtime.cancel import Cancel
     from kubectl_lrs.runtime.trust import RefusedError
 
@@ -54,13 +55,6 @@ class Looked:
     left_alone: Sequence[LeftAlone] = ()
     begun: Sequence[Begun] = ()
     unbelieved: Sequence[RefusedError] = ()
-
-
-class Count(NamedTuple):
-    """So many objects, of so many bytes."""
-
-    objects: int
-    bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)

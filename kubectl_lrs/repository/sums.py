@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -46,6 +44,8 @@ def sum_of(entries: Iterable[Sum]) -> str:
 
 def identity_of(sums: Iterable[tuple[str, str]]) -> str:
     """The sum of the sorted list of these, (path, SHA-256) in any order."""
+    import tempfile  # for backups of format 1 alone
+
     with tempfile.TemporaryFile() as spill:
         return sum_of(in_order(((path.encode(), digest.encode()) for path, digest in sums), spill))
 
@@ -57,6 +57,8 @@ def in_order(entries: Iterable[Sum], spill: IO[bytes]) -> Iterator[Sum]:
     following = sorted(islice(left, AT_ONCE))
     if not following:
         return iter(run)
+    import heapq  # for backups of very many files
+
     runs: list[Iterator[Sum]] = []
     while run:
         start = spill.tell()

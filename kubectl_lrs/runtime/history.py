@@ -1,7 +1,7 @@
 """What was done, by whom, when: lines in the state of this user, appended when an act begins and when it ends.
 
 It is told by `history` and steers nothing. An act never waits for it and never fails by it. It holds no secret: names, places
-and counts, and never an argument.
+and counts, and of the call what is no secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ READ = 16 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """One act. `cluster`: the folder of the state; `target`: where it acts; `what`: on what.
+    """One act. `cluster`: the folder of the state; `target`: where it acts; `what`: on what; `by`: who it was by the word of the
+    API server, empty where it was not asked or did not say; `command`: the call, without what is secret in it.
 
     `ended` is empty where nobody knows.
     """
@@ -48,16 +49,20 @@ class Act:
     ended: str = ""
     status: int | None = None
     result: str = ""
+    by: str = ""
+    command: str = ""
 
 
 class Writer:
     """Notes one act. `trouble`: why it could not be noted, empty where it was."""
 
-    def __init__(self, whom: str, *, verb: str, target: str, what: str) -> None:
+    def __init__(self, whom: str, *, verb: str, target: str, what: str, by: str = "", command: str = "") -> None:
         self.id = unguessable()
         self.trouble = ""
         self._whom = whom
-        self._append({"began": _now(), "user": _user(), "verb": verb, "target": target, "what": what})
+        told = {"by": by, "command": redact.text(command, limit=LONGEST)}
+        known = {name: value for name, value in told.items() if value}
+        self._append({"began": _now(), "user": _user(), "verb": verb, "target": target, "what": what, **known})
 
     def end(self, status: int, result: str) -> None:
         """It is over."""
@@ -140,6 +145,7 @@ def _acts(cluster: str, lines: Iterable[bytes]) -> Iterator[Act]:
     for identifier, said in found.items():
         if "began" not in said:
             continue
-        texts = {name: str(said.get(name, "")) for name in ("began", "user", "verb", "target", "what", "ended", "result")}
+        names = ("began", "user", "verb", "target", "what", "ended", "result", "by", "command")
+        texts = {name: str(said.get(name, "")) for name in names}
         status = said.get("status")
         yield Act(id=identifier, cluster=cluster, status=status if isinstance(status, int) else None, **texts)

@@ -16,6 +16,14 @@ def is_url(where: str) -> bool:
     return _URL.match(where) is not None
 
 
+def expanded(text: str) -> Path:
+    """A path with `~` as a shell has it; where there is no such home, one that is not there."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path("/nowhere") / text
+
+
 def exists(path: Path) -> bool:
     """Whether anything is there, at the end of links."""
     return _mode(path) != 0
@@ -39,3 +47,11 @@ def _mode(path: Path) -> int:
         return 0
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def home() -> Path:
+    """The user's folder; one that there is not for a user without a name and HOME, as in a container."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nowhere")

@@ -105,9 +105,9 @@ class Outage:
             return is_first
 
     @property
-    def quiet(self) -> float:
-        """Seconds since its last success."""
-        return time.monotonic() - self._success
+    def is_lost(self) -> bool:
+        """Whether it has given nothing but failures for as long as they may pass."""
+        return self.left <= 0
 
     @property
     def left(self) -> float:
@@ -167,12 +167,15 @@ def insist(
 
     The last one is raised. `before_again`: what is to be done between, as taking back what the failed attempt has left.
     """
-    tries = Tries(policy, cancel, deadline=deadline, outage=outage)
+    tries: Tries | None = None  # nobody needs them where the first attempt does it, as nearly all do
     while True:
         try:
-            return act(tries.count)
+            return act(tries.count if tries else 1)
         except Exception as error:
-            if not may_pass(error) or not tries.again():
+            if not may_pass(error):
+                raise
+            tries = tries or Tries(policy, cancel, deadline=deadline, outage=outage)
+            if not tries.again():
                 raise
             before_again(error)
 

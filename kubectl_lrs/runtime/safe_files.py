@@ -95,7 +95,7 @@ class Directory:
         found = Directory(descriptor, self.path / name, self.trust)
         try:
             if self.trust:
-                self._check(os.fstat(descriptor), None, found.path)
+                self._check(os.fstat(descriptor), None, name)
         except BaseException:
             found.close()
             raise
@@ -156,22 +156,22 @@ class Directory:
         except OSError as error:
             raise self._explained(error, name, stat.S_IFREG) from error
         try:
-            self._check_file(descriptor, self.path / name)
+            self._check_file(descriptor, name)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
-    def _check_file(self, descriptor: int, path: Path) -> None:
+    def _check_file(self, descriptor: int, name: str) -> None:
         found = os.fstat(descriptor)
         if self.trust:
-            self._check(found, os.fstat(self.descriptor), path)
+            self._check(found, os.fstat(self.descriptor), name)
         elif not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, f"{kind_of(found)}, not a plain file", str(path))
+            raise OSError(errno.EINVAL, f"{kind_of(found)}, not a plain file", str(self.path / name))
 
-    def _check(self, found: os.stat_result, folder: os.stat_result | None, path: Path) -> None:
+    def _check(self, found: os.stat_result, folder: os.stat_result | None, name: str) -> None:
         if self.trust and (why := self.trust.doubt(found, folder)):
-            raise RefusedError(path, why)
+            raise RefusedError(self.path / name, why)
 
     def _explained(self, error: OSError, name: str, wanted: int) -> OSError | RefusedError:
         """The errors for what is of another kind differ from system to system, and say nothing to a person."""
@@ -243,14 +243,14 @@ def make_folder(path: Path) -> None:
         ) from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Put the text on the disk, 0600, whole or not at all. What stood there is replaced; it must be a plain file."""
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Put the text on the disk, whole or not at all. What stood there is replaced; it must be a plain file."""
     with Directory.named(path.parent) as folder:
         there = folder.look(path.name)
         if there is not None and not stat.S_ISREG(there.st_mode):
             raise RefusedError(path, f"it is {kind_of(there)}, not a plain file")
         part = f".{path.name}.{unguessable()}"
-        descriptor = folder.create(part)
+        descriptor = folder.create(part, mode)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
                 file.write(text)

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.runtime.paths import is_url
+from kubectl_lrs.runtime.paths import home, is_url
 from kubectl_lrs.runtime.safe_files import make_folder
 
 VARIABLE = "LRS_STATE_DIR"
@@ -27,14 +27,7 @@ def root() -> Path:
         return Path(named)
     found = Path(os.environ.get("XDG_STATE_HOME", ""))
     # The specification of XDG has a relative path ignored.
-    return (found if found.is_absolute() else _home() / ".local" / "state") / _NAME
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:  # a user without a name, in a container without HOME
-        return Path("/nowhere")
+    return (found if found.is_absolute() else home() / ".local" / "state") / _NAME
 
 
 def folder_of(whom: str) -> Path:
@@ -58,7 +51,7 @@ def made(whom: str) -> Path:
             raise UsageError(f"{VARIABLE} {named!r}: not a path of this machine", hint="name a folder that can be written")
         make_folder(folder.parent)  # where it is a share that is not mounted, nothing is made in its place
     else:
-        _home().stat()
+        home().stat()
         for above in reversed(folder.parents[:4]):  # from ~/.local down
             above.mkdir(mode=0o700, exist_ok=True)
     make_folder(folder)
@@ -96,7 +89,7 @@ def require_lasting(folder: Path) -> None:
 def _is_pod() -> bool:
     if not os.environ.get("KUBERNETES_SERVICE_HOST") or os.environ.get("KUBECONFIG"):
         return False
-    return not (_home() / ".kube" / "config").exists()
+    return not (home() / ".kube" / "config").exists()
 
 
 def _device(path: Path) -> int:

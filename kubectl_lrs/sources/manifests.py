@@ -6,6 +6,7 @@ The vendor's script (https://docs.datarobot.com, "Back up long running services"
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,15 +15,20 @@ from kubectl_lrs.model.names import BACKUP_PREFIX
 from kubectl_lrs.model.stores import RESOURCES
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.repository.plain.files import reading
-from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.runtime.paths import is_file, is_folder
 from kubectl_lrs.sources.others import OthersBackup, of_path
 from kubectl_lrs.stores.lrs.loose import LooseLrs
 from kubectl_lrs.stores.lrs.others import OthersLrs
-from kubectl_lrs.stores.lrs.plain_files import EXTENSIONS, all_empty, is_plain_folder, take_in
+from kubectl_lrs.stores.lrs.plain_files import EXTENSIONS, all_empty, is_plain_folder, passed_over, take_in
 
 PROGRAM = "plain manifests"
 HEAD = 64 << 10
 """Bytes of a file in which it says what it is."""
+
+NAMED = 5
+"""Entries that are not read, and are named."""
+
+ENDINGS = f"only files in it whose names end with {', '.join(EXTENSIONS)} are"
 
 EMPTY = "its file is empty, as a kubectl get leaves it that failed"
 _NAMED = f"{BACKUP_PREFIX}%Y_%m_%d_%H_%M"
@@ -52,7 +58,14 @@ def opened(path: Path) -> OthersBackup:
     missing = [Missing(store=RESOURCES, kind="LRS", name=Path(each).stem, reason=EMPTY, where=each) for each in empty]
     named = _instant(name)
     identity = of_path(path, PROGRAM, named, "by its name and the time zone of this machine")
-    return OthersBackup(identity, [OthersLrs(lrs, missing=missing)])
+    made = OthersBackup(identity, [OthersLrs(lrs, missing=missing)])
+    if is_folder(path) and (passed := passed_over(path)):
+        made.warning = f"{made.location}: not read of it: {', '.join(passed[:NAMED])}{_more(passed)}; {ENDINGS}"
+    return made
+
+
+def _more(passed: Sequence[str]) -> str:
+    return f" and {len(passed) - NAMED} more" if len(passed) > NAMED else ""
 
 
 def _instant(name: str) -> datetime | None:

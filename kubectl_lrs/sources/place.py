@@ -10,12 +10,19 @@ from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX
-from kubectl_lrs.repository import Backup
+from kubectl_lrs.repository import Backup, Repository, open_repository
 from kubectl_lrs.repository.place import BY_ENVIRONMENT, Reach
 from kubectl_lrs.runtime.paths import is_url
 
 ENDINGS = (".json", ".yaml", ".yml", ".tar.gz", ".tgz", ".archive", ".archive.gz")
 """Names that mean a file wherever they stand; others do where they begin as a backup's or hold a `/`."""
+
+
+def open_to_read(path: str, reach: Reach) -> Repository:
+    """The repository that --backup-dir names; what others saved can be named too, here or by its path."""
+    repository = open_repository(path, reach)
+    repository.elsewhere = Others(repository.journals, reach)
+    return repository
 
 
 class Others:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+from kubectl_lrs.model.belonging import Belongings
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.places import Place
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
@@ -75,20 +77,59 @@ class Restorer(Protocol):
         """
 
 
+class Rehearsal(Restorer, Protocol):
+    """A store's part of a rehearsal: a restore to somewhere beside what runs, which is compared and removed again.
+
+    An outcome says `created` only of what came back and is as the backup has it. What is made is marked as ours before it is
+    made. `apply` removes all of it, however it ends, and says in the report what it could not remove.
+    """
+
+    @property
+    def how(self) -> str:
+        """What is done, in words, such as `restored into a scratch database`."""
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether `apply` does all that takes time in a recovery."""
+
+    @property
+    def aside(self) -> float:
+        """The seconds of `apply` that a recovery would not take: comparing and removing."""
+
+    def sweep(self, progress: Progress) -> Iterator[str]:
+        """Remove what killed rehearsals have left; what was removed and what was not, in words."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackupContext:
-    """What a store's part of a backup is made in. `namespace`: where the application runs."""
+    """What a store's part of a backup is made in. `namespace`: where the application runs.
+
+    `carriers`: who copies what can be copied by others; None where this process does all of it.
+    """
 
     level: str
     kube: KubeClient
     namespace: str
+    carriers: Carriers | None = None
+
+
+class Carriers(Protocol):
+    """Who copies segments. `shards`: into about so many the work is cut, None for as few as may be."""
+
+    @property
+    def shards(self) -> int | None:
+        """See above."""
+
+    def carry(self, names: Sequence[str], marked: Callable[[], set[int]], progress: Progress) -> None:
+        """All that are named are done when this returns. LrsError where they will not be."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreContext:
     """What a store's part of a restore is made in. `namespace`: where the application is to run.
 
-    `namespaces`: where those of the backup go to, as far as they go elsewhere.
+    `namespaces`: where those of the backup go to, as far as they go elsewhere. `only`: what belongs to the one application
+    that is meant, None where all of the backup is. `journals`, `state`: where journals lie.
     """
 
     folder: Backup
@@ -96,6 +137,9 @@ class RestoreContext:
     namespace: str
     namespaces: Mapping[str, str]
     stop: Cancel
+    journals: Path = Path()
+    state: Path | None = None
+    only: Belongings | None = None
 
 
 class Connect(Protocol):
@@ -106,6 +150,9 @@ class Connect(Protocol):
 
     def restorer(self, options: Any, context: RestoreContext, /) -> Restorer:
         """Its part of a restore."""
+
+    def rehearsal(self, options: Any, context: RestoreContext, /) -> Rehearsal:
+        """Its part of a rehearsal."""
 
     def by_environment(self, options: Any, /) -> tuple[str, str] | None:
         """(where it is without secrets, the variable that says so), None where the environment does not say it."""
@@ -129,8 +176,8 @@ class Compare(Protocol):
     def groups(self, folder: Backup, /) -> dict[str, int]:
         """Group of things → how many of them a backup holds; what only one of two holds is not compared."""
 
-    def items(self, folder: Backup, groups: frozenset[str], /) -> Iterator[Item]:
-        """The things of these groups, in any order, each key once."""
+    def items(self, folder: Backup, groups: frozenset[str], only: Collection[str] | None = None, /) -> Iterator[Item]:
+        """The things of these groups, in any order, each key once; `only`: of these names, as `Belonging` has them."""
 
     def shown(self, key: bytes, /) -> str:
         """A thing's name, for people."""

@@ -15,6 +15,7 @@ class Flags(Protocol):
     BACKUP: type[Options]
     RESTORE: type[Options]
     CHECK: type[Options]
+    REHEARSE: type[Options]
 
 
 def flags_module(name: str) -> Flags:

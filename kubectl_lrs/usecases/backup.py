@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from kubectl_lrs import __version__
-from kubectl_lrs.model.catalog import Catalog, Cluster, Missing
+from kubectl_lrs.model.catalog import TOOL, Catalog, Cluster, Missing
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFoundError, UsageError
 from kubectl_lrs.model.names import is_backup_name
 from kubectl_lrs.model.notes import Note
@@ -87,7 +86,7 @@ def back_up(
                 name=writer.name,
                 instant=writer.instant,
                 finished=_now(),
-                tool=f"kubectl-lrs {__version__}",
+                tool=TOOL,
                 cluster=cluster,
                 selection=selection.as_dict(),
                 profile=profile,

@@ -97,7 +97,10 @@ def selected_applications(part: Part[Application], only: Collection[str]) -> Seq
         raise UsageError(f"nothing tells which applications there are: {part.why}", hint=f"give {part.flag}")
     selected: dict[str, Application] = {}
     for word in only:
-        found = [each for each in part if word in (each.id, each.name)]
+        found = [each for each in part if word.lower() == each.id] or [each for each in part if word == each.name]
+        if len(found) > 1:
+            ids = ", ".join(sorted(each.id for each in found))
+            raise UsageError(f"{len(found)} applications are called {word!r}: {ids}", hint="give the id of the one")
         if not found:
             names = [name for each in part for name in (each.name, each.id) if name]
             near = get_close_matches(word, names, n=3, cutoff=0.5)

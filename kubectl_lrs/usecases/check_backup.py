@@ -13,7 +13,7 @@ from kubectl_lrs.model.units import age
 from kubectl_lrs.model.workloads import SPARK
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.common.mentions import LRS_FILE, Document, collections
+from kubectl_lrs.stores.common.mentions import APPLICATIONS, LRS_DOCUMENTS, LRS_FILE, Document, collections
 from kubectl_lrs.stores.deployments.collect import saved as saved_deployments
 from kubectl_lrs.stores.images.find import ImageFilter
 from kubectl_lrs.stores.images.saved import Inventory as SavedImages
@@ -21,7 +21,7 @@ from kubectl_lrs.stores.images.saved import State
 from kubectl_lrs.stores.images.saved import saved as saved_images
 from kubectl_lrs.stores.mongo import names
 from kubectl_lrs.usecases.check import CheckReport, deployed, image_at, report_of, scope_of
-from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Scan
+from kubectl_lrs.usecases.scan import Scan
 
 LIVE = "check without --from"
 
@@ -55,7 +55,8 @@ def check_backup(
         stale_after=age(stale_after.total_seconds()),
         counts={"files": _count(catalog, "files")},
     )
-    target = f"{catalog.cluster.server}, as of {catalog.instant:%Y-%m-%d %H:%M:%S}Z"
+    whose = catalog.cluster.server or catalog.cluster.title
+    target = f"{whose}, as of {catalog.instant:%Y-%m-%d %H:%M:%S}Z"
     return report_of(made, target=target, backup=folder.name, instant=catalog.instant, only=only, notes=())
 
 
@@ -75,7 +76,7 @@ def _count(catalog: Catalog, tier: str) -> int:
 
 
 def _lrs(folder: Backup) -> Iterator[Manifest]:
-    return (loads(line) for line in folder.lines(LRS_FILE))
+    return (loads(line) for line in folder.lines(LRS_FILE)) if folder.catalog.has_lrs else iter(())
 
 
 def _documents(folder: Backup) -> Iterator[Document]:
@@ -86,6 +87,8 @@ def _documents(folder: Backup) -> Iterator[Document]:
 
 
 def _objects(catalog: Catalog, scan: Scan) -> Part[LrsObject]:
+    if not catalog.has_lrs:
+        return Unchecked("the backup holds no LRS", "a backup of ours, or of LRS")
     selected = catalog.selection
     narrowed = [
         *(f"--type {each}" for each in selected["types"]),

@@ -20,9 +20,12 @@ from kubectl_lrs.model.units import age
 from kubectl_lrs.repository import Repository
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.common.mentions import Document
+from kubectl_lrs.stores.common.mentions import APPLICATIONS, LRS_DOCUMENTS, Document
 from kubectl_lrs.stores.deployments.inventory import Account, inventory
-from kubectl_lrs.stores.files.inspect import presence
+from kubectl_lrs.stores.files.inspect import listed_in, presence
+from kubectl_lrs.stores.files.match import References
+from kubectl_lrs.stores.files.named import Named
+from kubectl_lrs.stores.files.selected import Listed
 from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.find import ImageFilter, registries_of
@@ -46,7 +49,7 @@ from kubectl_lrs.usecases.check import (
     scope_of,
     unavailable,
 )
-from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Scan
+from kubectl_lrs.usecases.scan import Scan
 
 KEYS_FLAG = "--backup-dir DIR with a backup of this cluster that holds MongoDB"
 
@@ -115,8 +118,15 @@ class _Gathering:
         self._progress = progress
         self._notes: list[Remark] = []
         self._documents_failed: Unchecked | None = None
+        self._named: Named | Unchecked = Unchecked("not listed", FILES_FLAG)
 
     def run(self) -> _Gathered:
+        """The storage of files is listed first: of what documents say is then kept what can mean something of it."""
+        with Listed() as listed:
+            self._named = self._list(listed)
+            return self._gathered(listed)
+
+    def _gathered(self, listed: Listed) -> _Gathered:
         sources = self._sources
         look = self._look()
         scan = self._scan(look if isinstance(look, LiveDocuments) else None)
@@ -128,7 +138,7 @@ class _Gathering:
         shown = accounts if isinstance(accounts, Unchecked) else _applications(accounts)
         deployments = accounts if isinstance(accounts, Unchecked) else attempt(lambda: _deployments(accounts), API_FLAG)
         images = self._images(scan)
-        files, matched = self._files(scan)
+        files, matched = self._files(scan, listed)
         made = Inventory(
             scope=scope_of(sources.namespace),
             objects=scan.objects,
@@ -188,7 +198,7 @@ class _Gathering:
         scan = Scan(
             now=self._sources.kube.now(),
             stale_after=self._sources.stale_after,
-            with_files=not isinstance(self._sources.storage, Unchecked),
+            references=None if isinstance(self._named, Unchecked) else References(self._named),
         )
         self._progress.begin("LRS and documents")
         wanted = images.wanted if isinstance(images, ImageSource) else None
@@ -243,13 +253,24 @@ class _Gathering:
             made.append(image_at(scan, found, each.reference, is_missing=each.is_missing, problem=problem))
         return sorted(made, key=lambda image: image.reference)
 
-    def _files(self, scan: Scan) -> tuple[Part[LostFile], int]:
-        """(the lost ones, how many belong and are there)."""
+    def _list(self, listed: Listed) -> Named | Unchecked:
+        """What there is of files."""
         storage = self._sources.storage
         if isinstance(storage, Unchecked):
-            return storage, 0
+            return storage
         self._progress.begin("files")
-        found = attempt(lambda: presence(storage, scan.references), FILES_FLAG)
+        return attempt(lambda: listed_in(listed, storage).named(storage.names), FILES_FLAG)
+
+    def _files(self, scan: Scan, listed: Listed) -> tuple[Part[LostFile], int]:
+        """(the lost ones, how many belong and are there)."""
+        storage, references = self._sources.storage, scan.references
+        if isinstance(storage, Unchecked):
+            return storage, 0
+        if references is None:
+            assert isinstance(self._named, Unchecked)
+            return self._named, 0
+        self._progress.begin("files")
+        found = attempt(lambda: presence(storage, listed, references), FILES_FLAG)
         if isinstance(found, Unchecked):
             return found, 0
         self._say(*(f"files: {note}" for note in found.notes))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubectl_lrs.model.errors import NotFoundError, UsageError
-from kubectl_lrs.model.manifest import Manifest
-from kubectl_lrs.model.plan import Action
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.journal import held
@@ -39,11 +37,9 @@ from kubectl_lrs.stores.deployments.journal import (
     with_copies,
 )
 from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport
-from kubectl_lrs.stores.deployments.ownership import Ownership, Verdict
 from kubectl_lrs.stores.deployments.plan import Action as DeploymentAction
 from kubectl_lrs.stores.deployments.plan import Choice, DeploymentPlan, Snapshot, Step, plan_down, plan_up
 from kubectl_lrs.stores.deployments.statuses import OURS, State
-from kubectl_lrs.stores.lrs.decide import LeftAlone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,49 +323,7 @@ def _apply(
         report.add_not_tried(plan.steps)
     order = {step.id: number for number, step in enumerate(plan.steps)}
     report.outcomes.sort(key=lambda outcome: order[outcome.id])
+    report.is_lost = any(account.client.lost for account in accounts)
     report.interrupted = stop.is_set() and any(outcome.result in NOT_DONE for outcome in report.outcomes)
     report.seconds = time.monotonic() - began
     return report
-
-
-# ---- beside a restore
-
-
-def known_deployments(
-    directory: Path,
-    named: Sequence[str],
-    folder: Backup | None,
-    live: Collection[Deployment],
-    *,
-    trust: Trust,
-    states: Sequence[Path] = (),
-    endpoint: str = "",
-) -> Ownership:
-    """What the journals that are not done, the application and the backup say of the deployments.
-
-    `live`: those that the application shows. `states`: folders of the state, of whose journals those of the application at
-    `endpoint` count. What lies beside the backups counts whatever it is of.
-    """
-    ownership = Ownership()
-    paths = [Path(name) for name in named]
-    of_backup = saved(folder) if folder is not None else None
-    ours = {endpoint or (of_backup.endpoint if of_backup else "")}
-    for journal in (*open_journals(directory, trust, paths, states), *(with_copies(load(path, NAMED), states) for path in paths)):
-        is_certain = journal.path.parent not in states or journal.endpoint in ours
-        if is_certain or "" in ours:
-            ownership.add_journal(journal, is_certain=is_certain)
-    ownership.add_live(live)
-    if ownership.is_open and of_backup:
-        ownership.add_saved(of_backup.deployments)
-    return ownership
-
-
-def left_to_activate(ownership: Ownership, *, force: bool) -> LeftAlone:
-    """Which LRS a restore leaves alone; with `force`, not those of which nobody knows."""
-    actions = {Verdict.ACTIVATE: Action.SKIP} | ({} if force else {Verdict.UNDECIDED: Action.CONFLICT})
-
-    def judge(manifest: Manifest) -> tuple[Action, str] | None:
-        verdict, reason = ownership.judge(manifest)
-        return (actions[verdict], reason) if verdict in actions else None
-
-    return judge

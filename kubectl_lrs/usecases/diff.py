@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -249,12 +249,18 @@ class _OutOfOrderError(Exception):
 
 
 class Differ:
-    """Compares the objects of two sides that `selection` takes on either of them; its namespace is the after side's."""
+    """Compares the objects of two sides that `selection` takes on either of them; its namespace is the after side's.
 
-    def __init__(self, before: Side, after: Side, selection: Selection, progress: Progress) -> None:
+    `only`: `namespace/name` of those that are meant, None for all.
+    """
+
+    def __init__(
+        self, before: Side, after: Side, selection: Selection, progress: Progress, only: Collection[str] | None = None
+    ) -> None:
         self._before = before
         self._after = after
         self._matches = selection.matcher(with_left_out=True)
+        self._only = only
         self._progress = progress
         self._sort = False
         _require_overlap(before, after, selection.namespace)
@@ -287,17 +293,21 @@ class Differ:
         for before, after in _pairs(self._ordered(self._before), self._ordered(self._after)):
             self._progress.advance()
             any_at_all = True
-            if not any(self._matches(manifest) for manifest in (before, after) if manifest is not None):
+            if not any(self._is_meant(manifest) for manifest in (before, after) if manifest is not None):
                 continue
             difference = self._difference(before, after, found)
             if difference is not None:
                 found.counts[difference.kind] += 1
                 found.kept.append(keep(difference))
-        if any_at_all and found.is_empty:
+        if any_at_all and found.is_empty and self._only is None:
             raise UsageError("nothing on either side matches", hint="see what there is with: show -o wide")
         found.before, found.after = self._before.origin, self._after.origin
         found.being_deleted = [*self._before.being_deleted, *self._after.being_deleted]
         return found
+
+    def _is_meant(self, manifest: Manifest) -> bool:
+        metadata = manifest["metadata"]
+        return self._matches(manifest) and (self._only is None or f"{metadata['namespace']}/{metadata['name']}" in self._only)
 
     def _difference(self, before: Manifest | None, after: Manifest | None, found: Comparison[T]) -> Difference | None:
         """How the two differ; None where they do not, or cannot be held against each other, which is counted."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kubectl_lrs.model.diff import Kind
@@ -55,7 +55,7 @@ def held(folder: Backup) -> list[str]:
     return [name for name in PARTS if name in folder.catalog.tiers]
 
 
-LIVE = "diff holds LRS alone against the cluster; restore --dry-run=client and check look at the others"
+LIVE = "diff holds LRS alone against the cluster, but for --app; restore --dry-run=client and check look at the others"
 CHOSEN = "LRS were chosen, and nothing tells which of it belongs to them"
 
 
@@ -65,13 +65,15 @@ def none_compared(folders: Iterable[Backup], why: str) -> list[NotCompared]:
     return [NotCompared(name, why) for name in PARTS if name in there]
 
 
-def compare_stores(before: Backup, after: Backup, progress: Progress) -> tuple[list[StoreComparison], list[NotCompared]]:
-    """Every part that both hold; what only one of them does."""
+def compare_stores(
+    before: Backup, after: Backup, progress: Progress, only: Mapping[str, Collection[str]] | None = None
+) -> tuple[list[StoreComparison], list[NotCompared]]:
+    """Every part that both hold; what only one of them does. `only`: part → the names that are meant; no other part is."""
     found, not_compared = [], []
-    for name in PARTS:
+    for name in PARTS if only is None else only:
         lacking = [side.name for side in (before, after) if name not in side.catalog.tiers]
         if not lacking:
-            comparison = _Comparer(name, before, after, progress)
+            comparison = _Comparer(name, before, after, progress, None if only is None else only[name])
             found.append(comparison.run())
             not_compared += comparison.not_compared
         elif len(lacking) == 1:
@@ -82,7 +84,8 @@ def compare_stores(before: Backup, after: Backup, progress: Progress) -> tuple[l
 class _Comparer:
     """One store of two backups."""
 
-    def __init__(self, name: str, before: Backup, after: Backup, progress: Progress) -> None:
+    def __init__(self, name: str, before: Backup, after: Backup, progress: Progress, only: Collection[str] | None = None) -> None:
+        self._only = only
         self._module: Compare = compare_module(name)
         self._before, self._after, self._progress = before, after, progress
         self._found = StoreComparison(store=name)
@@ -92,6 +95,7 @@ class _Comparer:
         self.not_compared = [
             NotCompared(f"{name}: {group}", f"{folder.name} does not hold it")
             for group in sorted(old.keys() ^ new.keys())
+            if only is None or any(group == f"collection {each.partition('/')[0]}" for each in only)
             for folder in (before if group in new else after,)
         ]
 
@@ -108,30 +112,38 @@ class _Comparer:
         return self._found
 
     def _compare(self, number: int, shares: int) -> None:
-        old = {each.key: each for each in self._share(self._before, number, shares)}
-        for item in self._share(self._after, number, shares):
-            before = old.pop(item.key, None)
-            if before is None:
-                self._add(Kind.ADDED, item.key)
-            elif (verdict := _same(before, item)) is None:
-                self._found.untold += 1
-            elif verdict:
-                self._found.equal += 1
-            else:
-                self._add(Kind.CHANGED, item.key)
-        for key in old:
-            self._add(Kind.REMOVED, key)
+        before, after = (self._share(side, number, shares) for side in (self._before, self._after))
+        hold(self._found, self._module.shown, before, after)
 
     def _share(self, folder: Backup, number: int, shares: int) -> Iterator[Item]:
-        for item in self._module.items(folder, self._groups):
+        given = () if self._only is None else (self._only,)
+        for item in self._module.items(folder, self._groups, *given):
             self._progress.advance()
             if shares == 1 or zlib.crc32(item.key) % shares == number:
                 yield item
 
-    def _add(self, kind: Kind, key: bytes) -> None:
-        self._found.counts[kind] += 1
-        if len(self._found.differences) < KEPT:
-            self._found.differences.append((kind, self._module.shown(key)))
+
+def hold(found: StoreComparison, shown: Callable[[bytes], str], before: Iterable[Item], after: Iterable[Item]) -> None:
+    """Hold the things of one side against those of the other; the first side's are held at once."""
+    old = {each.key: each for each in before}
+    for item in after:
+        was = old.pop(item.key, None)
+        if was is None:
+            _add(found, Kind.ADDED, shown(item.key))
+        elif (verdict := _same(was, item)) is None:
+            found.untold += 1
+        elif verdict:
+            found.equal += 1
+        else:
+            _add(found, Kind.CHANGED, shown(item.key))
+    for key in old:
+        _add(found, Kind.REMOVED, shown(key))
+
+
+def _add(found: StoreComparison, kind: Kind, name: str) -> None:
+    found.counts[kind] += 1
+    if len(found.differences) < KEPT:
+        found.differences.append((kind, name))
 
 
 def _same(before: Item, after: Item) -> bool | None:

@@ -26,7 +26,7 @@ from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.stores.images.find import registries_of
 from kubectl_lrs.stores.images.inspect import presences
-from kubectl_lrs.stores.mongo.find import find_database, named_database
+from kubectl_lrs.stores.mongo.find import find_database, named_database, require_application
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.usecases.check_live import ImageSource
 from kubectl_lrs.usecases.scan import Scan
@@ -91,7 +91,7 @@ def mongo(client: Mongo, database: str) -> str:
     try:
         server = client.server()
         named = named_database(client, database) or find_database(client)
-        count = len(client.names(named))
+        count = require_application(client, named)
         return f"{client.describe()}: MongoDB {server.version}, database {named} with {count} collections"
     finally:
         client.close()

@@ -9,12 +9,9 @@ from typing import Any
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.manifest import loads
 from kubectl_lrs.repository import Backup
-from kubectl_lrs.stores.common.mentions import collections
 from kubectl_lrs.stores.lrs.saved import RAW_FILE, index
-from kubectl_lrs.stores.mongo import names
-from kubectl_lrs.usecases.scan import APPLICATIONS
-
-ID = re.compile(r"[0-9a-f]{24}")
+from kubectl_lrs.usecases.belonging import names_in
+from kubectl_lrs.usecases.owners import ID
 
 
 def holds(backup: Backup, words: Sequence[str]) -> bool:
@@ -31,7 +28,7 @@ def applications_of(backup: Backup, objects: Iterable[Mapping[str, Any]]) -> dic
     Nothing where the documents cannot be read: `verify` says so.
     """
     try:
-        names_ = {identifier: name for name, ids in _applications(backup).items() for identifier in ids}
+        names_ = names_in(backup)
     except DamageError:
         return {}
     found = {}
@@ -83,12 +80,7 @@ def _with_id(backup: Backup, keys: Iterable[tuple[str, str]], ids: Sequence[str]
 
 def _applications(backup: Backup) -> dict[str, list[str]]:
     """Name of an application → its ids, as the saved documents have them; none where there are no such."""
-    if "mongo" not in backup.catalog.tiers:
-        return {}
-    wanted = names.stem(APPLICATIONS)
     found: dict[str, list[str]] = {}
-    for document in collections(backup, lambda stem: stem == wanted):
-        name = document.content.get("name")
-        if isinstance(name, str) and ID.fullmatch(document.id):
-            found.setdefault(name, []).append(document.id)
+    for identifier, name in names_in(backup).items():
+        found.setdefault(name, []).append(identifier)
     return found

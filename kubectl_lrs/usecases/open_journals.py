@@ -5,16 +5,20 @@ Nothing is changed, and nobody is asked whether it still is so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime import state
-from kubectl_lrs.runtime.copies import Copies, gather
-from kubectl_lrs.stores.common.journals import OPERATOR_PREFIX, RECREATE_PREFIX, SUFFIX
-from kubectl_lrs.stores.deployments import journal as deployments
-from kubectl_lrs.stores.deployments.statuses import OURS
+
+if TYPE_CHECKING:
+    from kubectl_lrs.runtime.copies import Copies
+
+BEGINNING, SUFFIX = "lrs_", ".json"
+"""How the name of every journal begins and ends: where nothing is called so, nobody who knows them need be imported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,8 @@ def open_journals(directory: Path) -> tuple[list[OpenJournal], list[LrsError]]:
     """(those that are open, why others cannot be told)."""
     found: list[OpenJournal] = []
     problems: list[LrsError] = []
+    if not _may_be_any(directory):
+        return found, problems
     for look in (_of_deployments, _of_restores, _of_pauses):
         try:
             found += look(directory)
@@ -45,7 +51,19 @@ def open_journals(directory: Path) -> tuple[list[OpenJournal], list[LrsError]]:
     return found, problems
 
 
+def _may_be_any(directory: Path) -> bool:
+    """Whether anything is called like a journal; also where that cannot be told, which whoever looks says then."""
+    try:
+        names = [name for folder in (directory, *state.folders()) for name in _names(folder)]
+    except OSError:
+        return True
+    return any(name.startswith(BEGINNING) and name.endswith(SUFFIX) for name in names)
+
+
 def _of_deployments(directory: Path) -> Iterator[OpenJournal]:
+    from kubectl_lrs.stores.deployments import journal as deployments
+    from kubectl_lrs.stores.deployments.statuses import OURS
+
     for journal in deployments.open_journals(directory, states=state.folders()):
         left = sum(entry.state in OURS for entry in journal.entries.values())
         yield OpenJournal(
@@ -60,6 +78,8 @@ def _of_deployments(directory: Path) -> Iterator[OpenJournal]:
 
 
 def _of_restores(directory: Path) -> Iterator[OpenJournal]:
+    from kubectl_lrs.stores.common.journals import RECREATE_PREFIX
+
     for each in _gathered(directory, RECREATE_PREFIX):
         objects = each.document.get("objects")
         if isinstance(objects, dict) and objects:
@@ -74,6 +94,8 @@ def _of_restores(directory: Path) -> Iterator[OpenJournal]:
 
 
 def _of_pauses(directory: Path) -> Iterator[OpenJournal]:
+    from kubectl_lrs.stores.common.journals import OPERATOR_PREFIX
+
     for each in _gathered(directory, OPERATOR_PREFIX):
         if operator := each.document.get("operator"):
             yield OpenJournal(
@@ -88,8 +110,11 @@ def _of_pauses(directory: Path) -> Iterator[OpenJournal]:
 
 def _gathered(directory: Path, prefix: str) -> Iterator[Copies]:
     """Each journal of a kind once, whichever cluster it is of."""
+    from kubectl_lrs.runtime.copies import gather
+
     states = {folder.name: folder for folder in state.folders()}
-    beside = {path.name.removeprefix(prefix).removesuffix(SUFFIX) for path in _named(directory, prefix)}
+    named = (name for name in _names(directory) if name.startswith(prefix) and name.endswith(SUFFIX))
+    beside = {name.removeprefix(prefix).removesuffix(SUFFIX) for name in named}
     seen: set[Path] = set()
     for whom in sorted({*states, *beside}):
         for each in gather(directory / f"{prefix}{whom}{SUFFIX}", states.get(whom), prefix):
@@ -98,8 +123,9 @@ def _gathered(directory: Path, prefix: str) -> Iterator[Copies]:
                 yield each
 
 
-def _named(directory: Path, prefix: str) -> list[Path]:
+def _names(folder: Path) -> list[str]:
+    """What is in it; nothing where it is not there."""
     try:
-        return [path for path in directory.iterdir() if path.name.startswith(prefix) and path.name.endswith(SUFFIX)]
+        return os.listdir(folder)  # noqa: PTH208  a Path for each backup takes its time
     except (FileNotFoundError, NotADirectoryError):
         return []

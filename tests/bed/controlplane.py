@@ -31,6 +31,8 @@ CONTROLLERS = (
     "garbage-collector-controller",
     "serviceaccount-controller",
     "root-ca-certificate-publisher-controller",
+    "cronjob-controller",
+    "job-controller",
 )
 START_LIMIT = 180.0
 """Seconds in which a part must be ready."""

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Protocol
 
+from tests.bed.standin import Hold
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -55,6 +57,28 @@ def pass_on(_request: Request, _forward: Forward) -> None:
     """No meddling."""
 
 
+class Gate:
+    """A rule that holds the requests that `fits` names, but for those about the first `skip` objects."""
+
+    def __init__(self, fits: Callable[[Request], bool] = lambda _request: False, *, skip: int = 0) -> None:
+        self.fits = fits
+        self.hold = Hold()
+        self._skip = skip
+        self._passed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Request, _forward: Forward) -> None:
+        """As `Between` asks."""
+        if self.fits(request) and not self._passes(request.path.partition("?")[0]):
+            self.hold()
+
+    def _passes(self, path: str) -> bool:
+        with self._lock:
+            if len(self._passed) < self._skip:
+                self._passed.add(path)
+            return path in self._passed
+
+
 class Between:
     """Use it as a context manager; `rule` may be changed at any time."""
 
@@ -75,6 +99,10 @@ class Between:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Listen no longer."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -101,7 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _say(self, answer: Answer) -> None:
         is_head = self.command == "HEAD"
         ours = {"connection", "transfer-encoding"} | (set() if is_head else {"content-length"})
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        if "date" not in map(str.lower, answer.headers):  # each answer has one, and one alone
+            self.send_header("Date", self.date_time_string())
         for name, value in answer.headers.items():
             if name.lower() not in ours:
                 self.send_header(name, value)

@@ -12,6 +12,7 @@ import signal
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,12 @@ from typing import Any
 
 SIGNAL = signal.SIGUSR2
 """Wakes the main thread, even from a system call."""
+
+AGAIN = 0.05
+"""Seconds until it is woken once more."""
+
+HELD = 180.0
+"""Seconds after which what is held goes on by itself."""
 
 
 class StandInBroke(Exception):  # noqa: N818  it is said of the stand-in, not of the test
@@ -60,21 +67,42 @@ class Watch:
             yield
         finally:
             self._is_running = False
-            signal.signal(SIGNAL, before)
+            signal.signal(SIGNAL, before if callable(before) else _ignored)  # by default a late one ends the process
         self.check()
 
-    def wake(self) -> None:
-        """Let the test hear of it, if one is running."""
-        if self._is_running:
+    def wake(self, is_heard: Callable[[], bool]) -> None:
+        """Let the test hear of it, if one is running; again until it does, as just before a wait a signal wakes nobody."""
+        while self._is_running and not is_heard():
             signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
+            time.sleep(AGAIN)
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self._is_running:
             self.check()
 
 
+def _ignored(_number: int, _frame: FrameType | None) -> None:
+    """Not `SIG_IGN`, which the programs that are started would inherit."""
+
+
 WATCH = Watch()
 """Over the tests of this process."""
+
+
+class Hold:
+    """A point at which requests wait: `seen` is set when the first of them is there, none goes on before `freed` is.
+
+    So that something happens in the middle, and not after a while. Who forgets to free them is not waited for for ever.
+    """
+
+    def __init__(self) -> None:
+        self.seen = threading.Event()
+        self.freed = threading.Event()
+
+    def __call__(self) -> None:
+        """Called before the request is answered."""
+        self.seen.set()
+        self.freed.wait(HELD)
 
 
 class Threads:
@@ -104,7 +132,7 @@ class Threads:
         """Keep what went wrong, and wake the test that is running."""
         if self._cause is None:
             self._cause = cause
-            self._watch.wake()
+            self._watch.wake(lambda: self._is_told)
 
     @property
     def is_running(self) -> bool:

@@ -135,16 +135,18 @@ def binary() -> Path:
     return target
 
 
-def program(module: Path, package: str, name: str, *, ldflags: str = "") -> Path:
+def program(module: Path, package: str, name: str, *, ldflags: str = "", tags: str = "") -> Path:
     """The Go program `name`: `package` of the Go module in the folder `module`, built when the module has changed."""
     pins = [(module / file).read_bytes() for file in ("go.mod", "go.sum", *sorted(path.name for path in module.glob("*.go")))]
-    key = _sum(package.encode(), ldflags.encode(), platform.machine().encode(), *pins)[:16]
+    key = _sum(package.encode(), ldflags.encode() + tags.encode(), platform.machine().encode(), *pins)[:16]
     target = cache() / f"{name}-{key}"
     with held(name):
         if not target.exists():
             say(f"building {name}")
             part = target.with_suffix(".part")
-            go_run(module, ["build", "-trimpath", "-ldflags", f"-s -w {ldflags}".strip(), "-o", str(part), package])
+            go_run(
+                module, ["build", "-tags", tags, "-trimpath", "-ldflags", f"-s -w {ldflags}".strip(), "-o", str(part), package]
+            )
             part.rename(target)
     return target
 

@@ -22,11 +22,12 @@ from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.base import BackupContext, Collector, Facts, RestoreContext, Restorer, connect_module
+from kubectl_lrs.stores.base import BackupContext, Collector, Facts, Rehearsal, RestoreContext, Restorer, connect_module
 from kubectl_lrs.stores.flags import flags_module
 from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import served
 from kubectl_lrs.stores.lrs.options import RestoreOptions
+from kubectl_lrs.stores.lrs.rehearse import LrsTrial
 from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import INDEX_FILE, RAW_FILE, BackupSource
 from tests.bed import images, loader, samples
@@ -50,6 +51,9 @@ class Bench(Protocol):
 
     def restorer(self, folder: SealedFolder, existing: Existing | None = None, stop: Cancel | None = None) -> Restorer:
         """Its part of a restore, a new object each time."""
+
+    def rehearsal(self, folder: SealedFolder, stop: Cancel | None = None) -> Rehearsal:
+        """Its part of a rehearsal."""
 
     def content(self) -> Content:
         """What is there now."""
@@ -106,6 +110,10 @@ class _Connected:
         chosen = {"existing": existing} if existing else {}
         return connect_module(self.name).restorer(self.options(flags_module(self.name).RESTORE, **chosen), context)
 
+    def rehearsal(self, folder: SealedFolder, stop: Cancel | None = None) -> Rehearsal:
+        context = RestoreContext(folder=folder, kube=self.kube, namespace="bench", namespaces={}, stop=stop or Cancel())
+        return connect_module(self.name).rehearsal(self.options(flags_module(self.name).REHEARSE), context)
+
 
 class ToyBench(_Connected):
     """The toy."""
@@ -134,17 +142,21 @@ class FilesBench(_Connected):
 
     name, level = "files", "copy"
 
-    def __init__(self, ground: stored.Ground) -> None:
+    def __init__(self, ground: stored.Ground, directory: Path) -> None:
         self._ground = ground
+        self._scratch = directory / "scratch"
+        self._scratch.mkdir()
         ground.fill()
 
     def options(self, kind: type[Options], **other: Any) -> Options:
+        if hasattr(kind, "scratch"):
+            return kind(scratch=str(self._scratch))
         if hasattr(kind, "level"):
             other = {**other, "take_all": True}
         return kind(**{"url": self._ground.url, **other})
 
     def content(self) -> Content:
-        return dict(self._ground.content())
+        return {**self._ground.content(), **{each.name: "left" for each in self._scratch.iterdir()}}
 
     def take_away(self) -> None:
         self._ground.empty()
@@ -202,12 +214,13 @@ class MongoBench(_Connected):
     def options(self, kind: type[Options], **other: Any) -> Options:
         if hasattr(kind, "existing"):
             other = {"database": self._app.name, "allow_running_app": True, **other}
-        else:
+        elif hasattr(kind, "consistency"):
             other = {"consistency": "none", **other}
         return kind(**{"uri": self._app.servers.uri(), **other})
 
     def content(self) -> Content:
-        return {name: self._app.content(name) for name in self._app.db.list_collection_names() if name in _COLLECTIONS}
+        found = {name: self._app.content(name) for name in self._app.db.list_collection_names() if name in _COLLECTIONS}
+        return {**found, **{name: "left" for name in self._app.client.list_database_names() if "rehearsal" in name}}
 
     def take_away(self) -> None:
         self._app.drop()
@@ -248,6 +261,10 @@ class LrsBench:
             stop=stop or Cancel(),
         )
 
+    def rehearsal(self, folder: SealedFolder, stop: Cancel | None = None) -> Rehearsal:
+        options = RestoreOptions(selection=Selection())
+        return LrsTrial(BackupSource(folder), options, kube=self._kube, resource=self._resource, stop=stop or Cancel())
+
     def content(self) -> Content:
         live = loader.live(self._plane, self._crd.api_version, self._namespace)
         return {f"{self._namespace}/{each['metadata']['name']}": essence(each) for each in live}
@@ -273,7 +290,7 @@ def _toy(request: pytest.FixtureRequest, directory: Path) -> Bench:
 
 
 def _files(request: pytest.FixtureRequest, directory: Path) -> Bench:
-    return FilesBench(stored.mount(directory))
+    return FilesBench(stored.mount(directory), directory)
 
 
 def _images(request: pytest.FixtureRequest, directory: Path) -> Bench:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.bed import warm
 from tests.bed.controlplane import ControlPlane
-from tests.conftest import ROOT
 
 LIMIT = 60.0
+WHOAMI = "tests.builders.whoami"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Bench:
 
     def ours(self, *flags: str, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> Seen:
         """The product's connection, with the test's verb `whoami`."""
-        done = self.run([*prefix, sys.executable, "-m", "tests.builders.whoami", "whoami", *flags], env)
+        done = self._whoami(flags, env, prefix)
         assert "Traceback" not in done.stderr
         assert "this is a bug" not in done.stderr, done.stderr
         if done.returncode:
@@ -131,15 +131,23 @@ class Bench:
         done = self.run([*prefix, str(self.plane.kubectl), "get", "configmaps", "-v=6", *flags], env)
         url = re.search(r"/api/v1/namespaces/([^/]+)/configmaps", done.stderr)
         assert url, done.stderr
-        mine = self.run([*prefix, sys.executable, "-m", "tests.builders.whoami", "whoami", *flags], env)
+        mine = self._whoami(flags, env, prefix)
         assert mine.returncode == 0, mine.stderr
         return url[1], json.loads(mine.stdout.splitlines()[0])["namespace"]
+
+    def _whoami(
+        self, flags: Sequence[str], env: Mapping[str, str] | None, prefix: Sequence[str]
+    ) -> subprocess.CompletedProcess[str]:
+        if prefix:
+            return self.run([*prefix, sys.executable, "-m", WHOAMI, "whoami", *flags], env)
+        environment = {**warm.environment(), **(env or {})}
+        return warm.run(["whoami", *flags], env=environment, cwd=self.directory, timeout=LIMIT, module=WHOAMI)
 
     def run(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """In the bench's folder, nobody to ask."""
         return subprocess.run(
             command,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+            env={**warm.environment(), **(env or {})},
             cwd=self.directory,
             capture_output=True,
             text=True,

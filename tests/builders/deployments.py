@@ -42,6 +42,11 @@ class Place:
         report: dict[str, Any] = json.loads(done.stdout)
         return {each["label"]: each for each in report["deployments"]}
 
+    def fill(self, count: int, *, latency: float = 0.0) -> None:
+        """So many deployments that are active, each of whose changes takes so many seconds."""
+        for number in range(count):
+            self.api.add(number, ORGANISATION, latency=latency)
+
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start it, for a test that sends it signals."""
         return self.cli.start(*arguments, env=self.env)

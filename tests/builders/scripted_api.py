@@ -20,6 +20,7 @@ class ScriptedApi:
 
     endpoint = "https://app/api/v2"
     source = "a token"
+    lost = ""
 
     def __init__(self, **statuses: str) -> None:
         self.statuses = dict(statuses)

@@ -61,7 +61,8 @@ class Written:
         self._work = work
 
     def collect(self, writer: FolderWriter, _progress: Progress) -> dict[str, Any]:
-        return {**self._facts, **(self._work(writer) or {})}
+        more = self._work(writer)
+        return {**self._facts, **(more if isinstance(more, dict) else {})}
 
 
 def told(folder: SealedFolder, **facts: Any) -> SealedFolder:

@@ -14,8 +14,9 @@ BLOCK = hashlib.shake_128(b"talker").digest(1 << 20)
 
 
 class Talker:
-    """Echoes what it is sent; `GIVE n` gives n bytes of BLOCK, `TAKE n` takes n and answers their SHA-256, `END n` gives n and
-    closes. Use it as a context manager. `given` counts the bytes it could send.
+    """Echoes what it is sent; `GIVE n` gives n bytes of BLOCK, `TAKE n` and a newline takes n and answers their SHA-256.
+
+    `END n` gives n and closes. Use it as a context manager. `given` counts the bytes it could send.
     """
 
     def __init__(self) -> None:
@@ -58,7 +59,8 @@ class Talker:
                     if word == b"END":
                         break
                 elif word == b"TAKE":
-                    connection.sendall(_taken(connection, int(number)).encode())
+                    count, _, first = number.partition(b"\n")
+                    connection.sendall(_taken(connection, int(count), first).encode())
                 else:
                     connection.sendall(data)
         except OSError:
@@ -77,8 +79,9 @@ class Talker:
             count -= sent
 
 
-def _taken(connection: socket.socket, count: int) -> str:
-    digest = hashlib.sha256()
+def _taken(connection: socket.socket, count: int, first: bytes) -> str:
+    digest = hashlib.sha256(first)
+    count -= len(first)
     while count and (data := connection.recv(min(count, 1 << 20))):
         digest.update(data)
         count -= len(data)

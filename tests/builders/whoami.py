@@ -13,9 +13,11 @@ from typing import Any, cast
 import click
 
 from kubectl_lrs import cli
+from kubectl_lrs.clients.kubernetes import sender
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.model.flags import Options, flag
+from kubectl_lrs.runtime.retry import Policy
 from kubectl_lrs.stores.lrs.connect import connect
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -25,6 +27,7 @@ class Flags(Options):
     """How often the server is asked."""
 
     times: int = flag("--times", default=1, least=1)
+    once: bool = flag("--once", default=False, help="Nothing is sent again.")
 
 
 HELP = "Ask the server who this is."
@@ -33,6 +36,8 @@ command = lrs_command("whoami", Flags, help=HELP)
 
 def run(given: Given) -> None:
     """Ask, as often as is said."""
+    if given.of(Flags).once:
+        sender.POLICY = Policy(attempts=1)
     kube = connect(given.kube)
     for _ in range(given.of(Flags).times):
         answer = kube._sender.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=json.dumps(REVIEW).encode())

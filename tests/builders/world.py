@@ -28,7 +28,7 @@ from tests.bed.datarobot import DataRobot, Deployment, identifier
 from tests.bed.mongo import MongoServers
 from tests.bed.operator import deploy_operator, deployments_path
 from tests.bed.registry import Registry
-from tests.builders.mongo_fixtures import wait_until_alone
+from tests.builders.mongo_fixtures import dropped, wait_until_alone
 from tests.conftest import Crd
 
 TOKEN = "a-token-of-the-world"
@@ -282,7 +282,7 @@ class World:
     def empty(self) -> None:
         """A smaller one: nothing is left in any store, but the stores themselves, the namespace and the CRD are there."""
         loader.clear(self.plane, namespace=self.namespace)
-        self.db.client.drop_database(self.database)
+        dropped(self.db.client, self.database)
         self.registry.destroy()
         for entry in self.root.iterdir():
             shutil.rmtree(entry)
@@ -339,7 +339,7 @@ def made(
     with MongoClient[Manifest](mongo.uri()) as client:
         for name in client.list_database_names():
             if name not in ("admin", "config", "local"):
-                client.drop_database(name)
+                dropped(client, name)
     registry.destroy()
     with DataRobot({TOKEN: ORGANISATION}) as api:
         world = World(

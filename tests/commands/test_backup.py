@@ -193,6 +193,18 @@ def test_url_that_means_no_storage(crd: Crd, sampled: str, cli: Cli, url: str, s
         assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(("repository", "show", "s3:x"), "DIR|URL"), (("copy", "s3:x", "to"), "FROM"), (("copy", ".", "s3:x"), "TO")],
+)
+def test_an_argument_that_means_no_storage_is_not_called_a_flag(cli: Cli, arguments: tuple[str, ...], word: str) -> None:
+    done = cli.run(*arguments)
+    assert done.returncode == 2
+    assert f"error: {word}: 's3:x': no URL of a storage" in done.stderr
+    assert "--backup" not in done.stderr
+    assert "LRS_BACKUP" not in done.stderr
+
+
 def test_folder_above_must_be_there(crd: Crd, sampled: str, cli: Cli) -> None:
     done = cli.run("backup", "-n", sampled, "--backup-dir", "not/mounted")
     assert (done.returncode, list(cli.directory.iterdir())) == (2, [])

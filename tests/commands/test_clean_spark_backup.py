@@ -70,11 +70,13 @@ def test_what_is_stuck_does_not_keep_the_backup_from_being_made(
         def _command(self, arguments: tuple[object, ...]) -> list[str]:
             return [sys.executable, "-c", code, *map(str, arguments)]
 
-    done = Impatient(cli.kubeconfig, cli.directory).run("backup", "-n", namespace, "--clean-spark", "--yes", "--name", "b", "-q")
-    assert done.returncode == 3, done.stderr
-    assert "held by example.com/hold" in done.stderr
-    assert "not all Spark sessions are gone; the backup goes on without them" in done.stderr
-    assert "backup b sealed: 5 LRS" in done.stdout
+    words = ("backup", "-n", namespace, "--clean-spark", "--yes", "--name", "b", "-q")
+    running = Impatient(cli.kubeconfig, cli.directory).start(*words)
+    out, err = running.communicate(timeout=loader.PATIENCE)
+    assert running.returncode == 3, err
+    assert "held by example.com/hold" in err
+    assert "not all Spark sessions are gone; the backup goes on without them" in err
+    assert "backup b sealed: 5 LRS" in out
     assert _saved(cli, "b") == mixed
     cli.ok("verify", "b")
 

@@ -196,7 +196,7 @@ def silent_server() -> Iterator[str]:
 def test_a_cluster_that_does_not_answer_is_given_up(silent_server: str, two: Path, nowhere: Cli) -> None:
     began = time.monotonic()
     assert _complete(nowhere, "backup", "--kubeconfig", str(two), "-s", silent_server, "-n", "") == ({}, NO_FILES)
-    assert time.monotonic() - began < 15, "the product's own limits are a minute and more"
+    assert time.monotonic() - began < 45, "the product's own limits are a minute and more"
 
 
 def test_a_plugin_that_hangs_is_given_up_and_nobody_is_asked(plane: ControlPlane, nowhere: Cli, tmp_path: Path) -> None:

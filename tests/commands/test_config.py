@@ -345,6 +345,10 @@ def test_one_is_made_and_every_door_opens(
     }, checked.stdout
     assert f"database {app_alone.name}" in doors["MongoDB"][1]
     assert uid in doors["cluster"][1]
+    document["mongo"]["db"] = "elsewhere"
+    path.write_text(yaml.safe_dump(document))
+    checked = cli.run("config", "check", "--config", path, "-o", "json", env=s3.environment)
+    assert _doors(checked)["MongoDB"][0] == "fails", "a backup would not find the application in it"
     assert not [each for each in (s3.buckets / "init").rglob("*probe*") if each.is_file()], "nothing is left there"
 
 
@@ -374,6 +378,11 @@ def test_one_door_that_does_not_open_hides_no_other(cli: Cli, filled: str, uid: 
     other = cli.run("config", "check", "--config", write("other.yaml", cluster={"uid": OTHER}))
     assert (other.returncode, "is about another cluster" in other.stdout) == (2, True)
     assert "must be reached first" in other.stdout
+
+
+def test_one_that_is_not_there_is_made_by_init(cli: Cli, filled: str) -> None:
+    done = cli.run("list", "--config", "new file.yaml", "-n", filled)
+    assert (done.returncode, "hint: config init 'new file.yaml' makes one" in done.stderr) == (2, True), done.stderr
 
 
 def test_what_is_there_is_not_touched(cli: Cli, filled: str, write: Write, tmp_path: Path) -> None:

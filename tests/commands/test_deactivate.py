@@ -1,15 +1,12 @@
-"""`deactivate`: the choice, the journal before the first change, every trouble of the application, the bound, interruptions."""
+"""`deactivate`: the choice, the journal before the first change, every trouble of the application."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,11 +26,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
     """A place to try things in."""
     with new_place(tmp_path) as made:
         yield made
-
-
-def _fill(place: Place, count: int, *, latency: float = 0.0) -> None:
-    for number in range(count):
-        place.api.add(number, ORGANISATION, latency=latency)
 
 
 # ---- the choice
@@ -201,7 +193,7 @@ def test_journal_is_whole_before_the_first_change(place: Place) -> None:
         seen.append(place.states())
         assert stat.S_IMODE(place.journals()[0].stat().st_mode) == 0o600
 
-    _fill(place, 5)
+    place.fill(5)
     place.api.on_change = look
     place.report("deactivate", "--yes", "--parallel", "1")
     assert len(seen) == 5
@@ -213,7 +205,7 @@ def test_journal_is_whole_before_the_first_change(place: Place) -> None:
 
 
 def test_no_journal_no_change(place: Place) -> None:
-    _fill(place, 3)
+    place.fill(3)
     done = place.run("deactivate", "--yes", "--backup-dir", "/proc/self")
     assert done.returncode in (1, 2)
     assert "the journal cannot be written" in done.stderr
@@ -222,7 +214,7 @@ def test_no_journal_no_change(place: Place) -> None:
 
 def test_journal_that_can_no_longer_be_written_ends_the_changes(place: Place) -> None:
     """Its folder goes away with the third change: what is in flight is followed, nothing more is sent."""
-    _fill(place, 40)
+    place.fill(40)
     backups = place.cli.directory / "backups"
 
     def take_away(_deployment: Deployment) -> None:
@@ -247,7 +239,7 @@ def test_journal_that_can_no_longer_be_written_ends_the_changes(place: Place) ->
 
 @pytest.mark.parametrize("is_named", [False, True])
 def test_round_trip(place: Place, is_named: bool) -> None:
-    _fill(place, 12, latency=0.2)
+    place.fill(12, latency=0.2)
     journal = ("--journal", "mine.json") if is_named else ()
     before = place.api.statuses()
     rows = place.report("deactivate", "--yes", *journal)
@@ -345,7 +337,7 @@ def test_after_trouble_the_same_command_does_the_rest(place: Place) -> None:
 
 
 def test_no_wait(place: Place) -> None:
-    _fill(place, 4, latency=1.0)
+    place.fill(4, latency=1.0)
     done = place.run("deactivate", "--yes", "--no-wait", "-o", "json")
     assert done.returncode == 0
     report = json.loads(done.stdout)
@@ -356,150 +348,6 @@ def test_no_wait(place: Place) -> None:
     rows = place.report("deactivate", "--yes")
     assert {each["result"] for each in rows.values()} == {"deactivated"}
     assert len(place.api.sent("PATCH")) == 4, "they were followed, not asked again"
-
-
-# ---- many at once
-
-
-def _hold_until_full(place: Place, bound: int) -> None:
-    """No change ends before so many are under way; then there is a moment in which one too many would be sent."""
-
-    def release(_deployment: Deployment) -> None:
-        held = [change for change in place.api.changes if change.end == FOREVER]
-        if len(held) >= bound or len(place.api.changes) == len(place.api.deployments):
-            for change in held:
-                change.end = change.task_end = time.monotonic() + 0.1
-
-    place.api.on_change = release
-
-
-@pytest.mark.parametrize(("arguments", "bound"), [((), 8), (("--parallel", "3"), 3), (("--parallel", "1"), 1)])
-def test_bound(place: Place, arguments: tuple[str, ...], bound: int) -> None:
-    """From the server's log: never more than the bound in flight, and really that many at once."""
-    _fill(place, 200 if bound == 8 else 20, latency=FOREVER)
-    _hold_until_full(place, bound)
-    place.report("deactivate", "--yes", *arguments)
-    assert set(place.api.statuses().values()) == {"inactive"}
-    assert place.api.most_at_once() == bound
-
-
-# ---- interruptions
-
-
-def _cut_short(place: Place, number: signal.Signals, changes: int) -> subprocess.Popen[str]:
-    return place.cut_short(number, changes, "deactivate", "--yes", "-o", "json")
-
-
-@pytest.mark.parametrize("changes", [1, 23])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_interrupted_and_brought_to_its_end(place: Place, number: signal.Signals, changes: int) -> None:
-    _fill(place, 40, latency=0.3)
-    before = place.api.statuses()
-    run = _cut_short(place, number, changes)
-    assert run.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
-    asked = {request.path.split("/")[4] for request in place.api.sent("PATCH")}
-    states = {each["id"]: each["state"] for each in place.journal()["deployments"]}
-    assert set(states) == set(before), "the journal holds every deployment that was planned"
-    assert asked <= {key for key, state in states.items() if state in CHANGED}, "and knows each that was asked"
-    assert len(asked) < len(before), "the signal came too late to show anything"
-    if number is not signal.SIGKILL:
-        rows = json.loads(run.stdout.read() if run.stdout else "")["deployments"]
-        assert {each["id"] for each in rows} == set(before)
-        assert {each["id"] for each in rows if each["result"] == "not tried"} == set(before) - asked
-    place.report("deactivate", "--yes")
-    assert set(place.api.statuses().values()) == {"inactive"}
-    assert set(place.states().values()) == {"deactivated"}
-    rows = place.report("activate")
-    assert len(rows) == len(before)
-    assert place.api.statuses() == before
-    assert place.journal()["state"] == "done"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
-def test_interrupted_and_brought_back_at_once(place: Place, number: signal.Signals) -> None:
-    """Without the rest of the deactivation in between; what was never asked to stop is not touched."""
-    _fill(place, 30, latency=0.3)
-    before = place.api.statuses()
-    _cut_short(place, number, 12)
-    asked = {request.path.split("/")[4] for request in place.api.sent("PATCH")}
-    rows = place.report("activate", "--timeout", "10s")
-    assert asked <= {each["id"] for each in rows.values()}
-    assert place.api.statuses() == before
-    assert place.journal()["state"] == "done"
-    assert {key for key in before if place.api.deployments[key].change} == set()
-
-
-def test_nothing_is_sent_after_an_interruption(place: Place) -> None:
-    """Eight are under way and never end; it ends without waiting for them, and sends none of those that were next."""
-    _fill(place, 40, latency=FOREVER)
-    before = place.api.statuses()
-    run = _cut_short(place, signal.SIGINT, 8)
-    assert run.returncode == 130
-    assert len(place.api.sent("PATCH")) == 8
-    assert sorted(place.states().values()) == ["deactivating"] * 8 + ["planned"] * 32
-    for deployment in place.api.deployments.values():
-        deployment.latency = 0.0
-        if deployment.change:
-            deployment.change.end = 0.0
-    place.report("activate")
-    assert place.api.statuses() == before
-
-
-def test_interrupted_before_the_first_change(place: Place) -> None:
-    _fill(place, 3)
-    page = threading.Event()
-    release = threading.Event()
-
-    def hold(_offset: int) -> None:
-        page.set()
-        release.wait(PATIENCE)
-
-    place.api.on_page = hold
-    run = place.start("deactivate", "--yes")
-    assert page.wait(PATIENCE)
-    run.send_signal(signal.SIGINT)
-    code = run.wait(PATIENCE)
-    release.set()
-    assert code == 130
-    assert list(place.cli.directory.iterdir()) == []
-    assert place.api.sent("PATCH") == []
-
-
-def _let_go(place: Place) -> None:
-    """From now on changes end at once, and those that are under way too."""
-    for deployment in place.api.deployments.values():
-        deployment.latency = 0.0
-    for change in place.api.changes:
-        change.end = change.task_end = 0.0
-
-
-def test_two_runs_at_once(place: Place) -> None:
-    """The second one, with the same journal, is told so; with one of its own it finds all taken down by somebody else.
-
-    No change of the first ends before the third has looked, so that all three are at work at once.
-    """
-    _fill(place, 12, latency=FOREVER)
-    begun = threading.Event()
-    place.api.on_change = lambda _deployment: begun.set()
-    first = place.start("deactivate", "--yes", "--journal", "one.json")
-    assert begun.wait(PATIENCE)
-    second = place.run("deactivate", "--yes", "--journal", "one.json")
-    assert second.returncode == 2
-    assert "another run works with this journal" in second.stderr
-    place.api.on_page = lambda _offset: _let_go(place)
-    third = place.run("deactivate", "--yes", "--journal", "two.json", "-o", "json")
-    assert third.returncode == 0, third.stderr
-    assert first.wait(PATIENCE) == 0
-    first_states = {e["id"]: e["state"] for e in json.loads((place.cli.directory / "one.json").read_text())["deployments"]}
-    other = place.cli.directory / "two.json"
-    second_states = {e["id"]: e["state"] for e in json.loads(other.read_text())["deployments"]} if other.exists() else {}
-    both = [key for key in first_states if first_states[key] == second_states.get(key) == "deactivated"]
-    assert both == [], "each was taken down by one of them"
-    assert len(place.api.changes) == 12
-    for name in ("one.json", "two.json"):
-        if (place.cli.directory / name).exists():
-            place.report("activate", "--journal", name)
-    assert set(place.api.statuses().values()) == {"active"}
 
 
 def test_stuck_for_ever_does_not_hold_up_the_rest(place: Place) -> None:
@@ -513,7 +361,7 @@ def test_stuck_for_ever_does_not_hold_up_the_rest(place: Place) -> None:
 
 
 def test_folder_of_backups_is_made(place: Place) -> None:
-    _fill(place, 1)
+    place.fill(1)
     folder = Path("new")
     place.report("deactivate", "--yes", "--backup-dir", folder)
     assert stat.S_IMODE((place.cli.directory / folder).stat().st_mode) == 0o700

@@ -18,6 +18,7 @@ from kubectl_lrs.commands.command import PluginCommand, kube_options
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption, Selecting, Trusting
 from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.restore_parts import FLAGS, RESOURCES
+from kubectl_lrs.commands.schedule_flags import Settings as ScheduleSettings
 from kubectl_lrs.model.flags import Flag, flags_of
 from kubectl_lrs.model.stores import STORES
 from kubectl_lrs.stores.deployments.flags import ApiOptions
@@ -45,6 +46,7 @@ def flags(verb: str) -> dict[str, Flag]:
 
 
 VALUES = {
+    "HOST/PATH": "registry.example.com/lrs",
     "OLD=NEW": "a=b",
     "NAMESPACE/NAME": "a/b",
     "DURATION": "1m",
@@ -53,6 +55,7 @@ VALUES = {
     "PERCENT": "5%",
     "HOST[:PORT]": "127.0.0.1:1",
     "USER,...": "root",
+    "N|auto": "2",
 }
 
 
@@ -92,7 +95,11 @@ def _of(command: str, name: str, *, but: tuple[str, ...] = ()) -> tuple[str, ...
 
 API = _words(ApiOptions)
 REACH = ("--backup-options", "--backup-endpoint", "--backup-ca-file")
+SCHEDULED = tuple(word for word in _words(ScheduleSettings) if word != "--schedule-name")
 LRS = tuple(sorted(FLAGS[RESOURCES] - {"--map-namespace"}))
+
+APART = ("--map-registry", "--mongo-id")
+"""Flags of a store that have calls of their own: the one maps names in LRS too, the other contradicts one that replaces all."""
 
 CALLS: dict[str, Call] = {
     "backup: a yes to no question": Call(("backup",), ("--yes",)),
@@ -112,11 +119,13 @@ CALLS: dict[str, Call] = {
     "restore: no backup": Call(("restore", "-f", "plain.yaml"), ("--from",)),
     "restore: no CRD": Call(("restore", "-f", "plain.yaml"), ("--install-crd",)),
     "restore: a backup and another": Call(("restore", "b"), ("--from",)),
-    **{f"restore: no {name}": Call(("restore", "b"), _of("RESTORE", name, but=("--map-registry",))) for name in STORES},
+    **{f"restore: no {name}": Call(("restore", "b"), _of("RESTORE", name, but=APART)) for name in STORES},
     **{
-        f"restore: no {name} in plain files": Call(("restore", "-f", "plain.yaml"), _of("RESTORE", name, but=("--map-registry",)))
+        f"restore: no {name} in plain files": Call(("restore", "-f", "plain.yaml"), _of("RESTORE", name, but=APART))
         for name in STORES
     },
+    "restore: documents of no mongo": Call(("restore", "b"), ("--mongo-id",)),
+    "restore: documents of plain files": Call(("restore", "-f", "plain.yaml"), ("--mongo-id",)),
     "restore: a mongodump holds no LRS": Call(("restore", "./dump"), tuple(word for word in LRS if word != "--accept-unmapped")),
     "restore: a mongodump is of no namespace": Call(("restore", "./dump"), ("--map-namespace",)),
     "restore: a mongodump holds no images": Call(("restore", "./dump"), _of("RESTORE", "images")),
@@ -127,6 +136,8 @@ CALLS: dict[str, Call] = {
     "verify: a backup is of its time": Call(("verify", "b"), ("--at",)),
     "diff: two backups are of their times": Call(("diff", "b", "files"), ("--at",)),
     "diff: a backup is of its time": Call(("diff", "b"), ("--at",)),
+    "diff: no application": Call(("diff", "b"), unused.RULES["diff"]()[0].flags),
+    "diff: an application of two backups": Call(("diff", "b", "files", "--app", "x"), unused.RULES["diff"]()[0].flags),
     "check: the cluster is of now": Call(("check",), ("--at",)),
     "check: a backup is of its time": Call(("check", "--from", "b"), ("--at",)),
     "activate: journals are of now": Call(("activate",), ("--at",)),
@@ -141,6 +152,10 @@ CALLS: dict[str, Call] = {
     "activate: two sources": Call(("activate", "--journal", "j"), ("--from",)),
     "verify: a share beside all": Call(("verify", "b", "--full"), ("--sample",)),
     "verify: a share of what is read whole": Call(("verify", "b"), ("--sample",)),
+    "rehearse: all in one namespace": Call(("rehearse", "b", "--scratch-namespace", "x"), ("--map-namespace",)),
+    "rehearse: no registry": Call(("rehearse", "b"), ("--registry-ca-file", "--registry-plain-http")),
+    "rehearse: a backup is of its time": Call(("rehearse", "b"), ("--at",)),
+    **{f"rehearse: no {name}": Call(("rehearse", "b"), _of("REHEARSE", name)) for name in STORES if _of("REHEARSE", name)},
     "repository: two places": Call(("repository", "show", "."), ("--backup-dir",)),
     "repository: nothing is said": Call(("repository", "show"), ("--quiet", "--adopt")),
     "verify: no cluster": Call(("verify", "b"), _words(Selecting, TargetOptions, Trusting)),
@@ -149,13 +164,30 @@ CALLS: dict[str, Call] = {
     "check: a backup alone": Call(("check", "--from", "b"), ("--profile", "--deployments", *API)),
     **{f"check: a backup alone, {name}": Call(("check", "--from", "b"), _of("CHECK", name)) for name in STORES},
     **{f"check: no {name}": Call(("check", f"--no-{name}"), _of("CHECK", name, but=(f"--{name}",))) for name in STORES},
+    "schedule: what is there": Call(("schedule", "status"), (*SCHEDULED, "--apply", "--delete", "--dry-run")),
+    "schedule: all that was made": Call(("schedule", "--delete"), (*SCHEDULED, "--apply")),
     "config: a schema": Call(
         ("config", "schema"),
         tuple(word for word in flags("config") if word.startswith("-") and word not in (*REACH, "--origin")),
     ),
     "config: the origin of nothing": Call(("config", "check"), ("--origin",)),
     "config: no answer": Call(("config", "init"), ("--output",)),
+    "run: a segment that is asked for elsewhere": Call(("run", "nightly"), ("--segment",)),
+    "run: nights in a segment": Call(
+        ("run", "segment", "--segment", f"{'0' * 32}-0"),
+        (
+            *("--part", "--clean-spark", "--check-fails", "--fresh", "--events", "--metrics-file", "--pushgateway-file"),
+            *("--output", *(f"--heartbeat-{when}-file" for when in ("start", "success", "failure"))),
+        ),
+    ),
+    "run: not the part backup": Call(("run", "nightly", "--part", "prune"), ("--clean-spark", "--check-fails")),
+    "run: a backup of its own": Call(("run", "nightly"), ("--fresh",)),
     **{f"{verb}: a storage on a path": Call((verb,), REACH) for verb in OURS if "--backup-dir" in flags(verb)},
+    "image: one that is made": Call(
+        ("image", "--from", "x", "--push", "127.0.0.1:1/a"), ("--layout", "--archive", "--platform", "--base")
+    ),
+    "image: it stays here": Call(("image", "--layout", "x"), ("--replace",)),
+    "image: no registry": Call(("image", "--layout", "x"), ("--registry-ca-file", "--registry-plain-http")),
     "completion: a script": Call(("completion", "bash"), ("--dir",)),
 }
 
@@ -189,7 +221,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
     },
     "restore": {
         **dict.fromkeys(
-            ("names", "--filename", "--backup-dir", "--map-namespace", "--map-registry", "--type", "--selector"), ALWAYS
+            ("names", "--app", "--filename", "--backup-dir", "--map-namespace", "--map-registry", "--type", "--selector"), ALWAYS
         ),
         "--dry-run": ALWAYS,
         "--yes": PERMISSION,
@@ -230,7 +262,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
     "hold": {"--output": ANSWER} | dict.fromkeys(("backup", "--reason", "--backup-dir"), ALWAYS),
     "unhold": {"--output": ANSWER} | dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
     "unforget": {"--output": ANSWER} | dict.fromkeys(("backup", "--backup-dir"), ALWAYS),
-    "show": {"backup": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER},
+    "show": {"backup": ALWAYS, "--app": ALWAYS, "--backup-dir": ALWAYS, "--output": ANSWER},
     "copy": {
         **dict.fromkeys(("source", "target", "names"), ALWAYS),
         "--accept-owner": PERMISSION,
@@ -246,6 +278,11 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         "--accept-owner": PERMISSION,
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
+    "rehearse": {
+        **dict.fromkeys(("backup", "--tier", "--dry-run", "--map-namespace", "--scratch-namespace", "--backup-dir"), ALWAYS),
+        "--scratch-repository": ALWAYS,
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
     "repository": {"what": ALWAYS, "place": ALWAYS, "--output": ANSWER},
     "verify": {
         "backup": ALWAYS,
@@ -256,7 +293,7 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         "--quiet": ANSWER,
     },
     "diff": {
-        **dict.fromkeys(("before", "after", *_words(Selecting), "--map-namespace", "--backup-dir"), ALWAYS),
+        **dict.fromkeys(("before", "after", "--app", *_words(Selecting), "--map-namespace", "--backup-dir"), ALWAYS),
         **dict.fromkeys(("--output", "--quiet"), ANSWER),
     },
     "check": {
@@ -268,7 +305,19 @@ EFFECTIVE: dict[str, dict[str, str]] = {
         "what": ALWAYS,
         **dict.fromkeys((word for word in flags("config") if word not in (*REACH, "--origin")), ALWAYS),
     },
-    "history": {"verbs": ALWAYS, "--output": ANSWER},
+    "image": {"--push": ALWAYS, "--from": ALWAYS, "--output": ANSWER, "--quiet": ANSWER},
+    "metrics": {"--backup-dir": ALWAYS},
+    "run": {
+        **dict.fromkeys(("what", "--part", "--segment", "--metrics-file", "--pushgateway-file", "--backup-dir"), ALWAYS),
+        **dict.fromkeys((f"--heartbeat-{when}-file" for when in ("start", "success", "failure")), ALWAYS),
+        "--events": PERMISSION,
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
+    "schedule": {
+        **dict.fromkeys(("what", "part", "--schedule-name"), ALWAYS),
+        **dict.fromkeys(("--output", "--quiet"), ANSWER),
+    },
+    "history": {"verbs": ALWAYS, "--since": ALWAYS, "--output": ANSWER},
     "schema": {"kind": ALWAYS},
     "version": {"--client": AS_KUBECTL, "--output": ANSWER},
 }
@@ -286,7 +335,7 @@ def test_every_flag_has_an_entry(verb: str) -> None:
 
 def test_every_rule_of_the_table_is_tried() -> None:
     tried = {(call.verb, word) for call in CALLS.values() for word in call.words}
-    assert {(verb, word) for verb, rules in unused.RULES.items() for rule in rules for word in rule.flags} <= tried
+    assert {(verb, word) for verb, rules in unused.RULES.items() for rule in rules() for word in rule.flags} <= tried
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +428,10 @@ CLUSTERLESS: dict[str, tuple[str, ...]] = {
     "repository": ("repository", "show"),
     "unhold": ("unhold", "b"),
     "unforget": ("unforget", "b"),
+    "image": ("image", "--layout", "out"),
+    "metrics": ("metrics",),
     "history": ("history",),
+    "run": ("run", "nightly", "--part", "prune"),
     "deactivate": ("deactivate", "--dry-run=client"),
     "activate": ("activate", "--dry-run=client"),
 }

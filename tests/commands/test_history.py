@@ -42,6 +42,7 @@ def test_acts_and_no_trials(plane: ControlPlane, crd: Crd, namespace: str, cli: 
     cli.ok("prune", "--keep-last", "1", "--dry-run=client")
     cli.ok("forget", "one", "--yes")
     acts = _acts(cli)
+    me = plane.kubectl_run("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}").stdout
     assert [act["verb"] for act in acts] == ["backup", "backup", "restore", "forget"]
     assert [act["exitStatus"] for act in acts] == [0] * 4
     uid = plane.api("GET", "/api/v1/namespaces/kube-system")[1]["metadata"]["uid"]
@@ -50,6 +51,13 @@ def test_acts_and_no_trials(plane: ControlPlane, crd: Crd, namespace: str, cli: 
     assert restored["what"] == "one"
     assert "unchanged" in restored["result"]
     assert [act["verb"] for act in _acts(cli, "restore", "forget")] == ["restore", "forget"]
+    assert [act["by"] for act in acts] == [me] * 3 + [""], "the API server's own word, where there is one"
+    assert acts[0]["command"].endswith(f"backup -n {namespace} --name one")
+    assert [act["verb"] for act in _acts(cli, "--since", "yesterday")] == [act["verb"] for act in acts]
+    assert _acts(cli, "--since", "0s") == []
+    middle = acts[2]["began"].replace("Z", "+00:00")
+    assert _acts(cli, "--since", middle) == acts[2:]
+    assert "is no time" in cli.run("history", "--since", "soon").stderr
     shown = cli.ok("history", "-o", "wide")
     assert "RESULT" in shown
     assert uid in shown

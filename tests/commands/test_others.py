@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
 
 from tests.bed import loader, samples
@@ -80,6 +81,9 @@ def test_an_empty_file_is_named_and_the_rest_comes_back(lost: Lost, cli: Cli) ->
     assert f"Missing:           resources: LRS {gone}: its file is empty" in shown
     assert "none: there are no sums" in shown
     assert "State:             partial" in shown
+    planned = cli.run("restore", VENDOR, "--dry-run")
+    assert planned.returncode == 3, planned.stderr
+    assert f"will not be done: resources: LRS {gone}: its file is empty" in planned.stdout
     done = cli.run("restore", VENDOR)
     assert done.returncode == 3, done.stderr
     assert f"not done: resources: LRS {gone}: its file is empty" in done.stdout
@@ -89,6 +93,19 @@ def test_an_empty_file_is_named_and_the_rest_comes_back(lost: Lost, cli: Cli) ->
     answer = json.loads(cli.run("restore", VENDOR, "-o", "json").stdout)
     assert len(answer["undone"]) == 1
     assert cli.run("restore", gone, "--from", VENDOR).returncode == 2
+
+
+def test_what_is_not_read_of_a_folder_is_named(lost: Lost, cli: Cli) -> None:
+    lost.scripted(cli.directory / VENDOR)
+    (cli.directory / VENDOR / "older").mkdir()
+    for name in ("a.yaml.gz", "B.YAML", ".hidden", *(f"note-{number}.txt" for number in range(4))):
+        (cli.directory / VENDOR / name).write_text("x")
+    done = cli.run("restore", VENDOR, "-n", lost.namespace, "--dry-run")
+    assert done.returncode == 0
+    assert "not read of it: B.YAML, a.yaml.gz, note-0.txt, note-1.txt, note-2.txt and 2 more" in done.stderr
+    assert "not read of it" in cli.run("show", VENDOR).stderr
+    assert "not read of it" in cli.run("import", VENDOR, "--name", "taken").stderr
+    assert "not read" not in cli.run("show", "taken").stderr
 
 
 def test_all_files_empty(cli: Cli, crd: Crd, namespace: str) -> None:
@@ -246,3 +263,30 @@ def test_import_of_a_part_is_partial(lost: Lost, cli: Cli) -> None:
     assert "is a backup already" in cli.run("import", "imported").stderr
     assert cli.run("import", "nowhere").returncode == 2
     assert sorted(path.name for path in (cli.directory / VENDOR).iterdir()) == [f"{name}.yaml" for name in lost.names]
+
+
+def test_check_holds_each_against_itself(lost: Lost, cli: Cli) -> None:
+    gone = lost.names[2]
+    lost.scripted(cli.directory / VENDOR, empty=(gone,))
+    (cli.directory / "all.yaml").write_text(lost.list_yaml)
+    (cli.directory / "nightly.tar.gz").write_bytes(lost.velero())
+    for source in (VENDOR, "./all.yaml", "nightly.tar.gz"):
+        done = cli.run("check", "--from", source, "-o", "json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "there are no sums" in done.stderr
+        answer = json.loads(done.stdout)
+        assert answer["findings"] == [], source
+        assert answer["target"].startswith("a cluster that is not known, as of ")
+        assert (gone in done.stderr) is (source == VENDOR)
+    dump = cli.directory / "dump" / "MMApp"
+    dump.mkdir(parents=True)
+    for name, document in {
+        "custom_applications": {"_id": bson.ObjectId(), "name": "sales"},
+        "longrunningservices": {"_id": bson.ObjectId()},
+    }.items():
+        (dump / f"{name}.bson").write_bytes(bson.encode(document))
+        (dump / f"{name}.metadata.json").write_text('{"indexes": []}')
+    answer = json.loads(cli.run("check", "--from", "./dump", "-o", "json").stdout)
+    assert {each["code"] for each in answer["findings"]} <= {"application-without-document", "document-without-application"}
+    assert "the backup holds no LRS" in str(answer["unchecked"])
+    assert cli.run("check", "--from", "./nothing-here").returncode == 2

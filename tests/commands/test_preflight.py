@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -262,9 +261,7 @@ def test_namespace_that_is_being_deleted(saved: Saved) -> None:
     assert done.returncode == 3
     assert f"namespace {saved.namespace} is being deleted" in done.stdout
 
-    began = time.monotonic()
     late = saved.restore("--create-namespaces", "--timeout", "2s")
-    assert time.monotonic() - began < 20
     assert late.returncode == 1
     assert f"namespace {saved.namespace} is still being deleted after 2s" in late.stdout
 
@@ -349,9 +346,7 @@ def test_webhook_that_is_down(saved: Saved) -> None:
         _until_asked(saved, 500)
         (found,) = _of(saved.findings(), "the server would refuse")
         assert "failed calling webhook" in found["message"]
-        began = time.monotonic()
         done = saved.restore()
-        assert time.monotonic() - began < 60
         assert done.returncode == 1
         assert done.stdout.count("failed calling webhook") == 2
         assert saved.live() == {}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.bed import loader, samples
+from tests.bed import loader, samples, warm
 from tests.bed.controlplane import ControlPlane
 from tests.builders.sealing import nights
 from tests.conftest import ROOT, Cli, Crd
@@ -30,11 +30,8 @@ def place(tmp_path: Path) -> Path:
 
 
 def _run(place: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-    command = [sys.executable, "-m", "kubectl_lrs", *arguments, "--backup-dir", str(place)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=loader.PATIENCE
-    )
+    words = [*arguments, "--backup-dir", str(place)]
+    return warm.run(words, env={**warm.environment(), **(env or {})}, cwd=Path.cwd(), timeout=loader.PATIENCE)
 
 
 def _names(place: Path) -> list[str]:

@@ -106,6 +106,27 @@ def test_every_command(place: str, sampled: str, cli: Cli, monkeypatch: pytest.M
         assert {line.split("\t")[0] for line in words.splitlines()} >= {"latest", "one", "two"}
 
 
+def test_a_backup_beside_an_earlier_one_is_what_it_would_be_without(
+    place: str, sampled: str, crd: Crd, plane: ControlPlane, cli: Cli, tmp_path: Path
+) -> None:
+    fillers = [samples.filler(number, crd.api_version, crd.kind, sampled) for number in range(4)]
+    changed, gone, _, _ = names = [each["metadata"]["name"] for each in fillers]
+    loader.create_many(plane, fillers[:3])
+    cli.ok("repository", "init", place)
+    cli.ok("backup", "-n", sampled, "--name", "one", "--backup-dir", place)
+    plane.kubectl_run("label", "lrs", changed, "changed=yes", "-n", sampled)
+    plane.kubectl_run("delete", "lrs", gone, "-n", sampled)
+    loader.create_many(plane, fillers[3:])
+    cli.ok("backup", "-n", sampled, "--name", "two", "--backup-dir", place)
+    cli.ok("backup", "-n", sampled, "--name", "alone", "--backup-dir", tmp_path / "plain")
+    cli.ok("export", "two", tmp_path / "out", "--backup-dir", place)
+    sums = [(tmp_path / name / "SHA256SUMS").read_text() for name in ("plain/alone", "out")]
+    assert sums[0] == sums[1]
+    assert {name for name in names if f"/{name}.yaml" in sums[1]} == {*names} - {gone}
+    assert _data(cli, "verify", "two", "--full", "--backup-dir", place)["intact"]
+    cli.ok("restore", "two", "--dry-run=server", "-n", sampled, "--backup-dir", place)
+
+
 def test_restored(place: str, sampled: str, crd: Crd, plane: ControlPlane, cli: Cli) -> None:
     """One LRS, then all of them, out of it."""
     cli.ok("repository", "init", place)

@@ -190,3 +190,25 @@ def test_loader_table_matches_the_crds(crd: Crd) -> None:
         text = path.read_text()
         assert f"kind: {kind}," in text
         assert f"name: {version.partition('/')[2]}\n" in text
+
+
+AT_ONCE = {
+    ("rehearse", "--tier", "image"): "unknown tier 'image'",
+    ("rehearse", "--scratch-repository", "team/images"): "it says no registry",
+    ("rehearse", "--map-namespace", "x"): "--map-namespace",
+    ("rehearse", "--registry-plain-http", "h"): "without --scratch-repository",
+    ("restore", "--tier", "image"): "unknown tier 'image'",
+    ("restore", "--app", "x", "--mongo-existing", "drop"): "--app means some documents",
+    ("restore", "--mongo-id", "a/b", "--mongo-existing", "drop"): "--mongo-id means some documents",
+    ("restore", "--mongo-existing", "replace"): "is for the documents of --app or --mongo-id",
+    ("restore", "--app", "x", "-f", "y.yaml"): "plain manifests tell of no application",
+    ("restore", "--app", "x", "--type", "app"): "give one of the two",
+}
+
+
+@pytest.mark.parametrize("call", AT_ONCE, ids=" ".join)
+def test_what_cannot_be_is_said_before_a_cluster_is_asked(tmp_path: Path, call: tuple[str, ...]) -> None:
+    (tmp_path / "none").write_text("{}")
+    done = Cli(tmp_path / "none", tmp_path).run(*call, "--server", "https://127.0.0.1:9")
+    assert done.returncode == 2, done.stderr
+    assert AT_ONCE[call] in done.stderr

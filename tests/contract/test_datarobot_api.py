@@ -12,11 +12,13 @@ from threading import Thread
 
 import pytest
 
+from kubectl_lrs.model.errors import UnreachableError
+from kubectl_lrs.runtime import retry
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.deployments.api.client import DataRobotClient, UnansweredError
 from kubectl_lrs.stores.deployments.api.credentials import Access
 from tests.bed import toolchain
-from tests.bed.datarobot import DataRobot, identifier
+from tests.bed.datarobot import Answer, DataRobot, identifier
 from tests.builders.deployments import ORGANISATION, TOKEN, Place, new_place
 from tests.conftest import Cli
 
@@ -315,3 +317,27 @@ def test_the_name_of_an_organisation(place: Place, name: str) -> None:
     assert done.returncode == 0, done.stderr
     assert (name if name.isprintable() and name else ORGANISATION if not name else "\\x1b") in done.stdout
     assert ("\x1b" in done.stdout, "\u202e" in done.stderr) == (False, False)
+
+
+def test_an_application_that_fails_at_one_thing_is_not_lost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any patience each failure is all that there is; what it always has tells, and is not asked for each of many."""
+    monkeypatch.setattr(retry.Outage.__init__, "__defaults__", (0.0,))
+    place.api.add(1, ORGANISATION)
+    answer, broken = place.api.answer, {f"/deployments/{identifier(1)}/"}
+
+    def answered(method: str, path: str, *arguments: object) -> Answer:
+        return Answer(502, {"message": "no"}) if any(map(path.__contains__, broken)) else answer(method, path, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(place.api, "answer", answered)
+    client = _client(place.api)
+    with pytest.raises(UnreachableError):
+        client.deployment(identifier(1))
+    assert client.lost == ""
+    broken.add("/")
+    monkeypatch.setattr("kubectl_lrs.stores.deployments.api.client.TRUSTED", 3600.0)
+    gone = _client(place.api)
+    with pytest.raises(UnreachableError):
+        gone.deployment(identifier(1))
+    before = len(place.api.log)
+    assert {gone.lost for _ in range(5)} == {f"{place.api.url}/api/v2 gives nothing but failures"}
+    assert len(place.api.log) == before + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from kubectl_lrs.stores.images.connect import http_options
 from kubectl_lrs.stores.images.find import Image, Place
 from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secrets
 from kubectl_lrs.stores.images.registry.client import Registries, RegistryClient
-from kubectl_lrs.stores.images.registry.content import BusyError, MissingError, UnclearError
+from kubectl_lrs.stores.images.registry.content import BusyError, MissingError
 from kubectl_lrs.stores.images.registry.credentials import Config, Keychain, Login
 from tests.bed import images
 from tests.bed.front import Front, Trouble
@@ -182,17 +183,47 @@ def test_one_that_never_answered_is_not_asked_again() -> None:
     assert list(access.lost) == [host]
 
 
-def test_one_thing_that_fails_is_not_the_registry(registry: Registry) -> None:
+BUSY = {"Retry-After": "0"}
+
+
+@pytest.fixture
+def open_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with Registry(tmp_path_factory.mktemp("open")) as running:
+        yield running
+
+
+def test_one_image_that_fails_is_not_the_registry(open_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry that answers 500 for one image, as one with a broken manifest does, still has the others."""
-    made = {"Retry-After": "0"}
-    with Front(troubles=[Trouble("/manifests/bad", 99, 500, made), Trouble("/manifests/", 99, 404, body=b"<html>")]) as front:
+    images.push(open_registry, "a/b", "good", images.image("stays"))
+    monkeypatch.setattr("kubectl_lrs.stores.common.circuit_breaker.TRUSTED", math.inf)
+    for trouble in (Trouble("/manifests/bad", 999, 500, BUSY), Trouble("/manifests/bad", 999, 502, BUSY, body=b"<html>")):
+        with Front(open_registry, troubles=[trouble]) as front:
+            access = _access(front.host, {}, {})
+            for _ in range(5):
+                with pytest.raises(BusyError):
+                    _look(access, parse(f"{front.host}/a/b:bad"))
+            assert access.lost == {}
+            assert _look(access, parse(f"{front.host}/a/b:good"))
+            assert [each.path for each in front.log].count("/v2/") == 1, "it is asked once, not for each failure"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_registry_that_says_so_of_itself_is_lost(status: int) -> None:
+    with Front(troubles=[Trouble("", 999, status, BUSY)]) as front:
         access = _access(front.host, {}, {})
-        for _ in range(2):
-            with pytest.raises(BusyError):
-                _look(access, parse(f"{front.host}/a/b:bad"))
-        assert access.lost == {}
-        with pytest.raises(UnclearError):
-            _look(access, parse(f"{front.host}/a/b:good"))
         with pytest.raises(BusyError):
-            _look(access, parse(f"{front.host}/a/b:bad"))
-        assert list(access.lost) == [front.host], "several in a row, and nothing else, are the registry's"
+            _look(access, parse(f"{front.host}/a/b:one"))
+        assert list(access.lost) == [front.host]
+        asked = len(front.log)
+        with pytest.raises(UnreachableError, match=f"^{front.host}: "):
+            _look(access, parse(f"{front.host}/a/b:two"))
+        assert len(front.log) == asked, "nobody asks it again"
+
+
+@pytest.mark.parametrize(("status", "body"), [(401, b""), (404, b"<html>"), (429, b""), (200, b"")])
+def test_whatever_else_it_says_of_itself_is_an_answer(status: int, body: bytes) -> None:
+    with Front(troubles=[Trouble("GET /v2/$", 999, status, BUSY, body=body), Trouble("", 999, 500, BUSY)]) as front:
+        access = _access(front.host, {}, {})
+        with pytest.raises(BusyError):
+            _look(access, parse(f"{front.host}/a/b:one"))
+        assert access.lost == {}

@@ -14,8 +14,8 @@ import pytest
 
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.stores.images.connect import http_options
-from kubectl_lrs.stores.images.registry.client import Push, Registries, RegistryClient
-from kubectl_lrs.stores.images.registry.content import Manifest, MissingError, PushError, WrongContentError
+from kubectl_lrs.stores.images.registry.client import Push, Registries, RegistryClient, Removal
+from kubectl_lrs.stores.images.registry.content import Manifest, MissingError, PushError, UnclearError, WrongContentError
 from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config
 from tests.bed import images
 from tests.bed.front import Front, Trouble
@@ -138,6 +138,31 @@ def test_probing_leaves_nothing(registry: Registry, tmp_path: Path) -> None:
 
 
 # ---- logging in
+
+
+def test_tags_and_what_is_removed(front: Front, registry: Registry, tmp_path: Path) -> None:
+    there = client(front.host, tmp_path)
+    assert there.tags("lists/none").names == frozenset()
+    one, two = images.image("one"), images.image("two")
+    for tag, image in (("a", one), ("b", one), ("c", two)):
+        images.push(registry, "lists/some", tag, image)
+    page = {"Link": '</v2/lists/some/tags/list?n=2>; rel="next"'}
+    front.troubles.append(Trouble("GET .*/tags/list$", status=200, headers=page, body=b'{"tags": ["x"]}'))
+    found = there.tags("lists/some")
+    assert (found.names, found.now > 0) == (frozenset("abcx"), True)
+    assert there.delete_manifest("lists/some", "a") == (Removal.DONE, "")
+    assert there.tags("lists/some").names == frozenset("bc")
+    assert there.delete_manifest("lists/some", two.digest) == (Removal.DONE, "")
+    assert there.delete_manifest("lists/some", two.digest) == (Removal.ABSENT, "")
+    assert registry.tags("lists/some") == {"b": one.digest}
+    front.troubles.append(Trouble("DELETE ", status=405))
+    assert there.delete_manifest("lists/some", "b") == (Removal.REFUSED, "HTTP 405")
+    front.troubles += [Trouble("DELETE ", status=404), Trouble("DELETE ", status=202), Trouble("GET .*/tags/list", status=200)]
+    for _ in range(2):  # a proxy's 404; what was taken and is there all the same
+        with pytest.raises(PushError):
+            there.delete_manifest("lists/some", one.digest)
+    with pytest.raises(UnclearError):
+        there.tags("lists/some")
 
 
 def test_basic_over_an_own_authority(basic: Registry, certificates: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.s3_library import session_of
 from kubectl_lrs.backends.s3_reach import Reach, reach
 from kubectl_lrs.clients.tls import BUNDLES
 from kubectl_lrs.model.errors import CredentialsError
@@ -38,8 +39,13 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "config"
 
 
+def _found(url: str = "s3://bucket/p", **more: Any) -> Reach | None:
+    place = Place(url=url, **more)
+    return reach(place, session_of(place))
+
+
 def _reach(url: str = "s3://bucket/p", **more: Any) -> Reach:
-    found = reach(Place(url=url, **more))
+    found = _found(url, **more)
     assert found is not None
     return found
 
@@ -89,17 +95,17 @@ def test_the_endpoint_is_found_as_every_aws_tool_finds_it(bare: Path, monkeypatc
     ids=lambda each: next(iter(each)),
 )
 def test_what_is_not_understood_is_left_to_the_other_library(options: dict[str, Any]) -> None:
-    assert reach(Place(url="s3://bucket/p", options=options)) is None
+    assert _found(options=options) is None
 
 
 @pytest.mark.parametrize("name", ["ca_file", "AWS_CA_BUNDLE", *BUNDLES])
 def test_a_bundle_is_left_to_the_other_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = str(CHAIN / "root.crt")
     if name == "ca_file":
-        assert reach(Place(url="s3://bucket/p", ca_file=bundle)) is None
+        assert _found(ca_file=bundle) is None
         return
     monkeypatch.setenv(name, bundle)
-    assert reach(Place(url="s3://bucket/p")) is None
+    assert _found() is None
     assert _reach(endpoint="http://without.tls").endpoint == "http://without.tls"
 
 
@@ -108,7 +114,7 @@ def test_but_not_where_it_is_the_one_that_is_trusted_anyway(monkeypatch: pytest.
     monkeypatch.setenv("AWS_CA_BUNDLE", str(CHAIN / "root.crt"))
     assert _reach().host == "bucket.s3.amazonaws.com"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CHAIN / "intermediate.crt"))
-    assert reach(Place(url="s3://bucket/p")) is None
+    assert _found() is None
 
 
 def test_proxies_are_those_of_everybody(monkeypatch: pytest.MonkeyPatch) -> None:

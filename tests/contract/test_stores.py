@@ -187,6 +187,37 @@ def test_what_has_come_since_the_plan_is_not_overwritten(bench: Bench, saved: Se
     assert bench.content() == {**before, first: theirs}
 
 
+@pytest.mark.parametrize("is_lost", [False, True], ids=["there", "lost"])
+def test_a_rehearsal_proves_all_and_leaves_what_is_there(bench: Bench, saved: SealedFolder, is_lost: bool) -> None:
+    """Whether all that the backup holds is there, or nothing of it."""
+    things = set(bench.content())
+    if is_lost:
+        bench.take_away()
+    before = bench.content()
+    rehearsal = bench.rehearsal(saved)
+    assert list(rehearsal.sweep(Silent())) == []
+    plan = _planned(rehearsal)
+    assert set(_actions(plan)) == things
+    assert bench.content() == before, "a plan writes nothing"
+    report = _applied(rehearsal, plan)
+    assert _results(report) == dict.fromkeys(things, Result.CREATED)
+    assert report.incomplete == []
+    assert bench.content() == before
+    assert list(bench.rehearsal(saved).sweep(Silent())) == [], "it has removed what it made itself"
+
+
+def test_a_rehearsal_that_is_stopped_proves_nothing_and_leaves_nothing(bench: Bench, saved: SealedFolder) -> None:
+    before = bench.content()
+    stop = Cancel()
+    rehearsal = bench.rehearsal(saved, stop)
+    plan = _planned(rehearsal)
+    stop.set()
+    report = _applied(rehearsal, plan)
+    assert Result.CREATED not in _results(report).values()
+    assert bench.content() == before
+    assert list(bench.rehearsal(saved).sweep(Silent())) == []
+
+
 def test_a_run_that_is_stopped_begins_nothing(bench: Bench, saved: SealedFolder) -> None:
     bench.take_away()
     plan = _planned(bench.restorer(saved))

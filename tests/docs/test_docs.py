@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from kubectl_lrs import cli as command_line
 from kubectl_lrs.commands import installation
 from kubectl_lrs.commands.command import PluginCommand
 from kubectl_lrs.model.catalog import _RESOURCES, _SELECTION
 from kubectl_lrs.model.errors import ExitCode, UsageError
+from kubectl_lrs.model.settings import values_of
 from tests.bed.controlplane import ControlPlane
 from tests.builders import picture, sessions
 from tests.conftest import ROOT, Crd
@@ -228,3 +230,20 @@ def test_the_picture_is_safe_to_show() -> None:
     text = picture.FILE.read_text()
     assert "$ kubectl lrs restore before-upgrade" in picture.essence(text)
     assert not re.search(r"<script|href=|url\((?!#)|@import|@font-face", text)
+
+
+def test_every_installation_file_that_is_shown_is_one() -> None:
+    """With the two lines below it where the first page shows it: whoever copies it must not meet an unknown setting."""
+    group = command_line._group()
+    table, acts = installation.table_of(group), installation.acts_of(group)
+    shown = [
+        (document.name, block)
+        for document in DOCUMENTS
+        for _, block in FENCE.findall(document.read_text())
+        if re.match(r"(# prod\.yaml.*\n)?(cluster|namespace):", block)
+    ]
+    assert {"README.md", "schedule.md", "nightly-and-disaster.md"} <= {name for name, _ in shown}
+    for name, block in shown:
+        assert values_of(yaml.safe_load(block), table, acts=acts, where=name)
+    first = (ROOT / "README.md").read_text().partition("# prod.yaml\n")[2]
+    assert "kubectl lrs schedule --config prod.yaml --apply" in first.partition("\n## ")[0]

@@ -28,8 +28,8 @@ KEPT = frozenset(("write_atomically", "write_journal", "save", "make_folder", "r
 
 FOLDER = frozenset(("create", "make", "remove", "rename"))
 IN_BACKUP = frozenset(("write", "stream", "extending", "scratch", "adopt", "rollback", "seal", "discard", "abandon"))
-MONGO = frozenset(("create", "create_indexes", "try_creating", "drop", "rename", "insert", "upsert"))
-KUBE = frozenset(("create", "create_object", "change", "delete"))
+MONGO = frozenset(("create", "create_indexes", "try_creating", "drop", "rename", "insert", "upsert", "replace"))
+KUBE = frozenset(("create", "create_object", "change", "apply", "delete"))
 STORAGE = frozenset(("upload", "commit", "delete", "delete_many", "make_directory"))
 LIBRARY = frozenset(("pipe_file", "open", "rm_file", "mv", "makedirs", "chmod", "chown"))
 S3 = frozenset(
@@ -88,6 +88,7 @@ def _writes(node: ast.AST, function: str) -> Iterator[str]:
 
 NO_WRITES = {
     ("clients/kubernetes/client.py", "can_i"): "a question that is asked by POST",
+    ("clients/kubernetes/client.py", "whoami"): "a question that is asked by POST",
     ("stores/images/registry/auth.py", "_fetch"): "a token that is asked for by POST",
     ("backends/fsspec_.py", "read"): "opened for reading",
     ("runtime/streams.py", "write"): "what is said, not what is kept",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
@@ -20,7 +21,7 @@ from tests.builders import runbooks
 from tests.builders import world as worlds
 from tests.builders.kubelet import Kubelet
 from tests.builders.runbooks import Block, Shell
-from tests.builders.world import APPS, PRODUCT, World
+from tests.builders.world import APPS, PRODUCT, TOKEN, World
 from tests.conftest import installed
 
 NAMESPACE = "datarobot"
@@ -130,7 +131,26 @@ def test_nightly_backup_and_disaster(installation: Installation) -> None:
         installation.scaled(0)
         world.set_keys("first")
 
-    installation.run("nightly-and-disaster", disaster=world.destroy, install=install)
+    def settings() -> None:
+        """The sections of the runbook's file, and where they are here."""
+        shell = installation.shell
+        file, token = shell.directory / "prod.yaml", shell.directory / "token"
+        token.write_text(TOKEN)
+        token.chmod(0o600)
+        said = yaml.safe_load((runbooks.FOLDER / "nightly-and-disaster.md").read_text().split("```yaml", 1)[1].split("```")[0])
+        said["cluster"]["uid"] = world.plane.api("GET", "/api/v1/namespaces/kube-system")[1]["metadata"]["uid"]
+        said |= {
+            "repository": {"url": str(shell.directory.parent / "backups")},
+            "mongo": {"uriFile": str(world.uri_file)},
+            "files": {"url": world.files_url},
+            "api": {"url": world.api.url, "tokenFiles": [str(token)]},
+        }
+        file.write_text(yaml.safe_dump(said))
+        file.chmod(0o600)
+        shell.environment["LRS_CONFIG"] = str(file)
+        shell.run(Block("kubectl lrs repository init"))
+
+    installation.run("nightly-and-disaster", settings=settings, disaster=world.destroy, install=install)
 
 
 def test_the_application_is_temporarily_unavailable(installation: Installation) -> None:

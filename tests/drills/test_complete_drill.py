@@ -162,7 +162,7 @@ def test_no_backup_without_the_cluster(world: World, cli: Cli) -> None:
     assert not list(cli.directory.iterdir())
 
 
-@pytest.mark.parametrize("store", ["mongo", "images", "files"])
+@pytest.mark.parametrize("store", ["mongo", *(pytest.param(each, marks=pytest.mark.campaign) for each in ("images", "files"))])
 def test_a_restore_is_planned_as_a_whole(world: World, cli: Cli, store: str) -> None:
     """A store that is out of reach when it begins: nothing is written, and the same command restores all of it later."""
     before = world.content()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
 from tests.builders import stored
@@ -77,6 +78,44 @@ def test_all_comes_back_whatever_it_is_called(ground: stored.Ground, app: str, c
     ground.empty()
     cli.ok("restore", "all", "--tier", "files", *ground.reached)
     assert ground.content() == stored.FILES
+
+
+def test_other_machines_copy_it_in_segments(ground: stored.Ground, app: str, cli: Cli, tmp_path: Path) -> None:
+    """By hand: one process waits and seals, others copy what it has cut. What is sealed is what one process alone makes."""
+    pool, alone = tmp_path / "pool", tmp_path / "alone"
+    for place in (pool, alone):
+        cli.ok("repository", "init", place)
+    call = ("backup", "-n", app, "--files", "copy", "--files-all", *ground.reached, "--name", "all")
+    waiting = cli.start(*call, "--shards", "3", "--backup-dir", pool)
+    assert waiting.stderr is not None
+    told = next(line for line in waiting.stderr if line.startswith("segments to be copied: "))
+    count, run = int(told.split(": ")[1].split(";")[0]), told.split("--segment ")[1].split("-N")[0]
+    assert count >= 3
+    environment = {"LRS_FILES_URL": ground.url}
+    if ground.flags:
+        environment["LRS_FILES_ENDPOINT"] = ground.flags[1]
+    for number in range(count):
+        done = cli.run("run", "segment", "--segment", f"{run}-{number}", "--backup-dir", pool, env=environment)
+        assert (done.returncode, f"segment {run}-{number} is done" in done.stderr) == (0, True), done.stderr
+    said, errors = waiting.communicate(timeout=loader.PATIENCE)
+    assert waiting.returncode == 0, (said, errors)
+    cli.ok(*call, "--backup-dir", alone)
+    made, expected = (json.loads(cli.ok("show", "all", "--backup-dir", each, "-o", "json")) for each in (pool, alone))
+    assert made["tiers"]["files"] == expected["tiers"]["files"]
+    for each in (pool, alone):
+        cli.ok("export", "all", tmp_path / f"{each.name}-plain", "--backup-dir", each)
+    assert _index(tmp_path / "pool-plain") == _index(tmp_path / "alone-plain")
+    cli.ok("verify", "all", "--full", "--backup-dir", pool)
+    assert not list((pool / "sessions").glob("*"))
+    nowhere = cli.run("run", "segment", "--segment", f"{run}-0", "--backup-dir", pool, env={**environment, "LRS_FILES_URL": ""})
+    assert nowhere.returncode == 2
+    assert "here --files-url is files.url of the installation file, or LRS_FILES_URL" in nowhere.stderr
+    refused = cli.run("run", "segment", "--segment", f"{run}-0", "--backup-dir", pool, env=environment)
+    assert (refused.returncode, "there is no such segment" in refused.stderr) == (1, True), refused.stderr
+    plain = cli.run(*call, "--shards", "auto")
+    assert (plain.returncode, "--shards: only into a repository" in plain.stderr) == (2, True), plain.stderr
+    wrong = cli.run(*call, "--shards", "0", "--backup-dir", pool)
+    assert (wrong.returncode, "neither auto nor a number" in wrong.stderr) == (2, True), wrong.stderr
 
 
 def test_an_inventory_lists_and_copies_nothing(ground: stored.Ground, app: str, cli: Cli) -> None:

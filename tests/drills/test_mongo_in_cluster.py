@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bson import decode_all, encode
+from bson import decode, encode
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags, load
@@ -242,7 +242,7 @@ def pod_of(mongo: Mongo) -> str:
 
 
 def ids(batches: Any) -> list[int]:
-    return [document["_id"] for batch in batches for document in decode_all(batch)]
+    return [decode(document)["_id"] for batch in batches for document in batch]
 
 
 def test_the_primary_steps_down(mongo_bed: MongoBed, mongo: Mongo) -> None:

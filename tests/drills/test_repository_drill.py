@@ -17,6 +17,7 @@ from tests.bed.controlplane import ControlPlane
 from tests.bed.mongo import MongoServers
 from tests.bed.registry import Registry
 from tests.bed.s3 import S3
+from tests.bed.s3_between import Between, Gate
 from tests.builders import world as worlds
 from tests.builders.world import APPS, World
 from tests.conftest import Cli, installed
@@ -88,7 +89,17 @@ def data(cli: Cli, world: World, *arguments: object) -> Any:
 BACKUP = ("backup", "-n", NAMESPACE, "--profile", "complete")
 
 
-def test_all_is_lost_and_comes_back(place: str, world: World, cli: Cli, tmp_path: Path) -> None:
+def _empty_machine(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Somebody who has the kubeconfig and knows the place of the backups; no file of whoever made them is there."""
+    for name in ("work", "home", "state"):
+        (folder / name).mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("LRS_STATE_DIR", str(folder / "state"))
+    return Cli(cli.kubeconfig, folder / "work")
+
+
+def test_all_is_lost_and_comes_back(place: str, world: World, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first promise of the README: nothing is left but the place of the backups."""
     before = world.content()
     run(cli, world, "repository", "init")
     first = data(cli, world, *BACKUP, "--name", "first")["stored"]
@@ -107,6 +118,7 @@ def test_all_is_lost_and_comes_back(place: str, world: World, cli: Cli, tmp_path
     run(cli, world, "check", "--from", "first")
 
     world.destroy()
+    cli = _empty_machine(cli, tmp_path / "another", monkeypatch)
     report = data(cli, world, "restore", "first", "--install-crd", "--create-namespaces", "--ignore-keys", "--yes")
     assert {each["result"] for each in report["outcomes"]} == {"created"}
     assert world.content() == before
@@ -168,18 +180,22 @@ def test_the_storage_goes_in_mid_run(s3: S3, bucket: Path, world: World, cli: Cl
     for name, value in {**s3.environment, "LRS_BACKUP_ENDPOINT": s3.endpoint}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LRS_BACKUP_DIR", f"s3://{bucket.name}/backups")
+    second = Gate(lambda request: request.method != "GET" and re.search("/(blobs|packs)/", request.path) is not None, skip=1)
     big = world.root / f"kv/{APPS[0].id}/big.db"
     big.write_bytes(b"".join(number.to_bytes(8, "big") * 131072 for number in range(100)))
     run(cli, world, "repository", "init")
-    running = cli.start(*BACKUP, env=worlds.environment(world))
-    try:
-        loader.wait_until(lambda: len(objects("s3", bucket)) >= 1 or running.poll() is not None, "something to be uploaded")
-        assert running.poll() is None
-        s3.stop()
-        out, err = running.communicate(timeout=loader.PATIENCE)
-    finally:
-        running.kill()
-        s3.start()
+    with Between(s3, second) as between:
+        running = cli.start(*BACKUP, env={**worlds.environment(world), "LRS_BACKUP_ENDPOINT": between.endpoint})
+        try:
+            assert second.hold.seen.wait(loader.PATIENCE), "something is uploaded, and not all"
+            s3.stop()
+            between.stop()
+            second.hold.freed.set()
+            out, err = running.communicate(timeout=loader.PATIENCE)
+        finally:
+            running.kill()
+            second.hold.freed.set()
+            s3.start()
     assert running.returncode in (1, 5), out + err
     assert "s3://" in err
     assert data(cli, world, "list")["backups"] == []

@@ -131,7 +131,16 @@ def _assert_done_in_part(ground: Ground, output: str, code: int) -> None:
 # ---- recreate, cut at each point
 
 
-@pytest.mark.parametrize("point", ["delete is lost", "delete is done", "while it goes", "create is lost", "create is done"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "delete is lost",
+        pytest.param("delete is done", marks=pytest.mark.campaign),
+        "while it goes",
+        pytest.param("create is lost", marks=pytest.mark.campaign),
+        "create is done",
+    ],
+)
 def test_recreate_of_which_the_server_goes_away(ground: Ground, point: str) -> None:
     """Never gone and forgotten: the report and the journal name it, and the same command finishes it."""
     ground.fill(different=True)

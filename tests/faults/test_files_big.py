@@ -18,7 +18,7 @@ from tests.conftest import ROOT, Cli, Crd
 
 SIZE = 300 << 20
 LIMIT = 200.0
-"""MB that a run may have at its peak; the program with s3fs takes 90 before the first byte."""
+"""MB that a run may have at its peak; the program with what speaks S3 takes 70 before the first byte."""
 
 
 @pytest.fixture(scope="module")

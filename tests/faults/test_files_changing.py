@@ -18,12 +18,11 @@ from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files.collect import FilesCollector
-from kubectl_lrs.stores.files.match import References, Where
 from kubectl_lrs.stores.files.storage import Storage
 from tests.bed.loader import PATIENCE
+from tests.builders.said import HERE, nothing, saying
 
 PATH = "data/live.db"
-HERE = Where("workspace_items", "1", "path")
 
 
 class Restless(Local):
@@ -49,10 +48,7 @@ def _collect(tmp_path: Path, meanwhile: Callable[[Path, int], None], *, take_all
     file.parent.mkdir(parents=True)
     file.write_bytes(b"first")
     storage = Restless(tmp_path / "root", meanwhile)
-    references = References()
-    if not take_all:
-        references.add(HERE, PATH)
-    tier = FilesCollector(Storage(storage), lambda _writer, _progress: references, take_all=take_all)
+    tier = FilesCollector(Storage(storage), nothing if take_all else saying(PATH), take_all=take_all)
     writer = FolderWriter(tmp_path, "backup")
     return storage, tier.collect(writer, Silent()), writer.path
 
@@ -105,10 +101,8 @@ def test_one_that_is_gone_when_its_turn_comes(tmp_path: Path, spoken_of: bool) -
     root = tmp_path / "root"
     (root / "data").mkdir(parents=True)
     (root / PATH).write_bytes(b"first")
-    references = References()
-    if spoken_of:
-        references.add(HERE, PATH)
-    tier = FilesCollector(Storage(_vanishing(root)(str(root))), lambda _writer, _progress: references, take_all=True)
+    read = saying(PATH) if spoken_of else nothing
+    tier = FilesCollector(Storage(_vanishing(root)(str(root))), read, take_all=True)
     facts = tier.collect(FolderWriter(tmp_path, "backup"), Silent())
     gone = "gone before it was read"
     said = {"id": "", "message": f"file {PATH}: {gone}"}
@@ -126,7 +120,7 @@ class Halting(Local):
 def test_two_halves_that_are_equal_are_no_whole(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "file").write_bytes(b"first")
-    tier = FilesCollector(Storage(Halting(str(tmp_path / "root"))), lambda _writer, _progress: References(), take_all=True)
+    tier = FilesCollector(Storage(Halting(str(tmp_path / "root"))), nothing, take_all=True)
     facts = tier.collect(FolderWriter(tmp_path, "backup"), Silent())
     assert facts["files"] == 0
     assert len(facts["missing"]) == 1
@@ -140,7 +134,7 @@ def test_a_young_file_is_read_twice(tmp_path: Path, age: float, readings: int) -
     file.write_bytes(b"first")
     os.utime(file, (time.time() - age,) * 2)
     storage = Restless(tmp_path / "root", lambda _file, _reading: None)
-    tier = FilesCollector(Storage(storage), lambda _writer, _progress: References(), take_all=True)
+    tier = FilesCollector(Storage(storage), nothing, take_all=True)
     assert tier.collect(FolderWriter(tmp_path, "backup"), Silent())["files"] == 1
     assert storage.readings == readings
 
@@ -157,7 +151,7 @@ def test_one_that_changes_between_its_two_readings_and_shows_no_new_time(tmp_pat
     file.parent.mkdir(parents=True)
     file.write_bytes(b"state 0")
     storage = Coarse(tmp_path / "root", lambda file, n: file.write_bytes(b"state %d" % n) and None)
-    tier = FilesCollector(Storage(storage), lambda _writer, _progress: References(), take_all=True)
+    tier = FilesCollector(Storage(storage), nothing, take_all=True)
     facts = tier.collect(FolderWriter(tmp_path, "backup"), Silent())
     assert facts["files"] == 0
     assert facts["missing"] == [_missing("it changed each of the 3 times that it was read", "")]
@@ -188,7 +182,7 @@ def test_who_writes_through_a_mapping_is_never_sealed_torn(tmp_path: Path) -> No
     try:
         assert running.wait(PATIENCE)
         os.utime(file, (1_600_000_000, 1_600_000_000))
-        tier = FilesCollector(Storage(Local(str(root))), lambda _writer, _progress: References(), take_all=True)
+        tier = FilesCollector(Storage(Local(str(root))), nothing, take_all=True)
         backup = FolderWriter(tmp_path, "backup")
         facts = tier.collect(backup, Silent())
     finally:

@@ -8,31 +8,39 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, NoSpaceError, Stat, get, put
 from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.s3 import PIECE
+from kubectl_lrs.backends.s3_client import S3Client
 from kubectl_lrs.backends.s3_upload import MIN_PART
+from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import Action, ApplyOptions
 from kubectl_lrs.model.report import Report, Result
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.runtime.retry import Policy
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import FilesCollector
-from kubectl_lrs.stores.files.match import References
 from kubectl_lrs.stores.files.restore import FilesRestorer
 from kubectl_lrs.stores.files.storage import Storage
+from kubectl_lrs.usecases.backup import Destination, back_up
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
-from tests.builders.sealing import sealed
+from tests.builders.said import nothing
+from tests.builders.sealing import RESOURCES, Written, sealed
 
 FILES = {"a/small": b"small" * 10, "b/empty": b"", "c/large": os.urandom(1 << 20) * 9}
 BESIDE = {"ContentType": "text/x-python", "CacheControl": "no-store", "Metadata": {"owner": "me", "note": "x"}}
@@ -65,12 +73,14 @@ def _backend(between: Between, bucket: str, **options: Any) -> Backend:
     return open_backend(Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, options={**config, **options}))
 
 
-def _saved(backend: Backend, tmp_path: Path, files: dict[str, bytes] | None = None) -> SealedFolder:
+def _saved(
+    backend: Backend, tmp_path: Path, files: dict[str, bytes] | None = None, beside: Mapping[str, Any] = BESIDE
+) -> SealedFolder:
     """A backup of these files, which are then gone."""
     for key, data in (files or FILES).items():
-        upload = backend.upload(key, len(data), iter([data] if data else []), BESIDE, replace=True)
+        upload = backend.upload(key, len(data), iter([data] if data else []), beside, replace=True)
         upload.commit()
-    tier = FilesCollector(Storage(backend), lambda _w, _p: References(), take_all=True)
+    tier = FilesCollector(Storage(backend), nothing, take_all=True)
 
     def work(writer: FolderWriter) -> None:
         assert tier.collect(writer, Silent())["missing"] == []
@@ -176,7 +186,7 @@ def test_contents_that_are_changed_on_their_way_in(between: Between, bucket: str
     folder = _saved(backend, tmp_path, {"a/small": b"1" * 1000})
 
     def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method != "PUT" or "content-md5" not in request.headers or "probe" in request.path:
+        if request.method != "PUT" or not _key(request) or "probe" in request.path:
             return None
         answer = forward()
         place = s3.buckets / bucket / "p" / _key(request)
@@ -231,24 +241,27 @@ def test_aws_chunked_in_a_backup_is_not_sent_again(between: Between, bucket: str
 # ---- reading
 
 
-def test_a_proxy_that_packs_answers_is_not_taken_for_the_storage(between: Between, bucket: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_sum", [True, False])
+def test_a_proxy_that_packs_answers_is_not_taken_for_the_storage(
+    between: Between, bucket: str, tmp_path: Path, has_sum: bool
+) -> None:
     backend = _backend(between, bucket)
-    put(backend, "a/small", b"1" * 1000)
     put(backend, "b/other", b"2")
+    put(backend, "a/small", b"1" * 1000)
 
     def rule(request: Request, forward: Forward) -> Answer | None:
         if request.method != "GET" or _key(request) != "a/small":
             return None
         answer = forward()
-        kept = {name: value for name, value in answer.headers.items() if name.lower() != "content-range"}
+        left_out = ("content-range",) if has_sum else ("content-range", "x-amz-checksum-sha256")
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in left_out}
         return Answer(status=200, headers={**kept, "Content-Encoding": "gzip"}, body=gzip.compress(answer.body))
 
     between.rule = rule
-    facts = FilesCollector(Storage(backend), lambda _w, _p: References(), take_all=True).collect(
-        FolderWriter(tmp_path, "b"), Silent()
-    )
+    facts = FilesCollector(Storage(backend), nothing, take_all=True).collect(FolderWriter(tmp_path, "b"), Silent())
     assert facts["files"] == 1
-    assert [(each.name, "other bytes than were asked for" in each.reason) for each in facts["missing"]] == [("a/small", True)]
+    said = "what comes is not what the server says it is" if has_sum else "other bytes than were asked for"
+    assert [(each.name, said in each.reason) for each in facts["missing"]] == [("a/small", True)]
 
 
 def test_contents_that_rot_are_not_saved_as_whole(between: Between, bucket: str, tmp_path: Path, s3: S3) -> None:
@@ -257,9 +270,7 @@ def test_contents_that_rot_are_not_saved_as_whole(between: Between, bucket: str,
         put(backend, key, b"1" * 1000)
     place = s3.buckets / bucket / "p" / "a" / "rotten"
     place.write_bytes(b"1" * 999 + b"2")
-    facts = FilesCollector(Storage(backend), lambda _w, _p: References(), take_all=True).collect(
-        FolderWriter(tmp_path, "b"), Silent()
-    )
+    facts = FilesCollector(Storage(backend), nothing, take_all=True).collect(FolderWriter(tmp_path, "b"), Silent())
     assert facts["files"] == 1
     assert [(each.name, "own sum" in each.reason) for each in facts["missing"]] == [("a/rotten", True)]
 
@@ -402,6 +413,124 @@ def test_a_server_that_does_not_know_the_condition_is_looked_at(between: Between
         made(b"2" * size)
     assert [(each.key, each.size) for each in backend.list()] == [("a", size)]
     assert backend.read_range("a", 0, 1) == b"1"
+
+
+# ---- a connection that breaks off
+
+
+def test_it_breaks_in_the_middle_of_each_part(between: Between, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each that goes up, and of each that comes down: once. What is there in the end is all of it, and proven."""
+    monkeypatch.setattr(s3_client, "PATIENT", Policy(attempts=4, first=0.0))
+    backend = _backend(between, bucket)
+    data = os.urandom(2 * MIN_PART + 12345)
+    broken: set[str] = set()
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        piece = request.headers.get("range", "")
+        place = f"{request.path} {piece}"
+        if place in broken or not ("partNumber" in request.path or piece not in ("", "bytes=0-0")):
+            return None
+        broken.add(place)
+        if request.method == "PUT":
+            raise ConnectionResetError("nothing of it arrives")
+        answer = forward()
+        answer.cut = len(answer.body) // 2
+        return answer
+
+    between.rule = rule
+    written = backend.upload("a", len(data), iter([data]), BESIDE, replace=False).commit()
+    assert (written.is_proven, written.stat.size, written.stat.attributes) == (True, len(data), BESIDE)
+    assert len(broken) == 3
+    got = bytearray()
+    reading = backend.read(written.stat, got.extend)
+    assert (reading.is_steady, reading.is_damaged, got == data) == (True, False, True)
+    assert len(broken) == 3 + -(-len(data) // PIECE)
+
+
+# ---- what stands beside the content, at the second backup
+
+
+@pytest.mark.parametrize("is_dated", [False, True])
+def test_who_changes_metadata_in_place_is_asked_for_it(
+    between: Between, bucket: str, tmp_path: Path, s3: S3, is_dated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This gateway does: the ETag and the time stay as they were. Where they would not, as Amazon's, nobody is asked."""
+    monkeypatch.setattr(S3Client, "dates_attributes", is_dated)
+    backend = _backend(between, bucket)
+    for key in ("a", "odd +%25\u00fc?", "in/b"):
+        put(backend, key, key.encode(), BESIDE)
+        os.utime(s3.buckets / bucket / "p" / key, (1_700_000_000, 1_700_000_000))
+    first = _backed_up(backend, tmp_path, "one")
+    client = s3.client()
+    there = client.head_object(Bucket=bucket, Key="p/a")
+    copied = {"CopySource": {"Bucket": bucket, "Key": "p/a"}, "MetadataDirective": "REPLACE", "Metadata": {"owner": "another"}}
+    client.copy_object(Bucket=bucket, Key="p/a", **copied)
+    now = client.head_object(Bucket=bucket, Key="p/a")
+    assert (now["ETag"], now["LastModified"]) == (there["ETag"], there["LastModified"]), "else it can be believed, too"
+    between.log.clear()
+    second = _backed_up(backend, tmp_path, "two")
+    assert [request.method for request in between.log if _key(request)] == ([] if is_dated else ["HEAD"] * 3)
+    assert [each.attributes["Metadata"] for each in first[1:]] == [each.attributes["Metadata"] for each in second[1:]]
+    assert second[0].attributes["Metadata"] == (first[0].attributes["Metadata"] if is_dated else {"owner": "another"})
+    assert all((each.modified == 1_700_000_000) == is_dated for each in (*first, *second))
+
+
+def _backed_up(backend: Backend, place: Path, name: str) -> list[saved.Entry]:
+    """A backup beside the earlier ones."""
+    tier = FilesCollector(Storage(backend), nothing, take_all=True, workers=2)
+    path, _ = back_up(
+        {"files": tier, "resources": Written(RESOURCES)},
+        destination=Destination(repository=PlainRepository(place), name=name),
+        cluster=Cluster(server="https://127.0.0.1"),
+        selection=Selection(),
+        profile="lrs",
+        levels={},
+        progress=Silent(),
+        allow_empty=True,
+    )
+    found = saved.read(SealedFolder.open(Path(path)))
+    assert found
+    return found.entries
+
+
+# ---- what goes beside a body
+
+
+def _sums(request: Request) -> set[str]:
+    """The headers that tell what a body is; of what a client signs by, servers ask nothing here."""
+    return {name for name in request.headers if name == "content-md5" or name.startswith("x-amz-checksum-")}
+
+
+def _stored(request: Request) -> bool:
+    return request.method == "PUT" and bool(_key(request)) and "probe" not in request.path
+
+
+@pytest.mark.parametrize("beside", [BESIDE, {}], ids=["metadata", "nothing"])
+def test_a_bucket_that_locks_what_is_put_there_gets_sums(
+    between: Between, bucket: str, tmp_path: Path, beside: dict[str, Any]
+) -> None:
+    """S3 refuses what has neither an MD5 nor a checksum beside it, where each object is locked; the gateway does not."""
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, beside=beside)
+    between.rule = lambda request, _forward: (
+        Answer.error(400, "InvalidRequest") if request.method == "PUT" and not _sums(request) else None
+    )
+    between.log.clear()
+    assert _restored(folder, backend) == dict.fromkeys(FILES, (Result.CREATED, ""))
+    assert {_key(each) for each in filter(_stored, between.log)} == FILES.keys()
+
+
+def test_a_server_that_knows_no_checksums_gets_an_md5(between: Between, bucket: str, tmp_path: Path) -> None:
+    backend = _backend(between, bucket)
+    folder = _saved(backend, tmp_path, {"a": b"1", "b": b"2"})
+    between.rule = lambda request, _forward: (
+        Answer.error(501, "NotImplemented") if any(each != "content-md5" for each in _sums(request)) else None
+    )
+    between.log.clear()
+    assert _restored(folder, backend) == dict.fromkeys("ab", (Result.CREATED, ""))
+    assert {(_key(each), *_sums(each), "if-none-match" in each.headers) for each in filter(_stored, between.log)} == {
+        ("a", "content-md5", True), ("b", "content-md5", True)
+    }  # fmt: skip
 
 
 # ---- the trial is the write

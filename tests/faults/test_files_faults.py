@@ -7,8 +7,9 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,14 @@ import pytest
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
-from tests.builders import stored
+from tests.bed.s3_between import Between, Gate
+from tests.builders import small_space, stored
 from tests.conftest import Cli, Crd
 
-MANY = {f"many/{number:03}.bin": os.urandom(20_000) for number in range(90)}
+BEFORE = 20
+"""So many of the files are read or written before the storage holds what comes next."""
+MANY = {f"many/{number:03}.bin": os.urandom(2 << 20 if number == BEFORE - 5 else 20_000) for number in range(60)}
+"""The large one has all before it noted for the next run, which is done now and then for small ones."""
 ALL = ("--files", "copy", "--files-all", "--files-parallel", "2")
 
 
@@ -45,15 +50,67 @@ def app(plane: ControlPlane, crd: Crd, namespace: str) -> str:
     return namespace
 
 
-def _begun(cli: Cli, process: subprocess.Popen[str], count: int = 20) -> Path:
-    """The hidden folder of a run that has copied so many files and is not done."""
+@dataclass(frozen=True)
+class Middle:
+    """The way to the storage, on which everything waits after the first files."""
 
-    def finished() -> int:
+    s3: S3
+    between: Between
+    gate: Gate
+    reached: tuple[str, ...]
+    """The flags for this way."""
+
+    def go_on(self) -> None:
+        """Nothing is held any more."""
+        self.gate.hold.freed.set()
+
+    def go_away(self) -> None:
+        """The storage is gone, and what is held has no answer."""
+        self.s3.stop()
+        self.between.stop()
+        self.go_on()
+
+
+@contextmanager
+def _middle(bucket: stored.Ground, s3: S3, method: str) -> Iterator[Middle]:
+    gate = Gate(lambda request: request.method == method and "/many/" in request.path, skip=BEFORE)
+    with Between(s3, gate) as between:
+        yield Middle(s3, between, gate, replace(bucket, flags=("--files-endpoint", between.endpoint)).reached)
+        gate.hold.freed.set()
+
+
+@pytest.fixture
+def reading(bucket: stored.Ground, s3: S3) -> Iterator[Middle]:
+    with _middle(bucket, s3, "GET") as middle:
+        yield middle
+
+
+@pytest.fixture
+def writing(bucket: stored.Ground, s3: S3) -> Iterator[Middle]:
+    with _middle(bucket, s3, "PUT") as middle:
+        yield middle
+
+
+def _begun(cli: Cli, process: subprocess.Popen[str]) -> Path:
+    """The hidden folder of a run that has copied all that it was given."""
+
+    def is_there() -> bool:
         assert process.poll() is None, process.communicate()
-        return sum(len(path.read_bytes().splitlines()) for path in cli.directory.glob(".*/files/~finished.jsonl"))
+        noted = sum(len(path.read_bytes().splitlines()) for path in cli.directory.glob(".*/files/~finished.jsonl"))
+        return noted > BEFORE / 2 and len(list(cli.directory.glob(".*/files/many/*"))) >= BEFORE
 
-    loader.wait_until(lambda: finished() >= count, "some files to be copied")
+    loader.wait_until(is_there, "some files to be copied")
     return next(path.parent.parent for path in cli.directory.glob(".*/files/~finished.jsonl"))
+
+
+def _written(bucket: stored.Ground, process: subprocess.Popen[str]) -> None:
+    """Wait until a run has written all that it could."""
+
+    def is_there() -> bool:
+        assert process.poll() is None, process.communicate()
+        return len(bucket.content()) >= BEFORE
+
+    loader.wait_until(is_there, "some files to be written")
 
 
 def _copies(folder: Path) -> dict[str, int]:
@@ -68,8 +125,10 @@ def _assert_whole(cli: Cli, name: str, files: dict[str, bytes]) -> None:
     assert not list(cli.directory.glob(".*"))
 
 
-def test_killed_in_mid_copy_the_next_run_takes_over_what_is_whole(bucket: stored.Ground, app: str, cli: Cli) -> None:
-    process = cli.start("backup", "-n", app, *ALL, *bucket.reached, "--name", "killed")
+def test_killed_in_mid_copy_the_next_run_takes_over_what_is_whole(
+    bucket: stored.Ground, reading: Middle, app: str, cli: Cli
+) -> None:
+    process = cli.start("backup", "-n", app, *ALL, *reading.reached, "--name", "killed")
     hidden = _begun(cli, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -88,23 +147,24 @@ def test_killed_in_mid_copy_the_next_run_takes_over_what_is_whole(bucket: stored
     assert damaged not in taken_over
 
 
-def test_interrupted_in_mid_copy(bucket: stored.Ground, app: str, cli: Cli) -> None:
-    process = cli.start("backup", "-n", app, *ALL, *bucket.reached, "--name", "stopped")
+def test_interrupted_in_mid_copy(bucket: stored.Ground, reading: Middle, app: str, cli: Cli) -> None:
+    process = cli.start("backup", "-n", app, *ALL, *reading.reached, "--name", "stopped")
     hidden = _begun(cli, process)
     process.send_signal(signal.SIGINT)
+    reading.go_on()
     _, said = process.communicate()
     assert process.returncode == 130
     assert "kept" in said
     kept = _copies(hidden)
     cli.ok("backup", "-n", app, *ALL, *bucket.reached, "--name", "second")
     _assert_whole(cli, "second", MANY)
-    assert len(set(kept.values()) & set(_copies(cli.directory / "second").values())) >= 18
+    assert len(set(kept.values()) & set(_copies(cli.directory / "second").values())) >= BEFORE
 
 
-def test_the_storage_goes_away_in_mid_copy(bucket: stored.Ground, app: str, cli: Cli, s3: S3) -> None:
-    process = cli.start("backup", "-n", app, *ALL, *bucket.reached, "--name", "gone")
+def test_the_storage_goes_away_in_mid_copy(bucket: stored.Ground, reading: Middle, app: str, cli: Cli, s3: S3) -> None:
+    process = cli.start("backup", "-n", app, *ALL, *reading.reached, "--name", "gone")
     _begun(cli, process)
-    s3.stop()
+    reading.go_away()
     _, said = process.communicate()
     s3.start()
     assert process.returncode == 5, said
@@ -115,12 +175,12 @@ def test_the_storage_goes_away_in_mid_copy(bucket: stored.Ground, app: str, cli:
     _assert_whole(cli, "again", MANY)
 
 
-def test_the_storage_goes_away_in_mid_restore(bucket: stored.Ground, app: str, cli: Cli, s3: S3) -> None:
+def test_the_storage_goes_away_in_mid_restore(bucket: stored.Ground, writing: Middle, app: str, cli: Cli, s3: S3) -> None:
     cli.ok("backup", "-n", app, *ALL, *bucket.reached, "--name", "saved")
     bucket.empty()
-    process = cli.start("restore", "saved", "--tier", "files", *bucket.reached, "--files-parallel", "2", "-o", "json")
-    loader.wait_until(lambda: len(bucket.content()) >= 10, "some files to be written")
-    s3.stop()
+    process = cli.start("restore", "saved", "--tier", "files", *writing.reached, "--files-parallel", "2", "-o", "json")
+    _written(bucket, process)
+    writing.go_away()
     report, said = process.communicate()
     s3.start()
     assert process.returncode == 3, said
@@ -133,12 +193,12 @@ def test_the_storage_goes_away_in_mid_restore(bucket: stored.Ground, app: str, c
     assert bucket.content() == MANY
 
 
-def test_lrs_are_not_restored_without_their_files(bucket: stored.Ground, app: str, cli: Cli, s3: S3) -> None:
+def test_lrs_are_not_restored_without_their_files(bucket: stored.Ground, writing: Middle, app: str, cli: Cli, s3: S3) -> None:
     cli.ok("backup", "-n", app, *ALL, *bucket.reached, "--name", "saved")
     bucket.empty()
-    process = cli.start("restore", "saved", *bucket.reached, "--files-parallel", "2", "-o", "json")
-    loader.wait_until(lambda: len(bucket.content()) >= 3, "some files to be written")
-    s3.stop()
+    process = cli.start("restore", "saved", *writing.reached, "--files-parallel", "2", "-o", "json")
+    _written(bucket, process)
+    writing.go_away()
     report, said = process.communicate()
     s3.start()
     assert process.returncode == 3, said
@@ -146,12 +206,13 @@ def test_lrs_are_not_restored_without_their_files(bucket: stored.Ground, app: st
     assert lrs == ["not tried"]
 
 
-def test_an_interrupted_restore_goes_on_where_it_was(bucket: stored.Ground, app: str, cli: Cli) -> None:
+def test_an_interrupted_restore_goes_on_where_it_was(bucket: stored.Ground, writing: Middle, app: str, cli: Cli) -> None:
     cli.ok("backup", "-n", app, *ALL, *bucket.reached, "--name", "saved")
     bucket.empty()
-    process = cli.start("restore", "saved", "--tier", "files", *bucket.reached, "--files-parallel", "1", "-o", "json")
-    loader.wait_until(lambda: len(bucket.content()) >= 10, "some files to be written")
+    process = cli.start("restore", "saved", "--tier", "files", *writing.reached, "--files-parallel", "1", "-o", "json")
+    _written(bucket, process)
     process.send_signal(signal.SIGINT)
+    writing.go_on()
     report, _ = process.communicate()
     assert process.returncode == 130
     counts = {each["result"] for each in json.loads(report)["outcomes"]}
@@ -172,41 +233,16 @@ def test_nobody_is_there(app: str, cli: Cli, s3: S3, tmp_path: Path) -> None:
     assert list(cli.directory.iterdir()) == []
 
 
-IN_SMALL_SPACE = """
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-def check(result):
-    if result: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-NEWUSER, NEWNS, REC, PRIVATE = 0x10000000, 0x20000, 0x4000, 1 << 18
-uid = os.getuid()
-check(libc.unshare(NEWNS | (NEWUSER if uid else 0)))
-if uid:
-    open("/proc/self/uid_map", "w").write(f"0 {uid} 1")
-check(libc.mount(b"none", b"/", None, REC | PRIVATE, None))
-check(libc.mount(b"tmpfs", sys.argv[1].encode(), b"tmpfs", 0, f"size={sys.argv[2]}".encode()))
-import subprocess
-code = subprocess.call([sys.executable, "-m", "kubectl_lrs", *sys.argv[3:]])
-print("LEFT", sorted(os.listdir(sys.argv[1])))
-sys.exit(code)
-"""
-"""A file system of its own that is too small, in a mount namespace that no other process sees."""
-
-
-def _in_small_space(cli: Cli, place: Path, size: str, *command: str) -> subprocess.CompletedProcess[str]:
-    place.mkdir(exist_ok=True)
-    environment = cli._environment(None)
-    arguments = [sys.executable, "-c", IN_SMALL_SPACE, str(place), size, *command]
-    return subprocess.run(arguments, env=environment, cwd=cli.directory, capture_output=True, text=True, check=False)
-
-
 def test_no_room_for_the_backup(app: str, cli: Cli, tmp_path: Path) -> None:
     ground = stored.mount(tmp_path)
     ground.fill(MANY)
     small = tmp_path / "small"
-    done = _in_small_space(cli, small, "1m", "backup", "-n", app, *ALL, *ground.reached, "--backup-dir", str(small))
+    done = small_space.run(
+        cli, small, "1m", "backup", "-n", app, *ALL, *ground.reached, "--backup-dir", small, temporary=tmp_path
+    )
     assert done.returncode == 1, done.stderr
     assert "no space left; no backup was made" in done.stderr
-    assert "LEFT []" in done.stdout
+    assert "LEFT []" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -215,10 +251,12 @@ def test_no_room_for_the_files_is_known_before_the_first_write(app: str, cli: Cl
     ground.fill(MANY)
     cli.ok("backup", "-n", app, *ALL, *ground.reached, "--name", "saved")
     small = tmp_path / "small"
-    done = _in_small_space(cli, small, "1m", "restore", "saved", "--tier", "files", "--files-url", str(small))
+    done = small_space.run(
+        cli, small, "1m", "restore", "saved", "--backup-dir", cli.directory, "--tier", "files", "--files-url", small
+    )
     assert done.returncode == 1, done.stderr
     assert "there is room for" in done.stderr
-    assert "LEFT []" in done.stdout
+    assert "LEFT []" in done.stderr
 
 
 def test_the_storage_fills_up_in_mid_restore(app: str, cli: Cli, tmp_path: Path) -> None:

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
-from tests.bed.loader import PATIENCE
-from tests.conftest import ROOT, Cli
+from tests.bed.loader import PATIENCE, wait_until
+from tests.bed.proxy import FaultProxy, call
+from tests.bed.standin import Hold
+from tests.builders import small_space
+from tests.builders.ground import LIST
+from tests.conftest import Cli
 
 OBJECTS = 1500
 FEW = "datarobot-deployment-id=65f00000c0ffee0000000000"
 """Selects one of them: what clears the remains away need not be large itself."""
-MOMENTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-"""Seconds after the hidden folder is there, or after the start for the first ones."""
+PAGES = (1, 2, 3)
+"""Of the list of LRS: while the server has not yet answered with this one."""
+MOMENTS = tuple(
+    pytest.param(each, marks=[] if each in (0.1, 0.4) else pytest.mark.campaign)
+    for each in (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
+)
+"""Seconds after the hidden folder is there: anywhere, also after the last byte, and so the backup may be whole."""
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -46,40 +56,90 @@ def _hidden(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def _interrupt(cli: Cli, namespace: str, number: signal.Signals, moment: float) -> subprocess.Popen[str]:
-    run = cli.start("backup", "-n", namespace)
-    limit = time.monotonic() + 20
-    while not _hidden(cli.directory) and run.poll() is None and time.monotonic() < limit:
-        time.sleep(0.002)
-    time.sleep(moment)
-    run.send_signal(number)
-    run.wait(PATIENCE)
-    return run
+@dataclass(frozen=True)
+class Held:
+    """Backups that wait in the middle: their hidden folder is there, and a page of the list is not."""
+
+    plane: ControlPlane
+    cli: Cli
+    namespace: str
+    directory: Path
+
+    @contextmanager
+    def at(self, page: int) -> Iterator[subprocess.Popen[str]]:
+        """One that is there; it goes on afterwards."""
+        hold = Hold()
+        with FaultProxy(self.plane) as proxy:
+            proxy.when("GET", LIST, call(hold), nth={page})
+            cli = replace(self.cli, kubeconfig=proxy.kubeconfig(self.directory / "proxy.kubeconfig"))
+            run = cli.start("backup", "-n", self.namespace)
+            try:
+                assert hold.seen.wait(PATIENCE)
+                assert _hidden(cli.directory)
+                yield run
+            finally:
+                hold.freed.set()
+                run.wait(PATIENCE)
+
+    def interrupted(self, number: signal.Signals, page: int) -> subprocess.Popen[str]:
+        """One that got a signal there, and has ended."""
+        with self.at(page) as run:
+            run.send_signal(number)
+        return run
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_signal(many: str, cli: Cli, number: signal.Signals, moment: float) -> None:
-    run = _interrupt(cli, many, number, moment)
-    sealed = _visible(cli.directory)
-    for folder in sealed:  # it was faster than the signal: then it must be whole
-        cli.ok("verify", folder.name)
-    if number is signal.SIGKILL:
-        assert sealed or run.returncode == -signal.SIGKILL
-    else:
-        assert run.returncode in ((0, 130) if sealed else (130,))
+@pytest.fixture
+def held(plane: ControlPlane, many: str, cli: Cli, tmp_path: Path) -> Held:
+    return Held(plane, cli, many, tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+def test_signal_while_it_reads(held: Held, number: signal.Signals, page: int) -> None:
+    run = held.interrupted(number, page)
+    assert run.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
+    _assert_none_and_the_next_is_whole(held.cli, held.namespace, run, number)
+
+
+def _assert_none_and_the_next_is_whole(cli: Cli, many: str, run: subprocess.Popen[str], number: signal.Signals) -> None:
+    assert _visible(cli.directory) == []
+    if number is not signal.SIGKILL:
         assert _hidden(cli.directory) == []
-        if not sealed:
-            assert "interrupted; no backup was made" in (run.stderr.read() if run.stderr else "")
+        assert "interrupted; no backup was made" in (run.stderr.read() if run.stderr else "")
+    _assert_the_next_is_whole(cli, many)
+
+
+def _assert_the_next_is_whole(cli: Cli, many: str) -> None:
     again = cli.run("backup", "-n", many, "--name", "again", "-l", FEW)
     assert again.returncode == 0, again.stderr
     cli.ok("verify", "again")
     assert _hidden(cli.directory) == []
 
 
-def test_list_does_not_take_remains_for_a_backup(many: str, cli: Cli) -> None:
-    _interrupt(cli, many, signal.SIGKILL, 0.1)
-    assert _hidden(cli.directory), "the kill came too late to show anything"
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+def test_signal(many: str, cli: Cli, number: signal.Signals, moment: float) -> None:
+    run = cli.start("backup", "-n", many)
+    wait_until(lambda: bool(_hidden(cli.directory) or _visible(cli.directory)), "a backup to be begun")
+    time.sleep(moment)
+    run.send_signal(number)
+    run.wait(PATIENCE)
+    sealed = _visible(cli.directory)
+    for folder in sealed:  # it was faster than the signal: then it must be whole
+        cli.ok("verify", folder.name)
+    if not sealed:
+        assert run.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
+        _assert_none_and_the_next_is_whole(cli, many, run, number)
+    else:
+        assert run.returncode in ((0, -signal.SIGKILL) if number is signal.SIGKILL else (0, 130))
+        assert number is signal.SIGKILL or _hidden(cli.directory) == []
+        _assert_the_next_is_whole(cli, many)
+
+
+def test_list_does_not_take_remains_for_a_backup(held: Held) -> None:
+    held.interrupted(signal.SIGKILL, 3)
+    cli, many = held.cli, held.namespace
+    assert _hidden(cli.directory)
     listed = json.loads(cli.ok("list", "-o", "json"))
     assert (listed["backups"], listed["unsealed"], listed["items"]) == ([], [], [])
     assert cli.run("verify").returncode == 2
@@ -87,56 +147,23 @@ def test_list_does_not_take_remains_for_a_backup(many: str, cli: Cli) -> None:
     assert "removed the remains" in cli.run("backup", "-n", many).stderr
 
 
-def test_run_that_is_alive_is_not_cleared_away(many: str, cli: Cli) -> None:
-    slow = cli.start("backup", "-n", many)
-    while not any(path.is_dir() for path in _hidden(cli.directory)):
-        time.sleep(0.002)
-    slow.send_signal(signal.SIGSTOP)
-    try:
+def test_run_that_is_alive_is_not_cleared_away(held: Held) -> None:
+    cli = held.cli
+    with held.at(2) as slow:
         remains = set(_hidden(cli.directory))
-        cli.ok("backup", "-n", many, "--name", "other")
+        cli.ok("backup", "-n", held.namespace, "--name", "other", "-l", FEW)
         assert remains <= set(_hidden(cli.directory))
-    finally:
-        slow.send_signal(signal.SIGCONT)
-    assert slow.wait(PATIENCE) == 0
+    assert slow.returncode == 0
     assert len(_visible(cli.directory)) == 2
     for folder in _visible(cli.directory):
         cli.ok("verify", folder.name)
 
 
-IN_SMALL_SPACE = """
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-def check(result):
-    if result: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-NEWUSER, NEWNS, REC, PRIVATE = 0x10000000, 0x20000, 0x4000, 1 << 18
-uid = os.getuid()
-check(libc.unshare(NEWNS | (NEWUSER if uid else 0)))
-if uid:
-    open("/proc/self/uid_map", "w").write(f"0 {uid} 1")
-check(libc.mount(b"none", b"/", None, REC | PRIVATE, None))
-check(libc.mount(b"tmpfs", sys.argv[1].encode(), b"tmpfs", 0, f"size={sys.argv[2]}".encode()))
-os.chdir(sys.argv[1])
-import subprocess
-code = subprocess.call([sys.executable, "-m", "kubectl_lrs", "backup", "-n", sys.argv[3]])
-print("LEFT", sorted(os.listdir(".")))
-sys.exit(code)
-"""
-
-
 @pytest.mark.parametrize("size", ["100k", "1m", "4m"])
 def test_full_disk(many: str, cli: Cli, size: str, tmp_path: Path) -> None:
-    """On a file system of its own that is too small, in a mount namespace that no other process sees."""
     small = tmp_path / "small"
-    small.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", IN_SMALL_SPACE, str(small), size, many],
-        env={**os.environ, "KUBECONFIG": str(cli.kubeconfig), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = small_space.run(cli, small, size, "backup", "-n", many)
     assert done.returncode == 1, done.stderr
     assert "no space left; no backup was made" in done.stderr
-    assert "LEFT []" in done.stdout
+    assert "LEFT []" in done.stderr
     assert "Traceback" not in done.stderr

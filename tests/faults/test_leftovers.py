@@ -15,9 +15,17 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_lrs.backends.base import Reading, Stat, put
+from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UnreachableError
 from kubectl_lrs.repository.plain.abandoned import take_abandoned
+from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
+from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.stores.files.collect import FilesCollector
+from kubectl_lrs.stores.files.copy import SMALL
+from kubectl_lrs.stores.files.storage import Storage
+from tests.builders.said import nothing
 from tests.builders.sealing import Notes, sealed
 
 BLOB = b"a layer" * 1000
@@ -254,3 +262,51 @@ def test_killed_before_each_of_its_changes(place: Path, name: str) -> None:
             break
     assert number > 20
     assert len(stayed) <= 2, "between the making of a lock and its first word"
+
+
+# ---- files of the application
+
+
+class Dying(Memory):
+    """Files that have not changed for long; who reads the last of them, a large one, is killed by it. `read_keys`: the others."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=lambda: 1000.0)
+        self.read_keys: list[str] = []
+        self.kills = True
+        for key in ("a", "b", "c"):
+            put(self, key, key.encode() * 100)
+        put(self, "z", bytes(SMALL + 1))
+
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        if wanted.key == "z" and self.kills:
+            os._exit(KILLED)
+        self.read_keys.append(wanted.key)
+        return super().read(wanted, sink)
+
+    def backed_up(self, place: Path, name: str) -> SealedFolder:
+        """All of them, by one thread."""
+        tier = FilesCollector(Storage(self), nothing, take_all=True, workers=1)
+        return sealed(place, lambda writer: tier.collect(writer, Silent()), name, others={"files": {}})
+
+
+@pytest.mark.parametrize("spoiled", ["", "b"])
+def test_killed_while_a_large_file_is_read(place: Path, spoiled: str) -> None:
+    """What was noted is not read again, and what is not whole is not called done, noted or not."""
+    backend = Dying()
+    child = os.fork()
+    if child == 0:
+        try:
+            backend.backed_up(place, "killed")
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == KILLED
+    if spoiled:
+        half = place / ".killed/files" / spoiled
+        half.chmod(0o600)
+        half.write_bytes(half.read_bytes()[:50])
+    backend.kills = False
+    folder = backend.backed_up(place, "next")
+    assert backend.read_keys == [*spoiled, "z"]
+    assert list(folder.damages()) == []
+    assert folder.paths("files/") == [f"files/{key}" for key in "abcz"]

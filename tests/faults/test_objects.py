@@ -49,10 +49,10 @@ def between(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
         yield running
 
 
-@pytest.fixture(params=["both libraries", "s3fs alone"])
+@pytest.fixture(params=["both libraries", "botocore alone"])
 def libraries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is here of obstore and s3fs."""
-    if request.param == "s3fs alone":
+    """What is here of obstore and botocore."""
+    if request.param == "botocore alone":
         monkeypatch.setattr(s3_client, "is_here", lambda: False)
 
 
@@ -473,6 +473,19 @@ def test_kms_is_asked_for_and_what_it_holds_is_proven_by_its_checksum(between: B
     assert not put(backend, "b", b"12345").is_proven
     vault.spoils, vault.tells_sums = False, False
     assert not put(backend, "c", b"12345").is_proven
+
+
+def test_a_bucket_that_locks_what_is_put_there_gets_checksums(backend: Backend, between: Between) -> None:
+    """S3 refuses what has neither a checksum nor an MD5 beside it, where each object is locked; the gateway does not."""
+
+    def rule(request: Request, _forward: Forward) -> Answer | None:
+        has_sum = request.headers.get("x-amz-checksum-sha256") == _sum(request.body)
+        return None if has_sum or request.method != "PUT" else Answer.error(400, "InvalidRequest")
+
+    between.rule = rule
+    assert put(backend, "small", b"12345").is_proven
+    _upload(backend, "large", LARGE)
+    assert get(backend, "small") == b"12345"
 
 
 def test_who_does_not_ask_for_it_is_refused_where_the_bucket_wants_it(between: Between, bucket: str, libraries: None) -> None:

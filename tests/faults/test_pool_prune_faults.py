@@ -165,7 +165,7 @@ class _DyingUpload:
         self._upload.abort()
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.campaign), True], ids=["before", "after"])
 def test_killed_at_each_of_its_writes(bed: Bed, after: bool) -> None:
     """What a prune condemned goes, two nights go, each time it dies one write later; the next one does the rest."""
     put_reserve(bed.place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
-from tests.bed.proxy import ALWAYS, Act
+from tests.bed.proxy import Act
+from tests.bed.standin import Hold
 from tests.builders.ground import EACH, POST, Ground
 from tests.conftest import Crd
 
@@ -25,15 +26,22 @@ COMMAND = ("restore", "saved", "--yes", "-q", "-o", "json", "--parallel", "4")
 
 @pytest.fixture
 def ground(plane: ControlPlane, crd: Crd, tmp_path: Path) -> Iterator[Ground]:
-    """An empty cluster whose every write takes a while."""
     with Ground.prepared(plane, crd, tmp_path) as prepared:
-        prepared.proxy.when("POST", POST, Act(delay=0.1), nth=ALWAYS)
         yield prepared
 
 
-def _in_mid_write(ground: Ground) -> subprocess.Popen[str]:
+@pytest.fixture
+def hold(ground: Ground) -> Iterator[Hold]:
+    """Some writes go through, and all others wait; each is slow then, so that a signal is heard long before the last."""
+    made = Hold()
+    ground.proxy.when("POST", POST, Act(before=made, delay=0.1), nth=range(8, sys.maxsize))
+    yield made
+    made.freed.set()
+
+
+def _in_mid_write(ground: Ground, hold: Hold) -> subprocess.Popen[str]:
     process = ground.cli.start(*COMMAND)
-    loader.wait_until(lambda: len(ground.proxy.writes) >= 8, "some LRS to be written")
+    assert hold.seen.wait(PATIENCE)
     return process
 
 
@@ -49,9 +57,10 @@ def _again(ground: Ground) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_what_is_in_flight_is_finished_and_the_report_tells_the_truth(ground: Ground, number: signal.Signals) -> None:
-    process = _in_mid_write(ground)
+def test_what_is_in_flight_is_finished_and_the_report_tells_the_truth(ground: Ground, hold: Hold, number: signal.Signals) -> None:
+    process = _in_mid_write(ground, hold)
     process.send_signal(number)
+    hold.freed.set()
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     report = json.loads(out)
@@ -67,10 +76,11 @@ def test_what_is_in_flight_is_finished_and_the_report_tells_the_truth(ground: Gr
     ground.assert_made_once()
 
 
-def test_killed(ground: Ground) -> None:
-    process = _in_mid_write(ground)
+def test_killed(ground: Ground, hold: Hold) -> None:
+    process = _in_mid_write(ground, hold)
     process.kill()
     process.communicate(timeout=PATIENCE)
+    hold.freed.set()
     counts = _again(ground)["counts"]
     assert counts.keys() == {"created", "unchanged"}
     ground.assert_whole()

@@ -247,6 +247,36 @@ def test_every_import_of_the_product_works_in_the_archive(installed: User, tmp_p
     assert {"click", "yaml", "kubectl_lrs.cli", "kubectl_lrs.commands.command"} <= set(found)
 
 
+def test_every_verb_runs_in_the_archive(installed: User, tmp_path: Path) -> None:
+    """It says how it is called; that what it imports is there is told above."""
+    script = tmp_path / "verbs.py"
+    script.write_text(
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "from kubectl_lrs import cli\n"
+        "print([verb for verb in cli.VERBS if cli.run([verb, '--help'])])\n"
+    )
+    store = installed.root / "store" / "lrs" / f"v{__version__}"
+    told = installed.ok(store / "bin" / "python3.14", "-I", "-S", "-B", script, store / "packages")
+    assert told.splitlines()[-1] == "[]"
+    assert "kubectl lrs schedule" in told
+
+
+def test_objects_of_kubernetes_can_be_built_in_the_archive(installed: User, tmp_path: Path) -> None:
+    """By the package's models alone, which nothing imports by name: those that the product names, and no others are carried."""
+    script = tmp_path / "models.py"
+    script.write_text(
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "from kubectl_lrs.clients.kubernetes.typed import Models, manifest\n"
+        "print(manifest(Models().V1CronJob(kind='CronJob')))\n"
+        "print([name for name in sys.argv[2:] if not callable(getattr(Models(), name))])\n"
+    )
+    assert {"V1CronJob", "RbacV1Subject"} <= set(base.models())
+    store = installed.root / "store" / "lrs" / f"v{__version__}"
+    found = installed.ok(store / "bin" / "python3.14", "-I", "-S", "-B", script, store / "packages", *base.models())
+    assert found == "{'kind': 'CronJob'}\n[]\n"
+    assert len([*(store / "packages" / "kubernetes" / "client" / "models").iterdir()]) == len(base.models()) + 1
+
+
 # ---- krew
 
 

@@ -174,7 +174,7 @@ def test_a_bucket_that_is_not_there(s3: S3, app: str, cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     ("module", "url", "extra"),
-    [("s3fs", "s3://bucket/x", "s3"), ("gcsfs", "gs://bucket/x", "gs"), ("adlfs", "abfs://c@a.example.com/x", "abfs")],
+    [("botocore", "s3://bucket/x", "s3"), ("gcsfs", "gs://bucket/x", "gs"), ("adlfs", "abfs://c@a.example.com/x", "abfs")],
 )
 def test_a_library_that_is_not_installed(cli: Cli, tmp_path: Path, app: str, module: str, url: str, extra: str) -> None:
     (tmp_path / "none").mkdir()

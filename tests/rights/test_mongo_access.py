@@ -239,7 +239,7 @@ def make_user(app: App, role: str) -> dict[str, str]:
     return {"LRS_MONGO_URI": app.servers.uri("least", "pw", authSource=app.name)}
 
 
-@pytest.mark.parametrize("existing", ["merge", "drop"])
+@pytest.mark.parametrize("existing", ["merge", "drop", "replace"])
 def test_the_smallest_roles_are_enough(cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, app: App, existing: str) -> None:
     app.fill(3)
     app.db.custom_applications.create_index("name")
@@ -251,13 +251,17 @@ def test_the_smallest_roles_are_enough(cli: Cli, crd: Crd, plane: ControlPlane, 
         assert said.returncode == 0  # nothing is to be written
         app.db.command({"dropUser": "least"})
         env = make_user(app, f"lrsRestore{existing.title()}")
+        chosen: list[str] = []
         if existing == "merge":
             app.db.longrunningservices.drop()
             app.db.custom_applications.delete_one({"n": 1})
             app.db.custom_applications.drop_indexes()
+        elif existing == "replace":
+            one = app.db.custom_applications.find_one_and_update({"n": 1}, {"$set": {"name": "other"}})
+            chosen = ["--mongo-id", f"custom_applications/{one['_id']}"]
         else:  # who is connected cannot be seen: that the application is stopped can
             create(plane, namespace, deployment("mmapp-app", replicas=0))
-        cli.ok("restore", "saved", "--tier", "mongo", "--mongo-existing", existing, "--yes", env=env)
+        cli.ok("restore", "saved", "--tier", "mongo", "--mongo-existing", existing, "--yes", *chosen, env=env)
     finally:
         app.db.command({"dropAllUsersFromDatabase": 1})
         app.db.command({"dropAllRolesFromDatabase": 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.bed import loader, samples
+from tests.bed import images, loader, samples
 from tests.bed.controlplane import USERS, ControlPlane
 from tests.bed.operator import LrsOperator
+from tests.bed.registry import Registry
+from tests.builders import imagery
 from tests.builders.compare import essences
 from tests.conftest import ROOT, Cli, Crd
 
@@ -306,6 +309,54 @@ def test_trial_against_the_cluster_with_exactly_its_role(bed: Bed) -> None:
     assert bed.state() == before
 
 
+@pytest.mark.parametrize("lacking", ["create", "list", ""])
+def test_rehearsal_with_exactly_its_role(bed: Bed, lacking: str) -> None:
+    role = ROLES["lrs-restore"]
+    bed.user.grant(_without(role, role["rules"][0], lacking) if lacking else role)
+    before = bed.state()
+    done = bed.user.cli.run("rehearse", "saved")
+    assert done.returncode == (5 if lacking else 0), done.stdout + done.stderr
+    assert "restores: everything was proved" in done.stdout or f"{lacking} " in done.stdout
+    assert bed.state() == before
+
+
+@pytest.mark.parametrize("lacking", ["create", "patch", "delete", ""])
+def test_rehearsal_in_a_scratch_namespace_with_exactly_its_role(bed: Bed, lacking: str) -> None:
+    """It needs nothing in the namespace that the backup is of."""
+    role, scratch = ROLES["lrs-rehearse"], f"{bed.namespace}-scratch"
+    loader.create_namespace(bed.plane, scratch)
+    user = User(bed.plane, scratch, bed.admin.directory.parent)
+    try:
+        user.grant(_without(role, role["rules"][0], lacking) if lacking else role)
+        before = bed.state()
+        done = user.cli.run("rehearse", "saved", "--scratch-namespace", scratch)
+        assert done.returncode == (5 if lacking else 0), done.stdout + done.stderr
+        assert "restores: everything was proved" in done.stdout or f"you may not {lacking} " in done.stdout
+        assert (bed.state(), loader.live(bed.plane, bed.crd.api_version, scratch)) == (before, [])
+    finally:
+        user.revoke()
+        loader.delete_namespace(bed.plane, scratch, wait=False)
+
+
+@pytest.mark.parametrize("lacking", ["list", ""])
+def test_rehearsal_in_a_scratch_repository_with_exactly_its_role(bed: Bed, tmp_path: Path, lacking: str) -> None:
+    """Whether LRS of other namespaces use the repository is not known then, and said; of its own it must be."""
+    role = ROLES["lrs-restore"]
+    bed.user.grant(_without(role, role["rules"][0], lacking) if lacking else role)
+    with Registry(tmp_path / "registry") as registry:
+        images.push(registry, "apps/one", "x", images.image("one"))
+        named = f"{registry.host}/apps/one:x"
+        loader.create_many(bed.plane, [imagery.lrs(bed.crd.api_version, bed.crd.kind, bed.namespace, 1, named)])
+        bed.admin.ok("backup", "-n", bed.namespace, "--images", "copy", "--registry", registry.host, "--name", "with-images")
+        where = f"{registry.host}/lrs/scratch"
+        done = bed.user.cli.run("rehearse", "with-images", "--tier", "images", "--scratch-repository", where, "-o", "json")
+        assert done.returncode == (5 if lacking else 0), done.stdout + done.stderr
+        assert registry.tags("lrs/scratch") == {}
+        if not lacking:
+            (finding,) = json.loads(done.stdout)["tiers"][0]["findings"]
+            assert finding["message"].startswith("whether LRS of other namespaces than those of the backup use")
+
+
 def test_limited_install_from_end_to_end(bed: Bed) -> None:
     """One Role in one namespace: no namespace, no CRD, no Deployment, no Secret may be looked at."""
     before = essences(bed.plane, bed.crd.api_version, bed.namespace)
@@ -345,8 +396,11 @@ def test_status_without_a_subresource_needs_patch_of_the_object(
         user.revoke()
 
 
-OTHERS = {"lrs-backup", "lrs-backup-all", "lrs-clean-spark", "lrs-clean-spark-all", "lrs-mongo", "lrs-restore-owners"}
-"""Those that the plain restore does not need; the other files of this room try them."""
+OTHERS = {
+    "lrs-backup", "lrs-backup-all", "lrs-clean-spark", "lrs-clean-spark-all", "lrs-mongo", "lrs-restore-owners",
+    "lrs-rehearse", "lrs-pull-secrets", "lrs-identity", "lrs-events", "lrs-segments",
+}  # fmt: skip
+"""Those that the plain restore does not need; tests of their own, here or in the other files of this room, try them."""
 
 
 def test_every_role_of_the_document_is_tried() -> None:

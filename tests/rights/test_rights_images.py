@@ -15,7 +15,7 @@ from tests.bed.controlplane import ControlPlane
 from tests.bed.registry import PASSWORD, USER, Registry, keys
 from tests.builders import imagery
 from tests.conftest import Cli, Crd
-from tests.rights.test_rights import User
+from tests.rights.test_rights import ROLES, User
 
 LOGIN = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 EVERYWHERE = {
@@ -25,11 +25,6 @@ EVERYWHERE = {
         {"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["get", "list"]},
         {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
     ],
-}
-HERE = {
-    "kind": "Role",
-    "metadata": {"name": "pull"},
-    "rules": [{"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]}],
 }
 
 
@@ -55,7 +50,7 @@ def other(plane: ControlPlane, namespace: str) -> Iterator[str]:
 def user(plane: ControlPlane, namespace: str, cli: Cli, tmp_path: Path) -> Iterator[User]:
     """Lists LRS everywhere, and reads Secrets in the first namespace alone."""
     made = User(plane, namespace, tmp_path)
-    made.grant(EVERYWHERE, HERE)
+    made.grant(EVERYWHERE, ROLES["lrs-pull-secrets"])
     yield made
     made.revoke()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FOREIGN
+from tests.unit.folding import folded
 
 PART = pytest.StashKey["set[Path]"]()
 
@@ -16,24 +16,41 @@ CURRENT = "PYTEST_CURRENT_TEST"
 """Another one in each test, set by pytest."""
 
 
+NEEDED = ("PATH", "LANG", "LC_", "TMPDIR", "TZ", "PYTHON", "PYTEST")
+"""How the names of variables begin that stay. Few: they are looked at before each test."""
+
 HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`gate.py unit` has a process for each core."""
-    parser.addoption("--part", metavar="N/OF", default="1/1", help="of the files of unit/, leave out all but the Nth part")
+    parser.addoption("--part", metavar="N/OF", default="", help="of the files of unit/, leave out all but the Nth part")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Which files are of this part. Rubbish is looked for more rarely: what pytest holds would be looked through each time."""
-    gc.set_threshold(50_000, 20, 50)
-    number, parts = map(int, config.getoption("part", "1/1").split("/"))
+    gc.set_threshold(100_000, 50, 100)
+    number, parts = map(int, (config.getoption("part", "") or "1/1").split("/"))
     config.stash[PART] = shares(sorted(HERE.rglob("test_*.py")), parts)[number - 1]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Nothing of a file is read that another process tests."""
     return True if collection_path.name.startswith("test_") and collection_path not in config.stash[PART] else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> pytest.Item | None:
+    """A table is one test where no row of it is asked for."""
+    asked = collector.config.option
+    if not asked.part or asked.keyword or not name.startswith("test_") or not (every_row := folded(obj)):
+        return None
+    return pytest.Function.from_parent(collector, name=name, callobj=every_row)
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """No dot for each that passes: they are told by their number, at the end."""
+    return ("passed", "", "") if report.passed and report.when == "call" and config.option.part else None
 
 
 def shares(files: list[Path], parts: int) -> list[set[Path]]:
@@ -49,9 +66,8 @@ def shares(files: list[Path], parts: int) -> list[set[Path]]:
 
 @pytest.fixture(scope="session")
 def _environment() -> dict[str, str]:
-    """Nothing of the developer's own; there is no HOME."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)}
-    kept.pop(CURRENT, None)
+    """What Python and programs need, nothing of the developer's own; there is no HOME."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(NEEDED) and name != CURRENT}
     return {**kept, "HOME": "/nowhere"}
 
 

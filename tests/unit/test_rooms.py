@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from kubectl_lrs.model.stores import STORES
 from tests.builders.sources import imported
 from tests.conftest import LONG
 from tests.unit.conftest import HERE, shares
+from tests.unit.folding import folded
 
 PACKAGE = Path(kubectl_lrs.__file__).parent
 TESTS = Path(__file__).resolve().parents[1]
 ROOMS = ("unit", "contract")
-OF_THE_WHOLE = {"test_contracts.py", "test_growth.py", "test_rooms.py", "test_start.py"}
+OF_THE_WHOLE = {"test_contracts.py", "test_rooms.py"}
 """Unit tests that belong to no module."""
 
 
@@ -36,6 +38,7 @@ def run_by_the_suite_of_stores() -> set[str]:
     left = [f"kubectl_lrs.stores.{name}.connect" for name in STORES] + [
         "kubectl_lrs.stores.lrs.collect",
         "kubectl_lrs.stores.lrs.restore",
+        "kubectl_lrs.stores.lrs.rehearse",
     ]
     while left:
         name = left.pop()
@@ -76,3 +79,50 @@ def test_a_unit_test_lies_where_its_module_does() -> None:
         places = (PACKAGE / folder / f"{name}.py", PACKAGE / folder / f"{name}_.py", PACKAGE / folder / name / "__init__.py")
         assert any(place.exists() for place in places), f"{path.relative_to(TESTS)}: no module {folder / name}"
         assert any(each.startswith(".".join(("kubectl_lrs", *folder.parts))) for each in imported(path)), path
+
+
+@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize(("second", "third"), [("a", "b"), pytest.param("c", "d", id="last")])
+def _table(first: int, second: str, third: str) -> None:
+    SEEN.append((first, second, third))
+    if SEEN[-1] in BAD:
+        pytest.skip("not here")
+    assert second != FAILING, "it fails"
+
+
+SEEN: list[tuple[int, str, str]] = []
+BAD = {(1, "a", "b")}
+FAILING = ""
+
+
+def test_a_folded_table_runs_every_row_and_names_the_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    every_row = folded(_table)
+    assert every_row
+    monkeypatch.setitem(globals(), "SEEN", [])
+    every_row()
+    assert sorted(SEEN) == [(1, "a", "b"), (1, "c", "d"), (2, "a", "b"), (2, "c", "d")]
+    monkeypatch.setitem(globals(), "FAILING", "c")
+    with pytest.raises(AssertionError, match=r"the row \{'first': 1, 'second': 'c', 'third': 'd'\}: it fails"):
+        every_row()
+
+
+@pytest.mark.parametrize("one", [1])
+def _with_a_fixture(one: int, tmp_path: Path) -> None: ...
+
+
+@pytest.mark.parametrize("one", [pytest.param(1, marks=pytest.mark.campaign)])
+def _with_a_mark(one: int) -> None: ...
+
+
+@pytest.mark.parametrize("one", iter([1]))
+def _gone_through_once(one: int) -> None: ...
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("one", [1])
+def _marked(one: int) -> None: ...
+
+
+@pytest.mark.parametrize("test", [_with_a_fixture, _with_a_mark, _gone_through_once, _marked, shares])
+def test_what_stands_on_more_than_its_row_is_not_folded(test: Callable[..., None]) -> None:
+    assert folded(test) is None

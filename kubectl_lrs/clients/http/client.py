@@ -172,6 +172,10 @@ class Http:
             answer.finish()
             repeated = True
 
+    def is_lost(self, url: str) -> bool:
+        """Whether the server of this URL has given nothing but failures for as long as they may pass."""
+        return self._outage(url).is_lost
+
     def pause(self, attempt: int) -> None:
         """Wait before something is tried anew; CancelledError where the run is to end."""
         self.cancel.wait(POLICY.pause(max(1, attempt)))

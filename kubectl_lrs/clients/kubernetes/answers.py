@@ -18,6 +18,7 @@ from kubectl_lrs.model.errors import (
     ConflictError,
     CredentialsError,
     DeniedError,
+    ExitCode,
     ExpiredError,
     LrsError,
     NoDryRunError,
@@ -25,6 +26,7 @@ from kubectl_lrs.model.errors import (
     UnreachableError,
 )
 from kubectl_lrs.model.manifest import Manifest, loads, metadata_of, split_list
+from kubectl_lrs.model.recall import Recall, Recalled
 from kubectl_lrs.runtime import redact
 
 _NO_DRY_RUN = "does not support dry run"
@@ -41,7 +43,8 @@ class UnansweredError(UnreachableError):
 class Page:
     """A page of a LIST: each object as the server's own text and as data; the token of the next page, if any.
 
-    `too_deep`: of objects that are nested too deeply for any step that descends, their metadata alone.
+    `too_deep`: of objects that are nested too deeply for any step that descends, their metadata alone. `recalled`: by their
+    place in `items`, those that an earlier backup has; they were not read, and are empty.
     """
 
     items: list[tuple[str, Manifest]]
@@ -49,6 +52,7 @@ class Page:
     next: str
     size: int
     too_deep: list[Manifest] = field(default_factory=list)
+    recalled: dict[int, Recalled] = field(default_factory=dict)
 
 
 def object_of(data: bytes, server: str) -> Manifest:
@@ -76,17 +80,22 @@ def written(data: bytes, server: str) -> Manifest:
         raise UnansweredError(f"{error}: a write was answered with what cannot be read") from error
 
 
-def page_of(data: bytes) -> Page:
+def page_of(data: bytes, recall: Recall | None = None) -> Page:
     """A LIST without items, or with null for them, is an empty one, as Go writes it; anything else that is odd is no answer."""
     items: list[tuple[str, Manifest]] = []
     too_deep: list[Manifest] = []
+    recalled: dict[int, Recalled] = {}
     head: dict[str, Any] = {}
     try:
-        for key, value in split_list(data.decode()):
+        for key, value in split_list(data.decode(), recall):
             if key != "items":
                 head[key] = value
             elif value is not None:
                 text, manifest = value
+                if isinstance(manifest, Recalled):
+                    recalled[len(items)] = manifest
+                    items.append((text, {}))
+                    continue
                 if not is_readable(text, manifest):
                     too_deep.append({"metadata": dict(metadata_of(text))})
                     continue
@@ -96,7 +105,7 @@ def page_of(data: bytes) -> Page:
         version, token = metadata.get("resourceVersion"), metadata.get("continue")
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise UnreachableError("the API server's answer to a LIST cannot be read") from error
-    return Page(items, str(version or ""), str(token or ""), len(data), too_deep)
+    return Page(items, str(version or ""), str(token or ""), len(data), too_deep, recalled)
 
 
 def not_read(kind: str, about: Manifest) -> LrsError:
@@ -138,7 +147,10 @@ def refused(answer: Response, method: str, path: str, server: str) -> LrsError:
         return DeniedError(message, causes=causes)
     if reason == "BadRequest" and message.endswith(_NO_DRY_RUN):
         return NoDryRunError(message, status=status, reason=reason)
-    return _ERRORS.get(status, ApiError)(message, status=status, reason=reason)
+    error = _ERRORS.get(status, ApiError)(message, status=status, reason=reason)
+    if method == "GET" and status >= 500:  # which was asked again, as long as that may help: nothing can be had of it
+        error.exit_code = ExitCode.UNREACHABLE
+    return error
 
 
 def _causes(status: Mapping[str, Any]) -> list[str]:

@@ -13,13 +13,14 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.answers import Page, not_read, object_of, page_of, written
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
-from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, Resource
+from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, PODS, Resource
 from kubectl_lrs.clients.kubernetes.sender import Sender
 from kubectl_lrs.clients.kubernetes.transport import Upgraded
 from kubectl_lrs.clients.kubernetes.warnings import Warnings
 from kubectl_lrs.model.catalog import Cluster
-from kubectl_lrs.model.errors import ApiError, DeniedError, NotFoundError
+from kubectl_lrs.model.errors import ApiError, DeniedError, NotFoundError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.recall import Recall
 from kubectl_lrs.model.workloads import GROUP
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.retry import Outage
@@ -105,6 +106,24 @@ class KubeClient:
         content_type = "application/json-patch+json" if method == "PATCH" else "application/json"
         return self._written(self._sender.send(method, path, query=query, body=body, content_type=content_type))
 
+    def apply(self, resource: Resource, manifest: Manifest, namespace: str | None, *, dry_run: bool = False) -> Manifest:
+        """Have these fields as they are here, and leave all others alone: made where it is not there; what the server holds now.
+
+        ConflictError: another manager owns one of them, and has another value. It may be sent twice.
+        """
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": "false"}
+        query |= {"dryRun": "All"} if dry_run else {}
+        path = resource.path(namespace, str(manifest["metadata"]["name"]))
+        body = json.dumps(manifest).encode()
+        answer = self._sender.send("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
+        return self._written(answer)
+
+    def log(self, namespace: str, pod: str, container: str, *, since: str = "") -> str:
+        """What a container has written by now, each line behind its instant. `since`: from this second on."""
+        query = {"container": container, "timestamps": "true"} | ({"sinceTime": since} if since else {})
+        data = self._sender.send("GET", f"{PODS.path(namespace, pod)}/log", query=query, accept="*/*")
+        return data.decode(errors="replace")
+
     def delete(
         self,
         resource: Resource,
@@ -147,12 +166,14 @@ class KubeClient:
         since: str = "",
         metadata_only: bool = False,
         with_too_deep: bool = False,
+        recall: Recall | None = None,
     ) -> Iterator[Page]:
         """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot.
 
         `name`: only this one, which needs no other right than the LIST. `metadata_only`: without spec and status. `since`: a
         resourceVersion. The server may then answer from its memory as of that version or any later one, which costs it next
         to nothing. `with_too_deep`: the caller looks at the objects of a page that are not read; else one of them is an error.
+        `recall`: an earlier backup, whose objects are not read where they are the same.
         """
         chosen = {"labelSelector": selector, "fieldSelector": f"metadata.name={name}" if name else ""}
         fixed = {key: value for key, value in chosen.items() if value}
@@ -161,7 +182,7 @@ class KubeClient:
         while True:
             query = {"limit": str(limit), **fixed, **({"continue": token} if token else first)}
             accept = METADATA_ONLY if metadata_only else ""
-            page = page_of(self._sender.send("GET", resource.path(namespace), query=query, accept=accept))
+            page = page_of(self._sender.send("GET", resource.path(namespace), query=query, accept=accept), recall)
             if page.too_deep and not with_too_deep:
                 raise not_read(resource.kind, page.too_deep[0])
             token = page.next
@@ -185,6 +206,17 @@ class KubeClient:
             self._sender.send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=json.dumps(body).encode())
         )
         return bool((answer.get("status") or {}).get("allowed"))
+
+    def whoami(self) -> str:
+        """Who the server says that we are; empty where it does not say."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        try:
+            answer = self._object(
+                self._sender.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=json.dumps(body).encode())
+            )
+        except (ApiError, DeniedError, UnreachableError):  # of a server before 1.28, say
+            return ""
+        return str(((answer.get("status") or {}).get("userInfo") or {}).get("username", ""))
 
     def schema(self, resource: Resource) -> Mapping[str, Any] | None:
         """The OpenAPI v3 schema of a custom resource, with its defaults; None where the server publishes none.

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Mapping
@@ -116,6 +115,8 @@ def _instant(text: str) -> datetime:
 
 def _ask_plugin(connection: Connection) -> Mapping[str, Any]:
     """Run the exec credential plugin. Source: kubernetes.io, "client-go credential plugins"."""
+    import subprocess  # for those who have one
+
     section = connection.exec or {}
     command = str(section["command"])
     if os.sep in command and not Path(command).is_absolute():

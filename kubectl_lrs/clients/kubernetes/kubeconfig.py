@@ -369,6 +369,11 @@ def _pod_namespace(environment: Mapping[str, str], service_account: Path) -> str
         return ""
 
 
+def pod_namespace(environment: Mapping[str, str], *, service_account: Path = SERVICE_ACCOUNT) -> str:
+    """That of the pod that this is; empty where it is none."""
+    return _pod_namespace(environment, service_account)
+
+
 def _in_cluster(flags: KubeFlags, environment: Mapping[str, str], service_account: Path, namespace: str) -> Connection:
     host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
     own_ca = service_account / "ca.crt"

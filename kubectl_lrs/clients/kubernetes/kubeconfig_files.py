@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.runtime import paths
 
 Entry = dict[str, Any]
 
@@ -52,7 +53,7 @@ def _documents(explicit: str, environment: Mapping[str, str]) -> Iterator[tuple[
         yield Path(explicit), document
         return
     listed = environment.get("KUBECONFIG", "")
-    home = environment.get("HOME") or str(Path("~").expanduser())
+    home = environment.get("HOME") or str(paths.home())
     names = listed.split(os.pathsep) if listed else [f"{home}/.kube/config"]
     for path in (Path(name) for name in dict.fromkeys(names) if name):
         if (document := _document(path)) is not None:

@@ -26,8 +26,9 @@ from kubectl_lrs.model.units import printable
 
 DATA, ERROR = 0, 1
 READ_SIZE = 1 << 18
-TURN = 16
-"""How many reads may follow each other before the other direction gets its turn."""
+"""About so many bytes are read before the other direction gets its turn."""
+RECORD = 1 << 14
+"""Bytes that a record of TLS has at most: what is read of one must be read whole, as nothing wakes anybody up for the rest."""
 
 OPEN_LIMIT = 30.0
 """Seconds in which a connection must be there, TLS included."""
@@ -80,6 +81,9 @@ class PodStream:
         self._skip = {DATA: 2, ERROR: 2}  # each channel begins with the number of the port
         self._message = b""
         self._out = bytearray()
+        self._room = memoryview(bytearray(READ_SIZE + RECORD))
+        self._failure: OSError | None = None
+        """What came after the last byte, once that has been handed out."""
         self._layer = _Tls(tls) if tls else None
         upgraded = _handshake(kube, target)
         self._socket = upgraded.socket
@@ -210,28 +214,38 @@ class PodStream:
         for each in frames.encoded(DATA, data):
             self._out += each
 
-    def _arrived(self) -> Iterator[bytes]:
+    def _arrived(self) -> Iterator[bytes | memoryview]:
         if self._early:
             early, self._early = self._early, b""
             yield early
-        for _ in range(TURN):
-            if self.is_over:
-                return
-            try:
-                data = self._socket.recv(READ_SIZE)
-            except _WOULD_BLOCK:
-                return
-            except OSError as error:
-                raise self._broken(error) from error
-            if not data:
-                self.is_over = True
-                if not self._message:
-                    raise self._broken(None)
-                return
+        if self.is_over:
+            return
+        size, has_ended = self._fill()
+        if size:
             self.heard = time.monotonic()
-            yield data
+            yield self._room[:size]
+        if has_ended and not self.is_over:
+            self.is_over = True
+            if self._failure or not self._message:
+                raise self._broken(self._failure) from self._failure
 
-    def _decoded(self, data: bytes) -> Iterator[frames.Data | frames.Control]:
+    def _fill(self) -> tuple[int, bool]:
+        """How many bytes have come, and whether there will be no more."""
+        size = 0
+        try:
+            while size <= READ_SIZE:
+                came = self._socket.recv_into(self._room[size:])
+                if not came:
+                    return size, True
+                size += came
+        except _WOULD_BLOCK:
+            pass
+        except OSError as error:
+            self._failure = error
+            return size, True
+        return size, False
+
+    def _decoded(self, data: bytes | memoryview) -> Iterator[frames.Data | frames.Control]:
         try:
             yield from self._decoder.feed(data)
         except frames.FrameError as error:
@@ -320,7 +334,7 @@ class _Tls:
         self._incoming.write(data)
         while self._ready:
             try:
-                plain = self._object.read(READ_SIZE)
+                plain = self._object.read(RECORD)
             except ssl.SSLWantReadError:
                 return
             except ssl.SSLZeroReturnError:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.clients.kubernetes.podstream import PodPort, PodStream, PodTls
+from kubectl_lrs.clients.kubernetes.podstream import READ_SIZE, PodPort, PodStream, PodTls
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 
 SILENCE = 60.0
@@ -128,6 +128,7 @@ class _Pipe:
         self.local.setblocking(False)
         self.has_ended = False
         self._silence = silence
+        self._room = memoryview(bytearray(READ_SIZE))
         self._to_local: deque[memoryview] = deque()
         self._waiting = 0  # bytes in it
         self._is_done = False  # our side sends no more
@@ -183,13 +184,13 @@ class _Pipe:
     def _read(self, stream: PodStream) -> bool:
         """Queue what our side has sent; whether it has sent everything."""
         try:
-            data = self.local.recv(HIGH_WATER)
+            size = self.local.recv_into(self._room)
         except BlockingIOError:
             return False
         except OSError:
             return True
-        stream.send(data)
-        return not data
+        stream.send(self._room[:size])
+        return not size
 
     def _take(self, stream: PodStream) -> None:
         """Deliver what the pod has sent, and keep what does not fit now."""

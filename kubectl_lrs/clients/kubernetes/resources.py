@@ -37,6 +37,7 @@ PODS = Resource(group="", version="v1", plural="pods", kind="Pod")
 SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
 ENDPOINT_SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice")
+EVENTS = Resource(group="", version="v1", plural="events", kind="Event")
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 CRDS = Resource(
     group="apiextensions.k8s.io",
@@ -45,3 +46,16 @@ CRDS = Resource(
     kind="CustomResourceDefinition",
     namespaced=False,
 )
+CONFIG_MAPS = Resource(group="", version="v1", plural="configmaps", kind="ConfigMap")
+SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
+CRONJOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob")
+JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job")
+
+
+def _rbac(kind: str, *, namespaced: bool) -> Resource:
+    group = "rbac.authorization.k8s.io"
+    return Resource(group=group, version="v1", plural=f"{kind.lower()}s", kind=kind, namespaced=namespaced)
+
+
+ROLES, ROLE_BINDINGS = _rbac("Role", namespaced=True), _rbac("RoleBinding", namespaced=True)
+CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS = _rbac("ClusterRole", namespaced=False), _rbac("ClusterRoleBinding", namespaced=False)

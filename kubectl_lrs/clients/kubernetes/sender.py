@@ -130,7 +130,7 @@ class Sender:
             headers.append(("Content-Type", content_type))
         with wirelog.Exchange(method, self._origin + target, headers, body) as exchange:
             answer = self._connected().send(method, target, headers, body)
-            exchange.answered(answer.status, answer.reason, answer.headers.items(), answer.data)
+            exchange.answered(answer.status, answer.reason, answer.headers.items() if wirelog.is_on() else (), answer.data)
         self._date = answer.headers.get("Date") or ""
         self.warnings.read(answer.headers.get_all("Warning") or ())
         return answer

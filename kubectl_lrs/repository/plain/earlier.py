@@ -13,13 +13,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from kubectl_lrs.model.catalog import SUMS_FILE, Catalog
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository.plain.files import copied, file_sum
+from kubectl_lrs.repository.plain.files import Below, copied, file_sum, sum_of
+from kubectl_lrs.repository.plain.places import Places
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.sums import is_inside, parsed_sums
 from kubectl_lrs.runtime.safe_files import Directory, unguessable
@@ -66,14 +66,26 @@ class EarlierBackup:
         return None
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
     """A file that has a sum by its backup's list, and the folder that it lies in, both open."""
 
     backup: EarlierBackup
     above: Directory
     name: str
-    file: BinaryIO
+    descriptor: int
+
+
+class _Near(threading.local):
+    """Where a thread was last."""
+
+    backup: EarlierBackup | None = None
+    below: Below
+
+    def to(self, backup: EarlierBackup, relative: str) -> tuple[Directory, str]:
+        """The innermost folder of a file's path, and its name. Each folder on the way is held against what may be shared."""
+        if backup is not self.backup:
+            self.backup, self.below = backup, Below(backup.folder)
+        return self.below.at(relative)
 
 
 class Earlier:
@@ -87,41 +99,48 @@ class Earlier:
         self.backups = tuple(backups)
         self.is_believed = is_believed
         self.unread = 0
+        self._near = _Near()
+        self._listed: list[EarlierBackup] = []
         self._refused: Counter[str] = Counter()
         self._guard = threading.Lock()
-        self._places: dict[bytes, tuple[EarlierBackup, bytes]] = {}
-        for backup in self.backups:
-            if len(self._places) < FILES:
-                with suppress(OSError, RefusedError):
-                    self._remember(backup)
+        self._places = Places()
+        self._places.remember(self._lists(), FILES)
 
-    def _remember(self, backup: EarlierBackup) -> None:
-        """The list as it stands, which is looked at when something of it is wanted."""
-        with backup.folder.reading(SUMS_FILE) as file:
-            for each in file:
-                self._places.setdefault(each[:64], (backup, each[66:-1]))
+    def _lists(self) -> Iterator[BinaryIO]:
+        """Their lists of sums as they stand, which are looked at when something of them is wanted."""
+        for backup in self.backups:
+            with suppress(OSError, RefusedError):
+                file = backup.folder.reading(SUMS_FILE)
+                self._listed.append(backup)
+                yield file
 
     def link(self, digest: str, to: Directory, relative: str, *, instead: bool = False) -> bool:
         """Make `relative` another name of the file that has this sum; whether that was done.
 
         `instead`: of the new file that stands there, which is then gone.
         """
-        with ExitStack() as stack:
-            found = self._found(digest, stack)
-            if found is None or not found.backup.is_linked or not is_read_only(os.fstat(found.file.fileno())):
+        found = self._found(digest)
+        if found is None:
+            return False
+        try:
+            status = os.fstat(found.descriptor)
+            if not found.backup.is_linked or not is_read_only(status) or not self._is_right(found, digest):
                 return False
-            try:
-                return self._is_right(found, digest) and self._link(found, to, relative, instead=instead)
-            except OSError as error:
-                found.backup.is_linked = error.errno not in _NO_LINKS
-                self._count(error)
-                return False
+            return self._link(found, status, to, relative, instead=instead)
+        except OSError as error:
+            found.backup.is_linked = error.errno not in _NO_LINKS
+            self._count(error)
+            return False
+        finally:
+            os.close(found.descriptor)
 
     def copy(self, digest: str, to: Directory, relative: str) -> bool:
         """Make `relative` a new file with the content that has this sum; whether that was done."""
-        with ExitStack() as stack:
-            found = self._found(digest, stack)
-            return found is not None and copied(found.file, digest, to, relative)
+        found = self._found(digest)
+        if found is None:
+            return False
+        with os.fdopen(found.descriptor, "rb") as file:
+            return copied(file, digest, to, relative)
 
     def remarks(self) -> Iterable[str]:
         """What the user should know of how files were shared."""
@@ -132,17 +151,19 @@ class Earlier:
 
     def close(self) -> None:
         """Nothing more is shared."""
+        self._places.close()
+        self._near = _Near()
         for backup in self.backups:
             backup.folder.close()
 
-    def _found(self, digest: str, stack: ExitStack) -> _Found | None:
-        backup, encoded = self._places.get(digest.encode(), (None, b""))
-        path = encoded.decode("utf-8", "replace")
-        if backup is None or not is_inside(path):
-            return None
+    def _found(self, digest: str) -> _Found | None:
+        """It is the caller's to close."""
         try:
-            above, name = stack.enter_context(backup.folder.above(path))
-            return _Found(backup, above, name, stack.enter_context(os.fdopen(above.opened(name), "rb")))
+            number, path = next(self._places.find(digest), (-1, ""))
+            if number < 0 or not is_inside(path):
+                return None
+            above, name = self._near.to(self._listed[number], path)
+            return _Found(self._listed[number], above, name, above.opened(name))
         except (OSError, RefusedError) as error:
             self._count(error)
             return None
@@ -150,12 +171,12 @@ class Earlier:
     def _is_right(self, found: _Found, digest: str) -> bool:
         """Whether it may be shared: what was read in this run has this sum, or its backup is believed."""
         if not self.is_believed:
-            return file_sum(found.file) == digest
+            return sum_of(found.descriptor)[0] == digest
         with self._guard:
             self.unread += 1
         return True
 
-    def _link(self, found: _Found, to: Directory, relative: str, *, instead: bool) -> bool:
+    def _link(self, found: _Found, read: os.stat_result, to: Directory, relative: str, *, instead: bool) -> bool:
         """By another name first where something stands there. What was read is what is linked, or nothing is."""
         folder, slash, _ = relative.rpartition("/")
         name = f"{folder}{slash}.{unguessable()}" if instead else relative
@@ -163,7 +184,7 @@ class Earlier:
         is_done = False
         try:
             made = os.stat(name, dir_fd=to.descriptor, follow_symlinks=False)
-            if os.path.samestat(made, os.fstat(found.file.fileno())):
+            if os.path.samestat(made, read):
                 if instead:
                     to.rename(name, relative)
                 is_done = True

@@ -51,14 +51,23 @@ class Below:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
-        self._held.close()
+        self.close()
 
-    def sum(self, relative: str) -> tuple[str, int]:
-        """SHA-256 and size of one of them; OSError where it cannot be read."""
+    def at(self, relative: str) -> tuple[Directory, str]:
+        """The folder that a file lies in, open until another one is asked for, and the file's name there. OSError."""
         above, _, name = relative.rpartition("/")
         if above != self._above:
             self._go(above, relative)
-        return _sum_in(self._innermost, name)
+        return self._innermost, name
+
+    def sum(self, relative: str) -> tuple[str, int]:
+        """SHA-256 and size of one of them; OSError where it cannot be read."""
+        return _sum_in(*self.at(relative))
+
+    def close(self) -> None:
+        """Nothing of it is open any more."""
+        self._held.close()
+        self._above, self._innermost = "", self._folder
 
     def _go(self, above: str, relative: str) -> None:
         way = ExitStack()
@@ -71,15 +80,20 @@ def _sum_in(folder: Directory, name: str) -> tuple[str, int]:
     """Most files are small, so one read serves, for which no more memory is had than such a file needs."""
     descriptor = folder.opened_below(name)
     try:
-        data = os.read(descriptor, SMALL)
-        digest, size = hashlib.sha256(data), len(data)
-        while data and size >= SMALL:
-            data = os.read(descriptor, CHUNK)
-            digest.update(data)
-            size += len(data)
-        return digest.hexdigest(), size
+        return sum_of(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sum_of(descriptor: int) -> tuple[str, int]:
+    """SHA-256 and size of the rest of an open file. A read of a plain file that gives less than was asked for is its last."""
+    data = os.read(descriptor, SMALL)
+    digest, size = hashlib.sha256(data), len(data)
+    while data and size >= SMALL:
+        data = os.read(descriptor, CHUNK)
+        digest.update(data)
+        size += len(data)
+    return digest.hexdigest(), size
 
 
 def file_sum(file: BinaryIO) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
@@ -15,8 +16,6 @@ from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.base import ALL, Damage, Original
 from kubectl_lrs.repository.content import lines_of
 from kubectl_lrs.repository.plain.files import Below, file_sum
-from kubectl_lrs.repository.sums import identity_of, parsed_sums
-from kubectl_lrs.runtime.lock import share
 from kubectl_lrs.runtime.safe_files import Directory
 from kubectl_lrs.runtime.trust import user_name
 
@@ -30,6 +29,20 @@ MAX_DEPTH = 64
 """Folders below folders that are looked into."""
 
 
+class _Near(threading.local):
+    """The folder of a backup that a thread reads in, and of it the one that it was in last: the next file mostly lies there."""
+
+    below: Below | None = None
+
+    def to(self, path: Path) -> Below:
+        """OSError where it is not there."""
+        if self.below is None:
+            folder = Directory.named(path)
+            self.below = Below(folder)
+            weakref.finalize(self.below, folder.close)
+        return self.below
+
+
 class SealedFolder:
     """A backup that was sealed, read without trust: no link is followed, no path leaves the folder."""
 
@@ -40,6 +53,7 @@ class SealedFolder:
         self.path: Path = path
         self.catalog = catalog
         self.uid = uid
+        self._near = _Near()
         self.warning = ""
         """What is to be said of how it was chosen, empty where nothing is."""
 
@@ -70,6 +84,8 @@ class SealedFolder:
         """
         if self.catalog.format_version >= SORTED_SINCE:
             return self.catalog.sums_sha256
+        from kubectl_lrs.repository.sums import identity_of
+
         try:
             return identity_of(self.sums())
         except (OSError, DamageError):
@@ -119,6 +135,8 @@ class SealedFolder:
 
     def in_use(self) -> SealedFolder:
         """The same, which nobody removes with `prune` or `forget` while this object lives, where the file system has locks."""
+        from kubectl_lrs.runtime.lock import share  # for those who read more than the catalog, as the sums below
+
         with suppress(OSError):
             folder = Directory.named(self.path)
             weakref.finalize(self, folder.close)
@@ -132,6 +150,8 @@ class SealedFolder:
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """(path, SHA-256) of every file but the two that seal them, as the folder lists them. DamageError where it does not."""
+        from kubectl_lrs.repository.sums import parsed_sums
+
         where = str(self.path / SUMS_FILE)
         with ExitStack() as stack:
             try:
@@ -218,8 +238,8 @@ class SealedFolder:
     def reading(self, relative: str) -> Iterator[BinaryIO]:
         """A file of the backup, opened for reading."""
         try:
-            with Directory.named(self.path) as folder:
-                file = folder.reading(relative)
+            folder, name = self._near.to(self.path).at(relative)
+            file = folder.reading(name)
         except OSError as error:
             raise DamageError(f"{self.path / relative}: cannot be read: {error.strerror}") from error
         with file:

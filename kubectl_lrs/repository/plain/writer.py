@@ -117,20 +117,29 @@ class FolderWriter:
 
     # ---- writing
 
-    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> None:
-        """A new file with its sum; `relative` is a path below the folder, with `/`. `limit`: what its reader takes."""
+    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> str:
+        """A new file, and its SHA-256; `relative` is a path below the folder, with `/`. `limit`: what its reader takes."""
         if limit is not None:
             require_readable(data, limit, relative)
         digest = hashlib.sha256(data).hexdigest()
         self._make_directory(relative.rpartition("/")[0])
         is_linked = self._earlier.link(digest, self._root, relative)
         if not is_linked:
-            descriptor = self._root.create(relative, READ_ONLY)
+            self._put(relative, data)
+        self._finish(relative, digest, len(data), is_linked=is_linked)
+        return digest
+
+    def _put(self, relative: str, data: bytes) -> None:
+        descriptor = self._root.create(relative, READ_ONLY)
+        try:
             try:
                 write_all(descriptor, data)
             finally:
                 os.close(descriptor)
-        self._finish(relative, digest, len(data), is_linked=is_linked)
+        except BaseException:
+            with suppress(OSError):
+                self._root.remove(relative)
+            raise
 
     @contextmanager
     def stream(self, relative: str, *, compressed: bool = False) -> Iterator[FileSink]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.units import printable
+from kubectl_lrs.repository import sums
 from kubectl_lrs.repository.pool.layout import BLOB, BLOBS, PART, pool_key
 
 GZIP, DEFLATE = "gzip", "deflate"
@@ -40,6 +41,7 @@ class Entry(NamedTuple):
         return encoded(self).encode() + b"\n"
 
 
+_decoded = json.JSONDecoder().decode
 encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """A value as it stands in a line."""
 
@@ -47,7 +49,7 @@ encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 def parsed(line: bytes, where: str) -> Entry:
     """The entry in a line. DamageError, which names `where`."""
     try:
-        path, sha256, size, parts = json.loads(line)
+        path, sha256, size, parts = _decoded(line.decode("utf-8", "surrogatepass"))
         found = Entry(path, sha256, size, tuple(Part(*each) for each in parts))
     except (ValueError, TypeError, RecursionError) as error:
         raise DamageError(f"{where}: damaged: not a line of an index: {error}") from error
@@ -57,26 +59,26 @@ def parsed(line: bytes, where: str) -> Entry:
 
 
 def _is_right(entry: Entry) -> bool:
-    return (
-        is_text(entry.path)
-        and is_text(entry.sha256)
-        and _SHA256.fullmatch(entry.sha256) is not None
-        and all(map(_is_part, entry.parts))
-        and is_count(entry.size)
-        and sum(part.size for part in entry.parts) == entry.size
-        and (len(entry.parts) < 2 or all(part.key.startswith(BLOBS) for part in entry.parts))
-    )
+    if not is_text(entry.path) or not is_text(entry.sha256) or not _SHA256.fullmatch(entry.sha256) or not is_count(entry.size):
+        return False
+    left = entry.size
+    for part in entry.parts:
+        if not _is_part(part) or (len(entry.parts) > 1 and not part.key.startswith(BLOBS)):
+            return False
+        left -= part.size
+    return left == 0
 
 
 def _is_part(part: Part) -> bool:
-    found = pool_key(part.key) if is_text(part.key) else None
-    if found is None or not all(map(is_count, (part.offset, part.length, part.size))) or not 0 < part.size <= PART:
+    key, offset, length, coding, size = part
+    found = pool_key(key) if is_text(key) else None
+    if found is None or not is_count(offset) or not is_count(length) or not is_count(size) or not 0 < size <= PART:
         return False
-    if not part.coding and part.length != part.size:
+    if not coding and length != size:
         return False
     if found.kind == BLOB:
-        return part.offset == 0 and part.coding == (GZIP if part.key.endswith(".gz") else "")
-    return part.coding in ("", DEFLATE)
+        return offset == 0 and coding == (GZIP if key.endswith(".gz") else "")
+    return coding in ("", DEFLATE)
 
 
 def is_text(value: Any) -> bool:
@@ -91,4 +93,4 @@ def is_count(value: Any) -> bool:
 
 def is_inside(path: str) -> bool:
     """Whether a path stays in the backup, and can stand in a list of sums."""
-    return not _UNFIT.search(path) and all(each not in ("", ".", "..") for each in path.split("/"))
+    return not _UNFIT.search(path) and sums.is_inside(path)

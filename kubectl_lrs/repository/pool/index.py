@@ -26,6 +26,10 @@ MAX_BLOCK = 64 << 20
 _GZIP = 31
 
 
+REMEMBERED = 200_000
+"""So many lines and blocks are told from new ones, by numbers of 8 bytes; a new line that is taken for one is not used."""
+
+
 class Block(NamedTuple):
     """Where it is; `first`: the path of its first line."""
 
@@ -104,6 +108,12 @@ class Index:
                 elif path > wanted:
                     return
 
+    def unseen(self, seen: set[int]) -> Iterator[Entry]:
+        """The lines that no index had before which was read with this `seen`; blocks that one had are not even fetched."""
+        for block in self._blocks():
+            if _is_new(seen, block.sha256):
+                yield from self._parsed(block, (each for each in self._lines(block) if _is_new(seen, each)))
+
     def _from(self, path: str) -> int:
         """The number of the block that a path would be in."""
         self._blocks()
@@ -131,10 +141,25 @@ class Index:
     def _entries(self, block: Block) -> list[Entry]:
         last = self._last
         if last is None or last[0] is not block:
-            last = self._last = block, self._read(block)
+            found = list(self._parsed(block, self._lines(block)))
+            if not found or found[0].path != block.first:
+                raise self._other_paths(block)
+            last = self._last = block, found
         return last[1]
 
-    def _read(self, block: Block) -> list[Entry]:
+    def _parsed(self, block: Block, lines: Iterable[bytes]) -> Iterator[Entry]:
+        where = self._where(index_file(block.file))
+        for each in lines:
+            entry = parsed(each, where)
+            if not is_inside(entry.path):
+                raise self._other_paths(block)
+            yield entry
+
+    def _other_paths(self, block: Block) -> DamageError:
+        return DamageError(f"{self._where(index_file(block.file))}: damaged: a block holds other paths than its table says")
+
+    def _lines(self, block: Block) -> list[bytes]:
+        """Its text, which has the sum of the table."""
         file = index_file(block.file)
         data = b"".join(pieces(self._backend, self._key(file), block.offset, block.length, size=block.length))
         where = self._where(file)
@@ -147,10 +172,7 @@ class Index:
             raise DamageError(f"{where}: damaged: {error}") from error
         if not opener.eof or opener.unused_data:
             raise DamageError(f"{where}: damaged: a block does not end where its table says")
-        found = [parsed(line, where) for line in text.splitlines(keepends=True)]
-        if not all(is_inside(each.path) for each in found) or not found or found[0].path != block.first:
-            raise DamageError(f"{where}: damaged: a block holds other paths than its table says")
-        return found
+        return text.splitlines(keepends=True)
 
     @property
     def backup(self) -> BackupId:
@@ -162,3 +184,13 @@ class Index:
 
     def _where(self, file: str) -> str:
         return f"{self._backend.url}/{self._key(file)}"
+
+
+def _is_new(seen: set[int], data: str | bytes) -> bool:
+    """Whether it was not seen; it is from now on, as long as there is room."""
+    number = hash(data)
+    if number in seen:
+        return False
+    if len(seen) < REMEMBERED:
+        seen.add(number)
+    return True

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Versions, get, put
 from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Damage
+from kubectl_lrs.repository.count import Count
 from kubectl_lrs.repository.pool import condemned, holds, refs, sight
 from kubectl_lrs.repository.pool.check import pool
 from kubectl_lrs.repository.pool.layout import BACKUPS, REFS, RESERVE, BackupId, backup_of, described, new_session
@@ -28,13 +28,6 @@ NAMED = 20
 """So many objects of one backup that are gone are named."""
 
 
-class Sum(NamedTuple):
-    """So many objects, of so many bytes."""
-
-    objects: int
-    bytes: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What there is. `condemned`: how many objects the lists name. `reserve`: its bytes, None where it is given up."""
@@ -43,8 +36,8 @@ class Facts:
     grace: float
     backups: int
     unreadable: int
-    pool: Sum
-    own: Sum
+    pool: Count
+    own: Count
     condemned: int
     forgotten: int
     held: int
@@ -67,21 +60,14 @@ def facts(repository: PooledRepository) -> Facts:
         grace=mark.grace,
         backups=len(seen.sealed),
         unreadable=len(seen.broken),
-        pool=_summed(stat.size for _, stat in pool(backend)),
-        own=Sum(len(own), sum(own)),
+        pool=Count.of(stat.size for _, stat in pool(backend)),
+        own=Count.of(own),
         condemned=named,
         forgotten=len(seen.forgotten),
         held=len(seen.holds.holds.by_key),
         unfinished=len({stat.key[: -len("-0.gz")] for stat in seen.logs if stat.key.endswith("-0.gz")}),
         reserve=_size(backend, RESERVE),
     )
-
-
-def _summed(sizes: Iterable[int]) -> Sum:
-    objects = total = 0
-    for each in sizes:
-        objects, total = objects + 1, total + each
-    return Sum(objects, total)
 
 
 def _size(backend: Backend, key: str) -> int | None:

@@ -20,11 +20,14 @@ _TABLES = (
     "CREATE TABLE listed (token BLOB PRIMARY KEY, size INTEGER) WITHOUT ROWID",
     "CREATE TABLE blobs (digest BLOB PRIMARY KEY, key TEXT, size INTEGER) WITHOUT ROWID",
     "CREATE TABLE packs (number INTEGER PRIMARY KEY, key TEXT, size INTEGER)",
-    "CREATE TABLE contents (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, size INTEGER, pack INTEGER, parts TEXT, is_new INTEGER)",
+    "CREATE TABLE contents (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, size INTEGER, is_new INTEGER,"
+    " pack INTEGER, start INTEGER, length INTEGER, coding TEXT, parts TEXT)",
     "CREATE TABLE files (at INTEGER PRIMARY KEY, path BLOB UNIQUE, content INTEGER)",
     "CREATE TABLE refs (token BLOB PRIMARY KEY, size INTEGER, key TEXT) WITHOUT ROWID",
 )
-"""`pack`: the number of the pack of this run that a content is in, whose key is known when it is closed."""
+"""`pack`: the number of the pack that a content is in, and where it is there; of this run, its key is known when it is closed.
+`parts`: those of a content that is in none.
+"""
 
 _AT_ONCE = 1000
 
@@ -47,6 +50,7 @@ class Ledger:
         self._guard = threading.RLock()
         self._packs = 0
         self._numbers: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for statement in ("PRAGMA journal_mode=OFF", "PRAGMA cache_size=-16384", "BEGIN", *_TABLES):
             self._database.execute(statement)
@@ -66,6 +70,7 @@ class Ledger:
     def strike(self, tokens: Iterable[bytes]) -> None:
         """What must not be used."""
         with self._guard:
+            self._sizes.clear()
             self._database.executemany("DELETE FROM listed WHERE token = ?", ((each,) for each in tokens))
 
     def size(self, token: bytes) -> int | None:
@@ -75,11 +80,16 @@ class Ledger:
 
     def is_listed(self, part: Part) -> bool:
         """Whether the object that a part lies in is there, and long enough."""
+        if part.key in self._sizes:  # of a pack, which many lie in
+            return self._sizes[part.key] >= part.offset + part.length
         found = pool_key(part.key)
         size = self.size(found.token) if found else None
         if found is None or size is None:
             return False
-        return size == part.length if found.kind == BLOB else size >= part.offset + part.length
+        if found.kind == BLOB:
+            return size == part.length
+        self._sizes[part.key] = size
+        return size >= part.offset + part.length
 
     def size_of_pack(self, key: str) -> int:
         """As the listing has it; 0 where it is not there."""
@@ -100,34 +110,39 @@ class Ledger:
 
     def content(self, digest: str) -> Content | None:
         """What has this SHA-256 and is in the pool, or in a pack that is being made."""
-        return _content(self._row(_CONTENT + "contents c WHERE digest = ?", bytes.fromhex(digest)))
+        return _content(self._row(_CONTENT + " FROM contents c WHERE digest = ?", bytes.fromhex(digest)))
 
-    def add(self, entry: Entry, *, pack: int | None = None, is_new: bool = True) -> Content:
-        """A content and where it is. The one that is known already, where there is one."""
-        values = bytes.fromhex(entry.sha256), entry.size, pack, encoded(entry.parts), is_new
-        insert = "INSERT OR IGNORE INTO contents (digest, size, pack, parts, is_new) VALUES (?, ?, ?, ?, ?)"
+    def add(self, entry: Entry, *, pack: int | None = None) -> Content:
+        """A new content and where it is. The one that is known already, where there is one."""
         with self._guard:
-            cursor = self._database.execute(insert, values)
+            cursor = self._insert(entry, pack, is_new=True)
             if cursor.rowcount == 1 and cursor.lastrowid is not None:
-                return Content(cursor.lastrowid, entry.sha256, entry.size, pack, entry.parts, is_new)
+                return Content(cursor.lastrowid, entry.sha256, entry.size, pack, entry.parts, is_new=True)
             found = self.content(entry.sha256)
         assert found is not None
         return found
 
-    def learn(self, entry: Entry) -> None:
-        """A content that an earlier run has put into the pool."""
+    def learn(self, entry: Entry, *, is_new: bool = False) -> None:
+        """A content that another run has put into the pool. `is_new`: for this one, if it was not known before."""
         pack: int | None = None
-        if entry.parts and entry.parts[0].key.startswith(PACKS):
-            key = entry.parts[0].key
+        if entry.parts and (key := entry.parts[0].key).startswith(PACKS):
             pack = self._numbers.get(key)
             if pack is None:
                 pack = self._numbers[key] = self.new_pack()
                 self.close_pack(pack, key, self.size_of_pack(key))
-            entry = entry._replace(parts=(entry.parts[0]._replace(key=""),))
-        for part in entry.parts:
-            self.add_blob(part.key, part.length)
-        values = bytes.fromhex(entry.sha256), entry.size, pack, encoded(entry.parts)
-        self._do("INSERT OR IGNORE INTO contents (digest, size, pack, parts, is_new) VALUES (?, ?, ?, ?, 0)", *values)
+        else:
+            for part in entry.parts:
+                self.add_blob(part.key, part.length)
+        with self._guard:
+            self._insert(entry, pack, is_new=is_new)
+
+    def _insert(self, entry: Entry, pack: int | None, *, is_new: bool) -> sqlite3.Cursor:
+        if pack is None:
+            where: tuple[Any, ...] = (None, None, None, encoded(entry.parts))
+        else:
+            where = (*entry.parts[0][1:4], None)
+        values = bytes.fromhex(entry.sha256), entry.size, is_new, pack, *where
+        return self._database.execute(_INSERT, values)
 
     def unlearn(self, is_wanted: Callable[[str, int], bool]) -> None:
         """The contents of packs, by key and size, that are not wanted."""
@@ -153,14 +168,13 @@ class Ledger:
     def uploaded(self, after: int) -> tuple[int, list[Entry]]:
         """The new contents after a number that are in the pool, and the number before the first one that is not yet."""
         rows = self._all(
-            "SELECT c.id, c.digest, c.size, c.pack, c.parts, p.key FROM contents c LEFT JOIN packs p ON c.pack = p.number"
-            " WHERE c.id > ? AND c.is_new ORDER BY c.id",
+            _CONTENT + ", p.key FROM contents c LEFT JOIN packs p ON c.pack = p.number WHERE c.id > ? AND c.is_new ORDER BY c.id",
             after,
         )
         found: list[Entry] = []
         last: int = rows[-1][0] if rows else after
-        for number, digest, size, pack, parts, key in rows:
-            entry = Entry("", digest.hex(), size, _placed(parts, key))
+        for number, digest, size, _, pack, *where, key in rows:
+            entry = Entry("", digest.hex(), size, _parts(size, key, *where))
             if (key is not None) if pack is not None else all(map(self._is_uploaded, entry.parts)):
                 found.append(entry)
             else:
@@ -199,19 +213,20 @@ class Ledger:
 
     def file(self, path: str) -> Content | None:
         """The content of a file."""
-        query = _CONTENT + "files f JOIN contents c ON f.content = c.id WHERE f.path = ?"
+        query = _CONTENT + " FROM files f JOIN contents c ON f.content = c.id WHERE f.path = ?"
         return _content(self._row(query, path.encode()))
 
     def entries(self) -> Iterator[Entry]:
         """All files in the order of the paths, once every pack is closed."""
         after = b""
         query = (
-            "SELECT f.path, c.digest, c.size, c.parts, p.key FROM files f JOIN contents c ON f.content = c.id"
+            "SELECT f.path, c.digest, c.size, p.key, c.start, c.length, c.coding, c.parts"
+            " FROM files f JOIN contents c ON f.content = c.id"
             " LEFT JOIN packs p ON c.pack = p.number WHERE f.path > ? ORDER BY f.path LIMIT ?"
         )
         while rows := self._all(query, after, _AT_ONCE):
-            for path, digest, size, parts, key in rows:
-                yield Entry(path.decode(), digest.hex(), size, _placed(parts, key))
+            for path, digest, size, *where in rows:
+                yield Entry(path.decode(), digest.hex(), size, _parts(size, *where))
             after = rows[-1][0]
 
     def sums(self) -> Iterator[tuple[bytes, bytes]]:
@@ -238,9 +253,11 @@ class Ledger:
         packs = dict(self._all("SELECT key, size FROM packs"))
         with self._guard:
             self._do("DELETE FROM refs")
+            last = ""
             for each in entries:
                 for part in each.parts:
-                    if found := pool_key(part.key):
+                    if part.key != last and (found := pool_key(part.key)):  # neighbours mostly lie in one pack
+                        last = part.key
                         size = part.length if found.kind == BLOB else packs.get(part.key) or self.size_of_pack(part.key)
                         self._do("INSERT OR IGNORE INTO refs VALUES (?, ?, ?)", found.token, size, part.key)
 
@@ -274,17 +291,18 @@ class Ledger:
         return row[0] if row else None
 
 
-_CONTENT = "SELECT c.id, c.digest, c.size, c.pack, c.parts, c.is_new FROM "
+_CONTENT = "SELECT c.id, c.digest, c.size, c.is_new, c.pack, c.start, c.length, c.coding, c.parts"
+_INSERT = (
+    "INSERT OR IGNORE INTO contents (digest, size, is_new, pack, start, length, coding, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def _content(row: Any) -> Content | None:
-    return Content(row[0], row[1].hex(), row[2], row[3], _parts(row[4]), bool(row[5])) if row else None
+    return Content(row[0], row[1].hex(), row[2], row[4], _parts(row[2], "", *row[5:]), bool(row[3])) if row else None
 
 
-def _parts(text: str) -> tuple[Part, ...]:
-    return tuple(Part(*each) for each in json.loads(text))
-
-
-def _placed(text: str, pack: str | None) -> tuple[Part, ...]:
-    """The parts; those of a pack of this run get its key."""
-    return tuple(part if part.key else part._replace(key=pack or "") for part in _parts(text))
+def _parts(size: int, key: str | None, start: int | None, length: int, coding: str, parts: str) -> tuple[Part, ...]:
+    """Those of a content; `key`: of the pack that it is in."""
+    if start is not None:
+        return (Part(key or "", start, length, coding, size),)
+    return tuple(Part(*each) for each in json.loads(parts))

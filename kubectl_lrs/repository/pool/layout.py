@@ -38,6 +38,9 @@ CONDEMNED, SESSIONS, HOLDS, FORGOTTEN = "condemned/", "sessions/", "holds/", "fo
 
 SEAL, CATALOG, BLOCKS, REFS, SUMS = "backup.json", "catalog.json", "blocks.json", "refs.gz", "sums.gz"
 
+CHECK = "check.json"
+"""What `check` found when the backup was made. It is no part of it: no seal may name it, and it goes with the backup."""
+
 _SESSION = r"[0-9a-f]{32}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _POOL = re.compile(rf"(?:blobs/(..)/([0-9a-f]{{64}})\.({_SESSION})(?:\.gz)?|packs/(..)/([0-9a-f]{{64}})\.({_SESSION})\.zip)")
@@ -45,6 +48,7 @@ _BACKUP = re.compile(rf"backups/({_NAME})\.({_SESSION})/([a-z0-9.-]+)")
 _OF_BACKUP = re.compile(r"catalog\.json|index-[0-9]{1,6}\.gz|blocks\.json|refs\.gz|sums\.gz")
 _CONDEMNED = re.compile(rf"condemned/([0-9]{{8}}T[0-9]{{12}}Z)-({_SESSION})\.gz")
 _SESSION_LOG = re.compile(rf"sessions/({_SESSION})-([0-9]{{1,9}})\.gz")
+_SEGMENT = re.compile(rf"sessions/({_SESSION})-([0-9]{{1,9}})\.list\.gz")
 _HOLD = re.compile(rf"holds/([0-9a-f]{{32}})\.{_SESSION}\.json")
 _READER = re.compile(rf"holds/reader-({_SESSION})\.json")
 _FORGOTTEN = re.compile(rf"forgotten/({_NAME})\.({_SESSION})\.json")
@@ -179,6 +183,17 @@ def session_log(session: str, number: int) -> str:
 def session_log_of(key: str) -> tuple[str, int] | None:
     """(session, number) of such a log."""
     found = _SESSION_LOG.fullmatch(key)
+    return (found[1], int(found[2])) if found else None
+
+
+def segment_list(run: str, number: int) -> str:
+    """What is to be copied into the pool by whoever takes it. Its mark, once that is done, is the log of this number."""
+    return f"{SESSIONS}{run}-{number}.list.gz"
+
+
+def segment_of(key: str) -> tuple[str, int] | None:
+    """(run, number) of such a list."""
+    found = _SEGMENT.fullmatch(key)
     return (found[1], int(found[2])) if found else None
 
 

@@ -16,7 +16,7 @@ from kubectl_lrs.repository.pool.layout import BackupId
 from kubectl_lrs.repository.pool.removal import LostError, Removal
 from kubectl_lrs.repository.pool.sight import Place, Sealed, Sight, look
 from kubectl_lrs.repository.pool.survey import Survey, survey
-from kubectl_lrs.repository.pruning import Count, Found, Going, LeftAlone, Looked, Outcome, PoolFacts, PruneResult, Weight
+from kubectl_lrs.repository.pruning import Found, Going, LeftAlone, Looked, Outcome, PoolFacts, PruneResult, Weight
 from kubectl_lrs.runtime.cancel import Cancel
 
 WEEK = timedelta(days=7)
@@ -136,7 +136,7 @@ class PoolRemoval:
 
     def weight(self) -> Weight:
         """What is swept at once, and what is condemned."""
-        swept, condemned = Count(*self._survey.sweep), Count(*self._survey.condemned.total)
+        swept, condemned = self._survey.sweep, self._survey.condemned.total
         return Weight(bytes=swept.bytes, swept=swept, condemned=condemned, grace=self._place.grace)
 
     def apply(self, going: Iterable[Going], stop: Cancel) -> Iterator[Outcome]:
@@ -173,6 +173,4 @@ class PoolRemoval:
         """What the pool lost, and is to lose."""
         done = self._removal.done
         matures = None if done.matures is None else datetime.fromtimestamp(done.matures, timezone.utc)
-        return PoolFacts(
-            swept=Count(*done.swept), condemned=Count(*done.condemned), matures=matures, remarks=done.remarks, notes=done.notes
-        )
+        return PoolFacts(swept=done.swept, condemned=done.condemned, matures=matures, remarks=done.remarks, notes=done.notes)

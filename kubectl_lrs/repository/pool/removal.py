@@ -18,11 +18,21 @@ from typing import TypeVar
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, get, put
 from kubectl_lrs.model.errors import DeniedError, LrsError
+from kubectl_lrs.repository.count import NOTHING, Count
 from kubectl_lrs.repository.pool import condemned, holds
 from kubectl_lrs.repository.pool.condemned import List, Name
-from kubectl_lrs.repository.pool.layout import BACKUPS, RESERVE, RESERVE_SIZE, SEAL, BackupId, backup_of, session_log_of
+from kubectl_lrs.repository.pool.layout import (
+    BACKUPS,
+    RESERVE,
+    RESERVE_SIZE,
+    SEAL,
+    BackupId,
+    backup_of,
+    segment_of,
+    session_log_of,
+)
 from kubectl_lrs.repository.pool.sight import Place, Sight, look, tokens_of
-from kubectl_lrs.repository.pool.survey import NOTHING, Names, References, Sum, Survey, doomed, mature, survey
+from kubectl_lrs.repository.pool.survey import Names, References, Survey, doomed, mature, survey
 from kubectl_lrs.repository.pool.tokens import union
 
 BATCH = 1000
@@ -43,8 +53,8 @@ class Done:
     could not be done, and why; `notes`: what else is to be known; `denied`: whether the right to delete is lacking.
     """
 
-    swept: Sum = NOTHING
-    condemned: Sum = NOTHING
+    swept: Count = NOTHING
+    condemned: Count = NOTHING
     matures: float | None = None
     remarks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -142,9 +152,9 @@ class Removal:
                 self._attempted(each.key, lambda one=each: condemned.drop(self._backend, one))  # type: ignore[misc]
         newest: dict[str, float] = {}
         for stat in self._sight.logs:
-            session, _ = session_log_of(stat.key) or ("", 0)
+            session = _session(stat.key)
             newest[session] = max(newest.get(session, 0), now if stat.mtime is None else stat.mtime)
-        keys = [stat.key for stat in self._sight.logs if now - newest[(session_log_of(stat.key) or ("", 0))[0]] >= grace]
+        keys = [stat.key for stat in self._sight.logs if now - newest[_session(stat.key)] >= grace]
         keys += self._sight.holds.expired
         over = [each for each, since in self._sight.forgotten_since.items() if now - since >= grace]
         keys += [each.forgotten for each in over if each not in self._sight.files]
@@ -240,6 +250,12 @@ class Removal:
 def put_reserve(place: Place) -> None:
     """What a prune of a full storage gives up to have room for its lists."""
     put(place.backend, RESERVE, bytes(RESERVE_SIZE))
+
+
+def _session(key: str) -> str:
+    """Which run a log or a list of a segment is of."""
+    found = session_log_of(key) or segment_of(key)
+    return found[0] if found else ""
 
 
 def _is_seal(key: str) -> bool:

@@ -6,8 +6,8 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -16,7 +16,7 @@ from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError,
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.names import backup_name
-from kubectl_lrs.repository.base import Backup, Preparation, Repository, Unsealed, oldest_first
+from kubectl_lrs.repository.base import Backup, EarlierBackup, Repository, Unsealed, oldest_first
 from kubectl_lrs.repository.holds import Holds
 from kubectl_lrs.repository.pool import holds as held
 from kubectl_lrs.repository.pool import readers, reuse, sight
@@ -36,7 +36,10 @@ from kubectl_lrs.repository.pool.layout import (
     new_session,
     stamped,
 )
+from kubectl_lrs.repository.pool.notes import PoolNotes
 from kubectl_lrs.repository.pool.seal import Seal
+from kubectl_lrs.repository.pool.segment import Segment
+from kubectl_lrs.repository.pool.segments import Marks, require_name
 from kubectl_lrs.repository.pool.writer import PoolWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
@@ -123,13 +126,13 @@ def read_mark(backend: Backend) -> Mark:
 
 
 class PooledRepository(Repository):
-    """`state`: the folder on this machine for what is not kept in it. `elsewhere`: the backup at a path that a name may be."""
+    """`state`: the folder on this machine for what is not kept in it. `plain_at`: the plain backup at a path, if it is one."""
 
-    def __init__(self, backend: Backend, *, state: Path, elsewhere: Callable[[str], Backup | None] = lambda _name: None) -> None:
+    def __init__(self, backend: Backend, *, state: Path, plain_at: Callable[[str], Backup | None] = lambda _name: None) -> None:
         self.backend = backend
         self.pool = Pool(backend)
         self._state = state
-        self._elsewhere = elsewhere
+        self._plain_at = plain_at
         self._mark: Mark | None = None
         self._seals: dict[BackupId, Seal] = {}
 
@@ -226,11 +229,11 @@ class PooledRepository(Repository):
                 shown = self._shown(self._found(f"{BACKUPS}{backup.name}."))
                 seal, shown_as = self._seal(backup, stat), shown.get(backup, str(backup))
                 return PooledBackup(self.pool, seal, grace=self.mark.grace, name=shown_as)
-        return self._elsewhere(name)
+        return self._plain_at(name)
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name, sealed or damaged."""
-        return bool(self._named(name)) or self._elsewhere(name) is not None
+        return bool(self._named(name)) or self._plain_at(name) is not None
 
     # ---- holding
 
@@ -251,10 +254,26 @@ class PooledRepository(Repository):
 
     # ---- making
 
-    def prepare(self, *, trust: Trust, trust_previous: bool, progress: Progress) -> Preparation:  # noqa: ARG002
+    @property
+    def notes(self) -> PoolNotes:
+        """An object beside each backup."""
+        return PoolNotes(self.backend)
+
+    def prepare(self, *, trust: Trust, trust_previous: bool, progress: Progress) -> _Prepared:  # noqa: ARG002
         """Learn what is in the pool."""
         newest_first = [each for each in reversed(self.scan()[0]) if isinstance(each, PooledBackup)]
         return _Prepared(self, newest_first)
+
+    @contextmanager
+    def segment(self, name: str) -> Iterator[Segment]:
+        """Learn what is in the pool, and copy a part of another run's backup into it."""
+        require_name(name)
+        self.mark  # noqa: B018  UsageError where there is no repository
+        prepared = _Prepared(self, [each for each in reversed(self.scan()[0]) if isinstance(each, PooledBackup)])
+        try:
+            yield prepared.segment(name)
+        finally:
+            prepared.close()
 
     def explained(self, error: OSError, so: str = "no backup was made") -> LrsError:
         """What this machine's disk refuses, where contents wait to be uploaded."""
@@ -270,22 +289,33 @@ class _Prepared:
         self._repository = repository
         self._newest_first = newest_first
         self._ledger = Ledger()
-        reuse.learn(repository.backend, self._ledger, [each.seal for each in newest_first])
+        self._marks = reuse.learn(repository.backend, self._ledger, [each.seal for each in newest_first])
 
     def begin(self, name: str) -> PoolWriter:
         """A session of its own."""
         instant = datetime.now(timezone.utc)
         if name and self._repository.has(name):
             raise UsageError(f"{self._repository.location}: there is a backup {name!r} already", hint="choose another --name")
+        earlier = [_Earlier(each) for each in self._newest_first[: reuse.BACKUPS]]
+        return self._writer(name or backup_name(instant), instant, earlier, Marks(self._repository.backend, self._marks))
+
+    def segment(self, name: str) -> Segment:
+        """A part of another run's backup. What it has of earlier ones that run knows itself."""
+        return Segment(self._repository.backend, self._writer("segment", datetime.now(timezone.utc)), name)
+
+    def _writer(
+        self, name: str, instant: datetime, earlier: Sequence[EarlierBackup] = (), marks: Marks | None = None
+    ) -> PoolWriter:
         mark = self._repository.mark
         return PoolWriter(
             self._repository.backend,
-            BackupId(name or backup_name(instant), new_session()),
+            BackupId(name, new_session()),
             self._ledger,
             instant=instant,
             repository=mark.id,
             grace=mark.grace,
-            earlier=[_Earlier(each) for each in self._newest_first[: reuse.BACKUPS]],
+            earlier=earlier,
+            marks=marks,
         )
 
     def close(self) -> None:

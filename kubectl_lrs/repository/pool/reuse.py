@@ -20,7 +20,7 @@ from kubectl_lrs.repository.pool.check import pool
 from kubectl_lrs.repository.pool.entries import Entry, Part
 from kubectl_lrs.repository.pool.index import Index
 from kubectl_lrs.repository.pool.known import Ledger
-from kubectl_lrs.repository.pool.layout import BLOBS, SESSIONS, session_log_of
+from kubectl_lrs.repository.pool.layout import BLOBS, SESSIONS, segment_of, session_log, session_log_of
 from kubectl_lrs.repository.pool.packs import OVERHEAD
 from kubectl_lrs.repository.pool.ranges import pieces, unpacked
 from kubectl_lrs.repository.pool.seal import Seal
@@ -30,8 +30,8 @@ FILES = 500_000
 """So many of the newest backups are looked into, and so many of their files remembered; and all of the newest backup."""
 
 
-def learn(backend: Backend, ledger: Ledger, newest_first: Sequence[Seal]) -> None:
-    """Everything that may be used."""
+def learn(backend: Backend, ledger: Ledger, newest_first: Sequence[Seal]) -> list[Stat]:
+    """Everything that may be used. The logs among those read that are marks of segments."""
     ledger.note_listed((token, stat.size) for token, stat in pool(backend))
     listed = condemned.tokens(backend)
     ledger.strike(listed)
@@ -39,17 +39,22 @@ def learn(backend: Backend, ledger: Ledger, newest_first: Sequence[Seal]) -> Non
     used: Counter[str] = Counter()
     left = FILES
     newest = newest_of_groups(newest_first)
+    seen: set[int] = set()
     for number, seal in enumerate(newest_first[:BACKUPS]):
         if left <= 0:
             break
-        found = Index(backend, seal).entries()
+        is_counted = seal in newest
+        found = Index(backend, seal).unseen(set() if number and is_counted else seen)
         with suppress(DamageError, KeyNotFoundError):
-            left -= _learn(ledger, found if number == 0 else islice(found, left), used if seal in newest else Counter())
-    for log in list(backend.list(SESSIONS)):
-        if session_log_of(log.key):
-            with suppress(DamageError, KeyNotFoundError):
-                _learn_log(backend, ledger, log, used)
+            left -= _learn(ledger, found if number == 0 else islice(found, left), used if is_counted else Counter())
+    there = list(backend.list(SESSIONS))
+    marks = {session_log(*name) for stat in there if (name := segment_of(stat.key))}
+    logs = [stat for stat in there if session_log_of(stat.key)]
+    for log in logs:
+        with suppress(DamageError, KeyNotFoundError):
+            _learn_log(backend, ledger, log, used)
     ledger.unlearn(lambda key, size: used[key] * 2 >= size)
+    return [stat for stat in logs if stat.key in marks]
 
 
 def newest_of_groups(newest_first: Sequence[Seal]) -> list[Seal]:
@@ -90,12 +95,15 @@ def _learn_log(backend: Backend, ledger: Ledger, log: Stat, used: Counter[str]) 
     for line in _lines(backend, log, where):
         if line.startswith(_CONTENT):
             _learn(ledger, [entries.parsed(line, where)], used)
-        else:
+        elif line.startswith(_BLOB):
             _learn_blob(ledger, line)
 
 
 _CONTENT = b'["",'
 """How the line of a content begins: there it has no path."""
+
+_BLOB = b"["
+"""How that of a blob does. What else there is in the mark of a segment is of no use here."""
 
 
 def _learn_blob(ledger: Ledger, line: bytes) -> None:

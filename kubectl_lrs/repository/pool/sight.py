@@ -25,6 +25,7 @@ from kubectl_lrs.repository.pool.layout import (
     BackupId,
     backup_of,
     forgotten_of,
+    segment_of,
     session_log_of,
 )
 from kubectl_lrs.repository.pool.seal import Seal
@@ -109,7 +110,7 @@ def look(place: Place, known: Mapping[BackupId, Sealed] | None = None) -> Sight:
         files=files,
         forgotten=dict(_forgotten(place, kept, sealed)),
         forgotten_since={each: now if stat.mtime is None else stat.mtime for each, stat in kept.items()},
-        logs=tuple(stat for stat in backend.list(SESSIONS) if session_log_of(stat.key)),
+        logs=tuple(stat for stat in backend.list(SESSIONS) if session_log_of(stat.key) or segment_of(stat.key)),
         has_reserve=any(stat.key == RESERVE for stat in backend.list(RESERVE)),
         ahead=_ahead(now, lists, stored),
     )

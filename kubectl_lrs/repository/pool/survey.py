@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from kubectl_lrs.backends.base import KeyNotFoundError, Stat
 from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.repository.count import NOTHING, Count
 from kubectl_lrs.repository.pool import condemned
 from kubectl_lrs.repository.pool.check import pool
 from kubectl_lrs.repository.pool.condemned import List, Name
@@ -23,20 +23,6 @@ from kubectl_lrs.repository.pool.tokens import Among, Tokens, union
 
 LACKING = 10_000
 """References to what is not there that are looked into; where there are more, the pool is not to be judged at all."""
-
-
-class Sum(NamedTuple):
-    """So many objects, of so many bytes."""
-
-    objects: int = 0
-    bytes: int = 0
-
-    def plus(self, size: int) -> Sum:
-        """And one more."""
-        return Sum(self.objects + 1, self.bytes + size)
-
-
-NOTHING = Sum()
 
 
 class Names:
@@ -77,7 +63,7 @@ class Survey:
     going: frozenset[BackupId]
     references: References
     condemned: Names
-    sweep: Sum
+    sweep: Count
     lacking: dict[BackupId, int]
 
 
@@ -95,7 +81,9 @@ def survey(place: Place, sight: Sight, going: Collection[BackupId]) -> Survey:
         going=frozenset(going),
         references=references,
         condemned=names,
-        sweep=_summed(name for each in mature(place, sight) for name, goes in doomed(place, sight, each, references) if goes),
+        sweep=Count.of(
+            name.size for each in mature(place, sight) for name, goes in doomed(place, sight, each, references) if goes
+        ),
         lacking=_lacking(place, sight, [kept, gone]),
     )
 
@@ -176,13 +164,6 @@ def _names(place: Place, each: List) -> Iterator[Name]:
     """What it names; nothing where another prune has dropped it, as then nothing of it is left."""
     with suppress(KeyNotFoundError):
         yield from condemned.read(place.backend, each.key)
-
-
-def _summed(names: Iterable[Name]) -> Sum:
-    total = NOTHING
-    for each in names:
-        total = total.plus(each.size)
-    return total
 
 
 def _lacking(place: Place, sight: Sight, judged: list[Among]) -> dict[BackupId, int]:

@@ -25,6 +25,7 @@ from kubectl_lrs.repository.pool.known import Content, Ledger
 from kubectl_lrs.repository.pool.layout import PART, SMALL, BackupId, blob_key, pack_key
 from kubectl_lrs.repository.pool.packs import Pack
 from kubectl_lrs.repository.pool.sealing import Sealing
+from kubectl_lrs.repository.pool.segments import Marks, Segments
 from kubectl_lrs.repository.pool.spool import Spool
 from kubectl_lrs.repository.pool.uploads import Uploads
 from kubectl_lrs.repository.sink import SummingSink
@@ -138,8 +139,9 @@ class PoolWriter:
         repository: str,
         grace: float,
         earlier: Sequence[EarlierBackup] = (),
+        marks: Marks | None = None,
     ) -> None:
-        """`repository`: its id; `grace`: in seconds."""
+        """`repository`: its id; `grace`: in seconds; `marks`: of segments that other runs have copied."""
         self.instant = instant
         self.is_sealed = False
         self.backup = backup
@@ -148,6 +150,8 @@ class PoolWriter:
         self._pool = Pool(backend)
         self._journal = Journal(backend, backup.session, ledger)
         self._earlier = earlier
+        self._marks = marks
+        self._segments: list[Segments] = []
         self._guard = threading.RLock()
         self._open: dict[str, Pack] = {}
         self._leaving: dict[int, Pack] = {}
@@ -171,15 +175,17 @@ class PoolWriter:
 
     # ---- writing
 
-    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> None:
-        """A new file with its sum; `relative` is a path in the backup, with `/`. `limit`: what its reader takes."""
+    def write(self, relative: str, data: bytes, *, limit: int | None = None) -> str:
+        """A new file, and its SHA-256; `relative` is a path in the backup, with `/`. `limit`: what its reader takes."""
         if limit is not None:
             require_readable(data, limit, relative)
         if len(data) < SMALL:
-            self._finish(relative, self.small(relative, hashlib.sha256(data).hexdigest(), data))
-            return
+            digest = hashlib.sha256(data).hexdigest()
+            self._finish(relative, self.small(relative, digest, data))
+            return digest
         with self.stream(relative) as sink:
             sink.write(data)
+        return sink.digest
 
     @contextmanager
     def stream(self, relative: str, *, compressed: bool = False) -> Iterator[PoolSink]:
@@ -219,9 +225,15 @@ class PoolWriter:
         """The sealed backups whose contents it shares, the newest first."""
         yield from self._earlier
 
-    def left_behind(self, relative: str) -> Iterator[BinaryIO]:  # noqa: ARG002
-        """None: what killed runs have put into the pool is known by its sum."""
-        yield from ()
+    def left_behind(self, relative: str) -> Iterator[BinaryIO]:
+        """What was copied in segments. What else killed runs have put into the pool is known by its sum alone."""
+        if self._marks:
+            yield from self._marks.about(relative)
+
+    def segments(self, about: str) -> Segments:
+        """Have a part of it copied by others. `about`: what `left_behind` knows the marks by afterwards."""
+        self._segments.append(Segments(self._pool.backend, self.ledger, about))
+        return self._segments[-1]
 
     def checkpoint(self) -> int:
         """A mark that `rollback` takes the backup back to."""
@@ -321,13 +333,15 @@ class PoolWriter:
 
     def seal(self, catalog: Catalog, original: Original | None = None) -> Catalog:
         """Make it a backup: the catalog as it is sealed. Nothing of it is one before."""
-        self._flush()
-        catalog = self._sealing.seal(catalog, original, objects=self.uploads.count, size=self.uploads.size)
+        self.flush()
+        objects = self.uploads.count + sum(each.objects for each in self._segments)
+        size = self.uploads.size + sum(each.size for each in self._segments)
+        catalog = self._sealing.seal(catalog, original, objects=objects, size=size)
         self.backup = self._sealing.backup
         self.is_sealed = True
         return catalog
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Everything is in the pool when this returns."""
         with self._guard:
             full = [self._closed(kind) for kind in list(self._open)]
@@ -338,6 +352,8 @@ class PoolWriter:
     def settle(self, progress: Progress) -> None:  # noqa: ARG002  what is to be said is in the catalog
         """Its logs go: the backup says it all."""
         self._journal.remove()
+        for each in self._segments:
+            each.remove()
         self.ledger.close()
 
     def put_away(self, *, keep: bool) -> str:
@@ -346,7 +362,7 @@ class PoolWriter:
             return ""
         with suppress(LrsError, OSError):  # the storage may be why it failed; the logs that are there are true
             if keep:
-                self._flush()
+                self.flush()
         with suppress(LrsError, OSError):
             self._journal.write()
         self.ledger.close()

@@ -1,8 +1,13 @@
-"""Whether the server is still there: when it is gone in mid-run, tens of thousands of objects need not each find out."""
+"""Whether a server is still there: when it is gone in mid-run, tens of thousands of things need not each find out.
+
+That one thing failed says nothing of the server: it is asked itself, and what it says of itself counts.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import NAMESPACES
@@ -11,37 +16,50 @@ from kubectl_lrs.model.errors import ApiError, CredentialsError, ExitCode, LrsEr
 SERVER_ERROR = 500
 """The first HTTP status that says that the server itself is at a loss."""
 
-QUIET = 5.0
-"""Seconds without a success after which such an answer lets the server be asked: a webhook's failure is no outage."""
+TRUSTED = 5.0
+"""Seconds for which a server that answered is not asked again because of such an answer: a webhook's failure is no outage."""
 
 
 class CircuitBreaker:
-    """`lost` says why nothing else needs to be tried; empty as long as the server answers. Safe to use from several threads."""
+    """`failure`, and in words `lost`, says why nothing else needs to be tried; none as long as the server answers.
 
-    def __init__(self, kube: KubeClient) -> None:
-        self.lost = ""
-        self._kube = kube
+    `ask`: asks the server itself, something that it always has. Safe to use from several threads.
+    """
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self.failure: LrsError | None = None
+        self._ask = ask
         self._lock = threading.Lock()
+        self._trusted_until = 0.0
 
-    def judge(self, error: LrsError | None) -> None:
-        """An object failed with this. That alone says little, so the server is asked something that it always has."""
-        if error is None or not (error.exit_code is ExitCode.UNREACHABLE or self._is_suspect(error)):
+    @property
+    def lost(self) -> str:
+        """Empty as long as the server answers."""
+        return str(self.failure) if self.failure else ""
+
+    def judge(self, error: LrsError | None, *, is_answer: bool = False) -> None:
+        """One thing failed with this; `is_answer`: the server said so, which `ApiError` says by itself."""
+        is_unreachable = error is not None and error.exit_code is ExitCode.UNREACHABLE
+        if not is_unreachable and not _is_servers(error):
             return
-        with self._lock:
-            if not self.lost:
-                self.lost = self._ask()
+        must_ask = is_unreachable and not is_answer
+        with self._lock:  # the others wait as well: while it is being asked, nothing else need fail
+            if not self.failure and (must_ask or time.monotonic() > self._trusted_until):
+                self.failure = self._asked()
+                self._trusted_until = time.monotonic() + TRUSTED
 
-    def _is_suspect(self, error: LrsError) -> bool:
-        """Whether it is one of many such answers with nothing else between them."""
-        return isinstance(error, ApiError) and error.status >= SERVER_ERROR and self._kube.outage.quiet > QUIET
-
-    def _ask(self) -> str:
+    def _asked(self) -> LrsError | None:
         try:
-            self._kube.get(NAMESPACES, "kube-system")
-        except (UnreachableError, CredentialsError) as error:
-            return str(error)
-        except ApiError as error:
-            return str(error) if error.status >= SERVER_ERROR else ""
-        except LrsError:
-            return ""
-        return ""
+            self._ask()
+        except LrsError as error:
+            return error if isinstance(error, (UnreachableError, CredentialsError)) or _is_servers(error) else None
+        return None
+
+
+def breaker_of(kube: KubeClient) -> CircuitBreaker:
+    """Of an API server."""
+    return CircuitBreaker(lambda: kube.get(NAMESPACES, "kube-system"))
+
+
+def _is_servers(error: LrsError | None) -> bool:
+    return isinstance(error, ApiError) and error.status >= SERVER_ERROR

@@ -7,7 +7,8 @@ is being made as well as one that is sealed.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -22,6 +23,16 @@ LRS = "lrs"
 
 LRS_FILE = "lrs.raw.jsonl.gz"
 MONGO = "mongo/"
+
+APPLICATIONS, LRS_DOCUMENTS = "custom_applications", "longrunningservices"
+"""Collections whose documents say what an LRS is of."""
+
+_ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{24}(?![0-9A-Za-z])")
+
+
+def tokens_in(texts: Iterable[str]) -> list[str]:
+    """Every id that stands by itself in one of them."""
+    return _ID.findall("\n".join(texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +82,33 @@ def mentions(folder: Readable) -> Iterator[Mention]:
             yield Mention(document.store, document.id, field, text)
 
 
-def strings(value: Any, field: str = "") -> list[tuple[str, str]]:
-    """(field, text) of every string in a value, ids of Mongo included as their 24 digits."""
+_EVERY: Callable[[str], object] = id
+"""Wants any string; quicker than a function of ours."""
+
+
+def strings(value: Any, field: str = "", *, is_wanted: Callable[[str], object] = _EVERY) -> list[tuple[str, str]]:
+    """(field, text) of every string in a value that is wanted, ids of Mongo included as their 24 digits."""
     found: list[tuple[str, str]] = []
-    _gather(value, field, found.append)
+    _gather(value, field, is_wanted, found.append)
     return found
 
 
-def _gather(value: Any, field: str, add: Callable[[tuple[str, str]], None]) -> None:
-    """No generator: each string would go through as many of them as it lies deep."""
-    if isinstance(value, str):
-        add((field, value))
-    elif isinstance(value, dict):
+def _gather(value: Any, field: str, is_wanted: Callable[[str], object], add: Callable[[tuple[str, str]], None]) -> None:
+    """No generator: each string would go through as many of them as it lies deep. The field is written where it is wanted."""
+    if isinstance(value, dict):
         above = f"{field}." if field else ""
         for key, item in value.items():
-            if item.__class__ is str:
+            if item.__class__ is not str:
+                _gather(item, f"{above}{key}", is_wanted, add)
+            elif is_wanted(item):
                 add((f"{above}{key}", item))
-            else:
-                _gather(item, f"{above}{key}", add)
     elif isinstance(value, (list, tuple)):
         for place, item in enumerate(value):
-            _gather(item, f"{field}[{place}]", add)
-    elif type(value).__name__ == "ObjectId":
-        add((field, str(value)))
+            _gather(item, f"{field}[{place}]", is_wanted, add)
+    else:
+        text = value if isinstance(value, str) else str(value) if type(value).__name__ == "ObjectId" else None
+        if text is not None and is_wanted(text):
+            add((field, text))
 
 
 def _lrs(folder: Readable) -> Iterator[Document]:

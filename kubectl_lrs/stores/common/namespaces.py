@@ -68,7 +68,8 @@ class OldNamespaces:
     def within(self, manifest: Manifest) -> Iterator[tuple[str, str]]:
         """The strings (field, text) of an object that name one."""
         if self._mapped:
-            yield from ((field, text) for field, text in strings(manifest) if self.is_named(field, text))
+            found = strings(manifest, is_wanted=self._anywhere.search)
+            yield from ((field, text) for field, text in found if self.is_named(field, text))
 
     def is_named(self, field: str, text: str) -> bool:
         """Whether a string of an object names one; `field` as in `spec.env.URL`."""

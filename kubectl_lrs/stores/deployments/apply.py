@@ -74,6 +74,8 @@ class Changer:
         if self._broken or self._stop.is_set():
             return Outcome.of(step, Result.NOT_TRIED, str(self._broken or "interrupted"))
         client = self._clients.get(step.organisation) or next(iter(self._clients.values()))
+        if client.lost:
+            return Outcome.of(step, Result.NOT_TRIED, client.lost)
         return _Change(step, self._direction, client, self._writer, self._options, self._stop).run()
 
 
@@ -203,7 +205,7 @@ class _Change:
             else:
                 if self._status != before:
                     return None
-            if patience.is_over or not self._pause():
+            if patience.is_over or self._client.lost or not self._pause():
                 message = f"{error}; it is still {self._status}; run the same command again"
                 self._writer.note(self._step.id, self._direction.asked, status=self._status, message=message)
                 return self._end(Result.UNFINISHED, message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
@@ -16,10 +16,12 @@ def groups(folder: Backup) -> dict[str, int]:
     return {"": len(found.deployments) if found else 0}
 
 
-def items(folder: Backup, _groups: frozenset[str]) -> Iterator[Item]:
+def items(folder: Backup, _groups: frozenset[str], only: Collection[str] | None = None) -> Iterator[Item]:
     """Each deployment."""
     found = saved(folder)
     for each in found.deployments if found else ():
+        if only is not None and each.id not in only:
+            continue
         told = [each.label, each.organisation, each.status, each.model, each.is_custom]
         yield Item(each.id.encode(), json.dumps(told).encode("utf-8", "surrogatepass"))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.stores.deployments.api.client import DataRobotClient
+
+if TYPE_CHECKING:
+    from kubectl_lrs.stores.deployments.api.client import DataRobotClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,10 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class DeploymentReport:
-    """All outcomes of a run. `incomplete`: what else was asked for and is not so. `journals`: the files that tell of it."""
+    """All outcomes of a run. `incomplete`: what else was asked for and is not so. `journals`: the files that tell of it.
+
+    `is_lost`: the application gave nothing but failures in the end.
+    """
 
     verb: str
     endpoint: str
@@ -78,6 +81,7 @@ class DeploymentReport:
     outcomes: list[Outcome] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
     interrupted: bool = False
+    is_lost: bool = False
     seconds: float = 0.0
 
     def counts(self) -> Counter[Result]:
@@ -96,5 +100,7 @@ class DeploymentReport:
         not_done = [outcome for outcome in self.outcomes if outcome.result in NOT_DONE]
         if not not_done:
             return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
+        if self.is_lost and len(not_done) == len(self.outcomes):
+            return ExitCode.UNREACHABLE
         all_failed = len(not_done) == len(self.outcomes) and all(o.result is Result.FAILED for o in not_done)
         return ExitCode.FAILED if all_failed else ExitCode.PARTIAL

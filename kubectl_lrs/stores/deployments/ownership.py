@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from kubectl_lrs.model.workloads import type_of
+from kubectl_lrs.stores.common.mentions import tokens_in
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.deployments.journal import Journal
 from kubectl_lrs.stores.deployments.statuses import INACTIVE, OURS, STOPPING
 
 DEPLOYMENT_TYPE = "deployment"
-
-_TOKEN = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{24}(?![0-9A-Za-z])")
 
 
 class Verdict(str, Enum):
@@ -72,20 +70,21 @@ class Ownership:
         return Verdict.RESTORE, ""
 
 
-def tokens(manifest: Mapping[str, Any]) -> Iterator[str]:
+def tokens(manifest: Mapping[str, Any]) -> list[str]:
     """Every id that stands by itself in the name, a label, an annotation, or a string of the spec."""
     metadata = manifest["metadata"]
-    texts = (metadata.get("name"), metadata.get("labels"), metadata.get("annotations"), manifest.get("spec"))
-    for text in _strings(texts):
-        yield from _TOKEN.findall(text)
+    texts: list[str] = []
+    _gather((metadata.get("name"), metadata.get("labels"), metadata.get("annotations"), manifest.get("spec")), texts)
+    return tokens_in(texts)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _gather(value: Any, texts: list[str]) -> None:
+    """No generator: each string would go through as many of them as it lies deep."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _strings(item)
+        texts.append(value)
+    elif isinstance(value, (dict, list, tuple)):
+        for item in value.values() if isinstance(value, dict) else value:
+            if item.__class__ is str:
+                texts.append(item)
+            else:
+                _gather(item, texts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.deployments.journal import Entry
 from kubectl_lrs.stores.deployments.statuses import ACTIVE, ARCHIVED, DOWN, INACTIVE, OURS, UP, Direction, State
@@ -61,6 +61,10 @@ class DeploymentPlan:
     def changes(self) -> list[Step]:
         """The steps that change something."""
         return [step for step in self.steps if step.action in (Action.DEACTIVATE, Action.ACTIVATE)]
+
+    def exit_code(self) -> ExitCode:
+        """What carrying it out ends with at best."""
+        return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
 
 
 @dataclass(frozen=True, kw_only=True)

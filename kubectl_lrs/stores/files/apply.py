@@ -6,9 +6,8 @@ A file gets its name when all of its bytes are with the storage, where there is 
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kubectl_lrs.backends.base import CHUNK, KeyExistsError, NoSpaceError, Upload, Written
@@ -17,20 +16,26 @@ from kubectl_lrs.model.plan import WRITES, Action
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.runtime.parallel import map_unordered
+from kubectl_lrs.runtime.parallel import map_by_pace
 from kubectl_lrs.stores.files.attributes import altered, settable
 from kubectl_lrs.stores.files.match import folders_of
-from kubectl_lrs.stores.files.plan import FileStep, sum_of
+from kubectl_lrs.stores.files.plan import FileStep, FileSteps, sum_of
 from kubectl_lrs.stores.files.saved import Entry
 from kubectl_lrs.stores.files.storage import Storage
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 BATCH_BYTES = 256 << 20
 """Bytes of uploads that wait for one and the same sync."""
 
+SMALL = 16 << 10
 
-@dataclass(frozen=True, slots=True)
+LEFT = frozenset(Action) - WRITES
+"""What is not begun."""
+
+
+@dataclass(slots=True)
 class _Begun:
     """A step whose bytes are with the storage. `sent`: what is to stand beside them. `is_ended`: it was made, or given up."""
 
@@ -39,7 +44,7 @@ class _Begun:
     size: int
     sent: Mapping[str, Any]
     unset: tuple[str, ...]
-    is_ended: threading.Event = field(default_factory=threading.Event)
+    is_ended: bool = False
 
 
 class Writing:
@@ -66,25 +71,22 @@ class Writing:
         self._broken: list[LrsError] = []
         self.remarks: list[str] = []
 
-    def outcomes(self, steps: Sequence[FileStep]) -> Iterator[Outcome]:
+    def outcomes(self, steps: FileSteps) -> Iterator[Outcome]:
         """One for each step that was begun, as it is known. The first error of the storage itself is raised in the end."""
-        for step in steps:
-            if step.action not in WRITES:
-                yield Outcome.of(step)
-        writes = [step for step in steps if step.action in WRITES]
+        yield from map(Outcome.of, steps.having(LEFT))
         if not self._stop.is_set():
-            self._make_folders(writes)
-        for batch in _batches(writes, self._backend.batch):
+            self._make_folders(steps.names(WRITES))
+        for batch in _batches(steps.having(WRITES), self._backend.batch):
             if not self._broken and not self._stop.is_set():
                 yield from self._batch(batch)
         if self._broken:
             raise self._broken[0]
-        if writes:
+        if not WRITES.isdisjoint(steps.counts()):
             self._backend.sync()
 
-    def _make_folders(self, steps: Sequence[FileStep]) -> None:
+    def _make_folders(self, paths: Iterable[str]) -> None:
         """Those that the backup knows something of, outermost first; the others are made with the files."""
-        for folder in sorted(folders_of(step.entry.path for step in steps)):
+        for folder in sorted(folders_of(paths)):
             given = settable(self._backend.keeps, self._folders.get(folder) or {})[0]
             if given and not self._storage.problem(folder):
                 try:
@@ -96,23 +98,23 @@ class Writing:
                 else:
                     self.remarks += [f"folder {folder}: could not be set: {', '.join(unset)}"] if unset else []
 
-    def _batch(self, steps: Sequence[FileStep]) -> Iterator[Outcome]:
+    def _batch(self, steps: Iterable[FileStep]) -> Iterator[Outcome]:
         if self._backend.batch == 1:
-            yield from self._map(steps, self._whole)
+            yield from self._map(steps, self._whole, lambda step: step.bytes)
             return
         begun: list[_Begun] = []
         try:
-            for result in map_unordered(steps, self._begin_unless_broken, workers=self._workers, stop=self._stop):
+            for result in self._paced(steps, self._begin_unless_broken, lambda step: step.bytes):
                 if isinstance(result, _Begun):
                     begun.append(result)
                 elif result is not None:
                     yield result
             if begun and not self._is_lost and not self._stop.is_set():
                 self._backend.sync()
-                yield from self._map(begun, self._commit)
+                yield from self._map(begun, self._commit, lambda each: each.size)
         finally:
             for each in begun:
-                if not each.is_ended.is_set():
+                if not each.is_ended:
                     each.upload.abort()
 
     @property
@@ -120,10 +122,13 @@ class Writing:
         """Whether nothing can be done there any more; in one that is full, what it has got already can have its name."""
         return any(not isinstance(error, NoSpaceError) for error in self._broken)
 
-    def _map(self, items: Iterable[T], work: Callable[[T], Outcome | None]) -> Iterator[Outcome]:
-        for outcome in map_unordered(items, work, workers=self._workers, stop=self._stop):
+    def _map(self, items: Iterable[T], work: Callable[[T], Outcome | None], weight: Callable[[T], int]) -> Iterator[Outcome]:
+        for outcome in self._paced(items, work, weight):
             if outcome is not None:
                 yield outcome
+
+    def _paced(self, items: Iterable[T], work: Callable[[T], R], weight: Callable[[T], int]) -> Iterator[R]:
+        return map_by_pace(items, work, weight=weight, workers=self._workers, stop=self._stop)
 
     def _whole(self, step: FileStep) -> Outcome | None:
         begun = self._begin_unless_broken(step)
@@ -146,7 +151,7 @@ class Writing:
         if self._is_lost:
             return None
         step = begun.step
-        begun.is_ended.set()
+        begun.is_ended = True
         try:
             if step.action is Action.REPLACE and not self._is_as_planned(step):
                 begun.upload.abort()
@@ -181,7 +186,7 @@ class Writing:
         yield from altered(self._backend.keeps, begun.sent, there.attributes or {}, begun.unset)
 
 
-def _batches(steps: Sequence[FileStep], count: int) -> Iterator[Sequence[FileStep]]:
+def _batches(steps: Iterable[FileStep], count: int) -> Iterator[Iterable[FileStep]]:
     """As many as are put on the disk at once; all of them where there is no disk."""
     if count == 1:
         yield steps
@@ -207,21 +212,23 @@ class _Source:
 
     def chunks(self) -> Iterator[bytes]:
         """Piece by piece; DamageError where it is not what was sealed."""
-        digest = hashlib.sha256()
+        digest, most = hashlib.sha256(), min(CHUNK, self._entry.size + SMALL)
         with self._folder.reading(self._entry.file) as file:
-            held = file.read(CHUNK >> 1)
+            held = file.read(most)
             while True:
                 digest.update(held)
                 self.size += len(held)
-                following = file.read(CHUNK >> 1) if held else b""
+                following = file.read(most) if held else b""
                 if not following:
                     break
                 yield held
                 held = following
-        where = self._folder.describe(self._entry.file)
         if digest.hexdigest() != self._entry.sha256:
-            raise DamageError(f"{where}: altered: its sum does not match")
+            raise self._damage("altered: its sum does not match")
         if self.size != self._entry.size:
-            raise DamageError(f"{where}: of another size than the list says: {self.size} bytes, not {self._entry.size}")
+            raise self._damage(f"of another size than the list says: {self.size} bytes, not {self._entry.size}")
         if held:
             yield held
+
+    def _damage(self, what: str) -> DamageError:
+        return DamageError(f"{self._folder.describe(self._entry.file)}: {what}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
@@ -14,10 +14,16 @@ def groups(folder: Backup) -> dict[str, int]:
     return {"": len(_entries(folder))}
 
 
-def items(folder: Backup, _groups: frozenset[str]) -> Iterator[Item]:
+def items(folder: Backup, _groups: frozenset[str], only: Collection[str] | None = None) -> Iterator[Item]:
     """Each file; one that was only listed has a size and no sum."""
     for each in _entries(folder):
-        yield Item(each.path.encode("utf-8", "surrogateescape"), bytes.fromhex(each.sha256), each.size)
+        if only is None or each.path in only:
+            yield Item(key_of(each.path), bytes.fromhex(each.sha256), each.size)
+
+
+def key_of(path: str) -> bytes:
+    """By what it is told from others."""
+    return path.encode("utf-8", "surrogateescape")
 
 
 def shown(key: bytes) -> str:
@@ -25,6 +31,6 @@ def shown(key: bytes) -> str:
     return key.decode("utf-8", "surrogateescape")
 
 
-def _entries(folder: Backup) -> list[Entry]:
+def _entries(folder: Backup) -> Sequence[Entry]:
     index = read(folder)
-    return index.entries if index else []
+    return index.entries if index else ()

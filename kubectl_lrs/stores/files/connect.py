@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from kubectl_lrs.backends.options import read_options
 from kubectl_lrs.backends.place import FILES, open_backend
 from kubectl_lrs.backends.place import Place as StoragePlace
 from kubectl_lrs.model.errors import DamageError, UsageError
+from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
-from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.repository import Backup
+from kubectl_lrs.runtime.paths import is_file, is_folder
 from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import COPY, FilesCollector
-from kubectl_lrs.stores.files.flags import BackupOptions, Place, RestoreOptions
+from kubectl_lrs.stores.files.flags import BackupOptions, Place, RehearseOptions, RestoreOptions
 from kubectl_lrs.stores.files.references import read_references
+from kubectl_lrs.stores.files.rehearse import FilesRehearsal
 from kubectl_lrs.stores.files.restore import FilesRestorer, OnlyListed
 from kubectl_lrs.stores.files.storage import Storage
 
 VARIABLE = "LRS_FILES_URL"
+WORKERS = 8
+"""Files that a rehearsal has in work at once."""
 
 
 def storage(place: Place, *, otherwise: str) -> Storage:
@@ -44,8 +51,10 @@ def storage(place: Place, *, otherwise: str) -> Storage:
     return Storage(open_backend(found))
 
 
-def by_environment(place: Place) -> tuple[str, str] | None:
-    """(where the storage is, the variables or the file that say so), None where the call itself says it."""
+def by_environment(place: Options) -> tuple[str, str] | None:
+    """(where the storage is, the variables or the file that say so), None where the call itself says it, or writes nothing."""
+    if not isinstance(place, Place):
+        return None
     found = (*_variables(place), *([place.settings_file] if is_configured(place) else ()))
     return (_target(place), " and ".join(found)) if found else None
 
@@ -93,16 +102,45 @@ def _variables(place: Place) -> dict[str, str]:
 def collector(options: BackupOptions, context: BackupContext) -> FilesCollector:
     """The files' part of a backup."""
     found = storage(options, otherwise="a backup with files needs it")
-    return FilesCollector(found, read_references, level=context.level, take_all=options.take_all, workers=options.workers)
+    carriers = context.carriers if context.level == COPY else None
+    if options.shards and carriers is None:
+        raise UsageError("--shards is about the content of files, and none is copied", hint="copy it with --files copy")
+    return FilesCollector(
+        found, read_references, level=context.level, take_all=options.take_all, workers=options.workers, carriers=carriers
+    )
+
+
+def rehearsal(options: RehearseOptions, context: RestoreContext) -> FilesRehearsal:
+    """The files' part of a rehearsal."""
+    parent = Path(options.scratch or tempfile.gettempdir()).absolute()
+    if not is_folder(parent):
+        raise UsageError(f"--files-scratch {parent}: no such folder", hint="name one that is there; what is written is removed")
+    return FilesRehearsal(context.folder, _index(context.folder), parent, workers=WORKERS, stop=context.stop)
+
+
+def _index(folder: Backup) -> saved.Index:
+    index = saved.read(folder)
+    if index is None:
+        raise DamageError(f"{folder.describe()}: it says that it holds files, and has no list of them")
+    return index
 
 
 def restorer(options: RestoreOptions, context: RestoreContext) -> Restorer:
     """The files' part of a restore."""
     folder = context.folder
-    index = saved.read(folder)
-    if index is None:
-        raise DamageError(f"{folder.describe()}: it says that it holds files, and has no list of them")
+    index = _index(folder)
+    only = context.only
+    if only:
+        index = replace(index, entries=[each for each in index.entries if each.path in only.of(saved.TIER)])
     if index.level != COPY:
         return OnlyListed(index)
     found = storage(options, otherwise="the backup's files need it (--tier leaves them out)")
-    return FilesRestorer(folder, index, found, existing=options.existing, workers=options.workers, stop=context.stop)
+    return FilesRestorer(
+        folder,
+        index,
+        found,
+        existing=options.existing,
+        workers=options.workers,
+        shared=only.shared(saved.TIER) if only else {},
+        stop=context.stop,
+    )

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from kubectl_lrs.backends.base import KeyNotFoundError, Reading, Stat
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.repository import EarlierBackup, Writer
+from kubectl_lrs.repository import EarlierBackup, Segmented, Writer
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.runtime.parallel import map_unordered
+from kubectl_lrs.runtime.parallel import map_by_pace
 from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.sorting import Sorted
 from kubectl_lrs.stores.files import saved as index
-from kubectl_lrs.stores.files.match import Found
 from kubectl_lrs.stores.files.saved import Entry
+from kubectl_lrs.stores.files.selected import Beside, Files, SelectedFile
 from kubectl_lrs.stores.files.storage import Storage, is_young
 
 ATTEMPTS = 3
@@ -31,30 +32,15 @@ PROGRESS_FILE = f"{index.FOLDER}/~finished.jsonl"
 PATIENCE = 15.0
 """Seconds in which what is in work when a run is broken off must have ended."""
 
+SMALL = 1 << 20
+"""Bytes of a file that is held as a whole."""
+
+NOTED = 0.2
+"""Seconds after which what was finished is noted for the next run at the latest, should this one be killed."""
+
 GONE = "gone before it was read"
 CHANGED = f"it changed each of the {ATTEMPTS} times that it was read"
 DAMAGED = f"what comes is not what the storage's own sum says, each of the {ATTEMPTS} times that it was read"
-
-
-@dataclass(frozen=True, slots=True)
-class SelectedFile:
-    """A file that belongs, how that was found, and where its content goes."""
-
-    stat: Stat
-    found: Found
-    file: str
-
-    def entry(self, seen: Stat, *, sha256: str = "") -> Entry:
-        """As the backup lists it; without a sum only known of."""
-        return Entry(
-            path=seen.key,
-            size=seen.size,
-            etag=seen.etag,
-            found=self.found,
-            file=self.file if sha256 else "",
-            sha256=sha256,
-            attributes=seen.attributes or {},
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,51 +52,99 @@ class Lost:
     error: LrsError | None = None
 
 
+class _Copied(NamedTuple):
+    """One that the backup has, and its line in the list."""
+
+    entry: Entry
+    line: bytes
+
+
+class _Left(NamedTuple):
+    """One that is to be copied by others."""
+
+    selected: SelectedFile
+
+
 class _StoppedError(Exception):
     """The run is broken off."""
 
 
 class _UnsteadyError(Exception):
-    """What was read is not one state of the file."""
+    """What was read is not one state of the file. `digest`: its SHA-256, where it is as much as the file had."""
+
+    def __init__(self, digest: str, *, is_damaged: bool) -> None:
+        super().__init__(digest)
+        self.digest = digest
+        self.is_damaged = is_damaged
+
+
+class _TooLargeError(Exception):
+    """The file has grown."""
+
+
+class _Read(NamedTuple):
+    """A reading, how many bytes came, and when it began."""
+
+    reading: Reading
+    size: int
+    began: float
 
 
 class Copier:
-    """Copies into a backup. A file that cannot be had is lost; a storage or a disk that cannot be used ends all of it."""
+    """Copies into a backup. A file that cannot be had is lost; a storage or a disk that cannot be used ends all of it.
 
-    def __init__(self, storage: Storage, writer: Writer, workers: int) -> None:
+    `leave`: is given each that no earlier or interrupted run has, and of which a version is known, in place of copying it.
+    """
+
+    def __init__(
+        self, storage: Storage, writer: Writer, workers: int, *, leave: Callable[[SelectedFile], object] | None = None
+    ) -> None:
         self._storage = storage
         self._backend = storage.backend
         self._writer = writer
         self._workers = workers
+        self._leave = leave
         self._stop = Cancel()
         self._failures: list[Exception] = []
         self._busy = 0
         self._idle = threading.Condition()
         self._noted: BinaryIO | None = None
         self._noting = threading.Lock()
+        self._flushed = 0.0
 
-    def copy(self, selected: list[SelectedFile], progress: Progress) -> tuple[list[Entry], list[Lost]]:
-        """What was copied, and what could not be. LrsError where the storage is lost, or not one file could be read."""
-        before = unchanged(self._writer.earlier(), self._storage.url, {each.stat.key: each.stat for each in selected})
-        before |= finished(self._writer)
-        progress.begin("files", len(selected))
-        entries: list[Entry] = []
+    def copy(self, selected: Files, take: Callable[[Entry, bytes], None], progress: Progress) -> list[Lost]:
+        """Each that was copied is given to `take`; what could not be.
+
+        LrsError where the storage is lost, or not one file could be read.
+        """
         lost: list[Lost] = []
-        with self._writer.scratch(PROGRESS_FILE) as self._noted:
+        copied = 0
+        with ExitStack() as stack:
+            left_behind = stack.enter_context(Sorted[tuple[str, bytes]]())
+            self._noted = stack.enter_context(self._writer.scratch(PROGRESS_FILE))
+            for path, line in finished(self._writer, self._storage.url):
+                left_behind.add((path, line))
+            finished_ = Beside(index.parsed(line) for _, line in left_behind)
+            earlier = stack.enter_context(unchanged(self._writer.earlier(), self._storage.url, selected))
+            progress.begin("files", len(selected))
             try:
-                work = ((each, before.pop(each.stat.key, None)) for each in selected)
-                for result in map_unordered(work, self._one, workers=self._workers, stop=self._stop):
+                work = ((each, finished_.at(each.stat.key) or earlier.at(each.stat)) for each in selected)
+                for result in map_by_pace(work, self._one, weight=_weight, workers=self._workers, stop=self._stop):
                     progress.advance()
-                    if isinstance(result, Entry):
-                        entries.append(result)
-                    elif result is not None:
+                    if isinstance(result, _Copied):
+                        copied += 1
+                        take(*result)
+                    elif isinstance(result, _Left) and self._leave:
+                        copied += 1  # it will be, or its segment is not done
+                        self._leave(result.selected)
+                    elif isinstance(result, Lost):
                         lost.append(result)
             finally:
                 self._end()
-            self._failures += [each.error for each in lost if each.error and not entries]
+            self._failures += [each.error for each in lost if each.error and not copied]
             if self._failures:
                 raise self._failures[0]
-        return entries, lost
+        return lost
 
     def _end(self) -> None:
         """Nobody writes into the folder any more when this returns, so that it can be removed."""
@@ -118,14 +152,16 @@ class Copier:
             self._stop.set()
             self._idle.wait_for(lambda: self._busy == 0, PATIENCE)
 
-    def _one(self, work: tuple[SelectedFile, Entry | None]) -> Entry | Lost | None:
+    def _one(self, work: tuple[SelectedFile, Entry | None]) -> _Copied | _Left | Lost | None:
         selected, before = work
         with self._idle:
             if self._stop.is_set():
                 return None
             self._busy += 1
         try:
-            return self._taken_over(selected, before) or self._copied(selected)
+            if taken := self._taken_over(selected, before):
+                return taken
+            return _Left(selected) if self._leave and selected.stat.etag else self._copied(selected)
         except _StoppedError:
             return None
         except KeyNotFoundError:
@@ -144,37 +180,71 @@ class Copier:
         self._stop.set()
         return None
 
-    def _taken_over(self, selected: SelectedFile, before: Entry | None) -> Entry | None:
+    def _taken_over(self, selected: SelectedFile, before: Entry | None) -> _Copied | None:
         """The copy of an earlier or an interrupted run, where the file is still that one and the copy is still whole."""
         if before is None or before.file != selected.file or not _is_still(before, selected.stat):
             return None
         now = selected.stat
-        if now.attributes is None:  # what stands beside the content may be another by now
-            now = self._backend.stat(now.key)
+        if now.attributes is None:
+            now = self._with_attributes(before, now)
         if not _is_still(before, now) or not self._writer.adopt(selected.file, before.sha256):
             return None
-        return self._note(replace(before, found=selected.found, attributes=now.attributes or {}))
+        return self._note(selected.entry(now, sha256=before.sha256))
 
-    def _copied(self, selected: SelectedFile) -> Entry | Lost:
+    def _with_attributes(self, before: Entry, now: Stat) -> Stat:
+        """What stands beside the content may be another by now, unless its time of change tells that it is not."""
+        if now.is_settled and now.mtime == before.modified:
+            return replace(now, attributes=before.attributes)
+        return self._backend.stat(now.key)
+
+    def _copied(self, selected: SelectedFile) -> _Copied | Lost:
         sums: list[str] = []
         damaged = 0
         for _ in range(ATTEMPTS):
-            with suppress(_UnsteadyError), self._writer.stream(selected.file) as sink:
-                began = time.time()
-                reading = self._backend.read(selected.stat, self._unless_stopped(sink.write))
-                damaged += reading.is_damaged
-                digest = sink.digest if sink.size == reading.stat.size and not reading.is_damaged else ""
-                if not self._is_one_state(selected, reading, digest, sums, began):
-                    sums.append(digest)
-                    raise _UnsteadyError
-                return self._note(selected.entry(reading.stat, sha256=digest))
+            try:
+                return self._note(self._attempt(selected, sums))
+            except _UnsteadyError as error:
+                sums.append(error.digest)
+                damaged += error.is_damaged
         return Lost(selected, DAMAGED if damaged == ATTEMPTS else CHANGED)
 
-    def _is_one_state(self, selected: SelectedFile, reading: Reading, digest: str, sums: list[str], began: float) -> bool:
+    def _attempt(self, selected: SelectedFile, sums: Sequence[str]) -> Entry:
+        """One reading of it; a small one is held until it is known to be one state, so that nothing has to be taken back."""
+        if selected.stat.size <= SMALL:
+            with suppress(_TooLargeError):
+                return self._at_once(selected, sums)
+        with self._noting:
+            self._flush()  # what was finished before would wait for this one, which may take long
+        with self._writer.stream(selected.file) as sink:
+            began = time.time()
+            reading = self._backend.read(selected.stat, self._unless_stopped(sink.write))
+            digest = sink.digest
+            self._require_one_state(selected, _Read(reading, sink.size, began), lambda: digest, sums)
+        return selected.entry(reading.stat, sha256=digest)
+
+    def _at_once(self, selected: SelectedFile, sums: Sequence[str]) -> Entry:
+        held = bytearray()
+
+        def take(data: bytes) -> None:
+            if len(held) + len(data) > 2 * SMALL:
+                raise _TooLargeError
+            held.extend(data)
+
+        began = time.time()
+        reading = self._backend.read(selected.stat, self._unless_stopped(take))
+        data = bytes(held)
+        self._require_one_state(selected, _Read(reading, len(data), began), lambda: _sha256(data), sums)
+        return selected.entry(reading.stat, sha256=self._writer.write(selected.file, data))
+
+    def _require_one_state(self, selected: SelectedFile, read: _Read, digest: Callable[[], str], sums: Sequence[str]) -> None:
         """It stood still while it was read, and did so long enough for its times to tell; or it was read alike before."""
-        if not digest or digest in sums:
-            return bool(digest)
-        return reading.is_steady and (not is_young(reading.stat, began) or self._digest(selected) == digest)
+        stat, is_damaged = read.reading.stat, read.reading.is_damaged
+        if read.size != stat.size or is_damaged:
+            raise _UnsteadyError("", is_damaged=is_damaged)
+        if sums and digest() in sums:
+            return
+        if not read.reading.is_steady or (is_young(stat, read.began) and self._digest(selected) != digest()):
+            raise _UnsteadyError(digest(), is_damaged=False)
 
     def _digest(self, selected: SelectedFile) -> str:
         """Its sum at another reading; empty where it did not stand still."""
@@ -190,14 +260,28 @@ class Copier:
 
         return sink
 
-    def _note(self, entry: Entry) -> Entry:
+    def _note(self, entry: Entry) -> _Copied:
         """For the next run, should this one be killed."""
-        line = json.dumps(index.to_dict(entry), separators=(",", ":")).encode() + b"\n"
+        line = index.line_of(entry)
         with self._noting:
             assert self._noted is not None
-            self._noted.write(line)
-            self._noted.flush()
-        return entry
+            self._noted.write(line + b"\n")
+            if entry.size > SMALL or time.monotonic() > self._flushed + NOTED:
+                self._flush()
+        return _Copied(entry, line)
+
+    def _flush(self) -> None:
+        assert self._noted is not None
+        self._noted.flush()
+        self._flushed = time.monotonic()
+
+
+def _weight(work: tuple[SelectedFile, Entry | None]) -> int:
+    return work[0].stat.size
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _is_still(entry: Entry, now: Stat) -> bool:
@@ -205,28 +289,47 @@ def _is_still(entry: Entry, now: Stat) -> bool:
     return bool(now.etag) and (entry.size, entry.etag) == (now.size, now.etag)
 
 
-def unchanged(earlier: Iterable[EarlierBackup], url: str, now: Mapping[str, Stat]) -> dict[str, Entry]:
-    """What the newest backup of this storage has of files that are still as they were, by path.
+class _Unchanged:
+    """What an earlier backup has of files that are still as they were, looked up in the order of their paths.
 
     A file that was young when that backup began may have changed again within the same time of change.
     """
+
+    def __init__(self, file: BinaryIO, began: float) -> None:
+        self._listed = Beside(_noted(file))
+        self._began = began
+
+    def at(self, now: Stat) -> Entry | None:
+        entry = self._listed.at(now.key)
+        return entry if entry is not None and _is_still(entry, now) and not is_young(now, self._began) else None
+
+
+@contextmanager
+def unchanged(earlier: Iterable[EarlierBackup], url: str, selected: Iterable[SelectedFile]) -> Iterator[_Unchanged]:
+    """The newest backup of this storage that has anything of these files; of none, nothing."""
     for backup in earlier:
         if (backup.catalog.tiers.get(index.TIER) or {}).get("url") == url and (file := backup.reading(index.FILE)):
-            began = backup.catalog.instant.timestamp()
             with file:
-                found = {
-                    each.path: each
-                    for each in _noted(file)
-                    if each.path in now and _is_still(each, now[each.path]) and not is_young(now[each.path], began)
-                }
-            if found:
-                return found
-    return {}
+                began = backup.catalog.instant.timestamp()
+                looked = _Unchanged(file, began)
+                if any(looked.at(each.stat) for each in selected):
+                    file.seek(0)
+                    yield _Unchanged(file, began)
+                    return
+    yield _Unchanged(io.BytesIO(), 0.0)
 
 
-def finished(writer: Writer) -> dict[str, Entry]:
-    """What interrupted runs have noted, by path; a line that is cut off or is not ours is none."""
-    return {each.path: each for name in (PROGRESS_FILE, index.FILE) for file in writer.left_behind(name) for each in _noted(file)}
+def about(url: str) -> str:
+    """What marks of segments are about: the files of this storage, and of no other."""
+    return f"{PROGRESS_FILE} of {url}"
+
+
+def finished(writer: Writer, url: str) -> Iterator[tuple[str, bytes]]:
+    """(path, line) of what interrupted runs have noted; a line that is cut off or is not ours is none."""
+    for name in (about(url),) if isinstance(writer, Segmented) else (PROGRESS_FILE, index.FILE):
+        for file in writer.left_behind(name):
+            for entry in _noted(file):
+                yield entry.path, index.line_of(entry)
 
 
 def _noted(file: BinaryIO) -> Iterator[Entry]:
@@ -234,5 +337,5 @@ def _noted(file: BinaryIO) -> Iterator[Entry]:
     while line := file.readline(index.MAX_LINE):
         with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
             entry = index.parsed(line)
-            if entry.file:
+            if entry.file and index.is_sum(entry.sha256):
                 yield entry

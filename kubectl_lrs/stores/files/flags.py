@@ -35,7 +35,7 @@ class Place(Options):
         metavar="FILE",
         source=Source.FILE,
         group=FILES,
-        help="JSON or YAML with options and credentials, as the storage's fsspec library takes them; else LRS_FILES_OPTIONS.",
+        help="JSON or YAML with options and credentials (of S3: docs/files.md; others: fsspec); else LRS_FILES_OPTIONS.",
     )
     endpoint: str = flag(
         "--files-endpoint",
@@ -88,6 +88,13 @@ class BackupOptions(Place):
         group=FILES,
         help="Take every file below the URL, not only those that belong to what is saved.",
     )
+    shards: str = flag(
+        "--shards",
+        default="",
+        metavar="N|auto",
+        group=FILES,
+        help="Have other machines copy the files, by run segment: cut them into about N segments, of 10 GiB at most.",
+    )
 
 
 class CheckOptions(Place):
@@ -116,4 +123,18 @@ class RestoreOptions(Place):
     )
 
 
-BACKUP, RESTORE, CHECK = BackupOptions, RestoreOptions, CheckOptions
+class RehearseOptions(Options):
+    """Where a rehearsal writes files."""
+
+    scratch: str = flag(
+        "--files-scratch",
+        key="files.scratch",
+        default="",
+        metavar="DIR",
+        source=Source.DIRECTORY,
+        group=FILES,
+        help="Folder below which files are written to be compared; else TMPDIR, else /tmp.",
+    )
+
+
+BACKUP, RESTORE, CHECK, REHEARSE = BackupOptions, RestoreOptions, CheckOptions, RehearseOptions

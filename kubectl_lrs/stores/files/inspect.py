@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.stores.files.match import ALL, FileMatcher, References, Where
 from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.selected import Listed
 from kubectl_lrs.stores.files.storage import Storage
 
 
@@ -25,11 +27,18 @@ class Presence:
     notes: list[str]
 
 
-def presence(storage: Storage, references: References) -> Presence:
-    """The documents held against the storage as it is now."""
-    matcher = FileMatcher(references, storage.names)
-    matched = others = 0
+def listed_in(listed: Listed, storage: Storage) -> Listed:
+    """The same, with all that there is now."""
     for stored in storage.listing():
+        listed.add(stored)
+    return listed
+
+
+def presence(storage: Storage, listed: Iterable[Stat], references: References) -> Presence:
+    """The documents held against the storage as it was listed."""
+    matcher = FileMatcher(references)
+    matched = others = 0
+    for stored in listed:
         if matcher.found(stored.key):
             matched += 1
         else:

@@ -12,24 +12,17 @@ field whose objects are there.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from urllib.parse import unquote
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-MAX_TOKEN = 4096
-"""Characters that a path may have; a longer piece of a text is none."""
-
-MAX_DEPTH = 64
-"""Parts of a path that are looked at, from the end."""
+from kubectl_lrs.stores.files.named import IDS_WITHIN, MAX_TOKEN, Named, may_be_path, new_folders, pieces, readings
 
 MAX_MISSING = 10_000
+
+MOST_SEEN, LONGEST_SEEN = 8_000, 200
+"""Strings that are known again when they come again, and the characters of the longest of these."""
+
 _ID = re.compile(r"[0-9a-f]{24}")
-_IDS_WITHIN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{24}(?![0-9a-zA-Z])")
-_SPLIT = re.compile(r"[\s\"'`<>|,;()\[\]{}]+")
-_ESCAPED = re.compile(r"[%?#]")
-_QUERY = re.compile(r"[?#]")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,99 +48,111 @@ class Found:
 ALL = Found("all")
 
 
-@dataclass
-class References:
-    """What the saved documents say, as far as it can mean an object; `add` and `add_id` while they are read.
+class _Texts:
+    """The strings of one field that may be paths, as far as anything can depend on them."""
 
-    One entry for each distinct piece of text, with the first place that it was seen in: memory is bounded by what the
-    documents hold, not by the number of objects.
+    __slots__ = ("_others", "_sure", "first")
+
+    def __init__(self) -> None:
+        self.first: dict[str, str] = {}
+        """Each string → the first document that has it."""
+        self._sure: set[str] = set()
+        self._others: set[str] = set()
+
+    def add_absent(self, text: str, document: str, path: str, *, is_sure: bool) -> None:
+        """One that means `path`, which is not there: as many of each kind as can be told in the end, the first of them."""
+        known = self._sure if is_sure else self._others
+        if path not in known and len(known) < MAX_MISSING:
+            known.add(path)
+            self.first.setdefault(text, document)
+
+
+class References:
+    """What the saved documents say, as far as it can mean an object of one list; `add` and `add_id` while they are read.
+
+    Kept is what may name something of the list, each with the first place that it was seen in, and of what is not there
+    as much as can be told: memory is bounded by what the storage holds, not by what documents say.
     """
 
-    tokens: dict[str, Where] = field(default_factory=dict)
-    ids: dict[str, Where] = field(default_factory=dict)
-    whole: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    """By field (`source field`): each whole string that may be a path → the first document that has it."""
+    def __init__(self, named: Named) -> None:
+        self.named = named
+        self.tokens: dict[str, Where] = {}
+        self.ids: dict[str, Where] = {}
+        self.fields: dict[tuple[str, str], _Texts | None] = {}
+        """By source and field, in the order in which they came: None where nothing depends on any of its strings."""
+        self.says_anything = False
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def concerns(self, text: str) -> bool:
+        """Whether `add` has anything to do with a string."""
+        if "/" in text or text in self.named.alone:
+            return True
+        if not self.says_anything:
+            self.says_anything = not _is_nothing(text) and len(text) <= MAX_TOKEN
+        return False
 
     def add(self, where: Where, text: str) -> None:
         """One string of a document."""
-        if not text or text.isspace():
+        if _is_nothing(text) or self._has_seen(where, text):
             return
-        if _ID.fullmatch(text):
-            return
-        if _may_be_path(text):
-            self.whole[f"{where.source} {where.field}"].setdefault(text, where.document)
-        for piece in _pieces(text):
-            self.tokens.setdefault(piece, where)
+        if may_be_path(text):
+            self._add_whole(where, text)
+        for piece in pieces(text):
+            self.says_anything = True
+            if piece in self.named:
+                self.tokens.setdefault(piece, where)
 
     def add_id(self, where: Where, identifier: str) -> None:
         """The id of a document, 24 hex digits; anything else is none."""
         if _ID.fullmatch(identifier):
-            self.ids.setdefault(identifier, where)
+            self.says_anything = True
+            if identifier in self.named:
+                self.ids.setdefault(identifier, where)
 
-
-def _may_be_path(text: str) -> bool:
-    return "/" in text.strip("/") and len(text) <= MAX_TOKEN and "\n" not in text
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """The whole text, and each piece between blanks and quotes that has a `/`; a URL also without its escapes and query."""
-    candidates = [text] if len(text) <= MAX_TOKEN else []
-    if "/" in text and _SPLIT.search(text):
-        candidates += [piece for piece in _SPLIT.split(text) if "/" in piece and len(piece) <= MAX_TOKEN]
-    for piece in candidates:
-        yield from _readings(piece)
-
-
-def _readings(piece: str) -> Iterator[str]:
-    """What one piece may mean as a path without slashes around it."""
-    is_url = _SCHEME.match(piece) is not None
-    forms = [piece]
-    if is_url and _ESCAPED.search(piece):
-        forms.append(unquote(_QUERY.split(piece, maxsplit=1)[0]))
-    for form in forms:
-        plain = _plain(form)
-        if plain:
-            yield plain
-        if is_url or form.startswith("/"):
-            yield from _ends(plain)
-
-
-def _plain(piece: str) -> str:
-    return _SCHEME.sub("", piece, count=1).strip("/")
-
-
-def _ends(path: str) -> Iterator[str]:
-    """What is left without the first parts, as long as that is more than a bare name.
-
-    A document may name an object by a path or URL that begins above the storage's prefix, or at another place that
-    the same files were in before.
-    """
-    at = path.find("/")
-    for _ in range(MAX_DEPTH):
-        if at < 0 or path.find("/", at + 1) < 0:
+    def _add_whole(self, where: Where, text: str) -> None:
+        spelling, place = self.named.spelling, (where.source, where.field)
+        texts = self.fields.setdefault(place, None)
+        is_there = any(spelling.relative(each) in self.named for each in readings(text))
+        path, is_sure = ("", False) if is_there else spelling.meant(text)
+        if not is_there and (not path or path in self.named.folders):
             return
-        yield path[at + 1 :]
-        at = path.find("/", at + 1)
+        if texts is None:
+            texts = self.fields[place] = _Texts()
+        if is_there:
+            texts.first.setdefault(text, where.document)
+        else:
+            texts.add_absent(text, where.document, path, is_sure=is_sure)
+
+    def _has_seen(self, where: Where, text: str) -> bool:
+        """Whether the same stood in the same field before: thousands of LRS say the same. Of a few, and of long ones, not."""
+        if len(text) > LONGEST_SEEN:
+            return False
+        this = (where.source, where.field, text)
+        if this in self._seen:
+            return True
+        if len(self._seen) >= MOST_SEEN:
+            self._seen.clear()
+        self._seen.add(this)
+        return False
+
+
+def _is_nothing(text: str) -> bool:
+    return not text or text.isspace() or _ID.fullmatch(text) is not None
 
 
 class FileMatcher:
-    """Decides object by object; then tells what is referred to and was not there. `names`: the full names of a path."""
+    """Decides object by object; then tells what is referred to and was not there. The objects are those of the list."""
 
-    def __init__(self, references: References, names: Callable[[str], tuple[str, ...]], *, take_all: bool = False) -> None:
+    def __init__(self, references: References, *, take_all: bool = False) -> None:
         self._references = references
-        self._names = names
+        self._spelling = references.named.spelling
         self._take_all = take_all
         self._there: set[str] = set()
-        self._folders: set[str] = set()
-        self._own = sorted({_plain(name) for name in names("")} - {""}, key=len, reverse=True)
+        self._last: tuple[str, Where | None] = ("", None)
 
     def found(self, path: str) -> Found | None:
         """How the object of this path belongs, None where it does not."""
-        references = self._references
-        self._folders.update(_new_folders(path.strip("/"), self._folders))
-        where = references.tokens.get(path.strip("/")) or next(
-            (references.tokens[name] for name in map(_plain, self._names(path)) if name in references.tokens), None
-        )
+        where = self._first(path.strip("/"), path)
         if where is not None:
             self._there.add(path.strip("/"))
             return Found("path", where)
@@ -158,72 +163,55 @@ class FileMatcher:
             return Found("folder", within)
         return ALL if self._take_all else None
 
+    def _first(self, plain: str, path: str) -> Where | None:
+        """Where a path is named, as it is or in full."""
+        tokens = self._references.tokens
+        if not tokens:
+            return None
+        return tokens.get(plain) or next((tokens[name] for name in self._spelling.full(path) if name in tokens), None)
+
     def _by_folder(self, path: str) -> Where | None:
-        """A folder of the path that a document names; one of a single part is too common a word."""
+        """A folder of the path that a document names: mostly that of the path before."""
         folder = path.strip("/").rpartition("/")[0]
+        if folder != self._last[0]:
+            self._last = folder, self._named(folder)
+        return self._last[1]
+
+    def _named(self, folder: str) -> Where | None:
+        """Where it is named, or one above it; one of a single part is too common a word."""
         while "/" in folder:
-            for name in (folder, *map(_plain, self._names(folder))):
-                if where := self._references.tokens.get(name):
-                    self._there.add(folder)
-                    return where
+            if where := self._first(folder, folder):
+                self._there.add(folder)
+                return where
             folder = folder.rpartition("/")[0]
         return None
 
     def _by_id(self, part: str) -> Where | None:
         """A part that is an id, or that holds one set off from its neighbours (`ID.tar.gz`, `app_ID`)."""
         ids = self._references.ids
-        if part in ids:
-            return ids[part]
-        return next((ids[each] for each in _IDS_WITHIN.findall(part) if each in ids), None)
+        return next((ids[each] for each in IDS_WITHIN.findall(part) if each in ids), None) if ids else None
 
     def missing(self) -> list[tuple[str, Where]]:
         """(path, where it is referred to) of what is surely meant to be in this storage and was not among the objects."""
         lost: dict[str, Where] = {}
-        for place, texts in self._references.whole.items():
-            source, _, name = place.partition(" ")
-            absent = [text for text in texts if not self._is_there(text)]
-            holds_paths = len(absent) < len(texts)
+        for (source, field), texts in self._references.fields.items():
+            first = texts.first if texts else {}
+            absent = [text for text in first if not self._is_there(text)]
+            holds_paths = len(absent) < len(first)
             for text in absent:
-                path = self._meant(text, holds_paths=holds_paths)
-                if path and path not in self._folders and len(lost) < MAX_MISSING:
-                    lost.setdefault(path, Where(source, texts[text], name))
+                path, is_sure = self._spelling.meant(text)
+                is_lost = path and (is_sure or holds_paths) and path not in self._references.named.folders
+                if is_lost and len(lost) < MAX_MISSING:
+                    lost.setdefault(path, Where(source, first[text], field))
         return sorted(lost.items())
 
     def _is_there(self, text: str) -> bool:
-        return any(self._relative(piece) in self._there for piece in _readings(text))
-
-    def _meant(self, text: str, *, holds_paths: bool) -> str:
-        """The path that the string surely means; empty where it may mean something else."""
-        is_url = _SCHEME.match(text) is not None
-        plain = _plain(_QUERY.split(text, maxsplit=1)[0] if is_url else text)
-        relative = self._relative(plain)
-        if (is_url or text.startswith("/")) and relative == plain:
-            return ""
-        is_surely = relative != plain and (is_url or text.startswith("/"))
-        looks_like = text == text.strip() and "//" not in relative and not text.endswith("/")
-        return relative if looks_like and (is_surely or holds_paths) else ""
-
-    def _relative(self, plain: str) -> str:
-        """Without the storage's own prefix, where it begins with that."""
-        for own in self._own:
-            if plain.startswith(f"{own}/"):
-                return plain[len(own) + 1 :]
-        return plain
+        return any(self._spelling.relative(piece) in self._there for piece in readings(text))
 
 
 def folders_of(paths: Iterable[str]) -> set[str]:
     """Every folder that one of these paths lies in."""
     found: set[str] = set()
     for path in paths:
-        found.update(_new_folders(path, found))
+        found.update(new_folders(path, found))
     return found
-
-
-def _new_folders(path: str, known: set[str]) -> list[str]:
-    """The folders of a path that are not known yet."""
-    new = []
-    parent = path.rpartition("/")[0]
-    while parent and parent not in known:
-        new.append(parent)
-        parent = parent.rpartition("/")[0]
-    return new

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeAlias
 
 from kubectl_lrs.backends.base import CHUNK, KeyNotFoundError, NoSpaceError, Stat
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, ExitCode, LrsError
@@ -14,11 +16,13 @@ from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step, StorePlan
 from kubectl_lrs.model.units import size
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.runtime.parallel import map_unordered
+from kubectl_lrs.runtime.parallel import map_by_pace
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.redact import shown
+from kubectl_lrs.runtime.sorting import Sorted, Waiting
 from kubectl_lrs.stores.files.attributes import differences, settable
-from kubectl_lrs.stores.files.saved import TIER, Entry, Index
+from kubectl_lrs.stores.files.match import ALL
+from kubectl_lrs.stores.files.saved import TIER, Entry, Index, Row, entry_of, row_of
 from kubectl_lrs.stores.files.storage import Storage
 
 
@@ -32,10 +36,89 @@ class FileStep(Step):
     there: Stat | None = None
 
 
-class Planner:
-    """Looks at the storage and decides; nothing stays written."""
+_Row: TypeAlias = "tuple[str, int, str, float | None, Mapping[str, Any] | None]"
+"""A Stat, as it waits on the disk."""
 
-    def __init__(self, index: Index, storage: Storage, *, existing: Existing, workers: int, stop: Cancel) -> None:
+_StepRow: TypeAlias = "tuple[str, str, str, int, Row | None, _Row | None]"
+"""A step: name, action, reason, bytes; of one that writes also the entry and what is there."""
+
+
+class FileSteps(Waiting[FileStep]):
+    """Those of a plan, in the order of their names; they wait on the disk. Of one that writes nothing the entry is bare.
+
+    `to_write`: bytes of those that are written; `largest`: of the largest of them.
+    """
+
+    def __init__(self, steps: Iterable[FileStep] = ()) -> None:
+        self._steps: Sorted[_StepRow] = Sorted()
+        super().__init__(self._steps, _step_of)
+        self._counts: Counter[Action] = Counter()
+        self.to_write = self.largest = 0
+        for step in steps:
+            self.add(step)
+
+    def add(self, step: FileStep) -> None:
+        """One more."""
+        self._counts[step.action] += 1
+        entry = there = None
+        if step.action in WRITES:
+            self.to_write += step.bytes
+            self.largest = max(self.largest, step.bytes)
+            entry, there = row_of(step.entry), _row_of(step.there) if step.there else None
+        self._steps.add((step.name, step.action.value, step.reason, step.bytes, entry, there))
+
+    def counts(self) -> Counter[Action]:
+        """How many of each action."""
+        return self._counts
+
+    def names(self, actions: Collection[Action]) -> Iterator[str]:
+        """Of those with one of these actions."""
+        return (row[0] for row in self._rows_with(actions))
+
+    def having(self, actions: Collection[Action]) -> Iterator[FileStep]:
+        """Those with one of these actions."""
+        return map(_step_of, self._rows_with(actions))
+
+    def _rows_with(self, actions: Collection[Action]) -> Iterator[_StepRow]:
+        words = {action.value for action in actions}
+        return (row for row in self._steps if row[1] in words)
+
+
+def steps_of(plan: StorePlan) -> FileSteps:
+    """The steps of a plan of files, from which some may have been taken."""
+    return plan.steps if isinstance(plan.steps, FileSteps) else FileSteps(plan.of(FileStep))
+
+
+def _row_of(stat: Stat) -> _Row:
+    return stat.key, stat.size, stat.etag, stat.mtime, stat.attributes
+
+
+def _step_of(row: _StepRow) -> FileStep:
+    name, action, reason, count, entry, there = row
+    return FileStep(
+        name=name,
+        action=Action(action),
+        reason=reason,
+        bytes=count,
+        entry=entry_of(entry) if entry else Entry(path=name, size=count, etag="", found=ALL),
+        there=Stat(*there) if there else None,
+    )
+
+
+class Planner:
+    """Looks at the storage and decides; nothing stays written. `shared`: files that are not replaced, by path, and whose."""
+
+    def __init__(
+        self,
+        index: Index,
+        storage: Storage,
+        *,
+        existing: Existing,
+        workers: int,
+        shared: Mapping[str, str] = MappingProxyType({}),
+        stop: Cancel,
+    ) -> None:
+        self._shared = shared
         self._index = index
         self._storage = storage
         self._existing = existing
@@ -44,16 +127,21 @@ class Planner:
 
     def plan(self, progress: Progress) -> StorePlan:
         """A step for each file of the backup."""
-        entries = [entry for entry in self._index.entries if entry.file]
-        progress.begin("listing the file storage")
-        there = self._there({entry.path for entry in entries}, progress)
-        progress.begin("comparing files", len(entries))
-        steps: list[FileStep] = []
-        pairs = ((entry, there.get(entry.path)) for entry in entries)
-        for step in map_unordered(pairs, self._decide, workers=self._workers, stop=self._stop):
-            steps.append(step)
-            progress.advance()
-        steps.sort(key=lambda step: step.name)
+        entries: Iterable[Entry] = self._index.entries
+        if not isinstance(entries, Waiting):
+            entries = sorted(entries, key=lambda entry: entry.path)
+        entries = (entry for entry in entries if entry.file)
+        steps = FileSteps()
+        with Sorted[_Row]() as there:
+            progress.begin("listing the file storage")
+            for stat in self._storage.listing() if self._index.entries else ():
+                progress.advance()
+                there.add(_row_of(stat))
+            progress.begin("comparing files", len(self._index.entries))
+            pairs = _paired(entries, there)
+            for step in map_by_pace(pairs, self._decide, weight=_read, workers=self._workers, stop=self._stop):
+                steps.add(step)
+                progress.advance()
         return StorePlan(
             store=TIER,
             target=self._storage.url,
@@ -61,15 +149,6 @@ class Planner:
             findings=tuple(self._findings(steps)),
             effects=self._effects(steps),
         )
-
-    def _there(self, wanted: set[str], progress: Progress) -> dict[str, Stat]:
-        """Those of the wanted paths that are there."""
-        found: dict[str, Stat] = {}
-        for stat in self._storage.listing() if wanted else ():
-            progress.advance()
-            if stat.key in wanted:
-                found[stat.key] = stat
-        return found
 
     def _decide(self, pair: tuple[Entry, Stat | None]) -> FileStep:
         entry, there = pair
@@ -86,7 +165,9 @@ class Planner:
                 raise
             return _step(entry, there, Action.CONFLICT, f"a file is there that cannot be read: {error}")
         if not difference:
-            return _step(entry, there, Action.UNCHANGED)
+            return _step(entry, None, Action.UNCHANGED)  # nobody needs what is there, and there may be very many
+        if shared := self._shared.get(entry.path):
+            return _step(entry, there, Action.CONFLICT, f"it differs: {difference}; it is {shared}, and is left alone")
         action = Action.REPLACE if self._existing is Existing.REPLACE else Action.CONFLICT
         return _step(entry, there, action, f"it differs: {difference}")
 
@@ -108,17 +189,16 @@ class Planner:
             return ""
         return "; ".join(differences(backend.keeps, settable(backend.keeps, entry.attributes)[0], beside))
 
-    def _findings(self, steps: list[FileStep]) -> Iterator[Finding]:
+    def _findings(self, steps: FileSteps) -> Iterator[Finding]:
         if self._index.url != self._storage.url and steps:
             message = f"the files were in {shown(self._index.url)} and go to {self._storage.url}"
             hint = "documents that name the old place in full are not rewritten"
             if scheme_of(self._index.url) != scheme_of(self._storage.url):
                 hint = f"{hint}; what only the other kind of storage keeps beside the content does not come along"
             yield Finding(Severity.NOTE, message, hint, note=Note.FILES_ELSEWHERE)
-        writes = [step for step in steps if step.action in WRITES]
-        if writes:
-            yield from self._room(sum(step.bytes for step in writes))
-            yield from self._rights(large=any(step.bytes > CHUNK for step in writes))
+        if not WRITES.isdisjoint(steps.counts()):
+            yield from self._room(steps.to_write)
+            yield from self._rights(large=steps.largest > CHUNK)
 
     def _room(self, needed: int) -> Iterator[Finding]:
         free = self._storage.backend.free()
@@ -136,9 +216,25 @@ class Planner:
         except NoSpaceError as error:
             yield Finding(Severity.ERROR, str(error), error.hint)
 
-    def _effects(self, steps: list[FileStep]) -> tuple[str, ...]:
-        count = sum(step.action is Action.REPLACE for step in steps)
+    def _effects(self, steps: FileSteps) -> tuple[str, ...]:
+        count = steps.counts()[Action.REPLACE]
         return (f"replace {count} file{'' if count == 1 else 's'} in {self._storage.url}",) if count else ()
+
+
+def _paired(entries: Iterable[Entry], there: Iterable[_Row]) -> Iterator[tuple[Entry, Stat | None]]:
+    """Each with what is there in its place; both are in the order of the paths."""
+    listed = iter(there)
+    row = next(listed, None)
+    for entry in entries:
+        while row is not None and row[0] < entry.path:
+            row = next(listed, None)
+        yield entry, Stat(*row) if row is not None and row[0] == entry.path else None
+
+
+def _read(pair: tuple[Entry, Stat | None]) -> int:
+    """How much may have to be read to compare the two."""
+    entry, there = pair
+    return there.size if there is not None and there.size == entry.size else 0
 
 
 def _step(entry: Entry, there: Stat | None, action: Action, reason: str = "") -> FileStep:

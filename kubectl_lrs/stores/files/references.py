@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from sys import intern
 
 from kubectl_lrs.repository import Readable
 from kubectl_lrs.runtime.progress import Progress
@@ -14,19 +16,21 @@ _PLACE = re.compile(r"\[\d+\]")
 _ID = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{24}(?![0-9a-zA-Z])")
 
 
-def read_references(folder: Readable, progress: Progress) -> References:
+def read_references(references: References, folder: Readable, progress: Progress) -> None:
     """Every document's strings and id. An application's LRS has its id in its name."""
-    references = References()
     for document in documents(folder):
         add(references, document)
         progress.advance()
-    return references
 
 
-def add(references: References, document: Document) -> None:
-    """What one document says."""
+def add(references: References, document: Document, found: Iterable[tuple[str, str]] | None = None) -> None:
+    """What one document says. `found`: (field, text) of every string in it, where these are known."""
     field = "metadata.name" if document.store == LRS else "_id"
     for identifier in _ID.findall(document.id):
         references.add_id(Where(document.store, document.id, field), identifier)
-    for place, text in strings(document.content):
-        references.add(Where(document.store, document.id, _PLACE.sub("[]", place)), text)
+    if found is None:
+        found = strings(document.content, is_wanted=references.concerns)
+    else:
+        found = (each for each in found if references.concerns(each[1]))
+    for place, text in found:
+        references.add(Where(document.store, document.id, intern(_PLACE.sub("[]", place))), text)  # the same in thousands of LRS

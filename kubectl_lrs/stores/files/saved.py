@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.names import file_stem
 from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.runtime.bounds import require_readable
-from kubectl_lrs.stores.files.match import Found, Where
+from kubectl_lrs.runtime.sorting import Sorted, Waiting
+from kubectl_lrs.stores.files.match import ALL, Found, Where
 
 FILE = "files.json"
 TIER = "files"
@@ -36,12 +37,16 @@ MAX_WHERE = 1000
 """Characters of a document's id and of a field that tell where a file is named."""
 
 LONG = f"{FOLDER}/~long"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SUM = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One file. `file`: where its content is in the backup, empty where only known of; `sha256` likewise."""
+    """One file. `file`: where its content is in the backup, empty where only known of; `sha256` likewise.
+
+    `modified`: the storage's time of its last change, where nothing of it can change without another one.
+    """
 
     path: str
     size: int
@@ -50,16 +55,39 @@ class Entry:
     file: str = ""
     sha256: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    modified: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """All of them. `folders`: what the storage keeps of the folders that they lie in."""
+    """All of them; as they are read, in the order of their paths, and waiting on the disk.
+
+    `folders`: what the storage keeps of the folders that they lie in.
+    """
 
     url: str
     level: str
-    entries: list[Entry]
+    entries: Sequence[Entry] = ()
     folders: Mapping[str, Mapping[str, Any]]
+
+
+Row: TypeAlias = tuple[str, int, str, str, "tuple[str, str, str] | None", str, str, dict[str, Any], "float | None"]
+"""An entry, as it waits on the disk."""
+
+
+def row_of(entry: Entry) -> Row:
+    """See `entry_of`."""
+    where = entry.found.where
+    said = None if where is None else (where.source, where.document, where.field)
+    beside = dict(entry.attributes)
+    return entry.path, entry.size, entry.etag, entry.found.by, said, entry.file, entry.sha256, beside, entry.modified
+
+
+def entry_of(row: Row) -> Entry:
+    """It again."""
+    path, size, etag, by, said, file, sha256, attributes, modified = row
+    found = Found(by, Where(*said)) if said else ALL if by == ALL.by else Found(by)
+    return Entry(path=path, size=size, etag=etag, found=found, file=file, sha256=sha256, attributes=attributes, modified=modified)
 
 
 def backup_path(path: str, *, is_folder_too: bool) -> str:
@@ -78,20 +106,34 @@ def backup_path(path: str, *, is_folder_too: bool) -> str:
 # ---- writing
 
 
-def write(writer: Writer, index: Index) -> None:
-    """Put it into the folder."""
+def write(writer: Writer, index: Index, lines: Iterable[bytes] | None = None) -> None:
+    """Put it into the folder. `lines`: those of the files (`line_of`), in the place of entries that are not held."""
     head = {"kind": KIND, "formatVersion": FORMAT_VERSION, "url": index.url, "level": index.level, "folders": index.folders}
     with writer.stream(FILE) as sink:
         text = json.dumps(head, separators=(",", ":"))
-        sink.write(_line(f'{text[:-1]},"files":[', MAX_HEAD))
-        for number, entry in enumerate(index.entries):
-            comma = "," if number + 1 < len(index.entries) else ""
-            sink.write(_line(f"{json.dumps(to_dict(entry), separators=(',', ':'))}{comma}", MAX_LINE))
+        sink.write(_line(f'{text[:-1]},"files":['.encode(), MAX_HEAD))
+        held = None
+        for line in map(line_of, index.entries) if lines is None else lines:
+            if held is not None:
+                sink.write(_line(held + b",", MAX_LINE))
+            held = line
+        if held is not None:
+            sink.write(_line(held, MAX_LINE))
         sink.write(b"]}\n")
 
 
-def _line(text: str, limit: int) -> bytes:
-    return require_readable(f"{text}\n".encode(), limit, f"a line of {FILE}")
+def is_sum(text: str) -> bool:
+    """Whether it has the form of a SHA-256."""
+    return _SUM.fullmatch(text) is not None
+
+
+def line_of(entry: Entry) -> bytes:
+    """As it stands in the file, without what divides it from the next."""
+    return _ENCODER.encode(to_dict(entry)).encode()
+
+
+def _line(text: bytes, limit: int) -> bytes:
+    return require_readable(text + b"\n", limit, f"a line of {FILE}")
 
 
 def to_dict(entry: Entry) -> dict[str, Any]:
@@ -104,6 +146,8 @@ def to_dict(entry: Entry) -> dict[str, Any]:
         data |= {"file": entry.file, "sha256": entry.sha256}
     if entry.attributes:
         data["attributes"] = dict(entry.attributes)
+    if entry.modified is not None:
+        data["modified"] = entry.modified
     return data
 
 
@@ -118,21 +162,30 @@ def read(folder: Backup) -> Index | None:
     if TIER not in folder.catalog.tiers:
         return None
     where = folder.describe(FILE)
-    sums = {path: digest for path, digest in folder.sums() if path == FILE or path.startswith(f"{FOLDER}/")}
     try:
-        head, entries = _parsed(folder, sums.get(FILE, ""))
-        return _checked(head, entries, sums)
+        with Sorted[tuple[str, str]]() as sums:
+            digest = ""
+            for path, each in folder.sums():
+                if path.startswith(f"{FOLDER}/"):
+                    sums.add((path, each))
+                elif path == FILE:
+                    digest = each
+            rows: Sorted[Row] = Sorted()
+            entries = Waiting(rows, entry_of)
+            return _checked(_parsed(folder, digest, rows), entries, rows, sums)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DamageError(f"{where}: not a valid list of files: {error}") from error
 
 
-def _parsed(folder: Backup, digest: str) -> tuple[dict[str, Any], list[Entry]]:
-    """The head and the entries, line by line; the sum is that of what was read."""
+def _parsed(folder: Backup, digest: str, rows: Sorted[Row]) -> dict[str, Any]:
+    """The head; the entries, line by line, become `rows`. The sum is that of what was read."""
     actual = hashlib.sha256()
     with folder.reading(FILE) as file:
         lines = _lines(file, actual)
-        head = json.loads(next(lines, b"").strip() + b"]}")
-        entries = [parsed(line) for line in lines if line != b"]}\n"]
+        head: dict[str, Any] = json.loads(next(lines, b"").strip() + b"]}")
+        for line in lines:
+            if line != b"]}\n":
+                rows.add(row_of(parsed(line)))
     if actual.hexdigest() != digest:
         raise DamageError(f"{folder.describe(FILE)}: altered: its sum does not match")
     if head["kind"] != KIND or not isinstance(head["formatVersion"], int):
@@ -142,7 +195,7 @@ def _parsed(folder: Backup, digest: str) -> tuple[dict[str, Any], list[Entry]]:
             f"{folder.describe(FILE)}: format {head['formatVersion']} is newer than this program reads ({FORMAT_VERSION})",
             hint="use the version of kubectl lrs that made it, or a newer one",
         )
-    return head, entries
+    return head
 
 
 def _lines(file: Any, actual: Any) -> Iterator[bytes]:
@@ -166,10 +219,11 @@ def parsed(line: bytes) -> Entry:
         path=_text(data["path"]),
         size=_size(data["size"]),
         etag=_text(data["marker"]),
-        found=Found(_text(data["foundBy"]), where),
+        found=ALL if data["foundBy"] == ALL.by and where is None else Found(_text(data["foundBy"]), where),
         file=_text(data.get("file", "")),
         sha256=_text(data.get("sha256", "")),
         attributes=_alike(attributes),
+        modified=_instant(data.get("modified")),
     )
 
 
@@ -193,29 +247,55 @@ def _text(value: Any) -> str:
     return value
 
 
+def _instant(value: Any) -> float | None:
+    if value is not None and (type(value) not in (int, float) or not 0 <= value < 2**63):
+        raise ValueError(f"{value!r} is no time")
+    return value  # type: ignore[no-any-return]
+
+
 def _size(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError(f"{value!r} is no size")
     return value
 
 
-def _checked(head: Mapping[str, Any], entries: list[Entry], sums: Mapping[str, str]) -> Index:
-    _unique("path", (entry.path for entry in entries))
-    _unique("file", (entry.file for entry in entries if entry.file))
-    for entry in entries:
-        if entry.file and (sums.get(entry.file) != entry.sha256 or not _SUM.fullmatch(entry.sha256) or entry.file == FILE):
-            raise ValueError(f"{entry.path!r}: its content is not in the backup")
-    if surplus := set(sums) - {FILE} - {entry.file for entry in entries}:
-        raise ValueError(f"{sorted(surplus)[0]!r} is the content of no file")
+def _checked(head: Mapping[str, Any], entries: Sequence[Entry], rows: Iterable[Row], sums: Iterable[tuple[str, str]]) -> Index:
+    """`sums`: those below `files/`, in the order of the paths. `rows`: the entries."""
+    _unique("path", (row[0] for row in rows))
+    with Sorted[tuple[str, str, str]]() as held:
+        for path, *_, file, digest, _beside, _modified in rows:
+            if file:
+                held.add((file, digest, path))
+        _unique("file", (file for file, _, _ in held))
+        _require_content(held, sums)
     folders = head["folders"]
     if not isinstance(folders, dict) or not all(isinstance(each, dict) for each in folders.values()):
         raise ValueError("folders")
     return Index(url=_text(head["url"]), level=_text(head["level"]), entries=entries, folders=folders)
 
 
+def _require_content(held: Iterable[tuple[str, str, str]], sums: Iterable[tuple[str, str]]) -> None:
+    """ValueError unless the two are the same files in the same order, with the same sums. `held`: (file, sum, path)."""
+    surplus: list[str] = []
+    left = iter(sums)
+    listed = next(left, None)
+    for file, digest, path in held:
+        while listed is not None and listed[0] < file:
+            surplus = surplus or [listed[0]]
+            listed = next(left, None)
+        if listed != (file, digest) or not _SUM.fullmatch(digest):
+            raise ValueError(f"{path!r}: its content is not in the backup")
+        listed = next(left, None)
+    if listed is not None:
+        surplus.append(listed[0])
+    if surplus:
+        raise ValueError(f"{surplus[0]!r} is the content of no file")
+
+
 def _unique(what: str, values: Iterable[str]) -> None:
-    seen: set[str] = set()
+    """ValueError where one comes twice; they are in order."""
+    before = None
     for value in values:
-        if value in seen:
+        if value == before:
             raise ValueError(f"{what} {value!r} is there twice")
-        seen.add(value)
+        before = value

@@ -6,12 +6,13 @@ A registry that does not answer is not asked for the rest. What failed for one i
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.notes import Note, Remark
+from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
 from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.common.mentions import Mention
 from kubectl_lrs.stores.images.find import Allowed, Image
@@ -27,9 +28,6 @@ OF_ONE = (MissingError, UnclearError, PushError, UnreachableError, DeniedError)
 
 REFUSALS = (MissingError, UnclearError, CredentialsError, DeniedError)
 """After which another login may do better: registries tell who may not see something in many ways."""
-
-TROUBLE = 3
-"""So many failures (5xx, broken connections) in a row, and a registry is taken for one that is down."""
 
 Domain = frozenset[str]
 """The namespaces whose pull secrets may be used."""
@@ -61,8 +59,7 @@ class Access:
         self._only: Domain = NOBODYS
         self._lock = threading.Lock()
         self._good: dict[tuple[str, str, Domain], Keychain | None] = {}
-        self._answered: set[str] = set()
-        self._trouble: Counter[str] = Counter()
+        self._breakers: dict[str, CircuitBreaker] = {}
 
     @property
     def uses_secrets(self) -> bool:
@@ -128,9 +125,6 @@ class Access:
         except UnreachableError as error:
             self._note_trouble(registry, error)
             raise
-        except (MissingError, DeniedError):
-            self._answered.add(registry)
-            raise
 
     def _in_turn(self, key: tuple[str, str, Domain]) -> Iterator[Keychain | None]:
         """What was good before, docker's own login, those of the Secrets; as nobody comes last. None: docker's, or nobody's."""
@@ -158,17 +152,14 @@ class Access:
     def _note_success(self, key: tuple[str, str, Domain], keychain: Keychain | None) -> None:
         with self._lock:
             self._good[key] = keychain
-            self._trouble[key[0]] = 0
-        self._answered.add(key[0])
 
     def _note_trouble(self, registry: str, error: UnreachableError) -> None:
-        """One that has never answered is lost at once; else it may mean this one thing, and a few in a row mean the registry."""
+        """It may mean this one thing: the registry is lost where it says so of itself, or does not answer."""
         with self._lock:
-            self._trouble[registry] += 1
-            may_be_of_one = registry in self._answered or isinstance(error, BusyError)
-            if may_be_of_one and self._trouble[registry] < TROUBLE:
-                return
-            self.lost.setdefault(registry, error)
+            breaker = self._breakers.setdefault(registry, CircuitBreaker(partial(self.registries.look, registry)))
+        breaker.judge(error, is_answer=isinstance(error, BusyError))
+        if breaker.failure:
+            self.lost[registry] = breaker.failure
 
 
 def _verdict(failures: Sequence[tuple[bool, LrsError]]) -> LrsError:

@@ -52,7 +52,7 @@ class _Work:
 
 
 class Pusher:
-    """Pushes the images of some steps. Made for one run of `push`."""
+    """Pushes the images of some steps. Made for one run of `push` or of `push_each`."""
 
     def __init__(self, folder: Backup, access: Access, *, workers: int) -> None:
         self._folder = folder
@@ -64,7 +64,7 @@ class Pusher:
     def push(self, steps: list[ImageStep]) -> Iterator[Outcome]:
         """An outcome for each. Those whose registry was out of reach come last: then it is known whether all of them are."""
         away: list[tuple[ImageStep, LrsError]] = []
-        for step, outcome in self._push_all(steps):
+        for step, outcome in self.push_each(steps):
             if outcome.error and outcome.error.exit_code is ExitCode.UNREACHABLE:
                 away.append((step, outcome.error))
             else:
@@ -74,8 +74,8 @@ class Pusher:
             # The store is lost only with the last registry; else it is the failure of these images.
             yield Outcome.failed(step, error if is_lost else LrsError(str(error), hint=error.hint))
 
-    def _push_all(self, steps: list[ImageStep]) -> Iterator[tuple[ImageStep, Outcome]]:
-        """Blobs of several images at once; an image is finished as soon as the last blob of it is there."""
+    def push_each(self, steps: list[ImageStep]) -> Iterator[tuple[ImageStep, Outcome]]:
+        """As they are done. Blobs of several images at once; an image is finished as soon as the last blob of it is there."""
         works, tasks = self._works(steps)
         waiting = {task: [work for work in works if task in work.waiting] for task in tasks}
         ended: set[int] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
@@ -14,9 +14,10 @@ def groups(folder: Backup) -> dict[str, int]:
     return {"": len(_entries(folder))}
 
 
-def items(folder: Backup, _groups: frozenset[str]) -> Iterator[Item]:
+def items(folder: Backup, _groups: frozenset[str], only: Collection[str] | None = None) -> Iterator[Item]:
     """Each image; of one that could not be looked up nothing is known, one that was missing is no digest's."""
-    return (Item(str(each.reference).encode(), _sum(each)) for each in _entries(folder))
+    meant = (each for each in _entries(folder) if only is None or str(each.reference) in only)
+    return (Item(str(each.reference).encode(), _sum(each)) for each in meant)
 
 
 def shown(key: bytes) -> str:

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kubectl_lrs.clients.http.client import HttpOptions
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.clients.kubernetes.resources import Resource
+from kubectl_lrs.clients.kubernetes.resources import SECRETS, SERVICE_ACCOUNTS, Resource
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, NotFoundError
+from kubectl_lrs.model.flags import Options
 from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
+from kubectl_lrs.model.plan import Finding, Severity
+from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.base import BackupContext, RestoreContext
 from kubectl_lrs.stores.common.image_names.mapping import registry_map
+from kubectl_lrs.stores.common.image_names.recognise import parsed
+from kubectl_lrs.stores.common.image_names.reference import Reference, named_repository
+from kubectl_lrs.stores.common.mentions import of_lrs, strings
 from kubectl_lrs.stores.images.access import Access, ReadSecrets
 from kubectl_lrs.stores.images.collect import ImagesCollector
 from kubectl_lrs.stores.images.find import ImageFilter, allowed
-from kubectl_lrs.stores.images.flags import BackupOptions, RegistryOptions, RestoreOptions, WhichImages
+from kubectl_lrs.stores.images.flags import BackupOptions, RegistryOptions, RehearseOptions, RestoreOptions, SpokenTo, WhichImages
 from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secrets, entries
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config
+from kubectl_lrs.stores.images.rehearse import ImagesTrial
 from kubectl_lrs.stores.images.restore import ImagesRestorer
-from kubectl_lrs.stores.images.saved import Level, saved
-
-SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
-SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
-
+from kubectl_lrs.stores.images.saved import TIER, Level, saved
+from kubectl_lrs.stores.images.scratch import FLAG, ImagesScratch
 
 FIRST_ATTEMPTS = 3
 """How often a request is sent at most to a host that has never answered: an LRS may name any."""
 
 
-def registries(options: RegistryOptions, stop: Cancel | None = None) -> Registries:
+def registries(options: SpokenTo, stop: Cancel | None = None) -> Registries:
     """The registries as the options and docker's configuration say."""
     keychain = Keychain([docker_config(os.environ, Path(os.environ.get("HOME") or "/nonexistent"))], environment=os.environ)
     return Registries(keychain, http_options(ca_file=options.ca_file, plain=options.plain), stop)
@@ -86,10 +91,48 @@ def restorer(options: RestoreOptions, context: RestoreContext) -> ImagesRestorer
         mapping=registry_map(options.registry_maps),
         existing=options.existing,
         workers=options.parallel,
+        only=context.only,
     )
 
 
-def by_environment(_options: RegistryOptions) -> None:
+def rehearsal(options: RehearseOptions, context: RestoreContext) -> ImagesTrial:
+    """The images' part of a rehearsal."""
+    if not options.scratch:
+        return ImagesTrial(context.folder, stop=context.stop)
+    return ImagesScratch(
+        context.folder,
+        named_repository(options.scratch, FLAG),
+        connect=lambda cancel: Access(registries(options, cancel)),
+        users=lambda where: _users(context, where),
+        stop=context.stop,
+    )
+
+
+def _users(context: RestoreContext, where: Reference) -> Iterator[str | Finding]:
+    """The LRS of now that name a repository; what keeps that from being known."""
+    resource = context.kube.discover(GROUP, PLURAL)
+    if resource is None:
+        return
+    try:
+        yield from _naming(context.kube, resource, None, where)
+    except DeniedError:
+        saved_in = context.folder.catalog.tiers.get("resources", {}).get("namespaces", {})
+        yield Finding(Severity.WARNING, f"whether LRS of other namespaces than those of the backup use {where.name} is not known")
+        for namespace in sorted({context.namespace, *(context.namespaces.get(each, each) for each in saved_in)}):
+            yield from _naming(context.kube, resource, namespace, where)
+
+
+def _naming(kube: KubeClient, resource: Resource, namespace: str | None, where: Reference) -> Iterator[str]:
+    written = re.compile(rf"(?<![\w.-]){re.escape(where.name)}(?![\w./-])")
+    for page in kube.pages(resource, namespace):
+        for _, manifest in page.items:
+            for _, text in strings(of_lrs(manifest).content):
+                named = parsed(text)
+                if written.search(text) or (named and named.name == where.name):
+                    yield f"LRS {manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
+
+
+def by_environment(_options: Options) -> None:
     """None: which registries there are is said by what is saved, and the environment holds credentials alone."""
     return
 
@@ -97,7 +140,8 @@ def by_environment(_options: RegistryOptions) -> None:
 def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
     """The registries that a restore pushes to: those that the backup names, but for what is mapped elsewhere."""
     inventory, mapping = saved(context.folder), registry_map(options.registry_maps)
-    references = [each.reference for each in inventory.entries] if inventory else []
+    only = context.only.of(TIER) if context.only else None
+    references = [each.reference for each in inventory.of(only).entries] if inventory else []
     targets = {reference: mapping.target(reference) for reference in references}
     as_saved = {target.registry for reference, target in targets.items() if target == reference}
     return RestorePlace(

@@ -25,7 +25,7 @@ MOST = 100_000
 SHOWN = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where an image is named."""
 
@@ -35,7 +35,7 @@ class Place:
     why: Why
 
 
-@dataclass
+@dataclass(slots=True)
 class Image:
     """One image and where it was found; `count` places in all, the first of them in `places`.
 

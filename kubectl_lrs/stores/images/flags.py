@@ -11,7 +11,7 @@ LEVELS = STORES["images"].levels
 DEFAULT_PARALLEL = 6
 
 
-class RegistryOptions(Options):
+class SpokenTo(Options):
     """How registries are spoken to."""
 
     ca_file: str = flag(
@@ -31,6 +31,11 @@ class RegistryOptions(Options):
         group=IMAGES,
         help="A registry that is spoken to without TLS; may be repeated. One on this machine needs no flag.",
     )
+
+
+class RegistryOptions(SpokenTo):
+    """Which registries are asked, as whom, and how many questions at once."""
+
     pull_secrets: bool = flag(
         "--registry-pull-secrets",
         key="images.pullSecrets",
@@ -126,4 +131,23 @@ class RestoreOptions(RegistryOptions):
     )
 
 
-BACKUP, RESTORE, CHECK = BackupOptions, RestoreOptions, CheckOptions
+class RehearseOptions(SpokenTo):
+    """Where a rehearsal pushes images."""
+
+    scratch: str = flag(
+        "--scratch-repository",
+        default="",
+        metavar="HOST/PATH",
+        group=IMAGES,
+        help="Push images into this repository, which nothing else uses, read them back and remove them; else none is pushed.",
+    )
+
+    def __post_init__(self) -> None:
+        """It is a repository, and nothing in it."""
+        from kubectl_lrs.stores.common.image_names.reference import named_repository  # help does not wait for it
+
+        if self.scratch:
+            named_repository(self.scratch, "--scratch-repository")
+
+
+BACKUP, RESTORE, CHECK, REHEARSE = BackupOptions, RestoreOptions, CheckOptions, RehearseOptions

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import ClassVar
 
 from kubectl_lrs.model.errors import DeniedError, ExitCode, LrsError, UnreachableError
@@ -57,10 +58,23 @@ def digest_there(access: Access, target: Reference, domain: Domain) -> str:
 
 
 class Planner:
-    """Makes the steps of a plan. `layout`: where the images themselves are in the backup, None where they are only listed."""
+    """Makes the steps of a plan. `layout`: where the images themselves are in the backup, None where they are only listed.
 
-    def __init__(self, access: Access, layout: Layout | None, *, mapping: RegistryMap, existing: Existing, workers: int) -> None:
+    `shared`: images that are another's too, and whose: their tags are not moved.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        layout: Layout | None,
+        *,
+        mapping: RegistryMap,
+        existing: Existing,
+        workers: int,
+        shared: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._access = access
+        self._shared = shared
         self._layout = layout
         self._mapping = mapping
         self._existing = existing
@@ -114,6 +128,8 @@ class Planner:
             self._layout.tree(str(entry.reference))
         if not before:
             return _step(entry, target, Action.CREATE)
+        if shared := self._shared.get(str(entry.reference)):
+            return _step(entry, target, Action.CONFLICT, f"it is {before} there, and {shared}: it is left alone", before)
         if self._existing is Existing.REPLACE:
             return _step(entry, target, Action.REPLACE, f"it is {before} there", before)
         return _step(entry, target, Action.CONFLICT, f"it is {before} there; --images-existing replace moves the tag", before)

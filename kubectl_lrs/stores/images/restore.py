@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+from kubectl_lrs.model.belonging import Belongings
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, StorePlan
@@ -21,11 +22,21 @@ from kubectl_lrs.stores.images.saved import TIER, Level, saved
 
 
 class ImagesRestorer:
-    """The images of a restore; `existing` REPLACE: a tag that names another digest is moved."""
+    """The images of a restore; `existing` REPLACE: a tag that names another digest is moved. `only`: one application's."""
 
     name = TIER
 
-    def __init__(self, folder: Backup, access: Access, *, mapping: RegistryMap, existing: Existing, workers: int) -> None:
+    def __init__(
+        self,
+        folder: Backup,
+        access: Access,
+        *,
+        mapping: RegistryMap,
+        existing: Existing,
+        workers: int,
+        only: Belongings | None = None,
+    ) -> None:
+        self._only = only
         self._folder = folder
         self._access = access
         self._mapping = mapping
@@ -38,8 +49,12 @@ class ImagesRestorer:
         inventory = saved(self._folder)
         if inventory is None:
             raise DamageError(f"{self._folder.describe()}: it holds no images")
+        inventory = inventory.of(self._only.of(TIER) if self._only else None)
         layout = Layout(self._folder) if inventory.level is Level.COPY else None
-        planner = Planner(self._access, layout, mapping=self._mapping, existing=self._existing, workers=self._workers)
+        shared = self._only.shared(TIER) if self._only else {}
+        planner = Planner(
+            self._access, layout, mapping=self._mapping, existing=self._existing, workers=self._workers, shared=shared
+        )
         self._log_in_once(progress)
         if hosts := planner.hosts(inventory.entries):
             progress.note(f"images: contacting {', '.join(hosts)}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -99,6 +99,12 @@ class Inventory:
     level: Level
     entries: tuple[Entry, ...]
     undecided: int
+
+    def of(self, only: Collection[str] | None) -> Inventory:
+        """Those of these references alone; all of them for None."""
+        return (
+            self if only is None else replace(self, entries=tuple(each for each in self.entries if str(each.reference) in only))
+        )
 
 
 def saved(folder: Backup) -> Inventory | None:

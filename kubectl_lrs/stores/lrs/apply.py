@@ -14,7 +14,7 @@ from kubectl_lrs.model.report import WRITTEN, Outcome, Report, Result
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import Pool
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
+from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker, breaker_of
 from kubectl_lrs.stores.common.journals import PauseJournal
 from kubectl_lrs.stores.common.operator import Pause, find_operators, only_one
 from kubectl_lrs.stores.lrs.creation_order import WaitingRoom
@@ -85,16 +85,20 @@ class Run:
             trier = _Trier(
                 writer,
                 recreator,
-                CircuitBreaker(self._kube),
+                breaker_of(self._kube),
                 failed,
                 self._not_there_yet() if self._options.dry_run else {},
                 self._rehearsed(requests),
             )
             self._write(trier, report)
         check_statuses(self._kube, self._resource, writer.statuses, report)
-        if self._options.wait and not self._options.dry_run and not self._stop.is_set():
+        if self._is_awaited and not self._stop.is_set():
             deadline = self._deadline()
             wait_for(self._kube, self._resource, self._selected, writer.before, report, deadline, self._progress)
+
+    @property
+    def _is_awaited(self) -> bool:
+        return self._options.wait and not self._options.dry_run
 
     def _deadline(self) -> Deadline:
         return Deadline(self._options.timeout, self._stop)
@@ -151,21 +155,33 @@ class Run:
         is_there = not (self._options.dry_run and self._plan.first(Prepare.INSTALL_CRD))
         schema = self._kube.schema(self._resource) if is_there else None
         validator = Validator(self._kube, self._resource, schema, self._wanted.validation)
-        return WriteOptions(restore_status=self._wanted.restore_status, normalise=validator.normalise)
+        return WriteOptions(
+            restore_status=self._wanted.restore_status, is_awaited=self._is_awaited, normalise=validator.normalise
+        )
 
     def _rehearsed(self, requests: Requests) -> dict[str, Outcome]:
         """What must not be recreated after all. It looks owners up by itself: they are others when they are recreated."""
         own = replace(requests, owners=Owners(self._kube))
         steps = {(step.namespace, step.name): step for step in self._steps.values()}
-        source = (stored for _, stored in self._pairs())
+        recreated = {key: step for key, step in self._steps.items() if step.action is Action.RECREATE}
+        source = (stored for _, stored in self._pairs(recreated))
         return rehearse(steps, source, own, workers=self._options.workers, stop=self._stop)
 
     def _write(self, trier: _Trier, report: Report) -> None:
-        """One pass over the source; an LRS that is owned by another one waits until that one is done."""
+        """One pass over the source; an LRS that is owned by another one waits until that one is done.
+
+        Of what is not to be written nothing is read.
+        """
         self._progress.begin("asking the server" if self._options.dry_run else "restoring", len(self._steps))
-        room: WaitingRoom[Pair] = WaitingRoom(self._steps)
+        left = {}
+        for step in self._steps.values():
+            if known := trier.known(step):
+                self._note(known, report)
+            else:
+                left[step.key] = step
+        room: WaitingRoom[Pair] = WaitingRoom(left)
         with Pool(trier.work, self._options.workers, self._stop) as pool:
-            for pair in self._pairs():
+            for pair in self._pairs(left):
                 if self._stop.is_set():
                     break
                 if not room.must_wait(pair[0].key, pair[0].after, pair):
@@ -180,19 +196,28 @@ class Run:
     def _take(self, pool: Pool[Pair, Outcome], room: WaitingRoom[Pair], report: Report) -> None:
         """One result, and whoever waited for it."""
         for outcome in pool.take():
-            report.add(outcome)
-            if outcome.result in THERE_AGAIN and not self._options.dry_run:
-                self._journal.done(outcome.key)
-            self._progress.advance()
+            self._note(outcome, report)
             for pair in room.done(outcome.key):
                 pool.submit(pair)
 
-    def _pairs(self) -> Iterator[Pair]:
-        """The steps of the plan with their objects, in the order of the source."""
+    def _note(self, outcome: Outcome, report: Report) -> None:
+        report.add(outcome)
+        if outcome.result in THERE_AGAIN and not self._options.dry_run:
+            self._journal.done(outcome.key)
+        self._progress.advance()
+
+    def _pairs(self, steps: Mapping[str, LrsStep]) -> Iterator[Pair]:
+        """These steps with their objects, in the order of the source, which is read no further than to the last of them."""
+        left = len(steps)
+        if not left:
+            return
         for stored in self._selected:
-            step = self._steps.get(f"{stored.namespace}/{stored.name}")
+            step = steps.get(f"{stored.namespace}/{stored.name}")
             if step is not None and step.sum == stored.sum:
                 yield step, stored
+                left -= 1
+                if not left:
+                    return
 
     def _not_there_yet(self) -> dict[str, str]:
         """Why nothing can be tried in a namespace without making something first."""
@@ -223,19 +248,21 @@ class _Trier:
         self._absent = absent
         self._held_back = held_back
 
-    def work(self, pair: Pair) -> Outcome:
-        """What became of it; safe to call from several threads."""
-        step, stored = pair
+    def known(self, step: LrsStep) -> Outcome | None:
+        """What becomes of it without a request; None where it is to be tried."""
         if step.namespace in self._failed:
             return Outcome.of(step, Result.FAILED, self._failed[step.namespace])
         if step.action not in WRITES:
             return Outcome.of(step)
         if why := self._absent.get(step.namespace):
             return Outcome.of(step, Result.NOT_CHECKED, why)
+        return self._held_back.get(step.key)
+
+    def work(self, pair: Pair) -> Outcome:
+        """What became of it; safe to call from several threads."""
+        step, stored = pair
         if self._breaker.lost:
             return Outcome.of(step, Result.NOT_TRIED, self._breaker.lost)
-        if known := self._held_back.get(step.key):
-            return known
         write = self._recreator.recreate if step.action is Action.RECREATE else self._writer.write
         outcome = write(step, stored)
         self._breaker.judge(outcome.error)

@@ -11,7 +11,7 @@ from kubectl_lrs.clients.kubernetes.resources import CRDS, Resource
 from kubectl_lrs.formats.documents import TOO_DEEP
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model import meanwhile
-from kubectl_lrs.model.catalog import Missing
+from kubectl_lrs.model.catalog import UNKNOWN_CLUSTER, Cluster, Missing
 from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError
 from kubectl_lrs.model.manifest import Manifest, sanitise
 from kubectl_lrs.model.selection import Selection
@@ -21,15 +21,18 @@ from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.changes import Born, Look
 from kubectl_lrs.stores.lrs.keep import Keeper, Tally
+from kubectl_lrs.stores.lrs.recall import Beside, beside
 from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE, TIER
 
 
 class LrsCollector:
     """The LRS objects of one cluster that a selection names."""
 
-    def __init__(self, kube: KubeClient, resource: Resource, selection: Selection) -> None:
+    def __init__(self, kube: KubeClient, resource: Resource, selection: Selection, cluster: Cluster = UNKNOWN_CLUSTER) -> None:
+        """`cluster`: which one it is, so that earlier backups of it may be used."""
         self._kube = kube
         self._resource = resource
+        self._cluster = cluster
         self._selection = selection
         self._tally = Tally()
         self._look = Look(kube, resource, selection)
@@ -60,7 +63,7 @@ class LrsCollector:
         """Add what was made after the list to the files that are finished."""
         if found := list(self._look.fetch(born)):
             with writer.extending(RAW_FILE) as raw, writer.extending(INDEX_FILE) as index:
-                self._keep(found, writer, raw, index, self._tally)
+                self._keeper(writer, raw, index).keep(found, self._tally)
 
     def _facts(self) -> dict[str, Any]:
         tally = self._tally
@@ -79,25 +82,40 @@ class LrsCollector:
             writer.rollback(start)
 
         with everywhere(self._selection.namespace):
-            return whole(self._kube, lambda: self._copy(writer, progress), before_again=begun_anew)
+            return whole(self._kube, lambda: self._beside_earlier(writer, progress), before_again=begun_anew)
 
-    def _copy(self, writer: Writer, progress: Progress) -> Tally:
+    def _beside_earlier(self, writer: Writer, progress: Progress) -> Tally:
+        """With what an earlier backup has of them; all anew where that proves to be damaged."""
+        start = writer.checkpoint()
+        with beside(writer.earlier(), self._cluster, self._resource, self._selection) as earlier:
+            tally = self._copy(writer, progress, earlier)
+            doubt = earlier.doubt() if earlier else ""
+        if doubt:
+            progress.note(f"warning: {doubt}; nothing of it is used, the list begins anew")
+            writer.rollback(start)
+            tally = self._copy(writer, progress)
+        return tally
+
+    def _copy(self, writer: Writer, progress: Progress, earlier: Beside | None = None) -> Tally:
         progress.begin("LRS")
         tally = Tally()
         pages = self._kube.pages(
-            self._resource, self._selection.namespace, selector=self._selection.label_selector(), with_too_deep=True
+            self._resource,
+            self._selection.namespace,
+            selector=self._selection.label_selector(),
+            with_too_deep=True,
+            recall=earlier,
         )
         with writer.stream(RAW_FILE, compressed=True) as raw, writer.stream(INDEX_FILE, compressed=True) as index:
             for page in prefetch(pages):
                 tally.resource_version = page.resource_version
-                self._keep(page.items, writer, raw, index, tally)
+                self._keeper(writer, raw, index).keep(page.items, tally, page.recalled)
                 tally.not_read += page.too_deep
                 progress.advance(len(page.items))
         return tally
 
-    def _keep(self, items: Iterable[tuple[str, Manifest]], writer: Writer, raw: Sink, index: Sink, tally: Tally) -> None:
-        keeper = Keeper(writer, raw, index, self._resource.api_version, self._resource.kind)
-        keeper.keep(items, tally)
+    def _keeper(self, writer: Writer, raw: Sink, index: Sink) -> Keeper:
+        return Keeper(writer, raw, index, self._resource.api_version, self._resource.kind)
 
     def _save_crd(self, writer: Writer) -> str:
         """Save the CRD where it may be read; else the reason why it is not in the backup."""

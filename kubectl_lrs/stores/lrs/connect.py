@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.clients.kubernetes.client import KubeClient
@@ -14,12 +14,19 @@ from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, Resource
 from kubectl_lrs.model.errors import DeniedError, LrsError, NotFoundError, UsageError
 from kubectl_lrs.model.guard import Guard
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.units import duration
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.stores.lrs.flags import RehearseFlags
+from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.preflight import conversion_webhook_problem
 from kubectl_lrs.stores.lrs.saved import Source, saved_crd
+
+if TYPE_CHECKING:
+    from kubectl_lrs.stores.lrs.rehearse import LrsTrial
+    from kubectl_lrs.stores.lrs.scratch import LrsScratch
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,17 @@ def resource_to_write(kube: KubeClient, source: Source, crd: Manifest | None) ->
     return resource
 
 
+def rehearsal(kube: KubeClient, source: Source, resource: Resource, flags: RehearseFlags) -> LrsTrial | LrsScratch:
+    """The LRS part of a rehearsal."""
+    from kubectl_lrs.stores.lrs.rehearse import LrsTrial  # with all that a restore needs
+    from kubectl_lrs.stores.lrs.scratch import LrsScratch
+
+    options = RestoreOptions(selection=Selection(), namespace_map=flags.namespaces)
+    if scratch := flags.scratch_namespace:
+        return LrsScratch(source, options, scratch, kube=kube, resource=resource, stop=kube.stop)
+    return LrsTrial(source, options, kube=kube, resource=resource, stop=kube.stop)
+
+
 def crd_to_install(kube: KubeClient, folder: Backup) -> Manifest | None:
     """The CRD that a backup holds, None where the cluster has one; UsageError where it has none that can work there."""
     if kube.discover(GROUP, PLURAL) is not None:
@@ -160,4 +178,6 @@ def _near(kube: KubeClient, name: str) -> list[str]:
         there = [str(each["metadata"]["name"]) for page in kube.pages(NAMESPACES) for _, each in page.items]
     except LrsError:
         return []
+    from difflib import get_close_matches
+
     return get_close_matches(name, there, n=3, cutoff=0.7)

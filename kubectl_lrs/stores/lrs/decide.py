@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -10,10 +10,11 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import whole
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.model.diff import ABSENT
-from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, NotFoundError
+from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, LrsError, NotFoundError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.model.plan import Action, Step
+from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.stores.lrs.evidence import differences
 from kubectl_lrs.stores.lrs.saved import TIER, StoredLrs
 
@@ -92,18 +93,30 @@ class LiveLrs:
         self.owned: dict[Key, Owned] = {}
         self.uids: set[str] = set()
         self.unreadable: dict[str, str] = {}
+        self._error: LrsError | None = None
+        self._is_any_read = False
 
-    def read(self, namespaces: Collection[str]) -> None:
+    def read(self, namespaces: Iterable[str]) -> None:
         """Look at every LRS of these namespaces. The server's error where not one of them can be listed."""
         for namespace in namespaces:
-            try:
-                self._list(namespace)
-            except CredentialsError:
-                raise
-            except (ApiError, DeniedError) as error:
-                self.unreadable[namespace] = f"namespace {namespace} cannot be listed: {error}"
-                if len(self.unreadable) == len(namespaces):
-                    raise
+            self.look(namespace)
+        self.require_one()
+
+    def look(self, namespace: str) -> None:
+        """Look at every LRS of a namespace, as far as it can be listed."""
+        try:
+            self._list(namespace)
+            self._is_any_read = True
+        except CredentialsError:
+            raise
+        except (ApiError, DeniedError) as error:
+            self.unreadable[namespace] = f"namespace {namespace} cannot be listed: {error}"
+            self._error = error
+
+    def require_one(self) -> None:
+        """The server's error where not one of the namespaces that were looked at can be listed."""
+        if self._error and not self._is_any_read:
+            raise self._error
 
     def _list(self, namespace: str) -> None:
         found = whole(self._kube, lambda: self._found(namespace), what=f"the list of namespace {namespace} was whole")
@@ -113,7 +126,8 @@ class LiveLrs:
 
     def _found(self, namespace: str) -> _Found:
         found = _Found()
-        for page in self._kube.pages(self._resource, namespace, with_too_deep=True):  # one that is not read has its turn
+        # One that is too deep is not read, and has its turn.
+        for page in prefetch(self._kube.pages(self._resource, namespace, with_too_deep=True)):
             for _, manifest in page.items:
                 found.note(manifest, with_owners=self._with_owners)
         return found

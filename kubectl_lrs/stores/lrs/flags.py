@@ -109,3 +109,16 @@ class RestoreFlags(TargetOptions):
         group=Group.HOW,
         help="While a deactivation is open: also write LRS of which nothing tells whose deployment they are.",
     )
+
+
+class RehearseFlags(Mapping):
+    """Where objects are rehearsed."""
+
+    scratch_namespace: str = flag(
+        "--scratch-namespace",
+        default="",
+        metavar="NAMESPACE",
+        group=Group.OBJECTS,
+        source=Source.NAMESPACES,
+        help="Create objects in this namespace, which no operator watches, compare and remove them; else the server is asked.",
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.manifest import Manifest, loads, sanitise
+from kubectl_lrs.model.workloads import type_of
 from kubectl_lrs.repository import Writer
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.keep import Keeper, Tally, index_line, path_of
@@ -44,7 +45,7 @@ class OthersLrs:
             if not tally.skips(manifest):
                 path = path_of(manifest)
                 self._at[path] = number
-                tally.count(manifest, len(self._yaml(path)))
+                tally.count(manifest["metadata"]["namespace"], type_of(manifest), len(self._yaml(path)))
         self.facts = self._facts(tally)
 
     def _facts(self, tally: Tally) -> dict[str, Any]:

@@ -43,6 +43,14 @@ def is_plain_folder(path: Path) -> bool:
         return False
 
 
+def passed_over(folder: Path) -> list[str]:
+    """What lies in a folder of manifests and is not read: folders, and files whose names end otherwise; not what is hidden."""
+    with os.scandir(folder) as entries:
+        others = (each for each in entries if each.is_dir(follow_symlinks=False) or not each.name.endswith(EXTENSIONS))
+        names = sorted(f"{each.name}/" if each.is_dir(follow_symlinks=False) else each.name for each in others)
+    return [printable(name) for name in names if not name.startswith(".")]
+
+
 class FilesSource(LooseLrs):
     """The LRS of files, folders and standard input.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
@@ -33,7 +33,7 @@ from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
 from kubectl_lrs.stores.lrs.request import Requests
 from kubectl_lrs.stores.lrs.saved import TIER
-from kubectl_lrs.stores.lrs.selected import Selected, Summary, summarise
+from kubectl_lrs.stores.lrs.selected import Selected, Summary
 from kubectl_lrs.stores.lrs.validate import Validator
 
 
@@ -62,26 +62,31 @@ class Planner:
 
     def plan(self) -> StorePlan:
         """All of it."""
-        self._progress.begin("reading the backup")
-        taken = summarise(self._selected, self._resource.kind)
-        to_create, unusable = unfit_namespaces(self._kube, taken.namespaces, create=self._options.create_namespaces)
-        operators, findings = self._operators(taken)
-        self._progress.begin("looking at the cluster")
-        live = LiveLrs(self._kube, self._resource, with_owners=self._options.existing is Existing.RECREATE)
+        is_recreating = self._options.existing is Existing.RECREATE
+        self._progress.begin("reading the backup, and looking at the cluster")
+        operators, findings = self._operators({each.namespace for each in self._selected}) if is_recreating else ([], [])
+        live = LiveLrs(self._kube, self._resource, with_owners=is_recreating)
+        places = _Namespaces(self._kube, live if self._options.crd is None else None, create=self._options.create_namespaces)
         validator = self._validator()
-        if self._options.crd is None:
-            live.read([name for name in taken.namespaces if name not in to_create and name not in unusable])
-        rules = self._rules(validator, unusable | live.unreadable, operators)
+        rules = self._rules(validator, places.unusable, operators)
+        taken = Summary(self._selected, self._resource.kind)
         steps: list[LrsStep] = []
         observed = preflight.Observed()
         for place, stored in enumerate(self._selected):
+            taken.note(stored)
+            places.look(stored.namespace)
             steps.append(decide(stored, live, rules))
             observed.note(place, steps[place], stored)
+        taken.end()
+        live.require_one()
+        to_create = tuple(sorted(places.to_create))
+        if not is_recreating:
+            operators, findings = self._operators(taken.namespaces)
         steps = with_dependents(steps, self._selected, live.owned, rules, keeper(live, Owners(self._kube)))
         if any(step.goes_with_owner for step in steps):
             for step, stored in zip(steps, self._selected, strict=True):
                 observed.sample(step, stored)
-        steps = _in_order(steps, taken)
+        steps = in_order(steps, taken)
         findings += self._preflight(steps, observed, to_create)
         findings += validator.losses()
         findings += self._remarks(steps, taken)
@@ -102,10 +107,10 @@ class Planner:
         schema = self._kube.schema(self._resource) if self._options.crd is None else None
         return Validator(self._kube, self._resource, schema, self._options.validation)
 
-    def _operators(self, taken: Summary) -> tuple[list[Operator], list[Finding]]:
+    def _operators(self, namespaces: Iterable[str]) -> tuple[list[Operator], list[Finding]]:
         options = self._options
         try:
-            found = find_operators(self._kube, taken.namespaces, options.operator)
+            found = find_operators(self._kube, sorted(namespaces), options.operator)
         except (ApiError, DeniedError) as error:
             if options.pause_operator or options.operator:
                 raise
@@ -217,7 +222,34 @@ class Planner:
             yield f"{_strings(taken.unmapped)} a {what} that was mapped (--accept-unmapped)"
 
 
-def _in_order(steps: list[LrsStep], taken: Summary) -> list[LrsStep]:
+class _Namespaces:
+    """Those of the objects, each looked at when its first object comes: so the source is read once, whatever is in it.
+
+    `to_create`: those that are to be made. `unusable`: those that cannot be written to, with the reason.
+    """
+
+    def __init__(self, kube: KubeClient, live: LiveLrs | None, *, create: bool) -> None:
+        self.to_create: list[str] = []
+        self.unusable: dict[str, str] = {}
+        self._kube = kube
+        self._live = live
+        self._create = create
+        self._seen: set[str] = set()
+
+    def look(self, name: str) -> None:
+        """At it, and at the LRS in it; once."""
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        to_create, unusable = unfit_namespaces(self._kube, [name], create=self._create)
+        self.to_create += to_create
+        self.unusable |= unusable
+        if self._live and not to_create and not unusable:
+            self._live.look(name)
+            self.unusable |= self._live.unreadable
+
+
+def in_order(steps: list[LrsStep], taken: Summary) -> list[LrsStep]:
     """With the owners that each step waits for: those that are to be made before it."""
     if not taken.owners:
         return steps

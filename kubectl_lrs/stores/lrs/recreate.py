@@ -11,7 +11,6 @@ from kubectl_lrs.model.manifest import comparable, fingerprint
 from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.runtime.retry import Settled, contend, is_any
 from kubectl_lrs.stores.common.deleting import POLICY, delete_this
-from kubectl_lrs.stores.common.readiness import Before
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.evidence import alterations
 from kubectl_lrs.stores.lrs.journal import Entry, RecreateJournal
@@ -62,7 +61,7 @@ class Recreator:
         made = self._requests.try_creation(manifest)
         self._kube.delete(self._requests.resource, stored.namespace, stored.name, uid=step.uid, dry_run=True)
         found = alterations(manifest, made, self._options.normalise)
-        return self._writer.finish(step, stored, note, found, Before.of(made, made))
+        return self._writer.finish(step, stored, note, found, (made, made))
 
     def _delete(self, step: LrsStep, stored: StoredLrs, entry: Entry) -> Outcome | None:
         """Delete it as it was planned, by the version that was looked at a moment ago; the outcome where it is left alone."""

@@ -119,4 +119,7 @@ def is_of_terminating_namespace(error: Exception) -> bool:
 
 def to_json(value: Any) -> bytes:
     """As it is sent."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return _encoded(value).encode("utf-8", "surrogatepass")
+
+
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode

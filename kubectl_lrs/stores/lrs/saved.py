@@ -19,6 +19,9 @@ from kubectl_lrs.model.stores import RESOURCES
 from kubectl_lrs.model.workloads import CRD_NAME, GROUP, PLURAL, type_of
 from kubectl_lrs.repository import Backup
 
+KEPT = 4 << 20
+"""Characters of raw objects that are kept when they were read; of more than these every reading begins with the file."""
+
 TIER = RESOURCES
 RAW_FILE = "lrs.raw.jsonl.gz"
 INDEX_FILE = "lrs.index.jsonl.gz"
@@ -88,6 +91,7 @@ class BackupSource:
         self.kind = str(facts.get("kind"))
         self.version = str(facts.get("version"))
         self._is_checked = not folder.has_sums
+        self._kept: list[StoredLrs] | None = None
         self._has_lrs = folder.catalog.has_lrs
         if self._has_lrs and (facts.get("group"), facts.get("plural")) != (GROUP, PLURAL):
             raise DamageError(f"{folder.describe()}: holds {facts.get('plural')}.{facts.get('group')}, not {CRD_NAME}")
@@ -95,7 +99,9 @@ class BackupSource:
     def __iter__(self) -> Iterator[StoredLrs]:
         if not self._has_lrs:
             return iter(())
-        return self._stored() if self._is_checked else self._checked()
+        if not self._is_checked:
+            return self._checked()
+        return self._stored() if self._kept is None else iter(self._kept)
 
     def check(self) -> None:
         """Read them to the end."""
@@ -104,6 +110,8 @@ class BackupSource:
 
     def _stored(self) -> Iterator[StoredLrs]:
         api_version = f"{GROUP}/{self.version}"
+        kept: list[StoredLrs] = []
+        room = KEPT
         for number, line in enumerate(self.folder.lines(RAW_FILE), 1):
             try:
                 manifest = loads(line)
@@ -114,7 +122,14 @@ class BackupSource:
                 raise DamageError(f"{self.folder.describe(RAW_FILE)}: line {number}: {problem}")
             owners = manifest["metadata"].get("ownerReferences") or ()
             digest = hashlib.blake2b(line.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=digest)
+            stored = StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=digest)
+            room -= len(line)
+            if room > 0:
+                kept.append(stored)
+            else:
+                kept.clear()
+            yield stored
+        self._kept = kept if room > 0 else None
 
     def _checked(self) -> Iterator[StoredLrs]:
         sums = {path: digest for path, digest in self.folder.sums() if path.startswith("lrs/")}
@@ -200,7 +215,7 @@ def index(folder: Backup) -> Iterator[dict[str, Any]]:
     """What the index of a backup says of each object: namespace, name, type, uid, resourceVersion, created, path, owners."""
     if not folder.catalog.has_lrs:
         return
-    left = len(folder.paths("lrs/"))
+    left = sum(path.startswith("lrs/") for path, _ in folder.sums()) if folder.has_sums else len(folder.paths("lrs/"))
     for entry in _entries(folder):
         left -= 1
         if left < 0:

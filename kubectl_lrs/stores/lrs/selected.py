@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from dataclasses import replace
 
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import LATEST
@@ -131,6 +130,8 @@ def _only(name: str, wanted: Key, keys: list[Key], everything: set[str], where: 
         both = ", ".join("/".join(key) for key in keys)
         raise UsageError(f"LRS {name!r} is in {where} {len(keys)} times: {both}", hint="name it as namespace/name")
     namespace, plain = wanted
+    from difflib import get_close_matches
+
     near = get_close_matches(plain, [LATEST, *sorted(everything)], n=3, cutoff=0.6)
     place = f"namespace {namespace} of {where}" if namespace and namespace not in name else where
     raise UsageError(
@@ -138,48 +139,66 @@ def _only(name: str, wanted: Key, keys: list[Key], everything: set[str], where: 
     )
 
 
-@dataclass
 class Summary:
-    """What one pass over the chosen objects tells: how many where, who owns whom, what still names a mapped place."""
+    """What one pass over the chosen objects tells: how many where, who owns whom, what still names a mapped place.
 
-    namespaces: dict[str, int] = field(default_factory=dict)
-    owners: dict[Key, list[Key]] = field(default_factory=dict)
-    order: dict[Key, int] = field(default_factory=dict)
-    unmapped: list[str] = field(default_factory=list)
-    objects: Collection[Key] = ()
+    `note` each, then `end` it. `kind`: theirs.
+    """
 
+    def __init__(self, selected: Selected, kind: str) -> None:
+        self.namespaces: dict[str, int] = {}
+        self.owners: dict[Key, list[Key]] = {}
+        self.order: dict[Key, int] = {}
+        self.unmapped: list[str] = []
+        self._selected = selected
+        self._kind = kind
+        self._saved_in: dict[Key, str] = {}
+        self._old = OldNamespaces(selected.namespace_map)
 
-def summarise(selected: Selected, kind: str) -> Summary:
-    """Count the chosen objects; UsageError where there is none, where two become one, or a mapping has nothing to map."""
-    taken = Summary()
-    seen: dict[Key, str] = {}
-    old = OldNamespaces(selected.namespace_map)
-    for stored in selected:
+    @property
+    def objects(self) -> Collection[Key]:
+        """Namespace and name of each."""
+        return self._saved_in.keys()
+
+    def note(self, stored: StoredLrs) -> None:
+        """One more of them. UsageError where two become one."""
         key = (stored.namespace, stored.name)
         saved_in = stored.mapped_from or stored.namespace
-        if key in seen:
+        if key in self._saved_in:
             raise UsageError(
-                f"{seen[key]}/{stored.name} and {saved_in}/{stored.name} of {selected.description} would both become "
-                f"{'/'.join(key)}",
+                f"{self._saved_in[key]}/{stored.name} and {saved_in}/{stored.name} of {self._selected.description} would both "
+                f"become {'/'.join(key)}",
                 hint="map them to different namespaces, or restore one of them by name",
             )
-        seen[key] = saved_in
-        taken.namespaces[stored.namespace] = taken.namespaces.get(stored.namespace, 0) + 1
-        if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == kind]:
-            taken.owners[key] = above
-        if stored.type not in selected.left_out:
-            taken.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, old)]
-    if not seen and (error := selected.nothing()):
-        raise error
-    if unused := set(selected.namespace_map) - set(seen.values()):
-        raise UsageError(
-            f"--map-namespace: nothing that is to be restored from {selected.description} was saved in namespace {min(unused)}",
-            hint=f"what is to be restored was saved in {_listed(set(seen.values())) or 'none'}",
-        )
-    if selected.registry_map:
-        taken.unmapped += _documents_that_name_old(selected)
-    taken.order = creation_order(taken.owners, seen)
-    taken.objects = seen.keys()
+        self._saved_in[key] = saved_in
+        self.namespaces[stored.namespace] = self.namespaces.get(stored.namespace, 0) + 1
+        if above := [(stored.namespace, str(owner.get("name"))) for owner in stored.owners if owner.get("kind") == self._kind]:
+            self.owners[key] = above
+        if stored.type not in self._selected.left_out:
+            self.unmapped += [f"{stored.namespace}/{stored.name}: {text}" for text in _still_named(stored, self._old)]
+
+    def end(self) -> None:
+        """These were all. UsageError where there is none, or a mapping has nothing to map."""
+        if not self._saved_in and (error := self._selected.nothing()):
+            raise error
+        saved_in = set(self._saved_in.values())
+        if unused := set(self._selected.namespace_map) - saved_in:
+            raise UsageError(
+                f"--map-namespace: nothing that is to be restored from {self._selected.description} was saved in namespace "
+                f"{min(unused)}",
+                hint=f"what is to be restored was saved in {_listed(saved_in) or 'none'}",
+            )
+        if self._selected.registry_map:
+            self.unmapped += _documents_that_name_old(self._selected)
+        self.order = creation_order(self.owners, self._saved_in)
+
+
+def summary(selected: Selected, kind: str) -> Summary:
+    """That of all of them, read for nothing else. UsageError, as it says."""
+    taken = Summary(selected, kind)
+    for stored in selected:
+        taken.note(stored)
+    taken.end()
     return taken
 
 

@@ -30,16 +30,17 @@ PERHAPS_OURS = "the write was not answered, and the object is not as it was sent
 
 @dataclass(frozen=True, kw_only=True)
 class WriteOptions:
-    """How steps are written. `normalise` fills in the target's defaults."""
+    """How steps are written. `normalise` fills in the target's defaults. `is_awaited`: it is waited for what is written."""
 
     restore_status: bool = False
+    is_awaited: bool = False
     normalise: Callable[[Manifest], Manifest] = lambda manifest: manifest
 
 
 class Writer:
     """Writes steps. Safe to use from several threads; every failure of an object is its outcome, not an exception.
 
-    `statuses`: the fingerprints of those that were set; `before`: how what was written was when it was, for who waits.
+    `statuses`: the fingerprints of those that were set; `before`: how what was written was when it was, where it is waited for.
     """
 
     def __init__(self, requests: Requests, options: WriteOptions, deadline: Deadline) -> None:
@@ -77,7 +78,7 @@ class Writer:
             return made
         self._requests.owners.forget(made)
         found = alterations(manifest, made, self._options.normalise)
-        return self.finish(step, stored, note, found, Before.of({**made, "status": None}, made))
+        return self.finish(step, stored, note, found, ({**made, "status": None}, made))
 
     def _create_or_settle(self, step: LrsStep, stored: StoredLrs, manifest: Manifest) -> Manifest | Outcome:
         """What the server made of it, by its answer or by a look afterwards; or the outcome where it is not ours."""
@@ -157,7 +158,7 @@ class Writer:
         if isinstance(made, Outcome):
             return made
         found = alterations(made.sent, made.answer, self._options.normalise)
-        return self.finish(step, stored, note, found, Before.of(made.before, made.answer))
+        return self.finish(step, stored, note, found, (made.before, made.answer))
 
     def _after_change(self, step: LrsStep, stored: StoredLrs, live: Manifest, note: str, before: Manifest | None) -> Outcome:
         """The object is another than the plan was made for. `before`: as it was when a write of ours got no answer."""
@@ -165,7 +166,7 @@ class Writer:
             return Outcome.of(step, Result.CONFLICT, BY_SOMEBODY if before is None else PERHAPS_OURS)
         if before is None:
             return Outcome.of(step, Result.UNCHANGED, "changed meanwhile by somebody else; equal now")
-        return self.finish(step, stored, note, [], Before.of(before, live))
+        return self.finish(step, stored, note, [], (before, live))
 
     def _is_as_planned(self, step: LrsStep, stored: StoredLrs, live: Manifest) -> bool:
         if step.action is Action.REPLACE:  # what only the live object had must be gone too
@@ -190,8 +191,13 @@ class Writer:
 
     # ---- the end of a write
 
-    def finish(self, step: LrsStep, stored: StoredLrs, note: str, found: list[Change], before: Before) -> Outcome:
-        """The saved status, where that is asked for; then the outcome by what the server made of it all."""
+    def finish(
+        self, step: LrsStep, stored: StoredLrs, note: str, found: list[Change], written: tuple[Manifest, Manifest]
+    ) -> Outcome:
+        """The saved status, where that is asked for; then the outcome by what the server made of it all.
+
+        `written`: the object before the write and after it.
+        """
         try:
             answer = self._set_status(step, stored)
         except LrsError as error:
@@ -199,10 +205,10 @@ class Writer:
             return Outcome.of(step, Result.FAILED, f"{message}; {altered(found)}" if found else message, error)
         if answer is not None:
             found = [*found, *status_alterations(stored.status, answer, self._options.normalise)]
-            before = before.with_status_of(answer)
-        if not self._requests.dry_run:
+        if self._options.is_awaited:
+            before = Before.of(*written)
             with self._lock:
-                self.before[stored.namespace, stored.name] = before
+                self.before[stored.namespace, stored.name] = before.with_status_of(answer) if answer is not None else before
         if found:
             message = f"{RESULT_OF[step.action].value}, {altered(found)}"
             return Outcome.of(step, Result.ALTERED, "; ".join(filter(None, (message, note))))

@@ -5,7 +5,7 @@ Nothing is taken for done because a request was answered: what is there afterwar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kubectl_lrs.model.errors import LrsError
@@ -133,10 +133,14 @@ class Work:
             dry_run=dry_run,
         )
         loader = Loader(self.mongo, self.persist, self.database, into, options, stop=self.tools.stop)
-        batches = self.tools.dump.batches(stored, most or BATCH_BYTES)
+        batches = self.batches(most or BATCH_BYTES)
         tally = loader.load([next(batches, b"")] if most else batches, self.tools.progress)
         self._tell(tally)
         return tally
+
+    def batches(self, size: int) -> Iterator[bytes]:
+        """Its documents, in rows of about so many bytes."""
+        return self.tools.dump.batches(self.step.stored, size)
 
     def require_room(self) -> None:
         """RefusedError where a capped collection would lose documents to the new ones; each is compared first."""

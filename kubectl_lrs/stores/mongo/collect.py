@@ -12,7 +12,6 @@ from typing import Any
 from bson.timestamp import Timestamp
 
 from kubectl_lrs import __version__
-from kubectl_lrs.formats import bson_batches as rawbson
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.repository import Sink, Writer
@@ -223,13 +222,14 @@ class _Dump:
         return _moment(self._mongo.server())
 
     def _copy(self, info: CollectionInfo, at: Timestamp | None, sink: Sink, done: _Written, halt: threading.Event) -> None:
-        documents, length = self._mongo.sample(self._database, info.name, at=at)
-        in_batch = max(2, min(MOST_IN_BATCH, BATCH_BYTES * documents // length)) if length else 0
-        for batch in prefetch(self._mongo.batches(self._database, info.name, at=at, size=in_batch, pushed=self._is_pushed)):
+        few, length = self._mongo.sample(self._database, info.name, at=at)
+        in_batch = max(2, min(MOST_IN_BATCH, BATCH_BYTES * few // length)) if length else 0
+        for documents in prefetch(self._mongo.batches(self._database, info.name, at=at, size=in_batch, pushed=self._is_pushed)):
             if halt.is_set():
                 raise LrsError(f"reading {self._database}.{info.name}: stopped")
+            batch = b"".join(documents)
             sink.write(batch)
-            done.documents += rawbson.count(batch)
+            done.documents += len(documents)
             done.bytes += len(batch)
             with self._guard:
                 self._progress.advance(len(batch))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
 
 from kubectl_lrs.formats.bson_batches import NotBsonError, id_of, split, with_id
-from kubectl_lrs.formats.bson_documents import shown_id
+from kubectl_lrs.formats.bson_documents import id_text, shown_id
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
-from kubectl_lrs.stores.mongo.saved import TIER, StoredCollection, StoredDump, saved
+from kubectl_lrs.stores.mongo.saved import TIER, StoredCollection, StoredDump, narrowed, saved
 
 BATCH = 1 << 20
 DIGEST = 16
@@ -24,16 +24,24 @@ def groups(folder: Backup) -> dict[str, int]:
     return {f"collection {each.name}": max(0, each.documents) for each in _dump(folder).collections}
 
 
-def items(folder: Backup, groups: frozenset[str]) -> Iterator[Item]:
-    """The options and indexes of each collection, and each document."""
-    dump = _dump(folder)
+def items(folder: Backup, groups: frozenset[str], only: Collection[str] | None = None) -> Iterator[Item]:
+    """The options and indexes of each collection, and each document; with `only` these documents alone."""
+    dump = _dump(folder) if only is None else narrowed(_dump(folder), frozenset(only))
     for collection in dump.collections:
         if f"collection {collection.name}" in groups:
             name = collection.name.encode()
             about = collection.metadata
-            text = json.dumps([about.options, about.indexes], sort_keys=True, default=str)
-            yield Item(name + b"\0", digest_of(text.encode()))
+            if only is None:
+                text = json.dumps([about.options, about.indexes], sort_keys=True, default=str)
+                yield Item(name + b"\0", digest_of(text.encode()))
             yield from (Item(name + b"\0" + key, digest) for key, digest in _documents(dump, collection))
+
+
+def live(collection: str, documents: Iterable[bytes], only: Collection[str]) -> Iterator[Item]:
+    """Those of these documents that are meant, as a server has them."""
+    for document in documents:
+        if f"{collection}/{id_text(document)}" in only:
+            yield Item(collection.encode() + b"\0" + key_of(document, collection), digest_of(document))
 
 
 def shown(key: bytes) -> str:

@@ -6,20 +6,24 @@ import os
 from pathlib import Path
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.model.belonging import Belongings
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.places import NamedBy
 from kubectl_lrs.model.places import Place as RestorePlace
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.repository.plain.files import reading
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.stores.base import BackupContext, RestoreContext
+from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.mongo.collect import MongoCollector
+from kubectl_lrs.stores.mongo.documents import DocumentsRestorer
 from kubectl_lrs.stores.mongo.find import DumpOptions
-from kubectl_lrs.stores.mongo.flags import BackupOptions, ClusterPlace, Place, RestoreOptions
+from kubectl_lrs.stores.mongo.flags import BackupOptions, ClusterPlace, RehearseOptions, RestoreOptions, Server
 from kubectl_lrs.stores.mongo.keys import KeySource
 from kubectl_lrs.stores.mongo.presence import Presence
+from kubectl_lrs.stores.mongo.rehearse import MongoRehearsal
+from kubectl_lrs.stores.mongo.replaced import ReplacedJournal
 from kubectl_lrs.stores.mongo.restore import MongoRestorer
-from kubectl_lrs.stores.mongo.saved import TIER, StoredDump
+from kubectl_lrs.stores.mongo.saved import TIER, StoredDump, narrowed
 from kubectl_lrs.stores.mongo.saved import saved as saved_in
 from kubectl_lrs.stores.mongo.server.access import MongoAccess, UriAccess
 from kubectl_lrs.stores.mongo.server.client import Mongo
@@ -43,27 +47,53 @@ def collector(options: BackupOptions, context: BackupContext) -> MongoCollector:
     return MongoCollector(mongo, wanted, KeySource(context.kube, context.namespace).facts)
 
 
-def restorer(options: RestoreOptions, context: RestoreContext) -> MongoRestorer:
+def restorer(options: RestoreOptions, context: RestoreContext) -> Restorer:
     """The Mongo part of a restore of a backup."""
-    dump = saved(context.folder, options)
-    return dump_restorer(dump, options, context.kube, namespace=context.namespace, stop=context.stop)
+    dump = saved(context.folder, options.only)
+    journal = ReplacedJournal(context.journals, context.state)
+    return dump_restorer(
+        dump, options, context.kube, namespace=context.namespace, stop=context.stop, journal=journal, only=context.only
+    )
 
 
-def dump_restorer(dump: StoredDump, options: RestoreOptions, kube: KubeClient, *, namespace: str, stop: Cancel) -> MongoRestorer:
-    """The restore of a backup's dump, or of a plain one."""
+def dump_restorer(
+    dump: StoredDump,
+    options: RestoreOptions,
+    kube: KubeClient,
+    *,
+    namespace: str,
+    stop: Cancel,
+    journal: ReplacedJournal,
+    only: Belongings | None = None,
+) -> Restorer:
+    """The restore of a backup's dump, or of a plain one: of all of it, of one application's documents, or of those named."""
     mongo = Mongo(access(options, kube, namespace))
     keys = KeySource(kube, namespace) if dump.facts else None
-    return MongoRestorer(mongo, dump, options, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
+    chosen = frozenset(only.of(TIER) if only else options.ids)
+    dump = narrowed(dump, chosen) if only or chosen else dump
+    whole = MongoRestorer(mongo, dump, options, presence=Presence(mongo, kube, namespace), keys=keys, stop=stop)
+    if dump.only is None:
+        return whole
+    shared = only.shared(TIER) if only else {}
+    return DocumentsRestorer(mongo, dump, options, whole=whole, shared=shared, journal=journal, stop=stop)
 
 
-def by_environment(place: Place) -> tuple[str, str] | None:
+def rehearsal(options: RehearseOptions, context: RestoreContext) -> MongoRehearsal:
+    """The Mongo part of a rehearsal."""
+    mongo = Mongo(access(options, context.kube, context.namespace))
+    presence = Presence(mongo, context.kube, context.namespace)
+    keys = KeySource(context.kube, context.namespace)
+    return MongoRehearsal(mongo, saved(context.folder), presence=presence, keys=keys, stop=context.stop)
+
+
+def by_environment(place: Server) -> tuple[str, str] | None:
     """(where MongoDB is, the variable or the file that says so), None where the call itself says it."""
     found = given_uri(place)
     by = VARIABLE if found and found[1] == VARIABLE else place.settings_file if is_configured(place) else ""
     return (UriAccess(found[0], source=found[1]).describe(), by) if found and by else None
 
 
-def is_configured(place: Place) -> bool:
+def is_configured(place: Server) -> bool:
     """Whether it is the installation file that names a URI."""
     return bool(place.configured & {"--mongo-uri", "--mongo-uri-file"})
 
@@ -92,22 +122,22 @@ def hosts(description: str) -> frozenset[str]:
     return frozenset(f"{scheme}://{host.lower()}" for host in rest.partition("/")[0].split(",") if separator and host)
 
 
-def saved(folder: Backup, options: RestoreOptions) -> StoredDump:
+def saved(folder: Backup, only: tuple[str, ...] = ()) -> StoredDump:
     """What a backup holds, or those collections of it that were named."""
     facts = folder.catalog.tiers.get(TIER)
     if not isinstance(facts, dict):
         raise DamageError(f"{folder.describe()}: the catalog says nothing of {TIER}")
-    return saved_in(folder, facts, only=options.only)
+    return saved_in(folder, facts, only=only)
 
 
-def access(place: Place, kube: KubeClient, namespace: str) -> MongoAccess:
+def access(place: Server, kube: KubeClient, namespace: str) -> MongoAccess:
     """The way to MongoDB: the URI that was given, else the one in the cluster."""
     if uri := given_uri(place):
         return UriAccess(uri[0], source=uri[1])
     return _in_cluster(place, kube, namespace)
 
 
-def given_uri(place: Place) -> tuple[str, str] | None:
+def given_uri(place: Server) -> tuple[str, str] | None:
     """(the URI, where it came from), None where the way is through the cluster.
 
     UsageError where flags say where in the cluster MongoDB is although a URI says it all.
@@ -121,7 +151,7 @@ def given_uri(place: Place) -> tuple[str, str] | None:
     return found
 
 
-def _uri(place: Place) -> tuple[str, str] | None:
+def _uri(place: Server) -> tuple[str, str] | None:
     if place.uri and place.uri_file:
         raise UsageError("--mongo-uri and --mongo-uri-file were both given", hint="give one of the two")
     if place.uri:
@@ -150,7 +180,7 @@ def _read(path: Path) -> str:
     return text
 
 
-def _in_cluster(place: Place, kube: KubeClient, namespace: str) -> ClusterAccess:
+def _in_cluster(place: Server, kube: KubeClient, namespace: str) -> ClusterAccess:
     """The way that the flags name; `namespace`: of the LRS, where --mongo-namespace was not given. Nothing is asked yet."""
     where = InCluster(
         namespace=place.namespace or namespace,

@@ -30,11 +30,11 @@ class DumpOptions:
 
 
 def candidates(mongo: Mongo) -> tuple[list[str], list[str]]:
-    """(the databases that hold all of what applications need, those that hold some of it)."""
+    """(the databases that hold all of what applications need, those that hold some of it); those of rehearsals are nobody's."""
     whole: list[str] = []
     part: list[str] = []
     for database in mongo.databases():
-        if database in SERVERS_OWN:
+        if database in SERVERS_OWN or names.rehearsal_of(database):
             continue
         try:
             found = set(MINIMUM) & set(mongo.names(database))
@@ -43,6 +43,10 @@ def candidates(mongo: Mongo) -> tuple[list[str], list[str]]:
         if found:
             (whole if len(found) == len(MINIMUM) else part).append(database)
     return whole, part
+
+
+IS_NOT_THERE = "does not exist, or is empty"
+LOOK = "look at --mongo-db"
 
 
 def named_database(mongo: Mongo, named: str) -> str:
@@ -87,6 +91,17 @@ def find_database(mongo: Mongo) -> str:
     raise UsageError(f"{looked_for} are in more than one database: {', '.join(found)}", hint="say which is meant with --mongo-db")
 
 
+def require_application(mongo: Mongo, database: str) -> int:
+    """How many collections it has; UsageError where those that every application has are not among them."""
+    present = mongo.names(database)
+    if lacking := sorted(set(MINIMUM) - set(present)):
+        raise UsageError(
+            f"database {database} of {mongo.describe()} " + (f"has no {' and no '.join(lacking)}" if present else IS_NOT_THERE),
+            hint=f"is it the application's? {LOOK}",
+        )
+    return len(present)
+
+
 def choose(present: Mapping[str, CollectionInfo], options: DumpOptions, database: str) -> tuple[list[CollectionInfo], list[str]]:
     """(what is to be dumped, with the data of time series; what may lack and does). LrsError where something else lacks."""
     selected: list[CollectionInfo] = []
@@ -118,7 +133,7 @@ def _require(lacking: set[str], present: Mapping[str, CollectionInfo], options: 
         return
     listed = ", ".join(sorted(lacking))
     if not present:
-        raise UsageError(f"database {database!r} does not exist, or is empty", hint="look at --mongo-db")
+        raise UsageError(f"database {database!r} {IS_NOT_THERE}", hint=LOOK)
     if lacking <= set(options.added):
         raise UsageError(
             f"database {database} has no collection {listed}, which --mongo-collection names",

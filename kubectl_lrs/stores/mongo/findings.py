@@ -22,6 +22,11 @@ def of_dump(dump: StoredDump, steps: Sequence[MongoStep], database: str, server:
     """What the dump is, and what of it does not go back."""
     when = f", as they were at {dump.instant}" if dump.instant else ""
     listed = ", ".join(step.name for step in steps)
+    if dump.only is not None:
+        yield _goes_back(
+            f"only {len(dump.only)} documents of {database} go back{when}: of {listed}; every other one stays as it is"
+        )
+        return
     note = f"only these collections of {database} go back{when}: {listed}; every other one stays as it is"
     yield _goes_back(f"{note}; collections that are made anew get a UUID of their own")
     if dump.left_out:

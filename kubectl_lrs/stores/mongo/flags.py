@@ -123,7 +123,7 @@ class ClusterPlace(Options):
                 raise UsageError(f"{known.word} {value!r}: not a name that Kubernetes accepts")
 
 
-class Place(ClusterPlace):
+class Server(ClusterPlace):
     """Where MongoDB is: a URI, or the one in the cluster."""
 
     uri: str = flag(
@@ -146,6 +146,11 @@ class Place(ClusterPlace):
         group=WHERE,
         help="File with the MongoDB URI, password and all; else LRS_MONGO_URI.",
     )
+
+
+class Place(Server):
+    """Where MongoDB is, and in which database the application is."""
+
     database: str = flag(
         "--mongo-db",
         key="mongo.db",
@@ -212,13 +217,21 @@ class RestoreOptions(Place):
     only: tuple[str, ...] = flag(
         "--mongo-collection", default=(), metavar="NAME", group=MONGO, help="Restore only this collection; may be repeated."
     )
+    ids: tuple[str, ...] = flag(
+        "--mongo-id",
+        default=(),
+        metavar="COLLECTION/ID",
+        group=MONGO,
+        help="Restore only this document, and nothing else; may be repeated.",
+    )
     existing: Existing = flag(
         "--mongo-existing",
         default=Existing.MERGE,
-        choices=(Existing.MERGE, Existing.DROP),
+        choices=(Existing.MERGE, Existing.REPLACE, Existing.DROP),
         shown=True,
         group=MONGO,
-        help="With a collection that is there: add documents that it lacks, or replace the whole of it.",
+        help="With a collection that is there: add documents that it lacks, or replace the whole of it (drop); with --app or "
+        "--mongo-id also: replace documents that differ, one by one.",
     )
     allow_running_app: bool = flag(
         "--allow-running-app",
@@ -234,4 +247,8 @@ class RestoreOptions(Place):
     )
 
 
-BACKUP, RESTORE, CHECK = BackupOptions, RestoreOptions, CheckOptions
+class RehearseOptions(Server):
+    """On which MongoDB a rehearsal makes its database."""
+
+
+BACKUP, RESTORE, CHECK, REHEARSE = BackupOptions, RestoreOptions, CheckOptions, RehearseOptions

@@ -28,8 +28,13 @@ class LiveDocuments:
 
     def documents(self) -> Iterator[Document]:
         """Every document of the collections."""
+        for name, batch in self.batches():
+            for content in decoded(b"".join(batch)):
+                yield Document(name, str(content.get("_id")), content)
+
+    def batches(self) -> Iterator[tuple[str, list[bytes]]]:
+        """(collection, some of its documents), all of them."""
         for name in self.collections:
             at = self._at if name in self._plain else None
             for batch in self._mongo.batches(self.database, name, at=at):
-                for content in decoded(batch):
-                    yield Document(name, str(content.get("_id")), content)
+                yield name, batch

@@ -128,7 +128,7 @@ class Loader:
         query = by_ids(each for each in map(id_of, documents) if each is not None)
         found: set[bytes] = set()
         for batch in self._mongo.matching(self._database, self._collection, query):
-            found.update(split(batch))
+            found.update(batch)
         return found
 
     def _insert(self, documents: list[bytes], tally: Tally) -> None:
@@ -216,12 +216,13 @@ def _is_odd(document: bytes) -> bool:
 
 def _sort_out(documents: list[bytes], there: set[bytes], tally: Tally) -> list[bytes]:
     """Count those that are there, equal or with another content under their `_id`; the rest."""
-    ids = set(map(id_of, there))
-    missing = []
-    for document in documents:
-        if document in there:
-            tally.equal += 1
-        elif id_of(document) in ids:
+    left = [each for each in documents if each not in there]
+    tally.equal += len(documents) - len(left)
+    if not left:
+        return []
+    missing, ids = [], set(map(id_of, there))
+    for document in left:
+        if id_of(document) in ids:
             _count_different(document, tally)
         else:
             missing.append(document)

@@ -86,7 +86,7 @@ def look(mongo: Mongo, dump: StoredDump, steps: Sequence[MongoStep], present: It
         if stored := next((each for each in dump.collections if each.name == name and each.data), None):
             known.add(name, dump.batches(stored, BATCH), is_saved=True)
         if name in set(present):
-            known.add(name, mongo.present(database, name), is_saved=False)
+            known.add(name, map(b"".join, mongo.present(database, name)), is_saved=False)
     found = Losses()
     for step in compared:
         _compare(mongo, dump, step, known, found)
@@ -98,7 +98,7 @@ def _compare(mongo: Mongo, dump: StoredDump, step: MongoStep, known: _Applicatio
     batches = dump.batches(step.stored, BATCH) if step.stored.data else ()
     saved = {key_of(each, where): digest_of(each) for batch in batches for each in split(batch)}
     for batch in mongo.present(step.database, step.name):
-        for document in split(batch):
+        for document in batch:
             digest = saved.get(key_of(document, step.name))
             if digest == digest_of(document):
                 continue

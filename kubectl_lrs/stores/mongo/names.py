@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from urllib.parse import quote_plus, unquote_plus
 
@@ -21,6 +22,11 @@ METADATA = ".metadata.json"
 BUCKETS = "system.buckets."
 """What the collection with the data of a time series is called, before its name."""
 
+REHEARSAL = "lrs_rehearsal_"
+"""What the databases of rehearsals are called; the token of the run follows."""
+
+_OF_REHEARSAL = re.compile(rf"{REHEARSAL}([0-9a-f]{{16}})")
+
 _KEPT = 208
 _IN_NO_DATABASE = frozenset('/\\. "$\0')
 
@@ -28,6 +34,12 @@ _IN_NO_DATABASE = frozenset('/\\. "$\0')
 def is_database(name: str) -> bool:
     """Whether MongoDB, mongorestore and file systems take it as the name of a database."""
     return name.isprintable() and 0 < len(name.encode()) <= 63 and not _IN_NO_DATABASE & set(name)
+
+
+def rehearsal_of(database: str) -> str:
+    """The token of the rehearsal that a database has the name of; empty where it has the name of none."""
+    found = _OF_REHEARSAL.fullmatch(database)
+    return found[1] if found else ""
 
 
 def is_collection(name: str) -> bool:

@@ -66,7 +66,7 @@ class MongoRestorer:
         measured = self._measure(progress)
         progress.begin("looking at MongoDB")
         server = self._mongo.server()
-        database = restored_database(self._mongo, self._dump.database, named_database(self._mongo, self._options.database))
+        database = self._database()
         present = self._mongo.collections(database)
         decided = [self._decide(name, each, database, present, server) for name, each in measured.items()]
         tried = [self._try(step) for step in decided]
@@ -86,6 +86,10 @@ class MongoRestorer:
             effects=findings.effects(steps, database),
             remains=findings.remains(self._dump),
         )
+
+    def _database(self) -> str:
+        """Where it goes to."""
+        return restored_database(self._mongo, self._dump.database, named_database(self._mongo, self._options.database))
 
     def _lost(self, steps: Sequence[MongoStep], present: Iterable[str], progress: Progress) -> Iterator[Finding]:
         """What goes with what is replaced."""
@@ -132,7 +136,8 @@ class MongoRestorer:
     def _try(self, step: MongoStep) -> tuple[MongoStep, list[Finding]]:
         """The step, after the server was asked whether it takes the collection and its indexes; what could not be asked."""
         about = step.stored.metadata
-        if step.action not in WRITES or about.is_view or about.is_timeseries:
+        is_of_some = self._dump.only is not None and step.action is Action.MERGE  # it gains documents, and nothing else
+        if step.action not in WRITES or about.is_view or about.is_timeseries or is_of_some:
             return step, []
         missing = indexes.restorable(about.indexes)
         is_new = step.action is not Action.MERGE
@@ -159,6 +164,10 @@ class MongoRestorer:
         yield from self._presence.findings(drops=_replaces(steps), allow=self._options.allow_running_app)
         if self._keys:
             yield from self._keys.compare(self._dump.facts.get("keys"), ignore=self._options.ignore_keys)
+        yield from self._of_server(server)
+
+    def _of_server(self, server: Server) -> Iterator[Finding]:
+        """What it does not let us do."""
         if not server.is_primary and not server.set_name and not server.is_mongos:
             yield Finding(Severity.ERROR, f"{self._mongo.describe()} does not take writes")
         for option in self._mongo.access.without_effect:
@@ -181,7 +190,7 @@ class MongoRestorer:
             if drops:
                 self._sweep(database, progress)
             persist = Persist(self._mongo, self._stop)
-            with Workplace(self._mongo, persist, database) as workplace:
+            with self._workplace(persist, database, steps) as workplace:
                 tools = Tools(
                     mongo=self._mongo,
                     persist=persist,
@@ -197,6 +206,10 @@ class MongoRestorer:
             if drops:  # what seemed to be alive then may be over by now
                 self._sweep(database, progress)
 
+    def _workplace(self, persist: Persist, database: str, steps: Sequence[MongoStep]) -> Workplace:  # noqa: ARG002
+        """What marks as ours that which is made beside the application's collections."""
+        return Workplace(self._mongo, persist, database)
+
     def _sweep(self, database: str, progress: Progress) -> None:
         for said in temporary.sweep(self._mongo, database):
             progress.note(said)
@@ -211,7 +224,23 @@ class MongoRestorer:
             if self._stop.is_set():
                 return
             if step.database == database:
-                report.add(_applied(step, tools))
+                report.add(self._applied(step, tools))
+
+    def _applied(self, step: MongoStep, tools: Tools) -> Outcome:
+        if step.action not in WRITES:
+            return Outcome.of(step)
+        work = self._work(step, tools)
+        try:
+            return work.do()
+        except RefusedError as error:
+            return work.refused(str(error))
+        except (MongoUnreachableError, DeniedError) as error:
+            raise type(error)(f"{error}; {work.state()}", hint=error.hint or "run the same command again") from error
+        except LrsError as error:
+            return Outcome.of(step, Result.FAILED, f"{error}; {work.state()}", error)
+
+    def _work(self, step: MongoStep, tools: Tools) -> Work:
+        return work_of(step, tools)
 
 
 def _first_id_after(instant: str) -> ObjectId | None:
@@ -227,21 +256,7 @@ def _replaces(steps: Iterable[MongoStep]) -> bool:
     return any(step.action is Action.REPLACE for step in steps)
 
 
-def _applied(step: MongoStep, tools: Tools) -> Outcome:
-    if step.action not in WRITES:
-        return Outcome.of(step)
-    work = _work(step, tools)
-    try:
-        return work.do()
-    except RefusedError as error:
-        return work.refused(str(error))
-    except (MongoUnreachableError, DeniedError) as error:
-        raise type(error)(f"{error}; {work.state()}", hint=error.hint or "run the same command again") from error
-    except LrsError as error:
-        return Outcome.of(step, Result.FAILED, f"{error}; {work.state()}", error)
-
-
-def _work(step: MongoStep, tools: Tools) -> Work:
+def work_of(step: MongoStep, tools: Tools) -> Work:
     """What does a step."""
     if tools.dry_run:
         return Trial(tools, step)

@@ -9,11 +9,12 @@ import gzip
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from kubectl_lrs.formats import bson_batches as rawbson
 from kubectl_lrs.formats.bson_batches import NotBsonError, documents
+from kubectl_lrs.formats.bson_documents import id_text
 from kubectl_lrs.model.errors import DamageError, LrsError
 from kubectl_lrs.repository import Readable
 from kubectl_lrs.stores.mongo import metadata, names
@@ -54,6 +55,7 @@ class StoredDump:
 
     `left_out`: its collections that do not go back; `unknown`: files that are none of its; `oplog`: the file with the writes
     that came while it was made; `server`: the version that it was made of. Each empty where there is none.
+    `only`: `collection/_id` of the documents that are meant, None for all: of others it gives nothing.
     """
 
     folder: Readable
@@ -64,6 +66,7 @@ class StoredDump:
     oplog: str = ""
     server: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    only: frozenset[str] | None = None
 
     @property
     def instant(self) -> str:
@@ -84,7 +87,20 @@ class StoredDump:
                 yield file
 
     def batches(self, collection: StoredCollection, size: int) -> Iterator[bytes]:
-        """Rows of whole documents of about `size` bytes; DamageError where the file is none of BSON."""
+        """Rows of whole documents of about `size` bytes, of those that are meant; DamageError where the file is none of BSON."""
+        for batch in self._rows(collection, size):
+            if meant := self._meant(collection, batch):
+                yield meant
+
+    def _meant(self, collection: StoredCollection, batch: bytes) -> bytes:
+        if self.only is None:
+            return batch
+        try:
+            return b"".join(each for each in rawbson.split(batch) if f"{collection.name}/{id_text(each)}" in self.only)
+        except NotBsonError as error:
+            raise DamageError(f"{self.folder.describe(collection.data)}: damaged: {error}") from error
+
+    def _rows(self, collection: StoredCollection, size: int) -> Iterator[bytes]:
         where = self.folder.describe(collection.data)
         try:
             with self.opened(collection) as file:
@@ -96,17 +112,20 @@ class StoredDump:
 
     def measured(self, collection: StoredCollection) -> Measured:
         """What the file holds, after every length in it was looked at; DamageError where one cannot be."""
-        count = size = empty = 0
-        for batch in self.batches(collection, 1 << 20) if collection.data else ():
-            count += rawbson.count(batch)
+        count = size = empty = there = 0
+        for row in self._rows(collection, 1 << 20) if collection.data else ():
+            in_row = rawbson.count(row)
+            batch = self._meant(collection, row)
+            there += in_row
+            count += in_row if batch is row else rawbson.count(batch)
             size += len(batch)
             try:
                 empty += rawbson.count_empty_timestamps(batch)
             except NotBsonError as error:
                 raise DamageError(f"{self.folder.describe(collection.data)}: damaged: {error}") from error
-        if collection.documents not in (-1, count):
+        if collection.documents not in (-1, there):
             where = self.folder.describe(collection.data or collection.name)
-            raise DamageError(f"{where}: {count} documents, but {collection.documents} were saved")
+            raise DamageError(f"{where}: {there} documents, but {collection.documents} were saved")
         return Measured(documents=count, bytes=size, empty_timestamps=empty)
 
 
@@ -168,6 +187,14 @@ def _files_below(folder: Readable, prefix: str, ending: str) -> dict[str, str]:
             raise DamageError(f"{folder.describe(path)}: there twice, with and without {GZIP}")
         found[stem] = path
     return found
+
+
+def narrowed(dump: StoredDump, only: frozenset[str]) -> StoredDump:
+    """These documents of it alone (`collection/_id`), and of its collections those that they are in."""
+    wanted = {each.partition("/")[0] for each in only}
+    taken = tuple(each for each in dump.collections if each.name in wanted)
+    left = tuple(each.name for each in dump.collections if each.name not in wanted)
+    return replace(dump, collections=taken, left_out=(*dump.left_out, *left), only=only)
 
 
 def _name(folder: Readable, prefix: str, stem: str, about: Metadata) -> str | None:

@@ -15,11 +15,12 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from types import TracebackType
+from types import MappingProxyType, TracebackType
+from typing import Any
 
 import bson
 from bson.timestamp import Timestamp
@@ -56,12 +57,13 @@ class Owner(str, Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Abandoned:
-    """What a run has left, or is at work with. `age`: seconds since its last sign of life; `who`: where it runs."""
+    """What a run has left, or is at work with. `last`: its last sign of life, `age`: seconds since; `who`: where it runs."""
 
     collections: tuple[CollectionInfo, ...]
     owner: Owner
     age: float = 0.0
     who: str = ""
+    last: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def listed(self) -> str:
@@ -94,7 +96,7 @@ def _judged(mongo: Mongo, server: Server, database: str, run: str, collections: 
         return Abandoned(collections=ordered, owner=Owner.UNKNOWN)
     age = max(0.0, _now(server) - at.time)
     owner = Owner.DEAD if age > DEAD or process.is_gone(last.get("process"), last.get("place")) else Owner.ALIVE
-    return Abandoned(collections=ordered, owner=owner, age=age, who=str(last.get("who", "")))
+    return Abandoned(collections=ordered, owner=owner, age=age, who=str(last.get("who", "")), last=last)
 
 
 def _now(server: Server) -> float:
@@ -118,13 +120,19 @@ def sweep(mongo: Mongo, database: str) -> Iterator[str]:
 
 
 class Workplace:
-    """What this run makes beside the application's collections. The first name that is asked for begins the signs of life."""
+    """What this run makes beside the application's collections. The first name that is asked for begins the signs of life.
 
-    def __init__(self, mongo: Mongo, persist: Persist, database: str) -> None:
+    `mark`: what each of them says besides.
+    """
+
+    def __init__(
+        self, mongo: Mongo, persist: Persist, database: str, *, token: str = "", mark: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._mongo = mongo
         self._persist = persist
         self._database = database
-        self._token = secrets.token_hex(8)
+        self._token = token or secrets.token_hex(8)
+        self._mark = mark
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -146,12 +154,15 @@ class Workplace:
 
     def beside(self, name: str) -> str:
         """The name of what is made beside a collection; others can tell by it that this run is at work."""
-        if self._thread is None:
-            self._begin()
+        self.begin()
         own = name if len(name.encode()) <= LONGEST else hashlib.sha256(name.encode()).hexdigest()
         return f"{self._signs}.{own}"
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Give signs of life from now on."""
+        if self._thread is not None:
+            return
+
         def create(attempt: int) -> None:
             if attempt:  # the answer to an earlier try may have been lost
                 self._mongo.drop(self._database, self._signs)
@@ -171,5 +182,5 @@ class Workplace:
         """The server puts its own time in the place of the empty one."""
         number = os.getpid()
         who = f"process {number} on {socket.gethostname()}"
-        sign = {"at": Timestamp(0, 0), "who": who, "process": number, "place": process.place()}
+        sign = {"at": Timestamp(0, 0), "who": who, "process": number, "place": process.place(), **self._mark}
         self._mongo.insert(self._database, self._signs, [bson.encode(sign)])

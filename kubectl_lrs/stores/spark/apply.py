@@ -20,7 +20,7 @@ from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.retry import Policy, Tries, insist, is_any
-from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
+from kubectl_lrs.stores.common.circuit_breaker import breaker_of
 from kubectl_lrs.stores.common.deleting import POLICY, delete_this
 from kubectl_lrs.stores.spark.sessions import Session, Snapshot, is_there, look, selector_of
 
@@ -90,7 +90,7 @@ class Cleaner:
         self._progress = progress
         self._stop = stop
         self._deadline = Deadline(options.timeout, stop)
-        self._breaker = CircuitBreaker(kube)
+        self._breaker = breaker_of(kube)
         self._outcomes: dict[str, Outcome] = {}
         self._going: dict[str, Session] = {}
         self._unsure: dict[str, tuple[Session, LrsError]] = {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import BackupContext, Facts, RestoreContext
-from tests.builders.toy.flags import BackupOptions, Place, RestoreOptions
+from tests.builders.toy.flags import BackupOptions, Place, RehearseOptions, RestoreOptions
 
 FILE = "toy.json"
 
@@ -102,6 +103,36 @@ class ToyRestorer:
             report.add(Outcome.of(step))
 
 
+class ToyRehearsal(ToyRestorer):
+    """Its part of a rehearsal: into another file beside it."""
+
+    how = "written into another file, compared and removed"
+    is_timed = True
+    aside = 0.0
+
+    def __init__(self, path: str, folder: SealedFolder, stop: Cancel) -> None:
+        self._scratch = Path(f"{path}.rehearsal")
+        super().__init__(Toy(str(self._scratch)), folder, Existing.SKIP, stop)
+
+    def sweep(self, _progress: Progress) -> Iterator[str]:
+        """What a killed one has left."""
+        if self._scratch.exists():
+            self._scratch.unlink()
+            yield f"removed {self._scratch}"
+
+    def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
+        """Write, compare, remove."""
+        try:
+            super().apply(plan, options, report, progress)
+        finally:
+            there = self._toy.read()
+            self._scratch.unlink(missing_ok=True)
+        wanted = {step.key: step.text for step in plan.of(ToyStep)}
+        for place, each in enumerate(report.outcomes):
+            if there.get(each.key) != wanted[each.key]:
+                report.outcomes[place] = replace(each, result=Result.ALTERED)
+
+
 def collector(options: BackupOptions, _context: BackupContext) -> ToyCollector:
     """The toy's part of a backup."""
     return ToyCollector(Toy(options.file))
@@ -110,6 +141,11 @@ def collector(options: BackupOptions, _context: BackupContext) -> ToyCollector:
 def restorer(options: RestoreOptions, context: RestoreContext) -> ToyRestorer:
     """The toy's part of a restore."""
     return ToyRestorer(Toy(options.file), context.folder, options.existing, context.stop)
+
+
+def rehearsal(options: RehearseOptions, context: RestoreContext) -> ToyRehearsal:
+    """The toy's part of a rehearsal."""
+    return ToyRehearsal(options.file, context.folder, context.stop)
 
 
 def by_environment(_place: Place) -> None:

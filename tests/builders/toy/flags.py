@@ -31,4 +31,8 @@ class CheckOptions(Place):
     wanted: bool | None = flag("--toy", off="--no-toy", default=None, help="Look at the toy.")
 
 
-BACKUP, RESTORE, CHECK = BackupOptions, RestoreOptions, CheckOptions
+class RehearseOptions(Place):
+    """Beside which file it is rehearsed."""
+
+
+BACKUP, RESTORE, CHECK, REHEARSE = BackupOptions, RestoreOptions, CheckOptions, RehearseOptions

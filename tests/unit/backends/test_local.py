@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import shutil
 import socket
@@ -284,27 +283,6 @@ def test_what_is_mounted_there_in_mid_run_is_not_written_to(mount: Local, root: 
     monkeypatch.setattr(os, "fstat", elsewhere)
     with pytest.raises(UnreachableError, match="another file system"):
         _put(mount, "b")
-
-
-def test_a_write_through_a_mapping_while_it_is_read_is_seen(mount: Local, root: Path) -> None:
-    """The pages are dirty before, so that no time changes unless they are written out first."""
-    file = root / "mapped"
-    file.write_bytes(b"a" * (4 << 20))
-    with file.open("r+b") as held, mmap.mmap(held.fileno(), 0) as mapping:
-        mapping[-1:] = b"b"
-        os.utime(file, (1_600_000_000, 1_600_000_000))
-        mapping[-1:] = b"c"  # still the same dirty page: this changes no time
-        if file.stat().st_mtime != 1_600_000_000:
-            pytest.skip("this file system counts every write")
-        first = True
-
-        def meanwhile(_data: bytes) -> None:
-            nonlocal first
-            if first:
-                mapping[-1:] = b"d"
-            first = False
-
-        assert not mount.read(Stat("mapped", 4 << 20), meanwhile).is_steady
 
 
 @pytest.mark.parametrize("attributes", [{"mode": "x"}, {"uid": None, "gid": 3}, {"uid": -1, "gid": 1 << 70}, {"more": {"x": []}}])

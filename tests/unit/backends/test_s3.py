@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Stat
-from kubectl_lrs.backends.s3 import S3
+from kubectl_lrs.backends.s3 import PIECE, S3
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET
 from kubectl_lrs.backends.s3_errors import BareNotFoundError, NoBucketError, PassingError, UnknownRequestError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
@@ -17,6 +19,7 @@ class Client:
     """Answers by method; a list is taken one after the other, an error is raised."""
 
     bucket, url, sums_itself, is_ours, quick, encryption = "bucket", "s3://bucket/p", False, False, None, BY_THE_BUCKET
+    dates_attributes = False
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
@@ -74,9 +77,9 @@ def test_a_server_without_ranges_is_believed_where_a_head_says_the_same() -> Non
 
 
 def test_parts_are_of_one_version() -> None:
-    first = _part(b"1" * (8 << 20), f"bytes 0-{(8 << 20) - 1}/{(8 << 20) + 1}")
+    first = _part(b"1" * PIECE, f"bytes 0-{PIECE - 1}/{PIECE + 1}")
     s3, client = _s3(get_object=[first, KeyExistsError("another one")])
-    reading = s3.read(Stat("k", (8 << 20) + 1), lambda _data: None)
+    reading = s3.read(Stat("k", PIECE + 1), lambda _data: None)
     assert not reading.is_steady
     assert client.asked[1][1]["IfMatch"] == '"e-1"'
 
@@ -93,6 +96,23 @@ def test_a_list_begins_where_it_is_asked_to() -> None:
     s3, client = _s3(list_objects_v2={"Contents": [{"Key": "p/a", "Size": 1}, {"Key": "p/", "Size": 0}]})
     assert [each.key for each in s3.list("a", after="A")] == ["a"]
     assert client.asked == [("list_objects_v2", {"Prefix": "p/a", "MaxKeys": 1000, "StartAfter": "p/A"})]
+
+
+AT = datetime(2027, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_told", "dates", "is_settled"),
+    [(3, True, True, True), (2, True, True, False), (0, True, True, False), (-60, True, True, False), (3, False, True, False),
+     (3, True, False, False)],
+    ids=["long ago", "the same seconds", "now", "to come", "no Date", "a gateway"],
+)  # fmt: skip
+def test_what_is_settled_is_so_by_the_servers_clock(ago: int, is_told: bool, dates: bool, is_settled: bool) -> None:
+    headers = {"date": format_datetime(AT, usegmt=True)} if is_told else {}
+    listed = [{"Key": "p/a", "Size": 1, "LastModified": AT - timedelta(seconds=ago)}, {"Key": "p/b", "Size": 1}]
+    s3, client = _s3(list_objects_v2={"Contents": listed, "ResponseMetadata": {"HTTPHeaders": headers}})
+    client.dates_attributes = dates
+    assert [each.is_settled for each in s3.list()] == [is_settled, False]
 
 
 @pytest.mark.parametrize("head", [BareNotFoundError("404"), KeyNotFoundError("404")])

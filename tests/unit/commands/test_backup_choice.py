@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.commands import backup_choice
+from kubectl_lrs.commands import application_choice
+from kubectl_lrs.commands.application_choice import known_elsewhere, of_application
 from kubectl_lrs.commands.backup_choice import found, to_restore, until
-from kubectl_lrs.commands.flags import At, Selecting
+from kubectl_lrs.commands.flags import At, OneApplication, Selecting
 from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.usecases import belonging, holding
 from tests.unit.model.test_choice import AGENTS, COMPLETE, HERE, NIGHT, catalog
 from tests.unit.repository.test_base import _Remembered
 
@@ -17,8 +19,8 @@ from tests.unit.repository.test_base import _Remembered
 class _Given:
     """A call with these flags."""
 
-    def __init__(self, *, at: str = "", types: tuple[str, ...] = (), namespace: str = "") -> None:
-        self._of = {At: At(at=at), Selecting: Selecting(types=types)}
+    def __init__(self, *, at: str = "", types: tuple[str, ...] = (), namespace: str = "", app: str = "") -> None:
+        self._of = {At: At(at=at), Selecting: Selecting(types=types), OneApplication: OneApplication(app=app)}
         self.kube = type("Kube", (), {"namespace": namespace})
 
     def of(self, kind: Any) -> Any:
@@ -37,8 +39,17 @@ class _Kept:
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup_choice, "holds", lambda backup, words: set(words) <= set(backup.names))
-    monkeypatch.setattr(backup_choice, "resolved", lambda _backup, words: [(word, word) for word in words])
+    monkeypatch.setattr(holding, "holds", lambda backup, words: set(words) <= set(backup.names))
+    monkeypatch.setattr(holding, "resolved", lambda _backup, words: [(word, word) for word in words])
+    for place in (application_choice, belonging):
+        monkeypatch.setattr(place, "has_application", lambda backup, word: word in backup.names)
+    monkeypatch.setattr(application_choice, "application_in", _application_in)
+
+
+def _application_in(backup: _Kept, word: str) -> tuple[str, str]:
+    if word not in backup.names:
+        raise UsageError(f"{backup.name} knows no {word!r}", hint="near ones")
+    return word, word
 
 
 NEW = _Kept(catalog("new", 20, levels=COMPLETE), "model", "app")
@@ -94,10 +105,27 @@ def test_a_time_is_of_whichever_is_not_named() -> None:
 
 def test_latest_is_the_one_that_holds_what_is_meant() -> None:
     given: Any = _Given()
-    assert found(given, BACKUPS, "latest", objects=("model",)).name == to_restore_of("model")
-    assert found(given, BACKUPS, "latest", objects=("nobody",)).name == found(given, BACKUPS, "latest").name
+    assert found(given, BACKUPS, "latest", applications=("gone",)).name == "night"
+    assert found(given, BACKUPS, "latest", applications=("nobody",)).name == found(given, BACKUPS, "latest").name
 
 
-def to_restore_of(name: str) -> str:
-    """The backup out of which `restore` would take it."""
-    return _chosen(objects=(name,))
+def test_the_application_that_is_meant_decides() -> None:
+    assert _of_application("gone") == "night"
+    assert _of_application("app") == "new"
+    assert _of_application("model", at="2026-11-20 10:00Z") == "night"
+    assert _of_application("model", backup="lrs") == "lrs"
+    with pytest.raises(UsageError, match="new knows no 'nobody'") as raised:
+        _of_application("nobody")
+    assert raised.value.hint == "near ones"
+    with pytest.raises(UsageError, match="lrs knows no 'gone'") as raised:
+        _of_application("gone", backup="lrs")
+    assert raised.value.hint == "the newest backup that knows it is night; near ones"
+
+
+def test_what_is_wrong_otherwise_names_no_other_backup() -> None:
+    error = UsageError("two are called so")
+    assert known_elsewhere(error, BACKUPS, NEW, ("model",)) is error  # type: ignore[arg-type]
+
+
+def _of_application(app: str, backup: str = "", **given: Any) -> str:
+    return of_application(_Given(app=app, **given), BACKUPS, backup, HERE)[0].name  # type: ignore[arg-type]

@@ -35,5 +35,11 @@ def test_the_names_of_what_was_found() -> None:
         "running-without-object": "restore 1 2 --from latest",
         "image-missing": "restore latest --tier images",
     }
+    one = [("image-missing", "images/x", "1"), ("image-missing", "images/y", "1"), ("stale-spark", "lrs/a/b", "1")]
+    assert commands(None, _report(*one)) == {  # type: ignore[arg-type]
+        "image-missing": "restore --app 1",
+        "stale-spark": "clean-spark --older-than 24h",
+    }
+    assert commands(None, _report(one[0], backup="b")) == {"image-missing": "restore b --app 1"}  # type: ignore[arg-type]
     many = [("running-without-object", f"applications/{number}", str(number)) for number in range(50)]
     assert len(commands(None, _report(*many, backup="b"))["running-without-object"].split()) == 3 + MOST  # type: ignore[arg-type]

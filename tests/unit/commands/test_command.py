@@ -43,18 +43,31 @@ from kubectl_lrs.commands import (
     history_run,
     hold_,
     hold_run,
+    image_,
+    image_run,
     import_,
     import_run,
     list_,
     list_run,
+    metrics_,
+    metrics_run,
+    nightly_steps,
     options_,
     prune_,
     prune_run,
+    rehearse_,
+    rehearse_run,
     repository_,
     repository_run,
     restore_,
     restore_call,
     restore_run,
+    run_,
+    run_run,
+    schedule_,
+    schedule_flags,
+    schedule_plan,
+    schedule_run,
     schema_,
     schema_run,
     show_,
@@ -78,7 +91,7 @@ from kubectl_lrs.model.flags import Group
 MODULES = (
     activate_, backup_, check_, clean_spark_, completion_, config_, deactivate_, diff_, forget_, help_, hold_, list_,
     options_, prune_, restore_, show_, unforget_, unhold_, verify_, version_, copy_, export_, repository_, schema_, history_,
-    import_,
+    import_, image_, run_, metrics_, schedule_, rehearse_,
 )  # fmt: skip
 COMMANDS = {str(module.command.name): module.command for module in MODULES}
 RUNS: dict[str, ModuleType] = {
@@ -87,12 +100,17 @@ RUNS: dict[str, ModuleType] = {
     "config": config_run, "deactivate": deactivate_run, "diff": diff_run, "forget": forget_run, "hold": hold_run,
     "list": list_run, "prune": prune_run, "restore": restore_run, "show": show_run, "unforget": unforget_run,
     "unhold": unhold_run, "copy": copy_run, "export": export_run, "repository": repository_run, "verify": verify_run,
-    "schema": schema_run, "history": history_run, "import": import_run,
+    "schema": schema_run, "history": history_run, "import": import_run, "image": image_run, "run": run_run,
+    "metrics": metrics_run, "schedule": schedule_run, "rehearse": rehearse_run,
     "version": version_run,
 }  # fmt: skip
 """What does the work of each; `help` and `options` print what is known without it."""
 
-SHARED = (accounts, config_check, config_init, restore_call, spark)
+SHARED = (
+    (accounts, config_check, config_init, nightly_steps, restore_call, spark),
+    schedule_flags,
+    schedule_plan,
+)
 """What several commands stand on."""
 
 each = pytest.mark.parametrize(

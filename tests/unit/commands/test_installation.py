@@ -30,12 +30,17 @@ ACTS = {
     "a trial": {"--dry-run"},
     "what becomes of what is there": {
         "--existing", "--mongo-existing", "--files-existing", "--images-existing", "--create-namespaces", "--install-crd",
-        "--restore-status", "--pause-operator", "--operator-replicas", "--map-namespace",
+        "--restore-status", "--pause-operator", "--operator-replicas", "--map-namespace", "--replace",
     },
     "what one call is about": {
         "--name", "--from", "--at", "--filename", "--recursive", "--tier", "--journal", "--type", "--exclude-type", "--selector",
-        "--all-namespaces", "--mongo-collection", "--include", "--exclude", "--ids-file", "--all", "--older-than", "--holding",
+        "--all-namespaces", "--app", "--mongo-collection", "--mongo-id",
+        "--include", "--exclude", "--ids-file", "--all", "--older-than", "--holding",
         "--against-cluster", "--sample", "--full", "--format", "--reason", "--clean-spark", "--client", "--dir", "--adopt",
+        "--part", "--segment", "--shards",
+        "--push", "--layout", "--archive", "--platform", "--base",
+        "--since", "--scratch-namespace", "--scratch-repository",
+        "--apply", "--delete",
     },
     "how one answer is shown": {"--output", "--quiet", "--sort-by", "--no-headers", "--origin"},
 }  # fmt: skip

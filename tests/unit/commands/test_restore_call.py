@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from kubectl_lrs.commands.backup_choice import open_to_read
 from kubectl_lrs.commands.restore_call import Call, _mongodump
 from kubectl_lrs.repository import open_repository
 from kubectl_lrs.repository.place import BY_ENVIRONMENT
 from kubectl_lrs.runtime.progress import Silent
+from kubectl_lrs.sources.place import open_to_read
 from kubectl_lrs.usecases.copy import Copying
 from kubectl_lrs.usecases.repository import make
 from tests.builders.sealing import nights

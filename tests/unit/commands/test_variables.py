@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import click
 import pytest
 
 from kubectl_lrs.cli import VERBS
 from kubectl_lrs.commands.flags import FlagOption
-from kubectl_lrs.commands.variables import OTHERWISE, name_variables
+from kubectl_lrs.commands.variables import OTHERWISE, name_settings, name_variables
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.flags import Flag
 
@@ -62,6 +63,37 @@ def test_in_the_message_or_the_hint(word: str, monkeypatch: pytest.MonkeyPatch) 
     name_variables(error, given)  # type: ignore[arg-type]
     assert (str(error), error.hint) == (f"{variable} x: is wrong", "")
     assert _hint(f"{word} x: is wrong", "", word) == "", "it is the flag that says it"
+
+
+SETTINGS = {flag.word: flag.key for flag in ALL.values() if flag.key}
+
+
+class _Settled:
+    """A call of a verb that goes by settings, and has one flag of its own."""
+
+    def __init__(self, own: str) -> None:
+        self.flags = [ALL[own]]
+        self.commands = click.Group(commands=[importlib.import_module(f"kubectl_lrs.commands.{each}_").command for each in OF])
+
+
+OF = ("backup", "check", "prune")
+
+
+@pytest.mark.parametrize("word", ["--files-url", "--mongo-uri-file", "--keep-daily"])
+def test_a_verb_without_the_flag_says_the_setting(word: str) -> None:
+    error, given = LrsError("it is missing", hint=f"give {word} X"), _Settled("--backup-dir")
+    for _ in range(2):
+        name_settings(error, given)  # type: ignore[arg-type]
+    assert error.hint.startswith(f"give {word} X; here {word} is {SETTINGS[word]} of the installation file")
+    assert error.hint.count("here") == 1
+    assert (NAMED.get(word, "") in error.hint) or word in OTHERWISE
+
+
+@pytest.mark.parametrize("said", ["--backup-dir x: is wrong", "--files-urls", "x--files-url", "--yes", "nothing"])
+def test_nothing_is_said_of_a_flag_that_it_has_or_that_is_no_setting(said: str) -> None:
+    error = LrsError(said)
+    name_settings(error, _Settled("--backup-dir"))  # type: ignore[arg-type]
+    assert error.hint == ""
 
 
 def test_what_the_installation_file_says_is_said_of_the_file_alone() -> None:

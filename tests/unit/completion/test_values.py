@@ -84,3 +84,24 @@ def test_what_others_saved_is_offered_where_it_is_read(folder: Path, monkeypatch
     assert _words(Source.READABLE) == ["lrs_backup_vendor"]
     assert _words(Source.BACKUPS_OR_LIVE) == ["live", "lrs_backup_vendor"]
     assert _words(Source.BACKUPS) == []
+
+
+class _Directory:
+    """A repository with two backups; `find` gives the name."""
+
+    def has(self, name: str) -> bool:
+        return name in ("monday", "tuesday")
+
+    def find(self, name: str) -> str:
+        return name
+
+
+def test_applications_are_offered_by_names_that_are_plain_and_one_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"latest": {"a1": "sales", "b2": "twin", "c3": "twin", "d4": "$(touch x)", "e5": ""}, "monday": {"a1": "old-name"}}
+    monkeypatch.setattr(values, "_directory", lambda _line: _Directory())
+    monkeypatch.setattr("kubectl_lrs.usecases.belonging.applications_in", lambda backup: there[backup])
+    option = _Option(Source.APPLICATIONS)
+    found = [(each.word, each.meaning) for each in values.complete(Line("show", ""), option).candidates]
+    assert found == [("b2", "twin"), ("c3", "twin"), ("d4", "$(touch x)"), ("sales", "a1")]
+    of_monday = values.complete(Line("show", "", (), ("monday",)), option).candidates
+    assert [each.word for each in of_monday] == ["old-name"]

@@ -22,6 +22,7 @@ from kubectl_lrs.formats.bson_batches import (
     has_empty_timestamp,
     id_of,
     lengths,
+    members,
     split,
     with_id,
 )
@@ -185,4 +186,35 @@ def test_a_value_that_ends_behind_its_document() -> None:
 
 def test_bytes_that_look_like_the_beginning_of_a_timestamp() -> None:
     """With a search that began anew at each of them this test would not end."""
-    assert count_empty_timestamps(bson.encode({"a": "\x11" * (8 << 20)})) == 0
+    assert count_empty_timestamps(bson.encode({"a": "\x11" * (1 << 20)})) == 0
+
+
+def _array(*documents: dict[str, Any]) -> bytes:
+    """As the server sends it: the array alone."""
+    whole = bson.encode({"a": list(documents)})
+    return whole[4 + 3 : -1]
+
+
+@pytest.mark.parametrize("number", [0, 1, 9, 10, 11, 99, 100, 101, 1001])
+def test_the_documents_of_an_array(number: int) -> None:
+    made = [{"_id": each, "text": "\0x" * (each % 5), "in": [{"0": {}}]} for each in range(number)]
+    assert members(_array(*made)) == list(map(bson.encode, made))
+
+
+NO_ARRAYS = {
+    "a number among documents": bson.encode({"a": [{}, 7]})[7:-1],
+    "a text among documents": bson.encode({"a": [{}, "text"]})[7:-1],
+    "names that do not count": bson.encode({"0": {}, "10": {}}),
+    "a name of nothing": bson.encode({"": {"x": 1}}),
+    "a length that is too small": _array({}, {}).replace(b"\x031\0\x05", b"\x031\0\x04"),
+    "a negative length": _array({}, {}).replace(b"\x031\0\x05\0\0\0", b"\x031\0\x05\0\0\x80"),
+    "a length that is too large": _array({}, {}).replace(b"\x031\0\x05", b"\x031\0\x06"),
+    "cut in a document": _array({}, {"x": 1})[:-4],
+    "cut in a name": _array({}, {})[:-8],
+}
+
+
+@pytest.mark.parametrize("what", NO_ARRAYS)
+def test_what_is_no_array_of_documents(what: str) -> None:
+    with pytest.raises(NotBsonError):
+        members(NO_ARRAYS[what])

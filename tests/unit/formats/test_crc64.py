@@ -43,5 +43,6 @@ def test_of_any_length_and_no_other(size: int) -> None:
 
 def test_more_than_a_piece() -> None:
     data = bytes(65_537)
-    assert is_sum(slow(data), data)
-    assert not is_sum(slow(data), data[:-1])
+    expected = 0x7E53F652BC0FD3DA  # as `slow` has it, which is slow
+    assert is_sum(expected, data)
+    assert not is_sum(expected, data[:-1])

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 
+from kubectl_lrs.formats import yaml_writer
 from kubectl_lrs.formats.yaml_writer import dump
 from tests.builders.yaml_cases import (
     AMBIGUOUS,
@@ -71,6 +72,14 @@ def test_order_of_keys_is_kept() -> None:
     keys = ["b", "a", "y", "1", "", "C", "c" * 600, "0"]
     for order in itertools.permutations(keys, 3):
         assert list(yaml.safe_load(dump(dict.fromkeys(order, 1)))) == list(order)
+
+
+def test_keys_beyond_those_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {f"k{n}": {"y": n, "c" * 600: n, "k0": "k0", f"{n}": ["k1"]} for n in range(5)}
+    before = dump(document)
+    monkeypatch.setattr(yaml_writer, "MOST_KEYS", 2)
+    assert dump(document) == before
+    assert yaml.safe_load(before) == document
 
 
 def test_the_style_of_the_file() -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from kubectl_lrs.model.diff import ABSENT, Change
+from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import (
     DESTRUCTIVE,
     WRITES,
@@ -93,3 +94,24 @@ def test_a_backup_of_another_cluster_is_asked_about_where_something_is_written(a
     assert bool(plan.effects) is asks
     told = _plan(_Toy(name="a", action=action), effects=("replace 1",), from_another_cluster=foreign)
     assert told.effects[0] == "replace 1"
+
+
+@pytest.mark.parametrize(
+    ("action", "remains", "lacking", "code"),
+    [
+        (Action.CREATE, (), (), ExitCode.DONE),
+        (Action.SKIP, (), (), ExitCode.DONE),
+        (Action.CONFLICT, (), (), ExitCode.PARTIAL),
+        (Action.CREATE, ("a string names the old place",), (), ExitCode.PARTIAL),
+        (Action.CREATE, (), ("an LRS is missing",), ExitCode.PARTIAL),
+    ],
+)
+def test_it_tells_how_carrying_it_out_ends(
+    action: Action, remains: tuple[str, ...], lacking: tuple[str, ...], code: ExitCode
+) -> None:
+    part = StorePlan(store="toy", target="t", steps=[_Toy(name="a", action=action)], remains=remains)
+    plan = Plan(source="b", target="c", parts=(part,), lacking=lacking)
+    assert plan.exit_code() is code
+    assert plan.incomplete == [*lacking, *remains]
+    error = StorePlan(store="other", target="o", steps=(), findings=(Finding(Severity.ERROR, "no", "", ExitCode.UNREACHABLE),))
+    assert Plan(source="b", target="c", parts=(part, error), lacking=lacking).exit_code() is ExitCode.UNREACHABLE

@@ -17,7 +17,7 @@ from kubectl_lrs.render.check import is_known
 from kubectl_lrs.render.notes import known_notes, require_notes
 from kubectl_lrs.render.progress import progress
 from kubectl_lrs.render.restore import finding_data, finding_lines
-from kubectl_lrs.render.schemas import FINDING
+from kubectl_lrs.render.schemas.parts import FINDING
 
 BY_CODE = {rule.code: rule for rule in RULES}
 

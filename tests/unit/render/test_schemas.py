@@ -13,7 +13,7 @@ from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.render import output
 from kubectl_lrs.render.documents import API_VERSION, ITEMS, document, error
 from kubectl_lrs.render.failed import show_error
-from kubectl_lrs.render.schemas import KINDS, schema
+from kubectl_lrs.render.schemas import KINDS, acts, backups, runs, schema
 from tests.builders import documents
 
 PACKAGE = Path(kubectl_lrs.__file__).parent
@@ -29,6 +29,10 @@ def test_each_is_a_schema(kind: str) -> None:
 
 def test_every_kind_has_items_and_a_schema() -> None:
     assert ITEMS.keys() == KINDS.keys()
+
+
+def test_each_kind_is_described_once() -> None:
+    assert sorted([*acts.KINDS, *backups.KINDS, *runs.KINDS]) == list(KINDS)
 
 
 def test_every_answer_of_a_command_is_of_a_kind() -> None:

@@ -56,6 +56,16 @@ def test_no_secret_and_no_end_of_a_line(state: Path) -> None:
     assert len(json.loads(text)["what"]) == LONGEST
 
 
+def test_the_command_without_its_secrets() -> None:
+    command = "kubectl lrs backup --mongo-uri mongodb://ann:s3cr3t@host/db?tlsCertificateKeyFilePassword=other"
+    Writer("u", verb="backup", target="https://x", what="w", by="ann", command=command)
+    (act,), _ = read()
+    assert act.by == "ann"
+    assert act.command.startswith("kubectl lrs backup --mongo-uri mongodb://ann:")
+    assert "s3cr3t" not in act.command
+    assert "other" not in act.command
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link", "others"])
 def test_whatever_lies_in_its_place_the_act_goes_on(state: Path, folder: Path, kind: str) -> None:
     """A pipe that nobody reads blocks nothing, and what others may write is not written."""

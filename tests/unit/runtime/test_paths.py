@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.runtime.paths import exists, is_file, is_folder
+from kubectl_lrs.runtime.paths import exists, expanded, home, is_file, is_folder
 
 
 def test_what_is_there(folder: Path) -> None:
@@ -36,3 +36,14 @@ def test_what_may_not_be_looked_at(folder: Path, name: str) -> None:
     for ask in (exists, is_file, is_folder):
         with pytest.raises(UsageError, match="cannot be read"):
             ask(folder / name)
+
+
+def test_a_user_of_a_container_has_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a name nor HOME: `~` is then no folder of this machine, and never the current one."""
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert (home(), expanded("~/a"), expanded("a/~")) == (Path("/home/anna"), Path("/home/anna/a"), Path("a/~"))
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 51234)
+    assert (home(), expanded("~/.kube/config"), expanded("/x")) == (Path("/nowhere"), Path("/nowhere/~/.kube/config"), Path("/x"))
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert expanded("~nobody-at-all/x") == Path("/nowhere/~nobody-at-all/x")

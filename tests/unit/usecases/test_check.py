@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.consistency import Application, Inventory, Unchecked
+from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.common.image_names.reference import parse
 from kubectl_lrs.stores.common.mentions import Document
 from kubectl_lrs.stores.images.find import ImageFilter
-from kubectl_lrs.usecases.check import CheckReport, image_at, report_of
+from kubectl_lrs.usecases.check import CheckReport, image_at, report_of, selected_applications
 from kubectl_lrs.usecases.scan import Scan
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -52,6 +53,13 @@ def _report(
 
 def _found(report: CheckReport) -> list[tuple[str, str]]:
     return [(each.rule.code, each.application) for each in report.examination.findings]
+
+
+def test_a_name_that_two_have_is_refused_with_the_ids() -> None:
+    twins = [Application(id=_id(number), name="sales") for number in (1, 2)]
+    with pytest.raises(UsageError, match=f"2 applications are called 'sales': {_id(1)}, {_id(2)}"):
+        selected_applications(twins, ["sales"])
+    assert selected_applications(twins, [_id(2)]) == [twins[1]]
 
 
 @pytest.mark.parametrize("others", [0, 1, 19, 20, 60])

@@ -66,8 +66,8 @@ class Documents(Mongo):
     def collections(self, _database: str) -> dict[str, CollectionInfo]:
         return {name: CollectionInfo(name=name, kind="collection", options=bson.encode({}), uuid="") for name in self.held}
 
-    def batches(self, _database: str, name: str, **_: Any) -> Iterator[bytes]:
-        yield b"".join(map(bson.encode, self.held[name]))
+    def batches(self, _database: str, name: str, **_: Any) -> Iterator[list[bytes]]:
+        yield list(map(bson.encode, self.held[name]))
         if self.fails:
             raise self.fails
 

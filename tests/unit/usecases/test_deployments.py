@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.plan import Action as StepAction
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.runtime.trust import OWN
 from kubectl_lrs.stores.deployments import apply
 from kubectl_lrs.stores.deployments.collect import DeploymentsCollector
-from kubectl_lrs.stores.deployments.inventory import Account, inventory
+from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.deployments.journal import Journal, load
 from kubectl_lrs.stores.deployments.outcome import DeploymentReport, Result
 from kubectl_lrs.stores.deployments.plan import Choice
@@ -172,14 +171,3 @@ def test_out_of_a_backup(folder: Path) -> None:
     assert ([step.id for step in plan.steps], plan.notes) == ([A], ["active already: 1"])
     with pytest.raises(UsageError, match="does not hold the status"):
         deployments.origin_of_backup(sealed(folder, lambda _writer: None, "without"))
-
-
-def test_beside_a_restore_what_activate_will_start_is_left_alone(folder: Path) -> None:
-    api = ScriptedApi(**{A: "active"})
-    _down(folder, [account(api)], all=True)
-    known = deployments.known_deployments(folder, (), None, inventory([account(api)]).values(), trust=OWN)
-    judge = deployments.left_to_activate(known, force=False)
-    lrs = {"metadata": {"namespace": "n", "name": f"deployment-{A}", "labels": {"datarobot-lrs-type": "deployment"}}, "spec": {}}
-    action, reason = judge(lrs) or (None, "")
-    assert action is StepAction.SKIP, reason
-    assert judge({"metadata": {"namespace": "n", "name": "app"}, "spec": {}}) is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import bson
 import pytest
 
 from kubectl_lrs.model.errors import DamageError, UsageError
@@ -37,14 +36,7 @@ class _Backup:
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """The index is that of the objects, and documents are as they are given."""
     monkeypatch.setattr(holding, "index", lambda backup: [each["metadata"] for each in backup._objects])
-    documents = lambda backup, _wanted: [  # noqa: E731
-        holding_document(identifier, name) for identifier, name in backup.applications.items()
-    ]
-    monkeypatch.setattr(holding, "collections", documents)
-
-
-def holding_document(identifier: str, name: str) -> Any:
-    return type("D", (), {"id": identifier, "content": {"_id": bson.ObjectId(identifier), "name": name}})
+    monkeypatch.setattr(holding, "names_in", lambda backup: backup.applications)
 
 
 BACKUP: Any = _Backup(
@@ -105,8 +97,8 @@ def test_whose_each_is(monkeypatch: pytest.MonkeyPatch) -> None:
     alone: Any = _Backup(*BACKUP._objects)
     assert applications_of(alone, objects) == {}, "no documents"
 
-    def damaged(_backup: Any, _wanted: Any) -> Any:
+    def damaged(_backup: Any) -> Any:
         raise DamageError("damaged")
 
-    monkeypatch.setattr(holding, "collections", damaged)
+    monkeypatch.setattr(holding, "names_in", damaged)
     assert applications_of(BACKUP, objects) == {}

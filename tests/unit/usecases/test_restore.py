@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from kubectl_lrs.model.belonging import Belonging, Belongings
 from kubectl_lrs.model.errors import ExitCode, UnreachableError
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Severity, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
@@ -192,3 +193,83 @@ def test_plan_and_report_show_every_step() -> None:
         "message": "",
         "counts": {"documents": 3},
     }
+
+
+def test_each_step_says_what_leads_to_it() -> None:
+    """By its own name, where it goes elsewhere too; of a collection that is made, what leads to its documents."""
+    only = Belongings(
+        id="a1",
+        things=(
+            Belonging(tier="mongo", name="mongo-0", why="itself", others=("churn",)),
+            Belonging(tier="mongo", name="mongo-1/b", why="named"),
+            Belonging(tier="mongo", name="mongo-1/c", why="named"),
+            Belonging(tier="mongo", name="mongo-10/d", why="another"),
+        ),
+    )
+    restore = Restore(
+        [_Store("mongo", [])],
+        source="saved",
+        target="https://127.0.0.1",
+        from_another_cluster=False,
+        only=only,
+        progress=Silent(),
+        stop=Cancel(),
+    )
+    plan = restore.plan()
+    assert [step.because for step in plan.steps] == ["itself; shared with churn", "named", ""]
+    assert [each["because"] for each in json.loads(json.dumps(plan_view(plan).data))["steps"]] == [
+        step.because for step in plan.steps
+    ]
+
+
+def test_whose_things_are_is_looked_at_again_before_the_first_write() -> None:
+    """Between the plan and the yes an hour may pass; what is new there is made all the same."""
+    log: list[str] = []
+    own = Belongings(id="a", things=tuple(Belonging(tier="mongo", name=f"mongo-{n}", why="w") for n in range(3)))
+    theirs = replace(own, things=tuple(replace(each, others=("churn",)) for each in own.things))
+
+    def restore(only: Belongings, answer: Belongings) -> tuple[Restore, Plan]:
+        made = Restore(
+            [_Store("mongo", log)],
+            source="s",
+            target="t",
+            from_another_cluster=False,
+            only=only,
+            again=lambda: answer,
+            progress=Silent(),
+            stop=Cancel(),
+        )
+        return made, made.plan()
+
+    made, plan = restore(own, theirs)
+    assert [step.action for step in plan.steps] == [Action.REPLACE, Action.CREATE, Action.CREATE]
+    report = made.apply(plan, OPTIONS)
+    assert _results(report) == {"mongo-0": Result.CONFLICT, "mongo-1": Result.CREATED, "mongo-2": Result.CREATED}
+    assert report.outcomes[0].message == "it differs, and is shared with churn: it is left alone"
+    assert report.exit_code() is ExitCode.PARTIAL
+    made, plan = restore(theirs, own)
+    assert [step.action for step in plan.steps] == [Action.CONFLICT, Action.CREATE, Action.CREATE]
+    made, plan = restore(own, own)
+    assert _results(made.apply(plan, OPTIONS))["mongo-0"] is Result.REPLACED
+
+
+def test_where_nobody_can_tell_whose_things_are_nothing_is_written() -> None:
+    def away() -> Belongings:
+        raise UnreachableError("away")
+
+    log: list[str] = []
+    own = Belongings(id="a", things=(Belonging(tier="mongo", name="mongo-0", why="w"),))
+    made = Restore(
+        [_Store("mongo", log), _Store("images", log)],
+        source="s",
+        target="t",
+        from_another_cluster=False,
+        only=own,
+        again=away,
+        progress=Silent(),
+        stop=Cancel(),
+    )
+    plan = made.plan()
+    with pytest.raises(UnreachableError):
+        made.apply(plan, OPTIONS)
+    assert log == ["plan mongo", "plan images"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kubectl_lrs.model.errors import UsageError
+
 HUB = "docker.io"
 HUB_ALIASES = frozenset(("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"))
 DEFAULT_TAG = "latest"
@@ -65,6 +67,18 @@ def parse(text: str) -> Reference:
     if len(host) + 1 + len(repository) > MAX_NAME:
         raise ValueError(f"the name of an image has at most {MAX_NAME} characters")
     return Reference(host, repository, tag or ("" if digest else DEFAULT_TAG), digest)
+
+
+def named_repository(text: str, flag: str) -> Reference:
+    """The repository that a flag names; UsageError where it names none, or an image in one."""
+    try:
+        found = parse(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text!r}: {error}", hint="write it like registry.example.com/folder/name") from error
+    if not has_host(text) or is_pinned(text):
+        why = "an image, and no repository" if has_host(text) else "it says no registry"
+        raise UsageError(f"{flag} {text!r}: {why}", hint="write it like registry.example.com/folder/name")
+    return Reference(found.registry, found.repository)
 
 
 def _split_host(name: str) -> tuple[str, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias
@@ -36,6 +38,9 @@ Query: TypeAlias = "tuple[tuple[str, str], ...]"
 PAGE = 100
 LISTS = 3
 """How often the list is read when it changed in between and so gave fewer than it says there are."""
+
+TRUSTED = 5.0
+"""Seconds for which it counts whether it answers at all: an application that is away is not asked for each deployment."""
 
 NAME_LIMIT = 5.0
 """Seconds that a name is waited for."""
@@ -92,6 +97,8 @@ class DataRobotClient:
         self._token = access.token
         self._scheme = {"auto": "Bearer", "bearer": "Bearer", "token": "Token"}[access.scheme]
         self._may_find_out = access.scheme == "auto"
+        self._asking = threading.Lock()
+        self._is_gone, self._known_until = False, 0.0
         options = HttpOptions(
             tls=access.tls(os.environ),
             proxies=Proxies(os.environ),
@@ -103,6 +110,32 @@ class DataRobotClient:
 
     def __repr__(self) -> str:
         return f"DataRobotClient({self.endpoint})"
+
+    @property
+    def lost(self) -> str:
+        """Why nothing else needs to be asked; empty as long as it answers, or may do so again.
+
+        It may fail at one deployment alone, and nothing else was asked since: so it is asked for what it always has.
+        """
+        if not self._http.is_lost(self.endpoint):
+            return ""
+        with self._asking:  # the others wait as well: while it is being asked, nothing else need fail
+            if self._http.is_lost(self.endpoint) and time.monotonic() >= self._known_until:
+                self._is_gone = not self._answers()
+                self._known_until = time.monotonic() + TRUSTED
+            return f"{self.endpoint} gives nothing but failures" if self._is_gone else ""
+
+    def _answers(self) -> bool:
+        """Whether it gives a page of its list, which is one request."""
+        url = f"{self.endpoint}/deployments/?limit=1"
+        head = {"Accept": "application/json"}
+        authorization = f"{self._scheme} {self._token}"
+        request = Request(method="GET", url=url, headers=head, authorization=authorization, where=self.endpoint, same_origin=True)
+        try:
+            answer = self._http.send(replace(request, attempts=1, read=MAX_ANSWER))
+        except LrsError:
+            return False
+        return answer.status < 500
 
     # ---- what the API has
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.runtime.paths import is_file
+from kubectl_lrs.runtime.paths import expanded, is_file
 from kubectl_lrs.stores.deployments.flags import ApiOptions
 
 PAIRS = (("LRS_DATAROBOT_URL", "LRS_DATAROBOT_API_TOKEN"), ("DATAROBOT_ENDPOINT", "DATAROBOT_API_TOKEN"))
@@ -147,7 +147,7 @@ def _found(environment: Mapping[str, str], home: Path, ask: Ask | None, *, lenie
             if access:
                 return [access]
     if named := environment.get(CONFIG_VARIABLE, "").strip():
-        return [_from_config(Path(named).expanduser(), _read(Path(named).expanduser()))]
+        return [_from_config(expanded(named), _read(expanded(named)))]
     default = home / CONFIG_FILE
     return [_from_config(default, _read(default))] if is_file(default) else []
 

@@ -42,6 +42,14 @@ class Push(str, Enum):
     DENIED = "denied"
 
 
+class Removal(str, Enum):
+    """What became of a removal."""
+
+    DONE = "done"
+    ABSENT = "absent"
+    REFUSED = "refused"
+
+
 Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 """Opens a blob anew for each attempt to upload it."""
 
@@ -59,6 +67,10 @@ class Registries:
     def has_login(self, name: str, repository: str) -> bool:
         """Whether the run's own keychain has a login for a repository."""
         return self._keychain.login(name, repository) is not None
+
+    def look(self, name: str) -> None:
+        """UnreachableError where the registry of this name does not answer, or says of itself that it cannot."""
+        self.of(name).look()
 
     def of(self, name: str, keychain: Keychain | None = None) -> RegistryClient:
         """The registry of this name, to which the logins of a keychain of its own are shown, or the run's."""
@@ -167,6 +179,21 @@ class RegistryClient(RegistryReader):
         if not self._comes_to_be(look):
             raise PushError(f"{self.name}/{repository}:{reference}: the registry took it and does not have it")
         return found[-1]
+
+    def delete_manifest(self, repository: str, reference: str) -> tuple[Removal, str]:
+        """Remove a tag, or a manifest by its digest with all its tags; what the registry says where it does not let it go.
+
+        PushError where it took that and still has it, or answers in a way that does not tell.
+        """
+        with self._connection.send("DELETE", repository, f"manifests/{reference}", actions=DELETE) as answer:
+            if self._connection.says_absent(answer):
+                return Removal.ABSENT, ""
+            if 400 <= answer.status < 500 and answer.status not in (404, *PASSING):
+                return Removal.REFUSED, self._connection.said(answer)
+            self._connection.require(answer, repository, (200, 202, 204), is_write=True)
+        if not self._comes_to_be(lambda: not self.has(repository, reference)):
+            raise PushError(f"{self.name}/{repository}: the registry took the removal of {reference} and still has it")
+        return Removal.DONE, ""
 
     def _begin_upload(self, repository: str, digest: str = "", mount_from: str = "") -> Response:
         """202: an upload may go on; 201: the blob was mounted. Where it may not be mounted it is uploaded."""

@@ -27,6 +27,12 @@ MAX_ERROR = 64 << 10
 MOST_LOGINS = 16
 """How many credentials are tried for one request at most."""
 
+SERVER_ERROR = 500
+LOOKS = 3
+"""How often it is asked whether it is there, when something else has failed time after time."""
+
+_LATER = "the registry is overloaded or starting; try again later"
+
 PULL, PUSH, DELETE = "pull", "pull,push", "pull,push,delete"
 """What a token is asked for: to give up an upload is a deletion."""
 
@@ -74,6 +80,12 @@ class Connection:
         return url
 
     # ---- sending
+
+    def look(self) -> None:
+        """UnreachableError where the registry does not answer, or answers of itself that it cannot; a refusal is an answer."""
+        with self._sent(Request(method="GET", url=f"{self.base()}/v2/", attempts=LOOKS)) as answer:
+            if answer.status >= SERVER_ERROR:
+                raise BusyError(f"{self.name}: {self.said(answer)}", hint=_LATER)
 
     def send(
         self,
@@ -181,7 +193,7 @@ class Connection:
         if not is_write and self.says_absent(answer):
             return MissingError(f"{what}: {said}")
         if status in PASSING:
-            return BusyError(f"{what}: {said}", hint="the registry is overloaded or starting; try again later")
+            return BusyError(f"{what}: {said}", hint=_LATER)
         if status == 413:
             return PushError(f"{what}: {said}", hint="a proxy before the registry limits the size of what is sent to it")
         if is_write and 400 <= status < 500:

@@ -6,8 +6,12 @@ What is there, what is not, and what cannot be told are three answers: see `cont
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin
 
 from kubectl_lrs.clients.http.response import CutError, Response, TooLargeError
 from kubectl_lrs.model.errors import LrsError, UnreachableError
@@ -18,6 +22,7 @@ from kubectl_lrs.stores.images.registry.content import (
     MAX_MANIFEST,
     Manifest,
     MissingError,
+    UnclearError,
     WrongContentError,
     digest_of,
     media_type_of,
@@ -27,7 +32,20 @@ STALLS = 4
 CUTS = 100
 """How often a blob is asked for again without a single new byte, and at all."""
 
+MAX_PAGE = 8 << 20
+MOST_PAGES = 10_000
+"""Bounds of a list of tags: bytes of one page, and pages."""
+
+_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Those of a repository, and the registry's time when it said so; 0 where it does not tell."""
+
+    names: frozenset[str]
+    now: float
 
 
 class RegistryReader:
@@ -39,6 +57,10 @@ class RegistryReader:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
+
+    def look(self) -> None:
+        """UnreachableError where the registry itself does not answer, or says that it cannot."""
+        self._connection.look()
 
     def has(self, repository: str, reference: str) -> bool:
         """Whether there is a manifest of this tag or digest. UnclearError where that cannot be told.
@@ -86,6 +108,21 @@ class RegistryReader:
             raise WrongContentError(f"{what}: its manifest is larger than {MAX_MANIFEST >> 20} MiB") from None
         except CutError as error:
             raise UnreachableError(f"{self.name}: {error}") from error
+
+    def tags(self, repository: str) -> Tags:
+        """All tags of a repository, none where the registry says that it is not there; UnclearError where that cannot be told."""
+        url, names, now = f"{self._connection.base()}/v2/{repository}/tags/list", set[str](), 0.0
+        for _ in range(MOST_PAGES):
+            with self._connection.authorised("GET", url, repository) as answer:
+                if self._connection.says_absent(answer):
+                    return Tags(frozenset(), _instant(answer))
+                self._connection.require(answer, repository, (200,))
+                names.update(_tags_in(answer.read(MAX_PAGE), f"{self.name}/{repository}"))
+                now, more = _instant(answer), _NEXT.search(answer.headers.get("Link", ""))
+            if not more:
+                return Tags(frozenset(names), now)
+            url = urljoin(url, more[1])
+        raise UnclearError(f"{self.name}/{repository}: its list of tags has no end")
 
     def blob(self, repository: str, digest: str, size: int, *, written: Callable[[], str] | None = None) -> Iterator[bytes]:
         """The bytes of a blob, checked while they pass: WrongContentError at the end where they are not those of the digest.
@@ -179,3 +216,20 @@ def _whole_length(answer: Response) -> int | None:
         return answer.length or None
     text = answer.headers.get("Content-Range", "").rpartition("/")[2]
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _tags_in(data: bytes, what: str) -> list[str]:
+    try:
+        found = json.loads(data)["tags"] or []
+        if all(isinstance(each, str) for each in found):
+            return list(found)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise UnclearError(f"{what}: the registry gives something else than a list of tags")
+
+
+def _instant(answer: Response) -> float:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

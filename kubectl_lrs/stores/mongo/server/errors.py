@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from bson.errors import BSONError
 from pymongo import errors
 
+from kubectl_lrs.formats.bson_batches import NotBsonError
 from kubectl_lrs.model.errors import CredentialsError, DamageError, DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime import redact
 
@@ -61,7 +62,7 @@ def translated(what: str, where: str) -> Iterator[None]:
     """Errors of the driver inside the block become ours: `what` was being done, `where` is the server, without secrets."""
     try:
         yield
-    except (errors.PyMongoError, BSONError, OSError) as error:
+    except (errors.PyMongoError, BSONError, NotBsonError, OSError) as error:
         raise of(error, what, where) from error
 
 
@@ -76,7 +77,7 @@ def of(error: Exception, what: str, where: str) -> LrsError:
         return _refusal(error, what, where)
     if isinstance(error, errors.ConfigurationError):
         return UsageError(f"{what}: the MongoDB URI or one of its options is wrong: {_short(error)}")
-    if isinstance(error, BSONError):
+    if isinstance(error, (BSONError, NotBsonError)):
         return DamageError(f"{what}: not BSON: {error}")
     return MongoUnreachableError(
         f"{what}: the connection to {where} broke: {_short(error)}",

@@ -88,6 +88,18 @@ class Facts(Connection):
             is_sharded=bool(found.get("sharded")),
         )
 
+    def room(self) -> int | None:
+        """Bytes that are free where it keeps its data, of shards on the fullest; None where it does not tell."""
+        try:
+            with translated("looking for room", self.describe()):
+                found = self._primary("admin").command({"dbStats": 1})
+        except DeniedError:
+            return None
+        shards = found.get("raw")
+        free = [_free(each) for each in (shards.values() if isinstance(shards, Mapping) else (found,))]
+        told = [each for each in free if each is not None]
+        return min(told) if told and len(told) == len(free) else None
+
     def writes(self, database: str, collection: str) -> Writes | None:
         """The writes of clients that were counted for it; None where the server does not tell, or may not be asked.
 
@@ -112,6 +124,11 @@ class Facts(Connection):
         pipeline = [{"$currentOp": {"allUsers": True, "idleConnections": True}}]
         with translated("looking for other clients", self.describe()):
             return list(self._primary("admin").aggregate(pipeline))
+
+
+def _free(found: Any) -> int | None:
+    total, used = (found.get(each) if isinstance(found, Mapping) else None for each in ("fsTotalSize", "fsUsedSize"))
+    return int(total - used) if isinstance(total, (int, float)) and isinstance(used, (int, float)) and total > 0 else None
 
 
 def _limit(value: Any) -> int:

@@ -8,9 +8,11 @@ from typing import Any
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo import CursorType
+from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
 from kubectl_lrs.formats import bson_batches as rawbson
+from kubectl_lrs.stores.mongo.server.answers import WHOLE_BATCHES
 from kubectl_lrs.stores.mongo.server.connection import RAW_IN_RAW, Connection
 from kubectl_lrs.stores.mongo.server.errors import MongoError, translated
 
@@ -43,36 +45,41 @@ class Reading(Connection):
 
     def batches(
         self, database: str, collection: str, *, at: Timestamp | None = None, size: int = 0, pushed: bool = False
-    ) -> Iterator[bytes]:
-        """All documents in natural order, concatenated as mongodump writes them; `size`: in a batch, 0 for the server's.
+    ) -> Iterator[list[bytes]]:
+        """All documents in natural order, as mongodump writes them; `size`: in a batch, 0 for the server's.
 
         `pushed`: the server sends one batch after the other without being asked, which a mongos cannot.
         """
-        concern = Instant(at) if at else None
         manner = CursorType.EXHAUST if pushed else CursorType.NON_TAILABLE
         with translated(f"reading {database}.{collection}", self.describe()):
-            source = self._database(database).get_collection(collection, read_concern=concern)
-            batches: Any = source.find_raw_batches(batch_size=size, hint=[("$natural", 1)], cursor_type=manner)
-            with batches:
-                yield from batches
+            yield from _found(self._at(database, collection, at), batch_size=size, hint=_NATURAL, cursor_type=manner)
 
     def sample(self, database: str, collection: str, *, at: Timestamp | None = None) -> tuple[int, int]:
         """(documents, bytes) of the first few: how large documents are here."""
-        concern = Instant(at) if at else None
         with translated(f"reading {database}.{collection}", self.describe()):
-            source = self._database(database).get_collection(collection, read_concern=concern)
-            batches: Any = source.find_raw_batches(limit=100, hint=[("$natural", 1)])
-            data = b"".join(batches)
-        return rawbson.count(data), len(data)
+            few = [each for batch in _found(self._at(database, collection, at), limit=100, hint=_NATURAL) for each in batch]
+        return len(few), sum(map(len, few))
 
-    def present(self, database: str, collection: str) -> Iterator[bytes]:
+    def present(self, database: str, collection: str) -> Iterator[list[bytes]]:
         """Batches of all documents, from the primary: what a write would find there."""
         with translated(f"looking at {database}.{collection}", self.describe()):
-            batches: Any = self._primary(database)[collection].find_raw_batches({})
-            yield from batches
+            yield from _found(self._primary(database)[collection])
 
-    def matching(self, database: str, collection: str, query: bytes) -> Iterator[bytes]:
+    def matching(self, database: str, collection: str, query: bytes) -> Iterator[list[bytes]]:
         """Batches of the documents that match a query (BSON), from the primary."""
         with translated(f"comparing with {database}.{collection}", self.describe()):
-            batches: Any = self._primary(database)[collection].find_raw_batches(RawBSONDocument(query))
-            yield from batches
+            yield from _found(self._primary(database)[collection], RawBSONDocument(query))
+
+    def _at(self, database: str, name: str, at: Timestamp | None) -> Collection[dict[str, Any]]:
+        """A collection as it was at an instant, or is."""
+        return self._database(database).get_collection(name, read_concern=Instant(at) if at else None)
+
+
+_NATURAL = [("$natural", 1)]
+
+
+def _found(collection: Collection[dict[str, Any]], *query: RawBSONDocument, **how: Any) -> Iterator[list[bytes]]:
+    """The documents that `find` finds, as they come."""
+    whole: Any = collection.with_options(codec_options=WHOLE_BATCHES)
+    with whole.find(*query, **how) as batches:
+        yield from map(rawbson.members, batches)

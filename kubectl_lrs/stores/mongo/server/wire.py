@@ -61,5 +61,6 @@ def came(reply: Mapping[str, Any]) -> str:
     if isinstance(cursor, Mapping):
         batch = cursor.get("firstBatch", cursor.get("nextBatch"))
         if isinstance(batch, (list, tuple)):
-            return f"ok, {len(batch)} came"
+            whole = [each for each in batch if isinstance(each, bytes)]  # nobody has counted what is in it
+            return f"ok, {sum(map(len, whole))} bytes came" if whole else f"ok, {len(batch)} came"
     return f"ok, n={reply['n']}" if isinstance(reply.get("n"), int) else "ok"

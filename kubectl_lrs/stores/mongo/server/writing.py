@@ -137,6 +137,29 @@ class Writing(Connection):
             command["bypassDocumentValidation"] = True
         return self._of_each(database, collection, command, len(documents))
 
+    def replace(self, database: str, collection: str, there: bytes, document: bytes, *, validate: bool = True) -> bool:
+        """Put a document in the place of one that is `there`, all of it; False where that is no longer so.
+
+        The filter is the whole of it, without the rules of a collation; `Timestamp(0, 0)` stays as it is. MongoError where the
+        server refuses the new one.
+        """
+        observed = RawBSONDocument(there)
+        change = {
+            "q": {"_id": {"$eq": observed["_id"]}, "$expr": {"$eq": ["$$ROOT", {"$literal": observed}]}},
+            "u": [{"$replaceWith": {"$literal": RawBSONDocument(document)}}],
+            "collation": {"locale": "simple"},
+        }
+        command: Command = {"update": collection, "ordered": True, "writeConcern": MAJORITY, "updates": [change]}
+        if not validate:
+            command["bypassDocumentValidation"] = True
+        what = f"replacing a document of {database}.{collection}"
+        answer = self._send(what, database, command)
+        for each in map(refused, answer.get("writeErrors") or ()):
+            raise MongoError(f"{what}: the server refused it: {each.message}", code=each.code)
+        if answer.get("n") not in (0, 1):
+            raise MongoError(f"{what}: the server counts {answer.get('n')} documents written of 1")
+        return bool(answer["n"])
+
     def _of_each(self, database: str, collection: str, command: Command, count: int) -> list[Refused]:
         """The documents that were refused; MongoError where the server's own number of the others is not that of the rest."""
         what = f"writing to {database}.{collection}"

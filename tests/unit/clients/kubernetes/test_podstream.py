@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,8 +94,10 @@ def test_more_than_the_socket_takes_waits(both: tuple[PodStream, Pod]) -> None:
     assert stream.backlog, "it does not block"
     thread = threading.Thread(target=lambda: [pod.hears_data() for _ in range(len(data) >> 16)])
     thread.start()
-    while stream.backlog:
+    limit = time.monotonic() + PATIENCE
+    while stream.backlog and time.monotonic() < limit:
         stream.flush()
+    assert not stream.backlog
     thread.join(PATIENCE)
     assert not thread.is_alive()
 

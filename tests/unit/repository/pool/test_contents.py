@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -18,10 +19,18 @@ from kubectl_lrs.repository.pool import contents, layout
 from kubectl_lrs.repository.pool.contents import Pool
 from kubectl_lrs.repository.pool.entries import GZIP, Entry, Part
 from kubectl_lrs.repository.pool.packs import Pack, deflated
-from kubectl_lrs.repository.pool.ranges import PIECE
+from kubectl_lrs.repository.pool.ranges import pieces
 
 SESSION = "0" * 32
+PIECE = 4 << 10
+"""In place of what is read at once otherwise, so that a large content is a small one."""
 RANDOM = os.urandom(3 * PIECE + 7)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "PIECE", PIECE)
+    monkeypatch.setattr(contents, "pieces", partial(pieces, size=PIECE))
 
 
 def large(backend: Memory, pieces: list[tuple[bytes, bool]]) -> tuple[bytes, Entry]:
@@ -122,7 +131,7 @@ def test_another_length_than_the_index_says_is_damage(size: int, is_packed: bool
 
 def test_what_unpacks_to_more_than_it_says_is_not_unpacked_to_its_end() -> None:
     backend = Memory()
-    _, entry = large(backend, [(b"\0" * (64 << 20), True)])
+    _, entry = large(backend, [(b"\0" * (4 << 20), True)])
     (part,) = entry.parts
     with Pool(backend).file(entry._replace(size=10, parts=(part._replace(size=10),))) as file, pytest.raises(DamageError):
         file.read()

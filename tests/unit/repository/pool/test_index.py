@@ -70,22 +70,33 @@ def test_what_is_written_is_read_back(paths: list[str], block: int, file: int, p
     assert [each.path for each in found.entries(prefix)] == [path for path in paths if path.startswith(prefix)]
 
 
-def test_one_of_many_costs_one_block_and_the_table() -> None:
-    asked: list[tuple[str, int]] = []
+def test_what_another_index_had_is_not_given_again() -> None:
+    paths = [f"lrs/a/{number:03}" for number in range(50)]
+    before, index.BLOCK = index.BLOCK, 2000
+    try:
+        first, second, third = (
+            written([entry(path, size) for path in paths[start:]]) for start, size in ((0, 5), (10, 5), (0, 5))
+        )
+        changed = written([entry(path, 5 if path > paths[3] else 6) for path in paths])
+    finally:
+        index.BLOCK = before
+    seen: set[int] = set()
+    found = [[each.path for each in Index(*made).unseen(seen)] for made in (first, second, third, changed)]
+    assert found == [paths, [], [], paths[:4]]
+    asked: list[str] = []
+    read = third[0].read_range
+    third[0].read_range = lambda key, *range_: asked.append(key) or read(key, *range_)  # type: ignore[method-assign, func-returns-value]
+    assert list(Index(*third).unseen(seen)) == []
+    assert set(asked) == {BACKUP.key(layout.BLOCKS)}, "blocks that are known are not even fetched"
 
-    class Counting(Memory):
-        def read_range(self, key: str, start: int, length: int) -> bytes:
-            asked.append((key.rpartition("/")[2], length))
-            return super().read_range(key, start, length)
 
-    paths = sorted(f"lrs/namespace/object-{number}.yaml" for number in range(20_000))
-    backend, seal = written([entry(path) for path in paths])
-    counting = Counting()
-    counting._objects = backend._objects
-    found = Index(counting, seal).entry(paths[12_345])
-    assert found == entry(paths[12_345])
-    assert [key for key, _ in asked] == ["blocks.json", "index-0.gz"]
-    assert sum(length for _, length in asked) < 1_000_000
+def test_when_there_is_no_room_to_remember_all_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "REMEMBERED", 2)
+    made, seen = written([entry(path) for path in "abcd"]), set[int]()
+    assert [[each.path for each in Index(*made).unseen(seen)] for _ in range(2)] == [list("abcd"), []]
+    seen.clear()
+    seen.update((1, 2))
+    assert [[each.path for each in Index(*made).unseen(seen)] for _ in range(2)] == [list("abcd")] * 2
 
 
 def test_an_empty_backup_has_an_index() -> None:

@@ -109,7 +109,10 @@ def test_blobs_are_known_by_what_is_stored(ledger: Ledger) -> None:
 
 
 def test_files(ledger: Ledger) -> None:
-    one, two = ledger.add(in_blob("1")), ledger.add(in_blob("2"), is_new=False)
+    one = ledger.add(in_blob("1"))
+    ledger.learn(in_blob("2"))
+    two = ledger.content(sha("2"))
+    assert two
     assert ledger.finish("b", one.id)
     mark = ledger.mark()
     assert ledger.finish("a/ü", two.id)

@@ -100,3 +100,9 @@ def test_what_helps_others() -> None:
         assert found == (None,) * 4
     assert layout.new_session() != layout.new_session()
     assert layout.session_log_of(layout.session_log(layout.new_session(), 0))
+
+
+def test_lists_of_segments_and_their_marks() -> None:
+    assert layout.segment_of(layout.segment_list(SESSION, 3)) == (SESSION, 3)
+    assert layout.session_log_of(layout.segment_list(SESSION, 3)) is None
+    assert layout.segment_of(layout.session_log(SESSION, 3)) is None

@@ -11,7 +11,7 @@ from kubectl_lrs.backends.base import get, put
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UsageError
 from kubectl_lrs.repository.pool import condemned, holds
-from kubectl_lrs.repository.pool.layout import REFS, RESERVE, BackupId, session_log
+from kubectl_lrs.repository.pool.layout import REFS, RESERVE, BackupId, segment_list, session_log
 from kubectl_lrs.repository.pool.removal import Done, LostError, Removal, put_reserve
 from kubectl_lrs.repository.pool.sight import Place, look
 from kubectl_lrs.repository.pool.survey import LACKING, survey
@@ -85,6 +85,7 @@ def test_after_some_prunes_nothing_is_left_of_what_is_over(store: Store) -> None
     first = store.write("first", b"old")
     put_content(store.backend, b"of a killed run")
     put(store.backend, session_log("1" * 32, 0), b"")
+    put(store.backend, segment_list("3" * 32, 0), b"")
     put(store.backend, BackupId("killed", "2" * 32).key(REFS), b"")
     holds.Reading(store.backend, catalog_of("another", START))
     store.prune([first])
@@ -92,6 +93,18 @@ def test_after_some_prunes_nothing_is_left_of_what_is_over(store: Store) -> None
         store.time += GRACE
         store.prune()
     assert store.there() == [RESERVE]
+
+
+def test_lists_of_segments_stay_while_one_of_their_run_is_still_marked(store: Store) -> None:
+    lists = {put(store.backend, segment_list("3" * 32, number), b"").stat.key for number in range(2)}
+    store.time += GRACE - 1
+    marks = {put(store.backend, session_log("3" * 32, 0), b"").stat.key}
+    store.time += GRACE - 1
+    store.prune()
+    assert lists | marks <= {*store.there()}
+    store.time += 1
+    store.prune()
+    assert not (lists | marks) & {*store.there()}
 
 
 def test_what_a_run_has_uploaded_that_is_not_sealed_yet_is_left_to_it_for_the_grace_time(store: Store) -> None:

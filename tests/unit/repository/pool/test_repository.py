@@ -17,7 +17,7 @@ from kubectl_lrs.repository.pool import repository, reuse
 from kubectl_lrs.repository.pool.backup import ALL, PooledBackup
 from kubectl_lrs.repository.pool.known import Ledger
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, sealed
-from tests.builders.sealing import RESOURCES
+from tests.builders.sealing import RESOURCES, Notes
 from tests.unit.repository.pool.sizes import SMALL
 
 FILES = {"lrs/a/one.yaml": b"one" * 50, "files/large": os.urandom(SMALL + 5)}
@@ -202,3 +202,19 @@ def test_so_many_files_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert known == ["1/0", "1/1", "1/2", "2/0"]
     ledger.close()
+
+
+def test_of_two_that_began_in_one_second_each_run_finds_its_own() -> None:
+    memory = Memory()
+    made(memory)
+    writers = [begun(memory, "lrs_backup_2026_11_28_02_00_00") for _ in range(2)]
+    for number, writer in enumerate(writers):
+        writer.write("which", bytes((number,)))
+        writer.seal(catalog(writer))
+        writer.settle(Notes())
+    with pytest.raises(UsageError, match="more than one backup is called"):
+        found(memory, writers[0].name)
+    for number, writer in enumerate(writers):
+        backup = found(memory, writer.location)
+        with backup.reading("which") as file:
+            assert (backup.location, file.read()) == (writer.location, bytes((number,)))

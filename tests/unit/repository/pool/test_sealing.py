@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -222,57 +221,7 @@ def test_a_seal_that_comes_late_is_no_backup_where_something_is_gone(hours: floa
     )
 
 
-# ---- a storage that fails, at every step
-
-
-class Failing(Memory):
-    """Its `at`th object is not made; `after`: it is, and nobody says so."""
-
-    def __init__(self, error: Callable[[], LrsError], *, at: int, after: bool) -> None:
-        super().__init__()
-        self.at = at
-        self.done = 0
-        self.is_over = False
-        self._error = error
-        self._after = after
-
-    def place(self, key: str, data: bytes, attributes: Mapping[str, Any], *, replace: bool) -> Written:
-        self.done += 1
-        is_meant = self.done == self.at
-        if is_meant and not self._after:
-            self.is_over = True
-            raise self._error()
-        made_ = super().place(key, data, attributes, replace=replace)
-        if is_meant:
-            self.is_over = True
-            raise self._error()
-        return made_
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("error", [UnreachableError, NoSpaceError])
-def test_whatever_write_fails_what_was_sealed_is_whole(
-    error: type[LrsError], after: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kubectl_lrs.repository.pool.journal.BYTES", 1)
-    monkeypatch.setattr(sealing, "TIMES", Policy(attempts=1))
-    filled = made(Memory())
-    sealed(filled, {"files/large": LARGE, "other": b"1"}, "before")
-    for step in range(1, 40):
-        backend = Failing(lambda: error("no"), at=step, after=after)
-        backend._objects = dict(filled._objects)
-        with suppress(LrsError):
-            sealed(backend, {**FILES, "files/new": LARGE[::-1]}, "night")
-        if not backend.is_over:
-            assert step > 8
-            return
-        backups, unsealed = opened(backend).scan()
-        assert unsealed == []
-        assert "before" in [each.name for each in backups]
-        for each in backups:
-            assert list(found(backend, each.name).damages(share=1.0)) == []
-        assert content(sealed(backend, FILES, "next")) == FILES
-    pytest.fail("it never came to its end")
+# ---- a storage that fails
 
 
 def test_a_seal_whose_answer_is_lost_is_a_seal() -> None:

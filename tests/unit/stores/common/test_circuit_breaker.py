@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, LrsError, UnreachableError
-from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
+from kubectl_lrs.stores.common.circuit_breaker import TRUSTED, CircuitBreaker, breaker_of
 from tests.builders.fake_kube import FakeKube, not_found
 
 AWAY = UnreachableError("away")
@@ -14,7 +14,7 @@ AWAY = UnreachableError("away")
 @pytest.mark.parametrize("error", [None, LrsError("invalid"), ApiError("no", status=422)])
 def test_a_failure_that_is_the_objects_own_asks_nobody(error: LrsError | None) -> None:
     kube = FakeKube()
-    CircuitBreaker(kube).judge(error)  # type: ignore[arg-type]
+    breaker_of(kube).judge(error)  # type: ignore[arg-type]
     assert kube.asked == []
 
 
@@ -32,15 +32,51 @@ def test_a_failure_that_is_the_objects_own_asks_nobody(error: LrsError | None) -
     ],
 )
 def test_whether_the_server_is_lost(answer: Exception | None, lost: bool) -> None:
-    breaker = CircuitBreaker(FakeKube([{"metadata": {"name": "kube-system"}}], [answer]))  # type: ignore[arg-type]
+    breaker = breaker_of(FakeKube([{"metadata": {"name": "kube-system"}}], [answer]))  # type: ignore[arg-type]
     breaker.judge(AWAY)
     assert bool(breaker.lost) is lost
 
 
 def test_once_lost_nobody_is_asked_again() -> None:
     kube = FakeKube(answers=[AWAY])
-    breaker = CircuitBreaker(kube)  # type: ignore[arg-type]
+    breaker = breaker_of(kube)  # type: ignore[arg-type]
     for _ in range(3):
         breaker.judge(AWAY)
     assert len(kube.asked) == 1
     assert breaker.lost == "away"
+
+
+def test_a_failing_webhook_costs_one_question_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    kube = FakeKube([{"metadata": {"name": "kube-system"}}])
+    breaker = breaker_of(kube)  # type: ignore[arg-type]
+    for _ in range(50):
+        breaker.judge(ApiError("the webhook", status=500))
+    assert len(kube.asked) == 1, "and the first failure asks: thousands fail within seconds where the server is lost"
+    now += TRUSTED + 1
+    breaker.judge(ApiError("the webhook", status=500))
+    assert len(kube.asked) == 2
+    assert breaker.lost == ""
+
+
+class _BusyError(UnreachableError):
+    """An answer that it cannot answer."""
+
+
+def test_what_any_server_says_of_itself_counts() -> None:
+    said: list[LrsError | None] = [None, _BusyError("503")]
+    asked: list[int] = []
+
+    def ask() -> None:
+        asked.append(1)
+        if error := said[len(asked) - 1]:
+            raise error
+
+    breaker = CircuitBreaker(ask)
+    for _ in range(5):
+        breaker.judge(_BusyError("one thing"), is_answer=True)
+    assert (len(asked), breaker.lost) == (1, "")
+    breaker.judge(AWAY)
+    assert (len(asked), breaker.lost) == (2, "503"), "where no answer came at all, it is asked at once"
+    assert breaker.failure is said[1]

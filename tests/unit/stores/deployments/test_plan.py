@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.deployments.journal import Entry
 from kubectl_lrs.stores.deployments.plan import Action, Choice, DeploymentPlan, Snapshot, Step, parse_ids, plan_down, plan_up
@@ -165,3 +165,10 @@ def test_the_task_of_the_opposite_change_may_still_be_under_way() -> None:
 def test_named_and_in_no_journal() -> None:
     (step,) = _up(_sight(), include=(A,)).steps
     assert (step.action, step.reason) == (Action.LEAVE, "no open journal says that it was taken down")
+
+
+def test_a_plan_that_is_not_certain_says_so_by_its_status() -> None:
+    plan = _down(_sight(_deployment(A)), all=True)
+    assert plan.exit_code() is ExitCode.DONE
+    plan.incomplete.append("one token saw nothing")
+    assert plan.exit_code() is ExitCode.PARTIAL

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,22 @@ from kubectl_lrs.backends.base import Backend, Skipped, Stat, Written, put
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.local_upload import LocalUpload, is_unfinished
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
+from kubectl_lrs.model.errors import DeniedError, ExitCode, LrsError, UnreachableError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import Action, ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report, Result
+from kubectl_lrs.render.restore import report_view
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
+from kubectl_lrs.runtime import sorting
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.files import apply, saved
+from kubectl_lrs.stores.files import apply, restore, saved
 from kubectl_lrs.stores.files.collect import FilesCollector
-from kubectl_lrs.stores.files.match import References
+from kubectl_lrs.stores.files.plan import FileSteps
 from kubectl_lrs.stores.files.restore import FilesRestorer
 from kubectl_lrs.stores.files.storage import Storage
+from tests.builders.said import nothing
 from tests.builders.sealing import Notes, sealed
 
 FILES = {f"d{n % 3}/f{n:02}": b"content %d" % n for n in range(20)}
@@ -44,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> SealedFolder:
 
 
 def _sealed(source: Backend, tmp_path: Path) -> SealedFolder:
-    tier = FilesCollector(Storage(source), lambda _w, _p: References(), take_all=True)
+    tier = FilesCollector(Storage(source), nothing, take_all=True)
 
     def work(writer: FolderWriter) -> None:
         assert tier.collect(writer, Silent())["missing"] == []
@@ -94,6 +99,62 @@ def test_in_batches_all_of_it_comes_and_nothing_else_is_left(
     assert left == []
     assert target.directory("d1")["mode"] == 0o2750
     assert {each.action for each in _restorer(folder, target).plan(Silent()).steps} == {Action.UNCHANGED}
+
+
+def test_a_plan_that_waits_on_the_disk_is_carried_out_alike(
+    folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the list, the plan and what is there no more is in memory than may be."""
+    monkeypatch.setattr(sorting, "AT_ONCE", 3)
+    put(target, "d0/f00", b"another")
+    put(target, "d1/f01", FILES["d1/f01"], {"mode": 0o640})
+    restorer = _restorer(folder, target, Existing.REPLACE)
+    plan = restorer.plan(Silent())
+    assert isinstance(plan.steps, FileSteps)
+    assert plan.counts() == {Action.CREATE: 18, Action.REPLACE: 1, Action.UNCHANGED: 1}
+    assert plan.counts() == Counter(step.action for step in plan.steps)
+    assert [step.name for step in plan.steps] == sorted(FILES)
+    assert plan.steps.to_write == sum(map(len, FILES.values())) - len(FILES["d1/f01"])
+    assert {step.name for step in plan.steps.having((Action.REPLACE,))} == set(plan.steps.names((Action.REPLACE,)))
+    assert len(plan.steps._steps._held) < 3
+    assert Counter(_results(_apply(restorer, plan)).values()) == {
+        Result.CREATED: 18, Result.REPLACED: 1, Result.UNCHANGED: 1
+    }  # fmt: skip
+    assert _content(target) == FILES
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_outcomes_that_wait_on_the_disk_are_told_like_the_others(
+    folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch, is_full: bool
+) -> None:
+    """Where the disk is full they are in memory; what is undone always is."""
+    monkeypatch.setattr(restore, "HELD", 5)
+    put(target, "d2/f17", b"another")
+    restorer = _restorer(folder, target)
+    plan = restorer.plan(Silent())
+    monkeypatch.setattr(sorting, "AT_ONCE", 3)
+    if is_full:
+        monkeypatch.setattr(sorting.tempfile, "TemporaryFile", lambda: open("/dev/full", "r+b"))  # noqa: SIM115
+    report = _apply(restorer, plan)
+    assert sorted(each.name for each in report.every()) == sorted(FILES)
+    assert (len(report.outcomes) < len(FILES) - 5) == (not is_full)
+    assert report.counts() == report.counts("files") == {Result.CREATED: 19, Result.CONFLICT: 1}
+    assert [each.name for each in report.outcomes if each.result is Result.CONFLICT] == ["d2/f17"]
+    assert report.exit_code() is ExitCode.PARTIAL
+    view = report_view(report, dry_run=False)
+    assert sorted(view.names) == sorted(f"files/{name}" for name in FILES if name != "d2/f17")
+    assert len(view.wide_rows) == len(view.data["outcomes"]) == len(FILES)
+    assert view.data["counts"] == {"conflict": 1, "created": 19}
+    small = report_view(report, dry_run=False, output="table")
+    assert (small.rows, small.after, small.data, small.names) == (view.rows, view.after, {}, ())
+    assert report_view(report, dry_run=False, output="name").names == view.names
+
+
+def test_of_a_plan_from_which_steps_were_taken_the_rest_is_done(folder: SealedFolder, target: Local) -> None:
+    restorer = _restorer(folder, target)
+    plan = restorer.plan(Silent())
+    _apply(restorer, replace(plan, steps=tuple(plan.steps)[:2]))
+    assert sorted(_content(target)) == sorted(FILES)[:2]
 
 
 @pytest.mark.parametrize("error", [None, DeniedError("not yours")], ids=["unset", "refused"])
@@ -213,11 +274,12 @@ def test_one_that_refuses_modes_says_so(folder: SealedFolder, target: Local, mon
 def test_one_that_takes_an_owner_and_keeps_another(folder: SealedFolder, target: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     index = saved.read(folder)
     assert index is not None
-    changed = {**index.entries[0].attributes, "uid": 1234, "gid": 2345}
-    object.__setattr__(index.entries[0], "attributes", changed)
+    first = index.entries[0]
+    changed = replace(first, attributes={**first.attributes, "uid": 1234, "gid": 2345})
+    index = replace(index, entries=[changed, *index.entries[1:]])
     monkeypatch.setattr(os, "fchown", lambda _descriptor, _uid, _gid: None)
     restorer = FilesRestorer(folder, index, Storage(target), workers=1, stop=Cancel())
-    outcome = next(each for each in _apply(restorer).outcomes if each.name == index.entries[0].path)
+    outcome = next(each for each in _apply(restorer).outcomes if each.name == first.path)
     assert outcome.result is Result.ALTERED
     assert "owner" in outcome.message
     assert "group" in outcome.message

@@ -21,13 +21,11 @@ from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.collect import FilesCollector
-from kubectl_lrs.stores.files.copy import ATTEMPTS, DAMAGED
-from kubectl_lrs.stores.files.match import References, Where
+from kubectl_lrs.stores.files.copy import ATTEMPTS, DAMAGED, PROGRESS_FILE, SMALL
 from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.usecases.backup import Destination, back_up
+from tests.builders.said import nothing, saying
 from tests.builders.sealing import RESOURCES, Written
-
-HERE = Where("workspace_items", "1", "path")
 
 
 class Troubled(Memory):
@@ -54,11 +52,8 @@ class Troubled(Memory):
         return self._alive
 
 
-def _collect(backend: Memory, tmp_path: Path, *texts: str) -> Any:
-    references = References()
-    for text in texts:
-        references.add(HERE, text)
-    tier = FilesCollector(Storage(backend), lambda _writer, _progress: references, take_all=True, workers=2)
+def _collect(backend: Memory, tmp_path: Path, *texts: str, workers: int = 2) -> Any:
+    tier = FilesCollector(Storage(backend), saying(*texts), take_all=True, workers=workers)
     return tier.collect(FolderWriter(tmp_path, "backup"), Silent())
 
 
@@ -115,6 +110,30 @@ def test_one_that_may_be_there_is_not_said_to_be_gone(tmp_path: Path) -> None:
     assert reasons == {"b/gone": "not in memory://", "b/secret": "it cannot be told whether it is there: 403"}
 
 
+class Looking(Memory):
+    """Looks at what is noted for the next run when the large file is read, which comes last."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(clock=lambda: 1000.0)
+        self.folder = folder
+        self.noted: list[bytes] = []
+        for number in range(5):
+            put(self, f"a/{number}", b"%d" % number)
+        put(self, "z", bytes(SMALL + 1))
+
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        if wanted.key == "z":
+            self.noted = (self.folder / PROGRESS_FILE).read_bytes().splitlines()
+        return super().read(wanted, sink)
+
+
+def test_small_files_are_noted_before_a_large_one_is_begun(tmp_path: Path) -> None:
+    """A kill while that one is read, which may take an hour, does not have them read again."""
+    backend = Looking(tmp_path / ".backup")
+    assert _collect(backend, tmp_path, workers=1)["files"] == 6
+    assert [index.parsed(line).path for line in backend.noted] == [f"a/{number}" for number in range(5)]
+
+
 # ---- what an earlier backup has
 
 
@@ -131,7 +150,7 @@ class Counting(Memory):
 
 
 def _backed_up(backend: Memory, place: Path, name: str) -> SealedFolder:
-    tier = FilesCollector(Storage(backend), lambda _writer, _progress: References(), take_all=True, workers=2)
+    tier = FilesCollector(Storage(backend), nothing, take_all=True, workers=2)
     work = {"files": tier, "resources": Written(RESOURCES)}
     path, _ = back_up(
         work,
@@ -207,6 +226,65 @@ def test_what_stands_beside_the_content_is_looked_at_anew(tmp_path: Path) -> Non
     found = index.read(_backed_up(backend, tmp_path, "two"))
     assert found
     assert [entry.attributes for entry in found.entries] == [{kept: "two"}]
+
+
+class Dated(Counting):
+    """Every change has a time of its own; `settled`: what was changed before shows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settled = 0.0
+        self.asked: list[str] = []
+        self.time = 1000.0
+        self.clock = lambda: self.time
+
+    def list(self, *arguments: Any, **named: Any) -> Any:
+        return (replace(each, is_settled=(each.mtime or 0.0) < self.settled) for each in super().list(*arguments, **named))
+
+    def stat(self, key: str) -> Stat:
+        self.asked.append(key)
+        return super().stat(key)
+
+    def changed(self, value: str, at: float) -> None:
+        self.time = at
+        put(self, "a", b"content", {KEPT: value}, replace=True)
+
+    def backed_up(self, place: Path, name: str) -> tuple[list[str], Any]:
+        """Which were asked for what stands beside them, and what is said to."""
+        self.asked.clear()
+        found = index.read(_backed_up(self, place, name))
+        assert found
+        return list(self.asked), found.entries[0].attributes[KEPT]
+
+
+KEPT = next(iter(Memory().keeps))
+
+
+def test_nobody_is_asked_where_the_time_tells_that_nothing_can_have_changed(tmp_path: Path) -> None:
+    backend = Dated()
+    backend.changed("one", at=1000.0)
+    backend.settled = 2000.0
+    assert backend.backed_up(tmp_path, "1") == ([], "one"), "it was read"
+    assert backend.backed_up(tmp_path, "2") == ([], "one")
+    assert backend.backed_up(tmp_path, "3") == ([], "one"), "of what was taken over, the time is kept, too"
+    backend.changed("two", at=1001.0)
+    assert backend.backed_up(tmp_path, "4") == (["a"], "two")
+    backend.changed("one", at=1000.0)
+    assert backend.backed_up(tmp_path, "5") == (["a"], "one"), "an earlier version is there again"
+    assert backend.read_keys == ["a"]
+
+
+def test_but_where_it_does_not_tell(tmp_path: Path) -> None:
+    """Because it was too near then, or is now."""
+    backend = Dated()
+    backend.changed("one", at=1000.0)
+    backend.settled = 1000.0
+    backend.backed_up(tmp_path, "1")
+    backend.changed("two", at=1000.0)
+    backend.settled = 2000.0
+    assert backend.backed_up(tmp_path, "2") == (["a"], "two")
+    backend.settled = 1000.0
+    assert backend.backed_up(tmp_path, "3") == (["a"], "two")
 
 
 def test_another_storage_is_another(tmp_path: Path) -> None:

@@ -9,13 +9,24 @@ import pytest
 from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.model.errors import DeniedError
-from kubectl_lrs.stores.files.inspect import absent, presence
+from kubectl_lrs.stores.files.inspect import Presence, absent, listed_in, presence
 from kubectl_lrs.stores.files.match import ALL, Found, References, Where
 from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.selected import Listed
 from kubectl_lrs.stores.files.storage import Storage
 
 ID = "65f0c0ffee0123456789abcd"
 HERE = Where("workspace_items", "1", "path")
+
+
+def _presence(storage: Storage, *texts: str, ids: tuple[str, ...] = ()) -> Presence:
+    with Listed() as listed:
+        references = References(listed_in(listed, storage).named(storage.names))
+        for each in ids:
+            references.add_id(Where("custom_applications", each, "_id"), each)
+        for text in texts:
+            references.add(HERE, text)
+        return presence(storage, listed, references)
 
 
 @pytest.fixture
@@ -27,11 +38,8 @@ def mount(tmp_path: Path) -> Storage:
 
 
 def test_live(mount: Storage) -> None:
-    references = References()
-    references.add_id(Where("custom_applications", ID, "_id"), ID)
-    for text in ("ws/there", "ws/gone", "ws/folder", f"{mount.backend.roots[0]}/other/gone", "/elsewhere/x"):
-        references.add(HERE, text)
-    found = presence(mount, references)
+    root = mount.backend.roots[0]
+    found = _presence(mount, "ws/there", "ws/gone", "ws/folder", f"{root}/other/gone", "/elsewhere/x", ids=(ID,))
     assert (found.matched, found.others) == (3, 1)
     assert found.missing == [("other/gone", HERE), ("ws/gone", HERE)]
 
@@ -57,9 +65,6 @@ class _Silent(Local):
 def test_what_cannot_be_told_is_not_missing_and_is_said(tmp_path: Path) -> None:
     (tmp_path / "ws").mkdir()
     (tmp_path / "ws" / "there").write_text("1")
-    references = References()
-    for text in ("ws/there", "ws/gone", "ws/secret"):
-        references.add(HERE, text)
-    found = presence(Storage(_Silent(str(tmp_path))), references)
+    found = _presence(Storage(_Silent(str(tmp_path))), "ws/there", "ws/gone", "ws/secret")
     assert found.missing == [("ws/gone", HERE)]
     assert found.notes == ["ws/secret: may be anything"]

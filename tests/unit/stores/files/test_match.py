@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_lrs.stores.files.match import ALL, FileMatcher, Found, References, Where, folders_of
+from kubectl_lrs.stores.files.match import ALL, FileMatcher, Found, Where, folders_of
+from tests.builders.said import listed
 
 ID = "65f0c0ffee0123456789abcd"
 OTHER = "65f0c0ffee0123456789abce"
@@ -19,13 +20,36 @@ def _names(path: str) -> tuple[str, ...]:
     return f"pre/fix/{path}", f"bucket/pre/fix/{path}", f"s3://bucket/pre/fix/{path}"
 
 
-def _belonging(*texts: str, ids: tuple[str, ...] = (), take_all: bool = False, where: Where = HERE) -> FileMatcher:
-    references = References()
-    for text in texts:
-        references.add(where, text)
-    for each in ids:
-        references.add_id(Where("custom_applications", each, "_id"), each)
-    return FileMatcher(references, _names, take_all=take_all)
+class _Documents:
+    """What they say, held against a storage that has the files that are asked for."""
+
+    def __init__(self, ids: tuple[str, ...], take_all: bool) -> None:
+        self.said: list[tuple[Where, str]] = []
+        self._ids = ids
+        self._take_all = take_all
+        self._paths: list[str] = []
+
+    def found(self, path: str) -> Found | None:
+        self._paths.append(path)
+        return self._matched()[1]
+
+    def missing(self) -> list[tuple[str, Where]]:
+        return self._matched()[0].missing()
+
+    def _matched(self) -> tuple[FileMatcher, Found | None]:
+        references = listed(self._paths, _names)
+        for where, text in self.said:
+            references.add(where, text)
+        for each in self._ids:
+            references.add_id(Where("custom_applications", each, "_id"), each)
+        matcher = FileMatcher(references, take_all=self._take_all)
+        return matcher, [*map(matcher.found, self._paths), None][-2 if self._paths else -1]
+
+
+def _belonging(*texts: str, ids: tuple[str, ...] = (), take_all: bool = False, where: Where = HERE) -> _Documents:
+    made = _Documents(ids, take_all)
+    made.said += [(where, text) for text in texts]
+    return made
 
 
 @pytest.mark.parametrize(
@@ -110,11 +134,9 @@ def test_missing_is_what_stands_in_a_field_of_paths() -> None:
 
 
 def test_a_field_of_another_kind_is_not_drawn_in() -> None:
-    references = References()
-    references.add(HERE, "apps/there")
-    references.add(Where("workspace_items", ID, "mimeType"), "text/plain")
-    references.add(Where("other", ID, "storage.path"), "text/html")
-    matcher = FileMatcher(references, _names)
+    matcher = _belonging("apps/there")
+    matcher.said.append((Where("workspace_items", ID, "mimeType"), "text/plain"))
+    matcher.said.append((Where("other", ID, "storage.path"), "text/html"))
     assert matcher.found("apps/there")
     assert matcher.missing() == []
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import bson
 
-from kubectl_lrs.stores.common.mentions import Document, of_lrs
-from kubectl_lrs.stores.files.match import FileMatcher, Found, References, Where
+from kubectl_lrs.stores.common.mentions import Document, of_lrs, strings
+from kubectl_lrs.stores.files.match import FileMatcher, Found, Where
 from kubectl_lrs.stores.files.references import add
+from tests.builders.said import listed
 
 ID = "65f0c0ffee0123456789abcd"
 
 
 def _found(document: Document, path: str) -> Found | None:
-    references = References()
+    references = listed([path])
     add(references, document)
-    return FileMatcher(references, lambda each: (each,)).found(path)
+    known = listed([path])
+    add(known, document, strings(document.content))
+    found = FileMatcher(references).found(path)
+    assert FileMatcher(known).found(path) == found, "whether its strings are known or not"
+    return found
 
 
 def test_strings_of_a_document_with_the_field_that_they_stand_in() -> None:

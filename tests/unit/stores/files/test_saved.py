@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from kubectl_lrs.repository.plain.sealed import MAX_DEPTH
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.match import Found, Where
-from kubectl_lrs.stores.files.saved import FOLDER, MAX_WHERE, Entry, Index, backup_path, parsed, read, to_dict, write
+from kubectl_lrs.stores.files.saved import FOLDER, MAX_WHERE, Entry, Index, backup_path, line_of, parsed, read, to_dict, write
 from tests.builders.sealing import sealed
 
 _segment = st.one_of(
@@ -98,13 +99,24 @@ def _index(*entries: Entry, **folders: dict[str, str]) -> Index:
 
 def _listed(folder: Path, index: Index) -> Index | None:
     name = f"of-{len(os.listdir(folder))}"  # without one the second of a test waits until the clock gives it another
-    return read(sealed(folder, lambda writer: write(writer, index), name, others={"files": {"files": 1}}))
+    found = read(sealed(folder, lambda writer: write(writer, index), name, others={"files": {"files": 1}}))
+    return replace(found, entries=list(found.entries)) if found else None
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_what_is_listed_is_read(folder: Path, count: int) -> None:
     index = _index(*(_entry(path=f"{number}", attributes={"mode": number}) for number in range(count)), a={"mode": "7"})
     assert _listed(folder, index) == index
+
+
+@pytest.mark.parametrize("said", ["-1", "true", '"1"', "NaN", "1e400", "[]", str(2**63)])
+def test_a_time_of_change_that_is_none(said: str) -> None:
+    line = line_of(_entry(modified=1.5))
+    assert parsed(line).modified == 1.5
+    assert parsed(line_of(_entry())).modified is None
+    assert parsed(line.replace(b"1.5", b"null")).modified is None, "as if it was not said"
+    with pytest.raises(ValueError, match="no time"):
+        parsed(line.replace(b"1.5", said.encode()))
 
 
 def test_where_a_file_is_named_has_bounds() -> None:

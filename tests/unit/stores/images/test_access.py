@@ -33,6 +33,9 @@ class Registries:
         login = keychain.login(registry, "x/y") if keychain else None
         return login.username if login else "docker" if self.docker else ""
 
+    def look(self, _registry: str) -> None:
+        """It answers."""
+
     def has_login(self, _registry: str, _repository: str) -> bool:
         return self.docker
 

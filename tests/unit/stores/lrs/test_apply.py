@@ -20,8 +20,9 @@ from kubectl_lrs.stores.lrs.restore import LrsRestorer
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from tests.builders.memory_kube import LRS, NAMESPACE, MemoryKube, refusing
 
-LENGTH = 2000
-SHORT = 300
+LENGTH = 1100
+"""More than functions may call each other."""
+SHORT = 100
 Graph = Mapping[str, Iterable[str]]
 
 

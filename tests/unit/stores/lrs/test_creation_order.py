@@ -83,9 +83,9 @@ def test_only_owners_that_are_there_count() -> None:
 
 
 def test_a_long_chain_and_many_ways() -> None:
-    chain = {_key(str(number)): {_key(str(number - 1))} for number in range(1, 20_000)}
+    chain = {_key(str(number)): {_key(str(number - 1))} for number in range(1, 5_000)}
     placed = creation_order(chain, there={*chain, _key("0")})
-    assert placed[_key("19999")] == 19_999
+    assert placed[_key("4999")] == 4_999
     ladder = {_key(f"{row}{side}"): {_key(f"{row - 1}{other}") for other in "ab"} for row in range(1, 60) for side in "ab"}
     assert creation_order(ladder, there={*ladder, _key("0a"), _key("0b")})[_key("59a")] == 59
 

@@ -89,6 +89,6 @@ def test_an_object_that_lies_elsewhere_than_it_says() -> None:
 def test_what_is_counted() -> None:
     tally = Tally()
     assert [tally.skips(each) for each in OBJECTS] == [False, False, True]
-    tally.count(OBJECTS[0], 7)
+    tally.count("n", "app", 7)
     assert tally.facts(version="v1", kind="LRS")["namespaces"] == {"n": 1}
     assert loads(index_line(OBJECTS[1], "p"))["owners"][0]["name"] == "o"

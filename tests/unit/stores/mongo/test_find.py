@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.model.errors import DeniedError, LrsError, UsageError
-from kubectl_lrs.stores.mongo.find import DumpOptions, candidates, choose, find_database
+from kubectl_lrs.stores.mongo.find import DumpOptions, candidates, choose, find_database, restored_database
 from kubectl_lrs.stores.mongo.levels import MINIMUM
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo
 
@@ -42,6 +42,17 @@ def test_the_one_that_holds_all_of_it() -> None:
     assert _find(x=["a"], MMApp=ALL, old=SOME, admin=ALL, config=ALL, local=ALL, hidden=None) == "MMApp"
     assert _find(only=SOME) == "only", "a part of it is enough where nobody has all"
     assert candidates(_Mongo(a=ALL, b=SOME, c=[])) == (["a"], ["b"])  # type: ignore[arg-type]
+
+
+def test_that_of_a_rehearsal_is_nobodys_application() -> None:
+    """While one is at work, or after one was killed: neither in the way of the application's nor taken for it."""
+    scratch = {"lrs_rehearsal_0123456789abcdef": ALL}
+    assert _find(MMApp=ALL, **scratch) == "MMApp"
+    assert _find(MMApp=SOME, **scratch) == "MMApp"
+    assert restored_database(_Mongo(**scratch), "MMApp", "") == "MMApp"  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no database"):
+        _find(**scratch)
+    assert _find(lrs_rehearsal_of_ours=ALL) == "lrs_rehearsal_of_ours", "one that only begins so is somebody's"
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ def info(name: str, kind: str = "collection", **options: Any) -> CollectionInfo:
 
 
 def mongo(*present: CollectionInfo, has_snapshots: bool = True, read: list[Any] | None = None) -> Any:
-    def batches(_database: str, name: str, *, at: Any) -> list[bytes]:
+    def batches(_database: str, name: str, *, at: Any) -> list[list[bytes]]:
         (read if read is not None else []).append((name, at))
-        return [bson.encode({"_id": name})]
+        return [[bson.encode({"_id": name})]]
 
     return SimpleNamespace(
         access=SimpleNamespace(database=""),

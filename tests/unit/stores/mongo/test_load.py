@@ -30,9 +30,9 @@ class Mongo:
         self.held = {id_of(each): each for each in there}
         self.understands, self.may_update, self.loses = understands, may_update, loses
 
-    def matching(self, _database: str, _collection: str, query: bytes) -> Iterator[bytes]:
+    def matching(self, _database: str, _collection: str, query: bytes) -> Iterator[list[bytes]]:
         wanted = bson.decode(query)["_id"]["$in"]
-        yield b"".join(each for key in wanted if (each := self.held.get(id_of(bson.encode({"_id": key})))))
+        yield [each for key in wanted if (each := self.held.get(id_of(bson.encode({"_id": key}))))]
 
     def _take(self, documents: Sequence[bytes], *, stamps: bool) -> list[Refused]:
         refused = []

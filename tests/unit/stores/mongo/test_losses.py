@@ -32,9 +32,9 @@ class _There:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
-    def present(self, _database: str, name: str) -> Iterator[bytes]:
+    def present(self, _database: str, name: str) -> Iterator[list[bytes]]:
         for each in self._documents[name]:
-            yield bson.encode(each)
+            yield [bson.encode(each)]
 
 
 def _lost(tmp_path: Path, saved: Documents, there: Documents) -> losses.Losses:

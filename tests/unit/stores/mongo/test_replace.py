@@ -79,7 +79,7 @@ def test_what_the_user_allows_is_writing_and_nothing_else() -> None:
 def test_who_does_a_step(given: MongoStep, dry_run: bool, kind: type) -> None:
     made = tools()
     made.dry_run = dry_run
-    assert type(restore._work(given, made)) is kind
+    assert type(restore.work_of(given, made)) is kind
 
 
 @pytest.mark.parametrize("act", ["load", "build"])

@@ -33,6 +33,7 @@ REPLIES: list[tuple[dict[str, Any], str]] = [
     ({"cursor": {"firstBatch": [{"x": SECRET}], "id": 0}}, "ok, 1 came"),
     ({"cursor": {"nextBatch": [], "id": 0}}, "ok, 0 came"),
     ({"cursor": {"firstBatch": b"raw"}}, "ok"),
+    ({"cursor": {"nextBatch": [b"an array, whole"]}}, "ok, 15 bytes came"),
     ({}, "ok"),
 ]
 

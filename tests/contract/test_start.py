@@ -18,6 +18,7 @@ CALLS: dict[str, list[list[str]]] = {
     "tab": [["__complete", verb, "--"] for verb in VERBS],
     "bare": [["--help"], ["__complete", "res"], ["nonsense"]],
     "version": [["version"], ["version", "--client"]],
+    "list": [["list", "--backup-dir", "."]],
 }
 
 PROGRAM = """
@@ -48,7 +49,11 @@ BASE = {
 }  # fmt: skip
 """What every call imports. What is added here is paid for by each of them."""
 
-PURE = {f"kubectl_lrs.{name}" for name in ("completion.scripts", "model.existing", "model.names", "model.stores", "stores")}
+SCHEDULE = ("commands.schedule_flags", "model.scheduling")
+PURE = {
+    f"kubectl_lrs.{name}"
+    for name in ("completion.scripts", "model.existing", "model.names", "model.nightly", "model.stores", "stores", *SCHEDULE)
+}
 """What flags are made of."""
 
 FLAGS = {"kubectl_lrs.stores.flags"} | {
@@ -59,7 +64,7 @@ ERRORS = {"kubectl_lrs.runtime.redact"}
 TAB = {f"kubectl_lrs.{name}" for name in ("commands.complete_", "completion.engine", "completion.line")}
 BESIDE: dict[str, set[str]] = {"help": set(), "wrong": ERRORS, "tab": TAB}
 
-SETTINGS = {f"kubectl_lrs.commands.{name}_" for name in ("backup", "check", "prune", "restore")}
+SETTINGS = {f"kubectl_lrs.commands.{name}_" for name in ("backup", "check", "prune", "restore", "run")}
 """Whose flags `config` takes too."""
 
 SLOW = {"asyncio", "ctypes", "hashlib", "http", "socket", "ssl", "subprocess"}
@@ -100,7 +105,16 @@ def test_version_looks_at_no_store() -> None:
     own = {f"kubectl_lrs.{name}" for name in ("commands.version_", "commands.version_run", "commands.unused")}
     catalog = {f"kubectl_lrs.{name}" for name in ("model.catalog", "model.meanwhile", "model.own_sum")}
     for call, modules in imported("version"):
-        assert sorted(ours(modules) - BASE - PURE - FLAGS - own - catalog) == [], call
+        assert sorted(ours(modules) - BASE - own - catalog) == [], call
+
+
+def test_list_knows_no_server_no_store_and_no_rule() -> None:
+    """It is called most of all, and reads catalogs."""
+    others = ("kubectl_lrs.clients", "kubectl_lrs.consistency", "kubectl_lrs.stores", "kubectl_lrs.usecases.scan")
+    for call, modules in imported("list"):
+        assert "kubectl_lrs.render.backups" in modules, call
+        assert sorted(name for name in modules if name.startswith(others)) == [], call
+        assert sorted(modules & {"ssl", "http.client", "yaml", "requests"}) == [], call
 
 
 @pytest.mark.parametrize("kind", ["help", "tab", "bare"])

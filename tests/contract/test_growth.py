@@ -25,7 +25,7 @@ from kubectl_lrs.render.restore import plan_view, report_view
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.sums import in_order, line, parsed_sums
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.stores.common.mentions import Document
+from kubectl_lrs.stores.common.mentions import APPLICATIONS, LRS_DOCUMENTS, Document
 from kubectl_lrs.stores.deployments.journal import PREFIX, SUFFIX, FileJournalWriter, Journal, open_journals
 from kubectl_lrs.stores.images.find import ImageFilter
 from kubectl_lrs.stores.lrs.creation_order import WaitingRoom, creation_order
@@ -33,8 +33,9 @@ from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.evidence import alterations
 from kubectl_lrs.usecases.check import report_of
 from kubectl_lrs.usecases.diff import Differ, Origin
-from kubectl_lrs.usecases.scan import APPLICATIONS, LRS_DOCUMENTS, Scan
+from kubectl_lrs.usecases.scan import Scan
 from tests.builders.counted import lines
+from tests.builders.said import listed
 from tests.builders.sealing import sealed
 
 FEW = 60
@@ -100,7 +101,7 @@ def waiting_for_owners(count: int) -> Act:
 
 
 def _scan(manifests: list[dict[str, Any]], documents: list[Document]) -> Scan:
-    scan = Scan(now=NOW, stale_after=timedelta(hours=24), with_files=True)
+    scan = Scan(now=NOW, stale_after=timedelta(hours=24), references=listed(["apps/a"]))
     scan.read(manifests, documents, ImageFilter(), Silent())
     return scan
 
@@ -268,7 +269,7 @@ def yaml_of_one_object(count: int) -> Act:
     ids=lambda path: path.__name__,
 )  # fmt: skip
 def test_four_times_as_many_are_four_times_the_work(path: Callable[[int], Act]) -> None:
-    path(FEW)()  # what is imported and compiled once
+    path(4 * FEW)()  # what is imported, compiled and kept once
     _grows(path, FEW)
 
 
