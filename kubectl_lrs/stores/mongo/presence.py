@@ -21,6 +21,7 @@ from kubectl_lrs.stores.mongo.server.client import Mongo
 APPLICATION = "mmapp-app"
 RELEASE = "dr"
 SHOWN = 8
+_UNNAMED = "a client from "
 _INTERNAL_DRIVERS = ("NetworkInterfaceTL", "MongoDB Internal Client")
 
 
@@ -77,7 +78,9 @@ class Presence:
         except LrsError as error:
             return _Seen(unknown=f"whether others use the database could not be looked at: {error}")
         groups = Counter(_client(each) for each in operations if self._is_other(each))
-        active = [f"{name} ({count})" if count > 1 else name for name, count in groups.items()]
+        # Who says its name comes first: only some are shown, and a connection that is being opened has said nothing yet.
+        named = sorted(groups.items(), key=lambda group: group[0].startswith(_UNNAMED))
+        active = [f"{name} ({count})" if count > 1 else name for name, count in named]
         if is_mongos:
             return _Seen(active=active, unknown="clients of other routers (mongos) than this one cannot be seen from here")
         return _Seen(active=active, is_known=True)
@@ -96,7 +99,8 @@ class Presence:
 def _client(operation: Mapping[str, Any]) -> str:
     host = str(operation["client"]).rpartition(":")[0]
     driver = ((operation.get("clientMetadata") or {}).get("driver") or {}).get("name", "")
-    return f"{operation.get('appName') or driver or 'a client'} from {host}"
+    name = operation.get("appName") or driver
+    return f"{name} from {host}" if name else f"{_UNNAMED}{host}"
 
 
 def _is_application(deployment: Manifest) -> bool:

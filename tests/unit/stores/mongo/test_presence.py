@@ -68,6 +68,13 @@ def test_somebody(drops: bool, allow: bool, severity: Severity) -> None:
     assert "nodejs from 10.0.0.7" in found[1][1]
 
 
+def test_who_says_its_name_comes_first() -> None:
+    """A connection that is being opened has said nothing yet, and only some are shown."""
+    unnamed = [{"client": f"10.0.1.{host}:40000"} for host in range(9)]
+    (found,) = [message for _, message in _findings([*unnamed, _operation("mmapp"), *unnamed])]
+    assert "connected to MongoDB: mmapp from 10.0.0.7, a client from 10.0.1.0 (2), " in found
+
+
 def test_an_application_that_is_scaled_to_nothing_does_not_run() -> None:
     assert _findings(deployments=[_deployment("mmapp-app", 0)]) == []
 
