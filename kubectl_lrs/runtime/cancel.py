@@ -139,3 +139,16 @@ class Deadline:
         """Wait for so long, or less when the time is over; whether there is time left."""
         self._stop.wait(min(seconds, self.left))
         return not self.is_over
+
+    def looks(self, first: float, longest: float) -> Iterator[None]:
+        """The moments to look at something: now, then after pauses that double, and once more when the time is over.
+
+        None after the run was told to stop. What the last look has seen is how it was in the end, not a pause before it.
+        """
+        yield
+        pause = first
+        while self.pause(pause):
+            yield
+            pause = min(longest, 2 * pause)
+        if not self._stop.is_set():
+            yield

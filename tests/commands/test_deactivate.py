@@ -9,13 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
-from tests.bed.datarobot import FOREVER, Deployment, identifier
+from tests.bed.datarobot import FOREVER, Answer, Deployment, identifier
 from tests.bed.loader import PATIENCE
 from tests.builders.deployments import ORGANISATION, Place, new_place
+from tests.builders.impatient import altered
 from tests.conftest import ROOT
 
 CHANGED = ("deactivating", "deactivated")
@@ -282,6 +284,12 @@ TROUBLES: dict[str, tuple[list[str], str, str, str, int]] = {
 }
 
 
+def _limits(troubles: list[str], result: str) -> tuple[str, ...]:
+    """Little time for what must run out of it, and enough for all else on the busiest machine."""
+    must_run_out = result == "unfinished" or "429 for a while" in troubles
+    return ("--timeout", "3s" if must_run_out else "60s", *(("--request-timeout", "1s") if "slow" in troubles else ()))
+
+
 @pytest.mark.parametrize("case", TROUBLES)
 def test_trouble(place: Place, case: str) -> None:
     """Each ends in one row with the server's words, and never keeps another deployment from its end."""
@@ -290,13 +298,32 @@ def test_trouble(place: Place, case: str) -> None:
     place.api.add(0, ORGANISATION, label="other", latency=0.1)
     place.api.add(1, ORGANISATION, label="it", latency=0.1, troubles=list(troubles))
     code = 0 if result == "deactivated" else 3
-    rows = place.report("deactivate", "--yes", "--timeout", "3s", "--request-timeout", "1s", code=code)
+    rows = place.report("deactivate", "--yes", *_limits(troubles, result), code=code)
     assert rows["it"]["result"] == result
     assert message in rows["it"]["message"]
     assert bool(message) == bool(rows["it"]["message"])
     assert rows["other"]["result"] == "deactivated"
     assert place.states() == {"it": state, "other": "deactivated"}
     assert len([request for request in place.api.sent("PATCH") if identifier(1) in request.path]) == patches
+
+
+def test_what_is_done_after_the_last_look_but_one_is_done_in_time(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at once more when the time is over: the pause before is up to five seconds."""
+    it = place.api.add(1, ORGANISATION, label="it", latency=FOREVER, troubles=["task stuck"])
+    answer = place.api.answer
+
+    def done_once_it_was_seen(method: str, *arguments: Any) -> Answer:
+        seen = answer(method, *arguments)
+        if method == "GET" and it.change:
+            it.change.end = 0.0
+        return seen
+
+    monkeypatch.setattr(place.api, "answer", done_once_it_was_seen)
+    seldom = altered(tmp_path / "seldom", "from kubectl_lrs.stores.deployments import apply\napply.SHORTEST_POLL = 60.0\n")
+    rows = place.report("deactivate", "--yes", "--timeout", "1s", env={**place.env, **seldom})
+    assert (rows["it"]["result"], place.states()) == ("deactivated", {"it": "deactivated"})
 
 
 def test_busy_for_ever(place: Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
 from tests.bed.operator import Behaviour, LrsOperator
+from tests.bed.proxy import ALWAYS, Act, FaultProxy
+from tests.builders.time_is_up import TimeIsUp
 from tests.conftest import Cli, Crd
 
 READY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
@@ -37,6 +39,11 @@ def _save(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, *statuses: di
     return [each["metadata"]["name"] for each in made]
 
 
+def _is_settled(plane: ControlPlane, crd: Crd, namespace: str, operator: LrsOperator) -> bool:
+    """Whether all are there, and the operator has said of each what it will go on saying."""
+    return len(loader.live(plane, crd.api_version, namespace)) == COUNT and operator.is_done(namespace)
+
+
 def _report(out: str) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in json.loads(out)["outcomes"]}
 
@@ -51,20 +58,19 @@ def test_it_ends_when_all_are_ready(plane: ControlPlane, each_crd: Crd, namespac
 
 
 def test_what_is_not_ready_in_time_is_listed_with_its_last_condition(
-    plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli
+    plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli, tmp_path: Path
 ) -> None:
     names = _save(plane, each_crd, namespace, cli)
     behaviour = Behaviour(never_ready=frozenset(names[:1]), reason="ImagePullBackOff", message="no such image")
-    with LrsOperator(plane, each_crd.api_version, [namespace], behaviour=behaviour):
-        began = time.monotonic()
-        done = cli.run("restore", "saved", "--wait", "--timeout", "3s", "-o", "json")
-        took = time.monotonic() - began
+    with LrsOperator(plane, each_crd.api_version, [namespace], behaviour=behaviour) as operator:
+        done = TimeIsUp(tmp_path).run(
+            cli, "restore", "saved", "--wait", "-o", "json", when=lambda: _is_settled(plane, each_crd, namespace, operator)
+        )
     assert done.returncode == 3, done.stderr
     report = _report(done.stdout)
     assert report[names[0]]["result"] == "not ready"
     assert report[names[0]]["message"] == "created, not ready in time: Ready=False (ImagePullBackOff no such image)"
     assert {report[name]["result"] for name in names[1:]} == {"created"}
-    assert took >= 3
     loader.release(plane, namespace=namespace)
 
 
@@ -92,11 +98,16 @@ def test_objects_that_were_not_ready_before_are_not_waited_for(
     loader.release(plane, namespace=namespace)
 
 
-def test_object_of_which_nothing_was_known_is_waited_for(plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli) -> None:
+def test_object_of_which_nothing_was_known_is_waited_for(
+    plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli, tmp_path: Path
+) -> None:
     """It had no status yet when it was backed up: nothing tells that it cannot become ready."""
     names = _save(plane, each_crd, namespace, cli, None, None, None, None)
-    with LrsOperator(plane, each_crd.api_version, [namespace], behaviour=Behaviour(never_ready=frozenset(names[:1]))):
-        done = cli.run("restore", "saved", "--wait", "--timeout", "3s", "-o", "json")
+    behaviour = Behaviour(never_ready=frozenset(names[:1]))
+    with LrsOperator(plane, each_crd.api_version, [namespace], behaviour=behaviour) as operator:
+        done = TimeIsUp(tmp_path).run(
+            cli, "restore", "saved", "--wait", "-o", "json", when=lambda: _is_settled(plane, each_crd, namespace, operator)
+        )
     assert done.returncode == 3, done.stdout
     assert [name for name, each in _report(done.stdout).items() if each["result"] == "not ready"] == names[:1]
     loader.release(plane, namespace=namespace)
@@ -154,18 +165,38 @@ def test_statuses_of_every_shape(
     assert {each["result"] for name, each in _report(done.stdout).items() if name != names[0]} == {"unchanged"}
 
 
-def test_object_that_goes_away_meanwhile(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
+def test_object_that_goes_away_meanwhile(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, tmp_path: Path) -> None:
     names = _save(plane, crd, namespace, cli)
-    run = cli.start("restore", "saved", "--wait", "--timeout", "4s", "-o", "json")
+    time = TimeIsUp(tmp_path)
+    run = cli.start("restore", "saved", "--wait", "-o", "json", env=time.environment)
     base = loader.objects_path(crd.api_version, namespace)
     loader.wait_until(lambda: len(loader.live(plane, crd.api_version, namespace)) == COUNT, "the objects")
     for each in loader.live(plane, crd.api_version, namespace):
         loader.set_status(plane, each, {"conditions": [{"type": "Ready", "status": "False"}]})
     assert plane.api("DELETE", f"{base}/{names[0]}")[0] == 200
+    time.strike()
     out, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 3
     assert _report(out)[names[0]]["message"].endswith("it is not there")
     assert _report(out)[names[1]]["message"].endswith("Ready=False")
+
+
+def test_what_becomes_ready_after_the_last_look_but_one_is_ready_in_time(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, tmp_path: Path
+) -> None:
+    """It is looked at once more when the time is over: the pause before may have been five seconds."""
+    _save(plane, crd, namespace, cli)
+    with FaultProxy(plane) as proxy:
+
+        def all_ready() -> None:
+            for each in loader.live(plane, crd.api_version, namespace):
+                if "status" not in each:
+                    loader.set_status(plane, each, READY)
+
+        proxy.when("GET", r"/lrs(\?|$)", Act(after=all_ready), nth=ALWAYS)  # after the first look that finds them there
+        mine = Cli(proxy.kubeconfig(tmp_path / "proxy.kubeconfig"), cli.directory)
+        out = mine.ok("restore", "saved", "--wait", "--timeout", "100ms")
+    assert f"{COUNT} created" in out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -232,20 +263,21 @@ def _restored(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, status: d
 
 @pytest.mark.parametrize("policy", ["update", "replace"])
 def test_what_was_ready_before_it_was_changed_is_not_ready_for_that(
-    plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli, policy: str
+    plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli, tmp_path: Path, policy: str
 ) -> None:
     """Nothing tells, so it is said that nothing tells; what is set afterwards counts, be it the same words by another."""
     names = _restored(plane, each_crd, namespace, cli, READY)
     flags = ("--existing", policy, "--yes", "--wait", "-o", "json")
-    run = cli.start("restore", "saved", *flags, "--timeout", "5s")
-    base = loader.objects_path(each_crd.api_version, namespace)
+    time = TimeIsUp(tmp_path)
+    run = cli.start("restore", "saved", *flags, env=time.environment)
 
-    def is_written() -> bool:
-        return plane.api("GET", f"{base}/{names[0]}")[1]["spec"]["image"] != "x"
+    def are_written() -> bool:
+        return all(each["spec"]["image"] != "x" for each in loader.live(plane, each_crd.api_version, namespace))
 
-    loader.wait_until(is_written, "the first to be written")
+    loader.wait_until(are_written, "all to be written")
     loader.set_status(plane, _made(each_crd, namespace)[0], {**READY, "phase": "Reconciled"})
-    out, _ = run.communicate(timeout=60)
+    time.strike()
+    out, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 3
     report = _report(out)
     assert (report[names[0]]["result"], report[names[0]]["message"]) == (f"{policy}d", "")
@@ -300,18 +332,22 @@ def test_conditions_that_contradict(
     assert {_report(done.stdout)[name]["message"] for name in names} == {f"unchanged, not ready in time: {said}"}
 
 
-def test_object_that_is_being_deleted_is_not_waited_for_as_ready(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
+def test_object_that_is_being_deleted_is_not_waited_for_as_ready(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, tmp_path: Path
+) -> None:
     """It is ready by all that it says, and will not be there."""
     names = _save(plane, crd, namespace, cli)
     cli.ok("restore", "saved")
-    run = cli.start("restore", "saved", "--wait", "--timeout", "3s", "-o", "json")
+    time = TimeIsUp(tmp_path)
+    run = cli.start("restore", "saved", "--wait", "-o", "json", env=time.environment)
     path = f"{loader.objects_path(crd.api_version, namespace)}/{names[0]}"
     hold = {"metadata": {"finalizers": ["example.com/hold"]}}
     assert plane.api("PATCH", path, hold, content_type="application/merge-patch+json")[0] == 200
     assert plane.api("DELETE", path)[0] == 200
     for each in _made(crd, namespace):
         loader.set_status(plane, each, READY)
-    out, err = run.communicate(timeout=60)
+    time.strike()
+    out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 3, out + err
     report = _report(out)
     assert report[names[0]]["message"].endswith("is being deleted") or report[names[0]]["result"] == "failed", report

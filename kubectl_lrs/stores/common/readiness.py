@@ -124,17 +124,16 @@ def wait_ready(
 ) -> dict[Key, str]:
     """Wait for these objects; those that are not ready in time, each with what it says of itself.
 
-    With each of `keys`: how it was when this run wrote it, None where the run did not.
+    With each of `keys`: how it was when this run wrote it, None where the run did not. The last look is when the time is over:
+    what became ready after the one before it is ready in time.
     """
     waiting = dict.fromkeys(keys, NOT_THERE)
     progress.begin("waiting until ready", len(waiting))
-    pause = FIRST_LOOK
-    while waiting:
+    for _ in deadline.looks(FIRST_LOOK, LONGEST_LOOK):
         for namespace in sorted({namespace for namespace, _ in waiting}):
             progress.advance(_look(kube, resource, namespace, waiting, keys))
-        if not waiting or not deadline.pause(pause):
+        if not waiting:
             break
-        pause = min(LONGEST_LOOK, 2 * pause)
     progress.end()
     return waiting
 

@@ -213,9 +213,12 @@ class _Change:
     # ---- after
 
     def _follow(self) -> Outcome:
-        """Wait for the wanted status; the task tells of failures sooner than the deployment does."""
+        """Wait for the wanted status; the task tells of failures sooner than the deployment does.
+
+        The last look is when the time is over: what it says then is how it is, not what it said a pause before.
+        """
         task = Task("") if not self._task else Task("INITIALIZED")
-        first, trouble = self._status, ""
+        first, trouble, is_last = self._status, "", False
         for number in count():
             try:
                 self._look()
@@ -228,7 +231,7 @@ class _Change:
                 trouble = ""
             except UnreachableError as error:
                 trouble = f"; {error}"
-            if not self._pause():
+            if is_last or ((is_last := not self._pause()) and self._stop.is_set()):
                 return self._still(task, trouble)
         raise AssertionError("it ends by itself")
 
