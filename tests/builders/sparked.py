@@ -33,6 +33,12 @@ def live(plane: ControlPlane, crd: Crd, namespace: str) -> dict[str, str]:
     return {each["metadata"]["name"]: each["metadata"]["uid"] for each in loader.live(plane, crd.api_version, namespace)}
 
 
+def are_going(plane: ControlPlane, crd: Crd, namespace: str, count: int) -> bool:
+    """Whether so many are being deleted, and nothing else is there: they are held, and a run waits for them in vain."""
+    there = loader.live(plane, crd.api_version, namespace)
+    return len(there) == count and all("deletionTimestamp" in each["metadata"] for each in there)
+
+
 def path(crd: Crd, namespace: str, name: str) -> str:
     """The URL path of an LRS."""
     return f"{loader.objects_path(crd.api_version, namespace)}/{name}"

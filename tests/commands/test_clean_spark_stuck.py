@@ -14,7 +14,8 @@ from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
 from tests.bed.operator import FINALIZER, LrsOperator, deploy_operator, deployments_path
 from tests.bed.proxy import FaultProxy, call
-from tests.builders.sparked import counts, let_go, live, path, rows, start
+from tests.builders.sparked import are_going, counts, let_go, live, path, rows, start
+from tests.builders.time_is_up import TimeIsUp
 from tests.conftest import Cli, Crd
 
 HOLD = ["example.com/hold"]
@@ -48,13 +49,15 @@ CAUSES = {
 
 
 @pytest.mark.parametrize("replicas", CAUSES)
-def test_stuck_is_reported_with_its_cause(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, replicas: int) -> None:
+def test_stuck_is_reported_with_its_cause(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, tmp_path: Path, replicas: int
+) -> None:
     deploy_operator(plane, namespace, replicas=replicas)
     if replicas == 2:
         _ready(plane, namespace, 0)
     start(plane, crd, namespace, 2)
     loader.create_many(plane, [_held(crd, namespace, 7, [FINALIZER, *HOLD])])
-    done = cli.run("clean-spark", "-n", namespace, "--yes", "--timeout", "1s")
+    done = TimeIsUp(tmp_path).run(cli, "clean-spark", "-n", namespace, "--yes", when=lambda: are_going(plane, crd, namespace, 1))
     assert done.returncode == 3, done.stderr
     assert counts(done.stdout) == {"deleted": 2, "stuck": 1}
     assert [" ".join(row[4:]) for row in rows(done.stdout)][2] == f"stuck held by {FINALIZER}, {HOLD[0]}"
@@ -71,11 +74,13 @@ def _held(crd: Crd, namespace: str, number: int, finalizers: list[str]) -> dict[
     return session(crd, namespace, number, finalizers=finalizers)
 
 
-def test_no_operator_is_said_and_one_can_be_named(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
+def test_no_operator_is_said_and_one_can_be_named(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, tmp_path: Path
+) -> None:
     deploy_operator(plane, namespace, name="controller", image="registry.example.com/thing:1", replicas=0)
     start(plane, crd, namespace, 1, finalizers=HOLD)
     call_ = ("clean-spark", "-n", namespace, "--yes", "--timeout", "1s")
-    done = cli.run(*call_, "-o", "json")
+    done = TimeIsUp(tmp_path).run(cli, *call_, "-o", "json", when=lambda: are_going(plane, crd, namespace, 1))
     assert done.returncode == 3
     report = json.loads(done.stdout)
     assert report["counts"] == {"stuck": 1}

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
 from tests.bed.operator import NAME, LrsOperator, deploy_operator, deployments_path, replicas_of
 from tests.builders.operated import MERGE_PATCH, NAMES, journals, names, save
+from tests.builders.time_is_up import TimeIsUp
 from tests.conftest import Cli, Crd
 
 HOLD = "example.com/hold"
@@ -37,9 +39,11 @@ def held(plane: ControlPlane, crd: Crd, saved: str) -> Iterator[str]:
     loader.release(plane, namespace=saved)
 
 
-def _start_held(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, *flags: str) -> subprocess.Popen[str]:
+def _start_held(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, *flags: str, env: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     """A restore with the operator paused that has written all but the held object."""
-    run = cli.start("restore", "saved", "--yes", "--pause-operator", *flags)
+    run = cli.start("restore", "saved", "--yes", "--pause-operator", *flags, env=env)
     loader.wait_until(
         lambda: run.poll() is not None or names(plane, crd, namespace) == set(NAMES), "all but the held one to be there"
     )
@@ -134,19 +138,24 @@ def test_operator_that_somebody_wakes_meanwhile_is_said(plane: ControlPlane, crd
         path = f"{deployments_path(saved)}/{NAME}"
         assert plane.api("PATCH", path, patch, content_type=MERGE_PATCH)[0] == 200
         _let_go(plane, held)
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == 3, out + err
         assert f"operator {saved}/{NAME} was scaled to 1 by somebody else meanwhile" in out
         assert replicas_of(plane, saved) == 2
     loader.release(plane, namespace=saved)
 
 
-def test_operator_is_back_after_a_failed_object(plane: ControlPlane, crd: Crd, saved: str, held: str, cli: Cli) -> None:
+def test_operator_is_back_after_a_failed_object(
+    plane: ControlPlane, crd: Crd, saved: str, held: str, cli: Cli, tmp_path: Path
+) -> None:
+    time = TimeIsUp(tmp_path)
     with LrsOperator(plane, crd.api_version, [saved], replicas=2) as operator:
-        done = cli.run("restore", "saved", "--yes", "--pause-operator", "--timeout", "2s")
-        assert done.returncode == 3
-        assert "1 failed" in done.stdout
-        assert HOLD in done.stdout
+        run = _start_held(plane, crd, saved, cli, env=time.environment)
+        time.strike()
+        out, err = run.communicate(timeout=PATIENCE)
+        assert run.returncode == 3, out + err
+        assert "1 failed" in out
+        assert HOLD in out
         assert operator.replicas_seen[:2] == (2, 0)
         assert replicas_of(plane, saved) == 2
     assert journals(cli) == []

@@ -24,11 +24,13 @@ from tests.bed.proxy import (
     CUT_AFTER,
     Act,
     Answer,
+    Exchange,
     FaultProxy,
     done_but,
     refuse,
 )
 from tests.builders.sparked import MERGE_PATCH, counts, live, path, rows, start
+from tests.builders.time_is_up import TimeIsUp
 from tests.conftest import Cli, Crd
 
 MANY = 300
@@ -71,17 +73,21 @@ def test_parallel_is_a_bound(plane: ControlPlane, crd: Crd, namespace: str, prox
 
 
 def test_those_that_are_held_are_looked_at_together(
-    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli
+    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, tmp_path: Path
 ) -> None:
     """By a LIST that the server answers from memory, never one by one; the last look is as of that moment."""
     start(plane, crd, namespace, 30, finalizers=HOLD)
-    done = through.run("clean-spark", "-n", namespace, "--yes", "--timeout", "1s")
+
+    def looks() -> list[Exchange]:
+        gets = [each for each in proxy.log if each.method == "GET" and each.path.endswith("/lrs")]
+        return [each for each in gets if "continue" not in each.query]
+
+    done = TimeIsUp(tmp_path).run(through, "clean-spark", "-n", namespace, "--yes", when=lambda: len(looks()) >= 3)
     assert done.returncode == 3
     assert counts(done.stdout) == {"stuck": 30}
-    looks = [each for each in proxy.log if each.method == "GET" and each.path.endswith("/lrs") and "continue" not in each.query]
-    assert 3 <= len(looks) < 30
-    assert all("resourceVersionMatch" in each.query for each in looks[1:-1])
-    assert "resourceVersionMatch" not in looks[-1].query
+    assert 3 <= len(looks()) < 30
+    assert all("resourceVersionMatch" in each.query for each in looks()[1:-1])
+    assert "resourceVersionMatch" not in looks()[-1].query
 
 
 PASSING: dict[str, Act] = {

@@ -9,7 +9,8 @@ import pytest
 
 from tests.bed.controlplane import ControlPlane
 from tests.bed.operator import deploy_operator
-from tests.builders.sparked import counts, live, start
+from tests.builders.sparked import are_going, counts, live, start
+from tests.builders.time_is_up import TimeIsUp
 from tests.conftest import Cli, Crd
 from tests.rights.test_rights import ROLES, User, _without
 
@@ -64,12 +65,16 @@ def test_a_look_needs_list_alone_and_tells_what_the_rest_needs(namespace: str, u
     assert done.stdout.count("spark-") == 3
 
 
-def test_cause_that_may_not_be_looked_up_is_said(plane: ControlPlane, crd: Crd, namespace: str, user: User) -> None:
+def test_cause_that_may_not_be_looked_up_is_said(
+    plane: ControlPlane, crd: Crd, namespace: str, user: User, tmp_path: Path
+) -> None:
     deploy_operator(plane, namespace, replicas=0)
     user.grant(ROLES["lrs-clean-spark"])
     user.cli.ok("clean-spark", "-n", namespace, "--yes")
     start(plane, crd, namespace, 1, finalizers=HOLD)
-    done = user.cli.run("clean-spark", "-n", namespace, "--yes", "--timeout", "1s")
+    done = TimeIsUp(tmp_path).run(
+        user.cli, "clean-spark", "-n", namespace, "--yes", when=lambda: are_going(plane, crd, namespace, 1)
+    )
     assert done.returncode == 3
     assert "held by example.com/hold" in done.stdout
     assert "could not be looked up" in done.stderr
