@@ -151,23 +151,28 @@ class Directory:
 
     def opened(self, name: str, flags: int = _READ) -> int:
         """The descriptor of a plain file in it, which must be there."""
+        return self.seen(name, flags)[0]
+
+    def seen(self, name: str, flags: int = _READ) -> tuple[int, os.stat_result]:
+        """The same, and what the system says of the file."""
         try:
             descriptor = os.open(name, flags | _SAFE | os.O_NONBLOCK, dir_fd=self.descriptor)
         except OSError as error:
             raise self._explained(error, name, stat.S_IFREG) from error
         try:
-            self._check_file(descriptor, name)
+            return descriptor, self._checked(descriptor, name)
         except BaseException:
             os.close(descriptor)
             raise
-        return descriptor
 
-    def _check_file(self, descriptor: int, name: str) -> None:
+    def _checked(self, descriptor: int, name: str) -> os.stat_result:
         found = os.fstat(descriptor)
         if self.trust:
-            self._check(found, os.fstat(self.descriptor), name)
+            # The folder only says who the group is that may write, so of what none may it is not asked: very many files are.
+            self._check(found, os.fstat(self.descriptor) if found.st_mode & stat.S_IWGRP else None, name)
         elif not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, f"{kind_of(found)}, not a plain file", str(self.path / name))
+        return found
 
     def _check(self, found: os.stat_result, folder: os.stat_result | None, name: str) -> None:
         if self.trust and (why := self.trust.doubt(found, folder)):

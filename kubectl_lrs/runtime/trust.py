@@ -65,8 +65,10 @@ def _others_may_write(found: os.stat_result, folder: os.stat_result) -> bool:
     """A group that is ours may, in a folder that hands it on: that is how Kubernetes makes a volume a pod's (fsGroup)."""
     if found.st_mode & stat.S_IWOTH:
         return True
+    if not found.st_mode & stat.S_IWGRP:
+        return False
     is_shared_with_us = found.st_gid in {os.getegid(), *os.getgroups()} and folder.st_mode & stat.S_ISGID
-    return bool(found.st_mode & stat.S_IWGRP) and not is_shared_with_us
+    return not is_shared_with_us
 
 
 def kind_of(found: os.stat_result) -> str:

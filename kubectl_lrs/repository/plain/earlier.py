@@ -73,6 +73,7 @@ class _Found(NamedTuple):
     above: Directory
     name: str
     descriptor: int
+    status: os.stat_result
 
 
 class _Near(threading.local):
@@ -114,23 +115,22 @@ class Earlier:
                 self._listed.append(backup)
                 yield file
 
-    def link(self, digest: str, to: Directory, relative: str, *, instead: bool = False) -> bool:
-        """Make `relative` another name of the file that has this sum; whether that was done.
+    def link(self, digest: str, to: Directory, relative: str, *, instead: bool = False) -> int | None:
+        """Make `relative` another name of the file that has this sum; its size, None where that was not done.
 
         `instead`: of the new file that stands there, which is then gone.
         """
         found = self._found(digest)
         if found is None:
-            return False
+            return None
         try:
-            status = os.fstat(found.descriptor)
-            if not found.backup.is_linked or not is_read_only(status) or not self._is_right(found, digest):
-                return False
-            return self._link(found, status, to, relative, instead=instead)
+            if not found.backup.is_linked or not is_read_only(found.status) or not self._is_right(found, digest):
+                return None
+            return self._link(found, to, relative, instead=instead)
         except OSError as error:
             found.backup.is_linked = error.errno not in _NO_LINKS
             self._count(error)
-            return False
+            return None
         finally:
             os.close(found.descriptor)
 
@@ -163,7 +163,7 @@ class Earlier:
             if number < 0 or not is_inside(path):
                 return None
             above, name = self._near.to(self._listed[number], path)
-            return _Found(self._listed[number], above, name, above.opened(name))
+            return _Found(self._listed[number], above, name, *above.seen(name))
         except (OSError, RefusedError) as error:
             self._count(error)
             return None
@@ -171,12 +171,12 @@ class Earlier:
     def _is_right(self, found: _Found, digest: str) -> bool:
         """Whether it may be shared: what was read in this run has this sum, or its backup is believed."""
         if not self.is_believed:
-            return sum_of(found.descriptor)[0] == digest
+            return sum_of(found.descriptor, found.status.st_size)[0] == digest
         with self._guard:
             self.unread += 1
         return True
 
-    def _link(self, found: _Found, read: os.stat_result, to: Directory, relative: str, *, instead: bool) -> bool:
+    def _link(self, found: _Found, to: Directory, relative: str, *, instead: bool) -> int | None:
         """By another name first where something stands there. What was read is what is linked, or nothing is."""
         folder, slash, _ = relative.rpartition("/")
         name = f"{folder}{slash}.{unguessable()}" if instead else relative
@@ -184,14 +184,14 @@ class Earlier:
         is_done = False
         try:
             made = os.stat(name, dir_fd=to.descriptor, follow_symlinks=False)
-            if os.path.samestat(made, read):
+            if os.path.samestat(made, found.status):
                 if instead:
                     to.rename(name, relative)
                 is_done = True
         finally:
             if not is_done:
                 to.remove(name)
-        return is_done
+        return made.st_size if is_done else None
 
     def _count(self, error: OSError | RefusedError) -> None:
         with self._guard:

@@ -85,11 +85,15 @@ def _sum_in(folder: Directory, name: str) -> tuple[str, int]:
         os.close(descriptor)
 
 
-def sum_of(descriptor: int) -> tuple[str, int]:
-    """SHA-256 and size of the rest of an open file. A read of a plain file that gives less than was asked for is its last."""
-    data = os.read(descriptor, SMALL)
+def sum_of(descriptor: int, likely: int = SMALL) -> tuple[str, int]:
+    """SHA-256 and size of the rest of an open file, which has about as many bytes as are `likely`.
+
+    A read of a plain file that gives less than was asked for is its last.
+    """
+    most = min(SMALL, likely + 1)
+    data = os.read(descriptor, most)
     digest, size = hashlib.sha256(data), len(data)
-    while data and size >= SMALL:
+    while data and size >= most:
         data = os.read(descriptor, CHUNK)
         digest.update(data)
         size += len(data)

@@ -123,7 +123,7 @@ class FolderWriter:
             require_readable(data, limit, relative)
         digest = hashlib.sha256(data).hexdigest()
         self._make_directory(relative.rpartition("/")[0])
-        is_linked = self._earlier.link(digest, self._root, relative)
+        is_linked = self._earlier.link(digest, self._root, relative) is not None
         if not is_linked:
             self._put(relative, data)
         self._finish(relative, digest, len(data), is_linked=is_linked)
@@ -154,7 +154,7 @@ class FolderWriter:
             with suppress(OSError):
                 self._root.remove(relative)
             raise
-        is_linked = self._earlier.link(sink.digest, self._root, relative, instead=True)
+        is_linked = self._earlier.link(sink.digest, self._root, relative, instead=True) is not None
         self._finish(relative, sink.digest, sink.size, is_linked=is_linked)
 
     @contextmanager
@@ -191,15 +191,16 @@ class FolderWriter:
         if not self._leftovers and not self._earlier.backups:
             return False
         self._make_directory(relative.rpartition("/")[0])
-        is_linked = self._earlier.link(digest, self._root, relative)
+        if (linked := self._earlier.link(digest, self._root, relative)) is not None:
+            self._finish(relative, digest, linked, is_linked=True)
+            return True
         if not (
-            is_linked
-            or any(leftover.give(relative, digest, self._root) for leftover in self._leftovers)
+            any(leftover.give(relative, digest, self._root) for leftover in self._leftovers)
             or self._earlier.copy(digest, self._root, relative)
         ):
             return False
         size = os.stat(relative, dir_fd=self._root.descriptor, follow_symlinks=False).st_size
-        self._finish(relative, digest, size, is_linked=is_linked)
+        self._finish(relative, digest, size, is_linked=False)
         return True
 
     def earlier(self) -> Iterator[EarlierBackup]:
@@ -247,13 +248,17 @@ class FolderWriter:
 
     def _finished(self, mark: int) -> Iterator[_Finished]:
         """Each file since the mark."""
+        for each in self._listed(mark):
+            digest, size, kind, path = each.decode().rstrip("\n").split(" ", 3)
+            yield _Finished(path, digest, int(size), _KINDS[kind])
+
+    def _listed(self, mark: int) -> Iterator[bytes]:
+        """The line of each (`_noted`)."""
         with self._guard:
             self._sums.flush()
         with self._root.reading(_LIST) as file:
             file.seek(mark)
-            for each in file:
-                digest, size, kind, path = each.decode().rstrip("\n").split(" ", 3)
-                yield _Finished(path, digest, int(size), _KINDS[kind])
+            yield from file
 
     # ---- the end
 
@@ -279,20 +284,22 @@ class FolderWriter:
     def _write_sums(self, original: Original | None) -> tuple[str, dict[str, int]]:
         """The list of the sums in its order: its own sum, which is the identity of the backup, and what is new and linked."""
         identity = hashlib.sha256()
-        stored = dict.fromkeys((f"{kind}{what}" for kind in (NEW, LINKED) for what in ("Files", "Bytes")), 0)
+        files, sizes = dict.fromkeys(_KINDS, 0), dict.fromkeys(_KINDS, 0)
 
         def counted() -> Iterator[Sum]:
-            for each in self._finished(0):
-                stored[f"{each.kind}Files"] += 1
-                stored[f"{each.kind}Bytes"] += each.size
-                yield each.path.encode(), each.digest.encode()
+            for each in self._listed(0):
+                kind = chr(each[_NOTED - 2])
+                files[kind] += 1
+                sizes[kind] += int(each[_DIGEST : _NOTED - 2])
+                yield each[_NOTED:-1], each[:_DIGEST]
 
         with self._root.scratch() as spill, self._create(SUMS_FILE) as file:
             listed = map(line, in_order(counted(), spill))
             for text in _instead(original, listed) if original else listed:
                 identity.update(text)
                 file.write(text)
-        return identity.hexdigest(), stored
+        counts = (("Files", files), ("Bytes", sizes))
+        return identity.hexdigest(), {f"{word}{what}": count[kind] for kind, word in _KINDS.items() for what, count in counts}
 
     def _give_name(self) -> None:
         """Rename the folder, and see that it was this one: in a folder that others write, they may exchange it."""
@@ -392,8 +399,8 @@ def _instead(original: Original, listed: Iterable[bytes]) -> Iterator[bytes]:
     yield from original.sums()
 
 
-_NOTED = 88
-"""Bytes of a line of the list before the path."""
+_DIGEST, _NOTED = 64, 88
+"""Bytes of a line of the list up to the end of the sum, and before the path."""
 
 
 def _noted(digest: str, size: int, kind: str) -> bytes:

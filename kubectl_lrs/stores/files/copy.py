@@ -59,6 +59,20 @@ class _Copied(NamedTuple):
     line: bytes
 
 
+class _Before(NamedTuple):
+    """What an earlier or an interrupted run says of a file. `line`: where it is what the list would say of it now."""
+
+    entry: Entry
+    line: bytes = b""
+
+
+class _Line(NamedTuple):
+    """One of an earlier list, of which no more was looked at than whose it is."""
+
+    path: str
+    text: bytes
+
+
 class _Left(NamedTuple):
     """One that is to be copied by others."""
 
@@ -107,7 +121,8 @@ class Copier:
         self._stop = Cancel()
         self._failures: list[Exception] = []
         self._busy = 0
-        self._idle = threading.Condition()
+        self._counting = threading.Lock()
+        self._idle = threading.Condition(self._counting)
         self._noted: BinaryIO | None = None
         self._noting = threading.Lock()
         self._flushed = 0.0
@@ -124,11 +139,11 @@ class Copier:
             self._noted = stack.enter_context(self._writer.scratch(PROGRESS_FILE))
             for path, line in finished(self._writer, self._storage.url):
                 left_behind.add((path, line))
-            finished_ = Beside(index.parsed(line) for _, line in left_behind)
+            left = Beside(index.parsed(line) for _, line in left_behind)
             earlier = stack.enter_context(unchanged(self._writer.earlier(), self._storage.url, selected))
             progress.begin("files", len(selected))
             try:
-                work = ((each, finished_.at(each.stat.key) or earlier.at(each.stat)) for each in selected)
+                work = ((each, _finished(left, each) or earlier.at(each)) for each in selected)
                 for result in map_by_pace(work, self._one, weight=_weight, workers=self._workers, stop=self._stop):
                     progress.advance()
                     if isinstance(result, _Copied):
@@ -152,9 +167,9 @@ class Copier:
             self._stop.set()
             self._idle.wait_for(lambda: self._busy == 0, PATIENCE)
 
-    def _one(self, work: tuple[SelectedFile, Entry | None]) -> _Copied | _Left | Lost | None:
+    def _one(self, work: tuple[SelectedFile, _Before | None]) -> _Copied | _Left | Lost | None:
         selected, before = work
-        with self._idle:
+        with self._counting:
             if self._stop.is_set():
                 return None
             self._busy += 1
@@ -169,9 +184,10 @@ class Copier:
         except (LrsError, OSError) as error:
             return self._failed(selected, error)
         finally:
-            with self._idle:
+            with self._counting:
                 self._busy -= 1
-                self._idle.notify_all()
+                if self._stop.is_set():
+                    self._idle.notify_all()
 
     def _failed(self, selected: SelectedFile, error: LrsError | OSError) -> Lost | None:
         if isinstance(error, LrsError) and not self._storage.is_lost(error):
@@ -180,11 +196,15 @@ class Copier:
         self._stop.set()
         return None
 
-    def _taken_over(self, selected: SelectedFile, before: Entry | None) -> _Copied | None:
+    def _taken_over(self, selected: SelectedFile, said: _Before | None) -> _Copied | None:
         """The copy of an earlier or an interrupted run, where the file is still that one and the copy is still whole."""
-        if before is None or before.file != selected.file or not _is_still(before, selected.stat):
+        if said is None:
             return None
-        now = selected.stat
+        before, now = said.entry, selected.stat
+        if said.line:
+            return self._note(before, said.line) if self._writer.adopt(selected.file, before.sha256) else None
+        if before.file != selected.file or not _is_still(before, now):
+            return None
         if now.attributes is None:
             now = self._with_attributes(before, now)
         if not _is_still(before, now) or not self._writer.adopt(selected.file, before.sha256):
@@ -260,9 +280,9 @@ class Copier:
 
         return sink
 
-    def _note(self, entry: Entry) -> _Copied:
-        """For the next run, should this one be killed."""
-        line = index.line_of(entry)
+    def _note(self, entry: Entry, line: bytes = b"") -> _Copied:
+        """For the next run, should this one be killed. `line`: where it is known."""
+        line = line or index.line_of(entry)
         with self._noting:
             assert self._noted is not None
             self._noted.write(line + b"\n")
@@ -276,7 +296,7 @@ class Copier:
         self._flushed = time.monotonic()
 
 
-def _weight(work: tuple[SelectedFile, Entry | None]) -> int:
+def _weight(work: tuple[SelectedFile, _Before | None]) -> int:
     return work[0].stat.size
 
 
@@ -296,12 +316,23 @@ class _Unchanged:
     """
 
     def __init__(self, file: BinaryIO, began: float) -> None:
-        self._listed = Beside(_noted(file))
+        self._listed = Beside(_lines(file))
         self._began = began
 
-    def at(self, now: Stat) -> Entry | None:
-        entry = self._listed.at(now.key)
-        return entry if entry is not None and _is_still(entry, now) and not is_young(now, self._began) else None
+    def at(self, selected: SelectedFile) -> _Before | None:
+        line, now = self._listed.at(selected.stat.key), selected.stat
+        if line is None or is_young(now, self._began):
+            return None
+        entry = selected.entry(now)
+        if now.etag and now.attributes is not None and (sha256 := index.sum_in(line.text, entry, selected.file)):
+            return _Before(selected.entry(now, sha256=sha256), line.text)
+        before = _parsed(line.text)
+        return _Before(before) if before is not None and _is_still(before, now) else None
+
+
+def _finished(left: Beside[Entry], selected: SelectedFile) -> _Before | None:
+    entry = left.at(selected.stat.key)
+    return _Before(entry) if entry is not None else None
 
 
 @contextmanager
@@ -312,7 +343,7 @@ def unchanged(earlier: Iterable[EarlierBackup], url: str, selected: Iterable[Sel
             with file:
                 began = backup.catalog.instant.timestamp()
                 looked = _Unchanged(file, began)
-                if any(looked.at(each.stat) for each in selected):
+                if any(looked.at(each) for each in selected):
                     file.seek(0)
                     yield _Unchanged(file, began)
                     return
@@ -335,7 +366,21 @@ def finished(writer: Writer, url: str) -> Iterator[tuple[str, bytes]]:
 def _noted(file: BinaryIO) -> Iterator[Entry]:
     """Those with content."""
     while line := file.readline(index.MAX_LINE):
-        with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            entry = index.parsed(line)
-            if entry.file and index.is_sum(entry.sha256):
-                yield entry
+        if (entry := _parsed(line)) is not None:
+            yield entry
+
+
+def _lines(file: BinaryIO) -> Iterator[_Line]:
+    """Those that are of a file."""
+    while line := file.readline(index.MAX_LINE):
+        with suppress(ValueError):
+            yield _Line(index.path_of(line), line.rstrip(b",\n"))
+
+
+def _parsed(line: bytes) -> Entry | None:
+    """What a line says of a file with content; None where it says something else, or nothing."""
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        entry = index.parsed(line)
+        if entry.file and index.is_sum(entry.sha256):
+            return entry
+    return None

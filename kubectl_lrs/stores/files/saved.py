@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, TypeAlias
 
 from kubectl_lrs.model.errors import DamageError, UsageError
@@ -37,6 +39,10 @@ MAX_WHERE = 1000
 """Characters of a document's id and of a field that tell where a file is named."""
 
 LONG = f"{FOLDER}/~long"
+_PATH = '{"path":"'
+"""How every line begins."""
+
+_DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SUM = re.compile(r"[0-9a-f]{64}")
 
@@ -96,11 +102,17 @@ def backup_path(path: str, *, is_folder_too: bool) -> str:
     Parts are written as names of LRS are; an empty one is `~`, which no other part can be. A path that is also the
     folder of others, as object stores allow, ends in `~file`; `~long` holds those that no file system would take.
     """
-    parts = [file_stem(part) or "~" for part in path.split("/")]
-    plain = "/".join((FOLDER, *parts))
-    if len(parts) > MAX_PARTS or len(plain) > MAX_LENGTH:
+    above, slash, name = path.rpartition("/")
+    plain = f"{_folder_of(above) if slash else FOLDER}/{file_stem(name) or '~'}"
+    if plain.count("/") > MAX_PARTS or len(plain) > MAX_LENGTH:
         return f"{LONG}/{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()}"
     return f"{plain}~file" if is_folder_too else plain
+
+
+@lru_cache(maxsize=256)
+def _folder_of(above: str) -> str:
+    """Where in a backup lies what is in a folder. Most files are in the one of the file before."""
+    return "/".join((FOLDER, *(file_stem(part) or "~" for part in above.split("/"))))
 
 
 # ---- writing
@@ -129,26 +141,56 @@ def is_sum(text: str) -> bool:
 
 def line_of(entry: Entry) -> bytes:
     """As it stands in the file, without what divides it from the next."""
-    return _ENCODER.encode(to_dict(entry)).encode()
+    found, sha256 = entry.found, entry.sha256
+    before, after = _around(entry.path, entry.size, entry.etag, found, entry.file, entry.attributes, entry.modified)
+    return f"{before}{_quoted(sha256)}{after}".encode() if entry.file else f"{before}{after}".encode()
+
+
+def sum_in(line: bytes, entry: Entry, file: str) -> str:
+    """The sum of the content, where a line says all that `entry` does, and that its content is at `file`; else empty."""
+    before, after = _around(entry.path, entry.size, entry.etag, entry.found, file, entry.attributes, entry.modified)
+    found = _SUM.match(line.decode(errors="replace"), len(before) + 1)
+    return found[0] if found and line == f'{before}"{found[0]}"{after}'.encode() else ""
+
+
+def path_of(line: bytes) -> str:
+    """That of a line. ValueError where it does not begin with one, as every line that was written here does."""
+    text = line.decode()
+    if not text.startswith(_PATH):
+        raise ValueError("it does not begin with a path")
+    return _text(_DECODER.raw_decode(text, len(_PATH) - 1)[0])
+
+
+def _around(
+    path: str, size: int, etag: str, found: Found, file: str, attributes: Mapping[str, Any], modified: float | None
+) -> tuple[str, str]:
+    """A line up to the sum of the content and from there on, as the encoder of JSON writes it: for very many."""
+    where = found.where
+    before = f'{_PATH}{_quoted(path)[1:]},"size":{size},"marker":{_quoted(etag)},"foundBy":{_quoted(found.by)}'
+    if where is not None:
+        before += f',"source":{_quoted(where.source)},"document":{_quoted(where.document[:MAX_WHERE])}'
+        before += f',"field":{_quoted(where.field[:MAX_WHERE])}'
+    if file:
+        before += f',"file":{_quoted(file)},"sha256":'
+    after = f',"attributes":{_encoded(attributes)}' if attributes else ""
+    return before, after + ("}" if modified is None else f',"modified":{modified!r}}}')
+
+
+_last: tuple[Mapping[str, Any], str] = ({}, "{}")
+
+
+def _encoded(attributes: Mapping[str, Any]) -> str:
+    """As text. Most files have the very attributes of the file before, which nobody alters."""
+    global _last
+    same, text = _last
+    if attributes is not same:
+        text = _ENCODER.encode(dict(attributes))
+        _last = attributes, text
+    return text
 
 
 def _line(text: bytes, limit: int) -> bytes:
     return require_readable(text + b"\n", limit, f"a line of {FILE}")
-
-
-def to_dict(entry: Entry) -> dict[str, Any]:
-    """As it stands in the file."""
-    where = entry.found.where
-    data: dict[str, Any] = {"path": entry.path, "size": entry.size, "marker": entry.etag, "foundBy": entry.found.by}
-    if where is not None:
-        data |= {"source": where.source, "document": where.document[:MAX_WHERE], "field": where.field[:MAX_WHERE]}
-    if entry.file:
-        data |= {"file": entry.file, "sha256": entry.sha256}
-    if entry.attributes:
-        data["attributes"] = dict(entry.attributes)
-    if entry.modified is not None:
-        data["modified"] = entry.modified
-    return data
 
 
 # ---- reading

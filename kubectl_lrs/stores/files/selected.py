@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.runtime.sorting import Sorted
@@ -110,14 +110,24 @@ class Selection:
             yield SelectedFile(Stat(*stat), found, file)
 
 
-class Beside:
-    """Entries in the order of their paths, looked up in that order; of several with one path, the last."""
+class HasPath(Protocol):
+    """What is said of a file."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    @property
+    def path(self) -> str: ...
+
+
+T = TypeVar("T", bound=HasPath)
+
+
+class Beside(Generic[T]):
+    """What is said of files, in the order of their paths, looked up in that order; of several with one path, the last."""
+
+    def __init__(self, entries: Iterable[T]) -> None:
         self._entries = iter(entries)
         self._next = next(self._entries, None)
 
-    def at(self, path: str) -> Entry | None:
+    def at(self, path: str) -> T | None:
         """The one of a path that comes after those that were asked for before."""
         found = None
         while self._next is not None and self._next.path <= path:

@@ -10,9 +10,11 @@ import os
 import shutil
 import stat
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,40 @@ def test_second_one_shares_all(place: Path) -> None:
     files = [path for path in place.rglob("*") if path.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o400}
     assert [path.name for path in files if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("count", [50, 200])
+def test_each_is_looked_at_no_more_often_than_it_must(place: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Opened, looked at, read, linked, looked at: once each, and the list of sums piece by piece."""
+    contents = [b"%d" % number for number in range(count)]
+
+    def work(writer: FolderWriter) -> None:
+        for number, content in enumerate(contents):
+            writer.write(f"files/{number:05}", content)
+
+    def again(writer: FolderWriter) -> None:
+        calls.clear()
+        for number, content in enumerate(contents):
+            assert writer.adopt(f"files/{number:05}", hashlib.sha256(content).hexdigest())
+        done.update(calls)
+
+    sealed(place, work, "one")
+    calls: Counter[str] = Counter()
+    done: Counter[str] = Counter()
+    for name in ("open", "fstat", "read", "link", "stat", "pread", "close"):
+        monkeypatch.setattr(os, name, _counting(calls, name, getattr(os, name)))
+    sealed(place, again, "two")
+    few = 10
+    assert all(count <= done[name] <= count + few for name in ("open", "fstat", "read", "link", "stat", "close")), done
+    assert done["pread"] <= few
+
+
+def _counting(calls: Counter[str], name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(*arguments: Any, **named: Any) -> Any:
+        calls[name] += 1
+        return act(*arguments, **named)
+
+    return counted
 
 
 def test_path_does_not_matter(place: Path) -> None:

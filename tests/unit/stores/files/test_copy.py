@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Reading, Stat, put
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Reading, Stat, put
+from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
@@ -149,7 +152,7 @@ class Counting(Memory):
         return super().read(wanted, sink)
 
 
-def _backed_up(backend: Memory, place: Path, name: str) -> SealedFolder:
+def _backed_up(backend: Backend, place: Path, name: str) -> SealedFolder:
     tier = FilesCollector(Storage(backend), nothing, take_all=True, workers=2)
     work = {"files": tier, "resources": Written(RESOURCES)}
     path, _ = back_up(
@@ -180,6 +183,42 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path) -> None:
     assert (second.path / "files/b/2").read_bytes() == b"other"
     assert (first.path / "files/b/2").read_bytes() == b"b/2" * 100
     assert list(first.damages()) == list(second.damages()) == []
+
+
+def _lines(backup: SealedFolder) -> list[bytes]:
+    return (backup.path / index.FILE).read_bytes().splitlines()[1:-1]
+
+
+def test_what_is_said_of_an_unchanged_file_is_said_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As text where all of it still goes; a file that is another, in one thing or in all, has a line of its own."""
+    root, backups = tmp_path / "storage", tmp_path / "backups"
+    backups.mkdir(mode=0o700)
+    for name in ("a/same", "a/moded", "b/other", "b/same", "c"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+        os.utime(root / name, (1000, 1000))
+    first = _backed_up(Local(str(root)), backups, "one")
+    (root / "a/moded").chmod(0o640)
+    (root / "b/other").write_text("OTHER")
+    os.utime(root / "b/other", (1000, 1000))
+    parsed: list[str] = []
+    parse = index.parsed
+
+    def counted(line: bytes) -> index.Entry:
+        parsed.append(parse(line).path)
+        return parse(line)
+
+    monkeypatch.setattr(index, "parsed", counted)
+    second = _backed_up(Local(str(root)), backups, "two")
+    assert set(parsed) == {"a/moded", "b/other"}, "of no other more than the path is read"
+    is_said_again = [one.rstrip(b",") == other.rstrip(b",") for one, other in zip(_lines(first), _lines(second), strict=True)]
+    assert is_said_again == [False, True, False, True, True]
+    found = index.read(second)
+    assert found
+    assert {entry.path: (entry.size, entry.attributes["mode"] & 0o077) for entry in found.entries}["a/moded"] == (7, 0o040)
+    for entry in found.entries:
+        assert hashlib.sha256((root / entry.path).read_bytes()).hexdigest() == entry.sha256
+        assert (second.path / entry.file).read_bytes() == (root / entry.path).read_bytes()
 
 
 def test_spoiled_copy_is_read_again(tmp_path: Path) -> None:

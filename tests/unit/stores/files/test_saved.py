@@ -18,7 +18,19 @@ from kubectl_lrs.repository.plain.sealed import MAX_DEPTH
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.match import Found, Where
-from kubectl_lrs.stores.files.saved import FOLDER, MAX_WHERE, Entry, Index, backup_path, line_of, parsed, read, to_dict, write
+from kubectl_lrs.stores.files.saved import (
+    FOLDER,
+    MAX_WHERE,
+    Entry,
+    Index,
+    backup_path,
+    line_of,
+    parsed,
+    path_of,
+    read,
+    sum_in,
+    write,
+)
 from tests.builders.sealing import sealed
 
 _segment = st.one_of(
@@ -121,8 +133,51 @@ def test_a_time_of_change_that_is_none(said: str) -> None:
 
 def test_where_a_file_is_named_has_bounds() -> None:
     where = Where("c", "d" * 5000, "f" * 5000)
-    back = parsed(json.dumps(to_dict(_entry(found=Found("path", where)))).encode())
+    back = parsed(line_of(_entry(found=Found("path", where))))
     assert back.found.where == Where("c", "d" * MAX_WHERE, "f" * MAX_WHERE)
+
+
+_WORDS = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(['","sha256":"', "\\", "\udcff", "/", ""])
+_ENTRIES = st.builds(
+    Entry,
+    path=_WORDS,
+    size=st.integers(0, 2**63 - 1),
+    etag=_WORDS,
+    found=st.builds(Found, _WORDS, st.none() | st.builds(Where, _WORDS, _WORDS, _WORDS)),
+    file=_WORDS,
+    sha256=st.sampled_from(["a" * 64, "0" * 64]),
+    attributes=st.dictionaries(_WORDS, st.integers() | _WORDS, max_size=3),
+    modified=st.none() | st.floats(0, 1e12),
+)
+
+
+@given(_ENTRIES)
+def test_a_line_is_what_the_encoder_of_json_writes(entry: Entry) -> None:
+    where = entry.found.where
+    data: dict[str, Any] = {"path": entry.path, "size": entry.size, "marker": entry.etag, "foundBy": entry.found.by}
+    data |= {} if where is None else {"source": where.source, "document": where.document, "field": where.field}
+    data |= {"file": entry.file, "sha256": entry.sha256} if entry.file else {}
+    data |= {"attributes": entry.attributes} if entry.attributes else {}
+    data |= {} if entry.modified is None else {"modified": entry.modified}
+    assert line_of(entry) == json.dumps(data, separators=(",", ":")).encode()
+    assert path_of(line_of(entry)) == entry.path
+
+
+@given(_ENTRIES, _ENTRIES)
+def test_the_sum_is_told_where_a_line_says_nothing_else(one: Entry, other: Entry) -> None:
+    for said, now in ((one, one), (one, other), (one, replace(one, attributes=other.attributes, modified=other.modified))):
+        is_same = bool(said.file) and replace(said, sha256="") == replace(now, sha256="")
+        is_same = is_same and [*said.attributes] == [*now.attributes]  # in their order, as they are written
+        assert sum_in(line_of(said), replace(now, sha256=""), now.file) == (said.sha256 if is_same else "")
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b'{"path":', b'{"path":7,"size":1}', b'{"path":"a', b'{"size":1,"path":"a"}', b"\xff"]
+)
+def test_a_line_that_does_not_begin_with_a_path(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        path_of(line)
+    assert sum_in(line, _entry(), "f") == ""
 
 
 @pytest.mark.parametrize("part", ["MAX_LINE", "MAX_HEAD"])
