@@ -23,8 +23,7 @@ from tests.builders.storages import azurite, cluster, gcs  # noqa: F401  fixture
 
 ROOT = Path(__file__).resolve().parents[1]
 toolchain.cache()  # found before a test hides the developer's HOME
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")  # the product starts thousands of times: compile it once
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the product starts thousands of times: compile it once
 FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "XDG_")
 FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "FSSPEC_", "HADOOP_")
 LONG = (

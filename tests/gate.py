@@ -83,9 +83,8 @@ def _pytest(programs: Path, arguments: Sequence[str]) -> int:
 
 
 def _compile_once() -> None:
-    """Pytest compiles the tests; once, and not each time, is enough."""
+    """Pytest compiles the tests, and pip has compiled the packages: once, and not each time, is enough."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(toolchain.ROOT / ".venv" / "bytecode")
 
 
 def _unit(programs: Path, arguments: Sequence[str]) -> int:

@@ -34,6 +34,7 @@ from kubectl_lrs.stores.lrs.evidence import alterations
 from kubectl_lrs.usecases.check import report_of
 from kubectl_lrs.usecases.diff import Differ, Origin
 from kubectl_lrs.usecases.scan import Scan
+from tests.builders import ownership
 from tests.builders.counted import lines
 from tests.builders.said import listed
 from tests.builders.sealing import sealed
@@ -277,6 +278,33 @@ def _grows(path: Callable[[int], Act], count: int) -> None:
     few, many = lines(path(count)), lines(path(4 * count))
     assert few > count, "it is not run at all"
     assert many < 4.4 * few, f"{few} lines for {count}, {many} for {4 * count}"
+
+
+@pytest.mark.parametrize("shape", [ownership.chain, ownership.backwards, ownership.star, ownership.ladder])
+@pytest.mark.parametrize("lost", [(), ("n00001",), "last"], ids=["all come back", "one is lost", "the last is lost"])
+@pytest.mark.parametrize("changed", ["first", "all"])
+def test_what_goes_with_an_owner(shape: Callable[[int], dict[str, list[str]]], lost: tuple[str, ...] | str, changed: str) -> None:
+    def path(count: int) -> Act:
+        graph = shape(count)
+        missing = (f"n{count - 1:05}",) if lost == "last" else lost
+        return lambda: ownership.decided(graph, ["n00000"] if changed == "first" else graph, missing=missing)
+
+    _grows(path, 50)
+
+
+def _key(name: str) -> tuple[str, str]:
+    return "n", name
+
+
+def test_many_cycles_that_hang_on_each_other() -> None:
+    """A ladder of 2,000 cycles of two, each owned by the one before; and one thing that all others own, and that owns all."""
+    owners = {_key(f"{n}{side}"): {_key(f"{n}{other}")} for n in range(2_000) for side, other in ("ab", "ba")}
+    for n in range(1, 2_000):
+        owners[_key(f"{n}a")].add(_key(f"{n - 1}b"))
+    placed = creation_order(owners, there=owners)
+    assert all(placed[_key(f"{n - 1}b")] < placed[_key(f"{n}a")] for n in range(1, 2_000))
+    star = {_key("hub"): {_key(str(n)) for n in range(2_000)}, **{_key(str(n)): {_key("hub")} for n in range(2_000)}}
+    assert len(creation_order(star, there=star)) == 2_001
 
 
 def test_journals_that_stay(folder: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from tests.builders.yaml_cases import JSON, NUMBERS, OTHERS, PLACES, STRUCTURES, Reader, misread, misread_strings
+from tests.builders.yaml_cases import JSON, LIBYAML, NUMBERS, OTHERS, PLACES, STRUCTURES, Reader, misread, misread_strings
 
 each_reader = pytest.mark.parametrize("read", OTHERS.values(), ids=OTHERS.keys())
 
 
-@each_reader
+@pytest.mark.parametrize("read", [*OTHERS.values(), LIBYAML], ids=[*OTHERS, "libyaml"])
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 def test_string(read: Reader, place: Callable[[str], Any]) -> None:
     assert misread_strings(read, place) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -20,6 +21,7 @@ REACH = Reach(bucket="b", endpoint="http://127.0.0.1:1", region="eu-central-1")
 KMS = Encryption(algorithm="aws:kms", key="k", bucket_key=True)
 
 
+@functools.cache
 def _quick(encryption: Encryption = BY_THE_BUCKET, *, reach: Reach = REACH) -> Quick:
     quick = obstore_.opened(reach, encryption)
     assert quick is not None

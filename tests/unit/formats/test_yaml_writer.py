@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections import OrderedDict
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -22,18 +21,11 @@ from tests.builders.yaml_cases import (
     JSON,
     LIBYAML,
     NUMBERS,
-    PLACES,
     PLAIN,
     STRUCTURES,
     TABLE,
     misread,
-    misread_strings,
 )
-
-
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
-def test_string(place: Callable[[str], Any]) -> None:
-    assert misread_strings(LIBYAML, place) == {}
 
 
 @pytest.mark.parametrize("text", AMBIGUOUS, ids=ascii)
@@ -70,7 +62,7 @@ def test_structure(value: Any) -> None:
 
 def test_order_of_keys_is_kept() -> None:
     keys = ["b", "a", "y", "1", "", "C", "c" * 600, "0"]
-    for order in itertools.permutations(keys, 3):
+    for order in itertools.permutations(keys, 2):
         assert list(yaml.safe_load(dump(dict.fromkeys(order, 1)))) == list(order)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kubectl_lrs.repository.pool import layout
+from kubectl_lrs.repository.pool import known, layout
 from kubectl_lrs.repository.pool.entries import DEFLATE, Entry, Part
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.refs import Ref
@@ -133,8 +133,9 @@ def test_files(ledger: Ledger) -> None:
     assert ledger.finish("b", one.id)
 
 
-def test_many(ledger: Ledger) -> None:
-    count = 2500
+def test_more_than_are_read_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "_AT_ONCE", 100)
+    count = 250
     for number in range(count):
         assert ledger.finish(f"p/{number * 7919 % count}", ledger.add(in_blob(str(number))).id)
     assert [each.path for each in ledger.entries()] == sorted(f"p/{number}" for number in range(count))
