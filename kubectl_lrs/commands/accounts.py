@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Given, Quiet
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Quiet
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.flags import Options, flags_of

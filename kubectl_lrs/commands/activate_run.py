@@ -13,7 +13,8 @@ from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of,
 from kubectl_lrs.commands.activate_ import Flags
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.confirm import confirm
-from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Quiet, Tables, Trusting, Yes
 from kubectl_lrs.commands.state import application, state_folder
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.repository import Backup, Repository, open_repository

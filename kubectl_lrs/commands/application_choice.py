@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubectl_lrs.commands.backup_choice import NEWEST, until
-from kubectl_lrs.commands.flags import Given, OneApplication
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import OneApplication
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.choice import Asked
 from kubectl_lrs.model.errors import UsageError

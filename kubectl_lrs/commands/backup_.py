@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Selecting, Silent, Tables, Trusting
+from kubectl_lrs.commands.shared import Backups, Selecting, Silent, Tables, Trusting
 from kubectl_lrs.model.flags import Group, Options, flag, setting
 from kubectl_lrs.model.stores import PROFILES, STORES
 from kubectl_lrs.stores.deployments.flags import AlsoOptions

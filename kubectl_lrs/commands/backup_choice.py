@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import At, Given, Selecting
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import At, Selecting
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.choice import Asked
 from kubectl_lrs.model.errors import UsageError

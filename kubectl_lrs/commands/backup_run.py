@@ -8,8 +8,9 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.backup_ import STORE_OPTIONS, Flags
 from kubectl_lrs.commands.confirm import HeldSignals
-from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.places import say_named
+from kubectl_lrs.commands.shared import Quiet, Tables, Trusting
 from kubectl_lrs.commands.spark import clean_first
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode, LrsError, NothingFoundError, UsageError

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Given, Tables
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.repository import Backup, open_repository
 from kubectl_lrs.repository.place import Reach
 

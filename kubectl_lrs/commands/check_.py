@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import TABLES, At, Backups, Silent, output_flag
+from kubectl_lrs.commands.shared import TABLES, At, Backups, Silent, output_flag
 from kubectl_lrs.model.flags import Group, Options, Source, argument, flag
 from kubectl_lrs.model.stores import PROFILES, STORES
 from kubectl_lrs.stores.deployments.flags import AlsoOptions

@@ -8,8 +8,9 @@ from kubectl_lrs.commands.application_choice import known_elsewhere
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.check_ import STORE_OPTIONS, Flags, LiveFlags
 from kubectl_lrs.commands.check_do import commands
-from kubectl_lrs.commands.flags import Given, Quiet
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.places import say_named
+from kubectl_lrs.commands.shared import Quiet
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.names import LATEST

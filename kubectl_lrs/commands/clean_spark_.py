@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Quiet, Tables, Yes
+from kubectl_lrs.commands.shared import Quiet, Tables, Yes
 from kubectl_lrs.model.flags import Group, Options, flag
 from kubectl_lrs.stores.spark.flags import CleanOptions
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from kubectl_lrs import render
 from kubectl_lrs.commands import again
 from kubectl_lrs.commands.clean_spark_ import Flags
-from kubectl_lrs.commands.flags import Given, Quiet, Tables, Yes
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Quiet, Tables, Yes
 from kubectl_lrs.commands.spark import agree, apply, apply_options, plan_of, require_rights, show
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.selection import Selection

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kubectl_lrs.commands import backup_, check_, prune_, restore_, run_
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Tables
+from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.model.flags import Flag, Group, Options, Source, argument, flag, flags_of
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
 from kubectl_lrs.stores.lrs.flags import RestoreFlags

@@ -8,7 +8,8 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.accounts import refuse_token
 from kubectl_lrs.commands.backup_ import STORE_OPTIONS as BACKUP_OPTIONS
 from kubectl_lrs.commands.backup_ import Flags as BackupFlags
-from kubectl_lrs.commands.flags import Given, Tables
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import ExitCode, LrsError
 from kubectl_lrs.model.stores import NONE, levels

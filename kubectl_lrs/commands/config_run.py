@@ -8,8 +8,9 @@ from typing import Any
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.config_ import CHECK, INIT, SCHEMA, SHOW, Flags, Showing
-from kubectl_lrs.commands.flags import Given, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.installation import table_of
+from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model import settings
 from kubectl_lrs.model.errors import ExitCode, UsageError

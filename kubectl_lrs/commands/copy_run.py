@@ -9,7 +9,8 @@ from kubectl_lrs.backends.place import Words
 from kubectl_lrs.commands.backup_choice import found, until
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.copy_ import Flags
-from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Quiet, Tables, Trusting
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository import Reach, Repository, open_repository

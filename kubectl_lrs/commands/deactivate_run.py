@@ -11,7 +11,8 @@ from kubectl_lrs.commands import again
 from kubectl_lrs.commands.accounts import accounts_of, apply_options, choice_of, count, refuse_token
 from kubectl_lrs.commands.confirm import confirm
 from kubectl_lrs.commands.deactivate_ import Flags
-from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting, Yes
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Quiet, Tables, Trusting, Yes
 from kubectl_lrs.commands.state import application, state_folder
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.repository import open_repository

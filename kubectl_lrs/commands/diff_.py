@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import TABLES, At, Backups, OneApplication, Quiet, Selecting, output_flag
+from kubectl_lrs.commands.shared import TABLES, At, Backups, OneApplication, Quiet, Selecting, output_flag
 from kubectl_lrs.model.flags import Options, Source, argument
 from kubectl_lrs.stores.files.flags import Place as FilesPlace
 from kubectl_lrs.stores.images.flags import RegistryOptions

@@ -11,7 +11,8 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.commands.application_choice import namespaces_now, of_application
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.diff_ import LIVE, Flags
-from kubectl_lrs.commands.flags import At, Backups, Given, OneApplication, Quiet, Selecting
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import At, Backups, OneApplication, Quiet, Selecting
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.names import LATEST

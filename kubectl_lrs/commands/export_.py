@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import At, Backups, Quiet, Tables, Trusting
+from kubectl_lrs.commands.shared import At, Backups, Quiet, Tables, Trusting
 from kubectl_lrs.model.flags import Source, argument, flag
 
 

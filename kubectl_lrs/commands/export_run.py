@@ -6,7 +6,8 @@ from kubectl_lrs import render
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.confirm import HeldSignals
 from kubectl_lrs.commands.export_ import Flags
-from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Quiet, Tables, Trusting
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository import open_repository

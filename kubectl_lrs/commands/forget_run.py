@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kubectl_lrs.commands.flags import Given, Trusting, Trying
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.forget_ import Flags
 from kubectl_lrs.commands.prune_run import carry_out
+from kubectl_lrs.commands.shared import Trusting, Trying
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.repository import open_pruner
 from kubectl_lrs.usecases.prune import plan_forget

@@ -68,7 +68,8 @@ def roff(group: click.Context) -> str:
 
 def page(ctx: click.Context, name: str) -> str:
     """One page: what it is about, and its flags."""
-    from kubectl_lrs.commands.flags import Backups, parameters
+    from kubectl_lrs.commands.flags import parameters
+    from kubectl_lrs.commands.shared import Backups
     from kubectl_lrs.stores.mongo.flags import Place
 
     group = next(group for group, (page, _) in PAGES.items() if page == name)

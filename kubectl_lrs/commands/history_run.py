@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Given, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.history_ import Flags
+from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.when import start_of
 from kubectl_lrs.runtime import history

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Quiet, Tables
+from kubectl_lrs.commands.shared import Quiet, Tables
 from kubectl_lrs.model.flags import Group, Options, Source, flag
 from kubectl_lrs.stores.images.flags import SpokenTo
 

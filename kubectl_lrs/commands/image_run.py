@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from kubectl_lrs import __version__, render
-from kubectl_lrs.commands.flags import Given, Quiet, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.image_ import Flags
+from kubectl_lrs.commands.shared import Quiet, Tables
 from kubectl_lrs.image.build import TAG
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.stores.common.image_names.reference import Reference, has_host, is_pinned, parse

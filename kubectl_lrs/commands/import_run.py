@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.confirm import HeldSignals
-from kubectl_lrs.commands.flags import Given, Quiet, Tables, Trusting
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.import_ import Flags
+from kubectl_lrs.commands.shared import Quiet, Tables, Trusting
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.sources.others import OthersBackup
 from kubectl_lrs.sources.place import open_to_read

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Backups, Given, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.list_ import Listing
+from kubectl_lrs.commands.shared import Backups, Tables
 from kubectl_lrs.repository import Backup, Repository
 from kubectl_lrs.repository.base import is_of_future
 from kubectl_lrs.sources.place import open_to_read

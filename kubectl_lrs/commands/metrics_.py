@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups
+from kubectl_lrs.commands.shared import Backups
 
 HELP = """Print metrics of the backups in Prometheus' text form.
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Backups, Given
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.own_backups import own_backups
+from kubectl_lrs.commands.shared import Backups
 from kubectl_lrs.formats.exposition import text_of
 from kubectl_lrs.model.metrics import MEANINGS, OF_RUNS, Sample, merged, of_backups, of_repository
 from kubectl_lrs.repository import open_repository

@@ -12,10 +12,11 @@ from kubectl_lrs.clients.kubernetes.kubeconfig import load, pod_namespace
 from kubectl_lrs.clients.kubernetes.resources import JOBS
 from kubectl_lrs.commands import backup_, backup_run, check_, check_run, prune_run, rehearse_run
 from kubectl_lrs.commands.command import end
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Trusting
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.own_backups import own_backups
 from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.run_ import Nightly
+from kubectl_lrs.commands.shared import Backups, Quiet, Trusting
 from kubectl_lrs.commands.spark import apply, apply_options, plan_of, require_rights
 from kubectl_lrs.model.errors import DamageError, ExitCode, LrsError, UnreachableError, UsageError
 from kubectl_lrs.model.nightly import BACKUP, PROVE, PRUNE, NightlyReport, Outcome, State

@@ -8,8 +8,9 @@ from datetime import timedelta
 from kubectl_lrs import render
 from kubectl_lrs.commands import again
 from kubectl_lrs.commands.confirm import confirm
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables, Trusting, Trying, Yes
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.prune_ import Keep
+from kubectl_lrs.commands.shared import Backups, Quiet, Tables, Trusting, Trying, Yes
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.retention import PERIODS, Rules
 from kubectl_lrs.model.units import duration

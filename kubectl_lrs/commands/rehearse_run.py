@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.commands.backup_choice import found
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.places import say_named
 from kubectl_lrs.commands.rehearse_ import STORE_OPTIONS, Flags
 from kubectl_lrs.commands.restore_parts import chosen_parts, held, refuse_others, require_known
+from kubectl_lrs.commands.shared import Backups, Quiet, Tables
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.plan import ApplyOptions, errors_of

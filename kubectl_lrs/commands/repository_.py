@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Backups, Quiet, Tables
+from kubectl_lrs.commands.shared import Backups, Quiet, Tables
 from kubectl_lrs.model.flags import Source, argument, flag
 
 INIT, SHOW, CHECK = "init", "show", "check"

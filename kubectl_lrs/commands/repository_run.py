@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from kubectl_lrs import render
 from kubectl_lrs.backends.place import BACKUPS
-from kubectl_lrs.commands.flags import Given, Quiet, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.repository_ import CHECK, INIT, Flags
+from kubectl_lrs.commands.shared import Quiet, Tables
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.usecases import repository
 

@@ -13,7 +13,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.commands.accounts import accounts_of, ends_the_run, refuse_token, refuse_unasked
 from kubectl_lrs.commands.backup_choice import to_restore
-from kubectl_lrs.commands.flags import Given, OneApplication, Quiet, Selecting, Trusting
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.places import say_places
 from kubectl_lrs.commands.restore_ import STORE_OPTIONS, ApplyFlags, SourceFlags
 from kubectl_lrs.commands.restore_parts import (
@@ -24,6 +24,7 @@ from kubectl_lrs.commands.restore_parts import (
     say_left_alone,
     wanted_parts,
 )
+from kubectl_lrs.commands.shared import OneApplication, Quiet, Selecting, Trusting
 from kubectl_lrs.commands.state import state_folder
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.belonging import Belongings

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Given, OneApplication, Selecting
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.restore_ import STORE_OPTIONS, SourceFlags
+from kubectl_lrs.commands.shared import OneApplication, Selecting
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.existing import Existing

@@ -9,9 +9,10 @@ from contextlib import nullcontext
 from kubectl_lrs import render
 from kubectl_lrs.commands import again
 from kubectl_lrs.commands.confirm import confirm
-from kubectl_lrs.commands.flags import Given, Tables, Yes
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.restore_ import ApplyFlags
 from kubectl_lrs.commands.restore_call import Call, restore_of
+from kubectl_lrs.commands.shared import Tables, Yes
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.names import LATEST

@@ -13,9 +13,10 @@ from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.kubeconfig import load, pod_namespace
 from kubectl_lrs.commands import backup_
 from kubectl_lrs.commands.confirm import HeldSignals
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.own_backups import own_backups
 from kubectl_lrs.commands.run_ import NIGHTLY, SEGMENT, Flags, Notify
+from kubectl_lrs.commands.shared import Backups, Quiet, Tables
 from kubectl_lrs.commands.variables import name_settings
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError

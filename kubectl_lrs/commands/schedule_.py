@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Quiet, Tables
 from kubectl_lrs.commands.schedule_flags import Settings
+from kubectl_lrs.commands.shared import Quiet, Tables
 from kubectl_lrs.model.flags import Group, Options, argument, flag
 from kubectl_lrs.model.nightly import PARTS
 

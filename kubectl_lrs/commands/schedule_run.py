@@ -7,11 +7,12 @@ from contextlib import suppress
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Tables
+from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.own_backups import own_backups
 from kubectl_lrs.commands.schedule_ import RUN, STATUS, Flags
 from kubectl_lrs.commands.schedule_flags import Settings
 from kubectl_lrs.commands.schedule_plan import installation_of, plan_of
+from kubectl_lrs.commands.shared import Backups, Quiet, Tables
 from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import ExitCode, InterruptedRunError
 from kubectl_lrs.model.nightly import BACKUP

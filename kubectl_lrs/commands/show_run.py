@@ -10,7 +10,8 @@ from typing import Any
 from kubectl_lrs import render
 from kubectl_lrs.commands.application_choice import of_application
 from kubectl_lrs.commands.backup_choice import found
-from kubectl_lrs.commands.flags import Given, OneApplication, Tables
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import OneApplication, Tables
 from kubectl_lrs.commands.show_ import Flags
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.repository import Repository, open_repository

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.flags import Given, Selecting, Trusting
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Selecting, Trusting
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Options, flags_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import At, Backups, Selecting, Silent, Tables, Trusting
+from kubectl_lrs.commands.shared import At, Backups, Selecting, Silent, Tables, Trusting
 from kubectl_lrs.model.flags import Options, Source, argument, flag
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.stores.lrs.flags import TargetOptions

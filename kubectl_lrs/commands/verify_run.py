@@ -8,7 +8,8 @@ from dataclasses import replace
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.commands.backup_choice import found
-from kubectl_lrs.commands.flags import Backups, Given, Quiet, Selecting, Tables, Trusting
+from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.shared import Backups, Quiet, Selecting, Tables, Trusting
 from kubectl_lrs.commands.verify_ import Flags
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.existing import Existing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.flags import Tables
+from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.model.flags import flag
 
 

@@ -15,10 +15,11 @@ import pytest
 from kubectl_lrs.cli import VERBS
 from kubectl_lrs.commands import unused
 from kubectl_lrs.commands.command import PluginCommand, kube_options
-from kubectl_lrs.commands.flags import FlagArgument, FlagOption, Selecting, Trusting
+from kubectl_lrs.commands.flags import FlagArgument, FlagOption
 from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.restore_parts import FLAGS, RESOURCES
 from kubectl_lrs.commands.schedule_flags import Settings as ScheduleSettings
+from kubectl_lrs.commands.shared import Selecting, Trusting
 from kubectl_lrs.model.flags import Flag, flags_of
 from kubectl_lrs.model.stores import STORES
 from kubectl_lrs.stores.deployments.flags import ApiOptions

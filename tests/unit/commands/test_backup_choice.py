@@ -9,7 +9,7 @@ import pytest
 from kubectl_lrs.commands import application_choice
 from kubectl_lrs.commands.application_choice import known_elsewhere, of_application
 from kubectl_lrs.commands.backup_choice import found, to_restore, until
-from kubectl_lrs.commands.flags import At, OneApplication, Selecting
+from kubectl_lrs.commands.shared import At, OneApplication, Selecting
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.usecases import belonging, holding
 from tests.unit.model.test_choice import AGENTS, COMPLETE, HERE, NIGHT, catalog

@@ -232,8 +232,8 @@ def _given(*words: str) -> Given:
 def test_options_are_those_of_the_file_and_were_not_given(folder: Path) -> None:
     from kubectl_lrs.commands.backup_ import STORE_OPTIONS, Flags
     from kubectl_lrs.commands.check_ import Flags as CheckFlags
-    from kubectl_lrs.commands.flags import Selecting
     from kubectl_lrs.commands.restore_ import ApplyFlags, SourceFlags
+    from kubectl_lrs.commands.shared import Selecting
 
     path = str(
         _file(
@@ -286,7 +286,7 @@ def test_a_named_file_is_read_before_anything_else(folder: Path) -> None:
 def test_where_no_cluster_is_asked_one_file_is_found_and_two_are_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from kubectl_lrs.commands.flags import Backups
+    from kubectl_lrs.commands.shared import Backups
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     (folder / "kubectl-lrs").mkdir(mode=0o700)
@@ -333,7 +333,7 @@ def test_one_that_may_be_meant_is_not_passed_over(
 
 
 def test_how_a_place_of_the_file_is_reached_is_not_how_others_are(folder: Path) -> None:
-    from kubectl_lrs.commands.flags import Backups
+    from kubectl_lrs.commands.shared import Backups
 
     path = str(_file(folder, "cluster: {uid: u}\nrepository: {url: 's3://backups/x', optionsFile: o, endpoint: 'https://h'}\n"))
     reach = _given("list", "--config", path, "--backup-ca-file", "c").of(Backups).reach

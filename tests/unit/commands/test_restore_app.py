@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.commands.flags import OneApplication, Selecting
 from kubectl_lrs.commands.restore_app import lines, look_again, own_lrs, replaces, tiers_of
 from kubectl_lrs.commands.restore_parts import refuse_contradictions
+from kubectl_lrs.commands.shared import OneApplication, Selecting
 from kubectl_lrs.model.belonging import Belonging, Belongings
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.existing import Existing
