@@ -32,6 +32,7 @@ SUITES = {
     "nightly": ("benchmarks.nightly", "measure"),
     "check": ("benchmarks.check", "measure"),
     "peers": ("benchmarks.peers", "measure"),
+    "portforward": ("benchmarks.portforward", "measure"),
     "mongo-dump": ("benchmarks.mongo", "dump"),
     "mongo-tiny": ("benchmarks.mongo", "tiny"),
     "mongo-restore": ("benchmarks.mongo", "restore"),

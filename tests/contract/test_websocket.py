@@ -21,9 +21,9 @@ def written(opcode: int, payload: bytes, *, fin: int = 1) -> bytes:
     return bytes(ABNF(fin, 0, 0, 0, opcode, 0, payload).format())
 
 
-@given(DATA, st.integers(0, 255))
-def test_another_implementation_reads_ours(data: bytes, channel: int) -> None:
-    stream = b"".join(frames.encoded(channel, data)) + frames.frame(frames.PING, b"ping")
+@given(DATA, st.integers(0, 255), st.binary(max_size=9))
+def test_another_implementation_reads_ours(data: bytes, channel: int, behind: bytes) -> None:
+    stream = b"".join(frames.encoded(channel, bytearray(data + behind), len(data))) + frames.frame(frames.PING, b"ping")
     place = 0
 
     def receive(count: int) -> bytes:

@@ -14,7 +14,8 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kubectl_lrs.clients.kubernetes import websocket as frames
@@ -80,7 +81,9 @@ class PodStream:
         self._decoder = frames.Decoder()
         self._skip = {DATA: 2, ERROR: 2}  # each channel begins with the number of the port
         self._message = b""
-        self._out = bytearray()
+        self.backlog = 0
+        """Bytes that wait to be sent."""
+        self._out: deque[memoryview] = deque()
         self._room = memoryview(bytearray(READ_SIZE + RECORD))
         self._failure: OSError | None = None
         """What came after the last byte, once that has been handed out."""
@@ -100,27 +103,31 @@ class PodStream:
         """The socket's."""
         return self._socket.fileno()
 
-    @property
-    def backlog(self) -> int:
-        """Bytes that wait to be sent."""
-        return len(self._out)
-
     # ---- data
 
-    def send(self, data: bytes | memoryview) -> None:
-        """Queue data for the pod; `flush` sends it."""
-        self._queue(self._layer.wrap(data) if self._layer else data)
+    def send(self, data: bytes | bytearray, size: int | None = None) -> None:
+        """Queue data for the pod, the first `size` bytes of it or all; `flush` sends it."""
+        count = len(data) if size is None else size
+        if self._layer:
+            self._queue(self._layer.wrap(memoryview(data)[:count]))
+        else:
+            self._queue_all(frames.encoded(DATA, data, count))
 
     def flush(self) -> None:
         """Send of the queue what the socket takes now."""
         while self._out:
+            piece = self._out[0]
             try:
-                sent = self._socket.send(self._out)  # one call at a time: OpenSSL wants the same bytes again
+                sent = self._socket.send(piece)  # one call at a time: OpenSSL wants the same bytes again
             except _WOULD_BLOCK:
                 return
             except OSError as error:
                 raise self._broken(error) from error
-            del self._out[:sent]
+            self.backlog -= sent
+            if sent < len(piece):
+                self._out[0] = piece[sent:]
+            else:
+                self._out.popleft()
 
     def receive(self) -> Iterator[bytes | memoryview]:
         """What has come, without waiting; each piece is to be used before the next is asked for.
@@ -142,12 +149,12 @@ class PodStream:
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        self._out += frames.frame(frames.PING, b"")
+        self._queue_all([frames.frame(frames.PING, b"")])
 
     def close(self) -> None:
         """End it; what is queued is sent if the socket takes it at once."""
         try:
-            self._out += frames.frame(frames.CLOSE, (1000).to_bytes(2, "big"))
+            self._queue_all([frames.frame(frames.CLOSE, (1000).to_bytes(2, "big"))])
             self.flush()
         except LrsError:
             pass
@@ -210,9 +217,13 @@ class PodStream:
         if left <= 0 or not poll.poll(left * 1e3):
             raise UnreachableError(f"{self.target}: no answer in time", hint="look at the pod with: kubectl describe pod")
 
-    def _queue(self, data: bytes | memoryview) -> None:
-        for each in frames.encoded(DATA, data):
-            self._out += each
+    def _queue(self, data: bytes) -> None:
+        self._queue_all(frames.encoded(DATA, data, len(data)))
+
+    def _queue_all(self, whole: Iterable[bytearray]) -> None:
+        for each in whole:
+            self._out.append(memoryview(each))
+            self.backlog += len(each)
 
     def _arrived(self) -> Iterator[bytes | memoryview]:
         if self._early:
@@ -274,7 +285,7 @@ class PodStream:
 
     def _answer(self, control: frames.Control) -> None:
         if control.opcode == frames.PING:
-            self._out += frames.frame(frames.PONG, control.data)
+            self._queue_all([frames.frame(frames.PONG, control.data)])
         elif control.opcode == frames.PONG:
             self.answers_pings = True
         else:

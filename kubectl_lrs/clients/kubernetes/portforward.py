@@ -128,7 +128,7 @@ class _Pipe:
         self.local.setblocking(False)
         self.has_ended = False
         self._silence = silence
-        self._room = memoryview(bytearray(READ_SIZE))
+        self._room = bytearray(READ_SIZE)
         self._to_local: deque[memoryview] = deque()
         self._waiting = 0  # bytes in it
         self._is_done = False  # our side sends no more
@@ -189,7 +189,7 @@ class _Pipe:
             return False
         except OSError:
             return True
-        stream.send(self._room[:size])
+        stream.send(self._room, size)
         return not size
 
     def _take(self, stream: PodStream) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import ssl
 import threading
@@ -88,11 +89,16 @@ def test_what_came_with_the_answer_is_not_lost() -> None:
 
 def test_more_than_the_socket_takes_waits(both: tuple[PodStream, Pod]) -> None:
     stream, pod = both
-    data = b"x" * (8 << 20)
+    data, got = os.urandom(8 << 20), bytearray()
     stream.send(data)
     stream.flush()
     assert stream.backlog, "it does not block"
-    thread = threading.Thread(target=lambda: [pod.hears_data() for _ in range(len(data) >> 16)])
+
+    def hear() -> None:
+        while len(got) < len(data):
+            got.extend(pod.hears_data())
+
+    thread = threading.Thread(target=hear)
     thread.start()
     limit = time.monotonic() + PATIENCE
     while stream.backlog and time.monotonic() < limit:
@@ -100,6 +106,7 @@ def test_more_than_the_socket_takes_waits(both: tuple[PodStream, Pod]) -> None:
     assert not stream.backlog
     thread.join(PATIENCE)
     assert not thread.is_alive()
+    assert got == data
 
 
 def test_pings_are_answered_and_asked(both: tuple[PodStream, Pod]) -> None:
