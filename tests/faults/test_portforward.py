@@ -11,18 +11,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from kubectl_lrs.clients.kubernetes import podstream, portforward
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags, load
 from kubectl_lrs.clients.kubernetes.podstream import PodPort, PodStream
-from kubectl_lrs.clients.kubernetes.portforward import PortForward
+from kubectl_lrs.clients.kubernetes.portforward import PARTS, SILENCE, PortForward
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import wait_until
 from tests.bed.pods import MONGO_PORT, Kubelet, MongoPods
 from tests.bed.proxy import FaultProxy, refuse
+from tests.builders.pod_kube import PodKube
 from tests.builders.talker import Talker, Tunnel, expected, read
 
 MEGABYTE = 1 << 20
@@ -67,11 +70,18 @@ def port_of(pod: str, port: int = MONGO_PORT) -> PodPort:
 Open = Callable[[], socket.socket]
 
 
+HASTY = 4.0
+"""Seconds of silence, for tests of what is silent: more than a busy machine is by itself."""
+
+
 @pytest.fixture
-def forward(kube: KubeClient, pod: str) -> Iterator[PortForward]:
-    running = PortForward(kube, port_of(pod), silence=1.0)
+def forward(kube: KubeClient, pod: str, request: pytest.FixtureRequest) -> Iterator[PortForward]:
+    running = PortForward(kube, port_of(pod), silence=getattr(request, "param", SILENCE))
     yield running
     running.close()
+
+
+hasty = pytest.mark.parametrize("forward", [HASTY], indirect=True, ids=["hasty"])
 
 
 @pytest.fixture
@@ -165,10 +175,12 @@ def test_half_closed_still_receives(connect: Open) -> None:
 
 
 def test_what_was_sent_before_closing_arrives(connect: Open, talker: Talker) -> None:
-    connection = connect()
-    connection.sendall(b"GIVE 1")
-    connection.close()
-    wait_until(lambda: talker.given == 1, "the word to arrive")
+    """Also while something from the pod lies here unread: closing at once would reset the connection, and lose the word."""
+    for _ in range(20):
+        connection = connect()
+        connection.sendall(b"GIVE 1")
+        connection.close()
+    wait_until(lambda: talker.given == 20, "the words to arrive")
 
 
 def test_the_pod_closes(connect: Open, forward: PortForward) -> None:
@@ -199,6 +211,7 @@ def test_cut_in_mid_transfer(connect: Open, forward: PortForward, kubelet: Kubel
     assert read(again, 5) == b"again"
 
 
+@hasty
 def test_half_open_is_given_up(connect: Open, forward: PortForward, kubelet: Kubelet, pod: str) -> None:
     connection = connect()
     connection.sendall(b"hello")
@@ -209,12 +222,54 @@ def test_half_open_is_given_up(connect: Open, forward: PortForward, kubelet: Kub
     assert "half open" in problem_of(forward)
 
 
-def test_quiet_is_not_half_open(connect: Open, forward: PortForward) -> None:
+@hasty
+def test_quiet_is_not_half_open(connect: Open, forward: PortForward, monkeypatch: pytest.MonkeyPatch) -> None:
+    pings: list[PodStream] = []
+    ping = PodStream.ping
+    monkeypatch.setattr(PodStream, "ping", lambda stream: (pings.append(stream), ping(stream)))
     connection = connect()
-    time.sleep(2.5)  # more than twice the silence that is allowed
+    wait_until(lambda: len(pings) > 2 * PARTS, "more than twice the silence that is allowed")
     connection.sendall(b"still there")
     assert read(connection, 11) == b"still there"
     assert forward.problem is None
+
+
+def test_what_has_slept_itself_gives_up_nothing(connect: Open, forward: PortForward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a laptop that was shut, or a machine that was moved: time has passed, and nobody was asked anything in it."""
+    connection = connect()
+    connection.sendall(b"before")
+    assert read(connection, 6) == b"before"
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 10 * SILENCE)
+    for each in (podstream, portforward):
+        monkeypatch.setattr(each, "time", later)
+    connection.sendall(b"after")
+    assert read(connection, 5) == b"after"
+    assert forward.problem is None
+
+
+def test_slow_to_take_is_not_half_open() -> None:
+    """A pod that takes what it is sent, and answers no ping before that: longer than the silence that is allowed."""
+    kube = PodKube()
+    forward = PortForward(kube, port_of("ns/mongo-0"), silence=HASTY)  # type: ignore[arg-type]
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(forward.path)
+        pod = kube.pod()
+        pod.greets()
+        connection.sendall(b"x")
+        assert pod.hears_data() == b"x", "which answers a ping"
+        sender = threading.Thread(target=connection.sendall, args=(b"x" * (20 * MEGABYTE),))
+        sender.start()
+        began, taken = time.monotonic(), 0
+        while time.monotonic() - began < 1.5 * HASTY and taken < 12 * MEGABYTE:  # so that there is always more than buffers hold
+            taken += len(pod.socket.recv(1 << 16))
+            time.sleep(0.03)
+        while taken < 20 * MEGABYTE and (more := len(pod.socket.recv(1 << 20))):
+            taken += more
+        sender.join()
+        pod.says(b"all")
+        assert read(connection, 3) == b"all"
+        pod.leaves()
+    forward.close()
 
 
 def test_slow_is_not_half_open(connect: Open, forward: PortForward, kubelet: Kubelet, pod: str) -> None:

@@ -76,7 +76,7 @@ class PodStream:
         self.is_over = False
         """Whether the pod's side has ended; what came before has been handed out."""
         self.heard = time.monotonic()
-        """When the last byte came."""
+        """When the last sign of life came: a byte, or room where there was none, which the other end made by taking some."""
         self.answers_pings = False
         self._decoder = frames.Decoder()
         self._skip = {DATA: 2, ERROR: 2}  # each channel begins with the number of the port
@@ -84,6 +84,8 @@ class PodStream:
         self.backlog = 0
         """Bytes that wait to be sent."""
         self._out: deque[memoryview] = deque()
+        self._is_full = False
+        self._is_leaving = False
         self._room = memoryview(bytearray(READ_SIZE + RECORD))
         self._failure: OSError | None = None
         """What came after the last byte, once that has been handed out."""
@@ -120,6 +122,7 @@ class PodStream:
             try:
                 sent = self._socket.send(piece)  # one call at a time: OpenSSL wants the same bytes again
             except _WOULD_BLOCK:
+                self._is_full = True
                 return
             except OSError as error:
                 raise self._broken(error) from error
@@ -128,6 +131,8 @@ class PodStream:
                 self._out[0] = piece[sent:]
             else:
                 self._out.popleft()
+            if self._is_full:
+                self._is_full, self.heard = False, time.monotonic()
 
     def receive(self) -> Iterator[bytes | memoryview]:
         """What has come, without waiting; each piece is to be used before the next is asked for.
@@ -151,10 +156,19 @@ class PodStream:
         """Ask for a sign of life."""
         self._queue_all([frames.frame(frames.PING, b"")])
 
+    def leave(self) -> None:
+        """Say that nothing more comes. When the other end has said so too (`is_over`) it has taken all that came before.
+
+        A connection that is closed while something unread lies here is reset, and what is still on its way is lost.
+        """
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._queue_all([frames.frame(frames.CLOSE, (1000).to_bytes(2, "big"))])
+
     def close(self) -> None:
         """End it; what is queued is sent if the socket takes it at once."""
         try:
-            self._queue_all([frames.frame(frames.CLOSE, (1000).to_bytes(2, "big"))])
+            self.leave()
             self.flush()
         except LrsError:
             pass
@@ -284,11 +298,11 @@ class PodStream:
         return item.data[taken:]
 
     def _answer(self, control: frames.Control) -> None:
-        if control.opcode == frames.PING:
+        if control.opcode == frames.PING and not self._is_leaving:
             self._queue_all([frames.frame(frames.PONG, control.data)])
         elif control.opcode == frames.PONG:
             self.answers_pings = True
-        else:
+        elif control.opcode == frames.CLOSE:
             self.is_over = True
 
     def _broken(self, error: OSError | None) -> UnreachableError:

@@ -26,10 +26,12 @@ from kubectl_lrs.model.errors import LrsError, UnreachableError
 
 SILENCE = 60.0
 """Seconds without a byte, pings unanswered, after which a connection is half open: it is given up."""
+PARTS = 4
+"""In so many parts: at the end of each but the last a ping, which must have had its part of the time to be answered."""
 HIGH_WATER = 1 << 20
 """Bytes that may wait in each direction before no more are read."""
 FLUSH_LIMIT = 5.0
-"""Seconds in which what is queued for the pod must be gone after our side has closed."""
+"""Seconds in which what was sent to the pod must have been taken after our side has closed."""
 
 CLOSE_LIMIT = 5.0
 """Seconds that `close` waits for its threads; one that waits for an API server that is gone is left to end by itself."""
@@ -133,6 +135,7 @@ class _Pipe:
         self._waiting = 0  # bytes in it
         self._is_done = False  # our side sends no more
         self._pinged = 0.0
+        self._unanswered = 0  # pings since something was heard
 
     def end(self) -> None:
         """Called by another thread: the one in `run` wakes up and returns."""
@@ -178,7 +181,7 @@ class _Pipe:
             poll.register(stream, wants)
         if not wants & select.POLLIN:
             stream.heard = time.monotonic()  # nobody listens, so silence means nothing
-        ready = dict(poll.poll(self._silence / 4 * 1e3))
+        ready = dict(poll.poll(self._silence / PARTS * 1e3))
         return ready.get(self.local.fileno(), 0), ready.get(stream.fileno(), 0)
 
     def _read(self, stream: PodStream) -> bool:
@@ -224,23 +227,32 @@ class _Pipe:
             return len(piece)
 
     def _watch(self, stream: PodStream) -> None:
-        """Ask for a sign of life where none came, and give up one that is half open."""
-        now = time.monotonic()
-        quiet = now - stream.heard
-        if quiet >= self._silence and stream.answers_pings:
-            raise UnreachableError(f"{stream.target}: nothing comes any more, the connection is half open")
-        if quiet >= self._silence / 4 and now - self._pinged >= self._silence / 4:
+        """Ask for a sign of life where none came, and give up one that is half open.
+
+        That it was asked in vain is counted: time alone passes while this process does not run, too.
+        """
+        now, part = time.monotonic(), self._silence / PARTS
+        if now - stream.heard < part:
+            self._unanswered = 0
+        elif now - self._pinged >= part:
+            if self._unanswered >= PARTS - 1 and stream.answers_pings:
+                raise UnreachableError(f"{stream.target}: nothing comes any more, the connection is half open")
             self._pinged = now
+            self._unanswered += 1
             stream.ping()
 
     def _drain(self, stream: PodStream) -> None:
-        """Our side has closed; what it sent before is still to arrive."""
+        """Our side has closed; what it sent before is still to arrive, and nobody wants what comes."""
         deadline = time.monotonic() + FLUSH_LIMIT
-        while stream.backlog and not self.has_ended and not stream.is_over and time.monotonic() < deadline:
+        stream.leave()
+        while not self.has_ended and not stream.is_over and time.monotonic() < deadline:
             stream.flush()
             poll = select.poll()
-            poll.register(stream, select.POLLOUT)
+            poll.register(stream, select.POLLIN | (select.POLLOUT if stream.backlog else 0))
             poll.poll(100)
+            with contextlib.suppress(LrsError):  # that it has ended is all that is waited for
+                for _ in stream.receive():
+                    pass
 
 
 def _private_directory() -> str:
