@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kubectl_lrs.clients.kubernetes.metadata import is_in_protobuf, listed
 from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
 from kubectl_lrs.formats.documents import TOO_DEEP
 from kubectl_lrs.formats.nesting import is_readable
@@ -81,30 +82,40 @@ def written(data: bytes, server: str) -> Manifest:
 
 
 def page_of(data: bytes, recall: Recall | None = None) -> Page:
+    """The page that an answer to a LIST is; UnreachableError where it is none."""
+    try:
+        return _of_metadata(data) if is_in_protobuf(data) else _of_objects(data, recall)
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UnreachableError("the API server's answer to a LIST cannot be read") from error
+
+
+def _of_metadata(data: bytes) -> Page:
+    head, items = listed(data)
+    return Page([("", each) for each in items], head.get("resourceVersion", ""), head.get("continue", ""), len(data))
+
+
+def _of_objects(data: bytes, recall: Recall | None) -> Page:
     """A LIST without items, or with null for them, is an empty one, as Go writes it; anything else that is odd is no answer."""
     items: list[tuple[str, Manifest]] = []
     too_deep: list[Manifest] = []
     recalled: dict[int, Recalled] = {}
     head: dict[str, Any] = {}
-    try:
-        for key, value in split_list(data.decode(), recall):
-            if key != "items":
-                head[key] = value
-            elif value is not None:
-                text, manifest = value
-                if isinstance(manifest, Recalled):
-                    recalled[len(items)] = manifest
-                    items.append((text, {}))
-                    continue
-                if not is_readable(text, manifest):
-                    too_deep.append({"metadata": dict(metadata_of(text))})
-                    continue
-                manifest["metadata"].items()  # each has metadata, whatever is done with it
-                items.append((text, manifest))
-        metadata = head["metadata"] or {}
-        version, token = metadata.get("resourceVersion"), metadata.get("continue")
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise UnreachableError("the API server's answer to a LIST cannot be read") from error
+    for key, value in split_list(data.decode(), recall):
+        if key != "items":
+            head[key] = value
+        elif value is not None:
+            text, manifest = value
+            if isinstance(manifest, Recalled):
+                recalled[len(items)] = manifest
+                items.append((text, {}))
+                continue
+            if not is_readable(text, manifest):
+                too_deep.append({"metadata": dict(metadata_of(text))})
+                continue
+            manifest["metadata"].items()  # each has metadata, whatever is done with it
+            items.append((text, manifest))
+    metadata = head["metadata"] or {}
+    version, token = metadata.get("resourceVersion"), metadata.get("continue")
     return Page(items, str(version or ""), str(token or ""), len(data), too_deep, recalled)
 
 

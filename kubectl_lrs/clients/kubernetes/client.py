@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from kubectl_lrs.clients.kubernetes import metadata
 from kubectl_lrs.clients.kubernetes.answers import Page, not_read, object_of, page_of, written
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, PODS, Resource
@@ -28,12 +29,12 @@ from kubectl_lrs.runtime.retry import Outage
 FIELD_MANAGER = "kubectl-lrs"
 
 FIRST_PAGE = 20
-FULL_PAGE = 500
+FULL_PAGE, FULL_METADATA = 500, 2000
 PAGE_BYTES = 4 << 20
 """A LIST begins with a small page, and then asks for as many objects as fit in PAGE_BYTES, at most FULL_PAGE: the
-size of an object is not known before, and 500 objects of 1 MB would not fit in memory."""
+size of an object is not known before, and 500 objects of 1 MB would not fit in memory. FULL_METADATA: of metadata alone."""
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+METADATA_ONLY = f"{metadata.ACCEPT},application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """What asks for a LIST without spec and status; a server that cannot gives whole objects, which have metadata too."""
 
 
@@ -170,15 +171,16 @@ class KubeClient:
     ) -> Iterator[Page]:
         """A consistent LIST in pages; ExpiredError when it took longer than the server keeps its snapshot.
 
-        `name`: only this one, which needs no other right than the LIST. `metadata_only`: without spec and status. `since`: a
-        resourceVersion. The server may then answer from its memory as of that version or any later one, which costs it next
-        to nothing. `with_too_deep`: the caller looks at the objects of a page that are not read; else one of them is an error.
-        `recall`: an earlier backup, whose objects are not read where they are the same.
+        `name`: only this one, which needs no other right than the LIST. `metadata_only`: without spec, status, owners and the
+        fields that somebody manages, but for who does; the texts of the objects may be empty. `since`: a resourceVersion. The
+        server may then answer from its memory as of that version or any later one, which costs it next to nothing.
+        `with_too_deep`: the caller looks at the objects of a page that are not read; else one of them is an error. `recall`:
+        an earlier backup, whose objects are not read where they are the same.
         """
         chosen = {"labelSelector": selector, "fieldSelector": f"metadata.name={name}" if name else ""}
         fixed = {key: value for key, value in chosen.items() if value}
         first = {"resourceVersion": since, "resourceVersionMatch": "NotOlderThan"} if since else {}
-        token, limit = "", FIRST_PAGE
+        token, limit, most = "", FIRST_PAGE, FULL_METADATA if metadata_only else FULL_PAGE
         while True:
             query = {"limit": str(limit), **fixed, **({"continue": token} if token else first)}
             accept = METADATA_ONLY if metadata_only else ""
@@ -190,7 +192,7 @@ class KubeClient:
             if not token:
                 return
             if page.items:
-                limit = max(1, min(FULL_PAGE, PAGE_BYTES * len(page.items) // max(1, page.size)))
+                limit = max(1, min(most, PAGE_BYTES * len(page.items) // max(1, page.size)))
 
     # ---- the server
 

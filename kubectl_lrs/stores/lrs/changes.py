@@ -22,7 +22,7 @@ from kubectl_lrs.model.meanwhile import Change, Meanwhile, What
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.workloads import type_of
 from kubectl_lrs.repository import Readable
-from kubectl_lrs.runtime.parallel import map_unordered
+from kubectl_lrs.runtime.parallel import map_unordered, prefetch
 from kubectl_lrs.stores.lrs.saved import INDEX_FILE, TIER
 
 ASKED = 200
@@ -117,7 +117,8 @@ class Look:
         """By uid, all that is there, as of one instant."""
         found: dict[str, Born] = {}
         selector = self._selection.label_selector()
-        for page in self._kube.pages(self._resource, self._selection.namespace, selector=selector, metadata_only=True):
+        pages = self._kube.pages(self._resource, self._selection.namespace, selector=selector, metadata_only=True)
+        for page in prefetch(pages):
             self._version = page.resource_version
             found |= {each.uid: each for each in map(Born.of, (manifest for _, manifest in page.items))}
         return found
