@@ -41,11 +41,12 @@ for call in json.loads(sys.argv[1]):
 """Each call in a process that has imported the command line and nothing else."""
 
 BASE = {
-    "kubectl_lrs.cli", "kubectl_lrs.commands", "kubectl_lrs.commands.command", "kubectl_lrs.commands.flags", "kubectl_lrs.commands.shared",
-    "kubectl_lrs.completion", "kubectl_lrs.completion.pflag", "kubectl_lrs.model", "kubectl_lrs.model.errors",
-    "kubectl_lrs.model.flags", "kubectl_lrs.model.units", "kubectl_lrs.render", "kubectl_lrs.render.colour",
-    "kubectl_lrs.render.output", "kubectl_lrs.render.progress", "kubectl_lrs.runtime", "kubectl_lrs.runtime.cancel",
-    "kubectl_lrs.runtime.progress", "kubectl_lrs.runtime.streams", "kubectl_lrs.runtime.waiting",
+    "kubectl_lrs.cli", "kubectl_lrs.commands", "kubectl_lrs.commands.command", "kubectl_lrs.commands.flags",
+    "kubectl_lrs.commands.shared", "kubectl_lrs.completion", "kubectl_lrs.completion.pflag", "kubectl_lrs.model",
+    "kubectl_lrs.model.errors", "kubectl_lrs.model.flags", "kubectl_lrs.model.units", "kubectl_lrs.render",
+    "kubectl_lrs.render.colour", "kubectl_lrs.render.output", "kubectl_lrs.render.progress", "kubectl_lrs.runtime",
+    "kubectl_lrs.runtime.cancel", "kubectl_lrs.runtime.progress", "kubectl_lrs.runtime.streams",
+    "kubectl_lrs.runtime.waiting",
 }  # fmt: skip
 """What every call imports. What is added here is paid for by each of them."""
 
