@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -114,7 +115,18 @@ def session_of(place: Place) -> Any:
     """What knows profiles, credentials and settings; it reads them when it is asked."""
     import botocore.session
 
-    return botocore.session.Session(profile=place.options.get("profile"))
+    made = botocore.session.Session(profile=place.options.get("profile"))
+    with suppress(Exception):  # what is wrong with a profile is said by the client
+        made.register_component("data_loader", _loader(made.get_config_variable("data_path")))
+    return made
+
+
+@cache
+def _loader(data_path: str | None) -> Any:
+    """What reads the library's own descriptions of S3, which are megabytes: once for all that a call opens."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
 
 
 def arguments(place: Place, session: Any, files: ExitStack) -> tuple[dict[str, Any], dict[str, Any]]:

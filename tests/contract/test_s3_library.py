@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore import UNSIGNED
+from botocore.loaders import JSONFileLoader
 from botocore.utils import parse_timestamp
 
 from kubectl_lrs.backends import s3_client, s3_library
@@ -62,6 +63,32 @@ def test_whom_everybody_trusts_is_trusted_here(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_CA_BUNDLE", root)
     assert "verify" not in _arguments(files)[0]
     files.close()
+
+
+def test_the_descriptions_of_s3_are_read_once_for_all_that_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same are read for four as for one; where the user has others, they are read too."""
+    read: list[str] = []
+    real = JSONFileLoader.load_file
+
+    def load_file(loader: JSONFileLoader, path: str) -> Any:
+        read.append(path)
+        return real(loader, path)
+
+    def opened(count: int) -> list[str]:
+        read.clear()
+        s3_library._loader.cache_clear()
+        for number in range(count):
+            options = {"key": f"k{number}", "secret": "s"}
+            s3_client.opened(Place(url=f"s3://bucket-{number}/x", options=options))
+        return [each for each in read if each]
+
+    monkeypatch.setattr(JSONFileLoader, "load_file", load_file)
+    assert sorted(opened(4)) == sorted(opened(1)) != []
+    own = tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setenv("AWS_DATA_PATH", str(own))
+    s3_client.opened(Place(url="s3://bucket/x", options={"key": "k", "secret": "s"}))
+    assert any(each.startswith(str(own)) for each in read)
 
 
 @pytest.mark.parametrize("given", [{"config_kwargs": {"no_such_option": 1}}, {"client_kwargs": 3}, {"client_kwargs": {"x": 1}}])
