@@ -13,7 +13,6 @@ import secrets
 import select
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import threading
@@ -24,6 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.bed import toolchain
+from tests.bed.ports import reserved
 
 USERS = tuple(f"user-{number}" for number in range(10))
 CONTROLLERS = (
@@ -85,7 +85,7 @@ class ControlPlane:
         subprocess.run([self._binary, "keys", "init", str(self.keys)], check=True, env={})
         self.ca_file = self.keys / "ca.crt"
         self._write_tokens()
-        etcd, peer, self._port, self._manager_port = free_ports(4)
+        etcd, peer, self._port, self._manager_port = reserved(4)
         self.etcd = f"http://127.0.0.1:{etcd}"
         self.server = f"https://127.0.0.1:{self._port}"
         self.write_kubeconfig(self.kubeconfig, token=self.admin_token)
@@ -323,17 +323,6 @@ def request(
         return response.status, json.loads(text)
     except ValueError:
         return response.status, {"text": text.decode(errors="replace")}
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def remove(directory: Path) -> None:

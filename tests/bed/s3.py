@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,12 +15,11 @@ from types import TracebackType
 from typing import Any
 
 from tests.bed import toolchain
+from tests.bed.controlplane import START_LIMIT
+from tests.bed.ports import reserved
 
 MODULE = Path(__file__).resolve().parent / "go-s3"
 PACKAGE = "github.com/versity/versitygw/cmd/versitygw"
-START_LIMIT = 30.0
-"""Seconds in which it must answer."""
-
 _WITH_ITS_PARENT = """
 import os, subprocess, sys
 gateway = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -51,9 +49,7 @@ class S3:
         self.buckets = directory / "buckets"
         self._certificate = certificate
         self._program = program()  # now: a test may have another HOME, and so another cache, when it starts it again
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        (self.port,) = reserved(1)
         self.endpoint = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 

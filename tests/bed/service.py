@@ -5,15 +5,14 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-START_LIMIT = 30.0
-"""Seconds in which it must answer."""
+from tests.bed.controlplane import START_LIMIT
+from tests.bed.ports import reserved
 
 _WITH_ITS_PARENT = """
 import subprocess, sys
@@ -29,9 +28,7 @@ class Service:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.log = directory / "service.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        (self.port,) = reserved(1)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from kubectl_lrs.repository.pool.condemned import Name
 from kubectl_lrs.repository.pool.repository import read_mark
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.ports import reserved
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request
 from tests.builders.pooled import put_content, seal
@@ -325,9 +325,7 @@ def test_what_aws_says_of_a_call_that_is_wrong(
 
 
 def test_nobody_listens(tmp_path: Path, s3: S3, cli: Cli) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = reserved(1)
     env = {**reached(s3), "LRS_BACKUP_ENDPOINT": f"http://127.0.0.1:{port}"}
     _refused(cli, "list", "--backup-dir", "s3://b/p", code=5, said="s3://b", env=env)
 

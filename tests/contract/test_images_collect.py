@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from kubectl_lrs.stores.images.registry.credentials import Config, Keychain, Log
 from kubectl_lrs.stores.images.saved import Level
 from tests.bed import images
 from tests.bed.front import Front, Trouble
+from tests.bed.ports import reserved
 from tests.bed.registry import PASSWORD, USER, Registry, keys
 
 HTML = b"<html><body><h1>404 Not Found</h1></body></html>"
@@ -119,9 +119,7 @@ def _pushed(registry: Registry, repository: str, made: images.Image, host: str =
 
 
 def _refused() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{found.getsockname()[1]}"
+    return f"127.0.0.1:{reserved(1)[0]}"
 
 
 @pytest.mark.parametrize("case", ["nobody listens", "no such name", "a certificate that is not trusted", "a login is needed"])
