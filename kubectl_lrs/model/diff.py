@@ -68,6 +68,8 @@ def changes(before: Any, after: Any, path: tuple[str | int, ...] = ()) -> Iterat
 
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are equal, types included."""
+    if one is other:
+        return True
     if one.__class__ is not other.__class__:
         return False
     if isinstance(one, dict):

@@ -89,7 +89,7 @@ class CronJobEvent:
             kube = self.connect()
             namespace = self.namespace or kube.connection.namespace
             event = self._event(news, namespace, _uid(kube, namespace, self.cronjob))
-            kube.create_object(EVENTS, event, namespace)
+            kube.create(EVENTS, event, namespace)
         yield from ()
 
     def _event(self, news: News, namespace: str, uid: str) -> dict[str, object]:

@@ -220,7 +220,7 @@ def _is_unanswered(outcome: Outcome, *, denied: bool) -> bool:
 def try_crd(kube: KubeClient, crd: Manifest) -> Iterator[Finding]:
     """Ask the server whether the saved CRD could be installed."""
     try:
-        if found := differing(crd, kube.create_object(CRDS, crd, dry_run=True)):
+        if found := differing(crd, kube.create(CRDS, crd, dry_run=True)):
             yield Finding(Severity.ERROR, f"the saved CRD would be {found}", "see what admits CRDs there", ExitCode.DIFFERENCE)
     except ConflictError:
         return

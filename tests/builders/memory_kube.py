@@ -5,8 +5,8 @@ It stands in for the client, not for the server: what a server makes of a write 
 
 from __future__ import annotations
 
+import copy
 import itertools
-import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -49,10 +49,10 @@ class MemoryKube:
         raise NotFoundError(f"{resource.plural} {name!r} not found", status=404)
 
     def create(
-        self, _resource: Resource, body: bytes, _namespace: str | None = None, *, dry_run: bool = False, **_options: Any
+        self, _resource: Resource, manifest: Manifest, _namespace: str | None = None, *, dry_run: bool = False, **_options: Any
     ) -> Manifest:
         self.calls["trial" if dry_run else "create"] += 1
-        manifest: Manifest = json.loads(body)
+        manifest = copy.deepcopy(manifest)
         self.trouble(manifest)
         name = manifest["metadata"]["name"]
         with self._lock:

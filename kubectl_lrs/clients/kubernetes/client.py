@@ -13,6 +13,7 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes import metadata
 from kubectl_lrs.clients.kubernetes.answers import Page, not_read, object_of, page_of, written
+from kubectl_lrs.clients.kubernetes.echo import Sent
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, PODS, Resource
 from kubectl_lrs.clients.kubernetes.sender import Sender
@@ -77,17 +78,20 @@ class KubeClient:
     def create(
         self,
         resource: Resource,
-        body: bytes,
+        manifest: Manifest,
         namespace: str | None = None,
         *,
         dry_run: bool = False,
         validation: str = "Strict",
     ) -> Manifest:
-        """Create an object from its JSON; what the server made of it. ConflictError: it exists. UnansweredError: it may exist."""
+        """Create an object; what the server made of it. ConflictError: it exists. UnansweredError: it may exist."""
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation}
         if dry_run:
             query["dryRun"] = "All"
-        return self._written(self._sender.send("POST", resource.path(namespace), query=query, body=body))
+        sent = Sent.of(manifest)
+        answer = self._sender.send("POST", resource.path(namespace), query=query, body=sent.body)
+        echoed = sent.echoed(answer)
+        return self._written(answer) if echoed is None else echoed
 
     def change(
         self,
@@ -146,12 +150,6 @@ class KubeClient:
             options["dryRun"] = ["All"]
         answer = self._written(self._sender.send("DELETE", resource.path(namespace, name), body=json.dumps(options).encode()))
         return answer.get("kind") == "Status" and not dry_run
-
-    def create_object(
-        self, resource: Resource, manifest: Manifest, namespace: str | None = None, *, dry_run: bool = False
-    ) -> Manifest:
-        """`create` for an object at hand."""
-        return self.create(resource, json.dumps(manifest).encode("utf-8", "surrogatepass"), namespace, dry_run=dry_run)
 
     def items(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> list[Manifest]:
         """Every object of a small LIST."""

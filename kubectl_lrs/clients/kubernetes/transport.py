@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from kubectl_lrs.clients.kubernetes.exchange import answer_to, request_of
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.proxies import Proxies, parsed
 from kubectl_lrs.clients.tls import Tls
@@ -74,6 +75,7 @@ class Transport:
 
     def __init__(self, connection: Connection, certificate: tuple[bytes, bytes], *, timeout: float | None) -> None:
         self._url = _checked(connection.server)
+        self._host = _host(self._url)
         self._tls = _tls(connection, certificate) if self._url.scheme == "https" else None
         self._server_name = connection.tls_server_name
         self._proxy = _proxy(connection)
@@ -85,7 +87,8 @@ class Transport:
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         connection = self._connected(deadline)
         try:
-            answer, reusable = _exchange(connection, (method, self._target(target), headers, body), deadline)
+            request = request_of(method, self._target(target), [("Host", self._host), *headers], body)
+            answer, reusable = _exchange(connection, method, request, deadline)
         except (OSError, http.client.HTTPException, zlib.error) as error:
             connection.close()
             raise TransportError(_cause(error), sent=True) from error
@@ -192,21 +195,11 @@ class _Connection(http.client.HTTPConnection):
         self._wire.settimeout(left)  # `http.client` forgets its own once the server said that it will close
 
 
-Request = tuple[str, str, Iterable[tuple[str, str]], "bytes | None"]
-
-
-def _exchange(connection: _Connection, request: Request, deadline: float | None) -> tuple[Response, bool]:
+def _exchange(connection: _Connection, method: str, request: bytes, deadline: float | None) -> tuple[Response, bool]:
     """Send and read; whether the connection can be used again."""
-    method, target, headers, body = request
     connection.limit(deadline)
-    connection.putrequest(method, target, skip_accept_encoding=True)
-    for name, value in headers:
-        connection.putheader(name, value)
-    if body is not None:
-        connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders(body)
-    response = connection.getresponse()
-    data = response.read() if deadline is None else _read(connection, response, deadline)
+    with answer_to(connection.sock, request, method) as response:
+        data = response.read() if deadline is None else _read(connection, response, deadline)
     if response.headers.get("Content-Encoding") == "gzip":
         data = zlib.decompress(data, 31)  # 31: with gzip's header
     return Response(response.status, response.reason, response.headers, data), not response.will_close
@@ -251,6 +244,12 @@ def _checked(server: str) -> SplitResult:
     if not usable:
         raise UsageError(f"server {server!r}: not an http or https URL")
     return url
+
+
+def _host(url: SplitResult) -> str:
+    """As the header `Host` has it."""
+    host = url.netloc.rpartition("@")[2]
+    return host if host.isascii() else host.encode("idna").decode("ascii")
 
 
 def _proxy(connection: Connection) -> SplitResult | None:

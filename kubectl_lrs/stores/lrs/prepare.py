@@ -102,7 +102,7 @@ def _create(kube: KubeClient, resource: Resource, manifest: Manifest, say: Say) 
         nonlocal unanswered
         unanswered = attempt > 1
         try:
-            return kube.create_object(resource, manifest)
+            return kube.create(resource, manifest)
         except ConflictError:
             return None
 

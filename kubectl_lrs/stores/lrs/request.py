@@ -39,7 +39,7 @@ class Requests:
         """Create it; what the server made of it."""
         return self.kube.create(
             self.resource,
-            to_json(manifest),
+            manifest,
             manifest["metadata"]["namespace"],
             dry_run=dry_run or self.dry_run,
             validation=self.validation,

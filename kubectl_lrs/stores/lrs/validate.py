@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -57,9 +56,8 @@ class Validator:
         """The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right."""
         if self._confirmed >= CONFIRMED:
             return True
-        body = json.dumps(manifest).encode("utf-8", "surrogatepass")
         try:
-            self._kube.create(self._resource, body, manifest["metadata"]["namespace"], dry_run=True, validation=validation)
+            self._kube.create(self._resource, manifest, manifest["metadata"]["namespace"], dry_run=True, validation=validation)
         except ConflictError:  # it exists, which the server looks at last
             return False
         except LrsError:

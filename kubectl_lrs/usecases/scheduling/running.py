@@ -46,7 +46,7 @@ def made(kube: KubeClient, sent: Manifest) -> Manifest:
     """Make a Job that nobody else makes; what the server holds."""
     namespace, name = sent["metadata"]["namespace"], sent["metadata"]["name"]
     try:
-        held = kube.create_object(JOBS, sent, namespace)
+        held = kube.create(JOBS, sent, namespace)
     except UnansweredError:
         held = kube.get(JOBS, name, namespace)
     if differs := next(differences(sent, held), ""):

@@ -20,7 +20,7 @@ class _Kube(FakeKube):
         self.made: list[str] = []
         self._made = list(made)
 
-    def create_object(self, _resource: Any, manifest: dict[str, Any]) -> dict[str, Any]:
+    def create(self, _resource: Any, manifest: dict[str, Any]) -> dict[str, Any]:
         made = self._made.pop(0) if self._made else None
         if isinstance(made, Exception):
             raise made

@@ -23,7 +23,7 @@ class _Kube:
         self.asked: list[str] = []
         self._answer = answer
 
-    def create(self, _resource: Any, _body: bytes, _namespace: str, *, dry_run: bool, validation: str) -> None:
+    def create(self, _resource: Any, _manifest: Any, _namespace: str, *, dry_run: bool, validation: str) -> None:
         assert dry_run
         self.asked.append(validation)
         if self._answer:

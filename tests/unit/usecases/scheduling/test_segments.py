@@ -38,7 +38,7 @@ class Cluster:
         self.on_look = on_look
         self.denies = False
 
-    def create_object(self, _resource: object, manifest: dict[str, Any], _namespace: str) -> dict[str, Any]:
+    def create(self, _resource: object, manifest: dict[str, Any], _namespace: str) -> dict[str, Any]:
         made = copy.deepcopy(manifest)
         made["metadata"]["uid"] = "u"
         self.jobs[made["metadata"]["name"]] = made
@@ -158,8 +158,8 @@ def test_one_that_cannot_be_removed_is_said() -> None:
 
 def test_a_server_that_does_not_count_by_index() -> None:
     class Old(Cluster):
-        def create_object(self, resource: object, manifest: dict[str, Any], namespace: str) -> dict[str, Any]:
-            made = super().create_object(resource, manifest, namespace)
+        def create(self, resource: object, manifest: dict[str, Any], namespace: str) -> dict[str, Any]:
+            made = super().create(resource, manifest, namespace)
             del made["spec"]["backoffLimitPerIndex"]
             return made
 
