@@ -152,6 +152,9 @@ class DataRobot:
         self.is_down = False
         self.redirect = ""
         self.slow = 0.0
+        self.rate = 0.0
+        """Requests a second that are answered, after as many at once; the others get 429. 0: all are."""
+        self._room, self._room_at = 0.0, 0.0
         self.users: dict[str, str] = {}
         self.organisations: dict[str, str] = {}
         self.on_page: Callable[[int], None] = lambda _offset: None
@@ -235,6 +238,16 @@ class DataRobot:
                 return Answer(400, {"message": "A GET has no body"})
             answer: Answer = getattr(self, name)(Call(parts, query, secret, self.tokens[secret], body, kind))
             return answer
+
+    def has_room(self) -> bool:
+        """Whether one more request is within the rate."""
+        if not self.rate:
+            return True
+        with self.lock:
+            now = time.monotonic()
+            room = min(self.rate, self._room + self.rate * (now - self._room_at)) if self._room_at else self.rate
+            self._room, self._room_at = (room - 1 if room >= 1 else room), now
+            return room >= 1
 
     def answer_version(self, _call: Call) -> Answer:
         """`GET /version/`."""
@@ -446,7 +459,8 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization") or ""
         query = dict(parse_qsl(url.query))
         kind = (self.headers.get("Content-Type") or "").partition(";")[0]
-        answer = api.answer(self.command, url.path, query, token, body, kind)
+        call = (self.command, url.path, query, token, body, kind)
+        answer = api.answer(*call) if api.has_room() else Answer(429, {"message": "slow down"}, {"Retry-After": "1"})
         api.log.append(Request(time.monotonic(), self.command, url.path, query, token, answer.status))
         if answer.delay:
             time.sleep(answer.delay)

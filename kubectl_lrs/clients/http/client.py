@@ -6,7 +6,6 @@ A credential goes to the origin that it is for, and nowhere else. What is worth 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -16,6 +15,7 @@ from kubectl_lrs import __version__
 from kubectl_lrs.clients.addresses import Zone, host_of, inmost, is_loopback, require_led
 from kubectl_lrs.clients.http.response import Body, CutError, Response, TooLargeError
 from kubectl_lrs.clients.http.sessions import Connections, NoResponseError, cause, is_passing, is_untrusted, was_never_sent
+from kubectl_lrs.clients.http.turns import Turns
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import Tls
 from kubectl_lrs.clients.wirelog import Exchange
@@ -32,6 +32,7 @@ POLICY = Policy()
 HOPS = 5
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 SAFE = ("GET", "HEAD")
+TOO_MANY = 429
 
 Origin: TypeAlias = "tuple[str, str, int | None]"
 """Scheme, host and port: what credentials are bound to."""
@@ -97,7 +98,7 @@ class Http:
         self._lock = threading.Lock()
         self._outages: dict[Origin, Outage] = {}
         self._answered: set[Origin] = set()
-        self._not_before: dict[Origin, float] = {}
+        self._turns: dict[Origin, Turns] = {}
 
     # ---- where to
 
@@ -163,10 +164,11 @@ class Http:
             self._answered.add(origin(request.url))
             _judge(outage, answer.status)
             if answer.status not in request.again:
+                self._turns_at(request.url).answered()
                 return answer
             asked = retry_after(answer.headers.get("Retry-After"))
-            if answer.status == 429 and asked is not None and asked <= POLICY.longest_asked:
-                self._not_before[origin(request.url)] = time.monotonic() + asked  # it means every thread that asks there
+            if answer.status == TOO_MANY and asked is not None and asked <= POLICY.longest_asked:
+                self._turns_at(request.url).refused(asked)  # it means every thread that asks there
             if not tries.again(asked=asked, at_most=request.attempts):
                 return answer
             answer.finish()
@@ -186,10 +188,17 @@ class Http:
             return self._outages.setdefault(origin(url), Outage())
 
     def _wait_for_turn(self, url: str, deadline: Deadline | None) -> None:
-        wait = self._not_before.get(origin(url), 0.0) - time.monotonic()
-        if wait > 0:
-            self.cancel.wait(min(wait, deadline.left) if deadline else wait)
-            self.cancel.require()
+        turns = self._turns_at(url)
+        refusals = -1
+        while turns.refusals != refusals and not (deadline and deadline.is_over):
+            refusals = turns.refusals
+            if (wait := turns.take()) > 0:
+                self.cancel.wait(min(wait, deadline.left) if deadline else wait)
+                self.cancel.require()
+
+    def _turns_at(self, url: str) -> Turns:
+        with self._lock:
+            return self._turns.setdefault(origin(url), Turns())
 
     def _answer(self, request: Request) -> Response:
         """Send once, and read what is to be read."""
@@ -286,7 +295,7 @@ def _judge(outage: Outage, status: int) -> None:
     """What an answer says of the server: 429 that it is busy, and nothing else."""
     if status >= 500:
         outage.failed()
-    elif status != 429:
+    elif status != TOO_MANY:
         outage.succeeded()
 
 

@@ -16,6 +16,7 @@ from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.stores.deployments.api.client import BusyError, DataRobotClient, Task, UnansweredError
 from kubectl_lrs.stores.deployments.journal import JournalError, JournalWriter
 from kubectl_lrs.stores.deployments.outcome import Outcome, Result
+from kubectl_lrs.stores.deployments.pace import Pace
 from kubectl_lrs.stores.deployments.plan import Action, Step
 from kubectl_lrs.stores.deployments.statuses import ARCHIVED, DOWN, ERRORED, SETTLED, Direction, State
 
@@ -54,6 +55,7 @@ class Changer:
         self._writer = writer
         self._options = options
         self._stop = stop
+        self._pace = Pace()
         self._broken: JournalError | None = None
 
     def apply(self, step: Step) -> Outcome:
@@ -76,7 +78,7 @@ class Changer:
         client = self._clients.get(step.organisation) or next(iter(self._clients.values()))
         if client.lost:
             return Outcome.of(step, Result.NOT_TRIED, client.lost)
-        return _Change(step, self._direction, client, self._writer, self._options, self._stop).run()
+        return _Change(step, self._direction, client, self._writer, self._options, self._pace, self._stop).run()
 
 
 class _Change:
@@ -89,6 +91,7 @@ class _Change:
         client: DataRobotClient,
         writer: JournalWriter,
         options: WriteOptions,
+        pace: Pace,
         stop: Cancel,
     ) -> None:
         self._step = step
@@ -96,8 +99,11 @@ class _Change:
         self._client = client
         self._writer = writer
         self._options = options
+        self._pace = pace
         self._stop = stop
         self._began = time.monotonic()
+        self._asked = 0.0
+        self._looks = 0
         self._deadline = Deadline(options.timeout, stop)
         self._status = step.before
         self._task = ""
@@ -176,6 +182,7 @@ class _Change:
                 return self._refused(error)
             else:
                 self._is_ours = True
+                self._asked, self._looks = time.monotonic(), 0
                 self._writer.note(self._step.id, self._direction.asked, status=before, task=self._task)
                 return None
         return self._end(Result.NOT_TRIED, "interrupted")
@@ -219,12 +226,13 @@ class _Change:
         """
         task = Task("") if not self._task else Task("INITIALIZED")
         first, trouble, is_last = self._status, "", False
+        self._wait_as_usual()
         for number in count():
             try:
                 self._look()
                 if outcome := self._ended(first, task):
                     return outcome
-                if not task.is_over and number % TASK_EVERY == 0:
+                if not task.is_over and number % TASK_EVERY == TASK_EVERY - 1:
                     task = self._client.task(self._task, limit=self._left())
                     if task.is_over:
                         continue  # the deployment had not been looked at since
@@ -257,6 +265,8 @@ class _Change:
 
     def _reached(self) -> Outcome:
         step, direction = self._step, self._direction
+        if self._asked:
+            self._pace.ended(time.monotonic() - self._asked, looks=self._looks)
         if self._is_ours:
             self._writer.note(step.id, direction.reached, status=self._status, task=self._task)
             return self._end(Result.DEACTIVATED if direction is DOWN else Result.ACTIVATED, "")
@@ -281,6 +291,7 @@ class _Change:
     # ---- small things
 
     def _look(self) -> None:
+        self._looks += 1
         self._status = str(self._client.deployment(self._step.id, limit=self._left()).get("status") or "")
 
     def _left(self) -> float:
@@ -289,6 +300,11 @@ class _Change:
 
     def _patience(self) -> Deadline:
         return Deadline(min(SETTLE, self._options.timeout / 2), self._stop)
+
+    def _wait_as_usual(self) -> None:
+        """Until a request that was just taken is likely to have had its effect: looking earlier only costs requests."""
+        if self._asked and (wait := self._pace.usual - (time.monotonic() - self._asked)) > 0:
+            self._deadline.pause(wait)
 
     def _pause(self) -> bool:
         elapsed = time.monotonic() - self._began
