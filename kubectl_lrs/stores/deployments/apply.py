@@ -232,7 +232,7 @@ class _Change:
                 self._look()
                 if outcome := self._ended(first, task):
                     return outcome
-                if not task.is_over and number % TASK_EVERY == TASK_EVERY - 1:
+                if not task.is_over and (is_last or number % TASK_EVERY == TASK_EVERY - 1):
                     task = self._client.task(self._task, limit=self._left())
                     if task.is_over:
                         continue  # the deployment had not been looked at since

@@ -7,7 +7,7 @@ import threading
 LONGER = 1.25
 """One that took long does not make all the others wait as long."""
 
-SOONER = 0.9
+SOONER = 0.95
 """What was over when it was first looked at may have been so for a while."""
 
 LONGEST = 10.0
@@ -24,10 +24,11 @@ class Pace:
     @property
     def usual(self) -> float:
         """Seconds after which one is likely to be over, or to be looked at; 0 as long as none was seen."""
-        return min(LONGEST, self._usual)
+        return self._usual
 
     def ended(self, seconds: float, *, looks: int) -> None:
         """One was seen to be over after so many seconds, at this look since its request."""
         with self._lock:
             most = self._usual * LONGER or seconds
-            self._usual = min(seconds, most) if looks > 1 else min(seconds, self._usual or seconds) * SOONER
+            usual = min(seconds, most) if looks > 1 else min(seconds, self._usual or seconds) * SOONER
+            self._usual = min(LONGEST, usual)
