@@ -30,7 +30,7 @@ from kubectl_lrs.runtime.retry import Outage
 FIELD_MANAGER = "kubectl-lrs"
 
 FIRST_PAGE = 20
-FULL_PAGE, FULL_METADATA = 500, 2000
+FULL_PAGE, FULL_METADATA = 500, 1000
 PAGE_BYTES = 4 << 20
 """A LIST begins with a small page, and then asks for as many objects as fit in PAGE_BYTES, at most FULL_PAGE: the
 size of an object is not known before, and 500 objects of 1 MB would not fit in memory. FULL_METADATA: of metadata alone."""

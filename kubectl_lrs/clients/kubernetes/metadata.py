@@ -169,20 +169,20 @@ def _entry(made: Made, name: str, data: bytes, start: int, end: int) -> None:
 
 
 def _manager(made: Made, name: str, data: bytes, start: int, end: int) -> None:
-    """One that manages fields, without what these are."""
-    found = [_decoded(data, at, stop) for tag, at, stop in _parts(data, start, end) if tag == _MANAGER]
-    made.setdefault(name, []).append({"manager": found[0]} if found and found[0] else {})
+    """One that manages fields, without what these are: the name is what it begins with."""
+    found = next((_decoded(data, at, stop) for tag, at, stop in _parts(data, start, end) if tag == _MANAGER), "")
+    made.setdefault(name, []).append({"manager": found} if found else {})
 
 
 def _instant(made: Made, name: str, data: bytes, start: int, end: int) -> None:
-    """None where it is empty, as JSON has null."""
-    seconds = [_signed(data, at) for tag, at, _ in _parts(data, start, end) if tag == _SECONDS]
-    made[name] = _written(seconds[0]) if seconds else None
+    made[name] = _written(data[start:end])
 
 
 @lru_cache(maxsize=1024)
-def _written(seconds: int) -> str:
-    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+def _written(data: bytes) -> str | None:
+    """As JSON has it: null where it is empty. Many objects are of the same second."""
+    seconds = next((_signed(data, at) for tag, at, _ in _parts(data, 0, len(data)) if tag == _SECONDS), None)
+    return None if seconds is None else f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _signed(data: bytes, at: int) -> int:
