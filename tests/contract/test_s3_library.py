@@ -198,3 +198,31 @@ def test_whether_the_library_makes_the_sums(additional: dict[str, str], sums: bo
 def test_times_are_those_that_the_library_reads_itself(said: Any) -> None:
     assert instant(said) == parse_timestamp(said)
     assert instant(said).timestamp() == parse_timestamp(said).timestamp()
+
+
+REGIONS = (None, "eu-west-1", "cn-north-1", "us-gov-west-1", "nowhere-1")
+CONFIGURATIONS: tuple[dict[str, Any], ...] = ({}, {"use_dualstack_endpoint": True}, {"use_fips_endpoint": True})
+
+
+def _leads_to(region: str | None, config: dict[str, Any]) -> tuple[str, str]:
+    """Where requests of a client of its own go."""
+    client = {"region_name": region} if region else {}
+    options = {"key": "k", "secret": "s", "client_kwargs": client, "config_kwargs": config}
+    try:
+        meta = Library(Place(url="s3://bucket/x", options=options)).ready().meta
+    except UsageError as error:
+        return "refused", str(error)
+    return meta.endpoint_url, meta.region_name
+
+
+def test_where_a_client_goes_does_not_depend_on_those_before_it() -> None:
+    """They share what the library knows of S3, parts of which it fills in as it goes."""
+    cases = [(region, config) for region in REGIONS for config in CONFIGURATIONS]
+    wanted = []
+    for case in cases:
+        s3_library._loader.cache_clear()
+        wanted.append(_leads_to(*case))
+    s3_library._loader.cache_clear()
+    for order in (1, -1):
+        assert [_leads_to(*case) for case in cases[::order]] == wanted[::order]
+    assert len(set(wanted)) > len(REGIONS)
