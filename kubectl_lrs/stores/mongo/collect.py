@@ -15,6 +15,7 @@ from kubectl_lrs import __version__
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.repository import Sink, Writer
+from kubectl_lrs.runtime import blocks
 from kubectl_lrs.runtime.parallel import prefetch, run_all
 from kubectl_lrs.runtime.progress import BYTES, Progress
 from kubectl_lrs.runtime.retry import Policy, insist, is_any
@@ -25,7 +26,7 @@ from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.errors import CursorLostError, MongoError, MongoUnreachableError, SnapshotTooOldError
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Server
 
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 1 << 19
 """About so much is read at once: with larger batches it takes longer, and more memory."""
 
 MOST_IN_BATCH = 50_000
@@ -65,6 +66,7 @@ class MongoCollector:
 
     def collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         """Write every chosen collection into the folder; the facts for the catalog."""
+        blocks.keep()
         try:
             return self._collect(writer, progress)
         finally:

@@ -16,6 +16,7 @@ from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Finding, Severity, StorePlan, errors_of
 from kubectl_lrs.model.report import Outcome, Report, Result
+from kubectl_lrs.runtime import blocks
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo import findings, indexes, losses, temporary
@@ -63,6 +64,7 @@ class MongoRestorer:
 
     def plan(self, progress: Progress) -> StorePlan:
         """Look at every document's length, at the database, and at who else uses it; nothing is written."""
+        blocks.keep()
         measured = self._measure(progress)
         progress.begin("looking at MongoDB")
         server = self._mongo.server()
