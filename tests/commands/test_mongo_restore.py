@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -60,6 +61,19 @@ def test_merge_adds_what_is_missing_and_overwrites_nothing(cli: Cli, app: App, s
     assert apps.find_one({"_id": changed["_id"]})["n"] == 333
     assert apps.find_one({"_id": removed["_id"]}) == removed
     assert apps.count_documents({}) == 11
+
+
+def test_merge_asks_once_for_what_is_there(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
+    """Of more documents than a server gives at first unless it is told how many are wanted."""
+    app.fill(1)
+    app.db.workspace_items.insert_many([{"_id": f"item {number}"} for number in range(300)])
+    cli.ok("backup", "-n", namespace, "--mongo", "complete", "--name", "saved", env=app.environment)
+    done = cli.run("restore", "saved", "--tier", "mongo", "-o", "json", "-v", "6", env=app.environment)
+    assert done.returncode == 0, done.stderr
+    found = {each["name"]: each["counts"] for each in json.loads(done.stdout)["outcomes"]}
+    assert found["workspace_items"] == {"new": 0, "equal": 301}
+    asked = re.findall(r"MongoDB (find|getMore) \S+\.workspace_items ", done.stderr)
+    assert asked == ["find"], done.stderr
 
 
 def test_merge_tells_the_same_number_of_another_type(cli: Cli, crd: Crd, namespace: str, app: App) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of, split
+from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of, ids_of, split
 from kubectl_lrs.formats.bson_documents import shown_id
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.cancel import Cancel
@@ -123,13 +123,11 @@ class Loader:
         there = self._persist(lambda _attempt: self._there(documents))
         return _sort_out(documents, there, tally)
 
-    def _there(self, documents: list[bytes]) -> set[bytes]:
+    def _there(self, documents: list[bytes]) -> list[bytes]:
         """What the collection holds under these documents' `_id`s."""
-        query = by_ids(each for each in map(id_of, documents) if each is not None)
-        found: set[bytes] = set()
-        for batch in self._mongo.matching(self._database, self._collection, query):
-            found.update(batch)
-        return found
+        ids = [each for each in ids_of(documents) if each is not None]
+        found = self._mongo.matching(self._database, self._collection, by_ids(ids), about=len(ids))
+        return [each for batch in found for each in batch]
 
     def _insert(self, documents: list[bytes], tally: Tally) -> None:
         """Insert what is not there."""
@@ -214,19 +212,20 @@ def _is_odd(document: bytes) -> bool:
     return has_empty_timestamp(document) and id_of(document) is not None
 
 
-def _sort_out(documents: list[bytes], there: set[bytes], tally: Tally) -> list[bytes]:
-    """Count those that are there, equal or with another content under their `_id`; the rest."""
-    left = [each for each in documents if each not in there]
+def _sort_out(documents: list[bytes], there: list[bytes], tally: Tally) -> list[bytes]:
+    """Count those that are there, equal or with another content under their `_id`; the rest.
+
+    A sharded collection may show one `_id` twice: a document is there if either is equal to it.
+    """
+    held = dict(zip(ids_of(there), there, strict=True))
+    twice = set(there) if len(held) < len(there) else set()
+    ids = ids_of(documents)
+    left = [(key, each) for key, each in zip(ids, documents, strict=True) if held.get(key) != each and each not in twice]
     tally.equal += len(documents) - len(left)
-    if not left:
-        return []
-    missing, ids = [], set(map(id_of, there))
-    for document in left:
-        if id_of(document) in ids:
-            _count_different(document, tally)
-        else:
-            missing.append(document)
-    return missing
+    for key, each in left:
+        if key in held:
+            _count_different(each, tally)
+    return [each for key, each in left if key not in held]
 
 
 def _count_different(document: bytes, tally: Tally) -> None:

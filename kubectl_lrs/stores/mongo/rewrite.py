@@ -108,7 +108,7 @@ class Rewriter:
 
     def there(self, database: str, collection: str, documents: Iterable[bytes]) -> dict[bytes, bytes]:
         """`_id` → what the collection has under it now, of these documents."""
-        query = by_ids(each for each in map(id_of, documents) if each is not None)
+        query = by_ids([each for each in map(id_of, documents) if each is not None])
 
         def look(_attempt: int) -> dict[bytes, bytes]:
             found = self._mongo.matching(database, collection, query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -21,6 +22,7 @@ from kubectl_lrs.formats.bson_batches import (
     documents,
     has_empty_timestamp,
     id_of,
+    ids_of,
     lengths,
     members,
     split,
@@ -68,9 +70,34 @@ def test_an_id_within_another_field_is_none() -> None:
     assert id_of(bson.encode({})) is None
 
 
+@given(st.lists(st.sampled_from([*range(len(IDS)), 0, 0, 0]), max_size=5), st.sampled_from(["first", "last", "none"]))
+def test_the_ids_of_a_row_are_those_of_each(chosen: list[int], where: str) -> None:
+    made = {
+        "first": lambda value: {"_id": value, "z": 1},
+        "last": lambda value: {"z": 1, "_id": value},
+        "none": lambda _: {"z": 1},
+    }
+    row = [bson.encode(made[where](IDS[place])) for place in chosen]
+    assert ids_of(row) == list(map(id_of, row))
+
+
+def test_the_ids_of_documents_that_are_cut_short() -> None:
+    whole = bson.encode({"_id": 1})
+    for end in range(4, len(whole)):
+        row = [whole, whole[:end]]
+        assert _said(lambda: ids_of(row)) == _said(lambda: list(map(id_of, row)))  # noqa: B023
+
+
+def _said(read: Callable[[], Any]) -> object:
+    try:
+        return read()
+    except NotBsonError as error:
+        return str(error)
+
+
 def test_the_query_by_ids() -> None:
     found = [id_of(bson.encode({"_id": value})) for value in IDS]
-    query = bson.decode(by_ids(each for each in found if each), KEEP)
+    query = bson.decode(by_ids([each for each in found if each]), KEEP)
     assert query == bson.decode(bson.encode({"_id": {"$in": IDS}}), KEEP)
     assert bson.decode(by_ids([])) == {"_id": {"$in": []}}
     many = [id_of(bson.encode({"_id": number})) or b"" for number in range(1200)]

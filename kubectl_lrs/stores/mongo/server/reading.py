@@ -65,10 +65,14 @@ class Reading(Connection):
         with translated(f"looking at {database}.{collection}", self.describe()):
             yield from _found(self._primary(database)[collection])
 
-    def matching(self, database: str, collection: str, query: bytes) -> Iterator[list[bytes]]:
-        """Batches of the documents that match a query (BSON), from the primary."""
+    def matching(self, database: str, collection: str, query: bytes, *, about: int = 0) -> Iterator[list[bytes]]:
+        """Batches of the documents that match a query (BSON), from the primary.
+
+        `about`: how many there may be; where they fit into one answer, no second one is asked for. 0: nobody knows.
+        """
+        size = about + 1 if about else 0  # a batch that is full says that there may be more
         with translated(f"comparing with {database}.{collection}", self.describe()):
-            yield from _found(self._primary(database)[collection], RawBSONDocument(query))
+            yield from _found(self._primary(database)[collection], RawBSONDocument(query), batch_size=size)
 
     def _at(self, database: str, name: str, at: Timestamp | None) -> Collection[dict[str, Any]]:
         """A collection as it was at an instant, or is."""

@@ -30,8 +30,9 @@ class Mongo:
         self.held = {id_of(each): each for each in there}
         self.understands, self.may_update, self.loses = understands, may_update, loses
 
-    def matching(self, _database: str, _collection: str, query: bytes) -> Iterator[list[bytes]]:
+    def matching(self, _database: str, _collection: str, query: bytes, *, about: int) -> Iterator[list[bytes]]:
         wanted = bson.decode(query)["_id"]["$in"]
+        assert about == len(wanted)
         yield [each for key in wanted if (each := self.held.get(id_of(bson.encode({"_id": key}))))]
 
     def _take(self, documents: Sequence[bytes], *, stamps: bool) -> list[Refused]:
@@ -82,6 +83,15 @@ def test_new_equal_and_different_ones() -> None:
     tally = load(server, doc(1), doc(2, a=2), doc(3))
     assert (tally.new, tally.equal, tally.different, tally.differing) == (1, 1, 1, ["2"])
     assert server.held[id_of(doc(2))] == doc(2, a=1)
+
+
+def test_a_sharded_collection_shows_one_twice() -> None:
+    server = Mongo()
+    server.matching = lambda *_, **_more: iter([[doc(1, a=1), doc(2, a=1)], [doc(1, a=2), doc(2, a=2)]])  # type: ignore[method-assign]
+    tally = load(server, doc(1, a=1), doc(2, a=2), doc(3))
+    assert (tally.new, tally.equal, tally.different) == (1, 2, 0)
+    tally = load(server, doc(1, a=3))
+    assert (tally.new, tally.equal, tally.different) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("is_empty", [True, False])
