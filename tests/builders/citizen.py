@@ -15,8 +15,8 @@ from typing import Any
 
 from tests.bed import warm
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 
-LIMIT = 60.0
 WHOAMI = "tests.builders.whoami"
 
 
@@ -141,7 +141,7 @@ class Bench:
         if prefix:
             return self.run([*prefix, sys.executable, "-m", WHOAMI, "whoami", *flags], env)
         environment = {**warm.environment(), **(env or {})}
-        return warm.run(["whoami", *flags], env=environment, cwd=self.directory, timeout=LIMIT, module=WHOAMI)
+        return warm.run(["whoami", *flags], env=environment, cwd=self.directory, timeout=PATIENCE, module=WHOAMI)
 
     def run(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """In the bench's folder, nobody to ask."""
@@ -151,7 +151,7 @@ class Bench:
             cwd=self.directory,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=PATIENCE,
             stdin=subprocess.DEVNULL,
             check=False,
         )

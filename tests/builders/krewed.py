@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from krew import base, build
+from tests.bed.loader import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class User:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 

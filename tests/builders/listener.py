@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
 
+from tests.bed.loader import PATIENCE
 from tests.bed.standin import Server
 
 
@@ -37,7 +38,7 @@ class Listener:
                 body = self.rfile.read(length).decode()
                 listener.heard.append(Heard(self.command, self.path, self.headers.get("Authorization", ""), body))
                 if listener.holds:
-                    listener.holds.wait(60)
+                    listener.holds.wait(PATIENCE)
                 self.send_response(listener.status)
                 if listener.location:
                     self.send_header("Location", listener.location)

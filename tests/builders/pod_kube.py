@@ -15,9 +15,9 @@ from websocket import ABNF
 from kubectl_lrs.clients.kubernetes.podstream import DATA, ERROR
 from kubectl_lrs.clients.kubernetes.transport import Upgraded
 from kubectl_lrs.clients.kubernetes.websocket import PROTOCOL
+from tests.bed.loader import PATIENCE
 
 _SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-PATIENCE = 10.0
 
 
 def frame(opcode: int, payload: bytes) -> bytes:

@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.datarobot import DataRobot, identifier
+from tests.bed.loader import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 CRD = loader.CRDS / "v1alpha1-lrs.yaml"
@@ -115,7 +116,7 @@ def shell(plane: ControlPlane, document: Path, directory: Path) -> Iterator[Run]
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=120,
+                timeout=PATIENCE,
                 check=False,
             )
             status = done.returncode

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bed.loader import PATIENCE
 from tests.conftest import ROOT, Cli
 
 
@@ -59,7 +60,7 @@ def run(cli: Cli, streams: Streams, arguments: Iterable[object], env: Mapping[st
         stdout=out,
         stderr=err,
         preexec_fn=_closing(streams.closed),
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     for descriptor in (out, err):

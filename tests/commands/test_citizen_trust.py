@@ -11,6 +11,7 @@ import pexpect
 import pytest
 
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.chained import pem, refusing_proxy, server
 from tests.builders.citizen import Bench, Case
 from tests.conftest import ROOT
@@ -126,7 +127,7 @@ def test_a_password_is_never_asked_for(bench: Bench, chained: str) -> None:
         ["-m", "tests.builders.whoami", "whoami", "--kubeconfig", str(config)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
     )
     child.expect(pexpect.EOF)
     child.close()

@@ -104,7 +104,7 @@ def test_refusals(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, mixed
 def test_question(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, mixed: set[str], answer: str, code: int) -> None:
     environment = {**os.environ, "KUBECONFIG": str(cli.kubeconfig), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
     arguments = ["-m", "kubectl_lrs", "backup", "-n", namespace, "--clean-spark", "--name", "b"]
-    child = pexpect.spawn(sys.executable, arguments, env=environment, cwd=str(cli.directory), timeout=60, encoding="utf-8")
+    child = pexpect.spawn(sys.executable, arguments, env=environment, cwd=str(cli.directory), timeout=PATIENCE, encoding="utf-8")
     child.expect(r"Go on\? \[y/N\]: ")
     child.sendline(answer)
     child.expect(pexpect.EOF)

@@ -403,7 +403,7 @@ def test_scripts_are_for_the_name_that_was_called(plugin: Path, shell: str) -> N
     other = _in(plugin, ["kubectl-datarobot_lrs", "completion", shell]).stdout
     assert other == text.replace("kubectl-lrs", "kubectl-datarobot_lrs").replace("kubectl_lrs", "kubectl_datarobot_lrs")
     if shutil.which(shell) and shell != "powershell":
-        subprocess.run([shell, "-n", "/dev/stdin"], input=text, text=True, check=True, timeout=30)
+        subprocess.run([shell, "-n", "/dev/stdin"], input=text, text=True, check=True, timeout=PATIENCE)
 
 
 # ---- what it costs

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import USERS, ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.s3 import S3
 from tests.builders.mongo_fixtures import App
 from tests.conftest import Cli, Crd
@@ -407,7 +408,9 @@ def test_what_is_there_is_not_touched(cli: Cli, filled: str, write: Write, tmp_p
 def test_it_asks_on_a_terminal(cli: Cli, filled: str, tmp_path: Path) -> None:
     words = ["-m", "kubectl_lrs", "config", "init", str(tmp_path / "asked.yaml"), "-n", filled, "--mongo-db", "x"]
     environment = cli._environment(None)
-    with pexpect.spawn(sys.executable, words, env=environment, cwd=str(cli.directory), encoding="utf-8", timeout=60) as asked:
+    with pexpect.spawn(
+        sys.executable, words, env=environment, cwd=str(cli.directory), encoding="utf-8", timeout=PATIENCE
+    ) as asked:
         asked.expect("Where are the backups")
         asked.sendline("of-lrs")
         asked.expect("What is saved")

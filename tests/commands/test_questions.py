@@ -15,11 +15,11 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.attacker import reseal
 from tests.conftest import ROOT, Cli, Crd
 
 QUESTION = r"Go on\? \[y/N\]: "
-LIMIT = 30
 
 
 class Drifted:
@@ -45,7 +45,7 @@ class Drifted:
             ["-m", "kubectl_lrs", "restore", *arguments],
             env=environment,
             cwd=str(self.cli.directory),
-            timeout=LIMIT,
+            timeout=PATIENCE,
             encoding="utf-8",
             dimensions=(50, 200),
         )
@@ -178,7 +178,7 @@ def test_answer_that_is_piped_in_is_none(drifted: Drifted) -> None:
         input="y\n",
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 2
@@ -194,7 +194,7 @@ def test_what_is_asked_goes_to_stderr(drifted: Drifted, tmp_path: Path) -> None:
         ["-c", f"{sys.executable} -m kubectl_lrs restore saved --existing update -o json > {answer}"],
         env=environment,
         cwd=str(drifted.cli.directory),
-        timeout=LIMIT,
+        timeout=PATIENCE,
         encoding="utf-8",
         dimensions=(50, 200),
     )

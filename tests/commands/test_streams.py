@@ -14,13 +14,13 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders import sparked
 from tests.builders.deployments import ORGANISATION, TOKEN, DataRobot
 from tests.builders.streams import GONE, STREAMS, Streams, run, sealed
 from tests.conftest import ROOT, Cli, Crd, installed
 
 WORD = "modèle 模型"
-LIMIT = 30.0
 
 
 @dataclass
@@ -188,7 +188,7 @@ def test_a_reader_of_the_log_that_goes_away_in_mid_run(bed: Bed, tmp_path: Path)
         running.stderr.readline()
         running.stderr.close()
         answer = running.stdout.read()
-        assert running.wait(LIMIT) == 0, answer
+        assert running.wait(PATIENCE) == 0, answer
     assert json.loads(answer)["counts"]["created"] == len(names)
     assert bed.lrs >= names
 

@@ -21,6 +21,7 @@ from kubectl_lrs.runtime import redact
 from kubectl_lrs.usecases.channels import Heartbeats, Pushgateway, TerminationMessage
 from kubectl_lrs.usecases.notify import Channel, News, Notifier
 from tests.bed import prometheus
+from tests.bed.loader import PATIENCE
 from tests.builders.listener import Listener
 
 NOW = datetime(2026, 11, 24, 1, 17, tzinfo=timezone.utc)
@@ -76,7 +77,7 @@ class _Channel:
     def tell(self, news: News) -> Iterator[str]:
         self.told.append(news)
         if self._waits:
-            self._waits.wait(60)
+            self._waits.wait(PATIENCE)
         if self._error:
             raise self._error
         yield "a warning"
@@ -85,7 +86,7 @@ class _Channel:
 def test_each_is_told_whatever_becomes_of_the_others() -> None:
     never = threading.Event()
     good, slow = _Channel(), _Channel(waits=never)
-    notifier = Notifier(channels=[_Channel(LrsError("no")), slow, _Channel(ValueError("x")), good], patience=1)
+    notifier = Notifier(channels=[_Channel(LrsError("no")), slow, _Channel(ValueError("x")), good], patience=5)
     told = notifier.ended(_report(ExitCode.DONE), line="all of it", whole="{}")
     bug = "not told: this is a bug in kubectl lrs (ValueError)"
     assert told == ["not told: no", "not told: it took too long", bug, "a warning"]
@@ -97,11 +98,11 @@ def test_a_look_at_the_backups_that_takes_too_long_is_left() -> None:
     never = threading.Event()
 
     def looks() -> Iterator[Catalog]:
-        never.wait(60)
+        never.wait(PATIENCE)
         yield from ()
 
     good = _Channel()
-    told = Notifier(channels=[good], catalogs=looks, patience=1).ended(_report(ExitCode.DONE))
+    told = Notifier(channels=[good], catalogs=looks, patience=5).ended(_report(ExitCode.DONE))
     assert told[0] == "the metrics tell nothing of the backups: it took too long"
     assert good.told
     never.set()

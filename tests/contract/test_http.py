@@ -19,6 +19,7 @@ from kubectl_lrs.model.errors import UnreachableError
 from kubectl_lrs.runtime.cancel import Cancel, CancelledError
 from kubectl_lrs.runtime.retry import REFUSED_UNDONE, Policy
 from tests.bed.front import Front, Trouble
+from tests.bed.loader import PATIENCE
 
 SECRET = "Bearer t0ken-of-the-user"
 
@@ -296,9 +297,9 @@ def test_cancelled_while_it_waits(front: Front) -> None:
     answers: list[int] = []
     thread = threading.Thread(target=lambda: answers.append(http(cancel).send(get(front)).status))
     thread.start()
-    assert seen.seen.wait(30)
+    assert seen.seen.wait(PATIENCE)
     cancel.set()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert answers == [503]
 
 

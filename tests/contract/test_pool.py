@@ -29,6 +29,7 @@ from kubectl_lrs.repository.pool.layout import PACK, PART, SMALL
 from kubectl_lrs.repository.pool.writer import PoolWriter
 from kubectl_lrs.usecases.backup import Destination, back_up
 from tests.bed import toolchain
+from tests.bed.loader import PATIENCE
 from tests.bed.s3 import S3
 from tests.builders import sealing
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, rebuilt, sealed
@@ -179,7 +180,7 @@ def test_many_threads_write(backend: Backend) -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(60)
+        each.join(PATIENCE)
     assert not failed
     assert not any(each.is_alive() for each in threads)
     writer.seal(catalog(writer))

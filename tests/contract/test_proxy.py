@@ -12,6 +12,7 @@ import pytest
 
 from tests.bed import proxy as faults
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.proxy import Act, FaultProxy
 
 PATH = "/api/v1/namespaces/kube-system"
@@ -25,7 +26,7 @@ def proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
 
 def _connect(plane: ControlPlane, proxy: FaultProxy) -> http.client.HTTPSConnection:
     trust = ssl.create_default_context(cafile=str(plane.ca_file))
-    return http.client.HTTPSConnection("127.0.0.1", int(proxy.url.rpartition(":")[2]), context=trust, timeout=20)
+    return http.client.HTTPSConnection("127.0.0.1", int(proxy.url.rpartition(":")[2]), context=trust, timeout=PATIENCE)
 
 
 def _get(connection: http.client.HTTPSConnection, token: str = "any") -> tuple[int, bytes]:

@@ -26,6 +26,7 @@ from kubectl_lrs.clients.tls import BUNDLES
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.retry import Policy
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
 from tests.builders.chained import CHAIN
@@ -585,7 +586,7 @@ def _date_of(between: Between) -> float:
     from email.utils import parsedate_to_datetime
 
     host, port = between.endpoint.removeprefix("http://").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
     connection.request("GET", "/")
     said = connection.getresponse().getheader("Date") or ""
     connection.close()

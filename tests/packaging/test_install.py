@@ -22,6 +22,7 @@ from kubectl_lrs import __version__
 from kubectl_lrs.cli import manual_page
 from tests.bed import loader, samples, toolchain
 from tests.bed.controlplane import ControlPlane
+from tests.bed.loader import PATIENCE
 from tests.builders.compare import essences
 from tests.conftest import ROOT, Crd
 
@@ -140,7 +141,7 @@ def test_backup_and_restore_where_pip_has_installed_it(
 
     def kubectl(*arguments: str) -> str:
         done = subprocess.run(
-            [plane.kubectl, *arguments], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+            [plane.kubectl, *arguments], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
         return done.stdout
