@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -259,6 +260,31 @@ def test_a_client_connects_after_the_plan(quiet: App, tmp_path: Path, when: str)
     assert found.list_collection_names() == [NAME]
     for client in quiet.servers._clients:
         client.close()
+
+
+@pytest.mark.parametrize("becomes", ["gone", "nothing"])
+def test_a_connection_that_says_nothing_yet(quiet: App, tmp_path: Path, becomes: str) -> None:
+    """It may be one of our own, as each says whose it is only after it is open; one that never does is somebody else."""
+    small = write_dump(tmp_path, quiet.name, NAME, documents(3))
+    restoring = Restoring(quiet, small, allow_running_app=False, **DROP)
+    loader.wait_until(lambda: not errors_of(restoring.plan().findings), "the client that looked to be gone")
+    looked = restoring.mongo.operations
+
+    def unnamed() -> bool:
+        return any(each.get("client") and not each.get("clientMetadata") for each in looked())
+
+    with socket.create_connection(("127.0.0.1", quiet.servers.members[0].port)) as silent:
+        loader.wait_until(unnamed, "the connection to be seen")
+
+        def once() -> list[Any]:
+            seen = looked()
+            silent.close()
+            loader.wait_until(lambda: not unnamed(), "the connection to be gone")
+            return seen
+
+        restoring.mongo.operations = once if becomes == "gone" else looked  # type: ignore[method-assign]
+        found = [each.message for each in errors_of(restoring.plan().findings)]
+    assert found == ([] if becomes == "gone" else ["other clients are connected to MongoDB: a client from 127.0.0.1"])
 
 
 def test_one_came_to_be_there_after_the_plan(app: App, tmp_path: Path) -> None:

@@ -16,11 +16,14 @@ from kubectl_lrs.model.errors import ApiError, DeniedError, LrsError, Unreachabl
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import Finding, Severity
+from kubectl_lrs.runtime.cancel import Cancel, Deadline
 from kubectl_lrs.stores.mongo.server.client import Mongo
 
 APPLICATION = "mmapp-app"
 RELEASE = "dr"
 SHOWN = 8
+SETTLE, LOOK = 3.0, 0.1
+"""Seconds in which a connection that is being opened says whose it is, and between two looks. It may be one of our own."""
 _UNNAMED = "a client from "
 _INTERNAL_DRIVERS = ("NetworkInterfaceTL", "MongoDB Internal Client")
 
@@ -73,17 +76,27 @@ class Presence:
 
     def _clients(self) -> _Seen:
         try:
-            operations = self._mongo.operations()
+            others = self._others()
             is_mongos = self._mongo.server().is_mongos
         except LrsError as error:
             return _Seen(unknown=f"whether others use the database could not be looked at: {error}")
-        groups = Counter(_client(each) for each in operations if self._is_other(each))
-        # Who says its name comes first: only some are shown, and a connection that is being opened has said nothing yet.
+        groups = Counter(map(_client, others))
+        # Who says its name comes first: only some are shown.
         named = sorted(groups.items(), key=lambda group: group[0].startswith(_UNNAMED))
         active = [f"{name} ({count})" if count > 1 else name for name, count in named]
         if is_mongos:
             return _Seen(active=active, unknown="clients of other routers (mongos) than this one cannot be seen from here")
         return _Seen(active=active, is_known=True)
+
+    def _others(self) -> list[Mapping[str, Any]]:
+        """The connections of others. Where none of them says its name they are looked at until one does, or the time is over:
+        then who says nothing is somebody else.
+        """
+        deadline = Deadline(SETTLE, Cancel())
+        while True:
+            others = [each for each in self._mongo.operations() if self._is_other(each)]
+            if not others or any(map(_name, others)) or not deadline.pause(LOOK):
+                return others
 
     def _is_other(self, operation: Mapping[str, Any]) -> bool:
         about = operation.get("clientMetadata") or {}
@@ -98,9 +111,13 @@ class Presence:
 
 def _client(operation: Mapping[str, Any]) -> str:
     host = str(operation["client"]).rpartition(":")[0]
-    driver = ((operation.get("clientMetadata") or {}).get("driver") or {}).get("name", "")
-    name = operation.get("appName") or driver
+    name = _name(operation)
     return f"{name} from {host}" if name else f"{_UNNAMED}{host}"
+
+
+def _name(operation: Mapping[str, Any]) -> str:
+    driver = ((operation.get("clientMetadata") or {}).get("driver") or {}).get("name", "")
+    return str(operation.get("appName") or driver)
 
 
 def _is_application(deployment: Manifest) -> bool:
