@@ -239,6 +239,14 @@ class MongoServers:
         client.close()
         return next(member for member in self.members if address and member.port == address[1])
 
+    def settle(self) -> None:
+        """Wait until the first member is the primary, which takes over whenever it can, and all others follow it.
+
+        Whatever made them elect is over then, and so is the election that comes some seconds after it.
+        """
+        if self.replica_set:
+            self._insist(self._require_settled)
+
     def tool_flags(self) -> list[str]:
         """What mongodump and mongorestore need to get here; the password is in a file."""
         config = self.directory / "tools.yaml"
@@ -306,6 +314,16 @@ class MongoServers:
     def _require_primary(self) -> None:
         if not self._ask_first({"hello": 1})["isWritablePrimary"]:
             raise AutoReconnect("no primary yet")
+
+    def _require_settled(self) -> None:
+        options = self._client_options()
+        with MongoClient[dict[str, Any]](
+            "127.0.0.1", self.members[0].port, directConnection=True, serverSelectionTimeoutMS=1000, **options
+        ) as client:
+            members = client.admin.command("replSetGetStatus")["members"]
+        states = [each["stateStr"] for each in members]
+        if states != ["PRIMARY", *["SECONDARY"] * (len(states) - 1)]:
+            raise AutoReconnect(f"the members are {states}")
 
     def _ask_first(self, command: dict[str, Any]) -> dict[str, Any]:
         """A command for the first member, as nobody: what a server allows from its own machine before it has users."""

@@ -106,7 +106,8 @@ _RAW: Any = bson.CodecOptions(document_class=RawBSONDocument)
 
 
 def app_on(servers: MongoServers) -> Iterator[App]:
-    """A database of its own, and no other one with the application's collections."""
+    """A database of its own, and no other one with the application's collections; no election of another test is to come."""
+    servers.settle()
     client: MongoClient[dict[str, Any]] = MongoClient(servers.uri(), w="majority")
     app = App(servers, client, f"MMApp{next(_numbers)}")
     for name in client.list_database_names():

@@ -50,7 +50,7 @@ class MongoBed:
 
     def reset(self) -> None:
         """Everything as the vendor's chart makes it, whatever a test did; the first member is the primary."""
-        loader.wait_until(lambda: self.servers.primary() is self.servers.members[0], "the first member to be the primary again")
+        self.servers.settle()
         self.pods.clear()
         self.pods.service()
         self.pods.secret(self.servers.password)

@@ -82,6 +82,7 @@ def test_the_way_is_lost_in_mid_dump(
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "reading longrunningservices from its beginning" in err
+    large.servers.settle()
     large.drop()
     cli.ok("restore", "saved", "--tier", "mongo", *mongo_bed.flags)
     after = large.everything()

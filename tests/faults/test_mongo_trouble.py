@@ -76,7 +76,8 @@ class Acting(Silent):
 
 
 def fast(app: App) -> str:
-    return app.servers.uri(serverSelectionTimeoutMS="700")
+    """So much patience as a busy server needs, and no more where it is dead."""
+    return app.servers.uri(serverSelectionTimeoutMS="4000")
 
 
 def restoring(app: App, path: Path, stop: threading.Event | None = None, **wish: Any) -> MongoRestorer:
@@ -119,7 +120,7 @@ def test_the_primary_steps_down_in_mid_dump(trio: App, tmp_path: Path) -> None:
 
     writer = FolderWriter(tmp_path, "saved")
     progress = Acting(3_000_000, step_down)
-    mongo = Mongo(UriAccess(trio.servers.uri(serverSelectionTimeoutMS="6000")))
+    mongo = Mongo(UriAccess(trio.servers.uri()))
     facts = MongoCollector(mongo, DumpOptions(level="minimum")).collect(writer, progress)
     writer.put_away(keep=False)
     assert [each["documents"] for each in facts["collections"]] == [3, MANY + 3]
