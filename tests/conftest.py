@@ -19,7 +19,7 @@ from tests.bed.controlplane import ControlPlane
 from tests.builders import documents
 from tests.builders.mongo_fixtures import app, app_alone, replica_set, standalone  # noqa: F401  fixtures
 from tests.builders.mongo_pods import mongo_bed, named_pods  # noqa: F401  fixtures
-from tests.builders.storages import azurite, cluster, gcs  # noqa: F401  fixtures
+from tests.builders.storages import azurite, cluster, gcs, registry, s3  # noqa: F401  fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
 toolchain.cache()  # found before a test hides the developer's HOME

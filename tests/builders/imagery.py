@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bed import images, samples
+from tests.bed import images, loader, samples
+from tests.bed.controlplane import ControlPlane
 from tests.bed.registry import Registry
+from tests.conftest import Cli, Crd
 
 APP = "custom-apps/managed-image"
 PREFIX = "datarobot"
@@ -34,6 +37,31 @@ def standard(registry: Registry, login: dict[str, str] | None = None) -> dict[st
         repository, _, tag = name.rpartition(":")
         images.push(registry, repository, tag, image, login)
     return {f"{registry.host}/{name}": image for name, image in made.items()}
+
+
+@contextmanager
+def saved(
+    plane: ControlPlane,
+    crd: Crd,
+    registry: Registry,
+    space: str,
+    directory: Path,
+    *,
+    mirror: str = "",
+) -> Iterator[tuple[Path, dict[str, images.Image]]]:
+    """A backup of the standard images, and of an LRS for each, in a namespace of its own; the images by their references.
+
+    `mirror`: what the first LRS has in its environment as such.
+    """
+    loader.create_namespace(plane, space)
+    made = standard(registry)
+    every = [lrs(crd.api_version, crd.kind, space, number, name) for number, name in enumerate(made)]
+    if mirror:
+        every[0]["spec"]["env"]["MIRROR"] = mirror
+    loader.create_many(plane, every)
+    Cli(plane.kubeconfig, directory).ok("backup", "-n", space, "--images", "copy", "--name", "saved")
+    yield directory / "saved", made
+    loader.delete_namespace(plane, space, wait=False)
 
 
 def repository_of(reference: str) -> tuple[str, str]:

@@ -360,6 +360,18 @@ def made(
             world.disconnect()
 
 
+@contextmanager
+def standing(
+    plane: ControlPlane, crd: Crd, namespace: str, mongo: MongoServers, registry: Registry, directory: Path
+) -> Iterator[World]:
+    """A world in a namespace that is made for it, and goes with it."""
+    loader.create_namespace(plane, namespace)
+    with made(plane, crd, namespace, mongo, registry, directory) as world:
+        yield world
+    loader.clear(plane, namespace=namespace)
+    loader.delete_namespace(plane, namespace, wait=False)
+
+
 def environment(world: World, **other: str) -> Mapping[str, str]:
     """The world's, with something of it otherwise; an empty value leaves it out."""
     return {name: value for name, value in {**world.environment, **other}.items() if value}

@@ -96,12 +96,6 @@ def test_a_file_takes_the_place_of_flags(plane: ControlPlane, cli: Cli, filled: 
     assert [each["name"] for each in _data(cli, "list", env={**env, "LRS_BACKUP_DIR": "."})["backups"]] == ["three"]
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 def test_storage_and_database_of_a_file(
     cli: Cli, filled: str, uid: str, write: Write, s3: S3, app_alone: App, tmp_path: Path
 ) -> None:

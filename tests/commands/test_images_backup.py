@@ -21,12 +21,6 @@ from tests.builders import imagery
 from tests.conftest import Cli, Crd
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 @pytest.fixture
 def front(registry: Registry) -> Iterator[Front]:
     with Front(registry) as running:

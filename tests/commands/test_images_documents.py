@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from tests.bed import images, loader
 from tests.bed.controlplane import ControlPlane
@@ -13,12 +10,6 @@ from tests.bed.registry import Registry
 from tests.builders import imagery
 from tests.builders.mongo_fixtures import App
 from tests.conftest import Cli, Crd
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 def test_images_of_documents(registry: Registry, app_alone: App, plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:

@@ -19,15 +19,9 @@ from tests.bed.loader import PATIENCE
 from tests.bed.registry import Registry, keys, signing_key
 from tests.bed.tokens import TokenServer
 from tests.builders import imagery
-from tests.conftest import Cli, Crd, _Installed
+from tests.conftest import Cli, Crd, installed
 
 SPACE = "images-restore"
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +33,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 @pytest.fixture(scope="module")
 def crd(plane: ControlPlane) -> Crd:
-    return _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
+    return installed(plane)
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +41,10 @@ def pristine(
     plane: ControlPlane, crd: Crd, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, dict[str, images.Image]]]:
     """A backup of four images and the LRS that name them; the LRS are gone."""
-    loader.create_namespace(plane, SPACE)
-    made = imagery.standard(registry)
-    every = [imagery.lrs(crd.api_version, crd.kind, SPACE, number, name) for number, name in enumerate(made)]
-    every[0]["spec"]["env"]["MIRROR"] = f"http://{registry.host}/v2/"
-    loader.create_many(plane, every)
-    directory = tmp_path_factory.mktemp("pristine")
-    Cli(plane.kubeconfig, directory).ok("backup", "-n", SPACE, "--images", "copy", "--name", "saved")
-    yield directory / "saved", made
-    loader.delete_namespace(plane, SPACE, wait=False)
+    with imagery.saved(
+        plane, crd, registry, SPACE, tmp_path_factory.mktemp("pristine"), {"MIRROR": f"http://{registry.host}/v2/"}
+    ) as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +156,6 @@ def test_metrics_print_what_the_runs_and_the_backups_say(cli: Cli, install: Inst
 
 
 # ---- what is known
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 def test_an_error_counts_in_the_night_that_finds_it_wherever_the_next_one_runs(

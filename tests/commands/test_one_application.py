@@ -30,20 +30,13 @@ REPLACE = ("--mongo-existing", "replace", "--images-existing", "replace", "--fil
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def saved(
     plane: ControlPlane, standalone: MongoServers, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[World, Path, dict[str, Any]]]:
     """An installation whose first two applications share a document, and a backup `tuesday` of all of it."""
     crd = installed(plane)
-    loader.create_namespace(plane, NAMESPACE)
     directory = tmp_path_factory.mktemp("world")
-    with worlds.made(plane, crd, NAMESPACE, standalone, registry, directory) as world:
+    with worlds.standing(plane, crd, NAMESPACE, standalone, registry, directory) as world:
         _share(world)
         backups = directory / "backups"
         backups.mkdir()
@@ -52,8 +45,6 @@ def saved(
         )
         assert done.returncode == 0, done.stderr
         yield world, backups, world.content()
-    loader.clear(plane, namespace=NAMESPACE)
-    loader.delete_namespace(plane, NAMESPACE, wait=False)
 
 
 def _share(world: World) -> None:

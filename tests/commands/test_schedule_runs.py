@@ -87,12 +87,6 @@ class Night:
         return next(each for each in self.items("pods") if each["metadata"]["uid"] == uid)
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 @pytest.fixture
 def between(s3: S3) -> Iterator[tuple[Between, Gate]]:
     gate = Gate()

@@ -152,12 +152,6 @@ def test_registries(plane: ControlPlane, crd: Crd, cli: Cli, namespace: str, reg
         assert secret not in done.stderr
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 @pytest.mark.parametrize("level", [6, 10])
 def test_s3(crd: Crd, cli: Cli, namespace: str, s3: S3, level: int) -> None:
     ground = stored.bucket(s3, f"shown-{level}")

@@ -30,12 +30,6 @@ REPOSITORY = "tools/kubectl-lrs"
 LINUX = {"os": "linux", "architecture": "amd64"}
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 @pytest.fixture
 def front(registry: Registry) -> Iterator[Front]:
     with Front(registry) as running:

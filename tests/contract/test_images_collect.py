@@ -36,12 +36,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return keys(tmp_path_factory.mktemp("keys"))
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 @pytest.fixture
 def front(registry: Registry) -> Iterator[Front]:
     with Front(registry) as running:

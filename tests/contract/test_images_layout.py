@@ -20,13 +20,13 @@ from kubectl_lrs.stores.images.layout import Layout
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain
 from kubectl_lrs.stores.images.saved import saved
-from tests.bed import images, loader
+from tests.bed import images
 from tests.bed.controlplane import ControlPlane
 from tests.bed.front import Front, Trouble
 from tests.bed.registry import Registry
 from tests.builders import imagery
 from tests.builders.reseal import rewrite
-from tests.conftest import Cli, Crd, _Installed
+from tests.conftest import Cli, Crd, installed
 
 SPACE = "images-layout"
 
@@ -37,25 +37,13 @@ def reseal(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def pristine(
     plane: ControlPlane, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, dict[str, images.Image]]]:
     """A backup of four images."""
-    crd: Crd = _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
-    loader.create_namespace(plane, SPACE)
-    made = imagery.standard(registry)
-    every = [imagery.lrs(crd.api_version, crd.kind, SPACE, number, name) for number, name in enumerate(made)]
-    loader.create_many(plane, every)
-    directory = tmp_path_factory.mktemp("pristine")
-    Cli(plane.kubeconfig, directory).ok("backup", "-n", SPACE, "--images", "copy", "--name", "saved")
-    yield directory / "saved", made
-    loader.delete_namespace(plane, SPACE, wait=False)
+    crd = installed(plane)
+    with imagery.saved(plane, crd, registry, SPACE, tmp_path_factory.mktemp("pristine")) as made:
+        yield made
 
 
 @pytest.fixture

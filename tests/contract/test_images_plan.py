@@ -19,20 +19,14 @@ from kubectl_lrs.stores.images.connect import http_options
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain
 from kubectl_lrs.stores.images.restore import ImagesRestorer
-from tests.bed import images, loader
+from tests.bed import images
 from tests.bed.controlplane import ControlPlane
 from tests.bed.registry import Registry
 from tests.builders import imagery
-from tests.conftest import Cli, Crd, _Installed
+from tests.conftest import installed
 
 SPACE = "images-plan"
 APPLY = ApplyOptions(workers=2, timeout=30.0)
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +34,9 @@ def made(
     plane: ControlPlane, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, dict[str, images.Image]]]:
     """A backup of four images that share layers."""
-    crd: Crd = _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
-    loader.create_namespace(plane, SPACE)
-    found = imagery.standard(registry)
-    loader.create_many(plane, [imagery.lrs(crd.api_version, crd.kind, SPACE, n, name) for n, name in enumerate(found)])
-    directory = tmp_path_factory.mktemp("backups")
-    Cli(plane.kubeconfig, directory).ok("backup", "-n", SPACE, "--images", "copy", "--name", "saved")
-    yield directory / "saved", found
-    loader.delete_namespace(plane, SPACE, wait=False)
+    crd = installed(plane)
+    with imagery.saved(plane, crd, registry, SPACE, tmp_path_factory.mktemp("pristine")) as made:
+        yield made
 
 
 def _restorer(path: Path) -> ImagesRestorer:

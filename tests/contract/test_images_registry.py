@@ -31,12 +31,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def basic(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Registry]:
     with Registry(tmp_path_factory.mktemp("basic"), auth="htpasswd", tls=True, keys=certificates) as running:
         yield running

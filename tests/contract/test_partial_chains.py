@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,6 @@ AUTHORITIES = {
     "root, all of the chain": (("leaf.crt", "intermediate.crt"), "root.crt", True),
     "root, leaf alone": (("leaf.crt",), "root.crt", False),
 }
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """Behind the servers with certificates."""
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
 
 
 def _target(address: str) -> tuple[str, int]:

@@ -9,7 +9,6 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,19 +26,12 @@ from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.base import Restorer
 from kubectl_lrs.usecases.backup import Destination, back_up
 from tests.bed.controlplane import ControlPlane
-from tests.bed.registry import Registry
 from tests.builders.benches import BENCHES, Bench, NoLrs
 from tests.builders.toy import TOY
 from tests.conftest import ROOT, Cli, Crd
 
 OPTIONS = ApplyOptions(workers=4, timeout=60)
 LRS = "resources"
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture(params=BENCHES)

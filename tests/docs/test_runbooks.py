@@ -28,12 +28,6 @@ NAMESPACE = "datarobot"
 SALES, CHURN, _ = APPS
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 @dataclass
 class Installation:
     """A world with its operator and nodes, and an administrator's shell."""

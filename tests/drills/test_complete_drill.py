@@ -24,23 +24,14 @@ AWAY = "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=300"
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def lasting(
     plane: ControlPlane, standalone: MongoServers, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """The installation, with a backup `saved` of all of it in the folder `saved` beside it."""
     crd = installed(plane)
-    loader.create_namespace(plane, NAMESPACE)
     directory = tmp_path_factory.mktemp("world")
-    with worlds.made(plane, crd, NAMESPACE, standalone, registry, directory) as made:
+    with worlds.standing(plane, crd, NAMESPACE, standalone, registry, directory) as made:
         yield made
-    loader.clear(plane, namespace=NAMESPACE)
-    loader.delete_namespace(plane, NAMESPACE, wait=False)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from tests.conftest import Cli, Crd
 
 OLD_SKOPEO_PASSES_OVER = (images.TYPES["docker"]["manifest"], images.TYPES["docker"]["index"])
 """Its older versions find images in Docker's words in no layout, whoever wrote it; the newer ones do."""
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -26,27 +26,12 @@ NAMESPACE = "drilled-pool"
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def lasting(
     plane: ControlPlane, standalone: MongoServers, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     crd = installed(plane)
-    loader.create_namespace(plane, NAMESPACE)
-    with worlds.made(plane, crd, NAMESPACE, standalone, registry, tmp_path_factory.mktemp("world")) as made:
+    with worlds.standing(plane, crd, NAMESPACE, standalone, registry, tmp_path_factory.mktemp("world")) as made:
         yield made
-    loader.clear(plane, namespace=NAMESPACE)
-    loader.delete_namespace(plane, NAMESPACE, wait=False)
 
 
 @pytest.fixture

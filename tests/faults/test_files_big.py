@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from tests.conftest import ROOT, Cli, Crd
 SIZE = 300 << 20
 LIMIT = 200.0
 """MB that a run may have at its peak; the program with what speaks S3 takes 70 before the first byte."""
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
 
 
 def _sum(path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +39,12 @@ from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.usecases.backup import Destination, back_up
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
+from tests.builders.s3_rules import adds, key_of, loses
 from tests.builders.said import nothing
 from tests.builders.sealing import RESOURCES, Written, sealed
 
 FILES = {"a/small": b"small" * 10, "b/empty": b"", "c/large": os.urandom(1 << 20) * 9}
 BESIDE = {"ContentType": "text/x-python", "CacheControl": "no-store", "Metadata": {"owner": "me", "note": "x"}}
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
 
 
 @pytest.fixture
@@ -110,11 +105,6 @@ def _actions(folder: SealedFolder, backend: Backend) -> dict[str, tuple[Action, 
     return {step.name: (step.action, step.reason) for step in _restorer(folder, backend).plan(Silent()).steps}
 
 
-def _key(request: Request) -> str:
-    """The key of a request about one object, without the prefix."""
-    return request.path.partition("?")[0].partition("/p/")[2]
-
-
 # ---- what was sent is held against what is there
 
 
@@ -123,7 +113,7 @@ def test_nothing_is_altered_where_nobody_meddles(between: Between, bucket: str, 
     folder = _saved(backend, tmp_path)
     between.log.clear()
     assert _restored(folder, backend) == dict.fromkeys(FILES, (Result.CREATED, ""))
-    asked = [request for request in between.log if request.method == "GET" and _key(request) in ("a/small", "c/large")]
+    asked = [request for request in between.log if request.method == "GET" and key_of(request) in ("a/small", "c/large")]
     assert [request for request in asked if request.headers["range"] != "bytes=0-0"] == [], (
         "the storage's own sums tell, in parts or not: nothing is read back"
     )
@@ -131,42 +121,16 @@ def test_nothing_is_altered_where_nobody_meddles(between: Between, bucket: str, 
     assert backend.stat("a/small").attributes == BESIDE
 
 
-def _loses(*names: str) -> Rule:
-    """A gateway that does not keep some headers of an object."""
-
-    def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method not in ("HEAD", "GET") or not _key(request):
-            return None
-        answer = forward()
-        answer.headers = {name: value for name, value in answer.headers.items() if name.lower() not in names}
-        return answer
-
-    return rule
-
-
-def _adds(name: str, value: str) -> Rule:
-    """One that keeps something of its own with it."""
-
-    def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method not in ("HEAD", "GET") or not _key(request):
-            return None
-        answer = forward()
-        answer.headers = {**answer.headers, name: value}
-        return answer
-
-    return rule
-
-
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        (_loses("x-amz-meta-owner"), "metadata owner of another value"),
-        (_loses("x-amz-meta-owner", "x-amz-meta-note"), "metadata note, owner of another value"),
-        (_loses("cache-control"), "Cache-Control none, not 'no-store'"),
-        (_loses("content-type"), "Content-Type none, not 'text/x-python'"),
-        (_adds("Content-Encoding", "aws-chunked"), "Content-Encoding 'aws-chunked', not none"),
-        (_adds("Content-Encoding", "gzip"), "Content-Encoding 'gzip', not none"),
-        (_adds("Content-Disposition", "attachment"), "Content-Disposition 'attachment', not none"),
+        (loses("x-amz-meta-owner"), "metadata owner of another value"),
+        (loses("x-amz-meta-owner", "x-amz-meta-note"), "metadata note, owner of another value"),
+        (loses("cache-control"), "Cache-Control none, not 'no-store'"),
+        (loses("content-type"), "Content-Type none, not 'text/x-python'"),
+        (adds("Content-Encoding", "aws-chunked"), "Content-Encoding 'aws-chunked', not none"),
+        (adds("Content-Encoding", "gzip"), "Content-Encoding 'gzip', not none"),
+        (adds("Content-Disposition", "attachment"), "Content-Disposition 'attachment', not none"),
     ],
 )
 def test_what_stands_beside_the_content_is_held_against_what_was_sent(
@@ -186,10 +150,10 @@ def test_contents_that_are_changed_on_their_way_in(between: Between, bucket: str
     folder = _saved(backend, tmp_path, {"a/small": b"1" * 1000})
 
     def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method != "PUT" or not _key(request) or "probe" in request.path:
+        if request.method != "PUT" or not key_of(request) or "probe" in request.path:
             return None
         answer = forward()
-        place = s3.buckets / bucket / "p" / _key(request)
+        place = s3.buckets / bucket / "p" / key_of(request)
         place.write_bytes(gzip.compress(place.read_bytes()))
         return answer
 
@@ -208,11 +172,11 @@ def test_an_etag_that_is_no_sum_tells_nothing_and_it_is_read_back(
     folder = _saved(backend, tmp_path, {"a/small": b"1" * 1000})
 
     def rule(request: Request, forward: Forward) -> Answer | None:
-        if not _key(request) or "probe" in request.path:
+        if not key_of(request) or "probe" in request.path:
             return None
         answer = forward()
         if request.method == "PUT" and not is_alike:
-            (s3.buckets / bucket / "p" / _key(request)).write_bytes(b"2" * 1000)
+            (s3.buckets / bucket / "p" / key_of(request)).write_bytes(b"2" * 1000)
         answer.headers = {
             **{n: v for n, v in answer.headers.items() if n.lower() != "etag"},
             "ETag": '"0123456789abcdef0123456789abcdef"',
@@ -228,7 +192,7 @@ def test_an_etag_that_is_no_sum_tells_nothing_and_it_is_read_back(
 def test_aws_chunked_in_a_backup_is_not_sent_again(between: Between, bucket: str, tmp_path: Path) -> None:
     """It says how a body came over the wire. As it was there it is left; where it is written it means nothing."""
     backend = _backend(between, bucket)
-    between.rule = _adds("Content-Encoding", "aws-chunked")
+    between.rule = adds("Content-Encoding", "aws-chunked")
     folder = _saved(backend, tmp_path, {"a/small": b"1"})
     put(backend, "a/small", b"1", BESIDE)
     assert _actions(folder, backend) == {"a/small": (Action.UNCHANGED, "")}
@@ -250,7 +214,7 @@ def test_a_proxy_that_packs_answers_is_not_taken_for_the_storage(
     put(backend, "a/small", b"1" * 1000)
 
     def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method != "GET" or _key(request) != "a/small":
+        if request.method != "GET" or key_of(request) != "a/small":
             return None
         answer = forward()
         left_out = ("content-range",) if has_sum else ("content-range", "x-amz-checksum-sha256")
@@ -282,7 +246,7 @@ def test_a_body_that_breaks_off_is_asked_for_again(between: Between, bucket: str
     left = [times]
 
     def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method != "GET" or not _key(request) or not left[0]:
+        if request.method != "GET" or not key_of(request) or not left[0]:
             return None
         left[0] -= 1
         answer = forward()
@@ -298,13 +262,6 @@ def test_a_body_that_breaks_off_is_asked_for_again(between: Between, bucket: str
 
 
 # ---- what is not there, and what does not say
-
-
-def _of(method: str, key: str, answer: Callable[[], Answer]) -> Rule:
-    def rule(request: Request, _forward: Forward) -> Answer | None:
-        return answer() if request.method == method and _key(request) == key else None
-
-    return rule
 
 
 def test_a_head_that_says_not_there_is_not_believed(between: Between, bucket: str) -> None:
@@ -337,7 +294,7 @@ def test_only_the_storages_own_word_means_not_there(
     between: Between, bucket: str, status: int, code: str, error: type[LrsError]
 ) -> None:
     backend = _backend(between, bucket)
-    between.rule = lambda request, _forward: Answer.error(status, code) if _key(request) else None
+    between.rule = lambda request, _forward: Answer.error(status, code) if key_of(request) else None
     with pytest.raises(DeniedError if status == 403 else error) as caught:  # a HEAD says no more than 403
         backend.stat("a")
     assert isinstance(caught.value, KeyNotFoundError) == (code == "NoSuchKey")
@@ -352,7 +309,7 @@ def test_a_storage_that_hides_what_it_has_is_not_overwritten(between: Between, b
     put(backend, "a/small", b"of somebody else")
 
     def rule(request: Request, forward: Forward) -> Answer | None:
-        key = _key(request)
+        key = key_of(request)
         if request.method == "HEAD" and key == "a/small":
             return Answer.error(404)
         if "list-type=2" in request.path:
@@ -469,7 +426,7 @@ def test_who_changes_metadata_in_place_is_asked_for_it(
     assert (now["ETag"], now["LastModified"]) == (there["ETag"], there["LastModified"]), "else it can be believed, too"
     between.log.clear()
     second = _backed_up(backend, tmp_path, "two")
-    assert [request.method for request in between.log if _key(request)] == ([] if is_dated else ["HEAD"] * 3)
+    assert [request.method for request in between.log if key_of(request)] == ([] if is_dated else ["HEAD"] * 3)
     assert [each.attributes["Metadata"] for each in first[1:]] == [each.attributes["Metadata"] for each in second[1:]]
     assert second[0].attributes["Metadata"] == (first[0].attributes["Metadata"] if is_dated else {"owner": "another"})
     assert all((each.modified == 1_700_000_000) == is_dated for each in (*first, *second))
@@ -502,7 +459,7 @@ def _sums(request: Request) -> set[str]:
 
 
 def _stored(request: Request) -> bool:
-    return request.method == "PUT" and bool(_key(request)) and "probe" not in request.path
+    return request.method == "PUT" and bool(key_of(request)) and "probe" not in request.path
 
 
 @pytest.mark.parametrize("beside", [BESIDE, {}], ids=["metadata", "nothing"])
@@ -517,7 +474,7 @@ def test_a_bucket_that_locks_what_is_put_there_gets_sums(
     )
     between.log.clear()
     assert _restored(folder, backend) == dict.fromkeys(FILES, (Result.CREATED, ""))
-    assert {_key(each) for each in filter(_stored, between.log)} == FILES.keys()
+    assert {key_of(each) for each in filter(_stored, between.log)} == FILES.keys()
 
 
 def test_a_server_that_knows_no_checksums_gets_an_md5(between: Between, bucket: str, tmp_path: Path) -> None:
@@ -528,7 +485,7 @@ def test_a_server_that_knows_no_checksums_gets_an_md5(between: Between, bucket: 
     )
     between.log.clear()
     assert _restored(folder, backend) == dict.fromkeys("ab", (Result.CREATED, ""))
-    assert {(_key(each), *_sums(each), "if-none-match" in each.headers) for each in filter(_stored, between.log)} == {
+    assert {(key_of(each), *_sums(each), "if-none-match" in each.headers) for each in filter(_stored, between.log)} == {
         ("a", "content-md5", True), ("b", "content-md5", True)
     }  # fmt: skip
 
@@ -561,7 +518,7 @@ def test_the_trial_is_the_request_that_writes(between: Between, bucket: str, tmp
     assert made["trial"].keys() == {"PUT", "begin", "part"}
     assert "if-none-match" in made["trial"]["PUT"]
     assert bool(options) == ("x-amz-acl" in made["trial"]["PUT"])
-    assert all(_key(request).startswith(".lrs-probe-") for request in between.log if "probe" in request.path)
+    assert all(key_of(request).startswith(".lrs-probe-") for request in between.log if "probe" in request.path)
 
 
 def test_who_may_begin_uploads_and_not_put_is_found_before_the_first_write(between: Between, bucket: str, tmp_path: Path) -> None:
@@ -580,7 +537,7 @@ def test_a_server_that_takes_what_has_a_wrong_sum_keeps_nothing_of_the_trial(bet
     def rule(request: Request, forward: Forward) -> Answer | None:
         if request.method != "PUT" or "probe" not in request.path:
             return None
-        place = s3.buckets / bucket / "p" / _key(request)
+        place = s3.buckets / bucket / "p" / key_of(request)
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(request.body)
         return Answer(status=200, headers={"ETag": '"x"'})
@@ -596,7 +553,9 @@ def test_no_room(between: Between, bucket: str, tmp_path: Path, status: int, cod
     backend = _backend(between, bucket)
     folder = _saved(backend, tmp_path, {f"f{n}": b"1" for n in range(20)})
     full = lambda request, _forward: (  # noqa: E731
-        Answer.error(status, code) if request.method == "PUT" and _key(request) >= "f5" and "probe" not in request.path else None
+        Answer.error(status, code)
+        if request.method == "PUT" and key_of(request) >= "f5" and "probe" not in request.path
+        else None
     )
     between.rule = full
     with pytest.raises(NoSpaceError):

@@ -28,12 +28,6 @@ MANY = {f"many/{number:03}.bin": os.urandom(2 << 20 if number == BEFORE - 5 else
 ALL = ("--files", "copy", "--files-all", "--files-parallel", "2")
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 @pytest.fixture
 def bucket(s3: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> stored.Ground:
     """A bucket with many files."""

@@ -16,21 +16,15 @@ from tests.bed.controlplane import ControlPlane
 from tests.bed.front import Front, Trouble
 from tests.bed.registry import PASSWORD, USER, Registry
 from tests.builders import imagery
-from tests.conftest import Cli, Crd, _Installed
+from tests.conftest import Cli, Crd, installed
 
 SPACE = "images-faults"
 HTML = b"<html><body><h1>404 Not Found</h1></body></html>"
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def crd(plane: ControlPlane) -> Crd:
-    return _Installed.ensure(plane, loader.CRDS / "v1alpha1-lrs.yaml")
+    return installed(plane)
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +32,8 @@ def pristine(
     plane: ControlPlane, crd: Crd, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, dict[str, images.Image]]]:
     """A backup of four images and the LRS that name them."""
-    loader.create_namespace(plane, SPACE)
-    made = imagery.standard(registry)
-    every = [imagery.lrs(crd.api_version, crd.kind, SPACE, number, name) for number, name in enumerate(made)]
-    loader.create_many(plane, every)
-    directory = tmp_path_factory.mktemp("pristine")
-    Cli(plane.kubeconfig, directory).ok("backup", "-n", SPACE, "--images", "copy", "--name", "saved")
-    yield directory / "saved", made
-    loader.delete_namespace(plane, SPACE, wait=False)
+    with imagery.saved(plane, crd, registry, SPACE, tmp_path_factory.mktemp("pristine")) as made:
+        yield made
 
 
 @pytest.fixture

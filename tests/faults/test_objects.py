@@ -5,11 +5,9 @@ The gateway is real; what stands between it and us does to requests what is done
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import http.client
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -28,17 +26,13 @@ from kubectl_lrs.runtime.retry import Policy
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
 from tests.bed.s3 import S3
-from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
+from tests.bed.s3_between import Answer, Between, Forward, Request
 from tests.builders.chained import CHAIN
+from tests.builders.s3_rules import always, done, first
+from tests.builders.vault import ASKED, KMS, Vault, sum_of
 
 LARGE = os.urandom(1 << 20) * 9
 QUICK = Policy(attempts=4, first=0.0)
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
 
 
 @pytest.fixture
@@ -79,36 +73,13 @@ def _upload(backend: Backend, key: str, data: bytes, *, once: bool = False) -> N
     backend.upload(key, len(data), iter([data]), {}, replace=False).commit(once=once)
 
 
-def _always(status: int, code: str, *methods: str) -> Rule:
-    return lambda request, _forward: Answer.error(status, code) if request.method in methods else None
-
-
-def _first(count: int, method: str, act: Callable[[Forward], Answer]) -> Rule:
-    """Something that happens to the first requests of a method."""
-    left, lock = [count], threading.Lock()
-
-    def rule(request: Request, forward: Forward) -> Answer | None:
-        with lock:
-            if request.method != method or not left[0]:
-                return None
-            left[0] -= 1
-        return act(forward)
-
-    return rule
-
-
-def _done(forward: Forward, answer: Answer) -> Answer:
-    forward()
-    return answer
-
-
 # ---- who is busy
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), (503, ""), (500, "InternalError"), (429, ""), (502, "")])
 def test_who_is_busy_is_asked_again(backend: Backend, between: Between, status: int, code: str) -> None:
     for method in ("PUT", "HEAD", "GET", "DELETE"):
-        between.rule = _first(2, method, lambda _forward: Answer.error(status, code))
+        between.rule = first(2, method, lambda _forward: Answer.error(status, code))
         put(backend, "a", b"1", replace=True)
         assert (backend.stat("a").size, get(backend, "a"), [each.key for each in backend.list()]) == (1, b"1", ["a"])
         backend.delete("a")
@@ -116,7 +87,7 @@ def test_who_is_busy_is_asked_again(backend: Backend, between: Between, status: 
 
 
 def test_but_not_for_ever(backend: Backend, between: Between) -> None:
-    between.rule = _always(503, "SlowDown", "PUT", "GET", "HEAD", "DELETE", "POST")
+    between.rule = always(503, "SlowDown", "PUT", "GET", "HEAD", "DELETE", "POST")
     for act in (lambda: put(backend, "a", b"1", replace=True), lambda: backend.stat("a"), lambda: backend.delete("a")):
         with pytest.raises(UnreachableError, match="overloaded") as error:
             raise_hint(act)
@@ -136,7 +107,7 @@ def raise_hint(act: Callable[[], object]) -> None:
 
 def test_what_is_sent_once_is_sent_once(backend: Backend, between: Between, bucket: str) -> None:
     """A seal: it may have arrived, and nothing of it comes late."""
-    between.rule = _first(9, "PUT", lambda forward: _done(forward, Answer.error(503, "SlowDown")))
+    between.rule = first(9, "PUT", lambda forward: done(forward, Answer.error(503, "SlowDown")))
     with pytest.raises(UnreachableError):
         put(backend, "seal", b"1", once=True)
     assert [request.method for request in between.log].count("PUT") == 1
@@ -175,19 +146,19 @@ def test_a_body_that_breaks_off_is_asked_for_again(backend: Backend, between: Be
         answer.cut = len(answer.body) // 2
         return answer
 
-    between.rule = _first(count, "GET", cut)
+    between.rule = first(count, "GET", cut)
     assert get(backend, "a") == data
-    between.rule = _first(count, "GET", cut)
+    between.rule = first(count, "GET", cut)
     assert backend.read_range("a", 10, 1000) == data[10:1010]
 
 
 def test_an_answer_that_is_lost_is_no_conflict(backend: Backend, between: Between) -> None:
     put(backend, "first", b"0")
-    between.rule = _first(1, "PUT", lambda forward: _done(forward, Answer(status=200, body=b"x" * 10, cut=0)))
+    between.rule = first(1, "PUT", lambda forward: done(forward, Answer(status=200, body=b"x" * 10, cut=0)))
     assert put(backend, "a", b"1").is_proven
     between.rule = lambda _request, _forward: None
     put(backend, "b", b"theirs")
-    between.rule = _first(1, "PUT", lambda _forward: Answer.error(503, "SlowDown"))
+    between.rule = first(1, "PUT", lambda _forward: Answer.error(503, "SlowDown"))
     with pytest.raises(KeyExistsError):
         put(backend, "b", b"mine")
     assert get(backend, "b") == b"theirs"
@@ -198,7 +169,7 @@ def test_nor_is_it_sent_again_where_it_is_to_be_sent_once(backend: Backend, betw
     put(backend, "first", b"0")
     for answer in (Answer(status=200, body=b"x" * 10, cut=0), Answer(status=200, body=b"", headers={"ETag": ""})):
         between.log.clear()
-        between.rule = _first(9, "PUT", lambda forward, answer=answer: _done(forward, answer))  # type: ignore[misc]
+        between.rule = first(9, "PUT", lambda forward, answer=answer: done(forward, answer))  # type: ignore[misc]
         with suppress(UnreachableError):
             put(backend, "a", b"1", replace=True, once=True)
         assert [request.method for request in between.log].count("PUT") == 1
@@ -292,7 +263,7 @@ def test_an_authority_that_nobody_trusts(private: Place, libraries: None) -> Non
 def test_each_refusal_has_one_clear_line(
     backend: Backend, between: Between, status: int, code: str, kind: type[LrsError], said: str
 ) -> None:
-    between.rule = _always(status, code, "PUT", "POST")
+    between.rule = always(status, code, "PUT", "POST")
     for data in (b"1", LARGE):
         with pytest.raises(kind) as error:
             _upload(backend, "a", data)
@@ -401,65 +372,6 @@ def test_a_server_that_passes_over_the_condition_is_found_out(backend: Backend, 
 
 # ---- what the server says that it holds
 
-KMS = Encryption(algorithm="aws:kms", key="arn:aws:kms:us-east-1:1:key/k", bucket_key=True)
-ASKED = {
-    "x-amz-server-side-encryption": "aws:kms",
-    "x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:us-east-1:1:key/k",
-    "x-amz-server-side-encryption-bucket-key-enabled": "true",
-}
-
-
-class Vault:
-    """A server with KMS: it refuses uploads that do not ask for its key, and has etags that are no sums. Parts are not kept."""
-
-    def __init__(self, *, tells_sums: bool = True) -> None:
-        self.held: dict[str, bytes] = {}
-        self.tells_sums = tells_sums
-        self.spoils = False
-
-    def __call__(self, request: Request, _forward: Forward) -> Answer | None:
-        key = request.path.partition("?")[0]
-        if request.method == "PUT":
-            return self._put(key, request)
-        if request.method in ("GET", "HEAD") and "list-type" not in request.path:
-            return self._get(key, request)
-        return None
-
-    def _put(self, key: str, request: Request) -> Answer:
-        if {name: request.headers.get(name) for name in ASKED} != ASKED:
-            return Answer.error(403, "AccessDenied")
-        if request.headers.get("x-amz-checksum-sha256") != _sum(request.body):
-            return Answer.error(400, "BadDigest")
-        if key in self.held and "if-none-match" in request.headers:
-            return Answer.error(412, "PreconditionFailed")
-        self.held[key] = request.body + b"!" if self.spoils else request.body
-        return Answer(status=200, headers={"ETag": self._etag(key), "x-amz-server-side-encryption": "aws:kms"})
-
-    def _etag(self, key: str) -> str:
-        return f'"{hashlib.md5(b"encrypted" + self.held[key], usedforsecurity=False).hexdigest()}"'
-
-    def _get(self, key: str, request: Request) -> Answer:
-        if key not in self.held:
-            return Answer.error(404, "NoSuchKey")
-        data = self.held[key]
-        headers = {"ETag": self._etag(key), "Last-Modified": "Fri, 01 Jan 2027 00:00:10 GMT"}
-        headers["x-amz-server-side-encryption"] = "aws:kms"
-        if self.tells_sums and request.headers.get("x-amz-checksum-mode") == "ENABLED":
-            headers["x-amz-checksum-sha256"] = _sum(data)
-        if request.method == "HEAD":
-            return Answer(status=200, headers={**headers, "Content-Length": str(len(data))})
-        if (wanted := request.headers.get("range")) is None:
-            return Answer(status=200, headers=headers, body=data)
-        start, end = (int(each) for each in wanted.removeprefix("bytes=").split("-"))
-        body = data[start : end + 1]
-        return Answer(
-            status=206, headers={**headers, "Content-Range": f"bytes {start}-{start + len(body) - 1}/{len(data)}"}, body=body
-        )
-
-
-def _sum(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
-
 
 def test_kms_is_asked_for_and_what_it_holds_is_proven_by_its_checksum(between: Between, bucket: str, libraries: None) -> None:
     vault = Vault()
@@ -480,7 +392,7 @@ def test_a_bucket_that_locks_what_is_put_there_gets_checksums(backend: Backend, 
     """S3 refuses what has neither a checksum nor an MD5 beside it, where each object is locked; the gateway does not."""
 
     def rule(request: Request, _forward: Forward) -> Answer | None:
-        has_sum = request.headers.get("x-amz-checksum-sha256") == _sum(request.body)
+        has_sum = request.headers.get("x-amz-checksum-sha256") == sum_of(request.body)
         return None if has_sum or request.method != "PUT" else Answer.error(400, "InvalidRequest")
 
     between.rule = rule

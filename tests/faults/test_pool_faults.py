@@ -19,12 +19,6 @@ LARGE = os.urandom(3 << 20)
 FILES = {"lrs/a/one.yaml": b"kind: LRS\n" * 40, "files/large": LARGE, "files/small": b"small" * 100}
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 @pytest.fixture
 def between(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
     for variable, value in s3.environment.items():

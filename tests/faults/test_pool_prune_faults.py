@@ -37,12 +37,6 @@ from tests.builders.suspended import Killed
 HOURS = timedelta(seconds=GRACE)
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 class Later:
     """A rule for what lies between: so much later it is, and what else is done with a request."""
 

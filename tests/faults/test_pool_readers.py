@@ -91,12 +91,6 @@ class Bed:
         return [stat.mtime or 0 for stat in self.backend.list("holds/")]
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 @pytest.fixture
 def bed(s3: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
     for name, value in s3.environment.items():

@@ -21,12 +21,6 @@ SECRET = "a-secret-that-nobody-sees"
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def tls(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """A gateway with a certificate that only the control plane's authority vouches for."""
     with S3(tmp_path_factory.mktemp("tls"), certificate=(plane.keys / "server.crt", plane.keys / "server.key")) as running:
