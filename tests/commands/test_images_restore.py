@@ -41,9 +41,8 @@ def pristine(
     plane: ControlPlane, crd: Crd, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, dict[str, images.Image]]]:
     """A backup of four images and the LRS that name them; the LRS are gone."""
-    with imagery.saved(
-        plane, crd, registry, SPACE, tmp_path_factory.mktemp("pristine"), {"MIRROR": f"http://{registry.host}/v2/"}
-    ) as made:
+    directory = tmp_path_factory.mktemp("pristine")
+    with imagery.saved(plane, crd, registry, SPACE, directory, mirror=f"http://{registry.host}/v2/") as made:
         yield made
 
 
