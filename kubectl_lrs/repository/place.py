@@ -145,7 +145,6 @@ def bring_back(where: str, name: str, reach: Reach = BY_ENVIRONMENT) -> str:
 def _pool(repository: Repository) -> Place:
     """Where its objects are, and what it says of itself."""
     from kubectl_lrs.repository.pool.repository import PooledRepository
-    from kubectl_lrs.repository.pool.sight import Place
 
     assert isinstance(repository, PooledRepository)
-    return Place(repository.backend, repository.mark.id, repository.mark.grace)
+    return repository.place

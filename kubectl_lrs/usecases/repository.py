@@ -13,8 +13,8 @@ from kubectl_lrs.repository.place import BY_ENVIRONMENT, Reach, open_repository,
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool import inspect
 from kubectl_lrs.repository.pool.adopt import Adoption, adopt
-from kubectl_lrs.repository.pool.repository import PooledRepository, init
-from kubectl_lrs.repository.pool.sight import Place
+from kubectl_lrs.repository.pool.mark import init
+from kubectl_lrs.repository.pool.repository import PooledRepository
 from kubectl_lrs.runtime.paths import is_url
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.safe_files import make_folder
@@ -150,7 +150,7 @@ def check(where: str, progress: Progress, reach: Reach = BY_ENVIRONMENT, *, take
 def _adopted(repository: PooledRepository, progress: Progress) -> list[Adoption]:
     progress.begin("backups that were sealed late")
     found = []
-    for each in adopt(Place(repository.backend, repository.mark.id, repository.mark.grace)):
+    for each in adopt(repository.place):
         found.append(each)
         progress.advance()
     return found

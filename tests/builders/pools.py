@@ -16,7 +16,8 @@ from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.catalog import Catalog, Cluster
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository.pool.backup import PooledBackup
-from kubectl_lrs.repository.pool.repository import PooledRepository, init
+from kubectl_lrs.repository.pool.mark import init
+from kubectl_lrs.repository.pool.repository import PooledRepository
 from kubectl_lrs.repository.pool.writer import PoolWriter
 from kubectl_lrs.runtime.trust import OWN
 from tests.builders.sealing import RESOURCES, Notes

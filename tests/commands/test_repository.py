@@ -17,7 +17,7 @@ from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository.pool import condemned, sight
 from kubectl_lrs.repository.pool.condemned import Name
-from kubectl_lrs.repository.pool.repository import read_mark
+from kubectl_lrs.repository.pool.mark import read_mark
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.ports import reserved

@@ -18,7 +18,8 @@ from kubectl_lrs.model.manifest import sanitise
 from kubectl_lrs.model.names import manifest_path
 from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.repository.plain.sealed import SealedFolder
-from kubectl_lrs.repository.pool.repository import PooledRepository, init
+from kubectl_lrs.repository.pool.mark import init
+from kubectl_lrs.repository.pool.repository import PooledRepository
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.lrs.saved import MOST_NAMED, BackupSource, named_source
 from kubectl_lrs.usecases.copy import copy_one

@@ -50,7 +50,7 @@ def _compared(backend: Backend, refs: Iterator[Ref], listed: Tokens, at: float) 
     found: list[str] = []
     gone: list[Ref] = []
     doomed: list[Ref] = []
-    there = _Listing(pool(backend))
+    there = Listing(backend)
     for ref in refs:
         stats = [each for each in there.at(ref.token) if each.size == ref.size]
         is_condemned = condemned_ones.has(ref.token)
@@ -70,12 +70,12 @@ def pool(backend: Backend) -> Iterator[tuple[bytes, Stat]]:
                 yield known.token, stat
 
 
-class _Listing:
+class Listing:
     """The pool, asked for tokens in their order."""
 
-    def __init__(self, listing: Iterator[tuple[bytes, Stat]]) -> None:
-        self._listing = listing
-        self._next = next(listing, None)
+    def __init__(self, backend: Backend) -> None:
+        self._listing = pool(backend)
+        self._next = next(self._listing, None)
 
     def at(self, token: bytes) -> list[Stat]:
         """The objects with this token: one, or none, or one that is packed beside one that is not."""

@@ -16,7 +16,7 @@ from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, Unreach
 from kubectl_lrs.repository.base import Damage
 from kubectl_lrs.repository.count import Count
 from kubectl_lrs.repository.pool import condemned, holds, refs, sight
-from kubectl_lrs.repository.pool.check import pool
+from kubectl_lrs.repository.pool.check import Listing, pool
 from kubectl_lrs.repository.pool.layout import BACKUPS, REFS, RESERVE, BackupId, backup_of, described, new_session
 from kubectl_lrs.repository.pool.repository import PooledRepository
 from kubectl_lrs.repository.pool.seal import Seal
@@ -48,7 +48,7 @@ class Facts:
 def facts(repository: PooledRepository) -> Facts:
     """Look it through; about a request for each thousand objects, and one for each backup. DamageError."""
     mark, backend = repository.mark, repository.backend
-    seen = sight.look(sight.Place(backend, mark.id, mark.grace))
+    seen = sight.look(repository.place)
     listed = condemned.tokens(backend)
     try:
         named = sum(1 for _ in listed)
@@ -81,8 +81,8 @@ def _size(backend: Backend, key: str) -> int | None:
 
 def damages(repository: PooledRepository) -> Iterator[Damage]:
     """What is wrong: seals, holds and lists that cannot be read, objects that are gone. Each names the backup that it is of."""
-    mark, backend = repository.mark, repository.backend
-    yield from _steering(sight.Place(backend, mark.id, mark.grace))
+    backend = repository.backend
+    yield from _steering(repository.place)
     sealed, unsealed = repository.scan()
     yield from (Damage(each.name, each.why) for each in unsealed)
     seals = [seal for each in sealed if isinstance(seal := getattr(each, "seal", None), Seal)]
@@ -109,15 +109,10 @@ def _gone(backend: Backend, seals: Iterable[Seal]) -> Iterator[Damage]:
     """What backups refer to and the pool has not, in that size."""
     broken: dict[BackupId, str] = {}
     counts: dict[BackupId, int] = {}
-    listing = pool(backend)
-    at = next(listing, None)
+    there = Listing(backend)
     merged = heapq.merge(*(_referred(backend, seal, broken) for seal in seals))
     for token, wanted in groupby(merged, key=lambda each: each[0]):
-        sizes = set()
-        while at is not None and at[0] <= token:
-            if at[0] == token:
-                sizes.add(at[1].size)
-            at = next(listing, None)
+        sizes = {stat.size for stat in there.at(token)}
         for _, size, backup in wanted:
             if size not in sizes:
                 counts[backup] = counts.get(backup, 0) + 1

@@ -1,18 +1,15 @@
-"""A pooled repository: a mark that says what it is, and its backups. Whoever uses it reads a seal for each, at most once."""
+"""A pooled repository and its backups. Whoever uses it reads a seal for each, at most once."""
 
 from __future__ import annotations
 
-import json
-import re
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
-from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Stat, get, put
+from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.names import backup_name
@@ -20,22 +17,17 @@ from kubectl_lrs.repository.base import Backup, EarlierBackup, Repository, Unsea
 from kubectl_lrs.repository.holds import Holds
 from kubectl_lrs.repository.pool import holds as held
 from kubectl_lrs.repository.pool import readers, reuse, sight
-from kubectl_lrs.repository.pool import seal as seals
 from kubectl_lrs.repository.pool.backup import PooledBackup
 from kubectl_lrs.repository.pool.contents import Pool
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import (
     BACKUPS,
-    GRACE_HOURS,
-    REPOSITORY,
-    RESERVE,
-    RESERVE_SIZE,
     SEAL,
     BackupId,
     backup_of,
     new_session,
-    stamped,
 )
+from kubectl_lrs.repository.pool.mark import Mark, read_mark
 from kubectl_lrs.repository.pool.notes import PoolNotes
 from kubectl_lrs.repository.pool.seal import Seal
 from kubectl_lrs.repository.pool.segment import Segment
@@ -48,81 +40,7 @@ if TYPE_CHECKING:
     from kubectl_lrs.runtime.progress import Progress
     from kubectl_lrs.runtime.trust import Trust
 
-KIND, FORM = "lrs-repository", "pooled"
-FORMAT_VERSION = 1
-MAX_MARK = 64 << 10
 AT_ONCE = 8
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class Mark(NamedTuple):
-    """What a repository says of itself. `grace`: in seconds."""
-
-    id: str
-    grace: float
-
-
-def init(backend: Backend, *, grace_hours: float = GRACE_HOURS) -> Mark:
-    """Make an empty repository. UsageError where there is one already, or anything else."""
-    if not _is_grace(grace_hours * 3600.0):
-        raise UsageError(f"a grace time of {grace_hours:g} hours", hint="it is an hour at least, and a year at most")
-    found = next(iter(backend.list()), None) if _is_there(backend) else None
-    if found is not None:
-        what = "a repository already" if _has(backend, REPOSITORY) else f"not empty: {found.key} lies there"
-        raise UsageError(f"{backend.url}: {what}", hint="name a prefix of its own for the repository")
-    mark = Mark(str(uuid.uuid4()), grace_hours * 3600.0)
-    document = {"kind": KIND, "formatVersion": FORMAT_VERSION, "id": mark.id, "form": FORM, "encrypted": False}
-    document |= {"created": stamped(datetime.now(timezone.utc).timestamp()), "graceHours": grace_hours}
-    put(backend, RESERVE, b"\0" * RESERVE_SIZE)
-    try:
-        put(backend, REPOSITORY, json.dumps(document, indent=2).encode() + b"\n")
-    except KeyExistsError as error:
-        raise UsageError(f"{backend.url}: another run has made a repository there meanwhile") from error
-    return mark
-
-
-def _is_grace(seconds: float) -> bool:
-    return 3600 <= seconds <= 366 * 86400
-
-
-def _is_there(backend: Backend) -> bool:
-    """Whether the storage's own prefix is: a path need not be."""
-    with suppress(KeyNotFoundError):
-        next(iter(backend.list()), None)
-        return True
-    return False
-
-
-def _has(backend: Backend, key: str) -> bool:
-    with suppress(KeyNotFoundError):
-        return backend.stat(key).size >= 0
-    return False
-
-
-def read_mark(backend: Backend) -> Mark:
-    """What it says of itself. UsageError where there is none, or one that this program does not know; DamageError."""
-    where = f"{backend.url}/{REPOSITORY}"
-    try:
-        found = backend.stat(REPOSITORY)
-        data = get(backend, REPOSITORY) if found.size <= MAX_MARK else b""
-    except KeyNotFoundError as error:
-        hint = "make one with: repository init; or see whether the URL is right"
-        raise UsageError(f"{backend.url}: no repository: it has no {REPOSITORY}", hint=hint) from error
-    try:
-        document: Any = json.loads(data)
-        version, form = document["formatVersion"], (document["kind"], document["form"], document["encrypted"])
-        name, grace = document["id"], document["graceHours"] * 3600.0
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamageError(f"{where}: damaged: {error!r}") from error
-    if form[0] == KIND and (form[1:] != (FORM, False) or (type(version) is int and version > FORMAT_VERSION)):
-        hint = "use the version of kubectl lrs that made it, or a newer one"
-        raise UsageError(f"{where}: a form of repository that this program does not read", hint=hint)
-    if form[0] != KIND or version != FORMAT_VERSION or not isinstance(name, str) or not _UUID.fullmatch(name):
-        raise DamageError(f"{where}: damaged: not what a repository says of itself")
-    if not _is_grace(grace):
-        raise DamageError(f"{where}: damaged: graceHours")
-    return Mark(name, grace)
 
 
 class PooledRepository(Repository):
@@ -141,6 +59,11 @@ class PooledRepository(Repository):
         """What it says of itself."""
         self._mark = self._mark or read_mark(self.backend)
         return self._mark
+
+    @property
+    def place(self) -> sight.Place:
+        """Where its objects are, and what it says of itself."""
+        return sight.Place(self.backend, self.mark.id, self.mark.grace)
 
     @property
     def location(self) -> str:
@@ -196,13 +119,10 @@ class PooledRepository(Repository):
     def _seal(self, backup: BackupId, stat: Stat) -> Seal:
         """One seal that counts. Nothing at a key ever changes."""
         if backup not in self._seals:
-            where = f"{self.backend.url}/{stat.key}"
-            if stat.size > seals.MAX_SIZE:
-                raise DamageError(f"{where}: too large for a seal")
-            seal = seals.parse(get(self.backend, stat.key), backup=backup, repository=self.mark.id, where=where)
-            if seal.is_late(stat.mtime, self.mark.grace) and not sight.is_whole(self.backend, seal):
-                raise DamageError(f"{where}: sealed too late: what it needs was removed, or may be")
-            self._seals[backup] = seal
+            found = sight.read_seal(self.place, backup, stat)
+            if found.is_late and not sight.is_whole(self.backend, found.seal):
+                raise DamageError(f"{self.backend.url}/{stat.key}: sealed too late: what it needs was removed, or may be")
+            self._seals[backup] = found.seal
         return self._seals[backup]
 
     def late(self) -> list[str]:

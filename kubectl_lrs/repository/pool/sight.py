@@ -7,6 +7,7 @@ seen every backup that was sealed in time before it. One that cannot be read rai
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -142,25 +143,24 @@ def _sealed(
 
 
 def _read(place: Place, backup: BackupId, stat: Stat) -> Sealed | None:
-    """One seal; None where it is gone by now."""
-    data = _content(place.backend, stat)
-    if data is None:
-        return None
-    seal = seals.parse(data, backup=backup, repository=place.repository, where=f"{place.backend.url}/{stat.key}")
-    return Sealed(seal=seal, stored=stat.mtime, is_late=seal.is_late(stat.mtime, place.grace))
+    """The same; None where it is gone by now."""
+    with suppress(KeyNotFoundError):
+        return read_seal(place, backup, stat)
+    return None
 
 
-def _content(backend: Backend, stat: Stat) -> bytes | None:
+def read_seal(place: Place, backup: BackupId, stat: Stat) -> Sealed:
+    """One seal, as it was listed. DamageError, UsageError where it is of a newer version, KeyNotFoundError."""
+    where = f"{place.backend.url}/{stat.key}"
     if stat.size > seals.MAX_SIZE:
-        raise DamageError(f"{backend.url}/{stat.key}: too large for a seal")
+        raise DamageError(f"{where}: too large for a seal")
     held = bytearray()
-    try:
-        reading = backend.read(stat, held.extend)
-    except KeyNotFoundError:
-        return None
-    if reading.is_damaged:
-        raise DamageError(f"{backend.url}/{stat.key}: damaged: the storage's own sum says something else")
-    return bytes(held)
+    reading = place.backend.read(stat, held.extend)
+    if reading.is_damaged or not reading.is_steady:
+        why = "the storage's own sum says something else" if reading.is_damaged else "it changes while it is read"
+        raise DamageError(f"{where}: damaged: {why}")
+    seal = seals.parse(bytes(held), backup=backup, repository=place.repository, where=where)
+    return Sealed(seal=seal, stored=stat.mtime, is_late=seal.is_late(stat.mtime, place.grace))
 
 
 def _forgotten_one(place: Place, stat: Stat) -> BackupId:

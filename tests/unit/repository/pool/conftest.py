@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kubectl_lrs.repository.pool import removal, repository, writer
+from kubectl_lrs.repository.pool import mark, removal, writer
 from tests.unit.repository.pool.sizes import RESERVE_SIZE, SMALL
 
 
@@ -14,6 +14,6 @@ from tests.unit.repository.pool.sizes import RESERVE_SIZE, SMALL
 def _small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "SMALL", SMALL)
-        for each in (repository, removal):
+        for each in (mark, removal):
             patch.setattr(each, "RESERVE_SIZE", RESERVE_SIZE)
         yield

@@ -13,7 +13,7 @@ from kubectl_lrs.backends.base import get
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.catalog import Cluster, Missing
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.repository.pool import repository, reuse
+from kubectl_lrs.repository.pool import mark, reuse
 from kubectl_lrs.repository.pool.backup import ALL, PooledBackup
 from kubectl_lrs.repository.pool.known import Ledger
 from tests.builders.pools import begun, catalog, content, found, made, opened, pooled, sealed
@@ -25,9 +25,9 @@ FILES = {"lrs/a/one.yaml": b"one" * 50, "files/large": os.urandom(SMALL + 5)}
 
 def test_the_mark_says_what_it_is() -> None:
     backend = Memory()
-    mark = repository.init(backend, grace_hours=12)
-    assert repository.read_mark(backend) == mark
-    assert mark.grace == 12 * 3600
+    made = mark.init(backend, grace_hours=12)
+    assert mark.read_mark(backend) == made
+    assert made.grace == 12 * 3600
     assert sorted(each.key for each in backend.list()) == ["lrs-repository.json", "reserve"]
 
 
@@ -35,7 +35,7 @@ def test_the_mark_says_what_it_is() -> None:
 def test_a_grace_time_that_nobody_could_live_with_is_refused(hours: float) -> None:
     backend = Memory()
     with pytest.raises(UsageError, match="grace"):
-        repository.init(backend, grace_hours=hours)
+        mark.init(backend, grace_hours=hours)
     assert list(backend.list()) == []
 
 
