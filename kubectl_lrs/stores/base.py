@@ -19,6 +19,7 @@ from kubectl_lrs.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from kubectl_lrs.clients.kubernetes.client import KubeClient
+    from kubectl_lrs.model.flags import Options
     from kubectl_lrs.repository import Backup, Writer
 
 Facts = dict[str, Any]
@@ -145,19 +146,19 @@ class RestoreContext:
 class Connect(Protocol):
     """A store's module `connect`: its parts, made from their options."""
 
-    def collector(self, options: Any, context: BackupContext, /) -> Collector:
+    def collector(self, options: Options, context: BackupContext, /) -> Collector:
         """Its part of a backup."""
 
-    def restorer(self, options: Any, context: RestoreContext, /) -> Restorer:
+    def restorer(self, options: Options, context: RestoreContext, /) -> Restorer:
         """Its part of a restore."""
 
-    def rehearsal(self, options: Any, context: RestoreContext, /) -> Rehearsal:
+    def rehearsal(self, options: Options, context: RestoreContext, /) -> Rehearsal:
         """Its part of a rehearsal."""
 
-    def by_environment(self, options: Any, /) -> tuple[str, str] | None:
+    def by_environment(self, options: Options, /) -> tuple[str, str] | None:
         """(where it is without secrets, the variable that says so), None where the environment does not say it."""
 
-    def place(self, options: Any, context: RestoreContext, /) -> Place:
+    def place(self, options: Options, context: RestoreContext, /) -> Place:
         """Where a restore writes, and who says so. Nothing is asked yet."""
 
 

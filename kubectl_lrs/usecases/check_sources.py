@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Protocol
 
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import LrsError, UsageError
+from kubectl_lrs.model.flags import O
 from kubectl_lrs.repository import Repository
 from kubectl_lrs.stores.deployments.inventory import Account
 from kubectl_lrs.stores.files import connect as files
@@ -25,6 +26,13 @@ from kubectl_lrs.usecases.check import FILES_FLAG, IMAGES_FLAG, MONGO_FLAG, unav
 from kubectl_lrs.usecases.check_live import ImageSource, Sources
 
 
+class Read(Protocol):
+    """What gives the options of a kind, as a call says them."""
+
+    def __call__(self, kind: type[O], /) -> O:
+        """Those of this kind."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
     """What was said of each store."""
@@ -34,7 +42,7 @@ class SourceOptions:
     files: FilesOptions
 
     @classmethod
-    def of(cls, read: Callable[[type[Any]], Any]) -> SourceOptions:
+    def of(cls, read: Read) -> SourceOptions:
         """As `read` gives each."""
         return cls(mongo=read(MongoOptions), images=read(ImagesOptions), files=read(FilesOptions))
 
