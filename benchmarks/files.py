@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,11 @@ from tests.bed import loader, rclone, toolchain
 from tests.bed.s3 import S3
 
 AWSCLI = "awscli==1.46.3"
-ON_PATH, ON_S3, MILLION = 50_000, 10_000, 1_000_000
-SMALL_SIZE, TINY_SIZE = 4 << 10, 16
+ON_PATH, ON_S3 = 50_000, 10_000
+SMALL_SIZE = 4 << 10
+AT_ONCE, DEFAULT, MANY = (1, 2, 4, 16), 8, 10_000
+"""Files in work at once, beside what is the default, and of how many files."""
+
 LARGE, LARGE_SIZE = 4, 128 << 20
 TIMES = 3
 MEMORY = 200
@@ -34,20 +37,42 @@ FOLDERS, IN_ONE = 50, 500
 
 def measure() -> Iterator[Row]:
     """Many small files on a path and on S3, then a few large ones on S3."""
-    with _there() as place, S3(place.directory.parent / "s3") as s3:
+    with there() as place, S3(place.directory.parent / "s3") as s3:
         place.environment |= s3.environment
         yield from _path(place, ON_PATH, SMALL_SIZE)
         yield from _small_on_s3(place, s3, ON_S3, SMALL_SIZE)
         yield from _large_on_s3(place, s3, LARGE, LARGE_SIZE)
 
 
-def million() -> Iterator[Row]:
-    """So many that whatever is held of each shows: memory, and time beside that of a tenth of them."""
-    with _there() as place:
-        tenth, all_of_them = (list(_memory(place, count)) for count in (MILLION // 10, MILLION))
-        for few, (what, ours) in zip(tenth, all_of_them, strict=True):
-            yield Row(what=f"{what}: peak memory", ours=ours.peak, against="budget", theirs=MEMORY, budget=1, unit="MB")
-            yield Row(what=what, ours=ours.cpu, against=f"ten times {few[0]}", theirs=10 * few[1].cpu, budget=1.1)
+def at_once() -> Iterator[Row]:
+    """Whether more or fewer workers than the default would be of use: where they never have to wait, none may be slower."""
+    with there() as place:
+        root = place.directory / "mount"
+        fill(root, MANY, SMALL_SIZE)
+        flags, what = ("--files-url", str(root)), f"{MANY:,} files of {SMALL_SIZE >> 10} KiB on a path"
+        back = ("--files-url", str(place.directory / "back"))
+        for act, run in (
+            ("backup", lambda count: backup(place, SAVED, (*flags, *_workers(count)))),
+            ("restore", _restored(place, back)),
+        ):
+            usual = run(DEFAULT)
+            for count in AT_ONCE:
+                row = f"{act} of {what}, {count} at once: processor time"
+                yield Row(what=row, ours=run(count).cpu, against=f"{DEFAULT} at once", theirs=usual.cpu, budget=1.2)
+
+
+def _workers(count: int) -> tuple[str, ...]:
+    return ("--files-parallel", str(count))
+
+
+def _restored(place: Place, flags: tuple[str, ...]) -> Callable[[int], Run]:
+    """A restore into a folder with nothing in it, by so many."""
+
+    def run(count: int) -> Run:
+        empty(place.directory / "back")
+        return restore(place, (*flags, *_workers(count)))
+
+    return run
 
 
 def fill(root: Path, count: int, size: int) -> None:
@@ -62,8 +87,14 @@ def fill(root: Path, count: int, size: int) -> None:
         os.utime(file, (AGED, AGED))
 
 
+def empty(folder: Path) -> None:
+    """There, with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
 @contextmanager
-def _there() -> Iterator[Place]:
+def there() -> Iterator[Place]:
     """A place with the namespace."""
     with Place.fresh() as place:
         loader.create_namespace(place.plane, NAMESPACE)
@@ -77,22 +108,18 @@ def _path(place: Place, count: int, size: int) -> Iterator[Row]:
     what = f"{count:,} files of {size >> 10} KiB on a path"
     copy = rclone_of("copy", str(root), "copied")
     first, copied = side_by_side(
-        lambda: _backup(place, SAVED, flags), lambda: place.clean("copied", lambda: place.run(*copy)), TIMES
+        lambda: backup(place, SAVED, flags), lambda: place.clean("copied", lambda: place.run(*copy)), TIMES
     )
     yield from _cpu(f"backup of {what}", first, "rclone copy", copied, 1.0)
     yield Row(what=f"backup of {what}: peak memory", ours=first.peak, against="budget", theirs=MEMORY, budget=1, unit="MB")
-    second, synced = side_by_side(lambda: _backup(place, "second", flags), lambda: place.run(*copy), TIMES)
+    second, synced = side_by_side(lambda: backup(place, "second", flags), lambda: place.run(*copy), TIMES)
     yield from _cpu(f"second backup of {what}, nothing changed", second, "rclone copy again", synced, 1.0)
     yield Row(what=f"second backup of {what}", ours=second.cpu, against="the first", theirs=first.cpu, budget=0.35)
     shutil.rmtree(place.directory / "second")
-    for workers in (1, 16):
-        run = _backup(place, SAVED, (*flags, "--files-parallel", str(workers)))
-        yield Row(what=f"backup of {what}: {workers} at once", ours=run.cpu, against="8 at once", theirs=first.cpu, budget=1.2)
-    shutil.rmtree(root)
-    root.mkdir()
-    restored, back = _restore(place, flags), place.run(*rclone_of("copy", "copied", "back"))
+    empty(root)
+    restored, back = restore(place, flags), place.run(*rclone_of("copy", "copied", "back"))
     yield from _cpu(f"restore of {what}", restored, "rclone copy", back, 1.0)
-    again = _restore(place, flags)
+    again = restore(place, flags)
     yield Row(what=f"restore of {what} onto equal ones", ours=again.cpu, against="the restore", theirs=restored.cpu, budget=None)
 
 
@@ -101,12 +128,12 @@ def _small_on_s3(place: Place, s3: S3, count: int, size: int) -> Iterator[Row]:
     remote, what = f"{rclone_remote(s3)}:{bucket}", f"{count:,} files of {size >> 10} KiB on S3"
     copy = rclone_of("copy", f"{remote}/all", "copied")
     first, copied = side_by_side(
-        lambda: _backup(place, SAVED, flags), lambda: place.clean("copied", lambda: place.run(*copy)), TIMES
+        lambda: backup(place, SAVED, flags), lambda: place.clean("copied", lambda: place.run(*copy)), TIMES
     )
     yield from _cpu(f"backup of {what}", first, "rclone copy", copied, 1.0)
-    second, synced = side_by_side(lambda: _backup(place, "second", flags), lambda: place.run(*copy), TIMES)
+    second, synced = side_by_side(lambda: backup(place, "second", flags), lambda: place.run(*copy), TIMES)
     yield from _cpu(f"second backup of {what}, nothing changed", second, "rclone copy again", synced, 1.0)
-    restored, up = _restore(place, _elsewhere(s3, count)), place.run(*rclone_of("copy", "copied", f"{remote}/other"))
+    restored, up = restore(place, _elsewhere(s3, count)), place.run(*rclone_of("copy", "copied", f"{remote}/other"))
     yield from _cpu(f"restore of {what}", restored, "rclone copy", up, 1.0)
 
 
@@ -116,26 +143,12 @@ def _large_on_s3(place: Place, s3: S3, count: int, size: int) -> Iterator[Row]:
     sync = (str(aws()), "--endpoint-url", s3.endpoint, "s3", "sync", "--only-show-errors")
     down = (*sync, f"s3://{bucket}/all", "synced")
     ours, theirs = side_by_side(
-        lambda: _backup(place, SAVED, flags), lambda: place.clean("synced", lambda: place.run(*down)), TIMES
+        lambda: backup(place, SAVED, flags), lambda: place.clean("synced", lambda: place.run(*down)), TIMES
     )
     yield from _wall(f"backup of {what}", ours, "aws s3 sync", theirs, 1.1)
     yield Row(what=f"backup of {what}: peak memory", ours=ours.peak, against="budget", theirs=MEMORY, budget=1, unit="MB")
-    restored, up = _restore(place, _elsewhere(s3, count)), place.run(*sync, "synced", f"s3://{bucket}/other")
+    restored, up = restore(place, _elsewhere(s3, count)), place.run(*sync, "synced", f"s3://{bucket}/other")
     yield from _wall(f"restore of {what}", restored, "aws s3 sync", up, 1.2)
-
-
-def _memory(place: Place, count: int) -> Iterator[tuple[str, Run]]:
-    root = place.directory / "mount"
-    fill(root, count, TINY_SIZE)
-    flags, what = ("--files-url", str(root)), f"{count:,} files on a path"
-    shutil.rmtree(place.directory / SAVED, ignore_errors=True)
-    yield f"backup of {what}", _backup(place, SAVED, flags)
-    yield f"second backup of {what}", _backup(place, "second", flags)
-    yield f"verify of {what}", place.lrs("verify", SAVED, "-q")
-    yield f"restore of {what} onto equal ones", _restore(place, flags)
-    shutil.rmtree(root)
-    root.mkdir()
-    yield f"restore of {what}", _restore(place, flags)
 
 
 def _cpu(what: str, ours: Run, against: str, theirs: Run, budget: float) -> Iterator[Row]:
@@ -164,13 +177,14 @@ def _elsewhere(s3: S3, count: int) -> tuple[str, ...]:
     return ("--files-url", f"s3://{bucket}/all", "--files-endpoint", s3.endpoint)
 
 
-def _backup(place: Place, name: str, flags: tuple[str, ...]) -> Run:
+def backup(place: Place, name: str, flags: tuple[str, ...], level: str = "copy") -> Run:
     """The namespace is empty: files alone."""
-    arguments = ("backup", "-n", NAMESPACE, "--name", name, "-q", "--files", "copy", "--files-all", *flags)
+    arguments = ("backup", "-n", NAMESPACE, "--name", name, "-q", "--files", level, "--files-all", *flags)
     return place.clean(name, lambda: place.lrs(*arguments))
 
 
-def _restore(place: Place, flags: tuple[str, ...]) -> Run:
+def restore(place: Place, flags: tuple[str, ...]) -> Run:
+    """What was saved first."""
     return place.lrs("restore", SAVED, "--tier", "files", "-q", "-o", "name", *flags)
 
 

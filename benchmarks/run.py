@@ -1,7 +1,8 @@
 """All measurements, each beside its peer, as one table; exit status 1 where a budget is exceeded.
 
 Run with the system's Python: `python3 benchmarks/run.py`, or `python3 benchmarks/run.py start small` for some of it.
-It needs a machine with nothing else to do, and sets up all that it needs. `large` takes some minutes.
+It needs a machine with nothing else to do, and sets up all that it needs. `large` takes some minutes; `million`, `million-s3`, `mongo-ten` and `mongo-one`
+take hours, and run where they are named.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ SUITES = {
     "deactivate": ("benchmarks.deactivate", "measure"),
     "images": ("benchmarks.images", "measure"),
     "files": ("benchmarks.files", "measure"),
-    "million": ("benchmarks.files", "million"),
+    "files-at-once": ("benchmarks.files", "at_once"),
+    "million": ("benchmarks.million", "on_path"),
+    "million-s3": ("benchmarks.million", "on_s3"),
     "objects": ("benchmarks.objects", "measure"),
     "second": ("benchmarks.repository", "measure"),
     "nightly": ("benchmarks.nightly", "measure"),
@@ -42,12 +45,12 @@ SUITES = {
 }
 """Name → the module and the function that yields its rows."""
 
-ON_REQUEST = {"mongo-ten", "mongo-one"}
-"""They take very long and much room: only where they are named."""
+BY_NAME = frozenset(("million", "million-s3", "mongo-ten", "mongo-one"))
+"""What takes hours, or very much room, and is measured where it is named."""
 
 
 def main(names: list[str]) -> int:
-    """Measure these suites, or all but those that are only measured where they are named."""
+    """Measure these suites, or all that do not take hours."""
     if unknown := set(names) - SUITES.keys():
         sys.exit(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     python = toolchain.venv()
@@ -55,7 +58,7 @@ def main(names: list[str]) -> int:
     if Path(sys.executable).resolve() != python.resolve() or sys.prefix != str(python.parents[1]):
         os.execv(python, [str(python), *sys.argv])
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, Kubernetes {toolchain.KUBERNETES}\n")
-    rows = [row for name in names or [each for each in SUITES if each not in ON_REQUEST] for row in _told(name)]
+    rows = [row for name in names or [each for each in SUITES if each not in BY_NAME] for row in _told(name)]
     print(f"\n{table(rows)}")
     return 0 if all(row.is_kept for row in rows) else 1
 
