@@ -30,6 +30,7 @@ class Place:
             "HOME": str(directory),
             "KUBECONFIG": str(plane.kubeconfig),
             "LANG": "C.UTF-8",
+            "PYTHONPATH": str(toolchain.ROOT),  # what is measured is this tree, whosever `.venv` it has
         }
 
     @classmethod

@@ -6,13 +6,14 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measure import Row, Run, side_by_side
 from benchmarks.place import API_VERSION, NAMESPACE, Place
-from tests.bed import loader, toolchain
+from tests.bed import loader
 
-SMALL, LARGE = 1_000, 31_000
+SMALL, LARGE, HUGE = 1_000, 31_000, 100_000
 SAVED = "saved"
 ALL = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/lrs"
 VENDORS_LOOP = f"""
@@ -53,31 +54,62 @@ def _small_restore(place: Place) -> Iterator[Row]:
     yield Row(what=what, ours=restore.wall, against="kubectl apply -f", theirs=apply.wall, budget=1 / 5)
 
 
-def large() -> Iterator[Row]:
+def hundred(count: int = HUGE) -> Iterator[Row]:
+    """Three times as many as the largest installations have: the time grows with them and no faster, the memory hardly."""
+    with Place.fresh() as place:
+        place.fill(count)
+        what = f"backup of {count:,}"
+        ours = _backup(place)
+        raw = place.kubectl("get", "--raw", ALL, output="raw.json")
+        second = place.clean("second", lambda: place.lrs("backup", "-n", NAMESPACE, "--name", "second", "-q"))
+        yield Row(what=what, ours=ours.wall, against="kubectl get --raw", theirs=raw.wall, budget=2)
+        yield from _of_backup(what, ours)
+        yield Row(what=f"second {what}, nothing changed", ours=second.wall, against="the first", theirs=ours.wall, budget=None)
+        yield from _of_backup(f"second {what}", second)
+        with _emptied(place) as other:
+            restore = _restore(other, "--yes")
+        with _emptied(place) as other:
+            bare = _bare(other, NAMESPACE)
+        what = f"restore of {count:,}"
+        yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.2)
+        yield Row(what=f"{what}: processor time", ours=restore.cpu, against="bare POSTs", theirs=bare.cpu, budget=None)
+        yield Row(what=f"{what}: peak memory", ours=restore.peak, against="budget", theirs=200, budget=1, unit="MB")
+
+
+def _of_backup(what: str, run: Run) -> Iterator[Row]:
+    yield Row(what=f"{what}: peak memory", ours=run.peak, against="budget", theirs=120, budget=1, unit="MB")
+
+
+@contextmanager
+def _emptied(place: Place) -> Iterator[Place]:
+    """Another cluster, without LRS, and with the backup of this one."""
+    with Place.fresh() as other:
+        (other.directory / SAVED).symlink_to(place.directory / SAVED)
+        loader.create_namespace(other.plane, NAMESPACE)
+        yield other
+
+
+def large(count: int = LARGE) -> Iterator[Row]:
     """As many as the largest installations have; each restore begins with an empty cluster."""
     with Place.fresh() as place:
-        place.fill(LARGE)
-        what = f"backup of {LARGE:,}"
+        place.fill(count)
+        what = f"backup of {count:,}"
         ours, get = side_by_side(lambda: _backup(place), lambda: _get(place), 1)
         _, raw = side_by_side(lambda: _backup(place), lambda: place.kubectl("get", "--raw", ALL, output="raw.json"), 3)
         yield Row(what=what, ours=ours.wall, against="kubectl get -o yaml", theirs=get.wall, budget=0.3)
         yield Row(what=what, ours=ours.wall, against="kubectl get --raw", theirs=raw.wall, budget=3)
-        yield Row(what=f"{what}: peak memory", ours=ours.peak, against="budget", theirs=200, budget=1, unit="MB")
+        yield from _of_backup(what, ours)
         second = place.clean("second", lambda: place.lrs("backup", "-n", NAMESPACE, "--name", "second", "-q"))
         yield Row(what=f"second {what}, nothing changed", ours=second.wall, against="the first", theirs=ours.wall, budget=None)
         sums = ("sh", "-c", f"cd {SAVED} && sha256sum --quiet -c SHA256SUMS")
         verify, check = side_by_side(lambda: place.lrs("verify", SAVED), lambda: place.run(*sums), 5)
-        yield Row(what=f"verify of {LARGE:,}", ours=verify.wall, against="sha256sum -c", theirs=check.wall, budget=1.5)
-        with Place.fresh() as other:
-            (other.directory / SAVED).symlink_to(place.directory / SAVED)
-            loader.create_namespace(other.plane, NAMESPACE)
+        yield Row(what=f"verify of {count:,}", ours=verify.wall, against="sha256sum -c", theirs=check.wall, budget=1.5)
+        with _emptied(place) as other:
             restore = _restore(other, "--yes")
             again = _restore(other, "--yes")
-        with Place.fresh() as other:
-            (other.directory / SAVED).symlink_to(place.directory / SAVED)
-            loader.create_namespace(other.plane, NAMESPACE)
+        with _emptied(place) as other:
             bare = _bare(other, NAMESPACE)
-        what = f"restore of {LARGE:,}"
+        what = f"restore of {count:,}"
         yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.2)
         yield Row(what=f"{what}: peak memory", ours=restore.peak, against="budget", theirs=200, budget=1, unit="MB")
         yield Row(what=f"{what} onto equal ones", ours=again.wall, against="the restore", theirs=restore.wall, budget=0.3)
@@ -102,7 +134,6 @@ def _bare(place: Place, namespace: str) -> Run:
         for line in raw:
             file.write(json.dumps(_to_create(json.loads(line), namespace), separators=(",", ":")) + "\n")
     path = f"/apis/{API_VERSION}/namespaces/{namespace}/lrs?fieldManager=bare&fieldValidation=Strict"
-    place.environment["PYTHONPATH"] = str(toolchain.ROOT)
     return place.run(str(place.python), "-m", "benchmarks.bare", str(place.plane.kubeconfig), str(bodies), path)
 
 

@@ -1,8 +1,9 @@
 """All measurements, each beside its peer, as one table; exit status 1 where a budget is exceeded.
 
-Run with the system's Python: `python3 benchmarks/run.py`, or `python3 benchmarks/run.py start small` for some of it.
-It needs a machine with nothing else to do, and sets up all that it needs. `large` takes some minutes; `million`, `million-s3`, `mongo-ten` and `mongo-one`
-take hours, and run where they are named.
+Run with the system's Python: `python3 benchmarks/run.py`, or `python3 benchmarks/run.py start small` for some of it. A suite
+that has a size takes another one so: `equal=8000`.
+It needs a machine with nothing else to do, and sets up all that it needs. `large` takes some minutes; `million`, `million-s3`,
+`mongo-ten` and `mongo-one` take hours or very much room, and run where they are named.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ SUITES = {
     "small": ("benchmarks.resources", "small"),
     "large": ("benchmarks.resources", "large"),
     "spark": ("benchmarks.spark", "measure"),
+    "hundred": ("benchmarks.resources", "hundred"),
+    "equal": ("benchmarks.equal", "measure"),
+    "owners": ("benchmarks.owners", "measure"),
     "deactivate": ("benchmarks.deactivate", "measure"),
+    "limited": ("benchmarks.deactivate", "limited"),
     "images": ("benchmarks.images", "measure"),
     "files": ("benchmarks.files", "measure"),
     "files-at-once": ("benchmarks.files", "at_once"),
@@ -51,7 +56,7 @@ BY_NAME = frozenset(("million", "million-s3", "mongo-ten", "mongo-one"))
 
 def main(names: list[str]) -> int:
     """Measure these suites, or all that do not take hours."""
-    if unknown := set(names) - SUITES.keys():
+    if unknown := {name.partition("=")[0] for name in names} - SUITES.keys():
         sys.exit(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     python = toolchain.venv()
     toolchain.binary()
@@ -65,8 +70,9 @@ def main(names: list[str]) -> int:
 
 def _told(name: str) -> Iterator[Row]:
     """The rows of a suite, each said as soon as it is there."""
+    name, _, size = name.partition("=")
     module, function = SUITES[name]
-    for row in getattr(importlib.import_module(module), function)():
+    for row in getattr(importlib.import_module(module), function)(*map(int, filter(None, [size]))):
         print(f"{row.what}: {row.ours:.3f} {row.unit}; {row.against}: {row.theirs:.3f} {row.unit}", flush=True)
         yield row
 

@@ -5,6 +5,7 @@ Docker's schema 2, OCI's manifest, and indexes of several architectures in both 
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import io
@@ -56,6 +57,7 @@ def digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
+@functools.lru_cache(maxsize=8)
 def layer(seed: str, size: int = 4096) -> tuple[bytes, str]:
     """(gzip of a tar with one file that does not compress, digest of the tar): the same for the same seed."""
     plain = io.BytesIO()

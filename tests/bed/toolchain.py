@@ -54,6 +54,8 @@ def venv() -> Path:
     python = VENV / "bin" / "python"
     stamp = VENV / "stamp"
     wanted = _sum(platform.python_version().encode(), *((ROOT / name).read_bytes() for name in STAMPED))
+    if VENV.is_symlink():  # of another work tree, which others use: to make it anew would take it from them
+        return python
     with _lock(ROOT / ".venv.lock"):
         if python.exists() and stamp.exists() and stamp.read_text() == wanted:
             return python

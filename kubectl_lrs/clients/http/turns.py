@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-SLOWER, FASTER = 1.5, 0.99
+SLOWER, FASTER = 1.3, 0.998
 """What a pause between two requests becomes after a refusal, and after an answer."""
 
 FIRST, LONGEST, SHORTEST = 0.1, 5.0, 0.002

@@ -7,7 +7,7 @@ import threading
 LONGER = 1.25
 """One that took long does not make all the others wait as long."""
 
-SOONER = 0.95
+SOONER = 0.98
 """What was over when it was first looked at may have been so for a while."""
 
 LONGEST = 10.0

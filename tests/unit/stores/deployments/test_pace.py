@@ -41,6 +41,6 @@ def test_where_all_take_longer_it_is_learned() -> None:
 def test_where_all_are_quicker_it_is_learned() -> None:
     pace = Pace()
     pace.ended(60.0, looks=5)
-    for _ in range(300):
+    for _ in range(500):
         pace.ended(pace.usual, looks=1)
     assert pace.usual < 1
