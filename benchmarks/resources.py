@@ -49,7 +49,7 @@ def _small_restore(place: Place) -> Iterator[Row]:
 
     what = f"restore of {SMALL:,}"
     restore, bare = side_by_side(ours, lambda: _bare(place, namespace()), 5)
-    yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.2)
+    yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.15)
     apply = _apply(place, namespace())
     yield Row(what=what, ours=restore.wall, against="kubectl apply -f", theirs=apply.wall, budget=1 / 5)
 
@@ -71,7 +71,7 @@ def hundred(count: int = HUGE) -> Iterator[Row]:
         with _emptied(place) as other:
             bare = _bare(other, NAMESPACE)
         what = f"restore of {count:,}"
-        yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.2)
+        yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.08)
         yield Row(what=f"{what}: processor time", ours=restore.cpu, against="bare POSTs", theirs=bare.cpu, budget=None)
         yield Row(what=f"{what}: peak memory", ours=restore.peak, against="budget", theirs=200, budget=1, unit="MB")
 
@@ -97,7 +97,7 @@ def large(count: int = LARGE) -> Iterator[Row]:
         ours, get = side_by_side(lambda: _backup(place), lambda: _get(place), 1)
         _, raw = side_by_side(lambda: _backup(place), lambda: place.kubectl("get", "--raw", ALL, output="raw.json"), 3)
         yield Row(what=what, ours=ours.wall, against="kubectl get -o yaml", theirs=get.wall, budget=0.3)
-        yield Row(what=what, ours=ours.wall, against="kubectl get --raw", theirs=raw.wall, budget=3)
+        yield Row(what=what, ours=ours.wall, against="kubectl get --raw", theirs=raw.wall, budget=2)
         yield from _of_backup(what, ours)
         second = place.clean("second", lambda: place.lrs("backup", "-n", NAMESPACE, "--name", "second", "-q"))
         yield Row(what=f"second {what}, nothing changed", ours=second.wall, against="the first", theirs=ours.wall, budget=None)
@@ -110,7 +110,7 @@ def large(count: int = LARGE) -> Iterator[Row]:
         with _emptied(place) as other:
             bare = _bare(other, NAMESPACE)
         what = f"restore of {count:,}"
-        yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.2)
+        yield Row(what=what, ours=restore.wall, against="bare POSTs, 16 at once", theirs=bare.wall, budget=1.08)
         yield Row(what=f"{what}: peak memory", ours=restore.peak, against="budget", theirs=200, budget=1, unit="MB")
         yield Row(what=f"{what} onto equal ones", ours=again.wall, against="the restore", theirs=restore.wall, budget=0.3)
 
