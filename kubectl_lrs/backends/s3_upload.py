@@ -229,28 +229,43 @@ class _Parts:
             begun = self._client.call("create_multipart_upload", key, **request, **algorithm)
         self._upload = {"Key": request["Key"], "UploadId": begun["UploadId"]}
         try:
+            take = self._by_sha256 if algorithm else self._by_md5
             for body in regrouped(chunks, max(MIN_PART, -(-size // MAX_PARTS))):
-                md5 = _md5(body)
-                self._send(body, uploads.sum_of_part(body, md5), md5)
+                take(body)
         except BaseException:
             self.abort()
             raise
 
-    def _send(self, body: bytes, beside: Mapping[str, Any], md5: bytes) -> None:
-        number = len(self._parts) + 1
-        answer = self._client.call("upload_part", self._key, **self._upload, PartNumber=number, Body=body, **beside)
+    def _by_sha256(self, body: bytes) -> None:
+        """A part, with its SHA-256. A server that says that very sum of it tells one of the whole; else its ETag has to do."""
+        sha256 = _sha256(body)
+        sums = self._send(body, {"ChecksumSHA256": in_base64(sha256)})
+        self._sums.append(sha256)
+        if sums.get("ChecksumSHA256") != in_base64(sha256):
+            self._digests.append(_md5(body))
+
+    def _by_md5(self, body: bytes) -> None:
+        """A part, with its MD5, or with what the library sends by itself."""
+        md5 = _md5(body)
+        self._send(body, self._uploads.sum_of_part(body, md5))
         self._digests.append(md5)
-        sums = {name: answer[name] for name in answer if name.startswith("Checksum") and name != "ChecksumType"}
         if self._client.is_ours:
             self._sums.append(_sha256(body))
+
+    def _send(self, body: bytes, beside: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A part; the sums that the server says of it."""
+        number = len(self._parts) + 1
+        answer = self._client.call("upload_part", self._key, **self._upload, PartNumber=number, Body=body, **beside)
+        sums = {name: answer[name] for name in answer if name.startswith("Checksum") and name != "ChecksumType"}
         has_sums = self._client.sums_itself or self._client.is_ours
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"], **(sums if has_sums else {})})
+        return sums
 
     def try_out(self) -> None:
         """One part whose sum is wrong; the upload is given up."""
         try:
             with suppress(WrongSumError):
-                self._send(b"lrs", self._uploads.sum_of_part(b"another"), _md5(b"lrs"))
+                self._send(b"lrs", self._uploads.sum_of_part(b"another"))
         finally:
             self.abort()
 
@@ -258,13 +273,15 @@ class _Parts:
         """CompleteMultipartUpload, and what the server says of it then."""
         try:
             request = {**self._upload, "MultipartUpload": {"Parts": self._parts}}
-            self._uploads.complete(self._key, request, replace=self._replace, once=once)
+            made = self._uploads.complete(self._key, request, replace=self._replace, once=once)
         except BaseException:
             self.abort()
             raise
         stat, answer = self._uploads.look(self._key)
-        is_proven = stat.etag == etag_of_parts(self._digests) and not is_encrypted(answer)
-        return Written(stat, is_proven or self._uploads.keeps_sum(self._key, sum_of_parts(self._sums)))
+        whole = sum_of_parts(self._sums)
+        is_told = bool(self._sums) and made.get("ChecksumSHA256") == whole and stat.etag == etag_of(made)
+        is_proven = is_told or (stat.etag == etag_of_parts(self._digests) and not is_encrypted(answer))
+        return Written(stat, is_proven or self._uploads.keeps_sum(self._key, whole))
 
     def abort(self) -> None:
         """Give the parts back."""

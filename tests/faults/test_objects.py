@@ -440,18 +440,6 @@ def test_a_server_without_any_keys(between: Between, bucket: str, libraries: Non
     assert "LRS_S3_SSE" in error.value.hint
 
 
-def test_a_large_one_is_proven_by_the_sum_of_its_parts(backend: Backend, between: Between) -> None:
-    def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method != "HEAD":
-            return None
-        answer = forward()
-        return Answer(status=answer.status, headers={**answer.headers, "ETag": '"0123-9"', "Etag": '"0123-9"'}, body=b"")
-
-    between.rule = rule
-    upload = backend.upload("large", len(LARGE), iter([LARGE]), {}, replace=False)
-    assert upload.commit().is_proven
-
-
 # ---- lists
 
 
