@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from kubectl_lrs.clients import wirelog
-from kubectl_lrs.clients.http import hooks
 from kubectl_lrs.clients.http.hooks import hook_of
 from kubectl_lrs.formats.exposition import samples_of
 from kubectl_lrs.model import metrics
@@ -141,9 +140,8 @@ def test_only_those_that_are_named(listener: Listener, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", [302, 404, 429, 500])
 def test_one_that_is_not_taken_is_said_without_its_key(
-    listener: Listener, tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    listener: Listener, tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(hooks, "LIMIT", 0.2)
     listener.status = status
     file = _file(tmp_path, f"http://user:p4ssword@{listener.url.partition('//')[2]}/ping/{KEY}?token=0123456")
     wirelog.configure(10)
