@@ -226,13 +226,13 @@ class _Change:
         """
         task = Task("") if not self._task else Task("INITIALIZED")
         first, trouble, is_last = self._status, "", False
-        self._wait_as_usual()
+        task_at = TASK_EVERY - 1 if self._wait_as_usual() else 0
         for number in count():
             try:
                 self._look()
                 if outcome := self._ended(first, task):
                     return outcome
-                if not task.is_over and (is_last or number % TASK_EVERY == TASK_EVERY - 1):
+                if not task.is_over and (is_last or number % TASK_EVERY == task_at):
                     task = self._client.task(self._task, limit=self._left())
                     if task.is_over:
                         continue  # the deployment had not been looked at since
@@ -301,10 +301,10 @@ class _Change:
     def _patience(self) -> Deadline:
         return Deadline(min(SETTLE, self._options.timeout / 2), self._stop)
 
-    def _wait_as_usual(self) -> None:
+    def _wait_as_usual(self) -> bool:
         """Until a request that was just taken is likely to have had its effect: looking earlier only costs requests."""
-        if self._asked and (wait := self._pace.usual - (time.monotonic() - self._asked)) > 0:
-            self._deadline.pause(wait)
+        wait = self._pace.usual - (time.monotonic() - self._asked) if self._asked else 0
+        return wait > 0 and self._deadline.pause(wait)
 
     def _pause(self) -> bool:
         elapsed = time.monotonic() - self._began
