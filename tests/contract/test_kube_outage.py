@@ -78,7 +78,7 @@ def test_a_webhook_that_fails_is_no_outage(kube: KubeClient, server: Front, cloc
     breaker = breaker_of(kube)
     for _ in range(10):
         with pytest.raises(ApiError) as caught:
-            kube.create(DEPLOYMENTS, b"{}", "default")
+            kube.create(DEPLOYMENTS, {"metadata": {}}, "default")
         breaker.judge(caught.value)
         clock.now += TRUSTED / 4
     assert breaker.lost == ""
@@ -92,7 +92,7 @@ def test_500_to_writes_and_reads_is_one(kube: KubeClient, server: Front, clock: 
     began = clock.now
     while not breaker.lost and clock.now - began < 60:
         with pytest.raises(ApiError) as caught:
-            kube.create(DEPLOYMENTS, b"{}", "default")
+            kube.create(DEPLOYMENTS, {"metadata": {}}, "default")
         breaker.judge(caught.value)
         clock.now += 0.1
     assert breaker.lost

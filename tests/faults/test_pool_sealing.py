@@ -12,7 +12,7 @@ import pytest
 from kubectl_lrs.backends.base import NoSpaceError, Written
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import LrsError, UnreachableError
-from kubectl_lrs.repository.pool import removal, repository, sealing, writer
+from kubectl_lrs.repository.pool import mark, removal, sealing, writer
 from kubectl_lrs.runtime.retry import Policy
 from tests.builders.pools import content, found, made, opened, sealed
 
@@ -24,7 +24,7 @@ FILES = {"lrs/a/one.yaml": b"one" * 50, "files/small": b"small" * 50, "files/lar
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "SMALL", SMALL)
-    for each in (repository, removal):
+    for each in (mark, removal):
         monkeypatch.setattr(each, "RESERVE_SIZE", 64 << 10)
 
 

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from kubectl_lrs import __version__
-from kubectl_lrs.cli import VERBS, _group, manual_page
+from kubectl_lrs.cli import VERBS, _group
 from kubectl_lrs.commands.command import PAGES, group_of, kube_options
 from kubectl_lrs.commands.manual import _text
 from tests.conftest import ROOT
@@ -20,10 +20,17 @@ from tests.conftest import ROOT
 MACROS = {".TH", ".SH", ".SS", ".PP", ".TP", ".B", ".BR", ".I", ".nf", ".fi", ".RS", ".RE"}
 
 
+def _made(**environment: str) -> str:
+    """By a process of its own, as it is made: `click` keeps what it has made of a command, whoever asked for it first."""
+    command = [sys.executable, "-m", "kubectl_lrs", "help", "man"]
+    whole = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, env=whole, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture(scope="module")
 def page() -> str:
     """It."""
-    return manual_page()
+    return _made()
 
 
 def test_it_is_plain(page: str) -> None:
@@ -51,10 +58,7 @@ def test_every_verb_and_every_flag_is_in_it(page: str) -> None:
 
 def test_it_does_not_depend_on_who_makes_it(page: str) -> None:
     """Neither the terminal, nor the locale, nor the name that was typed."""
-    environment = {**os.environ, "COLUMNS": "40", "LC_ALL": "tr_TR.UTF-8", "PYTHONPATH": str(ROOT), "TERM": "xterm"}
-    command = [sys.executable, "-m", "kubectl_lrs", "help", "man"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == page
+    assert _made(COLUMNS="40", LC_ALL="tr_TR.UTF-8", TERM="xterm") == page
 
 
 @pytest.mark.skipif(not shutil.which("groff"), reason="there is no groff here")
