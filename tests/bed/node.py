@@ -21,7 +21,7 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler
@@ -41,6 +41,8 @@ TOKEN_SECONDS = 3607
 MESSAGE_PATH = "/dev/termination-log"
 MESSAGE_BYTES = 4096
 LAST_LINES, LAST_BYTES = 80, 2048
+AWAY = (ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException)
+"""What a request comes to while the API server is away."""
 
 POD = frozenset(
     (
@@ -73,7 +75,7 @@ def _own_mounts() -> list[str]:
 
 
 class NotReady(Exception):  # noqa: N818  it is no error
-    """What a pod needs is not there yet. `reason`: the kubelet's word for it."""
+    """What a pod needs is not there yet, or no more. `reason`: the kubelet's word for it."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -106,7 +108,8 @@ def product() -> Image:
 class Running:
     """A pod that was bound here."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
         self.folder = folder
         self.lines: list[tuple[str, bytes]] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -163,7 +166,7 @@ class Node:
 
     def running(self) -> list[str]:
         """The uids of pods whose process is there."""
-        return [uid for uid, each in self._pods.items() if each.process and each.process.poll() is None]
+        return [uid for uid, each in list(self._pods.items()) if each.process and each.process.poll() is None]
 
     def kill(self, uid: str, number: int) -> None:
         """Send a signal to the process of a pod."""
@@ -199,10 +202,14 @@ class Node:
     def _watch(self) -> None:
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         while not self._is_over.is_set():
-            listed = self._ask("GET", path)
-            for pod in listed["items"]:
-                self._see(pod)
-            self._follow(path, listed["metadata"]["resourceVersion"])
+            try:
+                listed = self._ask("GET", path)
+                for pod in listed["items"]:
+                    self._see(pod)
+                self._miss({pod["metadata"]["uid"] for pod in listed["items"]})
+                self._follow(path, listed["metadata"]["resourceVersion"])
+            except AWAY:
+                self._is_over.wait(0.2)
 
     def _follow(self, path: str, version: str) -> None:
         connection = self.plane.connection()
@@ -213,10 +220,13 @@ class Node:
                 event = json.loads(line)
                 if event["type"] in ("ADDED", "MODIFIED"):
                     self._see(event["object"])
-        except (OSError, http.client.HTTPException):
-            self._is_over.wait(0.2)  # the API server is away; the list is asked for again
         finally:
             connection.close()
+
+    def _miss(self, there: Set[str]) -> None:
+        """Pods that the API server has no more end, as those that are deleted with a grace."""
+        for uid in self._pods.keys() - there:
+            self._pods[uid].is_deleted.set()
 
     def _see(self, pod: Data) -> None:
         """Act on a pod as it is now."""
@@ -228,7 +238,7 @@ class Node:
         if spec.get("nodeName") != self.name:
             return
         if metadata["uid"] not in self._pods and not is_deleted and pod["status"]["phase"] == "Pending":
-            self._pods[metadata["uid"]] = Running(self._directory / metadata["uid"])
+            self._pods[metadata["uid"]] = Running(metadata["name"], self._directory / metadata["uid"])
             self._threads.start(self._run, pod, self._pods[metadata["uid"]])
         elif is_deleted:
             self._see_deleted(pod)
@@ -255,6 +265,8 @@ class Node:
                 break
             except NotReady as why:
                 self._report(pod, "Pending", {"waiting": {"reason": why.reason, "message": str(why)}})
+                running.is_deleted.wait(0.3)
+            except AWAY:
                 running.is_deleted.wait(0.3)
         else:
             if not self._is_over.is_set():
@@ -325,7 +337,7 @@ class Node:
         while not self._is_over.is_set():
             try:
                 code, answer = self.plane.api("PATCH", path, uid, content_type=content_type)
-            except (OSError, http.client.HTTPException):
+            except AWAY:
                 self._is_over.wait(0.2)
                 continue
             assert code in (200, 404, 409), answer
@@ -423,7 +435,10 @@ class Node:
         account = pod["spec"]["serviceAccountName"]
         bound = {"kind": "Pod", "apiVersion": "v1", **{key: pod["metadata"][key] for key in ("name", "uid")}}
         asked = {"spec": {"audiences": [], "expirationSeconds": TOKEN_SECONDS, "boundObjectRef": bound}}
-        made = self._ask("POST", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token", asked)
+        code, made = self.plane.api("POST", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token", asked)
+        if code in (404, 409):  # the account is not there yet; the pod is no more, or another one has its name
+            raise NotReady("ContainerCreating", f'failed to fetch token for "{account}": {made["message"]}')
+        assert code == 201, made
         files = {
             "token": made["status"]["token"].encode(),
             "ca.crt": self.plane.ca_file.read_bytes(),
@@ -441,8 +456,9 @@ class Node:
                 asked = dict(parse_qsl(url.query))
                 assert (kind, namespace, container) == ("containerLogs", node.namespace, "lrs"), url
                 assert not set(asked) - {"timestamps", "sinceTime"}, asked
-                text = b"".join(node._logged(name, asked))
-                self.send_response(200)
+                pod = node._named(name)
+                text = b"".join(_logged(pod, asked)) if pod else f'pod "{name}_{namespace}" does not exist\n'.encode()
+                self.send_response(200 if pod else 404)
                 self.send_header("Content-Type", "text/plain")
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
@@ -453,12 +469,9 @@ class Node:
 
         return Handler
 
-    def _logged(self, name: str, asked: Mapping[str, str]) -> Iterator[bytes]:
-        code, pod = self.plane.api("GET", f"/api/v1/namespaces/{self.namespace}/pods/{name}")
-        assert code == 200, pod
-        for instant, line in list(self._pods[pod["metadata"]["uid"]].lines):
-            if instant[:19] >= asked.get("sinceTime", "")[:19]:
-                yield (f"{instant} ".encode() if asked.get("timestamps") == "true" else b"") + line
+    def _named(self, name: str) -> Running | None:
+        """The last pod of this name that was bound here, as this node knows it: the API server may have it no more."""
+        return next((each for each in reversed(list(self._pods.values())) if each.name == name), None)
 
     # ---- the API server
 
@@ -524,6 +537,12 @@ def _own(path: Path, group: int | None) -> None:
         mode = path.stat().st_mode & 0o7777
         os.chown(path, 0, group)
         path.chmod(mode)
+
+
+def _logged(running: Running, asked: Mapping[str, str]) -> Iterator[bytes]:
+    for instant, line in list(running.lines):
+        if instant[:19] >= asked.get("sinceTime", "")[:19]:
+            yield (f"{instant} ".encode() if asked.get("timestamps") == "true" else b"") + line
 
 
 def _read(running: Running) -> None:
