@@ -41,6 +41,11 @@ PIECE = CHUNK // 2
 MOST_AT_ONCE = 1000
 """Keys of one DeleteObjects."""
 
+FULL = 100
+"""A list of so many keys, or of a multiple, may have ended with a page. Servers are known that know nothing of how a list goes
+on (before ListObjectsV2), or forget to say that it does, and the library that is quicker does not see the former.
+"""
+
 
 def opened(place: Place) -> S3:
     """The bucket and prefix of an `s3:` URL."""
@@ -70,7 +75,18 @@ class S3:
     # ---- reading
 
     def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:  # noqa: ARG002
-        """In the order of the keys; of our own ones the quick way, for as long as that goes."""
+        """In the order of the keys. What ends with a full page may be cut there, and nobody says so: it is asked on."""
+        while True:
+            count = 0
+            for found in self._listed(prefix, after):
+                yield found
+                after = found.key
+                count += 1
+            if not count or count % FULL:
+                return
+
+    def _listed(self, prefix: str, after: str) -> Iterator[Stat]:
+        """As the server gives it; of our own keys the quick way, for as long as that goes."""
         if self._client.is_ours and (not prefix or prefix.endswith("/")):
             try:
                 for found in self._quick_list(prefix, after):
@@ -115,12 +131,16 @@ class S3:
         return Stat(each["Key"][len(self._prefix) :], int(each["Size"]), etag_of(each), made, is_settled=is_settled)
 
     def _pages(self, prefix: str, after: str) -> Iterator[Stat]:
-        """Page by page."""
+        """Page by page. A server that knows nothing of where a list is to begin, begins with the first key."""
         following: dict[str, Any] = {"StartAfter": self._prefix + after} if after else {}
+        last = after.encode("utf-8", "surrogatepass")
         while True:
             page = self._client.call("list_objects_v2", "a list", Prefix=self._prefix + prefix, MaxKeys=1000, **following)
             settled = (date_of(page) or 0.0) - SETTLED if self._client.dates_attributes else 0.0
-            yield from (found for each in page.get("Contents") or () if (found := self._entry(each, settled)).key)
+            for each in page.get("Contents") or ():
+                found = self._entry(each, settled)
+                if found.key and found.key.encode("utf-8", "surrogatepass") > last:
+                    yield found
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated"):
                 return

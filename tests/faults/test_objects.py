@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -467,6 +469,75 @@ def test_keys_that_the_quick_library_cannot_read_do_not_end_a_list(backend: Back
     )
     found = [each.key for each in backend.list()]
     assert sorted(found) == keys or [key for key in keys if key not in found] == []
+
+
+CONTENTS = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
+PAGE = 100
+
+
+def _cut(forward: Forward, *, after: str = "", is_said: bool) -> Answer:
+    """A list of the real gateway as one gives it that has pages of 100 keys and no word for where the next one begins."""
+    answer = forward()
+    entries = CONTENTS.findall(answer.body)
+    left = [each for each in entries if each.partition(b"<Key>")[2].partition(b"</Key>")[0] > after.encode()]
+    more = b"true" if is_said and len(left) > PAGE else b"false"
+    body = b"<ListBucketResult><IsTruncated>" + more + b"</IsTruncated>" + b"".join(left[:PAGE]) + b"</ListBucketResult>"
+    return Answer(status=answer.status, headers={"Content-Type": "application/xml"}, body=body)
+
+
+def _of_many(between: Between, bucket: str, s3: S3, count: int) -> tuple[Backend, list[str]]:
+    keys = [f"blobs/{number:03}" for number in range(count)]
+    folder = s3.buckets / bucket / "p" / "blobs"
+    folder.mkdir(parents=True)
+    for key in keys:
+        (folder / key.rpartition("/")[2]).write_bytes(b"1")
+    return _opened(between, bucket), keys
+
+
+def _is_list(request: Request) -> bool:
+    return request.method == "GET" and "list-type=2" in request.path and "max-keys=1&" not in f"{request.path}&"
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 250, 300])
+def test_a_list_of_which_nobody_says_that_it_goes_on_is_read_to_its_end(
+    between: Between, bucket: str, libraries: None, s3: S3, count: int
+) -> None:
+    """What is not seen would be condemned, or what needs it: a gateway is known that forgets it after a full page."""
+    backend, keys = _of_many(between, bucket, s3, count)
+    whole: list[Answer] = []
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if not _is_list(request):
+            return None
+        whole[:] = whole or [forward()]
+        after = parse_qs(urlsplit(request.path).query).get("start-after", [""])[0]
+        return _cut(lambda: whole[0], after=after, is_said=False)
+
+    between.rule = rule
+    assert [each.key for each in backend.list("blobs/")] == keys
+    assert [each.key for each in backend.list("blobs/", after="blobs/050")] == keys[51:]
+
+
+@pytest.mark.parametrize(("count", "is_right"), [(99, True), (100, True), (101, False), (300, False)])
+def test_a_server_that_knows_only_the_first_kind_of_list_gives_no_part_of_one_for_all(
+    between: Between, bucket: str, libraries: None, s3: S3, count: int, is_right: bool
+) -> None:
+    """It gives the first keys whatever it is asked for, and says that there are more, but not how to come to them."""
+    backend, keys = _of_many(between, bucket, s3, count)
+    whole: list[Answer] = []
+
+    def rule(request: Request, forward: Forward) -> Answer | None:
+        if not _is_list(request):
+            return None
+        whole[:] = whole or [forward()]
+        return _cut(lambda: whole[0], is_said=True)
+
+    between.rule = rule
+    if is_right:
+        assert [each.key for each in backend.list("blobs/")] == keys
+        return
+    with pytest.raises(UnreachableError, match="no end that can be asked for"):
+        list(backend.list("blobs/"))
 
 
 # ---- the clock, the log
