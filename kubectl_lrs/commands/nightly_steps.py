@@ -18,6 +18,8 @@ from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.run_ import Nightly
 from kubectl_lrs.commands.shared import Backups, Quiet, Trusting
 from kubectl_lrs.commands.spark import apply, apply_options, plan_of, require_rights
+from kubectl_lrs.model.catalog import Catalog
+from kubectl_lrs.model.choice import group_of
 from kubectl_lrs.model.errors import DamageError, ExitCode, LrsError, UnreachableError, UsageError
 from kubectl_lrs.model.nightly import BACKUP, PROVE, PRUNE, NightlyReport, Outcome, State
 from kubectl_lrs.model.scheduling import INSTANCE, JOB, PART_OF, SEGMENTS, SHARDS, selector
@@ -28,7 +30,7 @@ from kubectl_lrs.stores.lrs.connect import require_namespace, target
 from kubectl_lrs.stores.spark.flags import DEFAULT_TIMEOUT, DEFAULT_WORKERS, CleanFirst
 from kubectl_lrs.usecases import known_findings
 from kubectl_lrs.usecases.clean_spark import SessionSelection
-from kubectl_lrs.usecases.nightly import Task, newest_of, no_whole_since
+from kubectl_lrs.usecases.nightly import Own, Task, newest_of, no_whole_since, stale
 from kubectl_lrs.usecases.prune import plan_prune
 from kubectl_lrs.usecases.scheduling.segments import Pods
 from kubectl_lrs.usecases.verify import verify
@@ -129,12 +131,22 @@ class Steps:
     def _verify_made(self) -> Outcome:
         return self._verified(open_repository(*self.given.of(Backups).where).find(self.place))
 
-    def _verify_newest(self) -> Outcome:
-        repository = open_repository(*self.given.of(Backups).where)
+    @property
+    def _own(self) -> Own:
+        return own_backups(self.given, self.installation)
+
+    def _newest(self) -> tuple[Backup, str]:
+        """The newest backup of this installation, which the report is about then; what is to be said where it is too old."""
         within = duration(self.given.of(Nightly).fresh, what="--fresh")
-        own = own_backups(self.given, self.installation)
-        backup = newest_of(repository, own, within=within, now=datetime.now(timezone.utc))
+        backup = newest_of(open_repository(*self.given.of(Backups).where), self._own)
         self.report.backup, self.place = backup.catalog, backup.location
+        return backup, stale(backup, within=within, now=datetime.now(timezone.utc))
+
+    def _verify_newest(self) -> Outcome:
+        backup, too_old = self._newest()
+        if too_old:
+            hint = "see what the backup part says; nothing is removed before there is a new one"
+            raise LrsError(too_old, hint=hint, exit_code=ExitCode.PARTIAL)
         return self._verified(backup)
 
     def _verified(self, backup: Backup) -> Outcome:
@@ -165,11 +177,12 @@ class Steps:
 
     def _memory(self) -> known_findings.Memory:
         repository = open_repository(*self.given.of(Backups).where)
-        return known_findings.memory_of(self.report, repository, own_backups(self.given, self.installation), self.place)
+        return known_findings.memory_of(self.report, repository, self._own, self.place)
 
     def _prune(self) -> Outcome:
+        """Of the backups of this installation alone: of another one in the same place its own rules say what stays."""
         rules, where = prune_run.rules_of(self.given.of(Keep)), self.given.of(Backups)
-        plan = plan_prune(open_pruner(where.path, self.given.of(Trusting).trust, where.reach), rules)
+        plan = plan_prune(open_pruner(where.path, self.given.of(Trusting).trust, where.reach), rules, self._is_meant)
         for line in render.prune_remarks(plan):
             render.say(line)
         if plan.thinned:
@@ -182,9 +195,19 @@ class Steps:
         report = prune_run.carried_out(self.given, plan, verb=PRUNE)
         return self._ended(report.exit_code(), render.prune_report_view(report).after[-1])
 
+    def _is_meant(self, catalog: Catalog) -> bool:
+        """Whether a backup is of this installation: by its file, or as it is of one kind with that of this run."""
+        made = self.report.backup
+        return self._own.has(catalog) or (made is not None and group_of(made) == group_of(catalog))
+
     def _rehearse(self) -> Outcome:
-        proof = rehearse_run.prove(self.given)
-        return self._ended(proof.exit_code(), render.rehearsal_view(proof).done)
+        """Of the newest backup of this installation: that another one's restores proves nothing here."""
+        backup, too_old = self._newest()
+        proof = rehearse_run.prove(self.given, backup.location)
+        outcome = self._ended(proof.exit_code(), render.rehearsal_view(proof).done)
+        if not too_old or outcome.status is not ExitCode.DONE:
+            return outcome
+        return Outcome(state=State.PARTIAL, status=ExitCode.PARTIAL, message=f"{outcome.message}; but {too_old}")
 
     def end(self, status: ExitCode, said: str) -> None:
         """Note the end of the act of a step; the next one has its own."""

@@ -42,10 +42,10 @@ def run(given: Given) -> ExitCode:
     return proof.exit_code()
 
 
-def prove(given: Given) -> Rehearsed:
-    """What the rehearsal of the call has shown; the act is noted in the history."""
+def prove(given: Given, backup: str = "") -> Rehearsed:
+    """What the rehearsal of the call, or of this `backup`, has shown; the act is noted in the history."""
     kube = connect(given.kube, given.cancel)
-    folder = _backup(given, kube)
+    folder = _backup(given, kube, backup or given.of(Flags).backup)
     rehearse = _rehearsal(given, kube, folder)
     identity = kube.identity()
     whom = identity.uid or identity.server
@@ -63,7 +63,7 @@ def _refuse_at_once(given: Given) -> None:
 
 def _shown(given: Given) -> ExitCode:
     kube = connect(given.kube, given.cancel)
-    folder = _backup(given, kube)
+    folder = _backup(given, kube, given.of(Flags).backup)
     plans = _rehearsal(given, kube, folder).plan()
     findings = [each for _, plan in plans for each in plan.findings]
     for line in render.finding_lines(findings, all_details=given.of(Tables).output == "wide"):
@@ -73,12 +73,11 @@ def _shown(given: Given) -> ExitCode:
     return errors[0].exit_code if errors else ExitCode.DONE
 
 
-def _backup(given: Given, kube: KubeClient) -> Backup:
-    flags, quiet = given.of(Flags), given.of(Quiet).quiet
+def _backup(given: Given, kube: KubeClient, name: str) -> Backup:
     directory = open_to_read(*given.of(Backups).where)
-    folder = found(given, directory, flags.backup, kube.identity() if flags.backup == LATEST else None)
-    if flags.backup == LATEST:
-        render.say_latest(folder, quiet=quiet)
+    folder = found(given, directory, name, kube.identity() if name == LATEST else None)
+    if name == LATEST:
+        render.say_latest(folder, quiet=given.of(Quiet).quiet)
     for line in render.of_others(folder):
         render.say(line)
     return folder

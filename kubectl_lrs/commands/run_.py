@@ -46,7 +46,7 @@ class Nightly(Options):
         metavar="DURATION",
         shown=True,
         group=Group.HOW,
-        help="With --part prune alone: how old the newest backup may be; nothing is removed where none was made since.",
+        help="How old the newest backup may be to --part prune alone, which removes nothing else, and to --part prove.",
     )
 
 
@@ -110,7 +110,10 @@ The parts can run apart, with credentials of their own: `backup` (clean-spark, b
 `prove`, which rehearses the newest backup and is done where --part prove asks for it alone. Without --part the
 other two are done as far as their credentials are here: backup needs a cluster, prune rules of retention.
 Where neither can be done, the run fails.
-`prune` by itself goes by the newest backup of this cluster, which must be younger than --fresh, and verifies it.
+All of them are about the backups that this installation makes (cluster, namespace, profile and selection of its file):
+prune removes none of another one that lies in the same place, nor one that was made by hand of less.
+`prune` by itself goes by the newest, which must be younger than --fresh, and verifies it. A proof of one that is older
+is done in part (3).
 
 `run segment` copies one segment of the files of a backup that another machine makes by backup --shards, which says what
 segments are called. It needs the repository (--backup-dir) and the storage of the files (files.url of the installation

@@ -157,7 +157,11 @@ RULES: Mapping[str, Callable[[], tuple[Rule, ...]]] = {
             why="without the part backup",
             holds=lambda value: not value("--part") or "backup" in value("--part"),
         ),
-        Rule(flags=("--fresh",), why="but to --part prune alone", holds=lambda value: set(value("--part")) == {"prune"}),
+        Rule(
+            flags=("--fresh",),
+            why="but to --part prove, or prune alone",
+            holds=lambda value: "prove" in value("--part") or set(value("--part")) == {"prune"},
+        ),
     ),
     "image": lambda: (
         Rule(

@@ -126,8 +126,8 @@ class Own:
         return is_here and is_alike and catalog.profile == self.profile
 
 
-def newest_of(repository: Repository, own: Own, *, within: timedelta, now: datetime) -> Backup:
-    """The newest sealed backup that a prune goes by. LrsError where there is none that is so young: then tonight's has failed."""
+def newest_of(repository: Repository, own: Own) -> Backup:
+    """The newest sealed backup of an installation. UsageError where there is none; LrsError where nothing tells which it is."""
     meant = [each for each in repository.newest_first() if own.has(each.catalog)]
     if not meant:
         raise UsageError(
@@ -141,13 +141,13 @@ def newest_of(repository: Repository, own: Own, *, within: timedelta, now: datet
             hint="is a clock wrong?",
             exit_code=ExitCode.PARTIAL,
         )
-    if now - newest.catalog.instant > within:
-        raise LrsError(
-            f"{newest.name} is the newest of this installation: nothing was made for {_days(now - newest.catalog.instant)}",
-            hint="see what the backup part says; nothing is removed before there is a new one",
-            exit_code=ExitCode.PARTIAL,
-        )
     return newest.in_use()
+
+
+def stale(newest: Backup, *, within: timedelta, now: datetime) -> str:
+    """What is to be said where the newest backup is older than that, as tonight's has failed then; empty where it is not."""
+    age = now - newest.catalog.instant
+    return f"{newest.name} is the newest of this installation: nothing was made for {_days(age)}" if age > within else ""
 
 
 def _days(age: timedelta) -> str:
@@ -156,8 +156,8 @@ def _days(age: timedelta) -> str:
 
 
 def no_whole_since(mine: Catalog, all_of_them: Sequence[Catalog], now: datetime) -> datetime | None:
-    """Since when none of the group of a backup was whole, where that is too long; None else."""
-    group = [each for each in all_of_them if group_of(each) == group_of(mine)]
+    """Since when none of the group of a backup was whole, where that is too long; None else. One of the future is none."""
+    group = [each for each in all_of_them if group_of(each) == group_of(mine) and not each.is_after(now)]
     whole = [each.instant for each in group if each.state == "whole" and not each.is_empty]
     since = max(whole) if whole else min((each.instant for each in group), default=now)
     return since if now - since > WITHOUT_WHOLE else None

@@ -5,7 +5,7 @@ What the backups' repository cannot believe is kept and counts for nothing; how 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
@@ -29,6 +29,9 @@ from kubectl_lrs.repository.pruning import (
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.trust import RefusedError
+
+OTHERS = "not meant"
+"""Why a backup stays that the rules are not about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +132,18 @@ class PruneReport:
 # ---- plans
 
 
-def plan_prune(pruner: Pruner, rules: Rules) -> PrunePlan:
-    """What the rules keep of the repository, and what goes. UsageError for a name that is none there."""
+def plan_prune(pruner: Pruner, rules: Rules, is_meant: Callable[[Catalog], bool] = lambda _catalog: True) -> PrunePlan:
+    """What the rules keep of the repository, and what goes. UsageError for a name that is none there.
+
+    `is_meant`: which backups the rules are about; all others stay.
+    """
     looked = pruner.look()
     _require_names(pruner, rules.names, [*(each.name for each in looked.backups), *(each.name for each in looked.left_alone)])
-    steps = _decided(looked.backups, rules)
+    steps = _decided(looked.backups, rules, is_meant)
     prepared = pruner.prepare(looked, _gone(steps))
     if prepared.lacking:  # what is damaged takes nobody's place
         looked = replace(looked, backups=_doubted(looked.backups, prepared.lacking))
-        steps = _decided(looked.backups, rules)
+        steps = _decided(looked.backups, rules, is_meant)
         prepared = pruner.prepare(looked, _gone(steps))
     return _plan(pruner, looked, steps, prepared)
 
@@ -146,9 +152,10 @@ def _gone(steps: Sequence[PruneStep]) -> list[str]:
     return [each.name for each in steps if not each.is_kept]
 
 
-def _decided(backups: Sequence[Found], rules: Rules) -> list[PruneStep]:
+def _decided(backups: Sequence[Found], rules: Rules, is_meant: Callable[[Catalog], bool]) -> list[PruneStep]:
     by_name = {each.name: each for each in backups}
-    decisions = decide(map(_candidate, backups), rules)
+    decisions = decide((_candidate(each) for each in backups if is_meant(each.catalog)), rules)
+    decisions += [Decision(candidate=_candidate(each), reasons=(OTHERS,)) for each in backups if not is_meant(each.catalog)]
     return [PruneStep(found=by_name[each.candidate.name], decision=each) for each in decisions]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,35 @@ def test_more_than_half_is_left_to_a_person(cli: Cli, install: Install) -> None:
     assert _told(path)[("run_exit_status", "prune")] == 3
 
 
+@pytest.fixture
+def another(plane: ControlPlane, crd: Crd) -> Iterator[str]:
+    """The namespace of another installation of the same cluster."""
+    name = f"another-{secrets.token_hex(3)}"
+    loader.create_namespace(plane, name)
+    loader.create_many(plane, samples.samples(crd.api_version, crd.kind, name)[4:6])
+    yield name
+    loader.clear(plane, namespace=name)
+    loader.delete_namespace(plane, name, wait=False)
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["plain", "pooled"])
+def test_what_others_keep_in_the_same_place_is_their_own(cli: Cli, install: Install, another: str, *, pooled: bool) -> None:
+    """Of another namespace, or made by hand of less: their rules are said elsewhere, and these would thin them out unasked."""
+    path = install()
+    if pooled:
+        cli.ok("repository", "init", path.parent / "backups")
+    names = [f"{kind}-{number}" for kind in ("other", "hand") for number in range(3)]
+    for name in names:
+        words = ("-n", another) if name.startswith("other") else ("--type", "deployment")
+        cli.ok("backup", "--config", path, "-q", "--name", name, *words)
+    for number in range(3):
+        cli.ok("backup", "--config", path, "-q", "--name", f"night-{number}")
+    report = _night(cli, path, "--part", "prune")
+    assert report["steps"][-2]["message"].endswith("1 removed; 8 stay"), report
+    left = {each["name"] for each in json.loads(cli.ok("list", "--config", path, "-o", "json"))["backups"]}
+    assert left == {*names, "night-1", "night-2"}
+
+
 def test_rules_that_are_none_leave_their_trace(cli: Cli, install: Install) -> None:
     path = install(retention={"keepWithin": "soon"})
     report = _night(cli, path, code=2)
@@ -328,6 +358,23 @@ def test_a_proof_by_itself(cli: Cli, install: Install) -> None:
     report = _night(cli, path, "--part", "prove")
     assert _states(report) == {"backup": "not here", "prune": "not here", "rehearse": "done"}
     assert _told(path)[("run_exit_status", "prove")] == 0
+
+
+def test_what_is_proved_is_of_this_installation_and_of_this_night(cli: Cli, install: Install, another: str) -> None:
+    """That another one's restores, the newest of the cluster, proves nothing here; nor does that one of last week does."""
+    path = install()
+    others = ("backup", "-n", another, "--backup-dir", path.parent / "backups", "-q", "--name", "other")
+    cli.ok(*others)
+    assert "no sealed backup is of this installation" in _night(cli, path, "--part", "prove", code=2)["steps"][-1]["message"]
+    shutil.rmtree(path.parent / "backups" / "other")
+    cli.ok("backup", "--config", path, "-q", "--name", "mine")
+    cli.ok(*others)
+    report = _night(cli, path, "--part", "prove")
+    assert (report["backup"], _told(path)[("run_exit_status", "prove")]) == ("mine", 0)
+    success = _told(path)[("run_last_success_timestamp_seconds", "prove")]
+    report = _night(cli, path, "--part", "prove", "--fresh", "0s", code=3)
+    assert "but mine is the newest of this installation: nothing was made for 0 hours" in report["steps"][-1]["message"]
+    assert _told(path)[("run_last_success_timestamp_seconds", "prove")] == success
 
 
 # ---- calls that cannot be

@@ -16,7 +16,7 @@ from kubectl_lrs.model.errors import DamageError, ExitCode, InterruptedRunError,
 from kubectl_lrs.model.nightly import BACKUP, PRUNE, NightlyReport, Outcome, State
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.runtime.cancel import Cancel, CancelledError
-from kubectl_lrs.usecases.nightly import Night, Own, Task, newest_of, no_whole_since
+from kubectl_lrs.usecases.nightly import Night, Own, Task, newest_of, no_whole_since, stale
 
 NOW = datetime(2026, 11, 24, 1, 17, tzinfo=timezone.utc)
 GOOD: Callable[[], Outcome] = Outcome
@@ -160,7 +160,8 @@ def _newest(*catalogs: Catalog, hours: float = 26) -> str:
     for each in backups:
         each.in_use = lambda each=each: each
     repository: Any = SimpleNamespace(newest_first=lambda: backups, location="r")
-    return newest_of(repository, OWN, within=timedelta(hours=hours), now=NOW).name
+    newest = newest_of(repository, OWN)
+    return stale(newest, within=timedelta(hours=hours), now=NOW) or newest.name
 
 
 def test_the_newest_of_this_installation() -> None:
@@ -173,11 +174,8 @@ def test_the_newest_of_this_installation() -> None:
 def test_none_or_an_old_one_prunes_nothing() -> None:
     with pytest.raises(UsageError, match="no sealed backup is of this installation"):
         _newest(_catalog("other", 1, uid="x"))
-    with pytest.raises(LrsError, match=r"nothing was made for 27 hours") as raised:
-        _newest(_catalog("other", 1, uid="x"), _catalog("mine", 27))
-    assert raised.value.exit_code is ExitCode.PARTIAL
-    with pytest.raises(LrsError, match="nothing was made for 4 days"):
-        _newest(_catalog("mine", 97))
+    assert _newest(_catalog("other", 1, uid="x"), _catalog("mine", 27)).endswith("nothing was made for 27 hours")
+    assert _newest(_catalog("mine", 97)).endswith("nothing was made for 4 days")
 
 
 def test_one_that_is_dated_later_than_now_tells_nothing() -> None:
@@ -214,6 +212,11 @@ def test_a_group_without_a_whole_one_for_too_long() -> None:
     assert no_whole_since(mine, [old, young, mine], NOW) is None
     other = replace(young, profile="complete")
     assert no_whole_since(mine, [old, other, mine], NOW) == old.instant, "another kind of backup takes nobody's place"
+
+
+def test_a_whole_one_of_the_future_takes_nobodys_place() -> None:
+    mine, old = _catalog("now", 1, lacks=True), _catalog("old", 15 * 24)
+    assert no_whole_since(mine, [old, mine, _catalog("future", -365 * 24)], NOW) == old.instant
 
 
 def test_where_none_ever_was_whole_the_first_one_counts() -> None:
