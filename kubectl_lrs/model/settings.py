@@ -289,6 +289,7 @@ class Installation:
             namespace=self.namespace,
             names_system=UID in self.values,
             names_own=NAMESPACE_UID in self.values,
+            system=str(self.values.get(UID) or ""),
         )
 
     @property

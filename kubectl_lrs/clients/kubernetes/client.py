@@ -44,6 +44,8 @@ class KubeClient:
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, cancel: Cancel | None = None) -> None:
         self.connection = connection
+        self.told_uid = ""
+        """That of the cluster as whoever calls knows it, where the server does not tell it."""
         self._sender = Sender(connection, timeout=timeout, cancel=cancel or Cancel())
 
     @property
@@ -280,7 +282,7 @@ class KubeClient:
         try:
             uid = str(self.get(NAMESPACES, "kube-system")["metadata"]["uid"])
         except (DeniedError, NotFoundError):
-            uid = ""
+            uid = self.told_uid
         return Cluster(
             uid=uid,
             server=self.connection.server,

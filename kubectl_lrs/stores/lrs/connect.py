@@ -69,11 +69,15 @@ def uids_of(kube: KubeClient, namespaces: Iterable[str]) -> dict[str, str]:
 
 
 def require_cluster(kube: KubeClient, guard: Guard) -> None:
-    """UsageError where it is another cluster than the settings are of; DeniedError where that cannot be told."""
+    """UsageError where it is another cluster than the settings are of; DeniedError where that cannot be told.
+
+    Where it is theirs, it is of the uid that they say, which it may not tell itself.
+    """
     found = uids_of(kube, [SYSTEM])
     if not guard.uids & set(found.values()):
         found |= uids_of(kube, [guard.namespace or kube.connection.namespace])
     if guard.uids & set(found.values()):
+        kube.told_uid = guard.system
         return
     where = f"{kube.connection.server} (context {kube.connection.context})" if kube.connection.context else kube.connection.server
     # A uid tells something beside the one that the file has of the same namespace: another's is no sign of another cluster.

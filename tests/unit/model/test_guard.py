@@ -52,6 +52,15 @@ def test_its_own_cluster(kube: Any, guard: Guard, asked: list[str]) -> None:
     assert kube.asked == asked
 
 
+def test_its_uid_is_known_where_the_namespace_alone_may_be_read() -> None:
+    """As in a pod: backups of two clusters whose namespaces are called alike would be taken for those of one else."""
+    kube: Any = Kube(lrs="n")
+    require_cluster(kube, Guard(uids=frozenset("sn"), file="prod.yaml", namespace="lrs", system="s"))
+    assert kube.told_uid == "s"
+    found = Installation(Path("prod.yaml"), {"cluster.uid": "s", "cluster.namespaceUid": "n"}).guard
+    assert (found.system, Installation(Path("prod.yaml"), {"cluster.namespaceUid": "n"}).guard.system) == ("s", "")
+
+
 @pytest.mark.parametrize(
     ("kube", "guard"),
     [
