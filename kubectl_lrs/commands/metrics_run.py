@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime, timezone
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given
@@ -29,10 +30,11 @@ def _of_backups(given: Given, place: Backups) -> Iterator[Sample]:
     found = given.installation
     own = own_backups(given, found) if found and found.uids else None
     catalogs = [each.catalog for each in open_repository(*place.where).scan()[0]]
-    yield from of_backups((each for each in catalogs if not (own and own.has(each))), repository=place.label)
+    now = datetime.now(timezone.utc)
+    yield from of_backups((each for each in catalogs if not (own and own.has(each))), repository=place.label, now=now)
     if found and own:
         mine = (each for each in catalogs if own.has(each))
-        yield from of_backups(mine, repository=place.label, cluster=found.cluster)
+        yield from of_backups(mine, repository=place.label, now=now, cluster=found.cluster)
 
 
 def _of_runs() -> Iterator[Sample]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from kubectl_lrs import __version__
@@ -29,6 +29,9 @@ TOOL = f"kubectl-lrs {__version__}"
 OLDEST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 NEWEST = datetime(9998, 12, 31, tzinfo=timezone.utc)
 """Of their years, and of those between, is every catalog; no other is read."""
+
+CLOCKS = timedelta(minutes=1)
+"""By so much the clocks of two machines may differ."""
 
 SORTED_SINCE = 2
 """The format since which the sums are sorted, so that their own sum is the identity of a backup."""
@@ -161,6 +164,10 @@ class Catalog:
     def is_empty(self) -> bool:
         """Whether nothing was found: no LRS, and nothing in any other tier, as far as that can be told."""
         return all(facts.get(COUNTED.get(tier, "")) in (0, []) for tier, facts in self.tiers.items())
+
+    def is_after(self, now: datetime) -> bool:
+        """Whether its instant is later than that, by more than clocks of machines that are looked after differ."""
+        return self.instant > now + CLOCKS
 
     @property
     def has_lrs(self) -> bool:

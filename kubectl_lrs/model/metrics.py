@@ -6,6 +6,7 @@ Instants of the last success, and no ratios of counters: these say nothing any m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from kubectl_lrs.model.catalog import Catalog
@@ -86,11 +87,14 @@ def _labels(cluster: str, namespace: str, profile: str, repository: str, **more:
     return tuple(sorted(named.items()))
 
 
-def of_backups(catalogs: Iterable[Catalog], *, repository: str, cluster: str = "") -> Iterator[Sample]:
-    """What the backups of a repository tell, by installation. `cluster`: all are of this one. An empty one is none."""
+def of_backups(catalogs: Iterable[Catalog], *, repository: str, now: datetime, cluster: str = "") -> Iterator[Sample]:
+    """What the backups of a repository tell, by installation. `cluster`: all are of this one.
+
+    An empty one is none, nor is one that is dated later than now: nothing would ever be too old beside it.
+    """
     groups: dict[Labels, list[Catalog]] = {}
     for each in catalogs:
-        if not each.is_empty:
+        if not each.is_empty and not each.is_after(now):
             of, namespace = cluster or each.cluster.uid or each.cluster.server, each.selection.get("namespace") or ""
             groups.setdefault(_labels(of, namespace, each.profile, repository), []).append(each)
     for labels, group in sorted(groups.items()):

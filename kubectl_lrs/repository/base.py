@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 LISTED, ALL = 0.0, 1.0
 """How much of the contents is read to see whether they are as they were sealed: none, all."""
-
-CLOCKS = timedelta(minutes=1)
-"""By so much the clocks of two machines may differ."""
 
 
 class Readable(Protocol):
@@ -469,8 +466,8 @@ def _what_it_is(backup: Backup) -> str:
 
 
 def is_of_future(catalog: Catalog) -> bool:
-    """Whether its instant is later than now, by more than clocks of machines that are looked after differ."""
-    return catalog.instant > datetime.now(timezone.utc) + CLOCKS
+    """Whether its instant is later than now."""
+    return catalog.is_after(datetime.now(timezone.utc))
 
 
 def _choice(chosen: Backup, candidates: Sequence[Backup]) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -82,7 +83,8 @@ class Notifier:
 
     def _samples(self, report: NightlyReport) -> tuple[list[Sample], list[str]]:
         def look() -> list[Sample]:
-            return list(metrics.of_backups(self.catalogs(), repository=report.repository, cluster=report.cluster))
+            now = datetime.now(timezone.utc)
+            return list(metrics.of_backups(self.catalogs(), repository=report.repository, now=now, cluster=report.cluster))
 
         (looked,) = _at_once([look], self.patience)
         if isinstance(looked, list):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from kubectl_lrs.backends.base import Backend, Versions
+from kubectl_lrs.model.catalog import CLOCKS
 from kubectl_lrs.model.errors import DeniedError, LrsError
-from kubectl_lrs.repository.base import CLOCKS
 from kubectl_lrs.repository.pool.layout import BackupId
 from kubectl_lrs.repository.pool.removal import LostError, Removal
 from kubectl_lrs.repository.pool.sight import Place, Sealed, Sight, look

@@ -164,6 +164,10 @@ def _of_backups(newest: Catalog | None, cron_job: Manifest | None, now: datetime
                 part=BACKUP, message="there is no sealed backup of what the installation file says", hint="schedule run makes one"
             )
         return
+    if newest.is_after(now):
+        message = f"the newest sealed backup, {newest.name}, is dated later than now: nothing tells when the last one was made"
+        yield Trouble(part=BACKUP, message=message, hint="is a clock wrong? forget removes it, once there is another one")
+        return
     due = _due(cron_job, newest.instant)
     _, second = next(due, None), next(due, None)
     if second and second + LATE < now:

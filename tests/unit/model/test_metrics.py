@@ -59,16 +59,28 @@ def test_success_is_of_each_part_and_of_status_0_alone() -> None:
 
 
 def test_a_partial_backup_is_not_the_newest_whole_one() -> None:
-    told = _values(metrics.of_backups([_catalog("b", NOW, lacks=2), _catalog("a", NOW - timedelta(days=1))], repository="r"))
+    both = [_catalog("b", NOW, lacks=2), _catalog("a", NOW - timedelta(days=1))]
+    told = _values(metrics.of_backups(both, repository="r", now=NOW))
     assert told[("backup_newest_timestamp_seconds", "")] == NOW.timestamp()
     assert told[("backup_newest_whole_timestamp_seconds", "")] == told[("backup_oldest_timestamp_seconds", "")]
     assert (told[("backup_missing", "")], told[("backups", "")], told[("backup_objects", "")]) == (2, 2, 3)
     assert (told[("backup_bytes", "")], told[("backup_new_bytes", "")]) == (70, 5)
 
 
+def test_one_of_the_future_is_not_the_newest() -> None:
+    """A clock was wrong: by its date no alert would say for a year that no other one is made any more."""
+    future = _catalog("f", NOW + timedelta(days=365))
+    told = _values(metrics.of_backups([_catalog("a", NOW), future], repository="r", now=NOW))
+    assert told[("backup_newest_timestamp_seconds", "")] == NOW.timestamp()
+    assert told[("backup_newest_whole_timestamp_seconds", "")] == NOW.timestamp()
+    assert list(metrics.of_backups([future], repository="r", now=NOW)) == [], "what was told before stays, and grows old"
+    young = _catalog("b", NOW + timedelta(seconds=30))
+    assert _values(metrics.of_backups([young], repository="r", now=NOW))[("backups", "")] == 1, "as clocks differ"
+
+
 def test_where_none_is_whole_nothing_says_that_one_is() -> None:
     assert ("backup_newest_whole_timestamp_seconds", "") not in _values(
-        metrics.of_backups([_catalog("a", NOW, lacks=1)], repository="r")
+        metrics.of_backups([_catalog("a", NOW, lacks=1)], repository="r", now=NOW)
     )
 
 
@@ -76,7 +88,8 @@ def test_clusters_and_profiles_are_told_apart_and_empty_ones_are_none() -> None:
     empty = replace(_catalog("e", NOW), tiers={"resources": {"objects": 0, "bytes": 0}})
     every = [_catalog("a", NOW), _catalog("b", NOW, uid=""), _catalog("c", NOW, profile="complete"), empty]
     every.append(replace(every[0], selection={"namespace": "n"}))
-    counts = {each.labels: each.value for each in metrics.of_backups(every, repository="r") if each.name.endswith("backups")}
+    told = metrics.of_backups(every, repository="r", now=NOW)
+    counts = {each.labels: each.value for each in told if each.name.endswith("backups")}
     assert sorted(dict(labels)["cluster"] for labels in counts) == ["https://c", "u", "u", "u"]
     assert sorted(dict(labels)["lrs_namespace"] for labels in counts) == ["", "", "", "n"]
     assert set(counts.values()) == {1}

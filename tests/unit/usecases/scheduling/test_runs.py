@@ -199,9 +199,9 @@ OWN = Own(uids=frozenset("u"), profile="lrs", selection=Selection(namespace="dr"
 def _backup(name: str, instant: datetime, *, namespace: str = "dr", types: tuple[str, ...] = ()) -> SimpleNamespace:
     asked = Selection(namespace=namespace, types=types).as_dict()
     cluster = SimpleNamespace(uid="u")
-    return SimpleNamespace(
-        catalog=SimpleNamespace(name=name, instant=instant, cluster=cluster, state="whole", selection=asked, profile="lrs")
-    )
+    catalog = SimpleNamespace(name=name, instant=instant, cluster=cluster, state="whole", selection=asked, profile="lrs")
+    catalog.is_after = lambda now: instant > now
+    return SimpleNamespace(catalog=catalog)
 
 
 LAST = {"lastScheduleTime": "2026-11-27T01:17:00Z"}
@@ -224,6 +224,10 @@ LAST = {"lastScheduleTime": "2026-11-27T01:17:00Z"}
         (
             status([cron_job(**LAST)], newest=NOW - timedelta(days=3)),
             ["the newest sealed backup, b, is of 2026-11-24 12:00 UTC: two later ones were due"],
+        ),
+        (
+            status([cron_job(**LAST)], newest=NOW + timedelta(days=30)),
+            ["the newest sealed backup, b, is dated later than now: nothing tells when the last one was made"],
         ),
     ],
 )
