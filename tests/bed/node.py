@@ -37,6 +37,9 @@ Data = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
+UNTOLD = "ContainerCreating"
+"""Why a container waits whose volumes are not there; a kubelet says no more of it in the status, but in an Event."""
+
 TOKEN_SECONDS = 3607
 MESSAGE_PATH = "/dev/termination-log"
 MESSAGE_BYTES = 4096
@@ -264,7 +267,8 @@ class Node:
                 spec = self._prepared(pod, container, running)
                 break
             except NotReady as why:
-                self._report(pod, "Pending", {"waiting": {"reason": why.reason, "message": str(why)}})
+                told = {} if why.reason == UNTOLD else {"message": str(why)}
+                self._report(pod, "Pending", {"waiting": {"reason": why.reason, **told}})
                 running.is_deleted.wait(0.3)
             except AWAY:
                 running.is_deleted.wait(0.3)
@@ -421,10 +425,10 @@ class Node:
             return folder
         said = volume[kind]
         name = said["secretName"] if kind == "secret" else said["name"]
-        held = self._object(f"{kind.lower()}s", name, "ContainerCreating").get("data") or {}
+        held = self._object(f"{kind.lower()}s", name, UNTOLD).get("data") or {}
         items = {each["key"]: each["path"] for each in said.get("items") or ()} or {key: key for key in held}
         if missing := sorted(set(items) - set(held)):
-            raise NotReady("ContainerCreating", f"references non-existent {kind} key: {missing[0]}")
+            raise NotReady(UNTOLD, f"references non-existent {kind} key: {missing[0]}")
         files = {items[key]: base64.b64decode(held[key]) if kind == "secret" else held[key].encode() for key in items}
         _write(folder, files, said["defaultMode"], group)
         return folder
@@ -437,7 +441,7 @@ class Node:
         asked = {"spec": {"audiences": [], "expirationSeconds": TOKEN_SECONDS, "boundObjectRef": bound}}
         code, made = self.plane.api("POST", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token", asked)
         if code in (404, 409):  # the account is not there yet; the pod is no more, or another one has its name
-            raise NotReady("ContainerCreating", f'failed to fetch token for "{account}": {made["message"]}')
+            raise NotReady(UNTOLD, f'failed to fetch token for "{account}": {made["message"]}')
         assert code == 201, made
         files = {
             "token": made["status"]["token"].encode(),

@@ -11,14 +11,21 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags, load
 from kubectl_lrs.formats.exposition import samples_of
+from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository import open_repository
 from kubectl_lrs.stores.mongo.levels import MINIMUM
+from kubectl_lrs.usecases.nightly import Own
+from kubectl_lrs.usecases.scheduling import runs, status
 from tests.bed import loader, node, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.node import Node
@@ -277,6 +284,48 @@ def test_a_secret_that_is_not_there(night: Night) -> None:
     assert run.returncode == 0, said
     assert said.count("the pod does not begin") == 1
     night.call("schedule", "status")
+
+
+def _waits(night: Night, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of the run of the backup, as if all that a pod takes to begin was over."""
+    monkeypatch.setattr(runs, "BEGINS", timedelta(0))
+    kube = KubeClient(load(KubeFlags(kubeconfig=str(night.plane.kubeconfig), namespace=night.namespace), {}))
+    own = Own(uids=frozenset(), profile="lrs", selection=Selection(namespace=night.namespace))
+    where = open_repository(str(night.config.parent))
+    found = status.look(kube, name="lrs", wanted=(), own=own, backups=lambda: where)
+    (run,) = (each.run for each in found.parts if each.part == "backup" and each.run)
+    assert [each.message for each in found.wrong if run.job in each.message] == [f"{run.job} does not begin: {run.waits}"]
+    return run.waits
+
+
+def _taken(night: Night, plural: str, name: str) -> dict[str, Any]:
+    """An object of the schedule, which is gone then."""
+    found = night.plane.api("GET", f"/api/v1/namespaces/{night.namespace}/{plural}/{name}")[1]
+    night.plane.kubectl_run("delete", plural, name, "-n", night.namespace)
+    kept = {key: value for key, value in found.items() if key not in ("metadata", "secrets")}
+    return {**kept, "metadata": {"name": name, "labels": found["metadata"]["labels"]}}
+
+
+def _given_back(night: Night, held: dict[tuple[str, str], dict[str, Any]], plural: str) -> None:
+    (made,) = (each for (kind, _), each in held.items() if kind == plural)
+    assert night.plane.api("POST", f"/api/v1/namespaces/{night.namespace}/{plural}", made)[0] == 201
+
+
+@pytest.mark.campaign
+def test_a_pod_that_may_not_be_made_and_one_whose_volumes_are_not_there(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of neither a status says why, and the Job would go on for a day."""
+    held = {each: _taken(night, *each) for each in (("serviceaccounts", "lrs-backup"), ("configmaps", "lrs-config"))}
+    run = night.cli.start("schedule", "run", env=night.env)
+    loader.wait_until(
+        lambda: any(each["reason"] == "FailedCreate" for each in night.items("events")), "the server to refuse a pod"
+    )
+    assert _waits(night, monkeypatch).startswith("no pod of it was made since")
+    _given_back(night, held, "serviceaccounts")
+    loader.wait_until(lambda: any("waiting" in state for state in _states(night)), "the pod to wait for its volume")
+    assert _waits(night, monkeypatch).startswith("its pod is made ready since")
+    _given_back(night, held, "configmaps")
+    _, said = run.communicate(timeout=loader.PATIENCE)
+    assert run.returncode == 0, said
 
 
 def _states(night: Night) -> Iterator[dict[str, Any]]:

@@ -113,7 +113,7 @@ class Follower:
             except NotFoundError as error:
                 raise LrsError(f"Job {metadata['name']} was deleted while it ran") from error
             pods = self.kube.items(PODS, metadata["namespace"], selector=f"{JOB_NAME}={metadata['name']}")
-            run = run_of(job, pods)
+            run = run_of(job, pods, self.kube.now())
             self._tell_of(pods, run)
             if run.state is not RunState.RUNNING:
                 return run

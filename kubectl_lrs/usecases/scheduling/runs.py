@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -14,6 +15,10 @@ from kubectl_lrs.model.scheduling import CONTAINER
 JOB_NAME = "batch.kubernetes.io/job-name"
 USUAL = frozenset(("ContainerCreating", "PodInitializing"))
 """Why every pod waits for a moment."""
+
+BEGINS = timedelta(minutes=10)
+"""What has not begun by then waits for something. Of a volume's Secret that is not there, or a pod that may not be made, no
+status tells."""
 
 
 class RunState(str, Enum):
@@ -37,8 +42,8 @@ class Run:
     waits: str = ""
 
 
-def run_of(job: Manifest, pods: Iterable[Manifest]) -> Run:
-    """A Job, with its pods among these."""
+def run_of(job: Manifest, pods: Iterable[Manifest], now: datetime) -> Run:
+    """A Job, with its pods among these. `now`: by the clock of the server."""
     own = [each for each in pods if (each["metadata"].get("labels") or {}).get(JOB_NAME) == job["metadata"]["name"]]
     own.sort(key=lambda each: str(each["metadata"].get("creationTimestamp") or ""))
     finished = finish_of(job)
@@ -52,7 +57,25 @@ def run_of(job: Manifest, pods: Iterable[Manifest]) -> Run:
         ended=str((finished or {}).get("lastTransitionTime") or ""),
         status=_status(last),
         message=str(last.get("message") or "").strip() or why,
-        waits=waiting(own[-1]) if own and not finished else "",
+        waits="" if finished else (waiting(own[-1]) if own else "") or _held_up(job, own, now),
+    )
+
+
+def _held_up(job: Manifest, own: list[Manifest], now: datetime) -> str:
+    """What takes longer than it takes, and of which nothing says why; empty where nothing does."""
+    state = container_state(own[-1]) if own else {}
+    if "running" in state or (own and own[-1]["metadata"].get("deletionTimestamp")):
+        return ""
+    made = own[-1]["metadata"].get("creationTimestamp") if own else (job.get("status") or {}).get("startTime")
+    told = (state.get("terminated") or {}).get("finishedAt") or made or job["metadata"].get("creationTimestamp")
+    since = datetime.fromisoformat(str(told).replace("Z", "+00:00"))
+    if now - since < BEGINS:
+        return ""
+    at = f"{since:%Y-%m-%d %H:%M} UTC"
+    if own and "terminated" not in state:
+        return f"its pod is made ready since {at}: kubectl describe pod {own[-1]['metadata']['name']} tells for what it waits"
+    return (
+        f"no pod of it was made since {at}: kubectl describe job {job['metadata']['name']} tells why, as a quota or an admission"
     )
 
 

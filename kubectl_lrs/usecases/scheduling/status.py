@@ -106,7 +106,7 @@ def _status(part: str, cron_job: Manifest, jobs: Sequence[Manifest], pods: Seque
         last_scheduled=str(status.get("lastScheduleTime") or ""),
         last_success=str(status.get("lastSuccessfulTime") or ""),
         next=None if spec.get("suspend") else next(_due(cron_job, now), None),
-        run=run_of(job, pods) if job else None,
+        run=run_of(job, pods, now) if job else None,
     )
 
 

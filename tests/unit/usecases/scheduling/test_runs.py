@@ -46,26 +46,51 @@ def ended(code: int, message: str = "") -> dict[str, Any]:
 
 def test_the_last_pod_tells() -> None:
     pods = [pod("b", ended(5, "second"), at="2026-11-27T02:00:00Z"), pod("a", ended(1, "first")), pod("c", ended(0), of="other")]
-    found = run_of(job(end="Failed", why="BackoffLimitExceeded"), pods)
+    found = run_of(job(end="Failed", why="BackoffLimitExceeded"), pods, NOW)
     assert (found.state, found.status, found.message) == (RunState.FAILED, 5, "second")
     assert running.status_of(found) is ExitCode.UNREACHABLE
-    untold = run_of(job(end="Failed", why="DeadlineExceeded"), [])
+    untold = run_of(job(end="Failed", why="DeadlineExceeded"), [], NOW)
     assert (untold.status, untold.message, running.status_of(untold)) == (None, "DeadlineExceeded", ExitCode.FAILED)
-    killed = run_of(job(end="Failed"), [pod("a", ended(137))])
+    killed = run_of(job(end="Failed"), [pod("a", ended(137))], NOW)
     assert running.status_of(killed) is ExitCode.FAILED, "137 is none of ours"
-    assert running.status_of(run_of(job(end="Complete"), [pod("a", ended(0))])) is ExitCode.DONE
-    assert run_of(job(), []).state is RunState.RUNNING
+    assert running.status_of(run_of(job(end="Complete"), [pod("a", ended(0))], NOW)) is ExitCode.DONE
+    assert run_of(job(), [], NOW).state is RunState.RUNNING
+
+
+LATER = datetime(2026, 11, 27, 1, 27, 30, tzinfo=timezone.utc)
+MADE_READY = "its pod is made ready since 2026-11-27 01:17 UTC: kubectl describe pod a tells for what it waits"
+NO_POD = "no pod of it was made since 2026-11-27 01:17 UTC: kubectl describe job j tells why, as a quota or an admission"
+
+
+@pytest.mark.parametrize(
+    ("pods", "said"),
+    [
+        ([], NO_POD),
+        ([pod("a", {"waiting": {"reason": "ContainerCreating"}})], MADE_READY),
+        ([pod("a", {})], MADE_READY),
+        ([pod("a", {"running": {}})], ""),
+        ([pod("a", {"waiting": {"reason": "ErrImagePull", "message": "none"}})], "ErrImagePull: none"),
+        ([pod("a", {"terminated": {"exitCode": 1, "finishedAt": "2026-11-27T01:17:20Z"}})], NO_POD),
+        ([pod("a", {"terminated": {"exitCode": 1, "finishedAt": "2026-11-27T01:20:00Z"}})], ""),
+    ],
+)
+def test_one_that_does_not_begin_and_nobody_says_why(pods: list[Any], said: str) -> None:
+    """No quota for a pod, an admission that refuses it, a Secret of a volume that is not there: the Job goes on for a day."""
+    assert run_of(job(), pods, LATER).waits == said
+    young = run_of(job(), pods, LATER - timedelta(minutes=9)).waits
+    assert young == (said if said.startswith("Err") else ""), "every pod takes a moment"
+    assert run_of(job(end="Failed"), pods, LATER).waits == ""
 
 
 PARTIAL = "nightly run: exit status 3: 3 done, 1 partial; backup b (partial); backup: 1 thing missing"
 
 
 def test_what_was_done_in_part_is_told_by_a_pod_that_ended_with_0() -> None:
-    found = run_of(job(end="Complete"), [pod("a", ended(0, PARTIAL))])
+    found = run_of(job(end="Complete"), [pod("a", ended(0, PARTIAL))], NOW)
     assert (found.state, found.status, running.status_of(found)) == (RunState.SUCCEEDED, 3, ExitCode.PARTIAL)
-    good = run_of(job(end="Complete"), [pod("a", ended(0, PARTIAL.replace("status 3", "status 0")))])
+    good = run_of(job(end="Complete"), [pod("a", ended(0, PARTIAL.replace("status 3", "status 0")))], NOW)
     assert (good.status, running.status_of(good)) == (0, ExitCode.DONE)
-    killed = run_of(job(end="Failed"), [pod("a", ended(137, PARTIAL))])
+    killed = run_of(job(end="Failed"), [pod("a", ended(137, PARTIAL))], NOW)
     assert (killed.status, running.status_of(killed)) == (137, ExitCode.FAILED)
 
 
@@ -116,6 +141,10 @@ class Kube:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def now(self) -> datetime:
+        """Noon."""
+        return NOW
 
     def get(self, *_: object) -> Any:
         return self._next(self._jobs)
@@ -172,10 +201,6 @@ class Cluster(Kube):
 
     def __init__(self, *lists: list[Any]) -> None:
         super().__init__([], list(lists), [])
-
-    def now(self) -> datetime:
-        """Noon."""
-        return NOW
 
 
 def status(
