@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import groupby
 
-from kubectl_lrs.clients.http.hooks import hook_of
+from kubectl_lrs.clients.http.hooks import Hook, hook_of
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import CRONJOBS, EVENTS
 from kubectl_lrs.formats.exposition import text_of
 from kubectl_lrs.model.errors import DeniedError, ExitCode, NotFoundError
 from kubectl_lrs.model.metrics import MEANINGS, Sample
+from kubectl_lrs.model.nightly import BACKUP, NightlyReport
 from kubectl_lrs.runtime import redact
 from kubectl_lrs.runtime.safe_files import unguessable
 from kubectl_lrs.usecases.notify import News
@@ -52,7 +53,10 @@ def _group(labels: tuple[tuple[str, str], ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeats:
-    """URLs that are called when a run begins, when all of it is done, and when it is not; each by the file that holds it."""
+    """URLs that are called when a run begins, when all of it is done, and when it is not; each by the file that holds it.
+
+    One that is for all parts is the backup's: that it goes well with another part takes no failure of the backup back.
+    """
 
     start: str = ""
     success: str = ""
@@ -61,15 +65,28 @@ class Heartbeats:
     def tell(self, news: News) -> Iterator[str]:
         """The one that it is time for."""
         if not news.is_over:
-            if self.start:
-                hook_of(self.start, what="--heartbeat-start-file").call("GET")
-        elif news.report.exit_code() is ExitCode.DONE:
-            if self.success:
-                hook_of(self.success, what="--heartbeat-success-file").call("GET")
-        elif self.failure:
-            hook = hook_of(self.failure, what="--heartbeat-failure-file")
-            hook.call("POST", body=redact.known(news.whole).encode("utf-8", "replace"), content_type="application/json")
+            for hook, _ in _heard(self.start, "--heartbeat-start-file", news.report, is_good=True):
+                hook.call("GET")
+            return
+        for hook, code in _heard(self.success, "--heartbeat-success-file", news.report, is_good=True):
+            if code is ExitCode.DONE:
+                hook.call("GET")
+        body = redact.known(news.whole).encode("utf-8", "replace")
+        for hook, code in _heard(self.failure, "--heartbeat-failure-file", news.report):
+            if code is not ExitCode.DONE:
+                hook.call("POST", body=body, content_type="application/json")
         yield from ()
+
+
+def _heard(file: str, what: str, report: NightlyReport, *, is_good: bool = False) -> Iterator[tuple[Hook, ExitCode]]:
+    """(URL, exit status of what is told there). `is_good`: what is told is no failure."""
+    if not file:
+        return
+    hook = hook_of(file, what=what)
+    if hook.names_part:
+        yield from ((hook.of(part), report.status_of(part)) for part in report.parts)
+    elif BACKUP in report.parts or not is_good:
+        yield hook, report.exit_code()
 
 
 REASONS: Mapping[ExitCode, str] = {ExitCode.DONE: "NightlyDone", ExitCode.PARTIAL: "NightlyPartial"}

@@ -129,6 +129,46 @@ def test_each_url_is_called_when_it_is_time(listener: Listener, tmp_path: Path) 
     assert {each.body for each in listener.heard} == {"", '{"kind": "NightlyReport"}'}
 
 
+def _hooks(listener: Listener, folder: Path, path: str) -> Heartbeats:
+    files = {each: _file(folder, f"{listener.url}/{path}/{each}", each) for each in ("start", "success", "failure")}
+    return Heartbeats(**files)
+
+
+def _night(channel: Channel, **statuses: ExitCode) -> None:
+    """A run of these parts, from its beginning to its end."""
+    report = NightlyReport(cluster="u", profile="lrs", parts=tuple(statuses), began=NOW)
+    assert list(channel.tell(_news(report))) == []
+    report.steps = [Step(name=part, part=part, outcome=Outcome(status=code)) for part, code in statuses.items()]
+    report.ended = NOW
+    assert list(channel.tell(_news(report))) == []
+
+
+def test_that_another_part_goes_well_takes_no_failure_of_the_backup_back(listener: Listener, tmp_path: Path) -> None:
+    """Each part is a pod of its own, and all have the same file: who watches would hear that all is well again at five."""
+    channel = _hooks(listener, tmp_path, KEY)
+    _night(channel, backup=ExitCode.DIFFERENCE)
+    _night(channel, prune=ExitCode.DONE)
+    _night(channel, prove=ExitCode.DONE)
+    _night(channel, prune=ExitCode.PARTIAL)
+    _night(channel, backup=ExitCode.DONE, prune=ExitCode.DONE)
+    heard = [each.path.removeprefix(f"/{KEY}/") for each in listener.heard]
+    assert heard == ["start", "failure", "failure", "start", "success"]
+
+
+def test_each_part_has_a_url_of_its_own_where_the_file_says_so(listener: Listener, tmp_path: Path) -> None:
+    channel = _hooks(listener, tmp_path, KEY + "/lrs-{part}")
+    _night(channel, prune=ExitCode.DONE)
+    _night(channel, backup=ExitCode.UNREACHABLE, prune=ExitCode.DONE)
+    assert [each.path.removeprefix(f"/{KEY}/lrs-") for each in listener.heard] == [
+        "prune/start",
+        "prune/success",
+        "backup/start",
+        "prune/start",
+        "prune/success",
+        "backup/failure",
+    ]
+
+
 def test_only_those_that_are_named(listener: Listener, tmp_path: Path) -> None:
     channel = Heartbeats(failure=_file(tmp_path, listener.url))
     _tell(channel, ExitCode.DONE, ended=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -24,6 +24,9 @@ LIMIT = 8.0
 MOST = 8192
 """Bytes of a file with a URL."""
 
+PART = "{part}"
+"""What in a URL stands for the part of a run that it is told of."""
+
 SECRET = 6
 """Parts of a path that are longer are not shown."""
 
@@ -39,6 +42,17 @@ class Hook:
     def below(self, path: str) -> Hook:
         """The same server, at a path below."""
         return Hook(what=self.what, url=f"{self.url.rstrip('/')}{path}", authorization=self.authorization)
+
+    @property
+    def names_part(self) -> bool:
+        """Whether each part of a run has a URL of its own."""
+        return PART in self.url
+
+    def of(self, part: str) -> Hook:
+        """The one of a part."""
+        url = self.url.replace(PART, part)
+        _remember(url)
+        return replace(self, url=url)
 
     def call(self, method: str, *, body: bytes | None = None, content_type: str = "text/plain; charset=utf-8") -> None:
         """One request. LrsError where it was not taken."""
