@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.kubeconfig import load, pod_namespace
@@ -18,6 +19,7 @@ from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.run_ import Nightly
 from kubectl_lrs.commands.shared import Backups, Quiet, Trusting
 from kubectl_lrs.commands.spark import apply, apply_options, plan_of, require_rights
+from kubectl_lrs.consistency import Examination
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.choice import group_of
 from kubectl_lrs.model.errors import DamageError, ExitCode, LrsError, UnreachableError, UsageError
@@ -38,6 +40,14 @@ from kubectl_lrs.usecases.verify import verify
 CLEAN, VERIFY, CHECK, REHEARSE = "clean-spark", "verify", "check", "rehearse"
 
 
+class Findings(NamedTuple):
+    """What `check` has found, what the runs before have, and where it is kept."""
+
+    memory: known_findings.Memory
+    examination: Examination
+    before: frozenset[str] | None
+
+
 @dataclass
 class Steps:
     """All steps of a call. `asked`: the parts that it names, none where it names none.
@@ -50,6 +60,7 @@ class Steps:
     report: NightlyReport
     asked: tuple[str, ...]
     place: str = ""
+    found: Findings | None = None
 
     def tasks(self) -> Iterator[Task]:
         """In their order."""
@@ -169,11 +180,19 @@ class Steps:
         report = check_run.of_cluster(self.given, self.given.of(check_.Flags))
         memory, every = self._memory(), self.given.of(Nightly).check_fails
         before = memory.recalled()
+        self.found = Findings(memory, report.examination, before)
+        return known_findings.judge(report.examination, before, every=every, said=render.verdict(report))
+
+    def remember(self) -> None:
+        """In the end, for the next run: what `check` has found."""
+        if self.found is None:
+            return
+        is_told = self.report.exit_code() in (ExitCode.DIFFERENCE, ExitCode.PARTIAL, ExitCode.DONE)
+        memory, examination, before = self.found
         try:
-            memory.keep(known_findings.to_keep(report.examination, before))
+            memory.keep(known_findings.to_keep(examination, before, is_told=is_told))
         except (OSError, LrsError) as error:
             render.say(f"warning: the next run is not told what this one has found: {error}")
-        return known_findings.judge(report.examination, before, every=every, said=render.verdict(report))
 
     def _memory(self) -> known_findings.Memory:
         repository = open_repository(*self.given.of(Backups).where)

@@ -86,6 +86,7 @@ def _nightly(given: Given, installation: Installation) -> ExitCode:
     try:
         _warn(notifier.began(report))
         night.run([_by_settings(each, given) for each in steps.tasks()])
+        night.close(steps.remember)
     except KeyboardInterrupt:
         night.interrupted()
     held = HeldSignals()

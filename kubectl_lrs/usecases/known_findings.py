@@ -40,11 +40,17 @@ def errors_of(examination: Examination) -> list[Found]:
     return [each for each in examination.findings if each.severity is Severity.ERROR]
 
 
-def to_keep(examination: Examination, before: frozenset[str] | None) -> frozenset[str]:
-    """What the next run is to know: what is wrong now, and what was wrong and could not be looked at this time."""
+def to_keep(examination: Examination, before: frozenset[str] | None, *, is_told: bool = True) -> frozenset[str]:
+    """What the next run is to know: what is wrong now, and what was wrong and could not be looked at this time.
+
+    `is_told`: whether this run says by its exit status that something is new. Where another one hides that, as that of a storage
+    that was away, it is new to the next run too: Kubernetes begins that at once, and nobody has heard of it by then.
+    """
     untold = {title for gap in examination.gaps for title in gap.titles}
     codes = {rule.code for rule in RULES if rule.title in untold}
-    return frozenset(map(key_of, errors_of(examination))) | {each for each in before or () if each.partition(" ")[0] in codes}
+    wrong = frozenset(map(key_of, errors_of(examination)))
+    known = wrong if is_told or before is None else wrong & before
+    return known | {each for each in before or () if each.partition(" ")[0] in codes}
 
 
 # ---- where they are kept

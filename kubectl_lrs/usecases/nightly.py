@@ -59,6 +59,13 @@ class Night:
             self.report.steps.append(step)
         self.report.ended = datetime.now(timezone.utc)
 
+    def close(self, act: Callable[[], None]) -> None:
+        """What is to be done when all is over, and fails nothing but by a bug."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  it is raised again when everybody was told
+            self.bug = self.bug or error
+
     def interrupted(self) -> None:
         """A signal came while no step was at work."""
         self.report.steps.append(Step(name="run", part=ALL, outcome=_interrupted("")))

@@ -191,6 +191,13 @@ def test_an_error_counts_in_the_night_that_finds_it_wherever_the_next_one_runs(
     registry.start()
     assert night_away.returncode == 5, night_away.stderr
     assert night(5, 0) == "", "what could not be looked at was not forgotten"
+    lose(2)
+    away = {"url": "webhdfs://127.0.0.1:1/x"}
+    install(check={"images": True, "files": True}, images={"registries": [registry.host]}, files=away, retention=None)
+    assert "gone/2" in night(6, 5)
+    install(check={"images": True}, images={"registries": [registry.host]}, retention=None)
+    assert "gone/2" in night(7, 4), "another failure had hidden it: the run that Kubernetes begins then tells it"
+    assert night(8, 0) == ""
     cli.ok("repository", "check", "--config", path)
 
 

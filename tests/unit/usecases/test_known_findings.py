@@ -66,6 +66,17 @@ def test_what_could_not_be_looked_at_is_not_forgotten() -> None:
     assert to_keep(examination, None) == {key_of(_found("now"))}
 
 
+def test_what_another_failure_has_hidden_is_new_to_the_next_run() -> None:
+    """That one begins at once where a storage was away: what nobody was told of by then would never wake anybody up."""
+    before = frozenset((key_of(_found("old")), key_of(_found("gone"))))
+    examination = Examination(findings=[_found("old"), _found("new")])
+    kept = to_keep(examination, before, is_told=False)
+    assert kept == {key_of(_found("old"))}
+    assert _judged(_found("old"), _found("new"), before=kept) == (State.FOUND, ExitCode.DIFFERENCE)
+    assert to_keep(examination, before) == {key_of(_found("old")), key_of(_found("new"))}
+    assert to_keep(examination, None, is_told=False) == to_keep(examination, None), "nothing tells what is new"
+
+
 def _report(**more: str) -> NightlyReport:
     return NightlyReport(cluster="u", profile="lrs", parts=(), began=NOW, **more)
 

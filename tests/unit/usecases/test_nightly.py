@@ -118,6 +118,18 @@ def test_a_bug_ends_it_and_is_kept_for_the_end(error: Exception) -> None:
     assert night.report.exit_code() is ExitCode.FAILED
 
 
+def test_a_bug_at_the_very_end_keeps_nobody_from_being_told() -> None:
+    night, error = _run(), ValueError("x")
+
+    def breaks() -> None:
+        raise error
+
+    night.close(breaks)
+    assert (night.bug, night.report.exit_code()) == (error, ExitCode.DONE)
+    night.close(lambda: None)
+    assert night.bug is error
+
+
 def test_what_is_not_here_is_listed_and_no_failure() -> None:
     night = Night(NightlyReport(cluster="u", profile="lrs", parts=(), began=NOW), Cancel())
     night.run([Task(name=PRUNE, part=PRUNE, why_not="no rules")])
