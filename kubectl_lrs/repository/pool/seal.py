@@ -72,9 +72,10 @@ class Seal:
     def is_late(self, stored: float | None, grace: float) -> bool:
         """Whether it came when what it refers to may have been removed: it counts only once all of that is seen.
 
-        `stored`: when the storage has put it there, by its own clock; `grace`: the repository's, in seconds.
+        `stored`: when the storage has put it there, by its own clock; `grace`: the repository's, in seconds. Where that is long
+        before the look, the two are not of one clock, and nothing tells how long lay between them.
         """
-        return stored is None or stored > self.checked_at + grace / 2
+        return stored is None or abs(stored - self.checked_at) > grace / 2
 
     def serialise(self) -> bytes:
         """The bytes of `backup.json`."""

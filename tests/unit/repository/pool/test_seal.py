@@ -145,6 +145,16 @@ def test_no_seal(data: bytes) -> None:
         parsed(data)
 
 
-@pytest.mark.parametrize(("stored", "late"), [(None, True), (CHECKED, False), (CHECKED + 50, False), (CHECKED + 50.1, True)])
-def test_late_is_after_half_of_the_grace(stored: float | None, late: bool) -> None:
+@pytest.mark.parametrize(
+    ("stored", "late"),
+    [
+        (None, True),
+        (CHECKED, False),
+        (CHECKED + 50, False),
+        (CHECKED + 50.1, True),
+        (CHECKED - 50, False),
+        (CHECKED - 50.1, True),
+    ],
+)
+def test_late_is_after_half_of_the_grace_or_as_long_before_the_look(stored: float | None, late: bool) -> None:
     assert sealed().is_late(stored, 100) is late
