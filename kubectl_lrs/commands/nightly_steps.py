@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import NamedTuple
@@ -23,17 +24,20 @@ from kubectl_lrs.consistency import Examination
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.choice import group_of
 from kubectl_lrs.model.errors import DamageError, ExitCode, LrsError, UnreachableError, UsageError
-from kubectl_lrs.model.nightly import BACKUP, PROVE, PRUNE, NightlyReport, Outcome, State
+from kubectl_lrs.model.metrics import backups_told
+from kubectl_lrs.model.nightly import BACKUP, PROVE, PRUNE, NightlyReport, Outcome, State, worst
 from kubectl_lrs.model.scheduling import INSTANCE, JOB, PART_OF, SEGMENTS, SHARDS, selector
 from kubectl_lrs.model.settings import Installation
 from kubectl_lrs.model.units import duration, shards
 from kubectl_lrs.repository import Backup, open_pruner, open_repository
+from kubectl_lrs.runtime import state
 from kubectl_lrs.stores.lrs.connect import require_namespace, target
 from kubectl_lrs.stores.spark.flags import DEFAULT_TIMEOUT, DEFAULT_WORKERS, CleanFirst
 from kubectl_lrs.usecases import known_findings
 from kubectl_lrs.usecases.clean_spark import SessionSelection
-from kubectl_lrs.usecases.nightly import Own, Task, newest_of, no_whole_since, stale
-from kubectl_lrs.usecases.prune import plan_prune
+from kubectl_lrs.usecases.nightly import Own, Task, gone_since, newest_of, no_whole_since, stale
+from kubectl_lrs.usecases.notify import STATE_FILE, read_metrics
+from kubectl_lrs.usecases.prune import PrunePlan, plan_prune
 from kubectl_lrs.usecases.scheduling.segments import Pods
 from kubectl_lrs.usecases.verify import verify
 
@@ -174,7 +178,21 @@ class Steps:
                 message=f"no backup of this kind was whole since {render.local(since)}",
                 hint=f"see what they lack: show {backup.name}",
             )
+        if gone := gone_since(self._told_before(), sum(map(self._is_meant, catalogs))):
+            return Outcome(
+                state=State.PARTIAL,
+                status=ExitCode.PARTIAL,
+                message=f"{backup.name} is as it was sealed, but {gone}",
+                hint=f"is {self.report.repository} the place that it was, and mounted? list shows what is there",
+            )
         return Outcome(message=f"{backup.name} is as it was sealed{'; not read: ' + checked.unread if checked.unread else ''}")
+
+    def _told_before(self) -> int:
+        """How many backups the run before has told of, where this machine keeps that; a pod does not."""
+        with suppress(OSError, ValueError, LrsError):
+            if folder := state.made_or_why(self.report.cluster)[0]:
+                return backups_told(read_metrics(folder / STATE_FILE), self.report)
+        return 0
 
     def _check(self) -> Outcome:
         report = check_run.of_cluster(self.given, self.given.of(check_.Flags))
@@ -205,14 +223,16 @@ class Steps:
         for line in render.prune_remarks(plan):
             render.say(line)
         if plan.thinned:
-            return Outcome(
+            outcome = Outcome(
                 state=State.LEFT_OUT,
                 status=ExitCode.PARTIAL,
                 message="more than half of a group of backups would go, which nobody has agreed to",
                 hint="look at it with: prune --dry-run; prune asks, and does it",
             )
-        report = prune_run.carried_out(self.given, plan, verb=PRUNE)
-        return self._ended(report.exit_code(), render.prune_report_view(report).after[-1])
+        else:
+            report = prune_run.carried_out(self.given, plan, verb=PRUNE)
+            outcome = self._ended(report.exit_code(), render.prune_report_view(report).after[-1])
+        return _with_doubts(outcome, plan, self._is_meant)
 
     def _is_meant(self, catalog: Catalog) -> bool:
         """Whether a backup is of this installation: by its file, or as it is of one kind with that of this run."""
@@ -237,6 +257,24 @@ class Steps:
         """What an act has come to, noted in the history too."""
         self.end(status, said)
         return replace(OUTCOMES.get(status, Outcome(state=State.FAILED)), status=status, message=said)
+
+
+def _with_doubts(outcome: Outcome, plan: PrunePlan, is_meant: Callable[[Catalog], bool]) -> Outcome:
+    """The same, and what the look at all backups has shown of one that was good when it was made: nobody else looks at it."""
+    mine = [each for each in plan.steps if each.found.doubt and is_meant(each.catalog)]
+    damaged = [each for each in mine if each.name in plan.prepared.lacking]
+    first = next(iter(damaged or mine), None)
+    if first is None:
+        return outcome
+    more = f", and so are {len(damaged or mine) - 1} more" if len(damaged or mine) > 1 else ""
+    status = worst((outcome.status, ExitCode.DIFFERENCE if damaged else ExitCode.PARTIAL))
+    return replace(
+        outcome,
+        state=State.FOUND if outcome.state is State.DONE else outcome.state,
+        status=status,
+        message=f"{outcome.message}; {first.name} is {first.found.doubt}{more}",
+        hint=outcome.hint or f"no rule removes it: look at it with verify {first.name}; forget does, once nobody needs it",
+    )
 
 
 def _pods(given: Given) -> Pods | None:

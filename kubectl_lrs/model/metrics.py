@@ -116,6 +116,12 @@ def _of_group(group: Sequence[Catalog]) -> Iterator[tuple[str, float]]:
     yield "backup_missing", len(newest.missing)
 
 
+def backups_told(samples: Iterable[Sample], report: NightlyReport) -> int:
+    """How many backups of the installation of this run there were by what was told before; 0 where nothing was."""
+    labels = _labels(report.cluster, report.namespace, report.profile, report.repository)
+    return next((int(each.value) for each in samples if each.name == f"{PREFIX}backups" and each.labels == labels), 0)
+
+
 def of_repository(repository: str, size: int) -> Sample:
     """How large it is."""
     return Sample(f"{PREFIX}repository_bytes", (("repository", repository),), size)

@@ -162,6 +162,14 @@ def _days(age: timedelta) -> str:
     return f"{hours} hours" if hours < 72 else f"{hours // 24} days"
 
 
+def gone_since(told: int, found: int) -> str:
+    """What is to be said where fewer than half of the backups are there that the run before has told of; empty where not.
+
+    No night removes so many: it is another place, such as a share that is not mounted, or somebody has removed them.
+    """
+    return f"{found} backups of this installation are there, and {told} were after the run before" if 2 * found < told else ""
+
+
 def no_whole_since(mine: Catalog, all_of_them: Sequence[Catalog], now: datetime) -> datetime | None:
     """Since when none of the group of a backup was whole, where that is too long; None else. One of the future is none."""
     group = [each for each in all_of_them if group_of(each) == group_of(mine) and not each.is_after(now)]

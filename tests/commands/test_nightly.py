@@ -352,6 +352,42 @@ def test_what_others_keep_in_the_same_place_is_their_own(cli: Cli, install: Inst
     assert left == {*names, "night-1", "night-2"}
 
 
+def test_an_older_backup_that_is_damaged_by_now_is_no_good_night(cli: Cli, install: Install) -> None:
+    """A rule of the bucket that removes what is old, say: tonight's is good, and nobody looks at the others but prune."""
+    path = install()
+    place = path.parent / "backups"
+    cli.ok("repository", "init", place)
+    cli.ok("backup", "--config", path, "-q", "--name", "first")
+    lost = next((place / "packs").rglob("*.zip"))
+    other = install(backup={"types": ["deployment"]})
+    cli.ok("backup", "--config", other, "-q", "--name", "another")
+    lost.unlink()
+    report = _night(cli, install(), code=4)
+    assert _states(report) == {"backup": "done", "verify": "done", "check": "done", "prune": "findings"}
+    step = next(each for each in report["steps"] if each["step"] == "prune")
+    assert "0 removed" in step["message"] or "nothing to remove" in step["message"]
+    assert "first is damaged: 1 objects that it refers to are not there" in step["message"]
+    assert "forget" in step["hint"]
+    assert "another" not in step["message"], "whose it is hears of it by its own runs"
+    cli.ok("forget", "first", "--yes", "--backup-dir", place, "-q")
+    _night(cli, install())
+
+
+def test_a_share_that_is_not_mounted_is_told(cli: Cli, install: Install) -> None:
+    """Its folder is there, and empty: a first backup is made on the disk below, night after night."""
+    path = install(retention={"keepLast": 9})
+    for _ in range(3):
+        _night(cli, path)
+    share = path.parent / "backups"
+    share.rename(path.parent / "away")
+    share.mkdir()
+    report = _night(cli, path, code=3)
+    assert _states(report) == {"backup": "done", "verify": "partial", "check": "done", "prune": "done"}
+    assert "1 backups of this installation are there, and 3 were after the run before" in report["steps"][1]["message"]
+    assert "mounted" in report["steps"][1]["hint"]
+    _night(cli, path)
+
+
 def test_rules_that_are_none_leave_their_trace(cli: Cli, install: Install) -> None:
     path = install(retention={"keepWithin": "soon"})
     report = _night(cli, path, code=2)

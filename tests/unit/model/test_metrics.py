@@ -103,6 +103,14 @@ def test_what_is_not_told_again_stays() -> None:
     ]
 
 
+def test_how_many_there_were() -> None:
+    told = list(metrics.of_backups([_catalog("a", NOW)], repository="r", now=NOW))
+    report = replace(_report(backup=ExitCode.DONE), repository="r")
+    assert metrics.backups_told(told, report) == 1
+    assert metrics.backups_told(told, replace(report, namespace="m")) == 0
+    assert metrics.backups_told([], report) == 0
+
+
 def test_how_large_a_repository_is() -> None:
     assert metrics.of_repository("s3://b/p", 7) == Sample("kubectl_lrs_repository_bytes", (("repository", "s3://b/p"),), 7)
 

@@ -16,7 +16,7 @@ from kubectl_lrs.model.errors import DamageError, ExitCode, InterruptedRunError,
 from kubectl_lrs.model.nightly import BACKUP, PRUNE, NightlyReport, Outcome, State
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.runtime.cancel import Cancel, CancelledError
-from kubectl_lrs.usecases.nightly import Night, Own, Task, newest_of, no_whole_since, stale
+from kubectl_lrs.usecases.nightly import Night, Own, Task, gone_since, newest_of, no_whole_since, stale
 
 NOW = datetime(2026, 11, 24, 1, 17, tzinfo=timezone.utc)
 GOOD: Callable[[], Outcome] = Outcome
@@ -212,6 +212,11 @@ def test_where_the_file_names_no_namespace_the_uid_must_tell() -> None:
     every = Own(uids=frozenset("u"), profile="lrs", selection=Selection())
     assert every.has(replace(_catalog("a", 1, uid=""), selection=Selection().as_dict())), "all namespaces, by their own word"
     assert not every.has(_catalog("a", 1))
+
+
+def test_more_than_half_of_them_gone_is_no_night_s_work() -> None:
+    assert gone_since(0, 1) == gone_since(1, 1) == gone_since(2, 1) == gone_since(14, 7) == ""
+    assert gone_since(3, 1).startswith("1 backups of this installation are there, and 3 were")
 
 
 # ---- a group without a whole one
