@@ -194,7 +194,10 @@ def test_what_another_manager_owns_stays(plane: ControlPlane, crd: Crd, cli: Cli
     where = f"{CRON_JOBS.format(namespace)}/lrs-backup"
     theirs = {"metadata": {"annotations": {"team": "platform"}}, "spec": {"suspend": True}}
     assert plane.api("PATCH", f"{where}?fieldManager=them", theirs, content_type=MERGE)[0] == 200
-    assert set(results(cli.ok("schedule", "--config", path, "--apply", "-o", "json")).values()) == {"unchanged"}
+    again = cli.ok("schedule", "--config", path, "--apply", "-o", "json")
+    assert set(results(again).values()) == {"unchanged"}
+    said = {each["name"] for each in json.loads(again)["objects"] if "suspended" in each["message"]}
+    assert said == {"lrs-backup"}, "whoever applies it thinks that it runs"
     held = plane.api("GET", where)[1]
     assert (held["metadata"]["annotations"]["team"], held["spec"]["suspend"]) == ("platform", True)
     assert plane.api("PATCH", f"{where}?fieldManager=them", {"spec": {"schedule": "9 9 * * *"}}, content_type=MERGE)[0] == 200

@@ -185,7 +185,9 @@ def _judged(wanted: Wanted, answer: Manifest) -> Result:
         return wanted.result(State.ALTERED, f"the server holds another {differs} than was sent: is a webhook at work?")
     if wanted.current is None:
         return wanted.result(State.CREATED)
-    return wanted.result(State.UNCHANGED if _content(wanted.current) == _content(answer) else State.UPDATED)
+    is_suspended = wanted.resource.kind == resources.CRONJOBS.kind and answer["spec"].get("suspend")
+    state = State.UNCHANGED if _content(wanted.current) == _content(answer) else State.UPDATED
+    return wanted.result(state, "it is suspended, and stays so: it begins no run" if is_suspended else "")
 
 
 def differences(sent: Any, held: Any, path: str = "") -> Iterator[str]:
