@@ -84,6 +84,9 @@ def test_some_of_them(down: Place) -> None:
     done = down.run("activate", "--include", identifier(10), "-o", "json")
     assert done.returncode == 3
     assert "no open journal says that it was taken down" in done.stdout
+    slip = down.run("activate", "--include", "modle*")
+    assert slip.returncode == 2, "nothing was activated"
+    assert "--include 'modle*' fits the label of nothing that was taken down" in slip.stderr
     assert set(down.report("activate")) == {"model 3"}
     assert down.journal()["state"] == "done"
 

@@ -152,7 +152,7 @@ def plan_down(
     By default active custom models, those with `all` of any kind, and those that were named by id whatever they are.
     """
     found = {identifier: each for identifier, each in snapshot.deployments.items() if each is not None}
-    _require_matches(found.values(), choice)
+    _require_matches([each.label for each in found.values()], choice, "fits the label of no deployment")
     named = set(choice.named_ids())
     steps = [
         _continued(entry, snapshot, users.get(entry.organisation, ""))
@@ -232,15 +232,12 @@ def _missing(named: Iterable[str], found: Iterable[str]) -> Iterator[Step]:
         )
 
 
-def _require_matches(found: Collection[Deployment], choice: Choice) -> None:
-    """A pattern that fits nothing is a slip; to do nothing and say done would hide it."""
+def _require_matches(labels: Collection[str], choice: Choice, lacking: str) -> None:
+    """A pattern that fits nothing is a slip; to do nothing and say done would hide it. `lacking`: what there is none of."""
     for flag, patterns in (("--include", choice.include), ("--exclude", choice.exclude)):
         for pattern in patterns:
-            if not _ID.fullmatch(pattern) and not any(fnmatchcase(each.label, pattern) for each in found):
-                raise UsageError(
-                    f"{flag} {pattern!r} fits the label of no deployment",
-                    hint="* stands for anything, as in 'churn*'; case counts",
-                )
+            if not _ID.fullmatch(pattern) and not any(fnmatchcase(label, pattern) for label in labels):
+                raise UsageError(f"{flag} {pattern!r} {lacking}", hint="* stands for anything, as in 'churn*'; case counts")
 
 
 # ---- up
@@ -251,8 +248,12 @@ def plan_up(
 ) -> DeploymentPlan:
     """What to activate again: what a journal says was active, and was changed by us.
 
-    `users`: by organisation, the user who saw the deployments when they were taken down.
+    `users`: by organisation, the user who saw the deployments when they were taken down. Where nothing was taken down there
+    is nothing that a pattern could miss.
     """
+    entries = list(entries)
+    if entries:
+        _require_matches([entry.label for entry in entries], choice, "fits the label of nothing that was taken down")
     wanted = [entry for entry in entries if entry.state in OURS and choice.matches(entry.id, entry.label)]
     steps = [_up(entry, snapshot, users.get(entry.organisation, "")) for entry in wanted]
     named = set(choice.named_ids())

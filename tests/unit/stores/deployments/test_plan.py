@@ -172,3 +172,13 @@ def test_a_plan_that_is_not_certain_says_so_by_its_status() -> None:
     assert plan.exit_code() is ExitCode.DONE
     plan.incomplete.append("one token saw nothing")
     assert plan.exit_code() is ExitCode.PARTIAL
+
+
+@pytest.mark.parametrize("choice", [{"include": ("chrun*",)}, {"exclude": ("chrun*",)}, {"include": ("churn*", "Churn*")}])
+def test_a_pattern_that_fits_nothing_that_was_taken_down(choice: dict[str, tuple[str, ...]]) -> None:
+    """To activate nothing and call it done would hide the slip; what is active again by now fits all the same."""
+    entries = [_entry(A, State.DEACTIVATED, label="other"), _entry(B, State.ACTIVATED, label="churn eu")]
+    with pytest.raises(UsageError, match="fits the label of nothing that was taken down"):
+        _up(_sight(_deployment(A, status="inactive")), *entries, **choice)
+    assert _up(_sight(_deployment(A, status="inactive")), *entries, include=("churn*",)).steps == []
+    assert _up(_sight(), **choice).steps == [], "nothing was taken down"
