@@ -259,7 +259,7 @@ class _Gathering:
         if isinstance(storage, Unchecked):
             return storage
         self._progress.begin("files")
-        return attempt(lambda: listed_in(listed, storage).named(storage.names), FILES_FLAG)
+        return attempt(lambda: listed_in(listed, storage).named(storage.names, storage.others), FILES_FLAG)
 
     def _files(self, scan: Scan, listed: Listed) -> tuple[Part[LostFile], int]:
         """(the lost ones, how many belong and are there)."""

@@ -61,6 +61,7 @@ class FilesCollector:
                 matcher = FileMatcher(references, take_all=self._take_all)
                 others = self._select(matcher, listed, selected)
             missing = [_missing("directory", path, str(error)) for path, error in self._storage.unreadable.items()]
+            missing += self._not_taken(matcher)
             missing += self._look_for(matcher.missing(), selected)
             if self._level == COPY:
                 lost = self._copier(writer).copy(selected, taken.add, progress)
@@ -91,7 +92,7 @@ class FilesCollector:
     def _said(self, listed: Listed, writer: Writer, progress: Progress) -> References:
         """What the documents say of it."""
         progress.begin("what the documents say of files")
-        references = References(listed.named(self._storage.names))
+        references = References(listed.named(self._storage.names, self._storage.others))
         self._read(references, writer, progress)
         return references
 
@@ -105,10 +106,20 @@ class FilesCollector:
                 others += 1
         return others
 
+    def _not_taken(self, matcher: FileMatcher) -> Iterator[Missing]:
+        """Links, and what is no plain file, as far as they belong: what they stand for is not in the backup."""
+        for path in self._storage.others:
+            found = matcher.found(path)
+            if found is not None and found != ALL:
+                yield _missing("file", path, self._storage.untaken(path), found.where)
+
     def _look_for(self, absent: list[tuple[str, Where]], selected: Selection) -> list[Missing]:
         """What is referred to and was not in the list is asked for by name before it is called missing."""
         missing: list[Missing] = []
         for path, where in absent:
+            if why := self._storage.untaken(path):
+                missing.append(_missing("file", path, why, where))
+                continue
             try:
                 stat, why, is_absent = self._storage.find(path), f"not in {self._storage.url}", True
             except KeyExistsError:  # a directory

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files.match import ALL, FileMatcher, References, Where
 from kubectl_lrs.stores.files.saved import Entry, Index
 from kubectl_lrs.stores.files.selected import Listed
@@ -50,7 +51,11 @@ def presence(storage: Storage, listed: Iterable[Stat], references: References) -
 
 def _missing(storage: Storage, absent: list[tuple[str, Where]], notes: list[str]) -> Iterator[tuple[str, Where]]:
     """Asked for by name: it may have come after the list was made. What cannot be told is said, and is not missing."""
+    untaken: list[str] = []
     for path, where in absent:
+        if why := storage.untaken(path):  # whoever follows links finds it, perhaps
+            untaken.append(f"{shown(path)} ({why})")
+            continue
         try:
             if not storage.has(path):
                 yield path, where
@@ -58,6 +63,8 @@ def _missing(storage: Storage, absent: list[tuple[str, Where]], notes: list[str]
             if storage.is_lost(error):
                 raise
             notes.append(str(error))
+    if untaken:
+        notes.append(f"{len(untaken)} files that documents name were not looked at, such as {untaken[0]}")
 
 
 def absent(storage: Storage, index: Index) -> list[Entry]:

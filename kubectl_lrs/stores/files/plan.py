@@ -174,6 +174,8 @@ class Planner:
     def _of_absent(self, entry: Entry) -> FileStep:
         if error := self._storage.hides(entry.path):
             return _step(entry, None, Action.CONFLICT, f"it cannot be told whether it is there: {error}")
+        if why := self._storage.untaken(entry.path):
+            return _step(entry, None, Action.CONFLICT, f"something else is there: {why}")
         return _step(entry, None, Action.CREATE)
 
     def _difference(self, entry: Entry, there: Stat) -> str:

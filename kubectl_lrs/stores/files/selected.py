@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -66,9 +67,9 @@ class Listed:
         """One more."""
         self._rows.add(_packed(stat))
 
-    def named(self, names: Names) -> Named:
-        """What texts may mean of it. `names`: the full names of a path."""
-        return Named((row[0] for row in self._rows), len(self), names)
+    def named(self, names: Names, others: Collection[str] = ()) -> Named:
+        """What texts may mean of it. `names`: the full names of a path; `others`: paths of what is there and is no plain file."""
+        return Named(chain((row[0] for row in self._rows), others), len(self) + len(others), names)
 
 
 class Files(Protocol):

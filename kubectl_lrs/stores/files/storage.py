@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Skipped, Stat
 from kubectl_lrs.model.errors import CredentialsError, LrsError
@@ -15,7 +15,7 @@ YOUNG = 2.0
 
 
 class Storage:
-    """What `backend` holds, as files. A list fills `notes` and `unreadable`; nothing else does."""
+    """What `backend` holds, as files. A list fills `notes`, `unreadable` and `others`; nothing else does."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -23,6 +23,8 @@ class Storage:
         self.notes: list[Remark] = []
         self.unreadable: dict[str, LrsError] = {}
         """Directories that could not be listed: what is in them is not known."""
+        self.others: dict[str, Skipped] = {}
+        """Links, and what is no plain file: not taken, whatever they stand for."""
 
     def names(self, path: str) -> tuple[str, ...]:
         """Every way in which a document may write this path out in full."""
@@ -32,20 +34,22 @@ class Storage:
         """Every file; KeyNotFoundError where the storage itself is not there."""
         self.notes.clear()
         self.unreadable.clear()
-        left: dict[Skipped, list[str]] = {}
+        self.others.clear()
+        unfinished: list[str] = []
 
         def skipped(key: str, what: Skipped, error: LrsError | None) -> None:
             if error is not None:
                 self.unreadable[key] = error
+            elif what is Skipped.UNFINISHED:
+                unfinished.append(key)
             else:
-                left.setdefault(what, []).append(key)
+                self.others[key] = what
 
         yield from self.backend.list(skipped=skipped)
-        others = left.get(Skipped.LINK, []) + left.get(Skipped.SPECIAL, [])
-        self._note(others, "are links or no plain files, and are not taken", Note.FILES_LINKS_LEFT_OUT)
-        self._note(left.get(Skipped.UNFINISHED, []), "are what restores that were broken off have left, and are not taken")
+        self._note(self.others, "are links or no plain files, and are not taken", Note.FILES_LINKS_LEFT_OUT)
+        self._note(unfinished, "are what restores that were broken off have left, and are not taken")
 
-    def _note(self, keys: list[str], what: str, note: Note | None = None) -> None:
+    def _note(self, keys: Collection[str], what: str, note: Note | None = None) -> None:
         if keys:
             more = f" and {len(keys) - MAX_NOTED} more" if len(keys) > MAX_NOTED else ""
             said = ", ".join(map(shown, sorted(keys)[:MAX_NOTED]))
@@ -54,6 +58,16 @@ class Storage:
     def hides(self, path: str) -> LrsError | None:
         """Why it is not known whether a file is there that the last list did not have; None where it is not there."""
         return next((error for key, error in self.unreadable.items() if path == key or path.startswith(f"{key}/")), None)
+
+    def untaken(self, path: str) -> str:
+        """Why nothing is taken there: by the last list it is a link or no plain file, or lies behind one; else empty."""
+        at = path
+        while at:
+            if what := self.others.get(at):
+                is_itself = at == path
+                return f"it is {what.value}, which is not taken" if is_itself else f"it lies behind {shown(at)}, {what.value}"
+            at = at.rpartition("/")[0]
+        return ""
 
     def find(self, path: str) -> Stat | None:
         """One file as it is now, None where there is none. KeyExistsError where something else is there."""
