@@ -23,7 +23,13 @@ from kubectl_lrs.stores.mongo import metadata, names
 from kubectl_lrs.stores.mongo.find import DumpOptions, choose, find_database, named_database
 from kubectl_lrs.stores.mongo.levels import NOT_COVERED
 from kubectl_lrs.stores.mongo.server.client import Mongo
-from kubectl_lrs.stores.mongo.server.errors import CursorLostError, MongoError, MongoUnreachableError, SnapshotTooOldError
+from kubectl_lrs.stores.mongo.server.errors import (
+    CollectionChangedError,
+    CursorLostError,
+    MongoError,
+    MongoUnreachableError,
+    SnapshotTooOldError,
+)
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Server
 
 BATCH_BYTES = 1 << 19
@@ -34,7 +40,7 @@ AT_ONCE = 4
 """Collections that are read at once."""
 
 SNAPSHOTS = Policy(attempts=2, first=0.0)
-"""How often a snapshot is taken before it is given up that one lives long enough."""
+"""How often all is read before it is given up that a snapshot lives long enough, or that collections stay what they are."""
 
 READINGS = Policy(attempts=3, first=0.0)
 """How often a collection is read from its beginning when the connection, the primary or the cursor is lost."""
@@ -83,13 +89,13 @@ class MongoCollector:
 
         def begun_anew(error: Exception) -> None:
             writer.rollback(mark)
-            progress.note(f"warning: {error}: beginning anew with another snapshot")
+            progress.note(f"warning: {error}: beginning anew, as of another instant")
 
         try:
             facts = insist(
                 lambda _attempt: _Dump(self._mongo, self._options, server, database, writer, progress).run(),
                 policy=SNAPSHOTS,
-                may_pass=is_any(SnapshotTooOldError),
+                may_pass=is_any(SnapshotTooOldError, CollectionChangedError),
                 before_again=begun_anew,
             )
         except SnapshotTooOldError as error:
@@ -148,6 +154,7 @@ class _Dump:
             if not info.name.startswith(names.BUCKETS):
                 self._write_metadata(info)
         counts = self._write_all([info for info in selected if info.kind not in ("view", "timeseries")], at)
+        self._require_same(selected)
         server = self._mongo.server()
         instant = _snapshot(at) if at else {"from": began, "until": _moment(server)}
         prelude = {"ServerVersion": server.version, "ToolVersion": f"kubectl-lrs {__version__}"}
@@ -164,6 +171,16 @@ class _Dump:
             "outsideSnapshot": [info.name for info in selected if at and info.is_capped],
             "allowedMissing": lacking,
         }
+
+    def _require_same(self, selected: list[CollectionInfo]) -> None:
+        """CollectionChangedError where one is not the one that was read: a dropped one reads as if it had been empty."""
+        present = self._mongo.collections(self._database)
+        for info in selected:
+            now = present.get(info.name)
+            if now is None or (now.kind, now.uuid) != (info.kind, info.uuid):
+                what = "dropped" if now is None else "dropped, and another has taken its place,"
+                message = f"{self._database}.{info.name} was {what} while the collections were read"
+                raise CollectionChangedError(message, hint="let nobody restore or rename collections meanwhile, and run it again")
 
     def _instant(self, selected: list[CollectionInfo]) -> Timestamp | None:
         readable = [info for info in selected if info.kind not in ("view", "timeseries") and not info.is_capped]

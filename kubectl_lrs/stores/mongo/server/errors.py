@@ -15,7 +15,7 @@ from kubectl_lrs.runtime import redact
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
 NAMESPACE_NOT_FOUND = 26
-CURSOR_NOT_FOUND = frozenset((43, 136, 237))  # not found, capped position lost, killed
+CURSOR_NOT_FOUND = frozenset((43, 136, 175, 237))  # not found, capped position lost, collection dropped, killed
 NAMESPACE_EXISTS = 48
 SNAPSHOT_TOO_OLD = frozenset((239, 246))  # too old; not available
 OUT_OF_DISK_SPACE = 14031
@@ -47,6 +47,10 @@ class MongoError(LrsError):
 
 class SnapshotTooOldError(MongoError):
     """The instant of the snapshot is no longer in the server's history."""
+
+
+class CollectionChangedError(MongoError):
+    """A collection was dropped, or another has taken its place, while it was read."""
 
 
 class CursorLostError(MongoError):
