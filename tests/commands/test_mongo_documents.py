@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,20 @@ def test_a_capped_collection_is_left_alone(some: Callable[..., Some], app_alone:
     outcomes = made.apply(made.plan())
     assert {each.result.value for name, each in outcomes.items() if name != "1"} == {"conflict"}
     assert app_alone.db[NAME].count_documents({}) == 2
+
+
+def test_documents_past_the_time_of_an_index_are_said(collection: Any, some: Callable[..., Some], app_alone: App) -> None:
+    """What comes, and what is put in another's place, is removed by the server within a minute."""
+    old, young = datetime(2020, 1, 1, tzinfo=timezone.utc), datetime(2100, 1, 1, tzinfo=timezone.utc)
+    admin = app_alone.client.admin
+    admin.command({"setParameter": 1, "ttlMonitorEnabled": False})
+    try:
+        collection.create_index("at", expireAfterSeconds=60)
+        made = some({0: {"at": old}, 2: {"at": old}, 3: {"at": young}})
+        outcomes = made.apply(made.plan())
+    finally:
+        admin.command({"setParameter": 1, "ttlMonitorEnabled": True})
+    assert {name: outcomes[name].result.value for name in "0123"} == {
+        "0": "altered", "1": "unchanged", "2": "altered", "3": "replaced"
+    }  # fmt: skip
+    assert "the server removes it" in outcomes["0"].message

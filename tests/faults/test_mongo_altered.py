@@ -142,6 +142,25 @@ def test_another_index_of_the_name_stays(app: App, tmp_path: Path) -> None:
     assert dict(app.db[NAME].index_information()["n_1"])["key"] == [("other", 1)]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"unique": True},
+        {"sparse": True},
+        {"expireAfterSeconds": 0},
+        {"partialFilterExpression": {"n": {"$gt": 5}}},
+        {"collation": {"locale": "de"}},
+    ],
+    ids=str,
+)
+def test_an_index_of_the_name_that_does_more_is_another_one(app: App, tmp_path: Path, more: dict[str, Any]) -> None:
+    dump = write_dump(tmp_path, app.name, NAME, documents(3), indexes=[{"v": 2, "key": {"n": 1}, "name": "n_1"}])
+    app.db[NAME].create_index("n", name="n_1", **more)
+    outcome = Restoring(app, dump).apply()[NAME]
+    assert outcome.result is Result.CONFLICT, data(outcome)
+    assert outcome.message == "index n_1 is another one there"
+
+
 def test_an_index_that_came_is_a_change(app: App, tmp_path: Path) -> None:
     dump = write_dump(tmp_path, app.name, NAME, documents(3), indexes=GOOD)
     app.db[NAME].insert_many(documents(3))
@@ -183,8 +202,56 @@ def test_documents_past_their_time_are_counted(app: App, tmp_path: Path, existin
     outcome = Restoring(app, dump, existing=Existing.DROP if existing == "drop" else Existing.MERGE).apply()[NAME]
     assert outcome.result is Result.ALTERED, data(outcome)
     assert outcome.counts["expired"] == 4
-    assert "4 documents are past the time that an index gives them" in outcome.message
+    assert "4 documents are past the time that an index, or the collection, gives them" in outcome.message
     assert "at_1" in index_names(app)
+
+
+@pytest.mark.usefixtures("ttl_off")
+def test_documents_past_the_time_of_an_index_that_was_there(app: App, tmp_path: Path) -> None:
+    """The backup has no such index, and the server removes what comes all the same."""
+    old = datetime.now(timezone.utc) - timedelta(days=2)
+    stored = [{"_id": n, "at": old if n < 4 else "no date"} for n in range(10)]
+    dump = write_dump(tmp_path, app.name, NAME, stored)
+    app.db[NAME].create_index("at", expireAfterSeconds=3600)
+    outcome = Restoring(app, dump).apply()[NAME]
+    assert outcome.result is Result.ALTERED, data(outcome)
+    assert outcome.counts["expired"] == 4
+    again = Restoring(app, dump).apply()[NAME]
+    assert again.result is Result.UNCHANGED, "nothing came: what is there and old is none of ours"
+
+
+@pytest.mark.usefixtures("ttl_off")
+@pytest.mark.parametrize("existing", ["create", "merge", "drop"])
+def test_documents_past_the_time_of_a_clustered_collection(app: App, tmp_path: Path, existing: str) -> None:
+    now = datetime.now(timezone.utc)
+    clustered = {"key": {"_id": 1}, "name": "c", "unique": True}
+    stored = [{"_id": now - timedelta(days=n)} for n in range(1, 5)] + [{"_id": now + timedelta(days=1)}, {"_id": "no date"}]
+    options = {"clusteredIndex": {"v": 2, **clustered}, "expireAfterSeconds": 3600}
+    dump = write_dump(tmp_path, app.name, NAME, stored, options=options)
+    if existing != "create":
+        app.db.create_collection(NAME, clusteredIndex=clustered, expireAfterSeconds=3600)
+        app.db[NAME].insert_one({"_id": "there"})
+    outcome = Restoring(app, dump, existing=Existing.DROP if existing == "drop" else Existing.MERGE).apply()[NAME]
+    assert outcome.result is Result.ALTERED, data(outcome)
+    assert outcome.counts["expired"] == 4
+
+
+@pytest.mark.usefixtures("ttl_off")
+@pytest.mark.parametrize("existing", ["create", "merge", "drop"])
+def test_documents_past_the_time_of_a_time_series(app: App, tmp_path: Path, existing: str) -> None:
+    """Its buckets go when all that they may hold is old."""
+    now = datetime.now(timezone.utc)
+    app.db.create_collection(NAME, timeseries={"timeField": "t", "metaField": "m"}, expireAfterSeconds=3600)
+    young = [{"t": now, "m": "young", "n": n} for n in range(3)]
+    app.db[NAME].insert_many([{"t": now - timedelta(days=2), "m": name, "n": 1} for name in "ab"] + young)
+    app.servers.run_tool("mongodump", "--db", app.name, "--out", tmp_path)
+    if existing == "create":
+        app.db.drop_collection(NAME)
+    elif existing == "merge":
+        app.db[NAME].delete_many({"m": "a"})
+    outcome = Restoring(app, tmp_path, existing=Existing.DROP if existing == "drop" else Existing.MERGE).apply()[NAME]
+    assert outcome.result is Result.ALTERED, data(outcome)
+    assert outcome.counts["expired"] == 2
 
 
 def test_a_replacement_is_whole_before_documents_may_be_removed(app: App, tmp_path: Path) -> None:

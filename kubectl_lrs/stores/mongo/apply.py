@@ -15,7 +15,7 @@ from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo import indexes, names
 from kubectl_lrs.stores.mongo.definition import altered, sent_options
-from kubectl_lrs.stores.mongo.evidence import counted
+from kubectl_lrs.stores.mongo.evidence import TIME_LIMIT, counted, doomed
 from kubectl_lrs.stores.mongo.load import BATCH_BYTES, Loader, LoadOptions, Tally
 from kubectl_lrs.stores.mongo.metadata import Metadata
 from kubectl_lrs.stores.mongo.plan import MongoStep
@@ -199,24 +199,23 @@ class Work:
 
     # ---- afterwards
 
-    def check_count(self, name: str, expected: int) -> None:
-        """Hold what is there against what should be; documents that an index lets the server remove are counted too."""
+    def check_count(self, name: str, expected: int, *, came: int) -> None:
+        """Hold what is there against what should be; documents that the server may remove by itself are counted too.
+
+        `came`: how many of them this run has brought; of none nothing is said.
+        """
         found = self.persist(lambda _attempt: counted(self.mongo, self.database, name, expected))
-        doomed = self._doomed(name)
         account = self.account
         if found < expected:
             account.counts["gone"] = expected - found
             why = "a limit of its size or age, or another client, has removed the others"
             account.altered.append(f"it holds {found} documents, and should hold {expected}: {why}")
-        if doomed:
-            account.counts["expired"] = doomed
-            account.altered.append(f"{doomed} documents are past the time that an index gives them: the server removes them")
+        if old := self._doomed(name) if came else 0:
+            account.counts["expired"] = old
+            account.altered.append(f"{old} documents are past the time that {TIME_LIMIT} gives them: the server removes them")
 
     def _doomed(self, name: str) -> int:
-        ageing = [each for each in indexes.restorable(self.about.indexes) if indexes.is_expiring(each)]
-        if not ageing:
-            return 0
-        query = indexes.expired(ageing, self.persist(lambda _attempt: self.mongo.server()).clock)
+        query = self.persist(lambda _attempt: doomed(self.mongo, self.database, self.name))
         return self.persist(lambda _attempt: self.mongo.exact_count(self.database, name, query)) if query else 0
 
     # ---- outcomes

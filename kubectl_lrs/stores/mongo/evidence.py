@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+from kubectl_lrs.stores.mongo import expiry, indexes
 from kubectl_lrs.stores.mongo.names import BUCKETS
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Writes
+
+TIME_LIMIT = "an index, or the collection,"
+"""What lets a server remove documents by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +64,15 @@ def counted(mongo: Mongo, database: str, name: str, expected: int) -> int:
     """How many documents there are; where the server's books say another number than expected, each one is looked at."""
     books = mongo.count(database, name)
     return books if books == expected else mongo.exact_count(database, name)
+
+
+def doomed(mongo: Mongo, database: str, name: str) -> dict[str, Any] | None:
+    """The query for documents that the server removes by itself, by the indexes and options that are there now; None for none.
+
+    What a merge finds counts as what a restore has made. Of a time series it is about the buckets.
+    """
+    there = mongo.collection(database, name)
+    if there is None or there.kind == "view":
+        return None
+    found = [] if there.kind == "timeseries" else [*indexes.listed(mongo, database, name).values()]
+    return expiry.query(found, there.decoded(), mongo.server().clock)

@@ -32,9 +32,9 @@ class Fill(Work):
         ageing = self.build(self.name, expiring=True)
         self.tell_refused({**built.refused, **ageing.refused})
         if not self.about.is_timeseries:
-            self.check_count(self.name, before + tally.new)
+            self.check_count(self.name, before + tally.new, came=tally.new)
         elif self.step.stored.data:
-            self.check_count(self.data_name(self.name), before + tally.new)
+            self.check_count(self.data_name(self.name), before + tally.new, came=tally.new)
         has_changed = tally.new or self._built_any
         return self.outcome(None if self.step.action is Action.CREATE or has_changed else Result.UNCHANGED)
 

@@ -26,6 +26,9 @@ _NOT_SENT = frozenset(("v", "ns"))
 _WITHOUT_EFFECT = frozenset(("background", "dropDups", "safe"))
 """Of old servers; no server from 4.2 on does anything else for them."""
 
+_DECIDING = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression", "collation")
+"""What is so only where an index says it."""
+
 _LARGEST_AGE = (1 << 31) - 1
 _TRIALS = Policy(attempts=4, first=0.0)
 
@@ -167,7 +170,14 @@ def build(mongo: Mongo, persist: Persist, database: str, name: str, indexes: Seq
     built.made = [name_of(each) for each in wanted if name_of(each) not in {*built.refused, *built.others}]
     if indexes:
         _compare(indexes, persist(lambda _attempt: listed(mongo, database, name)), built)
+    built.others += [name_of(each) for each in indexes if _has_more(each, there) and name_of(each) not in built.others]
     return built
+
+
+def _has_more(index: Index, there: Mapping[str, Index]) -> bool:
+    """Whether one that was there before does what this one does not: it refuses documents, removes them, or knows but some."""
+    found = there.get(name_of(index), {})
+    return any(each not in index and found.get(each, False) is not False for each in _DECIDING)
 
 
 def _built(mongo: Mongo, persist: Persist, database: str, name: str, indexes: Sequence[Index]) -> bool:

@@ -251,5 +251,5 @@ class _Rehearsed(Create):
             found.add(batch)
         return found
 
-    def check_count(self, name: str, expected: int) -> None:
+    def check_count(self, name: str, expected: int, *, came: int) -> None:
         """They were compared, each of them."""

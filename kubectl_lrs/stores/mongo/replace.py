@@ -122,7 +122,7 @@ class Replace(Replacement):
         if now is None or now.uuid != made.uuid:
             self.account.altered.append("it was put in its place, and somebody else has replaced or dropped it since")
             return self.outcome()
-        self.check_count(self.name, tally.new)
+        self.check_count(self.name, tally.new, came=tally.new)
         return self.outcome(message=f"{old.documents} documents were replaced by {tally.new}")
 
     def _rename(self, made: CollectionInfo, old: Standing) -> None:
@@ -189,7 +189,7 @@ class ReplaceInPlace(Replacement):
         if self.is_interrupted and tally.total < self.step.documents:
             return self.interrupted(tally)
         self.tell_refused(self.build(self.name).refused)
-        self.check_count(self.data_name(self.name), tally.new)
+        self.check_count(self.data_name(self.name), tally.new, came=tally.new)
         return self.outcome(message=f"{old.documents} documents were replaced by {tally.new} buckets of them")
 
     def _bring_back(self, old: Standing) -> None:

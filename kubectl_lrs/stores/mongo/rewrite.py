@@ -5,8 +5,12 @@ What each is afterwards decides what is said of it: it is read back, and held ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
 
 from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of
 from kubectl_lrs.formats.bson_documents import shown_id
@@ -16,6 +20,7 @@ from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.mongo.differing import DocumentStep
+from kubectl_lrs.stores.mongo.evidence import TIME_LIMIT, doomed
 from kubectl_lrs.stores.mongo.load import Loader, LoadOptions
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.errors import MongoError
@@ -35,6 +40,7 @@ class Rewriter:
         self._persist = persist
         self._stop = stop
         self._progress = progress
+        self._time_limits: dict[tuple[str, str], dict[str, Any] | None] = {}
 
     def outcomes(self, steps: Sequence[DocumentStep]) -> Iterator[Outcome]:
         """One for each that was begun. LrsError where the server is lost: the one that was in work has none."""
@@ -71,10 +77,12 @@ class Rewriter:
         tally = loader.load([b"".join(step.saved for step in steps)], Silent())  # each step counts once, here
         refused = dict(tally.refused)
         there = self.there(first.database, first.collection, (step.saved for step in steps))
+        old = self._too_old(first, there)
         for step in steps:
-            now, why = there.get(id_of(step.saved) or b"", b""), refused.get(shown_id(step.saved), "")
+            key = id_of(step.saved) or b""
+            now, why = there.get(key, b""), refused.get(shown_id(step.saved), "")
             if now or why or not self._stop.is_set():  # else it was not sent any more
-                yield _of_created(step, now, why)
+                yield _too_old(step) if key in old and now == step.saved else _of_created(step, now, why)
 
     # ---- those that differ
 
@@ -86,6 +94,8 @@ class Rewriter:
             return Outcome.failed(step, error)
         now = self._now(step)
         if now == step.saved:
+            if is_done and self._too_old(step, {id_of(now) or b"": now}):
+                return _too_old(step)
             return Outcome.of(step) if is_done else Outcome.of(step, Result.CONFLICT, f"{CHANGED}: it is as in the backup by now")
         if is_done:
             return Outcome.of(
@@ -106,6 +116,20 @@ class Rewriter:
         there = self.there(step.database, step.collection, [step.saved])
         return there.get(id_of(step.saved) or b"", b"")
 
+    def _too_old(self, step: DocumentStep, there: Mapping[bytes, bytes]) -> Collection[bytes]:
+        """The `_id`s of those of these documents that the server removes by itself."""
+        place = step.database, step.collection
+        if place not in self._time_limits:
+            self._time_limits[place] = self._persist(lambda _attempt: doomed(self._mongo, *place))
+        if not there or not (limit := self._time_limits[place]):
+            return ()
+        query = bson.encode({"$and": [RawBSONDocument(by_ids([*there])), limit]})
+
+        def look(_attempt: int) -> set[bytes]:
+            return {id_of(each) or b"" for batch in self._mongo.matching(*place, query) for each in batch}
+
+        return self._persist(look)
+
     def there(self, database: str, collection: str, documents: Iterable[bytes]) -> dict[bytes, bytes]:
         """`_id` → what the collection has under it now, of these documents."""
         query = by_ids([each for each in map(id_of, documents) if each is not None])
@@ -115,6 +139,11 @@ class Rewriter:
             return {id_of(each) or b"": each for batch in found for each in batch}
 
         return self._persist(look)
+
+
+def _too_old(step: DocumentStep) -> Outcome:
+    why = f"it is past the time that {TIME_LIMIT} gives it: the server removes it"
+    return Outcome.of(step, Result.ALTERED, why)
 
 
 def _of_created(step: DocumentStep, now: bytes, refused: str) -> Outcome:
