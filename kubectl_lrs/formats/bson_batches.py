@@ -153,6 +153,23 @@ def ids_of(documents: Sequence[bytes]) -> list[bytes | None]:
     return [kind + each[9:end] for each in documents]
 
 
+def have_ids_first(documents: Sequence[bytes]) -> bool:
+    """Whether an `_id` is the first field of each of them, as MongoDB stores documents."""
+    return {each[5:9] for each in documents} <= {b"_id\0"}
+
+
+def with_id_first(document: bytes) -> bytes:
+    """As MongoDB stores it: its `_id` before all other fields. The same where it has none; NotBsonError where it is no BSON."""
+    rest, own = [], b""
+    for kind, name, value in fields(document):
+        element = bytes((kind,)) + name + b"\0" + value
+        if name == b"_id" and not own:
+            own = element
+        else:
+            rest.append(element)
+    return document[:4] + own + b"".join(rest) + document[-1:]
+
+
 def count_empty_timestamps(data: bytes) -> int:
     """How many of the documents in a row have a `Timestamp(0, 0)` right below them: MongoDB puts its own time in its place.
 

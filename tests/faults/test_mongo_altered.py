@@ -12,6 +12,7 @@ import pytest
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
+from kubectl_lrs.formats.bson_batches import document
 from kubectl_lrs.model.errors import DamageError, LrsError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import Action
@@ -327,6 +328,23 @@ def test_ids_that_are_one_to_the_server(app: App, tmp_path: Path) -> None:
 
 
 # ---- what a dump holds
+
+
+def test_documents_whose_id_is_not_first_or_that_have_none(app: App, tmp_path: Path) -> None:
+    """The server changes both; no run adds one of them again."""
+    dump = write_dump(tmp_path, app.name, NAME, [])
+    odd = document(bson.encode({"n": 1})[4:-1] + bson.encode({"_id": 1})[4:-1])
+    (dump / app.name / f"{NAME}.bson").write_bytes(odd + bson.encode({}) + bson.encode({"n": 3}) + bson.encode({"_id": 4}))
+    made = Restoring(app, dump).apply()[NAME]
+    assert made.result is Result.ALTERED, data(made)
+    assert dict(made.counts) == {"new": 4, "moved": 1, "nameless": 2}
+    assert "in 1 documents the server puts the _id before the other fields" in made.message
+    assert "2 documents have no _id: the server gives each of them one" in made.message
+    before = app.content(NAME)
+    again = Restoring(app, dump).apply()[NAME]
+    assert again.result is Result.CONFLICT, data(again)
+    assert dict(again.counts) == {"new": 0, "equal": 2, "untold": 2}
+    assert app.content(NAME) == before
 
 
 def test_an_oplog_is_not_replayed_and_that_is_not_all(app: App, tmp_path: Path) -> None:

@@ -176,6 +176,13 @@ class Work:
                 f"in {tally.stamped} documents the server put its own time in the place of an empty timestamp: "
                 "the right update on the collection prevents that"
             )
+        if tally.moved:
+            account.altered.append(f"in {tally.moved} documents the server puts the _id before the other fields")
+        if tally.nameless:
+            account.altered.append(f"{tally.nameless} documents have no _id: the server gives each of them one")
+        if tally.untold:
+            why = "nothing tells whether they are there, and they were left alone"
+            account.conflict.append(f"{tally.untold} documents have no _id: {why}")
 
     # ---- indexes
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of, ids_of, split
+from kubectl_lrs.formats.bson_batches import (
+    by_ids,
+    has_empty_timestamp,
+    have_ids_first,
+    id_of,
+    ids_of,
+    split,
+    with_id_first,
+)
 from kubectl_lrs.formats.bson_documents import shown_id
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.cancel import Cancel
@@ -21,6 +29,7 @@ MOST_IN_BATCH = 20_000
 """Well below what one message may hold: 48 MB and 100,000 documents."""
 
 WORKERS = 4
+_ID = b"_id\0"
 NAMED = 20
 """Documents that the server refuses which are named."""
 
@@ -30,11 +39,16 @@ class Tally:
     """What became of documents: `equal` and `different` were there before. `refused`: (`_id`, why), the first few.
 
     `stamped`: new ones in which the server has put its own time in the place of an empty timestamp. `bytes`: of the new.
+    Of documents without an `_id` nothing tells whether they are there: `nameless` came into what was empty, and got one of the
+    server's; `untold` were left alone. `moved`: new ones whose `_id` the server puts before their other fields.
     """
 
     new: int = 0
     bytes: int = 0
     stamped: int = 0
+    nameless: int = 0
+    moved: int = 0
+    untold: int = 0
     equal: int = 0
     different: int = 0
     refusals: int = 0
@@ -46,6 +60,9 @@ class Tally:
         self.new += other.new
         self.bytes += other.bytes
         self.stamped += other.stamped
+        self.nameless += other.nameless
+        self.moved += other.moved
+        self.untold += other.untold
         self.equal += other.equal
         self.different += other.different
         self.refusals += other.refusals
@@ -55,12 +72,13 @@ class Tally:
     @property
     def total(self) -> int:
         """All of them."""
-        return self.new + self.equal + self.different + self.refusals
+        return self.new + self.equal + self.different + self.refusals + self.untold
 
     def counts(self) -> dict[str, int]:
         """For the report."""
         counts = {"new": self.new, "equal": self.equal, "different": self.different}
         counts |= {"refused": self.refusals, "stamped": self.stamped}
+        counts |= {"nameless": self.nameless, "moved": self.moved, "untold": self.untold}
         return {name: count for name, count in counts.items() if count or name == "new"}
 
 
@@ -112,11 +130,28 @@ class Loader:
         tally = Tally()
         try:
             for documents in _chunks(split(batch)):
-                missing = documents if self._options.is_empty else self._missing(documents, tally)
-                self._insert(missing, tally)
+                if have_ids_first(documents):
+                    self._load(documents, tally)
+                else:
+                    self._load_odd(documents, tally)
         except LrsError as error:
             return error
         return tally
+
+    def _load(self, documents: list[bytes], tally: Tally) -> None:
+        self._insert(documents if self._options.is_empty else self._missing(documents, tally), tally)
+
+    def _load_odd(self, documents: list[bytes], tally: Tally) -> None:
+        """With an `_id` that is not their first field, or without one: as the server stores them, which is counted."""
+        first = [with_id_first(each) for each in documents]
+        nameless = sum(each[5:9] != _ID for each in first)
+        if self._options.is_empty:
+            tally.nameless += nameless
+        else:
+            tally.untold += nameless
+            first = self._missing([each for each in first if each[5:9] == _ID], tally)
+        tally.moved += len({*first} - {*documents})
+        self._insert(first, tally)
 
     def _missing(self, documents: list[bytes], tally: Tally) -> list[bytes]:
         """Those whose `_id` is not there; the others are counted."""

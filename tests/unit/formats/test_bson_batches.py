@@ -19,14 +19,17 @@ from kubectl_lrs.formats.bson_batches import (
     by_ids,
     count,
     count_empty_timestamps,
+    document,
     documents,
     has_empty_timestamp,
+    have_ids_first,
     id_of,
     ids_of,
     lengths,
     members,
     split,
     with_id,
+    with_id_first,
 )
 
 IDS: list[Any] = [
@@ -57,12 +60,31 @@ def _documents(count_: int = 3) -> list[bytes]:
     return [bson.encode({"_id": number, "text": "x" * number}) for number in range(count_)]
 
 
+def _laid(*pairs: tuple[str, Any]) -> bytes:
+    """A document with its fields in this order: the library puts `_id` first."""
+    return document(b"".join(bson.encode({key: value})[4:-1] for key, value in pairs))
+
+
 @pytest.mark.parametrize("value", IDS, ids=repr)
 def test_the_id_of_a_document_of_any_type_wherever_it_stands(value: Any) -> None:
-    for fields in ({"_id": value}, {"_id": value, "z": [1]}, {**{f"f{n}": each for n, each in enumerate(IDS)}, "_id": value}):
-        found = id_of(bson.encode(fields))
+    many = [(f"f{n}", each) for n, each in enumerate(IDS)]
+    for pairs in ([("_id", value)], [("_id", value), ("z", [1])], [*many, ("_id", value)]):
+        found = id_of(_laid(*pairs))
         assert found is not None
         assert bson.decode(with_id(found), KEEP) == bson.decode(bson.encode({"_id": value}), KEEP)
+
+
+FIELDS: list[tuple[str, Any]] = [("_id", 1), ("_id", "x"), ("a", 1), ("_ids", 2), ("b", {"_id": 3})]
+
+
+@given(st.lists(st.sampled_from(FIELDS), unique_by=lambda each: each[0]))
+def test_the_id_comes_first(pairs: list[tuple[str, Any]]) -> None:
+    made = _laid(*pairs)
+    found = with_id_first(made)
+    assert found == _laid(*sorted(pairs, key=lambda each: each[0] != "_id"))
+    assert id_of(found) == id_of(made)
+    assert have_ids_first([found]) is ("_id" in dict(pairs))
+    assert have_ids_first([made, found]) is (bool(pairs) and pairs[0][0] == "_id")
 
 
 def test_an_id_within_another_field_is_none() -> None:
@@ -73,11 +95,11 @@ def test_an_id_within_another_field_is_none() -> None:
 @given(st.lists(st.sampled_from([*range(len(IDS)), 0, 0, 0]), max_size=5), st.sampled_from(["first", "last", "none"]))
 def test_the_ids_of_a_row_are_those_of_each(chosen: list[int], where: str) -> None:
     made = {
-        "first": lambda value: {"_id": value, "z": 1},
-        "last": lambda value: {"z": 1, "_id": value},
-        "none": lambda _: {"z": 1},
+        "first": lambda value: _laid(("_id", value), ("z", 1)),
+        "last": lambda value: _laid(("z", 1), ("_id", value)),
+        "none": lambda _: _laid(("z", 1)),
     }
-    row = [bson.encode(made[where](IDS[place])) for place in chosen]
+    row = [made[where](IDS[place]) for place in chosen]
     assert ids_of(row) == list(map(id_of, row))
 
 

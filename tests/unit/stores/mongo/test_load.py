@@ -8,7 +8,7 @@ from typing import Any
 import bson
 import pytest
 
-from kubectl_lrs.formats.bson_batches import id_of
+from kubectl_lrs.formats.bson_batches import document, id_of
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
@@ -126,3 +126,24 @@ def test_empty_timestamps(server: Mongo, stamped: int) -> None:
     assert (tally.new, tally.stamped) == (2, stamped)
     assert (server.held[id_of(odd)] == odd) is not bool(stamped)
     assert server.held[id_of(plain)] == plain
+
+
+def test_an_id_that_is_not_the_first_field() -> None:
+    """As the server stores it: what comes is counted once, and is equal the next time."""
+    odd, other = (document(bson.encode({"a": n})[4:-1] + doc(1)[4:-1]) for n in (1, 2))
+    server = Mongo()
+    assert load(server, odd, doc(2), is_empty=True).counts() == {"new": 2, "moved": 1}
+    assert server.held[id_of(odd)] == bson.encode({"_id": 1, "a": 1})
+    assert load(server, odd, doc(2)).counts() == {"new": 0, "equal": 2}
+    assert load(server, other).counts() == {"new": 0, "different": 1}
+
+
+@pytest.mark.parametrize("nameless", [bson.encode({}), bson.encode({"a": 1}), bson.encode({"a": {"_id": 1}})])
+def test_documents_without_an_id(nameless: bytes) -> None:
+    """What is empty takes them; where others are nothing tells whether they are there, and each run would add them again."""
+    server = Mongo()
+    assert load(server, doc(1), nameless, is_empty=True).counts() == {"new": 2, "nameless": 1}
+    before = dict(server.held)
+    assert load(server, doc(1), nameless, doc(2)).counts() == {"new": 1, "equal": 1, "untold": 1}
+    assert load(server, doc(1), nameless, doc(3), dry_run=True).counts() == {"new": 1, "equal": 1, "untold": 1}
+    assert server.held.keys() == {*before, id_of(doc(2))}
