@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import blake2b
+from typing import Any
 
 from kubectl_lrs.formats.bson_batches import NotBsonError, id_of, split, with_id
 from kubectl_lrs.formats.bson_documents import id_text, shown_id
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
+from kubectl_lrs.stores.mongo.metadata import Metadata
 from kubectl_lrs.stores.mongo.saved import TIER, StoredCollection, StoredDump, narrowed, saved
 
 BATCH = 1 << 20
@@ -32,9 +34,26 @@ def items(folder: Backup, groups: frozenset[str], only: Collection[str] | None =
             name = collection.name.encode()
             about = collection.metadata
             if only is None:
-                text = json.dumps([about.options, about.indexes], sort_keys=True, default=str)
-                yield Item(name + b"\0", digest_of(text.encode()))
+                yield Item(name + b"\0", digest_of(_definition(about)))
             yield from (Item(name + b"\0" + key, digest) for key, digest in _documents(dump, collection))
+
+
+def _definition(about: Metadata) -> bytes:
+    """Options and indexes, as they are compared: those of one name, in whatever order the server lists them.
+
+    Within each of them the order counts: an index of `a` and `b` is none of `b` and `a`.
+    """
+    indexes = sorted(([str(each.get("name")), sorted(_plain(each), key=str)] for each in about.indexes), key=str)
+    return json.dumps([sorted(_plain(about.options), key=str), indexes], default=str).encode()
+
+
+def _plain(value: Any) -> Any:
+    """With the order of fields, and numbers that are the same whatever their type is."""
+    if isinstance(value, Mapping):
+        return [[key, _plain(each)] for key, each in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def live(collection: str, documents: Iterable[bytes], only: Collection[str]) -> Iterator[Item]:
