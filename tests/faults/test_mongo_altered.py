@@ -409,6 +409,24 @@ def test_a_document_with_a_length_that_lies(app: App, tmp_path: Path) -> None:
         Restoring(app, dump).plan()
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_document_that_is_none_within(app: App, tmp_path: Path, is_there: bool) -> None:
+    """Its length is right, and a field of it is of no type that there is: the collection fails, and the others do not."""
+    dump = write_dump(tmp_path, app.name, NAME, documents(1))
+    write_dump(dump, app.name, OTHER, documents(3))
+    path = dump / app.name / f"{NAME}.bson"
+    path.write_bytes(path.read_bytes() + document(b"\x99x\0" + bson.encode({"_id": 7})[4:-1]))
+    if is_there:
+        app.db[NAME].insert_one({"_id": "there"})
+        with pytest.raises(DamageError, match="unknown type 0x99"):
+            Restoring(app, dump, **DROP).plan()
+    outcomes = Restoring(app, dump).apply()
+    assert outcomes[NAME].result is Result.FAILED
+    assert f"a document for {app.name}.{NAME} is damaged" in outcomes[NAME].message
+    assert "unknown type 0x99" in outcomes[NAME].message
+    assert outcomes[OTHER].result is Result.CREATED
+
+
 def test_raw_documents_are_not_decoded_on_the_way(app: App, tmp_path: Path) -> None:
     """Twice the same field, which no dictionary holds, arrives beside an empty timestamp."""
     twice = bson.encode({"_id": 1, "at": Timestamp(0, 0)})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kubectl_lrs.formats.bson_batches import (
+    NotBsonError,
     by_ids,
     has_empty_timestamp,
     have_ids_first,
@@ -15,7 +16,7 @@ from kubectl_lrs.formats.bson_batches import (
     with_id_first,
 )
 from kubectl_lrs.formats.bson_documents import shown_id
-from kubectl_lrs.model.errors import DeniedError, LrsError
+from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
@@ -136,6 +137,8 @@ class Loader:
                     self._load_odd(documents, tally)
         except LrsError as error:
             return error
+        except NotBsonError as error:  # what was looked at before are lengths
+            return DamageError(f"a document for {self._database}.{self._collection} is damaged: {error}")
         return tally
 
     def _load(self, documents: list[bytes], tally: Tally) -> None:

@@ -88,7 +88,9 @@ def _decided(
 
 def _decided_for_view(options: Mapping[str, Any], there: Standing, existing: Existing) -> tuple[Action, str]:
     found = there.info.decoded()
-    if not altered(options, found) and set(found) <= {*options, "collation"}:
+    if found.get("collation") == {"locale": "simple"}:  # which is what holds without
+        del found["collation"]
+    if not altered(options, found) and set(found) <= set(options):
         return Action.UNCHANGED, ""
     return Action.REPLACE if existing is Existing.DROP else Action.CONFLICT, "the view is defined differently"
 
