@@ -24,7 +24,10 @@ EXTRAS = frozenset(("deployments",))
 """Parts of a backup that nobody need ask for: without them it is not narrower."""
 
 FEWER = 2
-"""A backup with fewer LRS than the one before it by this factor is said to hold less."""
+"""A backup with fewer LRS, documents, images or files than the one before it by this factor is said to hold less."""
+
+COUNTED = {"mongo": ("documents", "documents"), "images": ("images", "images"), "files": ("files", "files")}
+"""By store: the fact of its tier that counts what it holds, and what that is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,15 +163,31 @@ def newest(
 def less_than_before(mine: Catalog, earlier: Sequence[Catalog]) -> str:
     """What a backup holds less than the one before it, and how much; empty where nothing is to be said.
 
-    Like is compared with like: where there is an earlier one of the same group, only with that, and by the number of LRS.
-    `earlier`: those of the same cluster before it, oldest first.
+    Like is compared with like: where there is an earlier one of the same group, only with that, and by how much there is of each
+    store. `earlier`: those of the same cluster before it, oldest first.
     """
     same = [each for each in earlier if group_of(each) == group_of(mine)]
     before = same[-1] if same else earlier[-1] if earlier else None
     if before is None:
         return ""
     words = [] if same else less(mine, before)
-    if not words and not (same and mine.objects * FEWER < before.objects):
+    counts = list(_fewer(mine, before)) if same else []
+    if not words and not counts:
         return ""
     said = f": {', '.join(words)}" if words else ""
-    return f"it holds less than {before.name}, the one before it{said}; {mine.objects:,} LRS, there were {before.objects:,}"
+    counts = counts or [_counted(mine.objects, before.objects, "LRS")]
+    return f"it holds less than {before.name}, the one before it{said}; {'; '.join(counts)}"
+
+
+def _fewer(mine: Catalog, before: Catalog) -> Iterator[str]:
+    """Of what there is so much less that it is said."""
+    if mine.objects * FEWER < before.objects:
+        yield _counted(mine.objects, before.objects, "LRS")
+    for tier, (fact, what) in COUNTED.items():
+        now, then = ((each.tiers.get(tier) or {}).get(fact) for each in (mine, before))
+        if type(now) is int and type(then) is int and now * FEWER < then:
+            yield _counted(now, then, what)
+
+
+def _counted(now: int, then: int, what: str) -> str:
+    return f"{now:,} {what}, there were {then:,}"

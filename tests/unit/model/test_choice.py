@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -112,6 +113,28 @@ def test_less_than_the_one_before_it() -> None:
         "it holds less than tuesday, the one before it; 40 LRS, there were 100"
     )
     assert less_than_before(catalog("b", 8, namespace="b", levels=COMPLETE), [NIGHT]) == "", "another place is not less"
+
+
+def _holding(name: str, hours: float, **counts: Any) -> Catalog:
+    made = catalog(name, hours, levels=COMPLETE)
+    facts = {"mongo": "documents", "images": "images", "files": "files"}
+    return replace(made, tiers={**made.tiers, **{tier: {facts[tier]: count} for tier, count in counts.items()}})
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({"mongo": 500, "images": 10, "files": 1000}, ""),
+        ({"mongo": 499, "images": 10, "files": 2000}, "499 documents, there were 1,000"),
+        ({"mongo": 1000, "images": 0, "files": 2}, "0 images, there were 10; 2 files, there were 2,000"),
+        ({"mongo": "no number", "images": None}, ""),
+    ],
+)
+def test_less_of_one_store_than_the_one_before_it(now: dict[str, Any], said: str) -> None:
+    """As where a storage is not mounted, or a collection was emptied."""
+    before = _holding("monday", 24, mongo=1000, images=10, files=2000)
+    found = less_than_before(_holding("tuesday", 48, **now), [before])
+    assert found == (said and f"it holds less than monday, the one before it; {said}")
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from(["all", "agents", "lrs"])), max_size=12))
