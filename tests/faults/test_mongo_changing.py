@@ -121,6 +121,29 @@ def test_they_change_hands_without_end(app: App, tmp_path: Path) -> None:
     writer.put_away(keep=False)
 
 
+@pytest.mark.parametrize("added", [(), ("v2",), ("kept",), ("kept", "v2")])
+def test_a_view_is_a_definition_and_no_documents(app_alone: App, tmp_path: Path, added: tuple[str, ...]) -> None:
+    """A collection of the level that is a view by now: what it is a view of is missing, unless it is taken too."""
+    app = app_alone
+    app.fill(COUNT, ("custom_applications", "kept"))
+    app.db.create_collection(NAME, viewOn="kept", pipeline=[])
+    app.db.create_collection("v2", viewOn=NAME, pipeline=[])
+    facts, _, _ = _dumped(app, tmp_path, lambda: None, added=added)
+    lacking = [] if "kept" in added else ["kept"]
+    assert [each.name for each in facts["missing"]] == lacking
+    assert all("--mongo-collection kept takes them" in each.reason for each in facts["missing"])
+    assert "beside" not in facts
+
+
+def test_a_view_that_was_asked_for_by_name_is_noted(app_alone: App, tmp_path: Path) -> None:
+    app = app_alone
+    app.fill(COUNT, ("custom_applications", NAME))
+    app.db.create_collection("v", viewOn="elsewhere", pipeline=[])
+    facts, _, _ = _dumped(app, tmp_path, lambda: None, added=("v",))
+    assert facts["missing"] == []
+    assert "v is a view of it, and its documents are not saved" in "".join(each["message"] for each in facts["notes"])
+
+
 def test_the_command_makes_no_backup_of_a_collection_that_goes(cli: Cli, crd: Crd, namespace: str, app: App) -> None:
     """The two find nothing wrong by themselves: the server does not say that what is read is gone."""
     app.fill(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from bson.timestamp import Timestamp
 
 from kubectl_lrs import __version__
+from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.repository import Sink, Writer
@@ -21,7 +22,8 @@ from kubectl_lrs.runtime.progress import BYTES, Progress
 from kubectl_lrs.runtime.retry import Policy, insist, is_any
 from kubectl_lrs.stores.mongo import metadata, names
 from kubectl_lrs.stores.mongo.find import DumpOptions, choose, find_database, named_database
-from kubectl_lrs.stores.mongo.levels import NOT_COVERED
+from kubectl_lrs.stores.mongo.levels import LEVELS, NOT_COVERED
+from kubectl_lrs.stores.mongo.saved import TIER
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.stores.mongo.server.errors import (
     CollectionChangedError,
@@ -104,6 +106,7 @@ class MongoCollector:
             listed = ", ".join(facts["outsideSnapshot"])
             why = f"capped collections refuse to be read at an instant; read by themselves: {listed}"
             notes.append(Remark(why, Note.MONGO_CAPPED_BY_THEMSELVES))
+        notes += [Remark(each.sentence) for each in facts.pop("beside")]
         if self._options.level == "complete" and not self._options.added:
             notes.append(Remark(NOT_COVERED, Note.CUSTOM_TEMPLATES_NOT_COVERED))
         if self._keys:
@@ -168,6 +171,8 @@ class _Dump:
             "collections": [_facts(info, counts.get(info.name)) for info in selected],
             "documents": sum(each.documents for each in counts.values()),
             "bytes": sum(each.bytes for each in counts.values()),
+            "missing": list(_behind_views(selected, LEVELS[self._options.level])),
+            "beside": list(_behind_views(selected, self._options.added)),
             "outsideSnapshot": [info.name for info in selected if at and info.is_capped],
             "allowedMissing": lacking,
         }
@@ -252,6 +257,16 @@ class _Dump:
             done.bytes += len(batch)
             with self._guard:
                 self._progress.advance(len(batch))
+
+
+def _behind_views(selected: list[CollectionInfo], names: Collection[str]) -> Iterator[Missing]:
+    """What views of these names are views of, where that is not taken itself: of a view there is a definition alone."""
+    taken = {info.name for info in selected}
+    for info in selected:
+        source = info.option("viewOn") if info.kind == "view" and info.name in names else None
+        if source is not None and source not in taken:
+            why = f"{info.name} is a view of it, and its documents are not saved: --mongo-collection {source} takes them"
+            yield Missing(store=TIER, kind="collection", name=str(source), reason=why)
 
 
 def _facts(info: CollectionInfo, done: _Written | None) -> dict[str, Any]:
