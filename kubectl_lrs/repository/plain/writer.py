@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import MAX_SIZE, SUMS_FILE, Catalog
@@ -24,7 +24,7 @@ from kubectl_lrs.repository.sums import Sum, in_order, line
 from kubectl_lrs.runtime.bounds import require_readable
 from kubectl_lrs.runtime.lock import SUFFIX, Lock
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.runtime.safe_files import Directory, remove_tree, unguessable
+from kubectl_lrs.runtime.safe_files import Directory, unguessable
 
 _LIST = f"{SUMS_FILE}~"
 """What is finished, while it is not sealed: a line for each file, in the order in which they were."""
@@ -33,13 +33,6 @@ NEW, LINKED = "new", "linked"
 """How a file came into the backup: its bytes take room, or an earlier one has them too."""
 
 _KINDS = {kind[0]: kind for kind in (NEW, LINKED)}
-
-
-class _Finished(NamedTuple):
-    path: str
-    digest: str
-    size: int
-    kind: str
 
 
 class FileSink(SummingSink):
@@ -220,8 +213,8 @@ class FolderWriter:
 
     def rollback(self, mark: int) -> None:
         """Remove every file that was finished since the mark."""
-        for each in self._finished(mark):
-            self._root.remove(each.path)
+        for path in self._finished(mark):
+            self._root.remove(path)
         self._sums.truncate(mark)
         self._sums.seek(mark)
 
@@ -238,7 +231,7 @@ class FolderWriter:
 
     def paths(self, prefix: str = "") -> list[str]:
         """The files that are finished and whose path begins so, in the order in which they were."""
-        return [each.path for each in self._finished(0) if each.path.startswith(prefix)]
+        return [path for path in self._finished(0) if path.startswith(prefix)]
 
     @contextmanager
     def reading(self, relative: str) -> Iterator[BinaryIO]:
@@ -246,11 +239,9 @@ class FolderWriter:
         with self._root.reading(relative) as file:
             yield file
 
-    def _finished(self, mark: int) -> Iterator[_Finished]:
-        """Each file since the mark."""
-        for each in self._listed(mark):
-            digest, size, kind, path = each.decode().rstrip("\n").split(" ", 3)
-            yield _Finished(path, digest, int(size), _KINDS[kind])
+    def _finished(self, mark: int) -> Iterator[str]:
+        """The path of each file since the mark."""
+        return (each[_NOTED:-1].decode() for each in self._listed(mark))
 
     def _listed(self, mark: int) -> Iterator[bytes]:
         """The line of each (`_noted`)."""
@@ -319,35 +310,24 @@ class FolderWriter:
 
     def put_away(self, *, keep: bool) -> str:
         """It was not sealed, or something failed after that; what is kept for another run, in words."""
-        kept = self._abandoned() if keep else self._discarded()
-        kept += sum(leftover.keep() for leftover in self._leftovers)
+        with suppress(OSError):
+            self._sums.close()
+        kept = self._put_away(keep=keep) + sum(leftover.keep() for leftover in self._leftovers)
         return f"{kept} files that were copied are kept in {self.path} for the next backup" if kept else ""
 
-    def _discarded(self) -> int:
-        """Remove what was written; how many files are left, which is none."""
-        with suppress(OSError):
-            self._sums.close()
-        is_gone = False
-        if not remove_tree(self._root) and self._root.is_at(self._parent, self.path.name):
-            with suppress(OSError):
-                os.rmdir(self.path.name, dir_fd=self._parent.descriptor)
-                is_gone = True
-        if is_gone:
-            self._lock.release()
-        self._lock.abandon()  # what somebody else has put there is named by the next run
-        self._close()
-        return 0
-
-    def _abandoned(self) -> int:
-        """Leave what another backup can take over, and nothing else; how many files that is."""
-        with suppress(OSError):
-            self._sums.close()
+    def _put_away(self, *, keep: bool) -> int:
+        """How many files of it are kept for another run. What has its name is a backup, wherever `seal` was broken off."""
+        self.is_sealed = self.is_sealed or self._root.is_at(self._parent, self.final.name)
         if self.is_sealed:
             self._lock.release()
             self._close()
             return 0
         try:
-            return Leftover(self._parent, self._root, self._lock).keep()
+            own = Leftover(self._parent, self._root, self._lock)
+            if keep:
+                return own.keep()
+            own.remove()  # what somebody else has put there stays, and is named by the next run
+            return 0
         finally:
             self._parent.close()
 

@@ -51,6 +51,7 @@ class Sealing:
         self._grace = grace
         self._moved: dict[str, str] = {}
         self._objects: dict[str, Stored] = {}
+        self._is_sent = False
 
     def seal(self, catalog: Catalog, original: Original | None = None, *, objects: int, size: int) -> Catalog:
         """The catalog as it was sealed. `original`: of a copy. `objects`, `size`: what this run has put into the pool.
@@ -64,6 +65,12 @@ class Sealing:
             may_pass=is_any(_UnsealedError),
             before_again=lambda _error: self._begin_anew(),
         )
+
+    def is_there(self) -> bool:
+        """Whether it is sealed although `seal` was broken off, as far as the storage tells."""
+        with suppress(LrsError):
+            return self._is_sent and self._backend.stat(self.backup.seal).size > 0
+        return False
 
     def _begin_anew(self) -> None:
         self.backup = BackupId(self.backup.name, new_session())
@@ -175,6 +182,7 @@ class Sealing:
         """Put the seal, and see that it came in time."""
         key, data = self.backup.seal, seal.serialise()
         self._backend.sync()
+        self._is_sent = True
         try:
             put(self._backend, key, data, once=True)
         except LrsError as error:

@@ -336,8 +336,13 @@ class PoolWriter:
         self.flush()
         objects = self.uploads.count + sum(each.objects for each in self._segments)
         size = self.uploads.size + sum(each.size for each in self._segments)
-        catalog = self._sealing.seal(catalog, original, objects=objects, size=size)
-        self.backup = self._sealing.backup
+        try:
+            catalog = self._sealing.seal(catalog, original, objects=objects, size=size)
+        except KeyboardInterrupt:
+            self.is_sealed = self._sealing.is_there()
+            raise
+        finally:
+            self.backup = self._sealing.backup
         self.is_sealed = True
         return catalog
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +21,7 @@ from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository.plain import sealed, writer
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
+from kubectl_lrs.runtime.safe_files import Directory
 from tests.builders.sealing import RESOURCES
 
 INSTANT = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -41,7 +44,7 @@ def made(folder: Path) -> Iterator[FolderWriter]:
     """A backup called `made` in an empty folder."""
     begun = FolderWriter(folder, "made")
     yield begun
-    if begun.path.exists():
+    with suppress(OSError):  # it was put away by the test
         begun.put_away(keep=False)
 
 
@@ -183,6 +186,29 @@ def test_after_the_seal_nothing_of_it_can_be_put_away(made: FolderWriter) -> Non
     assert list(SealedFolder.open(made.final).damages()) == []
 
 
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(("broken", "error"), [("sync", OSError(errno.ENOSPC, "full")), ("rename", KeyboardInterrupt())])
+def test_once_it_has_its_name_it_stays_whole_wherever_the_seal_was_broken_off(
+    made: FolderWriter, folder: Path, monkeypatch: pytest.MonkeyPatch, broken: str, error: BaseException, *, keep: bool
+) -> None:
+    made.write("images/blobs/a", b"1")
+    made.write("lrs/b", b"2")
+    real = getattr(Directory, broken)
+
+    def then_broken(self: Directory, *names: str) -> None:
+        real(self, *names)
+        raise error
+
+    monkeypatch.setattr(Directory, broken, then_broken)
+    with pytest.raises(type(error)):
+        made.seal(CATALOG)
+    monkeypatch.undo()
+    assert not made.put_away(keep=keep)
+    assert list(SealedFolder.open(made.final).damages()) == []
+    assert made.is_sealed
+    assert os.listdir(folder) == ["made"]
+
+
 # ---- bounds
 
 
@@ -232,7 +258,7 @@ def three(tmp_path: Path) -> FolderWriter:
 
 
 def _sums(three: FolderWriter) -> dict[str, str]:
-    return {each.path: each.digest for each in three._finished(0)}
+    return {path: digest for digest, _, _, path in (line.decode().rstrip("\n").split(" ", 3) for line in three._listed(0))}
 
 
 def test_more_for_a_packed_file(three: FolderWriter) -> None:

@@ -240,6 +240,24 @@ def test_a_seal_whose_answer_is_lost_is_a_seal() -> None:
     assert content(found(backend, "night")) == FILES
 
 
+@pytest.mark.parametrize(("last", "counts"), [("/backup.json", True), ("/refs.gz", False)])
+def test_interrupted_it_is_sealed_where_the_storage_has_the_seal(last: str, *, counts: bool) -> None:
+    class Interrupting(Memory):
+        def place(self, key: str, *rest: Any, **more: Any) -> Written:
+            made_ = super().place(key, *rest, **more)
+            if key.endswith(last):
+                raise KeyboardInterrupt
+            return made_
+
+    backend = Interrupting()
+    made(backend)
+    writer = written(backend)
+    with pytest.raises(KeyboardInterrupt):
+        writer.seal(catalog(writer))
+    assert writer.is_sealed == counts
+    assert bool(opened(backend).scan()[0]) == counts
+
+
 def test_one_that_a_prune_forgets_at_once_is_said_to_be_gone() -> None:
     class Forgetful(Memory):
         def place(self, key: str, *rest: Any, **more: Any) -> Written:
