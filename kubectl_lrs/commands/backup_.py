@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.shared import Backups, Selecting, Silent, Tables, Trusting
+from kubectl_lrs.commands.shared import NewBackup, Selecting, Silent, Tables, Trusting
 from kubectl_lrs.model.flags import Group, Options, flag, setting
 from kubectl_lrs.model.stores import PROFILES, STORES
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
@@ -13,7 +13,7 @@ from kubectl_lrs.stores.flags import flags_module
 from kubectl_lrs.stores.spark.flags import CleanFirst
 
 
-class Flags(Backups, Selecting):
+class Flags(NewBackup, Selecting):
     """What is taken, and where it goes. What is chosen may be a setting here; a restore chooses for itself."""
 
     all_namespaces: bool = setting(Selecting.all_namespaces, "allNamespaces", yields=("--namespace",))
@@ -21,13 +21,6 @@ class Flags(Backups, Selecting):
     excluded: tuple[str, ...] = setting(Selecting.excluded, "backup.excludeTypes")
     selector: str = setting(Selecting.selector, "backup.selector")
 
-    name: str = flag(
-        "--name",
-        default="",
-        metavar="NAME",
-        group=Group.OUTPUT,
-        help="Name of the backup; lrs_backup_ and the UTC time where it is not given.",
-    )
     allow_empty: bool = flag(
         "--allow-empty",
         default=False,

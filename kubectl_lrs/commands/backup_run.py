@@ -29,8 +29,9 @@ from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import Target, require_namespace, target
 from kubectl_lrs.stores.lrs.instead import look_for
 from kubectl_lrs.stores.spark.flags import CleanFirst
-from kubectl_lrs.usecases.backup import Destination, back_up, without
+from kubectl_lrs.usecases.backup import back_up, without
 from kubectl_lrs.usecases.clean_spark import SessionSelection
+from kubectl_lrs.usecases.making import Destination
 from kubectl_lrs.usecases.segments import ByHand
 
 

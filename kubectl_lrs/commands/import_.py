@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.commands.shared import Backups, Silent, Tables, Trusting
-from kubectl_lrs.model.flags import Group, Source, argument, flag
+from kubectl_lrs.commands.shared import NewBackup, Silent, Tables, Trusting
+from kubectl_lrs.model.flags import Source, argument
 
 
-class Flags(Backups):
+class Flags(NewBackup):
     """What is imported, and where it goes."""
 
     source: str = argument("source", default="", metavar="SOURCE", source=Source.FILE)
-    name: str = flag(
-        "--name",
-        default="",
-        metavar="NAME",
-        group=Group.OUTPUT,
-        help="Name of the backup; lrs_backup_ and the UTC time where it is not given.",
-    )
 
 
 HELP = """Make a sealed backup of what others saved.

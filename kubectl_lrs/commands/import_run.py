@@ -10,8 +10,8 @@ from kubectl_lrs.commands.shared import Quiet, Tables, Trusting
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.sources.others import OthersBackup
 from kubectl_lrs.sources.place import open_to_read
-from kubectl_lrs.usecases.backup import Destination
 from kubectl_lrs.usecases.importing import import_source
+from kubectl_lrs.usecases.making import Destination
 
 
 def run(given: Given) -> ExitCode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Group, Options, Source, flag
 
 if TYPE_CHECKING:
@@ -149,6 +150,25 @@ class Backups(Options):
             ca_file="" if "--backup-ca-file" in self.configured else found.ca_file,
         )
         return replace(found, of=self.backup_dir, elsewhere=by_call)
+
+
+class NewBackup(Backups):
+    """Where a new backup goes, and what it is called."""
+
+    name: str = flag(
+        "--name",
+        default="",
+        metavar="NAME",
+        group=Group.OUTPUT,
+        help="Name of the backup; lrs_backup_ and the UTC time where it is not given.",
+    )
+
+    def __post_init__(self) -> None:
+        from kubectl_lrs.model.names import is_backup_name
+
+        if self.name and not is_backup_name(self.name):
+            why = "letters, digits, '.', '_' and '-' only, not beginning with '.', not 'latest'"
+            raise UsageError(f"--name {self.name!r}: {why}")
 
 
 class At(Options):

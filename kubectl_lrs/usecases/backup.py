@@ -7,41 +7,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from kubectl_lrs.model.catalog import TOOL, Catalog, Cluster, Missing
-from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFoundError, UsageError
-from kubectl_lrs.model.names import is_backup_name
+from kubectl_lrs.model.errors import InterruptedRunError, LrsError, NothingFoundError
 from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.model.stores import STORES, leave_out
-from kubectl_lrs.repository import Repository, Writer
-from kubectl_lrs.runtime.progress import BestEffort, Progress
-from kubectl_lrs.runtime.trust import OWN, Trust
+from kubectl_lrs.repository import Writer
+from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.base import Collector, Confirming, Facts
-from kubectl_lrs.usecases.making import Signals, Uninterrupted, put_away_unless_sealed, translated
+from kubectl_lrs.usecases.making import Destination, Signals, Uninterrupted, make
 
 RESOURCES = "resources"
 """The tier of the LRS themselves."""
 
 DOCUMENTS = "mongo"
 """The store whose documents speak of LRS, and by which images and files are found."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Destination:
-    """The place of the backups, and the new one's name; empty: after the instant. `trust`: whose left-overs are used.
-
-    `trust_previous`: what earlier backups hold is shared without being read.
-    """
-
-    repository: Repository
-    name: str = ""
-    trust: Trust = OWN
-    trust_previous: bool = False
-
-    def __post_init__(self) -> None:
-        if self.name and not is_backup_name(self.name):
-            raise UsageError(
-                f"--name {self.name!r}: letters, digits, '.', '_' and '-' only, not beginning with '.', not 'latest'"
-            )
 
 
 def back_up(
@@ -63,45 +42,32 @@ def back_up(
 
     NothingFoundError: there is nothing that could be saved, or no LRS of the types or labels that were named.
     """
-    progress = BestEffort(progress)
-    repository = destination.repository
-    with translated(repository):
-        prepared = repository.prepare(trust=destination.trust, trust_previous=destination.trust_previous, progress=progress)
-    signals.hold()
-    try:
-        with translated(repository):
-            writer = prepared.begin(destination.name)
-        with put_away_unless_sealed(writer, repository, progress):
-            signals.release()
-            if not writer.is_locked:
-                progress.note(
-                    f"warning: {repository.location}: its file system has no locks;"
-                    " let no other run make a backup there meanwhile",
-                    Note.NO_LOCKS,
-                )
-            collecting = _Collecting(tiers, writer, progress, extras)
-            facts = collecting.run(must_fit=selection.is_narrow and not allow_empty)
-            progress.begin("sealing")
-            made = Catalog(
-                name=writer.name,
-                instant=writer.instant,
-                finished=_now(),
-                tool=TOOL,
-                cluster=cluster,
-                selection=selection.as_dict(),
-                profile=profile,
-                levels=levels,
-                missing=(*(each for name in facts for each in facts[name].pop("missing", ())), *collecting.missing),
-                tiers=facts,
-            )
-            if made.is_empty and not allow_empty:
-                raise NothingFoundError("nothing was found; no backup was made")
-            catalog = writer.seal(made)
-            writer.settle(progress)
-    finally:
-        signals.release()
-        prepared.close()
-    return writer.location, catalog
+
+    def fill(writer: Writer, progress: Progress) -> Catalog:
+        if not writer.is_locked:
+            where = destination.repository.location
+            said = "its file system has no locks; let no other run make a backup there meanwhile"
+            progress.note(f"warning: {where}: {said}", Note.NO_LOCKS)
+        collecting = _Collecting(tiers, writer, progress, extras)
+        facts = collecting.run(must_fit=selection.is_narrow and not allow_empty)
+        progress.begin("sealing")
+        made = Catalog(
+            name=writer.name,
+            instant=writer.instant,
+            finished=_now(),
+            tool=TOOL,
+            cluster=cluster,
+            selection=selection.as_dict(),
+            profile=profile,
+            levels=levels,
+            missing=(*(each for name in facts for each in facts[name].pop("missing", ())), *collecting.missing),
+            tiers=facts,
+        )
+        if made.is_empty and not allow_empty:
+            raise NothingFoundError("nothing was found; no backup was made")
+        return writer.seal(made)
+
+    return make(destination, fill, progress, signals)
 
 
 @dataclass(frozen=True)

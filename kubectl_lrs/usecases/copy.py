@@ -23,7 +23,7 @@ from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.sums import line
 from kubectl_lrs.runtime.progress import BestEffort, Progress
 from kubectl_lrs.runtime.trust import OWN, Trust
-from kubectl_lrs.usecases.making import Signals, Uninterrupted, put_away_unless_sealed, translated
+from kubectl_lrs.usecases.making import Destination, Signals, Uninterrupted, make
 
 FORMATS = (1, FORMAT_VERSION)
 """Those of a plain folder that can be written; version 0.1.0 reads the first."""
@@ -197,22 +197,13 @@ def copy_one(
     trust: Trust = OWN,
 ) -> tuple[str, Catalog]:
     """Copy one, whole or not at all: where it is, and its catalog there. DamageError where the source is not as it was sealed."""
-    progress = BestEffort(progress)
-    with backup.kept(progress):
+
+    def fill(writer: Writer, progress: Progress) -> Catalog:
+        return _filled(writer, backup, count, format_version, progress)
+
+    with backup.kept(BestEffort(progress)):
         count = require_listed(backup)
-        with translated(target):
-            prepared = target.prepare(trust=trust, trust_previous=False, progress=progress)
-        signals.hold()
-        try:
-            with translated(target):
-                writer = prepared.begin(name)
-            with put_away_unless_sealed(writer, target, progress):
-                signals.release()
-                catalog = _filled(writer, backup, count, format_version, progress)
-        finally:
-            signals.release()
-            prepared.close()
-    return writer.location, catalog
+        return make(Destination(repository=target, name=name, trust=trust), fill, progress, signals)
 
 
 def _filled(writer: Writer, backup: Backup, count: int, format_version: int | None, progress: Progress) -> Catalog:
@@ -224,9 +215,7 @@ def _filled(writer: Writer, backup: Backup, count: int, format_version: int | No
     progress.begin("sealing")
     original = backup.original() if format_version != FORMAT_VERSION else None
     catalog = backup.catalog if original else replace(backup.catalog, format_version=format_version or FORMAT_VERSION)
-    catalog = writer.seal(catalog, original)
-    writer.settle(progress)
-    return catalog
+    return writer.seal(catalog, original)
 
 
 def require_listed(backup: Backup) -> int:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.runtime.progress import BestEffort, Progress
+from kubectl_lrs.repository import Writer
+from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.sources.others import OthersBackup
-from kubectl_lrs.usecases.backup import Destination
-from kubectl_lrs.usecases.making import Signals, Uninterrupted, put_away_unless_sealed, translated
+from kubectl_lrs.usecases.making import Destination, Signals, Uninterrupted, make
 
 
 def import_source(
@@ -19,29 +19,18 @@ def import_source(
     signals: Signals = Uninterrupted(),  # noqa: B008  it has no state
 ) -> tuple[str, Catalog]:
     """Where the backup is, and its catalog; it is of the instant that the source is of."""
-    progress = BestEffort(progress)
-    repository = destination.repository
-    with translated(repository):
-        prepared = repository.prepare(trust=destination.trust, trust_previous=destination.trust_previous, progress=progress)
-    signals.hold()
-    try:
-        with translated(repository):
-            writer = prepared.begin(destination.name)
-        with put_away_unless_sealed(writer, repository, progress):
-            signals.release()
-            facts = {tier: part.collect(writer, progress) for tier, part in source.parts.items()}
-            missing = tuple(each for tier in facts for each in facts[tier].pop("missing", ()))
-            progress.begin("sealing")
-            made = replace(
-                source.catalog,
-                name=writer.name,
-                finished=datetime.now(timezone.utc),
-                tiers={**source.catalog.tiers, **facts},
-                missing=missing,
-            )
-            catalog = writer.seal(made)
-            writer.settle(progress)
-    finally:
-        signals.release()
-        prepared.close()
-    return writer.location, catalog
+
+    def fill(writer: Writer, progress: Progress) -> Catalog:
+        facts = {tier: part.collect(writer, progress) for tier, part in source.parts.items()}
+        missing = tuple(each for tier in facts for each in facts[tier].pop("missing", ()))
+        progress.begin("sealing")
+        made = replace(
+            source.catalog,
+            name=writer.name,
+            finished=datetime.now(timezone.utc),
+            tiers={**source.catalog.tiers, **facts},
+            missing=missing,
+        )
+        return writer.seal(made)
+
+    return make(destination, fill, progress, signals)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
+from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError
 from kubectl_lrs.repository import Repository, Writer
-from kubectl_lrs.runtime.progress import Progress
+from kubectl_lrs.runtime.progress import BestEffort, Progress
+from kubectl_lrs.runtime.trust import OWN, Trust
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -32,6 +35,41 @@ class Uninterrupted:
 
     def release(self) -> None:
         """Nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """The place of the backups, and the new one's name; empty: after the instant. `trust`: whose left-overs are used.
+
+    `trust_previous`: what earlier backups hold is shared without being read.
+    """
+
+    repository: Repository
+    name: str = ""
+    trust: Trust = OWN
+    trust_previous: bool = False
+
+
+def make(
+    destination: Destination, fill: Callable[[Writer, Progress], Catalog], progress: Progress, signals: Signals
+) -> tuple[str, Catalog]:
+    """A new backup, whole or not at all: where it is, and its catalog. `fill` writes all of it and seals it."""
+    progress = BestEffort(progress)
+    repository = destination.repository
+    with translated(repository):
+        prepared = repository.prepare(trust=destination.trust, trust_previous=destination.trust_previous, progress=progress)
+    signals.hold()
+    try:
+        with translated(repository):
+            writer = prepared.begin(destination.name)
+        with put_away_unless_sealed(writer, repository, progress):
+            signals.release()
+            catalog = fill(writer, progress)
+            writer.settle(progress)
+    finally:
+        signals.release()
+        prepared.close()
+    return writer.location, catalog
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Progress
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 
 Work = Callable[[FolderWriter], Mapping[str, Any] | None]
 

@@ -27,7 +27,8 @@ from kubectl_lrs.repository import Writer
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.pool.layout import PACK, PART, SMALL
 from kubectl_lrs.repository.pool.writer import PoolWriter
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 from tests.bed import toolchain
 from tests.bed.loader import PATIENCE
 from tests.bed.s3 import S3

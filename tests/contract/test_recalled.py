@@ -32,7 +32,8 @@ from kubectl_lrs.stores.lrs import keep
 from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.recall import Beside
 from kubectl_lrs.stores.lrs.saved import INDEX_FILE, RAW_FILE, BackupSource
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 from tests.builders.fake_kube import LRS, FakeKube
 from tests.builders.pools import made, opened
 from tests.builders.sealing import Notes

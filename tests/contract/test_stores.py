@@ -24,7 +24,8 @@ from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.base import Restorer
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 from tests.bed.controlplane import ControlPlane
 from tests.builders.benches import BENCHES, Bench, NoLrs
 from tests.builders.toy import TOY

@@ -36,7 +36,8 @@ from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import FilesCollector
 from kubectl_lrs.stores.files.restore import FilesRestorer
 from kubectl_lrs.stores.files.storage import Storage
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
 from tests.builders.s3_rules import adds, key_of, loses

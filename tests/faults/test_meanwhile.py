@@ -24,7 +24,8 @@ from kubectl_lrs.stores.base import Facts
 from kubectl_lrs.stores.lrs.collect import LrsCollector
 from kubectl_lrs.stores.lrs.connect import served
 from kubectl_lrs.stores.lrs.saved import BackupSource, index
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.conftest import Cli, Crd

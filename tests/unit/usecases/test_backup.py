@@ -25,7 +25,8 @@ from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.base import Facts
 from kubectl_lrs.stores.lrs.instead import Instead
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 from tests.builders.sealing import RESOURCES, Written
 
 FILES = {"files": 3}

@@ -26,7 +26,8 @@ from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.collect import FilesCollector
 from kubectl_lrs.stores.files.copy import ATTEMPTS, DAMAGED, PROGRESS_FILE, SMALL
 from kubectl_lrs.stores.files.storage import Storage
-from kubectl_lrs.usecases.backup import Destination, back_up
+from kubectl_lrs.usecases.backup import back_up
+from kubectl_lrs.usecases.making import Destination
 from tests.builders.said import nothing, saying
 from tests.builders.sealing import RESOURCES, Written
 

@@ -17,8 +17,8 @@ from kubectl_lrs.stores.lrs.keep import Tally, index_line
 from kubectl_lrs.stores.lrs.loose import LooseLrs
 from kubectl_lrs.stores.lrs.others import OthersLrs
 from kubectl_lrs.stores.lrs.saved import INDEX_FILE, RAW_FILE, BackupSource
-from kubectl_lrs.usecases.backup import Destination
 from kubectl_lrs.usecases.importing import import_source
+from kubectl_lrs.usecases.making import Destination
 from kubectl_lrs.usecases.verify import verify
 from tests.builders.sealing import Notes
 

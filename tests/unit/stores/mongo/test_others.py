@@ -16,8 +16,8 @@ from kubectl_lrs.stores.mongo.levels import COMPLETE, MINIMUM
 from kubectl_lrs.stores.mongo.others import OthersMongo
 from kubectl_lrs.stores.mongo.plain_dump import dumped
 from kubectl_lrs.stores.mongo.saved import saved
-from kubectl_lrs.usecases.backup import Destination
 from kubectl_lrs.usecases.importing import import_source
+from kubectl_lrs.usecases.making import Destination
 from kubectl_lrs.usecases.verify import verify
 from tests.builders.sealing import Notes
 
