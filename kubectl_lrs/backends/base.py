@@ -290,6 +290,20 @@ def put(
     return written
 
 
+def has(backend: Backend, key: str) -> bool:
+    """Whether an object is there."""
+    with suppress(KeyNotFoundError):
+        return backend.stat(key).size >= 0
+    return False
+
+
+def delete_surely(backend: Backend, key: str) -> None:
+    """Delete one object that must be gone when this returns; LrsError where that was taken, and it is there all the same."""
+    backend.delete(key)
+    if has(backend, key):
+        raise LrsError(f"{backend.url}/{key}: its deletion was taken, and it is there")
+
+
 def get(backend: Backend, key: str) -> bytes:
     """The whole content of a small object."""
     held = bytearray()

@@ -37,15 +37,15 @@ class Holds:
 
     def of(self, catalog: Catalog) -> Hold | None:
         """The hold of the backup with this catalog."""
-        return self.by_key.get(key_of(catalog))
+        return self.by_key.get(key_of(catalog.sha256))
 
 
 NO_HOLDS = Holds({})
 
 
-def key_of(catalog: Catalog) -> str:
-    """What its hold is known by."""
-    return catalog.sha256[:_DIGITS]
+def key_of(catalog_sum: str) -> str:
+    """What the hold of the backup is known by whose catalog has this sum."""
+    return catalog_sum[:_DIGITS]
 
 
 def document(catalog: Catalog, reason: str, since: str) -> dict[str, object]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -21,6 +21,7 @@ from kubectl_lrs.repository.pool.layout import REPOSITORY as MARK
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal, Stored
 from kubectl_lrs.repository.pool.sight import Place
+from kubectl_lrs.repository.pool.spool import Spool
 from tests.builders.sealing import RESOURCES
 
 REPOSITORY = "5b9a4c4e-6f0f-4b6a-9a53-1c6f8f7a2f11"
@@ -82,7 +83,7 @@ def write_backup(place: Place, name: str, contents: Sequence[bytes], catalog: Ca
     chosen = {each: there.get(token_of(each)) or put_content(backend, each) for each in contents}
     for _ in range(3):
         found = check(backend, lambda: iter(sorted(chosen.values())))
-        if found.is_right:
+        if not (found.condemned or found.gone):
             break
         bad = {known.token for key in found.condemned if (known := pool_key(key))} | {each.token for each in found.gone}
         for content, ref in chosen.items():
@@ -96,18 +97,19 @@ def write_backup(place: Place, name: str, contents: Sequence[bytes], catalog: Ca
 def seal(place: Place, name: str, wanted: Iterable[Ref], checked_at: float, catalog: Catalog | None = None) -> BackupId:
     """What stands beside the pool, the seal last; LrsError where it came too late."""
     backend, backup = place.backend, BackupId(name, new_session())
-    file = io.BytesIO()
-    refs.write(sorted(wanted), file)
+    with closing(Spool()) as spool:
+        refs.write(sorted(wanted), spool)
+        data = b"".join(spool.chunks())
     catalog = catalog or catalog_of(name, checked_at)
-    texts = {"catalog.json": catalog.serialise(), "blocks.json": b"[]", REFS: file.getvalue()}
-    for each, data in texts.items():
-        put(backend, backup.key(each), data)
+    texts = {"catalog.json": catalog.serialise(), "blocks.json": b"[]", REFS: data}
+    for each, text in texts.items():
+        put(backend, backup.key(each), text)
     made = Seal(
         backup=backup,
         repository=place.repository,
         checked_at=checked_at,
         head=seals.head_of(catalog, catalog.sums_sha256),
-        objects={each: Stored.of(data) for each, data in texts.items()},
+        objects={each: Stored.of(text) for each, text in texts.items()},
         stored={},
     )
     put(backend, backup.seal, made.serialise(), once=True)

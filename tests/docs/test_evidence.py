@@ -61,7 +61,7 @@ REFERENCES: tuple[Callable[[ast.expr], bool], ...] = (
     _of_method("root|parent|folder|to", FOLDER),
     _of_method("writer", IN_BACKUP),
     lambda node: isinstance(node, ast.Attribute) and node.attr in ("push_blob", "push_manifest"),
-    lambda node: isinstance(node, ast.Name) and node.id in ("delete_this", "write_all"),
+    lambda node: isinstance(node, ast.Name) and node.id in ("delete_this", "delete_surely", "write_all"),
 )
 """What is a write wherever it is named: it may be handed on before it is called."""
 

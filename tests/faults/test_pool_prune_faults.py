@@ -22,8 +22,8 @@ from kubectl_lrs.model.errors import ExitCode, LrsError
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.render.prune import prune_report_remarks
 from kubectl_lrs.repository.pool.layout import RESERVE, BackupId, pool_key
+from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.prune import PoolPruner
-from kubectl_lrs.repository.pool.removal import put_reserve
 from kubectl_lrs.repository.pool.sight import Place, look
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
@@ -162,7 +162,7 @@ class _DyingUpload:
 @pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.campaign), True], ids=["before", "after"])
 def test_killed_at_each_of_its_writes(bed: Bed, after: bool) -> None:
     """What a prune condemned goes, two nights go, each time it dies one write later; the next one does the rest."""
-    put_reserve(bed.place)
+    put_reserve(bed.place.backend)
     nights(bed)
     at = 1
     while True:
@@ -233,7 +233,7 @@ def test_two_prunes_and_a_writer_at_once(bed: Bed) -> None:
 
 def test_no_right_to_delete(bed: Bed, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy that lets read, list and put, and not delete."""
-    put_reserve(bed.place)
+    put_reserve(bed.place.backend)
     nights(bed)
     before = bed.there()
     bucket = bed._where.url.split("/")[2]
@@ -249,7 +249,7 @@ def test_no_right_to_delete(bed: Bed, s3: S3, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_full_bucket(bed: Bed) -> None:
     """As MinIO says it of a quota, until the reserve is gone."""
-    put_reserve(bed.place)
+    put_reserve(bed.place.backend)
     nights(bed)
     is_full = True
 
@@ -268,7 +268,7 @@ def test_a_full_bucket(bed: Bed) -> None:
 
 
 def test_a_bucket_without_any_room(bed: Bed) -> None:
-    put_reserve(bed.place)
+    put_reserve(bed.place.backend)
     nights(bed)
     bed.prune(last=2, minimum=2)
     bed.later.by = HOURS + timedelta(hours=1)

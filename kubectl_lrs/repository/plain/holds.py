@@ -21,7 +21,7 @@ _MAX = 64 << 10
 
 
 def _file(catalog: Catalog) -> str:
-    return f"{_PREFIX}{key_of(catalog)}{_SUFFIX}"
+    return f"{_PREFIX}{key_of(catalog.sha256)}{_SUFFIX}"
 
 
 def read_holds(place: Path, trust: Trust = OWN) -> Holds:

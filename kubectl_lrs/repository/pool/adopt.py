@@ -7,10 +7,9 @@ reads it: what a backup has beside the pool stays no longer than its seal.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from kubectl_lrs.backends.base import KeyNotFoundError
+from kubectl_lrs.backends.base import delete_surely
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.repository.pool import holds
 from kubectl_lrs.repository.pool.layout import BackupId
@@ -46,10 +45,6 @@ def _take_in(place: Place, one: Sealed, *, is_there: bool) -> None:
     """`is_there`: a run that was broken off has sealed it anew."""
     if not is_there:
         sealed_anew(place, replace(one.seal, is_copy=True))
-    late = one.seal.backup.seal
     if holds.read(place.backend, now=place.backend.now(), grace=place.grace).is_read(one.catalog):
         raise LrsError("another run reads it as it came; adopt again when that is done")
-    place.backend.delete(late)
-    with suppress(KeyNotFoundError):
-        place.backend.stat(late)
-        raise LrsError(f"{place.backend.url}/{late}: its deletion was taken, and it is there")
+    delete_surely(place.backend, one.seal.backup.seal)

@@ -29,11 +29,6 @@ class Checked:
     gone: tuple[Ref, ...] = ()
     doomed: tuple[Ref, ...] = ()
 
-    @property
-    def is_right(self) -> bool:
-        """Whether it may be sealed, within half of the grace time."""
-        return not (self.condemned or self.gone)
-
 
 def check(backend: Backend, refs: Callable[[], Iterator[Ref]]) -> Checked:
     """Look. `refs`: what it refers to, in the order of the keys, each time anew. DamageError for a list that cannot be read."""

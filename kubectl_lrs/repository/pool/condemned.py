@@ -14,14 +14,17 @@ import json
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import IO, NamedTuple
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, put
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.repository.pool.layout import CONDEMNED, condemned_key, condemned_of, new_session, pool_key, stamped
+from kubectl_lrs.repository.pool.spool import Spool, gzipped
 from kubectl_lrs.repository.pool.tokens import Tokens, union
+from kubectl_lrs.repository.pool.uploads import store
 
 KIND = "lrs-condemned"
 FORMAT_VERSION = 1
@@ -159,41 +162,23 @@ def _tokens(backend: Backend, each: List) -> Iterator[bytes]:
 def write(backend: Backend, names: Iterable[Name], *, now: float) -> Iterator[List]:
     """New lists of these names, which are in the order of their keys; each is there when it is given. NoSpaceError."""
     rest = iter(names)
-    while (first := next(rest, None)) is not None:
+    for first in rest:
         key = condemned_key(now, new_session())
-        with tempfile.TemporaryFile() as file:
-            _fill(file, first, rest, now)
-            _upload(backend, key, file)
+        with closing(Spool()) as spool:
+            gzipped(_text(chain([first], islice(rest, MOST - 1)), now), spool)
+            store(backend, key, spool.size, spool.chunks(), synced=True)
         yield List(key, now)
 
 
-def _fill(file: IO[bytes], first: Name, rest: Iterator[Name], now: float) -> None:
+def _text(names: Iterable[Name], now: float) -> Iterator[bytes]:
+    """The lines of a list, the last of them with the sum of those before."""
     digest = hashlib.sha256()
-    with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-
-        def add(line: str) -> None:
-            digest.update(line.encode())
-            packed.write(line.encode())
-
-        add(json.dumps({"kind": KIND, "formatVersion": FORMAT_VERSION, "at": stamped(now)}) + "\n")
-        add(f"{first.size} {first.key}\n")
-        for _, name in zip(range(MOST - 1), rest, strict=False):
-            add(f"{name.size} {name.key}\n")
-        packed.write(f"{_END} {digest.hexdigest()}\n".encode())
-
-
-def _upload(backend: Backend, key: str, file: IO[bytes]) -> None:
-    size = file.seek(0, 2)
-    file.seek(0)
-    upload = backend.upload(key, size, iter(lambda: file.read(1 << 20), b""), {}, replace=False)
-    try:
-        backend.sync()
-        upload.commit()
-    except BaseException:
-        with suppress(Exception):
-            upload.abort()
-        raise
-    backend.sync()
+    head = json.dumps({"kind": KIND, "formatVersion": FORMAT_VERSION, "at": stamped(now)})
+    for text in chain([head], (f"{each.size} {each.key}" for each in names)):
+        line = text.encode() + b"\n"
+        digest.update(line)
+        yield line
+    yield f"{_END} {digest.hexdigest()}\n".encode()
 
 
 def mark_swept(backend: Backend, each: List) -> None:

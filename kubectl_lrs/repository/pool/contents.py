@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool import packs
-from kubectl_lrs.repository.pool.entries import Entry, Part
+from kubectl_lrs.repository.pool.entries import GZIP_WINDOW, Entry, Part
 from kubectl_lrs.repository.pool.layout import BLOB, PACK, pool_key
 from kubectl_lrs.repository.pool.ranges import PIECE, pieces
 
@@ -25,7 +25,6 @@ HITS = 3
 """After so many contents out of one pack, all of it is fetched and kept."""
 
 KEPT = 2
-_GZIP = 31
 
 
 class Pool:
@@ -70,7 +69,7 @@ class Pool:
         yield last
 
     def _unpacked(self, part: Part, stored: hashlib._Hash) -> Iterator[bytes]:
-        opener = zlib.decompressobj(_GZIP) if part.coding else None
+        opener = zlib.decompressobj(GZIP_WINDOW) if part.coding else None
         for data in pieces(self.backend, part.key, 0, part.length):
             stored.update(data)
             if opener is None:

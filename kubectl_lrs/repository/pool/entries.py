@@ -13,6 +13,9 @@ from kubectl_lrs.repository.pool.layout import BLOB, BLOBS, PART, pool_key
 
 GZIP, DEFLATE = "gzip", "deflate"
 
+GZIP_WINDOW = 16 + 15
+"""What zlib calls gzip with its largest window."""
+
 MAX_LINE = 8 << 20
 _UNFIT = re.compile("[\\\\\n\0\ud800-\udfff]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

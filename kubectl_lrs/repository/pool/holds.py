@@ -16,15 +16,13 @@ from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat, get, put
 from kubectl_lrs.model import own_sum
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import DamageError, UnreachableError, UsageError
-from kubectl_lrs.repository.holds import FORMAT_VERSION, KIND, NO_HOLDS, Hold, Holds, document, parsed
+from kubectl_lrs.repository.holds import FORMAT_VERSION, KIND, NO_HOLDS, Hold, Holds, document, key_of, parsed
 from kubectl_lrs.repository.pool.layout import HOLDS, hold_key, hold_of, new_session, reader_key, reader_of, stamped
 
 READER = "lrs-reader"
 MAX_SIZE = 64 << 10
 LOOKS = 10
 """How often the list is read anew before it is given up."""
-
-_DIGITS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +38,11 @@ class PoolHolds:
 
     def of(self, catalog: str) -> Hold | None:
         """The hold of the backup whose catalog has this sum."""
-        return self.holds.by_key.get(catalog[:_DIGITS])
+        return self.holds.by_key.get(key_of(catalog))
 
     def is_read(self, catalog: str) -> bool:
         """Whether somebody reads it."""
-        return catalog[:_DIGITS] in self.readers
+        return key_of(catalog) in self.readers
 
     def keeps(self, catalog: str) -> bool:
         """Whether what the backup with this catalog refers to must stay, forgotten or not."""
@@ -102,7 +100,7 @@ def _read(backend: Backend, key: str, kind: str, wanted: str = "") -> tuple[str,
         version = text["formatVersion"]
         if text["kind"] == kind and type(version) is int and version > FORMAT_VERSION:
             raise UsageError(f"{where}: format {version} is newer than this program reads ({FORMAT_VERSION})")
-        about = str(text["catalog"])[:_DIGITS]
+        about = key_of(str(text["catalog"]))
         if text["kind"] == kind and own_sum.is_right(data) and about == (wanted or about):
             return about, parsed({**text, "kind": KIND})
     raise DamageError(f"{where}: damaged: not a hold", hint="nothing is removed while it is there; look at it")
@@ -112,7 +110,7 @@ def hold(backend: Backend, catalog: Catalog, reason: str) -> None:
     """Hold the backup with this catalog; what held it before is taken away when the new reason is there."""
     before = _keys(backend, catalog.sha256)
     text = own_sum.serialise(document(catalog, reason, stamped(backend.now())))
-    put(backend, hold_key(catalog.sha256, new_session()), text)
+    put(backend, hold_key(key_of(catalog.sha256), new_session()), text)
     _delete(backend, before)
 
 
@@ -124,7 +122,7 @@ def unhold(backend: Backend, catalog: Catalog) -> bool:
 
 
 def _keys(backend: Backend, catalog: str) -> list[str]:
-    return [stat.key for stat in backend.list(f"{HOLDS}{catalog[:_DIGITS]}.")]
+    return [stat.key for stat in backend.list(f"{HOLDS}{key_of(catalog)}.")]
 
 
 def _delete(backend: Backend, keys: Iterable[str]) -> None:

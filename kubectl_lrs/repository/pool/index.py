@@ -14,17 +14,14 @@ from typing import NamedTuple
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository.pool.entries import Entry, is_count, is_inside, is_text, parsed
-from kubectl_lrs.repository.pool.layout import BLOCK, BLOCKS, INDEX_FILE, BackupId, index_file
+from kubectl_lrs.repository.pool.entries import GZIP_WINDOW, Entry, is_count, is_inside, is_text, parsed
+from kubectl_lrs.repository.pool.layout import BLOCK, BLOCKS, INDEX_FILE, index_file
 from kubectl_lrs.repository.pool.ranges import pieces, whole
 from kubectl_lrs.repository.pool.seal import Seal
 
 MAX_TABLE = 64 << 20
 MAX_BLOCK = 64 << 20
 """Bytes of a block once it is unpacked: it is one line at least, of the largest file."""
-
-_GZIP = 31
-
 
 REMEMBERED = 200_000
 """So many lines and blocks are told from new ones, by numbers of 8 bytes; a new line that is taken for one is not used."""
@@ -48,7 +45,7 @@ def write(entries: Iterable[Entry], put: Callable[[str, bytes], object]) -> None
     table: list[Block] = []
     number, data = 0, bytearray()
     for first, text in _texts(entries):
-        packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        packer = zlib.compressobj(1, zlib.DEFLATED, GZIP_WINDOW)
         packed = packer.compress(text) + packer.flush()
         if data and len(data) + len(packed) > INDEX_FILE:
             put(index_file(number), bytes(data))
@@ -165,7 +162,7 @@ class Index:
         where = self._where(file)
         if hashlib.sha256(data).hexdigest() != block.sha256:
             raise DamageError(f"{where}: altered: the sum of a block is not the one in {BLOCKS}")
-        opener = zlib.decompressobj(_GZIP)
+        opener = zlib.decompressobj(GZIP_WINDOW)
         try:
             text = opener.decompress(data, MAX_BLOCK)
         except zlib.error as error:
@@ -174,13 +171,8 @@ class Index:
             raise DamageError(f"{where}: damaged: a block does not end where its table says")
         return text.splitlines(keepends=True)
 
-    @property
-    def backup(self) -> BackupId:
-        """Whose it is."""
-        return self._seal.backup
-
     def _key(self, file: str) -> str:
-        return self.backup.key(file)
+        return self._seal.backup.key(file)
 
     def _where(self, file: str) -> str:
         return f"{self._backend.url}/{self._key(file)}"

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
-from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Versions, get, put
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Versions, get, has, put
 from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Damage
 from kubectl_lrs.repository.count import Count
@@ -172,7 +172,7 @@ def probe(backend: Backend) -> Rights:
     why = ""
     try:
         backend.delete(key)
-        may_delete = _size(backend, key) is None
+        may_delete = not has(backend, key)
     except UnreachableError:
         raise
     except LrsError as error:

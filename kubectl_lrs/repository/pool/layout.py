@@ -197,9 +197,9 @@ def segment_of(key: str) -> tuple[str, int] | None:
     return (found[1], int(found[2])) if found else None
 
 
-def hold_key(catalog_sum: str, session: str) -> str:
-    """A hold of a backup, by the sum of its catalog, as one run made it."""
-    return f"{HOLDS}{catalog_sum[:32]}.{session}.json"
+def hold_key(about: str, session: str) -> str:
+    """A hold, as one run made it. `about`: how the sum of the catalog begins that is held."""
+    return f"{HOLDS}{about}.{session}.json"
 
 
 def hold_of(key: str) -> str | None:

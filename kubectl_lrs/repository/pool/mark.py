@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, get, put
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, get, has, put
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.repository.pool.layout import GRACE_HOURS, REPOSITORY, RESERVE, RESERVE_SIZE, stamped
 
@@ -33,12 +33,12 @@ def init(backend: Backend, *, grace_hours: float = GRACE_HOURS) -> Mark:
         raise UsageError(f"a grace time of {grace_hours:g} hours", hint="it is an hour at least, and a year at most")
     found = next(iter(backend.list()), None) if _is_there(backend) else None
     if found is not None:
-        what = "a repository already" if _has(backend, REPOSITORY) else f"not empty: {found.key} lies there"
+        what = "a repository already" if has(backend, REPOSITORY) else f"not empty: {found.key} lies there"
         raise UsageError(f"{backend.url}: {what}", hint="name a prefix of its own for the repository")
     mark = Mark(str(uuid.uuid4()), grace_hours * 3600.0)
     document = {"kind": KIND, "formatVersion": FORMAT_VERSION, "id": mark.id, "form": FORM, "encrypted": False}
     document |= {"created": stamped(datetime.now(timezone.utc).timestamp()), "graceHours": grace_hours}
-    put(backend, RESERVE, b"\0" * RESERVE_SIZE)
+    put_reserve(backend)
     try:
         put(backend, REPOSITORY, json.dumps(document, indent=2).encode() + b"\n")
     except KeyExistsError as error:
@@ -58,10 +58,9 @@ def _is_there(backend: Backend) -> bool:
     return False
 
 
-def _has(backend: Backend, key: str) -> bool:
-    with suppress(KeyNotFoundError):
-        return backend.stat(key).size >= 0
-    return False
+def put_reserve(backend: Backend) -> None:
+    """What a prune of a full storage gives up to have room for its lists."""
+    put(backend, RESERVE, bytes(RESERVE_SIZE))
 
 
 def read_mark(backend: Backend) -> Mark:

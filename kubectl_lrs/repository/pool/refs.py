@@ -5,15 +5,15 @@ Nothing here holds more than one record of them in memory.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple, Protocol, cast
+from typing import NamedTuple
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool.layout import BLOB, PACKED, REFS, TOKEN, BackupId
 from kubectl_lrs.repository.pool.ranges import held, unpacked
 from kubectl_lrs.repository.pool.seal import Stored
+from kubectl_lrs.repository.pool.spool import Spool, gzipped
 
 _SIZE = 8
 RECORD = TOKEN + _SIZE
@@ -30,21 +30,9 @@ class Ref(NamedTuple):
         return self.token + self.size.to_bytes(_SIZE, "big")
 
 
-class Sink(Protocol):
-    """What a list is written to."""
-
-    def write(self, data: bytes, /) -> object:
-        """All of them."""
-
-
-def write(refs: Iterable[Ref], file: Sink) -> int:
-    """The file, of refs in their order; how many there are."""
-    count = 0
-    with gzip.GzipFile("", "wb", compresslevel=1, fileobj=cast("BinaryIO", file), mtime=0) as packed:
-        for each in refs:
-            packed.write(each.serialise())
-            count += 1
-    return count
+def write(refs: Iterable[Ref], spool: Spool) -> None:
+    """The file, of refs in their order."""
+    gzipped((each.serialise() for each in refs), spool)
 
 
 def read(backend: Backend, backup: BackupId, stored: Stored) -> Iterator[Ref]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, get, put
+from kubectl_lrs.backends.base import KeyExistsError, NoSpaceError, delete_surely, get, put
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository.count import NOTHING, Count
 from kubectl_lrs.repository.pool import condemned, holds
@@ -31,6 +31,7 @@ from kubectl_lrs.repository.pool.layout import (
     segment_of,
     session_log_of,
 )
+from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.sight import Place, Sight, look, tokens_of
 from kubectl_lrs.repository.pool.survey import Names, References, Survey, doomed, mature, survey
 from kubectl_lrs.repository.pool.tokens import union
@@ -188,13 +189,10 @@ class Removal:
             raise LostError(f"{gone[0]}, which the plan keeps, is gone by now; prune again")
         self._with_room(lambda: self._keep_seal(backup, sealed.seal.serialise()))
         try:
-            self._backend.delete(backup.seal)
+            delete_surely(self._backend, backup.seal)
         except DeniedError:
             self.done.denied = True
             raise
-        with suppress(KeyNotFoundError):
-            self._backend.stat(backup.seal)
-            raise LrsError(f"{self._backend.url}/{backup.seal}: its deletion was taken, and it is there")
 
     def _keep_seal(self, backup: BackupId, text: bytes) -> None:
         with suppress(KeyExistsError):  # a prune that was broken off has done it
@@ -240,16 +238,11 @@ class Removal:
         if self._sight.has_reserve and not self._gave_reserve:
             return
         try:
-            put_reserve(self._place)
+            put_reserve(self._backend)
         except KeyExistsError:
             return
         except LrsError as error:
             self.done.remarks.append(f"the reserve of {RESERVE_SIZE >> 20} MiB is not there: {error}")
-
-
-def put_reserve(place: Place) -> None:
-    """What a prune of a full storage gives up to have room for its lists."""
-    put(place.backend, RESERVE, bytes(RESERVE_SIZE))
 
 
 def _session(key: str) -> str:

@@ -180,16 +180,15 @@ class PooledRepository(Repository):
         return PoolNotes(self.backend)
 
     def prepare(self, *, trust: Trust, trust_previous: bool, progress: Progress) -> _Prepared:  # noqa: ARG002
-        """Learn what is in the pool."""
-        newest_first = [each for each in reversed(self.scan()[0]) if isinstance(each, PooledBackup)]
-        return _Prepared(self, newest_first)
+        """A new backup may use what is in the pool."""
+        return _Prepared(self)
 
     @contextmanager
     def segment(self, name: str) -> Iterator[Segment]:
-        """Learn what is in the pool, and copy a part of another run's backup into it."""
+        """Copy a part of another run's backup into the pool."""
         require_name(name)
         self.mark  # noqa: B018  UsageError where there is no repository
-        prepared = _Prepared(self, [each for each in reversed(self.scan()[0]) if isinstance(each, PooledBackup)])
+        prepared = _Prepared(self)
         try:
             yield prepared.segment(name)
         finally:
@@ -203,13 +202,13 @@ class PooledRepository(Repository):
 
 
 class _Prepared:
-    """What a new backup begins with."""
+    """What a new backup begins with: all that is in the pool is learned."""
 
-    def __init__(self, repository: PooledRepository, newest_first: Sequence[PooledBackup]) -> None:
+    def __init__(self, repository: PooledRepository) -> None:
         self._repository = repository
-        self._newest_first = newest_first
+        self._newest_first = [each for each in reversed(repository.scan()[0]) if isinstance(each, PooledBackup)]
         self._ledger = Ledger()
-        self._marks = reuse.learn(repository.backend, self._ledger, [each.seal for each in newest_first])
+        self._marks = reuse.learn(repository.backend, self._ledger, [each.seal for each in self._newest_first])
 
     def begin(self, name: str) -> PoolWriter:
         """A session of its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -147,8 +147,7 @@ class Sealing:
         """The same bytes under a new name, which no list names."""
         found = pool_key(key)
         assert found is not None
-        spool = Spool()
-        try:
+        with closing(Spool()) as spool:
             for data in pieces(self._backend, key, 0, self._backend.stat(key).size):
                 spool.write(data)
             if spool.digest != found.digest:
@@ -158,8 +157,6 @@ class Sealing:
             new = blob_key(found.digest, session, packed=packed) if found.kind == BLOB else pack_key(found.digest, session)
             store(self._backend, new, spool.size, spool.chunks())
             self._ledger.note_listed([(token.token, spool.size)] if (token := pool_key(new)) else [])
-        finally:
-            spool.close()
         self._moved.update({old: new for old, now in self._moved.items() if now == key})
         self._moved[key] = new
 
@@ -170,13 +167,10 @@ class Sealing:
         store(self._backend, self.backup.key(file), len(data), iter([data]))
 
     def _put_large(self, file: str, fill: Callable[[Spool], object]) -> None:
-        spool = Spool()
-        try:
+        with closing(Spool()) as spool:
             fill(spool)
             self._objects[file] = Stored(spool.size, spool.digest)
             store(self._backend, self.backup.key(file), spool.size, spool.chunks())
-        finally:
-            spool.close()
 
     def _finish(self, seal: Seal) -> None:
         """Put the seal, and see that it came in time."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from itertools import chain
 
-from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError
+from kubectl_lrs.backends.base import Backend, KeyExistsError, has
 from kubectl_lrs.repository.pool.layout import session_log
 from kubectl_lrs.repository.pool.segments import Head, parts_of, read_list
 from kubectl_lrs.repository.pool.spool import Spool, gzipped
@@ -26,9 +26,7 @@ class Segment:
     @property
     def is_marked(self) -> bool:
         """Whether somebody has done it."""
-        with suppress(KeyNotFoundError):
-            return self._backend.stat(session_log(*parts_of(self._name))).size >= 0
-        return False
+        return has(self._backend, session_log(*parts_of(self._name)))
 
     def mark(self, lines: Iterable[bytes]) -> None:
         """It is done; `lines`: what is to be said of each line of its list, in that order."""

@@ -15,7 +15,7 @@ from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool import condemned, holds, refs
 from kubectl_lrs.repository.pool import seal as seals
-from kubectl_lrs.repository.pool.check import pool
+from kubectl_lrs.repository.pool.check import Listing
 from kubectl_lrs.repository.pool.layout import (
     BACKUPS,
     FORGOTTEN,
@@ -30,7 +30,6 @@ from kubectl_lrs.repository.pool.layout import (
     session_log_of,
 )
 from kubectl_lrs.repository.pool.seal import Seal
-from kubectl_lrs.repository.pool.tokens import Among, Tokens
 
 CLOCKS = 60.0
 """Seconds by which instants of one storage may contradict each other."""
@@ -178,16 +177,12 @@ def _forgotten(place: Place, kept: Mapping[BackupId, Stat], sealed: Mapping[Back
 
 def is_whole(backend: Backend, seal: Seal) -> bool:
     """Whether all is there that a seal refers to, in its size: what makes one count that came late."""
+    there = Listing(backend)
     try:
-        wanted = Tokens(each.token for each in refs.read(backend, seal.backup, seal.objects[REFS]))
+        wanted = refs.read(backend, seal.backup, seal.objects[REFS])
+        return all(any(stat.size == each.size for stat in there.at(each.token)) for each in wanted)
     except (KeyNotFoundError, DamageError):
         return False
-    among = Among(wanted)
-    for token, _ in pool(backend):
-        among.has(token)
-    among.finish()
-    wanted.close()
-    return not among.missed
 
 
 def tokens_of(place: Place, seal: Seal) -> Iterator[bytes]:

@@ -24,7 +24,6 @@ class Tokens:
 
     def __init__(self, tokens: Iterable[bytes] = ()) -> None:
         self._file = tempfile.TemporaryFile(buffering=1 << 16)  # noqa: SIM115
-        self.count = 0
         last = b""
         for token in tokens:
             if token <= last:
@@ -32,7 +31,6 @@ class Tokens:
                     continue
                 raise DamageError("names of the pool came in no order")
             self._file.write(token)
-            self.count += 1
             last = token
         self._file.flush()
 
@@ -78,13 +76,14 @@ def _merged(files: list[Tokens]) -> Tokens:
 
 
 class Among:
-    """Whether tokens, asked for in their order, are among sorted others. `passed`: is told those that nobody asked for."""
+    """Whether tokens, asked for in their order, are among sorted others. `missed`: how many nobody asked for;
+    `passed`: so many of them as are wanted (`limit`)."""
 
-    def __init__(self, tokens: Iterable[bytes], passed: list[bytes] | None = None, limit: int = 0) -> None:
+    def __init__(self, tokens: Iterable[bytes], limit: int = 0) -> None:
         self._rest = iter(tokens)
         self._next = next(self._rest, None)
         self._met = b""
-        self.passed = passed if passed is not None else []
+        self.passed: list[bytes] = []
         self._limit = limit
         self.missed = 0
 

@@ -6,10 +6,8 @@ not take it away. It counts only if it comes within a quarter of the grace time,
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from typing import IO
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError, put
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
@@ -19,7 +17,9 @@ from kubectl_lrs.repository.pool.layout import REFS, BackupId, new_session
 from kubectl_lrs.repository.pool.ranges import held
 from kubectl_lrs.repository.pool.seal import Seal, Stored
 from kubectl_lrs.repository.pool.sight import Place, Sight, look
+from kubectl_lrs.repository.pool.spool import Spool
 from kubectl_lrs.repository.pool.tokens import Among, Tokens
+from kubectl_lrs.repository.pool.uploads import store
 
 
 def unforget(place: Place, name: str) -> BackupId:
@@ -81,22 +81,13 @@ def _meet(listed: Tokens, place: Place, seal: Seal) -> bool:
 
 def _copy(backend: Backend, source: str, target: str, stored: Stored) -> None:
     """One object under a new name, held against its sum."""
-    with tempfile.TemporaryFile() as file:
+    with closing(Spool()) as spool:
         try:
             for data in held(backend, source, stored):
-                file.write(data)
+                spool.write(data)
         except KeyNotFoundError as error:
             raise DamageError(f"{error}: it is deleted already; the backup cannot be brought back") from error
-        file.seek(0)
-        upload = backend.upload(target, stored.size, _chunks(file), {}, replace=False)
-        backend.sync()
-        written = upload.commit()
-        backend.sync()
+        written = store(backend, target, spool.size, spool.chunks(), synced=True)
     if not written.is_proven:
         for _ in held(backend, target, stored):
             pass
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while data := file.read(1 << 20):
-        yield data

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from kubectl_lrs.backends.base import Backend, KeyExistsError
+from kubectl_lrs.backends.base import Backend, KeyExistsError, Written
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository.pool.spool import Spool
 
@@ -79,10 +79,15 @@ class Uploads:
             self.size += spool.size
 
 
-def store(backend: Backend, key: str, size: int, chunks: Iterator[bytes]) -> None:
-    """Make a new object; LrsError where the storage says that it has it in another size. KeyExistsError, NoSpaceError."""
+def store(backend: Backend, key: str, size: int, chunks: Iterator[bytes], *, synced: bool = False) -> Written:
+    """Make a new object; LrsError where the storage says that it has it in another size. KeyExistsError, NoSpaceError.
+
+    `synced`: it is on the disk when this returns; else once `sync` was called.
+    """
     upload = backend.upload(key, size, chunks, {}, replace=False)
     try:
+        if synced:
+            backend.sync()
         written = upload.commit()
     except BaseException:
         with suppress(Exception):
@@ -90,3 +95,6 @@ def store(backend: Backend, key: str, size: int, chunks: Iterator[bytes]) -> Non
         raise
     if written.stat.size != size:
         raise LrsError(f"{backend.url}/{key}: {size} bytes were sent, and the storage has {written.stat.size}")
+    if synced:
+        backend.sync()
+    return written

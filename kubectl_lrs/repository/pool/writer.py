@@ -19,7 +19,7 @@ from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository.pool import packs
 from kubectl_lrs.repository.pool.contents import Pool
-from kubectl_lrs.repository.pool.entries import GZIP, Entry, Part
+from kubectl_lrs.repository.pool.entries import GZIP, GZIP_WINDOW, Entry, Part
 from kubectl_lrs.repository.pool.journal import Journal
 from kubectl_lrs.repository.pool.known import Content, Ledger
 from kubectl_lrs.repository.pool.layout import PART, SMALL, BackupId, blob_key, pack_key
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 LRS, OTHERS = "lrs/", ""
 """Classes of small contents: how their paths begin. Each has packs of its own."""
 
-_GZIP = 31
-
 
 class PoolSink(SummingSink):
     """A content of the pool."""
@@ -65,7 +63,7 @@ class PoolSink(SummingSink):
         if not self._is_large:
             return self._writer.small(self._relative, self.digest, bytes(self._head))
         self._end_part()
-        return self._writer.large(Entry("", self.digest, self.size, tuple(self._parts)))
+        return self._writer.ledger.add(Entry("", self.digest, self.size, tuple(self._parts)))
 
     def drop(self) -> None:
         """It is not to be."""
@@ -111,7 +109,7 @@ class _Part:
     def __init__(self, *, is_packed: bool) -> None:
         self.size = 0
         self.spool = Spool()
-        self._packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP) if is_packed else None
+        self._packer = zlib.compressobj(1, zlib.DEFLATED, GZIP_WINDOW) if is_packed else None
 
     def write(self, data: memoryview) -> None:
         self.size += len(data)
@@ -297,10 +295,6 @@ class PoolWriter:
 
         self.uploads.submit(key, spool, done)
         return Part(key, 0, stored, coding, size)
-
-    def large(self, entry: Entry) -> Content:
-        """One of parts."""
-        return self.ledger.add(entry)
 
     # ---- reading
 

@@ -35,7 +35,7 @@ def test_written_and_read_back() -> None:
 
 def test_it_is_about_one_catalog_and_not_about_a_name() -> None:
     held, other = _catalog("a" * 64), _catalog("b" * 64)
-    holds = Holds({key_of(held): Hold("why")})
+    holds = Holds({key_of(held.sha256): Hold("why")})
     assert holds.of(held) == Hold("why")
     assert holds.of(other) is None
     assert NO_HOLDS.of(held) is None

@@ -92,7 +92,7 @@ def test_condemned_lists_say_when_and_by_whom(at: float) -> None:
 
 def test_what_helps_others() -> None:
     assert layout.session_log_of(layout.session_log(SESSION, 12)) == (SESSION, 12)
-    assert layout.hold_of(layout.hold_key(DIGEST, SESSION)) == DIGEST[:32]
+    assert layout.hold_of(layout.hold_key(DIGEST[:32], SESSION)) == DIGEST[:32]
     assert layout.reader_of(layout.reader_key(SESSION)) == SESSION
     assert layout.hold_of(layout.reader_key(SESSION)) is None
     for key in ("condemned/20261399T000000000000Z-" + SESSION + ".gz", "condemned/x", f"sessions/{SESSION}.gz", "holds/x"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from kubectl_lrs.repository.pool import refs
 from kubectl_lrs.repository.pool.layout import REFS, BackupId
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Stored
+from kubectl_lrs.repository.pool.spool import Spool
 
 BACKUP = BackupId("night", "0" * 32)
 TOKENS = st.builds(lambda kind, rest: kind + rest, st.sampled_from([b"b", b"p"]), st.binary(min_size=32, max_size=32))
@@ -23,9 +25,9 @@ REFS_OF = st.dictionaries(TOKENS, st.integers(0, 2**53)).map(lambda d: [Ref(*eac
 
 
 def _written(found: list[Ref]) -> bytes:
-    file = io.BytesIO()
-    assert refs.write(found, file) == len(found)
-    return file.getvalue()
+    with closing(Spool()) as spool:
+        refs.write(found, spool)
+        return b"".join(spool.chunks())
 
 
 def _ref(number: int) -> Ref:

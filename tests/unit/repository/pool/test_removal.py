@@ -12,7 +12,8 @@ from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UsageError
 from kubectl_lrs.repository.pool import condemned, holds
 from kubectl_lrs.repository.pool.layout import REFS, RESERVE, BackupId, segment_list, session_log
-from kubectl_lrs.repository.pool.removal import Done, LostError, Removal, put_reserve
+from kubectl_lrs.repository.pool.mark import put_reserve
+from kubectl_lrs.repository.pool.removal import Done, LostError, Removal
 from kubectl_lrs.repository.pool.sight import Place, look
 from kubectl_lrs.repository.pool.survey import LACKING, survey
 from kubectl_lrs.repository.pool.unforget import unforget
@@ -387,7 +388,7 @@ def test_no_right_to_delete_what_has_matured() -> None:
 
 def test_a_full_storage_gives_its_reserve_and_gets_it_back() -> None:
     store = Store(Memory(capacity=RESERVE_SIZE + 30_000))
-    put_reserve(store.place)
+    put_reserve(store.place.backend)
     first = store.write("first", bytes(10_000))
     put(store.backend, "filler", bytes(store.backend.free() or 0))
     done = store.prune([first])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import KeyNotFoundError, NoSpaceError, Stat, Upload, Written
+from kubectl_lrs.backends.base import KeyNotFoundError, NoSpaceError, Stat, Upload, Written, put
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.repository.pool import condemned, sealing
@@ -190,8 +190,10 @@ def test_what_is_condemned_and_no_longer_listed_is_gone_whatever_else_says_that_
 # ---- the time of the seal
 
 
-@pytest.mark.parametrize(("hours", "counts"), [(0, True), (23.9, True), (24.1, False)])
-def test_a_seal_that_comes_late_is_no_backup_where_something_is_gone(hours: float, counts: bool) -> None:
+@pytest.mark.parametrize(
+    ("hours", "counts", "is_cut"), [(0, True, False), (23.9, True, False), (24.1, False, False), (24.1, False, True)]
+)
+def test_a_seal_that_comes_late_is_no_backup_where_something_is_gone(hours: float, counts: bool, is_cut: bool) -> None:
     clock = Clock()
 
     class Suspended(Memory):
@@ -213,7 +215,10 @@ def test_a_seal_that_comes_late_is_no_backup_where_something_is_gone(hours: floa
             writer.seal(catalog(writer))
         assert not writer.is_sealed
     assert [each.name for each in opened(backend).scan()[0]] == ["night"]  # all of it is there
-    backend.delete(next(iter(pooled(backend))))
+    gone = next(iter(pooled(backend)))
+    backend.delete(gone)
+    if is_cut:
+        put(backend, gone, b"less")
     backups, unsealed = opened(backend).scan()
     assert bool(backups) is counts
     assert [each.why.partition(": ")[2] for each in unsealed] == (
