@@ -106,8 +106,8 @@ class DeclinedError(InterruptedRunError):
 class ApiError(LrsError):
     """The Kubernetes API answered with a Status. `status` is the HTTP code, `reason` the API's word for it."""
 
-    def __init__(self, message: str, *, status: int, reason: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, status: int, reason: str = "", hint: str = "", exit_code: ExitCode | None = None) -> None:
+        super().__init__(message, hint=hint, exit_code=exit_code)
         self.status = status
         self.reason = reason
 

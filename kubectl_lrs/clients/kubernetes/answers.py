@@ -158,10 +158,9 @@ def refused(answer: Response, method: str, path: str, server: str) -> LrsError:
         return DeniedError(message, causes=causes)
     if reason == "BadRequest" and message.endswith(_NO_DRY_RUN):
         return NoDryRunError(message, status=status, reason=reason)
-    error = _ERRORS.get(status, ApiError)(message, status=status, reason=reason)
-    if method == "GET" and status >= 500:  # which was asked again, as long as that may help: nothing can be had of it
-        error.exit_code = ExitCode.UNREACHABLE
-    return error
+    # A GET was asked again, as long as that may help: nothing can be had of a server that still fails.
+    exit_code = ExitCode.UNREACHABLE if method == "GET" and status >= 500 else None
+    return _ERRORS.get(status, ApiError)(message, status=status, reason=reason, exit_code=exit_code)
 
 
 def _causes(status: Mapping[str, Any]) -> list[str]:

@@ -384,7 +384,7 @@ def _hello(stream: PodStream, *, is_plain: bool) -> Mapping[str, Any]:
         raise
     except UnreachableError as error:
         if is_plain and stream.is_over:
-            error.hint = "does MongoDB want TLS? give --mongo-tls"
+            raise UnreachableError(str(error), hint="does MongoDB want TLS? give --mongo-tls") from error
         raise
     return hello
 
