@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 from kubectl_lrs.backends.azure_credentials import Entra, Nobody, SharedKey, Signer, dated
 from kubectl_lrs.backends.azure_errors import refused
+from kubectl_lrs.backends.options import AzureOptions, options_of
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.rest import About, Answer, Call, Rest, checked, client_of
 from kubectl_lrs.clients.addresses import host_of
@@ -16,8 +17,6 @@ from kubectl_lrs.clients.http.client import Http
 from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
-
-UNDERSTOOD = ("account_name", "account_key", "sas_token", "connection_string", "anon", "endpoint_url")
 
 _NAMES = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT")
 _KEYS = ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_KEY")
@@ -39,9 +38,6 @@ class Account:
 
 def opened(place: Place) -> AzureClient:
     """The container of an `az:` URL. UsageError where options, variables or endpoint are not right."""
-    if unknown := sorted(set(place.options) - set(UNDERSTOOD)):
-        hint = f"backups on {place.scheme}:// take: {', '.join(UNDERSTOOD)}"
-        raise UsageError(f"{place.said.options}: {shown(unknown[0])}: no such option", hint=hint)
     account = account_of(place, os.environ)
     remember(*secrets_of(place.options), *(each for each in (account.key, account.sas) if each))
     remember(*(value for name, value in parse_qsl(account.sas) if name == "sig"))
@@ -60,22 +56,23 @@ def _signer(account: Account, url: str) -> Signer:
 
 def account_of(place: Place, environment: Mapping[str, str]) -> Account:
     """By the options, else by the variables of Azure's tools; in `abfs://CONTAINER@ACCOUNT.dfs...` by the URL. UsageError."""
-    parts = _connection(place, environment)
+    options = options_of(place, AzureOptions, takes=f"backups on {place.scheme}:// take")
+    parts = _connection(options.get("connection_string"), environment)
     name = (
         place.host_and_path[0].partition("@")[2].partition(".")[0]
-        or _given(place, "account_name", _NAMES, environment)
+        or _given(options.get("account_name"), _NAMES, environment)
         or parts.get("AccountName", "")
     )
-    base = place.endpoint or str(place.options.get("endpoint_url") or "") or _endpoint(place, parts, name)
+    base = place.endpoint or str(options.get("endpoint_url") or "") or _endpoint(place, parts, name)
     if not name and not base:
         raise UsageError(f"{shown(place.url)}: of which account?", hint="set AZURE_STORAGE_ACCOUNT_NAME")
     suffix = parts.get("EndpointSuffix", "core.windows.net")
     return Account(
         name=name,
         base=checked(place, base) or f"https://{name}.blob.{suffix}",
-        key=_given(place, "account_key", _KEYS, environment) or parts.get("AccountKey", ""),
-        sas=_given(place, "sas_token", _TOKENS, environment) or parts.get("SharedAccessSignature", ""),
-        is_open=place.options.get("anon") is True,
+        key=_given(options.get("account_key"), _KEYS, environment) or parts.get("AccountKey", ""),
+        sas=_given(options.get("sas_token"), _TOKENS, environment) or parts.get("SharedAccessSignature", ""),
+        is_open=options.get("anon") is True,
     )
 
 
@@ -89,15 +86,13 @@ def _endpoint(place: Place, parts: Mapping[str, str], name: str) -> str:
     return found
 
 
-def _given(place: Place, option: str, variables: tuple[str, ...], environment: Mapping[str, str]) -> str:
-    if place.options.get(option):
-        return str(place.options[option])
-    return next((environment[name] for name in variables if environment.get(name)), "")
+def _given(option: str | None, variables: tuple[str, ...], environment: Mapping[str, str]) -> str:
+    return str(option) if option else next((environment[name] for name in variables if environment.get(name)), "")
 
 
-def _connection(place: Place, environment: Mapping[str, str]) -> dict[str, str]:
+def _connection(option: str | None, environment: Mapping[str, str]) -> dict[str, str]:
     """The parts of a connection string."""
-    text = _given(place, "connection_string", _STRINGS, environment)
+    text = _given(option, _STRINGS, environment)
     remember(*([text] if text else []))
     pairs = (each.partition("=") for each in text.split(";") if each)
     return {name.strip(): value.strip() for name, _, value in pairs}

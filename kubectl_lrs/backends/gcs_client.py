@@ -10,18 +10,17 @@ from urllib.parse import quote
 
 from kubectl_lrs.backends.gcs_credentials import ANONYMOUS, Keys
 from kubectl_lrs.backends.gcs_errors import UnsaidNotFoundError, of_bucket, of_upload, refused
+from kubectl_lrs.backends.options import GcsOptions, options_of
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.rest import About, Answer, Call, Rest, checked, client_of
 from kubectl_lrs.clients.http.client import Http
 from kubectl_lrs.clients.tls import from_files
-from kubectl_lrs.model.errors import LrsError, UnreachableError, UsageError
-from kubectl_lrs.runtime.redact import remember, secrets_of, shown
+from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.runtime.redact import remember, secrets_of
 
 GOOGLE = "https://storage.googleapis.com"
 EMULATOR = "STORAGE_EMULATOR_HOST"
 """Google's own name for a server that is not Google's, and asks for no credentials."""
-
-UNDERSTOOD = ("token", "endpoint_url")
 
 _REFUSED: Mapping[About, Callable[[int, bytes, str], LrsError]] = {
     About.OBJECT: refused,
@@ -44,15 +43,14 @@ def document(answer: Answer) -> dict[str, Any]:
 def opened(place: Place) -> GcsClient:
     """The bucket of a `gs:` URL. UsageError where options or endpoint are not right."""
     remember(*secrets_of(place.options))
-    if unknown := sorted(set(place.options) - set(UNDERSTOOD)):
-        hint = f"backups on gs:// take: {', '.join(UNDERSTOOD)}"
-        raise UsageError(f"{place.said.options}: {shown(unknown[0])}: no such option", hint=hint)
+    options = options_of(place, GcsOptions, takes="backups on gs:// take")
     emulator = os.environ.get(EMULATOR, "")
     emulator = emulator if "://" in emulator or not emulator else f"http://{emulator}"
-    base = checked(place, place.endpoint or str(place.options.get("endpoint_url") or "") or emulator) or GOOGLE
+    base = checked(place, place.endpoint or str(options.get("endpoint_url") or "") or emulator) or GOOGLE
     tls = from_files(place.ca_file, os.environ, flag=place.said.ca_file)
-    is_emulated = bool(emulator) and not (place.endpoint or place.options.get("endpoint_url") or place.options.get("token"))
-    keys = Keys(Place(url=place.url, options={"token": ANONYMOUS}) if is_emulated else place, tls)
+    token = options.get("token") or ""
+    is_emulated = bool(emulator) and not (place.endpoint or options.get("endpoint_url") or token)
+    keys = Keys(place, ANONYMOUS if is_emulated else token, tls)
     bucket, prefix = place.host_and_path
     return GcsClient(client_of(place, tls, os.environ), base, bucket, f"gs://{bucket}/{prefix}".rstrip("/"), keys)
 

@@ -30,9 +30,10 @@ _CLOCK = "set the clock of this machine"
 class Keys:
     """What goes with a request; nothing where `token` is `anon`. It is renewed while a run lasts."""
 
-    def __init__(self, place: Place, tls: Tls) -> None:
+    def __init__(self, place: Place, token: str | Mapping[str, Any], tls: Tls) -> None:
+        """`token`: the option of this name."""
         self._place = place
-        self._token = place.options.get("token") or ""
+        self._token = token
         self._tls = tls
         self._lock = threading.Lock()
         self._found: Any = None

@@ -43,7 +43,7 @@ def opened(place: Place) -> S3Client:
 
 def _quick(place: Place, library: Library) -> Quick | None:
     """The library that is faster, where it is here and knows how to reach the bucket."""
-    found = reach(place, library.session) if is_here() else None
+    found = reach(place, library.options, library.session) if is_here() else None
     return open_quick(found, place.encryption) if found is not None else None
 
 

@@ -15,20 +15,18 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from kubectl_lrs.backends.options import S3Options, options_of
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.backends.s3_errors import translated
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import BUNDLES, anchors_file, system_file
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.runtime.redact import text as heard
 
 AWS = "https://s3.amazonaws.com"
 """Where requests go without an endpoint, as far as rules for proxies are concerned."""
 
 _CREDENTIALS = {"key": "aws_access_key_id", "secret": "aws_secret_access_key", "token": "aws_session_token"}
-_OF_REQUESTS = ("requester_pays", "s3_additional_kwargs")
-KNOWN = (*_CREDENTIALS, "anon", "profile", "endpoint_url", "use_ssl", "client_kwargs", "config_kwargs", *_OF_REQUESTS)
 
 
 class Library:
@@ -36,17 +34,15 @@ class Library:
 
     def __init__(self, place: Place, hidden: tuple[str, ...] = ()) -> None:
         """UsageError where there is an option that it does not have."""
-        if unknown := sorted(place.options.keys() - set(KNOWN)):
-            hint = f"s3:// takes: {', '.join(KNOWN)}"
-            raise UsageError(f"{place.said.options}: {shown(unknown[0])}: no such option", hint=hint)
-        self.session = session_of(place)
+        self.options = options_of(place, S3Options, takes="s3:// takes")
+        self.session = session_of(self.options.get("profile"))
         self._place = place
         self._hidden = hidden
         self._lock = threading.Lock()
         self._opened: Any = None
         self._takes: dict[str, frozenset[str]] = {}
-        self._beside: dict[str, Any] = {**(place.options.get("s3_additional_kwargs") or {})}
-        if place.options.get("requester_pays"):
+        self._beside: dict[str, Any] = {**(self.options.get("s3_additional_kwargs") or {})}
+        if self.options.get("requester_pays"):
             self._beside["RequestPayer"] = "requester"
 
     @property
@@ -90,7 +86,7 @@ class Library:
         files = ExitStack()
         try:
             self.session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=instant)
-            client, config = arguments(self._place, self.session, files)
+            client, config = arguments(self._place, self.options, self.session, files)
             made = self.session.create_client("s3", config=Config(**config), **client)
         except (PartialCredentialsError, ProfileNotFound) as error:
             raise translated(error, self._place.url, "", self._hidden) from error
@@ -111,11 +107,11 @@ def instant(said: Any) -> datetime:
     return found
 
 
-def session_of(place: Place) -> Any:
+def session_of(profile: str | None) -> Any:
     """What knows profiles, credentials and settings; it reads them when it is asked."""
     import botocore.session
 
-    made = botocore.session.Session(profile=place.options.get("profile"))
+    made = botocore.session.Session(profile=profile)
     with suppress(Exception):  # what is wrong with a profile is said by the client
         made.register_component("data_loader", _loader(made.get_config_variable("data_path")))
     return made
@@ -129,16 +125,15 @@ def _loader(data_path: str | None) -> Any:
     return create_loader(data_path)
 
 
-def arguments(place: Place, session: Any, files: ExitStack) -> tuple[dict[str, Any], dict[str, Any]]:
+def arguments(place: Place, options: S3Options, session: Any, files: ExitStack) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a client is made of, and its configuration; `files` that are made for it stay as long as it does."""
     from botocore import UNSIGNED
 
-    options = dict(place.options)
-    client = {**(options.get("client_kwargs") or {})}
+    client: dict[str, Any] = {**(options.get("client_kwargs") or {})}
     config: dict[str, Any] = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "connect_timeout": 10, "read_timeout": 60}
     config |= _no_trailers()
     config |= {"max_pool_connections": max(10, 2 * place.workers), **(options.get("config_kwargs") or {})}
-    client |= {name: options[each] for each, name in _CREDENTIALS.items() if options.get(each)}
+    client |= {_CREDENTIALS[name]: value for name, value in options.items() if name in _CREDENTIALS and value}
     client |= {"use_ssl": options["use_ssl"]} if "use_ssl" in options else {}
     if endpoint := place.endpoint or options.get("endpoint_url"):
         client["endpoint_url"] = endpoint

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from kubectl_lrs.backends.options import S3Options
 from kubectl_lrs.backends.place import Place
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import BUNDLES, is_the_systems
@@ -49,9 +50,10 @@ class Reach:
 class Keys:
     """Credentials by botocore's chain: variables, profiles, SSO, web identities, metadata of the machine."""
 
-    def __init__(self, session: Any, place: Place) -> None:
+    def __init__(self, session: Any, place: Place, options: S3Options) -> None:
         self._session = session
         self._place = place
+        self._options = options
         self._lock = threading.Lock()
         self._found: Any = None
         self._refused: LrsError | None = None
@@ -74,11 +76,10 @@ class Keys:
         }
 
     def _frozen(self) -> Any:
-        options = self._place.options
-        if options.get("key") and options.get("secret"):
+        if self._options.get("key") and self._options.get("secret"):
             from botocore.credentials import ReadOnlyCredentials
 
-            return ReadOnlyCredentials(options["key"], options["secret"], options.get("token"))
+            return ReadOnlyCredentials(self._options["key"], self._options["secret"], self._options.get("token"))
         self._found = self._found or self._session.get_credentials()
         if self._found is None:
             from botocore.exceptions import NoCredentialsError
@@ -96,16 +97,16 @@ class Keys:
             return self._refused
 
 
-def reach(place: Place, session: Any) -> Reach | None:
+def reach(place: Place, options: S3Options, session: Any) -> Reach | None:
     """None where only botocore knows how, or it refuses: whoever asks it in earnest will say why. `session`: of botocore.
 
     Nor where certificates are checked against a bundle: what speaks S3 besides can only add to what the system trusts.
     """
-    options, client, config = _parts(place)
+    client, config = _parts(options)
     if not (options.keys() <= _UNDERSTOOD and client.keys() <= _OF_CLIENT and config.keys() <= _OF_CONFIG):
         return None
     try:
-        url, region = _address(session, place)
+        url, region = _address(session, place, options)
         bundles = {place.ca_file, session.get_config_variable("ca_bundle"), *map(os.environ.get, BUNDLES)}
     except Exception:  # noqa: BLE001  what is wrong with the options is said by the client
         return None
@@ -119,28 +120,27 @@ def reach(place: Place, session: Any) -> Reach | None:
         region=region,
         is_virtual=not parts.path.startswith(f"/{bucket}/"),
         proxy=proxy.geturl() if proxy else "",
-        keys=None if options.get("anon") else Keys(session, place),
+        keys=None if options.get("anon") else Keys(session, place, options),
     )
 
 
-def _parts(place: Place) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The options, those of the client, those of its configuration."""
-    options = dict(place.options)
-    found = [options.get(name) or {} for name in ("client_kwargs", "config_kwargs")]
+def _parts(options: S3Options) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those of the client, those of its configuration, as the user has them."""
+    found: tuple[object, object] = (options.get("client_kwargs") or {}, options.get("config_kwargs") or {})
     client, config = (dict(each) if isinstance(each, Mapping) else {"": each} for each in found)
-    return options, client, config
+    return client, config
 
 
 class _Asked(Exception):  # noqa: N818  it ends a request that is never sent
     """Where it would have gone."""
 
 
-def _address(session: Any, place: Place) -> tuple[str, str]:
+def _address(session: Any, place: Place, options: S3Options) -> tuple[str, str]:
     """The URL of an object, and the region that is signed for: those of a client that is stopped before it sends."""
     from botocore import UNSIGNED
     from botocore.config import Config
 
-    options, client, config = _parts(place)
+    client, config = _parts(options)
     asked = session.create_client(
         "s3",
         region_name=client.get("region_name"),

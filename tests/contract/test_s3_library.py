@@ -12,8 +12,9 @@ from botocore.loaders import JSONFileLoader
 from botocore.utils import parse_timestamp
 
 from kubectl_lrs.backends import s3_client, s3_library
+from kubectl_lrs.backends.options import S3Options
 from kubectl_lrs.backends.place import BACKUPS, Place
-from kubectl_lrs.backends.s3_library import Library, instant, session_of
+from kubectl_lrs.backends.s3_library import Library, instant
 from kubectl_lrs.clients.tls import BUNDLES, anchors
 from kubectl_lrs.model.errors import CredentialsError, UsageError
 from tests.builders.chained import CHAIN
@@ -21,7 +22,8 @@ from tests.builders.chained import CHAIN
 
 def _arguments(files: ExitStack | None = None, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     place = Place(url="s3://bucket/x", **more)
-    return s3_library.arguments(place, session_of(place), files or ExitStack())
+    library = Library(place)
+    return s3_library.arguments(place, library.options, library.session, files or ExitStack())
 
 
 def test_the_librarys_checksums_are_off_unless_they_are_asked_for() -> None:
@@ -113,7 +115,7 @@ def test_an_option_of_which_nothing_would_come(name: str) -> None:
     assert "client_kwargs" in error.value.hint
 
 
-@pytest.mark.parametrize("name", [*s3_library.KNOWN])
+@pytest.mark.parametrize("name", sorted(S3Options.__annotations__))
 def test_the_others_are_taken(name: str) -> None:
     values = {"anon": True, "use_ssl": True, "requester_pays": True, "endpoint_url": "http://h"}
     given = values.get(name, {} if name.endswith("kwargs") else "v")

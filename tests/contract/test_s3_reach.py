@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.backends.place import Place
-from kubectl_lrs.backends.s3_library import session_of
+from kubectl_lrs.backends.s3_library import Library
 from kubectl_lrs.backends.s3_reach import Reach, reach
 from kubectl_lrs.clients.tls import BUNDLES
 from kubectl_lrs.model.errors import CredentialsError
@@ -41,7 +41,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def _found(url: str = "s3://bucket/p", **more: Any) -> Reach | None:
     place = Place(url=url, **more)
-    return reach(place, session_of(place))
+    library = Library(place)
+    return reach(place, library.options, library.session)
 
 
 def _reach(url: str = "s3://bucket/p", **more: Any) -> Reach:

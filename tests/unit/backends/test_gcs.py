@@ -89,7 +89,7 @@ def test_an_option_that_has_no_effect_is_refused() -> None:
 
 
 def test_a_token_that_is_no_file() -> None:
-    keys = gcs_credentials.Keys(_place(options={"token": "/nowhere/key.json"}), Tls())
+    keys = gcs_credentials.Keys(_place(), "/nowhere/key.json", Tls())
     with pytest.raises(UsageError, match="token: neither a file nor one of: anon, google_default") as caught:
         keys.headers("GET", "https://storage.googleapis.com/")
     assert "/nowhere" not in str(caught.value)
