@@ -126,6 +126,16 @@ def test_a_folder_that_the_lock_does_not_name_is_not_ours(place: Path, to: Direc
     assert (hidden / BLOB).exists()
 
 
+def test_what_is_in_its_place_by_now_is_not_removed(place: Path) -> None:
+    hidden = _left(place)
+    leftover = _only(place)
+    hidden.rename(place / "aside")
+    hidden.mkdir()
+    assert leftover.remove() == []
+    assert hidden.is_dir()
+    assert os.listdir(place / "aside") == []
+
+
 def test_a_lock_of_another_program_is_nothing_to_us(place: Path) -> None:
     (place / ".other").mkdir()
     (place / ".other.lock").write_text("pid 7")
