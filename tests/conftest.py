@@ -19,6 +19,7 @@ from tests.bed.controlplane import ControlPlane
 from tests.builders import documents
 from tests.builders.mongo_fixtures import app, app_alone, replica_set, standalone  # noqa: F401  fixtures
 from tests.builders.mongo_pods import mongo_bed, named_pods  # noqa: F401  fixtures
+from tests.builders.nights import gated, night  # noqa: F401  fixtures
 from tests.builders.storages import azurite, cluster, gcs, registry, s3  # noqa: F401  fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,8 +29,8 @@ FOREIGN = ("KUBE", "LRS_", "DATAROBOT_", "REQUESTS_", "SSL_", "CURL_", "HTTP_", 
 FOREIGN += ("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "FSSPEC_", "HADOOP_")
 LONG = (
     "commands/test_schedule_runs.py", "packaging/test_krew.py", "drills/test_complete_drill.py", "contract/test_backends.py",
-    "faults/test_faults_away.py", "commands/test_repository.py", "commands/test_deactivate_interrupted.py",
-    "commands/test_deactivate.py", "rights/test_rights.py",
+    "faults/test_schedule_faults.py", "faults/test_faults_away.py", "commands/test_repository.py",
+    "commands/test_deactivate_interrupted.py", "commands/test_deactivate.py", "rights/test_rights.py",
     "faults/test_altered.py", "drills/test_repository_drill.py", "faults/test_mongo_trouble.py", "commands/test_wait.py",
     "faults/test_pool_faults.py", "commands/test_activate.py", "faults/test_faults.py", "commands/test_streams.py",
     "faults/test_pool_prune_faults.py", "commands/test_diff_selection.py", "docs/test_runbooks.py", "drills/test_drill.py",

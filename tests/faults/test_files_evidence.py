@@ -8,117 +8,51 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kubectl_lrs.backends import s3_client
-from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, NoSpaceError, Stat, get, put
+from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Stat, get, put
 from kubectl_lrs.backends.place import Place, open_backend
 from kubectl_lrs.backends.s3 import PIECE
 from kubectl_lrs.backends.s3_client import S3Client
 from kubectl_lrs.backends.s3_upload import MIN_PART
 from kubectl_lrs.model.catalog import Cluster
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
-from kubectl_lrs.model.existing import Existing
-from kubectl_lrs.model.plan import Action, ApplyOptions
-from kubectl_lrs.model.report import Report, Result
+from kubectl_lrs.model.plan import Action
+from kubectl_lrs.model.report import Result
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.plain.sealed import SealedFolder
 from kubectl_lrs.repository.plain.writer import FolderWriter
-from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.runtime.retry import Policy
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import FilesCollector
-from kubectl_lrs.stores.files.restore import FilesRestorer
 from kubectl_lrs.stores.files.storage import Storage
 from kubectl_lrs.usecases.backup import back_up
 from kubectl_lrs.usecases.making import Destination
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request, Rule
+from tests.builders.files_on_s3 import BESIDE, FILES, actions_of, opened_through, restored, saved_files
 from tests.builders.s3_rules import adds, key_of, loses
 from tests.builders.said import nothing
-from tests.builders.sealing import RESOURCES, Written, sealed
-
-FILES = {"a/small": b"small" * 10, "b/empty": b"", "c/large": os.urandom(1 << 20) * 9}
-BESIDE = {"ContentType": "text/x-python", "CacheControl": "no-store", "Metadata": {"owner": "me", "note": "x"}}
-
-
-@pytest.fixture
-def between(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    with Between(s3) as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(s3: S3, request: pytest.FixtureRequest) -> str:
-    name = f"e{abs(hash(request.node.name)) % 10**10}"
-    (s3.buckets / name).mkdir()
-    return name
-
-
-def _backend(between: Between, bucket: str, **options: Any) -> Backend:
-    config = {"config_kwargs": {"retries": {"max_attempts": 1, "mode": "standard"}}}
-    return open_backend(Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, options={**config, **options}))
-
-
-def _saved(
-    backend: Backend, tmp_path: Path, files: dict[str, bytes] | None = None, beside: Mapping[str, Any] = BESIDE
-) -> SealedFolder:
-    """A backup of these files, which are then gone."""
-    for key, data in (files or FILES).items():
-        upload = backend.upload(key, len(data), iter([data] if data else []), beside, replace=True)
-        upload.commit()
-    tier = FilesCollector(Storage(backend), nothing, take_all=True)
-
-    def work(writer: FolderWriter) -> None:
-        assert tier.collect(writer, Silent())["missing"] == []
-
-    folder = sealed(tmp_path, work, "backup", others={"files": {}})
-    for key in files or FILES:
-        backend.delete(key)
-    return folder
-
-
-def _restorer(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP) -> FilesRestorer:
-    index = saved.read(folder)
-    assert index is not None
-    return FilesRestorer(folder, index, Storage(backend), existing=existing, workers=2, stop=Cancel())
-
-
-def _restored(folder: SealedFolder, backend: Backend, existing: Existing = Existing.SKIP) -> dict[str, tuple[Result, str]]:
-    restorer = _restorer(folder, backend, existing)
-    plan = restorer.plan(Silent())
-    assert [each for each in plan.findings if each.severity.value == "error"] == []
-    report = Report(source="", target="")
-    restorer.apply(plan, ApplyOptions(workers=2, timeout=10), report, Silent())
-    return {each.name: (each.result, each.message) for each in report.outcomes}
-
-
-def _actions(folder: SealedFolder, backend: Backend) -> dict[str, tuple[Action, str]]:
-    return {step.name: (step.action, step.reason) for step in _restorer(folder, backend).plan(Silent()).steps}
-
+from tests.builders.sealing import RESOURCES, Written
 
 # ---- what was sent is held against what is there
 
 
 def test_nothing_is_altered_where_nobody_meddles(between: Between, bucket: str, tmp_path: Path) -> None:
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path)
+    backend = opened_through(between, bucket)
+    folder = saved_files(backend, tmp_path)
     between.log.clear()
-    assert _restored(folder, backend) == dict.fromkeys(FILES, (Result.CREATED, ""))
+    assert restored(folder, backend) == dict.fromkeys(FILES, (Result.CREATED, ""))
     asked = [request for request in between.log if request.method == "GET" and key_of(request) in ("a/small", "c/large")]
     assert [request for request in asked if request.headers["range"] != "bytes=0-0"] == [], (
         "the storage's own sums tell, in parts or not: nothing is read back"
     )
-    assert _actions(folder, backend) == dict.fromkeys(FILES, (Action.UNCHANGED, ""))
+    assert actions_of(folder, backend) == dict.fromkeys(FILES, (Action.UNCHANGED, ""))
     assert backend.stat("a/small").attributes == BESIDE
 
 
@@ -137,18 +71,18 @@ def test_nothing_is_altered_where_nobody_meddles(between: Between, bucket: str, 
 def test_what_stands_beside_the_content_is_held_against_what_was_sent(
     between: Between, bucket: str, tmp_path: Path, rule: Rule, said: str
 ) -> None:
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, {"a/small": b"1"})
+    backend = opened_through(between, bucket)
+    folder = saved_files(backend, tmp_path, {"a/small": b"1"})
     between.rule = rule
-    assert _restored(folder, backend) == {"a/small": (Result.ALTERED, f"altered by the storage: {said}")}
-    action, reason = _actions(folder, backend)["a/small"]
+    assert restored(folder, backend) == {"a/small": (Result.ALTERED, f"altered by the storage: {said}")}
+    action, reason = actions_of(folder, backend)["a/small"]
     assert (action, reason) == (Action.CONFLICT, f"it differs: {said}"), "the second run does not call it equal"
 
 
 def test_contents_that_are_changed_on_their_way_in(between: Between, bucket: str, tmp_path: Path, s3: S3) -> None:
     """A proxy that packs what it passes on; the gateway says yes, and has something else."""
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, {"a/small": b"1" * 1000})
+    backend = opened_through(between, bucket)
+    folder = saved_files(backend, tmp_path, {"a/small": b"1" * 1000})
 
     def rule(request: Request, forward: Forward) -> Answer | None:
         if request.method != "PUT" or not key_of(request) or "probe" in request.path:
@@ -159,7 +93,7 @@ def test_contents_that_are_changed_on_their_way_in(between: Between, bucket: str
         return answer
 
     between.rule = rule
-    result, said = _restored(folder, backend)["a/small"]
+    result, said = restored(folder, backend)["a/small"]
     assert result is Result.ALTERED
     assert "bytes, 1000 were sent" in said
 
@@ -169,8 +103,8 @@ def test_an_etag_that_is_no_sum_tells_nothing_and_it_is_read_back(
     between: Between, bucket: str, tmp_path: Path, s3: S3, is_alike: bool
 ) -> None:
     """As with keys of KMS: the ETag is another at each write."""
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, {"a/small": b"1" * 1000})
+    backend = opened_through(between, bucket)
+    folder = saved_files(backend, tmp_path, {"a/small": b"1" * 1000})
 
     def rule(request: Request, forward: Forward) -> Answer | None:
         if not key_of(request) or "probe" in request.path:
@@ -187,20 +121,20 @@ def test_an_etag_that_is_no_sum_tells_nothing_and_it_is_read_back(
 
     between.rule = rule
     wrong = (Result.ALTERED, "altered by the storage: its content is not what was sent")
-    assert _restored(folder, backend) == {"a/small": (Result.CREATED, "") if is_alike else wrong}
+    assert restored(folder, backend) == {"a/small": (Result.CREATED, "") if is_alike else wrong}
 
 
 def test_aws_chunked_in_a_backup_is_not_sent_again(between: Between, bucket: str, tmp_path: Path) -> None:
     """It says how a body came over the wire. As it was there it is left; where it is written it means nothing."""
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     between.rule = adds("Content-Encoding", "aws-chunked")
-    folder = _saved(backend, tmp_path, {"a/small": b"1"})
+    folder = saved_files(backend, tmp_path, {"a/small": b"1"})
     put(backend, "a/small", b"1", BESIDE)
-    assert _actions(folder, backend) == {"a/small": (Action.UNCHANGED, "")}
+    assert actions_of(folder, backend) == {"a/small": (Action.UNCHANGED, "")}
     backend.delete("a/small")
     between.rule = lambda _request, _forward: None
-    assert _restored(folder, backend) == {"a/small": (Result.CREATED, "")}
-    assert _actions(folder, backend) == {"a/small": (Action.UNCHANGED, "")}
+    assert restored(folder, backend) == {"a/small": (Result.CREATED, "")}
+    assert actions_of(folder, backend) == {"a/small": (Action.UNCHANGED, "")}
 
 
 # ---- reading
@@ -210,7 +144,7 @@ def test_aws_chunked_in_a_backup_is_not_sent_again(between: Between, bucket: str
 def test_a_proxy_that_packs_answers_is_not_taken_for_the_storage(
     between: Between, bucket: str, tmp_path: Path, has_sum: bool
 ) -> None:
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     put(backend, "b/other", b"2")
     put(backend, "a/small", b"1" * 1000)
 
@@ -230,7 +164,7 @@ def test_a_proxy_that_packs_answers_is_not_taken_for_the_storage(
 
 
 def test_contents_that_rot_are_not_saved_as_whole(between: Between, bucket: str, tmp_path: Path, s3: S3) -> None:
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     for key in ("a/rotten", "b/whole"):
         put(backend, key, b"1" * 1000)
     place = s3.buckets / bucket / "p" / "a" / "rotten"
@@ -242,7 +176,7 @@ def test_contents_that_rot_are_not_saved_as_whole(between: Between, bucket: str,
 
 @pytest.mark.parametrize("times", [1, 100])
 def test_a_body_that_breaks_off_is_asked_for_again(between: Between, bucket: str, times: int) -> None:
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     put(backend, "a/small", b"1" * 1000)
     left = [times]
 
@@ -266,7 +200,7 @@ def test_a_body_that_breaks_off_is_asked_for_again(between: Between, bucket: str
 
 
 def test_a_head_that_says_not_there_is_not_believed(between: Between, bucket: str) -> None:
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     put(backend, "a/small", b"123", BESIDE)
     put(backend, "b/empty", b"")
     between.rule = lambda request, _forward: Answer.error(404) if request.method == "HEAD" else None
@@ -294,7 +228,7 @@ def test_a_head_that_says_not_there_is_not_believed(between: Between, bucket: st
 def test_only_the_storages_own_word_means_not_there(
     between: Between, bucket: str, status: int, code: str, error: type[LrsError]
 ) -> None:
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     between.rule = lambda request, _forward: Answer.error(status, code) if key_of(request) else None
     with pytest.raises(DeniedError if status == 403 else error) as caught:  # a HEAD says no more than 403
         backend.stat("a")
@@ -305,8 +239,8 @@ def test_only_the_storages_own_word_means_not_there(
 
 def test_a_storage_that_hides_what_it_has_is_not_overwritten(between: Between, bucket: str, tmp_path: Path, s3: S3) -> None:
     """Its list leaves the file out, its HEAD says 404, and it keeps no condition of a PUT: only a GET tells."""
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, {"a/small": b"ours", "b/other": b"other"})
+    backend = opened_through(between, bucket)
+    folder = saved_files(backend, tmp_path, {"a/small": b"ours", "b/other": b"other"})
     put(backend, "a/small", b"of somebody else")
 
     def rule(request: Request, forward: Forward) -> Answer | None:
@@ -325,8 +259,8 @@ def test_a_storage_that_hides_what_it_has_is_not_overwritten(between: Between, b
         return None
 
     between.rule = rule
-    assert _actions(folder, backend)["a/small"][0] is Action.CREATE
-    outcomes = _restored(folder, _backend(between, bucket))
+    assert actions_of(folder, backend)["a/small"][0] is Action.CREATE
+    outcomes = restored(folder, opened_through(between, bucket))
     assert outcomes["a/small"][0] is Result.CONFLICT
     assert (s3.buckets / bucket / "p" / "a" / "small").read_bytes() == b"of somebody else"
 
@@ -359,7 +293,7 @@ def test_an_answer_that_is_lost_on_the_way_back_is_no_conflict(between: Between,
 @pytest.mark.parametrize("size", [1, MIN_PART + 1])
 def test_a_server_that_does_not_know_the_condition_is_looked_at(between: Between, bucket: str, size: int) -> None:
     """Each of its requests that makes something is answered with 501 as long as it has a condition."""
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     between.rule = lambda request, _forward: Answer.error(501, "NotImplemented") if "if-none-match" in request.headers else None
     backend.probe(large=size > MIN_PART)
 
@@ -379,7 +313,7 @@ def test_a_server_that_does_not_know_the_condition_is_looked_at(between: Between
 def test_it_breaks_in_the_middle_of_each_part(between: Between, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each that goes up, and of each that comes down: once. What is there in the end is all of it, and proven."""
     monkeypatch.setattr(s3_client, "PATIENT", Policy(attempts=4, first=0.0))
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     data = os.urandom(2 * MIN_PART + 12345)
     broken: set[str] = set()
 
@@ -414,7 +348,7 @@ def test_who_changes_metadata_in_place_is_asked_for_it(
 ) -> None:
     """This gateway does: the ETag and the time stay as they were. Where they would not, as Amazon's, nobody is asked."""
     monkeypatch.setattr(S3Client, "dates_attributes", is_dated)
-    backend = _backend(between, bucket)
+    backend = opened_through(between, bucket)
     for key in ("a", "odd +%25\u00fc?", "in/b"):
         put(backend, key, key.encode(), BESIDE)
         os.utime(s3.buckets / bucket / "p" / key, (1_700_000_000, 1_700_000_000))
@@ -449,121 +383,3 @@ def _backed_up(backend: Backend, place: Path, name: str) -> list[saved.Entry]:
     found = saved.read(SealedFolder.open(Path(path)))
     assert found
     return found.entries
-
-
-# ---- what goes beside a body
-
-
-def _sums(request: Request) -> set[str]:
-    """The headers that tell what a body is; of what a client signs by, servers ask nothing here."""
-    return {name for name in request.headers if name == "content-md5" or name.startswith("x-amz-checksum-")}
-
-
-def _stored(request: Request) -> bool:
-    return request.method == "PUT" and bool(key_of(request)) and "probe" not in request.path
-
-
-@pytest.mark.parametrize("beside", [BESIDE, {}], ids=["metadata", "nothing"])
-def test_a_bucket_that_locks_what_is_put_there_gets_sums(
-    between: Between, bucket: str, tmp_path: Path, beside: dict[str, Any]
-) -> None:
-    """S3 refuses what has neither an MD5 nor a checksum beside it, where each object is locked; the gateway does not."""
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, beside=beside)
-    between.rule = lambda request, _forward: (
-        Answer.error(400, "InvalidRequest") if request.method == "PUT" and not _sums(request) else None
-    )
-    between.log.clear()
-    assert _restored(folder, backend) == dict.fromkeys(FILES, (Result.CREATED, ""))
-    assert {key_of(each) for each in filter(_stored, between.log)} == FILES.keys()
-
-
-def test_a_server_that_knows_no_checksums_gets_an_md5(between: Between, bucket: str, tmp_path: Path) -> None:
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, {"a": b"1", "b": b"2"})
-    between.rule = lambda request, _forward: (
-        Answer.error(501, "NotImplemented") if any(each != "content-md5" for each in _sums(request)) else None
-    )
-    between.log.clear()
-    assert _restored(folder, backend) == dict.fromkeys("ab", (Result.CREATED, ""))
-    assert {(key_of(each), *_sums(each), "if-none-match" in each.headers) for each in filter(_stored, between.log)} == {
-        ("a", "content-md5", True), ("b", "content-md5", True)
-    }  # fmt: skip
-
-
-# ---- the trial is the write
-
-
-@pytest.mark.parametrize("options", [{}, {"s3_additional_kwargs": {"ACL": "private", "ServerSideEncryption": "AES256"}}])
-def test_the_trial_is_the_request_that_writes(between: Between, bucket: str, tmp_path: Path, options: dict[str, Any]) -> None:
-    backend = _backend(between, bucket, **options)
-
-    def rule(request: Request, forward: Forward) -> Answer | None:
-        return None
-
-    between.rule = rule
-    folder = _saved(_backend(between, bucket), tmp_path, {"a": b"1", "large": b"x" * (MIN_PART + 1)})
-    between.log.clear()
-    _restored(folder, backend)
-    made: dict[str, dict[str, set[str]]] = {"trial": {}, "write": {}}
-    for request in between.log:
-        query = request.path.partition("?")[2]
-        kind = "PUT" if request.method == "PUT" and not query else "begin" if "uploads" in query else ""
-        kind = kind or ("part" if "partNumber" in query else "")
-        if kind:
-            names = {name for name in request.headers if name.startswith(("x-amz-", "if-", "content-md5"))}
-            names -= {"x-amz-meta-owner", "x-amz-meta-note"}
-            which = "trial" if ".lrs-probe-" in request.path else "write"
-            made[which].setdefault(kind, set()).update(names)
-    assert made["trial"] == made["write"]
-    assert made["trial"].keys() == {"PUT", "begin", "part"}
-    assert "if-none-match" in made["trial"]["PUT"]
-    assert bool(options) == ("x-amz-acl" in made["trial"]["PUT"])
-    assert all(key_of(request).startswith(".lrs-probe-") for request in between.log if "probe" in request.path)
-
-
-def test_who_may_begin_uploads_and_not_put_is_found_before_the_first_write(between: Between, bucket: str, tmp_path: Path) -> None:
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, {"a": b"1"})
-    between.rule = lambda request, _forward: (
-        Answer.error(403, "AccessDenied") if request.method == "PUT" and "?" not in request.path else None
-    )
-    plan = _restorer(folder, backend).plan(Silent())
-    assert any("may not write" in each.message for each in plan.findings)
-
-
-def test_a_server_that_takes_what_has_a_wrong_sum_keeps_nothing_of_the_trial(between: Between, bucket: str, s3: S3) -> None:
-    backend = _backend(between, bucket)
-
-    def rule(request: Request, forward: Forward) -> Answer | None:
-        if request.method != "PUT" or "probe" not in request.path:
-            return None
-        place = s3.buckets / bucket / "p" / key_of(request)
-        place.parent.mkdir(exist_ok=True)
-        place.write_bytes(request.body)
-        return Answer(status=200, headers={"ETag": '"x"'})
-
-    between.rule = rule
-    backend.probe()
-    between.rule = lambda _request, _forward: None
-    assert list(backend.list()) == []
-
-
-@pytest.mark.parametrize(("status", "code"), [(507, ""), (403, "QuotaExceeded"), (507, "XMinioStorageFull")])
-def test_no_room(between: Between, bucket: str, tmp_path: Path, status: int, code: str) -> None:
-    backend = _backend(between, bucket)
-    folder = _saved(backend, tmp_path, {f"f{n}": b"1" for n in range(20)})
-    full = lambda request, _forward: (  # noqa: E731
-        Answer.error(status, code)
-        if request.method == "PUT" and key_of(request) >= "f5" and "probe" not in request.path
-        else None
-    )
-    between.rule = full
-    with pytest.raises(NoSpaceError):
-        put(backend, "f7", b"1")
-    restorer = _restorer(folder, backend)
-    report = Report(source="", target="")
-    with pytest.raises(NoSpaceError):
-        restorer.apply(restorer.plan(Silent()), ApplyOptions(workers=1, timeout=10), report, Silent())
-    assert {each.result for each in report.outcomes} == {Result.CREATED, Result.FAILED}
-    assert len(report.outcomes) < 20

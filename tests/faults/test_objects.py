@@ -53,13 +53,6 @@ def libraries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(s3_client, "is_here", lambda: False)
 
 
-@pytest.fixture
-def bucket(s3: S3, request: pytest.FixtureRequest) -> str:
-    name = f"o{abs(hash(request.node.name)) % 10**10}"
-    (s3.buckets / name).mkdir()
-    return name
-
-
 def _opened(between: Between, bucket: str, *, encryption: Encryption = BY_THE_BUCKET) -> Backend:
     place = Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, encryption=encryption, is_ours=True)
     assert (s3_client.opened(place).quick is not None) == s3_client.is_here()

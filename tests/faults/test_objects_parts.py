@@ -26,14 +26,6 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         yield running
 
 
-@pytest.fixture
-def between(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    with Between(s3) as running:
-        yield running
-
-
 @pytest.fixture(params=["both libraries", "botocore alone"])
 def backend(between: Between, s3: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """A bucket of its own, by what is here of obstore and botocore."""

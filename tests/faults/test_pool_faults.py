@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -17,14 +17,6 @@ from tests.builders.pools import begun, catalog, content, found, made, opened, s
 
 LARGE = os.urandom(3 << 20)
 FILES = {"lrs/a/one.yaml": b"kind: LRS\n" * 40, "files/large": LARGE, "files/small": b"small" * 100}
-
-
-@pytest.fixture
-def between(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
-    for variable, value in s3.environment.items():
-        monkeypatch.setenv(variable, value)
-    with Between(s3) as running:
-        yield running
 
 
 @pytest.fixture
