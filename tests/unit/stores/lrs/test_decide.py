@@ -64,7 +64,9 @@ def test_what_differs(existing: Existing, action: Action) -> None:
 
 
 def test_what_only_the_live_one_has_is_no_update() -> None:
-    assert _decided(_live({"more": 1}), Existing.UPDATE).action is Action.UNCHANGED
+    kept = _decided(_live({"more": 1}), Existing.UPDATE)
+    assert (kept.action, kept.reason) == (Action.UNCHANGED, "only the live object has: spec.more")
+    assert _decided(_live(annotations={}, labels={**SAVED["metadata"]["labels"]}), Existing.UPDATE).reason == ""
     assert _decided(_live({"more": 1}), Existing.REPLACE).action is Action.REPLACE
 
 

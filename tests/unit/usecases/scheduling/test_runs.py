@@ -82,6 +82,20 @@ def test_one_that_does_not_begin_and_nobody_says_why(pods: list[Any], said: str)
     assert run_of(job(end="Failed"), pods, LATER).waits == ""
 
 
+def test_a_run_is_not_begun_beside_one_that_is_not_over() -> None:
+    def kube(*jobs: dict[str, Any]) -> KubeClient:
+        found = {"jobs": list(jobs), "cronjobs": [{"kind": "CronJob"}]}
+        fake = SimpleNamespace(
+            connection=SimpleNamespace(namespace="dr"), items=lambda resource, _namespace, **_selector: found[resource.plural]
+        )
+        return cast("KubeClient", fake)
+
+    over = (job("one", end="Complete"), job("two", end="Failed"))
+    assert running.cron_job_of(kube(*over), "lrs", "backup") == {"kind": "CronJob"}
+    with pytest.raises(LrsError, match="a run of backup is not over: three"):
+        running.cron_job_of(kube(*over, job("three")), "lrs", "backup")
+
+
 PARTIAL = "nightly run: exit status 3: 3 done, 1 partial; backup b (partial); backup: 1 thing missing"
 
 
