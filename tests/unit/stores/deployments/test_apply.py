@@ -18,6 +18,9 @@ from tests.builders.scripted_api import ScriptedApi
 TIMEOUT = 0.4
 """Seconds after which what never comes is given up."""
 
+LONG = 180.0
+"""Seconds that nobody waits for: what is looked at comes before."""
+
 
 class Noted:
     """A journal in memory: what was noted of each, in order. `broken`: from which note on the disk is full."""
@@ -236,5 +239,23 @@ def test_a_request_for_the_opposite_is_let_show_first() -> None:
 
     api.answers["deployment"] = [look] * 50
     done = _done(api, _step("active", Action.ACTIVATE, is_ours=True, pending="stop"), noted)
+    assert done.result is Result.ACTIVATED
+    assert [verb for verb, _ in api.asked].count("set_status") == 1
+
+
+def test_a_request_for_the_opposite_that_failed_is_not_waited_for_and_one_that_is_done_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(apply, "SETTLE", 1e3)
+    api = ScriptedApi(d="active")
+    api.tasks["stop"] = Task("ERROR")
+    done = _done(api, _step("active", Action.ACTIVATE, is_ours=True, pending="stop"), timeout=LONG)
+    assert done.result is Result.ACTIVATED
+    assert [verb for verb, _ in api.asked].count("task") == 1
+    api = ScriptedApi(d="active")
+    api.tasks["stop"] = Task("COMPLETED")
+    late = [lambda: None, lambda: None, lambda: api.statuses.update(d="inactive")]
+    api.answers["deployment"] = late
+    done = _done(api, _step("active", Action.ACTIVATE, is_ours=True, pending="stop"), timeout=LONG)
     assert done.result is Result.ACTIVATED
     assert [verb for verb, _ in api.asked].count("set_status") == 1
