@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
@@ -99,28 +99,38 @@ def restore_of(call: Call) -> Restore:
     return _of_dump(call, dump) if dump else _of_source(call)
 
 
-def _of_source(call: Call) -> Restore:
-    """The restore of a backup, of some LRS out of one, or of plain manifests."""
-    folder: Backup | None = None
+class _Sought(NamedTuple):
+    """Where it is restored from, and what: all of it, some LRS by name, or one application."""
+
+    source: LrsSource
+    folder: Backup | None
+    objects: tuple[str, ...]
     only: Belongings | None = None
-    again: Callable[[], Belongings] | None = None
+
+
+def _sought(call: Call) -> _Sought:
     if call.given.of(OneApplication).app:
         from kubectl_lrs.commands.restore_app import lines, meant, own_lrs  # with what knows whose things are
 
         folder, only = meant(call.given, call.directory, call.identity, call.flags, call.progress)
-        objects = own_lrs(only)
-        source: LrsSource = _intact(call, folder, f"application {only.title} out of ")
+        source = _intact(call, folder, f"application {only.title} out of ")
         for line in lines(only):
             render.say(line)
-    elif call.flags.files:
+        return _Sought(source, folder, own_lrs(only), only)
+    if call.flags.files:
         paths, objects = _plain_manifests(call)
         refuse_unused(call.given, (RESOURCES,), why="plain manifests hold LRS alone")
         refuse(set(call.given.words) & {"--at"}, "of plain manifests, which are of no time")
-        source = _plain_files(call, paths)
-    else:
-        backup, objects = _meaning(call)
-        folder, objects = to_restore(call.given, call.directory, call.identity, backup, call.flags.tiers, objects)
-        source = _of_few(call, folder, objects) or _intact(call, folder, _few(objects))
+        return _Sought(_plain_files(call, paths), None, objects)
+    backup, objects = _meaning(call)
+    folder, objects = to_restore(call.given, call.directory, call.identity, backup, call.flags.tiers, objects)
+    return _Sought(_of_few(call, folder, objects) or _intact(call, folder, _few(objects)), folder, objects)
+
+
+def _of_source(call: Call) -> Restore:
+    """The restore of a backup, of some LRS out of one, or of plain manifests."""
+    source, folder, objects, only = _sought(call)
+    again: Callable[[], Belongings] | None = None
     if only and folder:
         from kubectl_lrs.commands.restore_app import look_again, tiers_of
 

@@ -89,12 +89,9 @@ def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Repo
         crd = crd_to_install(kube, source.folder) if options.install_crd else None
         resource = resource_to_write(kube, source, crd)
     except UsageError as error:
-        selected = Selected(source, wanted.selection, (), wanted.namespace_map)
         could_install = not options.install_crd and kube.discover(GROUP, PLURAL) is None and saved_crd(source.folder)
         hint = f"{error.hint}{'; --install-crd takes the one in the backup' if could_install else ''}"
-        return hopeless(
-            selected, wanted.selection.left_out, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE)
-        )
+        return _hopeless(source, wanted, identity.server, Finding(Severity.ERROR, str(error), hint, ExitCode.DIFFERENCE))
     given.stop_on_signals()
     lrs = LrsRestorer(
         source,
@@ -118,3 +115,8 @@ def _trial(kube: KubeClient, source: BackupSource, given: Given, directory: Repo
     if crd and trial.exit_code() is not ExitCode.UNREACHABLE:
         trial.findings += try_crd(kube, crd)
     return trial
+
+
+def _hopeless(source: BackupSource, wanted: RestoreOptions, server: str, why: Finding) -> Trial:
+    """Nothing of it can be asked."""
+    return hopeless(Selected(source, wanted.selection, (), wanted.namespace_map), wanted.selection.left_out, server, why)

@@ -63,7 +63,7 @@ def map_by_pace(
 
 
 class _Paced(Generic[T, R]):
-    """One run of it; `is_of_use`: whether more threads than one are."""
+    """One run of it, which finds out whether more threads than one are of use."""
 
     def __init__(
         self, items: Iterable[T], work: Callable[[T], R], weight: Callable[[T], int], workers: int, stop: Cancel
