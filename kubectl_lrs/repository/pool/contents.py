@@ -8,18 +8,15 @@ import os
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, cast
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool import packs
 from kubectl_lrs.repository.pool.entries import GZIP_WINDOW, Entry, Part
 from kubectl_lrs.repository.pool.layout import BLOB, PACK, pool_key
-from kubectl_lrs.repository.pool.ranges import PIECE, pieces
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from kubectl_lrs.repository.pool.ranges import PIECE, Pieces, pieces
 
 HITS = 3
 """After so many contents out of one pack, all of it is fetched and kept."""
@@ -58,7 +55,7 @@ class Pool:
     def _blob(self, part: Part, digest: str) -> Iterator[bytes]:
         stored = hashlib.sha256()
         last, size = b"", 0
-        for data in self._unpacked(part, stored):
+        for data in self._unpacked(part, stored.update):
             if last:
                 yield last
             last, size = data, size + len(data)
@@ -68,10 +65,11 @@ class Pool:
             raise DamageError(f"{self._where(part)}: altered: its sum is not the one in its name")
         yield last
 
-    def _unpacked(self, part: Part, stored: hashlib._Hash) -> Iterator[bytes]:
+    def _unpacked(self, part: Part, heard: Callable[[bytes], object]) -> Iterator[bytes]:
+        """The bytes of a part; `heard` is told those that are stored."""
         opener = zlib.decompressobj(GZIP_WINDOW) if part.coding else None
         for data in pieces(self.backend, part.key, 0, part.length):
-            stored.update(data)
+            heard(data)
             if opener is None:
                 yield data
                 continue
@@ -107,20 +105,15 @@ class Pool:
         return pack
 
 
-class _Content(io.RawIOBase):
-    """One content as a file."""
+class _Content(Pieces):
+    """One content as a file, part after part; of the one at hand `_next` is the number of the following one."""
 
     def __init__(self, pool: Pool, entry: Entry) -> None:
+        super().__init__(iter(()))
         self._pool = pool
         self._entry = entry
         self._at = 0
         self._next = 0
-        self._stream: Iterator[bytes] = iter(())
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
 
     def seekable(self) -> bool:
         """It is; what lies between the beginning of a part and the place is read."""
@@ -130,16 +123,6 @@ class _Content(io.RawIOBase):
         """Where it is read."""
         return self._at
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """What is there of the piece at hand."""
-        if not self._fill():
-            return 0
-        room = memoryview(buffer).cast("B")
-        count = min(len(room), len(self._rest))
-        room[:count] = self._rest[:count]
-        self._skip(count)
-        return count
-
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Anywhere from the beginning to the end."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._entry.size}[whence]
@@ -147,9 +130,9 @@ class _Content(io.RawIOBase):
         number, start = self._part_at(wanted)
         if number != self._next - 1 or wanted < self._at:  # not ahead in the part at hand
             self._at, self._next = start, number
-            self._stream, self._rest = iter(()), memoryview(b"")
+            self._source, self._rest = iter(()), memoryview(b"")
         while self._at < wanted and self._fill():
-            self._skip(min(len(self._rest), wanted - self._at))
+            self._pass(min(len(self._rest), wanted - self._at))
         return self._at
 
     def _part_at(self, wanted: int) -> tuple[int, int]:
@@ -161,19 +144,14 @@ class _Content(io.RawIOBase):
             start += part.size
         return len(self._entry.parts), start
 
-    def _skip(self, count: int) -> None:
-        self._rest = self._rest[count:]
-        self._at += count
-
     def _fill(self) -> bool:
-        """Have a piece at hand; False at the end."""
-        while not self._rest:
-            data = next(self._stream, None)
-            if data is not None:
-                self._rest = memoryview(data)
-            elif self._next < len(self._entry.parts):
-                self._stream = self._pool.chunks(self._entry, self._entry.parts[self._next])
-                self._next += 1
-            else:
+        while not super()._fill():
+            if self._next == len(self._entry.parts):
                 return False
+            self._source = self._pool.chunks(self._entry, self._entry.parts[self._next])
+            self._next += 1
         return True
+
+    def _pass(self, count: int) -> None:
+        super()._pass(count)
+        self._at += count

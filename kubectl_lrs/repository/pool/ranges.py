@@ -74,13 +74,23 @@ class Pieces(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """What is there of the piece at hand."""
-        while not self._rest:
-            found = next(self._source, None)
-            if found is None:
-                return 0
-            self._rest = memoryview(found)
+        if not self._fill():
+            return 0
         room = memoryview(buffer).cast("B")
         count = min(len(room), len(self._rest))
         room[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
+        self._pass(count)
         return count
+
+    def _fill(self) -> bool:
+        """Have a piece at hand; False at the end."""
+        while not self._rest:
+            found = next(self._source, None)
+            if found is None:
+                return False
+            self._rest = memoryview(found)
+        return True
+
+    def _pass(self, count: int) -> None:
+        """So many bytes of it are read."""
+        self._rest = self._rest[count:]
