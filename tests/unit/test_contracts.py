@@ -48,3 +48,16 @@ def test_every_store_has_its_layers_in_the_same_order() -> None:
         first = [line.split(" : ")[0] for line in listed(f"in-{name}", "layers")]
         order = [layer for layer in first if layer in SHAPE]
         assert order == [layer for layer in SHAPE if layer in order], name
+
+
+IO = {"os", "io", "socket", "ssl", "subprocess", "tempfile", "shutil", "http", "sqlite3", "fcntl", "threading", "signal", "sys"}
+"""What talks to the system, or to others."""
+
+
+def test_what_calls_itself_pure_talks_to_nobody() -> None:
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        docstring = path.read_text().partition('"""')[2].partition('"""')[0]
+        if "Pure" in docstring:
+            found |= {(path.name, module) for module, _ in imports(path) if module.partition(".")[0] in IO}
+    assert found == set()
