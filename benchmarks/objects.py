@@ -61,11 +61,11 @@ _Acts = tuple[Callable[[str], object], Callable[[str], bytes], Callable[[], int]
 
 def _backend(kind: str, endpoint: str) -> _Acts:
     from kubectl_lrs.backends import base, s3_client
-    from kubectl_lrs.backends.place import Place, open_backend
+    from kubectl_lrs.backends.place import StorageLocation, open_backend
 
     if kind == "without":
         vars(s3_client)["is_here"] = lambda: False
-    backend = open_backend(Place(url=f"s3://{kind}/p", endpoint=endpoint, is_ours=True))
+    backend = open_backend(StorageLocation(url=f"s3://{kind}/p", endpoint=endpoint, is_ours=True))
 
     def put(key: str) -> object:
         return base.put(backend, key, DATA, replace=True)

@@ -25,7 +25,7 @@ from kubectl_lrs.backends.base import (
     refuse_unreadable,
 )
 from kubectl_lrs.backends.local_upload import new_part
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.rest import Answer, Call
 from kubectl_lrs.backends.rest_objects import RestObjects
 from kubectl_lrs.model.errors import LrsError, UnreachableError
@@ -35,7 +35,7 @@ MAX_KEY = 1024
 PAGE = 1000
 
 
-def opened(place: Place) -> Azure:
+def opened(place: StorageLocation) -> Azure:
     """The container and prefix of an `az:` URL."""
     prefix = place.host_and_path[1]
     return Azure(azure_client.opened(place), f"{prefix}/" if prefix else "")

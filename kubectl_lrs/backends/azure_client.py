@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 from kubectl_lrs.backends.azure_credentials import Entra, Nobody, SharedKey, Signer, dated
 from kubectl_lrs.backends.azure_errors import refused
 from kubectl_lrs.backends.options import AzureOptions, options_of
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.rest import About, Answer, Call, Rest, checked, client_of
 from kubectl_lrs.clients.addresses import host_of
 from kubectl_lrs.clients.http.client import Http
@@ -36,7 +36,7 @@ class Account:
     is_open: bool = False
 
 
-def opened(place: Place) -> AzureClient:
+def opened(place: StorageLocation) -> AzureClient:
     """The container of an `az:` URL. UsageError where options, variables or endpoint are not right."""
     account = account_of(place, os.environ)
     remember(*secrets_of(place.options), *(each for each in (account.key, account.sas) if each))
@@ -54,7 +54,7 @@ def _signer(account: Account, url: str) -> Signer:
     return SharedKey(account.name, account.key) if account.key else Entra(url)
 
 
-def account_of(place: Place, environment: Mapping[str, str]) -> Account:
+def account_of(place: StorageLocation, environment: Mapping[str, str]) -> Account:
     """By the options, else by the variables of Azure's tools; in `abfs://CONTAINER@ACCOUNT.dfs...` by the URL. UsageError."""
     options = options_of(place, AzureOptions, takes=f"backups on {place.scheme}:// take")
     parts = _connection(options.get("connection_string"), environment)
@@ -76,7 +76,7 @@ def account_of(place: Place, environment: Mapping[str, str]) -> Account:
     )
 
 
-def _endpoint(place: Place, parts: Mapping[str, str], name: str) -> str:
+def _endpoint(place: StorageLocation, parts: Mapping[str, str], name: str) -> str:
     """That of the connection string. UsageError where it is of another account than the one that is meant."""
     found = checked(place, parts.get("BlobEndpoint", ""))
     other, _, rest = host_of(found).partition(".")

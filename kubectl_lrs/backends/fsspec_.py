@@ -26,7 +26,7 @@ from kubectl_lrs.backends.base import (
     refuse_unreadable,
 )
 from kubectl_lrs.backends.local_upload import is_unfinished, new_part
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.clients import wirelog
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
@@ -39,12 +39,14 @@ BLOCK = 16 << 20
 _ETAGS = ("etag", "ETag", "generation", "md5Hash", "modificationTime", "mtime", "last_modified", "updated")
 
 
-def opened(place: Place) -> Remote:
+def opened(place: StorageLocation) -> Remote:
     """The object store of a URL."""
     return opened_as(Remote, place)
 
 
-def opened_as(kind: type[R], place: Place, prepare: Callable[[Any, Place], None] = lambda _system, _place: None) -> R:
+def opened_as(
+    kind: type[R], place: StorageLocation, prepare: Callable[[Any, StorageLocation], None] = lambda _system, _place: None
+) -> R:
     """The storage of a URL; credentials from the options, else as each library finds them. `prepare`: its file system."""
     import fsspec
 

@@ -20,7 +20,7 @@ from kubectl_lrs.backends.base import (
 from kubectl_lrs.backends.gcs_client import GcsClient, document
 from kubectl_lrs.backends.gcs_upload import FIELDS, GENERATION, Pieces, Whole, begun, give_up, looking, stat_of
 from kubectl_lrs.backends.local_upload import new_part
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.rest import Answer, Call
 from kubectl_lrs.backends.rest_objects import RestObjects
 from kubectl_lrs.model.errors import LrsError, UnreachableError
@@ -30,7 +30,7 @@ MAX_KEY = 1024
 PAGE = 1000
 
 
-def opened(place: Place) -> Gcs:
+def opened(place: StorageLocation) -> Gcs:
     """The bucket and prefix of a `gs:` URL."""
     prefix = place.host_and_path[1]
     return Gcs(gcs_client.opened(place), f"{prefix}/" if prefix else "")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from kubectl_lrs.backends.gcs_credentials import ANONYMOUS, Keys
 from kubectl_lrs.backends.gcs_errors import UnsaidNotFoundError, of_bucket, of_upload, refused
 from kubectl_lrs.backends.options import GcsOptions, options_of
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.rest import About, Answer, Call, Rest, checked, client_of
 from kubectl_lrs.clients.http.client import Http
 from kubectl_lrs.clients.tls import from_files
@@ -40,7 +40,7 @@ def document(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def opened(place: Place) -> GcsClient:
+def opened(place: StorageLocation) -> GcsClient:
     """The bucket of a `gs:` URL. UsageError where options or endpoint are not right."""
     remember(*secrets_of(place.options))
     options = options_of(place, GcsOptions, takes="backups on gs:// take")

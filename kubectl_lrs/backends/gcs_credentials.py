@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.clients.http.foreign import session
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import Tls
@@ -30,7 +30,7 @@ _CLOCK = "set the clock of this machine"
 class Keys:
     """What goes with a request; nothing where `token` is `anon`. It is renewed while a run lasts."""
 
-    def __init__(self, place: Place, token: str | Mapping[str, Any], tls: Tls) -> None:
+    def __init__(self, place: StorageLocation, token: str | Mapping[str, Any], tls: Tls) -> None:
         """`token`: the option of this name."""
         self._place = place
         self._token = token

@@ -22,17 +22,17 @@ from kubectl_lrs.backends.base import (
 )
 from kubectl_lrs.backends.fsspec_ import KEPT, Remote, attributes_of, discard, opened_as, reason_against, stat_of
 from kubectl_lrs.backends.local_upload import is_unfinished, new_part
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.redact import shown
 
 
-def opened(place: Place) -> Hierarchy:
+def opened(place: StorageLocation) -> Hierarchy:
     """The file system of a URL."""
     return opened_as(Hierarchy, place, _prepare)
 
 
-def _prepare(system: Any, place: Place) -> None:
+def _prepare(system: Any, place: StorageLocation) -> None:
     if place.scheme == "webhdfs":
         webhdfs.prepare(system, place)
 

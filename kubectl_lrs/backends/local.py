@@ -28,7 +28,7 @@ from kubectl_lrs.backends.base import (
 )
 from kubectl_lrs.backends.local_tree import DIRECTORY, KEPT, Tree, attributes_of
 from kubectl_lrs.backends.local_upload import LocalUpload, is_unfinished, stat_of
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import shown
 
@@ -40,7 +40,7 @@ SMALL = 16 << 10
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def opened(place: Place) -> Local:
+def opened(place: StorageLocation) -> Local:
     """The path of a `file:` URL."""
     return Local(place.host_and_path[1])
 

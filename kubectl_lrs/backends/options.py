@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.runtime.redact import shown
 
@@ -52,7 +52,7 @@ class AzureOptions(TypedDict, total=False):
 Kind = TypeVar("Kind", S3Options, GcsOptions, AzureOptions)
 
 
-def options_of(place: Place, kind: type[Kind], *, takes: str) -> Kind:
+def options_of(place: StorageLocation, kind: type[Kind], *, takes: str) -> Kind:
     """The options of a place. UsageError where there is one that this `kind` does not have; `takes`: who has them, for it."""
     known = kind.__annotations__
     if unknown := sorted(place.options.keys() - known.keys()):

@@ -33,7 +33,7 @@ BACKUPS = Words("--backup-dir", "--backup-options", "--backup-endpoint", "--back
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class StorageLocation:
     """Where a storage is and how it is reached, out of flags and environment.
 
     `options`: as fsspec's file system takes them. `said`: what the user says its parts by. `encryption`: what the storage is
@@ -102,7 +102,7 @@ CA_FILES = frozenset(("s3", *_OURS, "webhdfs"))
 """Those of a repository whose authority a file can name."""
 
 
-def open_backend(place: Place) -> Backend:
+def open_backend(place: StorageLocation) -> Backend:
     """The storage of a URL; nothing is asked of it yet. UsageError where the URL, the options or a library are not right."""
     kind = (_OURS.get(place.scheme) if place.is_ours else None) or _KINDS.get(place.scheme)
     if kind is None:
@@ -114,11 +114,11 @@ def open_backend(place: Place) -> Backend:
     return backend
 
 
-def _wrong(place: Place, why: str, hint: str = "") -> UsageError:
+def _wrong(place: StorageLocation, why: str, hint: str = "") -> UsageError:
     return UsageError(f"{place.said.url}: {shown(place.url)!r}: {why}", hint=hint)
 
 
-def _check(place: Place) -> None:
+def _check(place: StorageLocation) -> None:
     host = place.host_and_path[0]
     if ":" in host.rpartition("@")[0]:
         hint = f"a URL is seen by everyone; give it in the environment, in a profile, or in the file of {place.said.options}"
@@ -129,7 +129,7 @@ def _check(place: Place) -> None:
         _check_remote(place, *place.host_and_path)
 
 
-def _check_path(place: Place) -> None:
+def _check_path(place: StorageLocation) -> None:
     if not place.host_and_path[1].startswith("/"):
         raise _wrong(place, "not an absolute path", "write it like file:///mnt/storage")
     said = place.said
@@ -138,7 +138,7 @@ def _check_path(place: Place) -> None:
         raise UsageError(f"{useless[0]} is of no use with a path", hint="leave it out")
 
 
-def _check_remote(place: Place, host: str, path: str) -> None:
+def _check_remote(place: StorageLocation, host: str, path: str) -> None:
     if "?" in place.url or "#" in place.url:
         bare = re.split(r"[?#]", place.url, maxsplit=1)[0]
         hint = f"options go into the file of {place.said.options}"

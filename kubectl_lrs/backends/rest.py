@@ -8,7 +8,7 @@ from enum import Enum
 from urllib.parse import quote, urlencode
 
 from kubectl_lrs.backends.base import CHUNK, KeyExistsError, MaybeOursError, PassingError
-from kubectl_lrs.backends.place import Place, is_server
+from kubectl_lrs.backends.place import StorageLocation, is_server
 from kubectl_lrs.clients.http.client import Http, HttpOptions, Request, origin
 from kubectl_lrs.clients.http.sessions import NoResponseError
 from kubectl_lrs.clients.proxies import Proxies
@@ -54,14 +54,14 @@ class Answer:
     body: bytes
 
 
-def client_of(place: Place, tls: Tls, environment: Mapping[str, str]) -> Http:
+def client_of(place: StorageLocation, tls: Tls, environment: Mapping[str, str]) -> Http:
     """Connections as all of ours are made."""
     hint = f"name the file of its authority with {place.said.ca_file}"
     options = HttpOptions(tls=tls, proxies=Proxies(environment), read_timeout=READ_TIMEOUT, ca_hint=hint)
     return Http(options, Cancel())
 
 
-def checked(place: Place, base: str) -> str:
+def checked(place: StorageLocation, base: str) -> str:
     """An endpoint without a slash at its end; UsageError where it is no URL of a server."""
     if base and (not is_server(base) or {"?", "#", "@"} & set(base)):
         raise UsageError(f"{place.said.endpoint} {shown(base)!r}: no URL of a server", hint="write it like https://host:port")

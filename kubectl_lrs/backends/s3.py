@@ -24,7 +24,7 @@ from kubectl_lrs.backends.base import (
 )
 from kubectl_lrs.backends.obstore_ import TELLS_NO_ENCRYPTION
 from kubectl_lrs.backends.obstore_errors import Unfit
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.s3_answers import KEPT, MODIFIED, contradicts, date_of, etag_of, instant_of, is_sum, range_of, stat_of
 from kubectl_lrs.backends.s3_client import S3Client
 from kubectl_lrs.backends.s3_errors import BARE, of_code
@@ -47,7 +47,7 @@ on (before ListObjectsV2), or forget to say that it does, and the library that i
 """
 
 
-def opened(place: Place) -> S3:
+def opened(place: StorageLocation) -> S3:
     """The bucket and prefix of an `s3:` URL."""
     prefix = place.host_and_path[1]
     return S3(s3_client.opened(place), f"{prefix}/" if prefix else "")

@@ -10,7 +10,7 @@ from kubectl_lrs.backends.base import KeyExistsError, MaybeOursError, PassingErr
 from kubectl_lrs.backends.obstore_ import Quick, is_here
 from kubectl_lrs.backends.obstore_ import opened as open_quick
 from kubectl_lrs.backends.obstore_errors import Unfit
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
 from kubectl_lrs.backends.s3_errors import GarbledError, is_second_try, translated
 from kubectl_lrs.backends.s3_library import Library
@@ -28,7 +28,7 @@ PATIENT = Policy(attempts=4, longest=5.0)
 """How often one is sent that came garbled, or that may do better soon."""
 
 
-def opened(place: Place) -> S3Client:
+def opened(place: StorageLocation) -> S3Client:
     """The bucket of an `s3:` URL; credentials from the options, else as every AWS tool finds them."""
     hidden = tuple(secrets_of(place.options))
     remember(*hidden)
@@ -41,7 +41,7 @@ def opened(place: Place) -> S3Client:
     return S3Client(library, bucket, url, hidden, quick=quick, encryption=place.encryption, is_ours=place.is_ours)
 
 
-def _quick(place: Place, library: Library) -> Quick | None:
+def _quick(place: StorageLocation, library: Library) -> Quick | None:
     """The library that is faster, where it is here and knows how to reach the bucket."""
     found = reach(place, library.options, library.session) if is_here() else None
     return open_quick(found, place.encryption) if found is not None else None

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kubectl_lrs.backends.options import S3Options, options_of
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.s3_errors import translated
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import BUNDLES, anchors_file, system_file
@@ -32,7 +32,7 @@ _CREDENTIALS = {"key": "aws_access_key_id", "secret": "aws_secret_access_key", "
 class Library:
     """A client that is made when it is needed, which takes some tenths of a second; safe to use from several threads."""
 
-    def __init__(self, place: Place, hidden: tuple[str, ...] = ()) -> None:
+    def __init__(self, place: StorageLocation, hidden: tuple[str, ...] = ()) -> None:
         """UsageError where there is an option that it does not have."""
         self.options = options_of(place, S3Options, takes="s3:// takes")
         self.session = session_of(self.options.get("profile"))
@@ -125,7 +125,9 @@ def _loader(data_path: str | None) -> Any:
     return create_loader(data_path)
 
 
-def arguments(place: Place, options: S3Options, session: Any, files: ExitStack) -> tuple[dict[str, Any], dict[str, Any]]:
+def arguments(
+    place: StorageLocation, options: S3Options, session: Any, files: ExitStack
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a client is made of, and its configuration; `files` that are made for it stay as long as it does."""
     from botocore import UNSIGNED
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from kubectl_lrs.backends.options import S3Options
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import BUNDLES, is_the_systems
 from kubectl_lrs.model.errors import CredentialsError, LrsError
@@ -50,7 +50,7 @@ class Reach:
 class Keys:
     """Credentials by botocore's chain: variables, profiles, SSO, web identities, metadata of the machine."""
 
-    def __init__(self, session: Any, place: Place, options: S3Options) -> None:
+    def __init__(self, session: Any, place: StorageLocation, options: S3Options) -> None:
         self._session = session
         self._place = place
         self._options = options
@@ -97,7 +97,7 @@ class Keys:
             return self._refused
 
 
-def reach(place: Place, options: S3Options, session: Any) -> Reach | None:
+def reach(place: StorageLocation, options: S3Options, session: Any) -> Reach | None:
     """None where only botocore knows how, or it refuses: whoever asks it in earnest will say why. `session`: of botocore.
 
     Nor where certificates are checked against a bundle: what speaks S3 besides can only add to what the system trusts.
@@ -135,7 +135,7 @@ class _Asked(Exception):  # noqa: N818  it ends a request that is never sent
     """Where it would have gone."""
 
 
-def _address(session: Any, place: Place, options: S3Options) -> tuple[str, str]:
+def _address(session: Any, place: StorageLocation, options: S3Options) -> tuple[str, str]:
     """The URL of an object, and the region that is signed for: those of a client that is stopped before it sends."""
     from botocore import UNSIGNED
     from botocore.config import Config

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.clients.http.foreign import take_over
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import Tls, from_files
@@ -21,7 +21,7 @@ TIMEOUT = (10.0, 300.0)
 """Seconds for a connection and for the next bytes; WebHDFS has none by itself."""
 
 
-def prepare(system: Any, place: Place) -> None:
+def prepare(system: Any, place: StorageLocation) -> None:
     """Its session of `requests` is given what all of ours have; a refusal is not taken for content, nor a part for the whole."""
     verify = place.options.get("session_verify")
     bundle = place.ca_file or (verify if isinstance(verify, str) else "")

@@ -27,7 +27,7 @@ from kubectl_lrs.runtime.state import token
 from kubectl_lrs.stores.lrs.connect import SYSTEM, connect, served, uids_of
 from kubectl_lrs.stores.lrs.instead import look_for
 from kubectl_lrs.stores.mongo import connect as mongo
-from kubectl_lrs.stores.mongo.flags import Place
+from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 from kubectl_lrs.stores.mongo.server.client import Mongo
 from kubectl_lrs.usecases import doors
 
@@ -130,7 +130,7 @@ def _look_for_mongo(given: Given, draft: Draft, namespace: str) -> None:
     """Whether the MongoDB of the vendor's chart is in the cluster, where nothing else is named."""
     if any(key.startswith("mongo.uri") for key in draft.values) or os.environ.get(mongo.VARIABLE, "").strip():
         return
-    options = Place(**{name: draft.values[key] for name, key in PLACE.items() if key in draft.values})
+    options = DatabaseOptions(**{name: draft.values[key] for name, key in PLACE.items() if key in draft.values})
     try:
         said = doors.mongo(Mongo(mongo.access(options, connect(given.kube_alone, given.cancel), namespace)), "")
     except LrsError as error:

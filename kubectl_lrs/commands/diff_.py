@@ -5,10 +5,10 @@ from __future__ import annotations
 from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.shared import TABLES, At, Backups, OneApplication, Quiet, Selecting, output_flag
 from kubectl_lrs.model.flags import Options, Source, argument
-from kubectl_lrs.stores.files.flags import Place as FilesPlace
+from kubectl_lrs.stores.files.flags import StorageOptions
 from kubectl_lrs.stores.images.flags import RegistryOptions
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
-from kubectl_lrs.stores.mongo.flags import Place as MongoPlace
+from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 
 LIVE = "live"
 
@@ -50,9 +50,9 @@ command = lrs_command(
     NamespaceMapping,
     Backups,
     Quiet,
-    MongoPlace,
+    DatabaseOptions,
     RegistryOptions,
-    FilesPlace,
+    StorageOptions,
     help=HELP,
     examples=[
         ("What has changed in the cluster since the newest backup of it", "@ diff latest"),

@@ -23,14 +23,14 @@ from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.sources.place import open_to_read
 from kubectl_lrs.stores.files.connect import storage
-from kubectl_lrs.stores.files.flags import Place as FilesPlace
+from kubectl_lrs.stores.files.flags import StorageOptions
 from kubectl_lrs.stores.images.connect import access as images_access
 from kubectl_lrs.stores.images.flags import RegistryOptions
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
 from kubectl_lrs.stores.lrs.saved import BackupSource
 from kubectl_lrs.stores.mongo.connect import access
-from kubectl_lrs.stores.mongo.flags import Place as MongoPlace
+from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 from kubectl_lrs.stores.mongo.inspect import LiveDocuments
 from kubectl_lrs.stores.mongo.levels import COMPLETE
 from kubectl_lrs.stores.mongo.server.client import Mongo
@@ -108,7 +108,7 @@ def _mapped(key: str, maps: Mapping[str, str]) -> str:
 def _live_stores(given: Given, kube: KubeClient, source: BackupSource, maps: Mapping[str, str]) -> Iterator[LiveStores]:
     """The stores beside the cluster, as far as they can be had."""
     namespace, home = namespaces_now(source.folder, kube, maps)
-    mongo_options, files_options = given.of(MongoPlace), given.of(FilesPlace)
+    mongo_options, files_options = given.of(DatabaseOptions), given.of(StorageOptions)
     mongo = Mongo(access(mongo_options, kube, home))
     try:
         yield LiveStores(

@@ -70,14 +70,16 @@ def page(ctx: click.Context, name: str) -> str:
     """One page: what it is about, and its flags."""
     from kubectl_lrs.commands.flags import parameters
     from kubectl_lrs.commands.shared import Backups
-    from kubectl_lrs.stores.mongo.flags import Place
+    from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 
     group = next(group for group, (page, _) in PAGES.items() if page == name)
     formatter = ctx.make_formatter()
     for paragraph in ABOUT[name].split("\n\n"):
         formatter.write_text(paragraph)
         formatter.write_paragraph()
-    options = [each for each in parameters([Place, Backups]) if isinstance(each, click.Option) and group_of(each) is group]
+    options = [
+        each for each in parameters([DatabaseOptions, Backups]) if isinstance(each, click.Option) and group_of(each) is group
+    ]
     with formatter.section(group.value):
         formatter.write_dl([record for each in options if (record := each.get_help_record(ctx))])
     return f"{formatter.getvalue().rstrip()}\n"

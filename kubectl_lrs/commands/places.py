@@ -8,7 +8,7 @@ from contextlib import suppress
 from kubectl_lrs import render
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.flags import Options
-from kubectl_lrs.model.places import Place
+from kubectl_lrs.model.places import RestoreTarget
 from kubectl_lrs.stores.base import connect_module
 
 
@@ -21,7 +21,7 @@ def say_named(stores: Mapping[str, Options]) -> None:
                 render.say(f"{name}: {where} ({by})")
 
 
-def say_places(places: Mapping[str, Place]) -> None:
+def say_places(places: Mapping[str, RestoreTarget]) -> None:
     """Of stores that are restored, all of them, and who says so."""
     for name, place in places.items():
         if place.target:

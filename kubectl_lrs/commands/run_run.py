@@ -25,7 +25,7 @@ from kubectl_lrs.model.settings import Installation
 from kubectl_lrs.render.documents import document
 from kubectl_lrs.repository import open_repository
 from kubectl_lrs.runtime import state
-from kubectl_lrs.stores.files.flags import Place as FilesPlace
+from kubectl_lrs.stores.files.flags import StorageOptions
 from kubectl_lrs.stores.lrs.connect import connect
 from kubectl_lrs.usecases import segments
 from kubectl_lrs.usecases.channels import CronJobEvent, Heartbeats, Pushgateway, TerminationMessage
@@ -55,7 +55,7 @@ def run(given: Given) -> ExitCode:
 def _segment(given: Given) -> ExitCode:
     from kubectl_lrs.stores.files.connect import storage  # nothing else here needs the libraries of storages
 
-    name, place = given.of(Flags).segment, given.of(FilesPlace)
+    name, place = given.of(Flags).segment, given.of(StorageOptions)
     if not name:
         raise UsageError("nothing says which segment", hint="name it with --segment; backup --shards says what they are called")
     files = storage(place, otherwise="the files are read there")

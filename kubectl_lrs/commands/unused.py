@@ -45,11 +45,11 @@ def _api() -> tuple[str, ...]:
 
 
 def _live() -> tuple[str, ...]:
-    from kubectl_lrs.stores.files.flags import Place as FilesPlace
+    from kubectl_lrs.stores.files.flags import StorageOptions
     from kubectl_lrs.stores.images.flags import RegistryOptions
-    from kubectl_lrs.stores.mongo.flags import Place as MongoPlace
+    from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 
-    return _words(MongoPlace, RegistryOptions, FilesPlace)
+    return _words(DatabaseOptions, RegistryOptions, StorageOptions)
 
 
 def _tried() -> tuple[str, ...]:

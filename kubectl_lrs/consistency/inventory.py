@@ -102,7 +102,7 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Occurrence:
     """Where something is named. `store`: `lrs` or a collection. `ids`: those that tell whose it is."""
 
     store: str
@@ -121,7 +121,7 @@ class ImageAt:
     reference: str
     is_missing: bool = False
     problem: str = ""
-    places: tuple[Place, ...] = ()
+    places: tuple[Occurrence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ class LostFile:
     """A file that is referred to and that the storage does not have. `problem`: why a backup lacks one that it may have."""
 
     path: str
-    place: Place
+    place: Occurrence
     problem: str = ""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kubectl_lrs.consistency.index import Index
-from kubectl_lrs.consistency.inventory import Application, Inventory, LostFile, LrsObject, Place, Unchecked, known
+from kubectl_lrs.consistency.inventory import Application, Inventory, LostFile, LrsObject, Occurrence, Unchecked, known
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import Severity
 
@@ -260,9 +260,9 @@ def _image_missing(index: Index) -> Iterator[Hit]:
             )
 
 
-def _by_owner(places: Iterable[Place], index: Index) -> dict[str, list[Place]]:
+def _by_owner(places: Iterable[Occurrence], index: Index) -> dict[str, list[Occurrence]]:
     """The places of each application; of nobody, under an empty id, only where none of them is an application's."""
-    found: dict[str, list[Place]] = defaultdict(list)
+    found: dict[str, list[Occurrence]] = defaultdict(list)
     for place in places:
         for owner in index.owners(place.ids) or [""]:
             found[owner].append(place)

@@ -24,7 +24,7 @@ class NamedBy(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RestoreTarget:
     """Where a store is, without secrets. `by`: the variable or the flag that says so; `settle`: the flag that says so anew.
 
     `saved`: where the backup was taken of, empty where it does not say; `is_saved`: whether that is surely the same.

@@ -16,7 +16,7 @@ from kubectl_lrs.runtime.paths import is_url
 if TYPE_CHECKING:
     from kubectl_lrs.backends.base import Backend
     from kubectl_lrs.backends.place import Words
-    from kubectl_lrs.repository.pool.sight import Place
+    from kubectl_lrs.repository.pool.sight import PoolHandle
     from kubectl_lrs.repository.pruning import Pruner
     from kubectl_lrs.runtime.trust import Trust
 
@@ -91,13 +91,13 @@ def _plain_at(name: str) -> Backup | None:
 def open_storage(where: str, reach: Reach = BY_ENVIRONMENT) -> Backend:
     """The storage of a URL or a path, as the call or else the environment says how it is reached. UsageError."""
     from kubectl_lrs.backends.options import read_options
-    from kubectl_lrs.backends.place import BACKUPS, CA_FILES, ENDPOINTS, Place, open_backend
+    from kubectl_lrs.backends.place import BACKUPS, CA_FILES, ENDPOINTS, StorageLocation, open_backend
     from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, from_environment
     from kubectl_lrs.runtime.redact import shown
 
     where, words = path_of(where), reach.said or BACKUPS
     url = where if is_url(where) else str(Path(where).resolve())
-    kind = Place(url=url).scheme
+    kind = StorageLocation(url=url).scheme
     if kind == "file" and is_url(where):
         hint = f"write it like s3://bucket/prefix, or as a path: /var/backups/lrs; a folder of this name is ./{shown(where)}"
         raise UsageError(f"{words.url}: {shown(where)!r}: no URL of a storage", hint=hint)
@@ -105,7 +105,7 @@ def open_storage(where: str, reach: Reach = BY_ENVIRONMENT) -> Backend:
     options, endpoint, ca_file = (os.environ.get(name, "") if kind != "file" else "" for name in (OPTIONS, ENDPOINT, CA_FILE))
     said, options = ("--backup-options", reach.options) if reach.options else (OPTIONS, options)
     return open_backend(
-        Place(
+        StorageLocation(
             url=url,
             options=read_options(Path(options), said=said) if options else {},
             endpoint=reach.endpoint or (endpoint if kind in ENDPOINTS else ""),
@@ -142,7 +142,7 @@ def bring_back(where: str, name: str, reach: Reach = BY_ENVIRONMENT) -> str:
     return str(unforget(_pool(repository), name))
 
 
-def _pool(repository: Repository) -> Place:
+def _pool(repository: Repository) -> PoolHandle:
     """Where its objects are, and what it says of itself."""
     from kubectl_lrs.repository.pool.repository import PooledRepository
 

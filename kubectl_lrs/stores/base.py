@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from kubectl_lrs.model.belonging import Belongings
 from kubectl_lrs.model.errors import LrsError
-from kubectl_lrs.model.places import Place
+from kubectl_lrs.model.places import RestoreTarget
 from kubectl_lrs.model.plan import ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Report
 from kubectl_lrs.model.stores import STORES
@@ -158,7 +158,7 @@ class Connect(Protocol):
     def by_environment(self, options: Options, /) -> tuple[str, str] | None:
         """(where it is without secrets, the variable that says so), None where the environment does not say it."""
 
-    def place(self, options: Options, context: RestoreContext, /) -> Place:
+    def place(self, options: Options, context: RestoreContext, /) -> RestoreTarget:
         """Where a restore writes, and who says so. Nothing is asked yet."""
 
 

@@ -48,7 +48,7 @@ from kubectl_lrs.usecases.owners import ID, Key, Owners
 
 if TYPE_CHECKING:
     from kubectl_lrs.clients.kubernetes.client import KubeClient
-    from kubectl_lrs.stores.mongo.flags import Place as MongoPlace
+    from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 
 MONGO, IMAGES, FILES = "mongo", "images", "files"
 Read = Callable[[], Iterable[Document]]
@@ -253,7 +253,7 @@ def live_lrs(kube: KubeClient, namespace: str | None, version: str) -> Iterator[
 
 
 @contextmanager
-def live_documents(kube: KubeClient, namespace: str | None, home: str, version: str, options: MongoPlace) -> Iterator[Read]:
+def live_documents(kube: KubeClient, namespace: str | None, home: str, version: str, options: DatabaseOptions) -> Iterator[Read]:
     """While the block lasts: every LRS of a namespace, or of all, and every document of the application. LrsError.
 
     `home`: the namespace in which the application's MongoDB is looked for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from kubectl_lrs.consistency import Deployed, ImageAt, Inventory, LostFile, LrsObject, Part, Place, SparkSession, Unchecked
+from kubectl_lrs.consistency import Deployed, ImageAt, Inventory, LostFile, LrsObject, Occurrence, Part, SparkSession, Unchecked
 from kubectl_lrs.model.catalog import Catalog, Missing
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.manifest import Manifest, loads
@@ -151,6 +151,6 @@ def _lost(missing: Missing, scan: Scan) -> LostFile:
     ids = scan.ids_in(f"{missing.name} {missing.where}" if missing.name else missing.reason)
     return LostFile(
         path=missing.name or missing.reason,
-        place=Place("", "", missing.where, ids),
+        place=Occurrence("", "", missing.where, ids),
         problem="" if missing.is_absent else missing.reason,
     )

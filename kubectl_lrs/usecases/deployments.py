@@ -22,9 +22,9 @@ from kubectl_lrs.stores.deployments.apply import Changer, WriteOptions
 from kubectl_lrs.stores.deployments.collect import saved
 from kubectl_lrs.stores.deployments.inventory import Account, Deployment, inventory
 from kubectl_lrs.stores.deployments.journal import (
-    Entry,
     FileJournalWriter,
     Journal,
+    JournalledDeployment,
     JournalWriter,
     JournalWriters,
     default_path,
@@ -177,8 +177,8 @@ def deactivate(
     return _apply(plan, writer, [journal], accounts, options, progress=progress, stop=stop)
 
 
-def _planned(step: Step) -> Entry:
-    return Entry(
+def _planned(step: Step) -> JournalledDeployment:
+    return JournalledDeployment(
         id=step.id,
         label=step.label,
         organisation=step.organisation,
@@ -224,7 +224,7 @@ def journals_for(
 class Origin:
     """From where it is known what was active. `users`: by organisation, who saw it. `backup`: its name, else it is journals."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[JournalledDeployment]
     users: Mapping[str, str]
     endpoints: frozenset[str]
     backup: str = ""

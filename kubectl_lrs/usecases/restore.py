@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from kubectl_lrs.model.belonging import Belonging, Belongings
 from kubectl_lrs.model.errors import ExitCode, LrsError
-from kubectl_lrs.model.places import Place
+from kubectl_lrs.model.places import RestoreTarget
 from kubectl_lrs.model.plan import DESTRUCTIVE, WRITES, Action, ApplyOptions, Plan, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.model.stores import RESOURCES
@@ -46,7 +46,7 @@ class Restore:
         again: Callable[[], Belongings] | None = None,
         namespaces: Mapping[str, str] = MappingProxyType({}),
         context: str = "",
-        places: Mapping[str, Place] = MappingProxyType({}),
+        places: Mapping[str, RestoreTarget] = MappingProxyType({}),
         progress: Progress,
         stop: Cancel,
     ) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import Any
 
-from kubectl_lrs.consistency import Application, LrsObject, Place, SparkSession
+from kubectl_lrs.consistency import Application, LrsObject, Occurrence, SparkSession
 from kubectl_lrs.consistency import Document as LrsDocument
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.units import age
@@ -67,14 +67,14 @@ class Scan:
             for _ in mentions:
                 pass
 
-    def place(self, store: str, identifier: str, where: str) -> Place:
+    def place(self, store: str, identifier: str, where: str) -> Occurrence:
         """Where something is named, with the ids that tell whose it is."""
-        return Place(store, identifier, where, self._linked(store, identifier))
+        return Occurrence(store, identifier, where, self._linked(store, identifier))
 
-    def place_of(self, where: Where, path: str) -> Place:
+    def place_of(self, where: Where, path: str) -> Occurrence:
         """The same for a file, whose path may hold ids too."""
         ids = self._linked(where.source, where.document) | set(tokens_in([path]))
-        return Place(where.source, where.document, where.field, ids)
+        return Occurrence(where.source, where.document, where.field, ids)
 
     def ids_in(self, text: str) -> frozenset[str]:
         """The ids in a text, and those that the documents with these ids speak of."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_lrs.backends.base import Backend
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import Action, ApplyOptions
 from kubectl_lrs.model.report import Report, Result
@@ -31,7 +31,7 @@ BESIDE = {"ContentType": "text/x-python", "CacheControl": "no-store", "Metadata"
 def opened_through(between: Between, bucket: str, **options: Any) -> Backend:
     """The storage of an application. `options`: of its library."""
     config = {"config_kwargs": {"retries": {"max_attempts": 1, "mode": "standard"}}}
-    return open_backend(Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, options={**config, **options}))
+    return open_backend(StorageLocation(url=f"s3://{bucket}/p", endpoint=between.endpoint, options={**config, **options}))
 
 
 def saved_files(

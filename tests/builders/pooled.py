@@ -20,7 +20,7 @@ from kubectl_lrs.repository.pool.layout import REFS, BackupId, blob_key, new_ses
 from kubectl_lrs.repository.pool.layout import REPOSITORY as MARK
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.seal import Seal, Stored
-from kubectl_lrs.repository.pool.sight import Place
+from kubectl_lrs.repository.pool.sight import PoolHandle
 from kubectl_lrs.repository.pool.spool import Spool
 from tests.builders.sealing import RESOURCES
 
@@ -28,9 +28,9 @@ REPOSITORY = "5b9a4c4e-6f0f-4b6a-9a53-1c6f8f7a2f11"
 GRACE = 48 * 3600.0
 
 
-def place_of(backend: Backend) -> Place:
+def place_of(backend: Backend) -> PoolHandle:
     """A repository with the usual grace time."""
-    return Place(backend, REPOSITORY, GRACE)
+    return PoolHandle(backend, REPOSITORY, GRACE)
 
 
 def mark(backend: Backend) -> None:
@@ -75,7 +75,7 @@ def token_of(content: bytes) -> bytes:
     return b"b" + hashlib.sha256(content).digest()[:16]
 
 
-def write_backup(place: Place, name: str, contents: Sequence[bytes], catalog: Catalog | None = None) -> BackupId:
+def write_backup(place: PoolHandle, name: str, contents: Sequence[bytes], catalog: Catalog | None = None) -> BackupId:
     """As a writer does it: what is there is used, looked at as the last thing, and sealed in time. LrsError where it is not."""
     backend = place.backend
     listed = set(condemned.tokens(backend))
@@ -94,7 +94,7 @@ def write_backup(place: Place, name: str, contents: Sequence[bytes], catalog: Ca
     return seal(place, name, chosen.values(), found.at, catalog)
 
 
-def seal(place: Place, name: str, wanted: Iterable[Ref], checked_at: float, catalog: Catalog | None = None) -> BackupId:
+def seal(place: PoolHandle, name: str, wanted: Iterable[Ref], checked_at: float, catalog: Catalog | None = None) -> BackupId:
     """What stands beside the pool, the seal last; LrsError where it came too late."""
     backend, backup = place.backend, BackupId(name, new_session())
     with closing(Spool()) as spool:
@@ -118,7 +118,7 @@ def seal(place: Place, name: str, wanted: Iterable[Ref], checked_at: float, cata
     return backup
 
 
-def lost(place: Place) -> Iterator[str]:
+def lost(place: PoolHandle) -> Iterator[str]:
     """Keys and tokens that backups which were sealed in time need, and that are not there."""
     backend = place.backend
     stats = {stat.key: stat for stat in backend.list()}

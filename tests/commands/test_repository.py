@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.backends.base import get, put
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository.pool import condemned, sight
 from kubectl_lrs.repository.pool.condemned import Name
@@ -206,7 +206,7 @@ def test_a_prune_says_what_frees_the_room_of_a_bucket_that_keeps_versions(
     client.create_bucket(Bucket="many-versions")
     client.put_bucket_versioning(Bucket="many-versions", VersioningConfiguration={"Status": "Enabled"})
     cli.ok("repository", "init", "s3://many-versions/p", env=reached(s3))
-    backend = open_backend(Place(url="s3://many-versions/p", endpoint=s3.endpoint, is_ours=True))
+    backend = open_backend(StorageLocation(url="s3://many-versions/p", endpoint=s3.endpoint, is_ours=True))
     put_content(backend, b"nobody needs it")
     long_ago = backend.now() - 100 * 3600
     names = [Name(stat.key, stat.size) for stat in backend.list("blobs/")]
@@ -229,8 +229,8 @@ def test_what_was_replicated_is_taken_in(s3: S3, tmp_path: Path, cli: Cli, monke
         monkeypatch.setenv(name, value)
     url = f"s3://{bucket(s3, tmp_path)}/p"
     cli.ok("repository", "init", url, env=reached(s3))
-    backend = open_backend(Place(url=url, endpoint=s3.endpoint, is_ours=True))
-    where = sight.Place(backend, read_mark(backend).id, read_mark(backend).grace)
+    backend = open_backend(StorageLocation(url=url, endpoint=s3.endpoint, is_ours=True))
+    where = sight.PoolHandle(backend, read_mark(backend).id, read_mark(backend).grace)
     with pytest.raises(LrsError, match="too late"):
         seal(where, "night", [put_content(backend, b"content")], backend.now() - 10 * 86400)
     checked = json.loads(cli.ok("repository", "check", url, "-o", "json", env=reached(s3)))
@@ -346,7 +346,7 @@ def test_a_repository_that_this_version_does_not_read(s3: S3, tmp_path: Path, cl
     url = f"s3://{bucket(s3, tmp_path)}/p"
     cli.ok("repository", "init", url, env=reached(s3))
     options = {"key": s3.access, "secret": s3.secret, "client_kwargs": {"region_name": "us-east-1"}}
-    backend = open_backend(Place(url=url, options=options, endpoint=s3.endpoint))
+    backend = open_backend(StorageLocation(url=url, options=options, endpoint=s3.endpoint))
     put(backend, "lrs-repository.json", get(backend, "lrs-repository.json").replace(was.encode(), now.encode()), replace=True)
     for call in (("list",), ("repository", "show"), ("repository", "check")):
         _refused(cli, *call, "--backup-dir", url, code=2, said="does not read", hint="newer one", env=reached(s3))

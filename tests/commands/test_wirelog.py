@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.backends.base import put
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.clients import wirelog
 from tests.bed import hdfs, loader, samples
 from tests.bed.controlplane import ControlPlane
@@ -179,7 +179,7 @@ def hadoop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hdfs.Hdfs]:
 
 @pytest.mark.skipif(bool(hdfs.missing()), reason=f"HDFS is not tested: {hdfs.missing()}")
 def test_webhdfs(crd: Crd, cli: Cli, namespace: str, hadoop: hdfs.Hdfs) -> None:
-    put(open_backend(Place(url=f"{hadoop.url}/data/lrs")), "one.txt", b"hello")
+    put(open_backend(StorageLocation(url=f"{hadoop.url}/data/lrs")), "one.txt", b"hello")
     flags = ("--files", "copy", "--files-all", "--files-url", f"{hadoop.url}/data/lrs", "-v8")
     done = cli.run("backup", "-n", namespace, "--name", "b", *flags)
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from kubectl_lrs.backends.base import (
     get,
     put,
 )
-from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
+from kubectl_lrs.backends.place import BACKUPS, StorageLocation, open_backend
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, UnreachableError
 from tests.bed import azurite as bed
 from tests.bed.azurite import Azurite
@@ -49,7 +49,7 @@ def name(azurite: Azurite, request: pytest.FixtureRequest) -> str:
 def opened(between: Between, name: str, options: Mapping[str, Any] | None = None) -> Azure:
     options = options or {"account_name": Azurite.account, "account_key": Azurite.key}
     endpoint = f"{between.endpoint}/{Azurite.account}"
-    backend = open_backend(Place(url=f"az://{name}/p", endpoint=endpoint, options=options, said=BACKUPS, is_ours=True))
+    backend = open_backend(StorageLocation(url=f"az://{name}/p", endpoint=endpoint, options=options, said=BACKUPS, is_ours=True))
     assert isinstance(backend, Azure)
     return backend
 

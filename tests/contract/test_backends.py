@@ -14,7 +14,7 @@ from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Stat, get, put
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.backends.s3_upload import MIN_PART
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from tests.bed import azurite, hdfs
@@ -54,10 +54,10 @@ def _opened(request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypat
         return Memory()
     if kind == "local":
         (tmp_path / "root").mkdir()
-        return open_backend(Place(url=f"file://{tmp_path}/root"))
+        return open_backend(StorageLocation(url=f"file://{tmp_path}/root"))
     if kind == "hdfs":
         found = request.getfixturevalue("cluster")
-        backend = open_backend(Place(url=f"{found.url}/{name}"))
+        backend = open_backend(StorageLocation(url=f"{found.url}/{name}"))
         put(backend, "made", b"")
         backend.delete("made")
         return backend
@@ -65,20 +65,20 @@ def _opened(request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypat
         google = request.getfixturevalue("gcs")
         google.make_bucket(name)
         return open_backend(
-            Place(url=f"gs://{name}/some/prefix", endpoint=google.endpoint, options={"token": "anon"}, is_ours=True)
+            StorageLocation(url=f"gs://{name}/some/prefix", endpoint=google.endpoint, options={"token": "anon"}, is_ours=True)
         )
     if kind == "azure":
         server = request.getfixturevalue("azurite")
         server.make_container(name)
         options = {"account_name": server.account, "account_key": server.key}
-        return open_backend(Place(url=f"az://{name}/some/prefix", endpoint=server.base, options=options, is_ours=True))
+        return open_backend(StorageLocation(url=f"az://{name}/some/prefix", endpoint=server.base, options=options, is_ours=True))
     gateway = request.getfixturevalue("s3")
     for variable, value in gateway.environment.items():
         monkeypatch.setenv(variable, value)
     (gateway.buckets / name).mkdir()
     has_obstore = s3_client.is_here() and kind != "s3 by botocore"
     monkeypatch.setattr(s3_client, "is_here", lambda: has_obstore)
-    place = Place(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint, is_ours=kind == "s3 of ours")
+    place = StorageLocation(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint, is_ours=kind == "s3 of ours")
     assert (s3_client.opened(place).quick is not None) == has_obstore
     return open_backend(place)
 

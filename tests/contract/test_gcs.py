@@ -27,7 +27,7 @@ from kubectl_lrs.backends.base import (
     put,
 )
 from kubectl_lrs.backends.gcs import Gcs
-from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
+from kubectl_lrs.backends.place import BACKUPS, StorageLocation, open_backend
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, UnreachableError
 from tests.bed.gcs import Gcs as Server
 from tests.bed.s3_between import Answer, Between, Forward, Request
@@ -52,7 +52,7 @@ def name(gcs: Server, request: pytest.FixtureRequest) -> str:
 
 
 def opened(between: Between, name: str, options: Mapping[str, Any] | None = None) -> Gcs:
-    place = Place(url=f"gs://{name}/p", endpoint=between.endpoint, options=options or ANON, said=BACKUPS, is_ours=True)
+    place = StorageLocation(url=f"gs://{name}/p", endpoint=between.endpoint, options=options or ANON, said=BACKUPS, is_ours=True)
     backend = open_backend(place)
     assert isinstance(backend, Gcs)
     return backend
@@ -405,7 +405,7 @@ def test_a_file_of_credentials_that_is_none(between: Between, name: str, tmp_pat
 
 
 def test_nobody_listens(name: str, gcs: Server) -> None:
-    place = Place(url=f"gs://{name}", endpoint="http://127.0.0.1:9", options=ANON, said=BACKUPS, is_ours=True)
+    place = StorageLocation(url=f"gs://{name}", endpoint="http://127.0.0.1:9", options=ANON, said=BACKUPS, is_ours=True)
     with pytest.raises(UnreachableError, match=f"gs://{name}: a list: cannot be reached"):
         open_backend(place).now()
 

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, LostFile, LrsObject, Place, SparkSession
+from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, LostFile, LrsObject, Occurrence, SparkSession
 from kubectl_lrs.consistency import Document as LrsDocument
 from kubectl_lrs.formats.yaml_writer import dump
 from kubectl_lrs.model.manifest import split_list
@@ -133,7 +133,7 @@ def mentions_of_lost_files(count: int) -> Act:
 
 def _inventory(count: int) -> Inventory:
     """Nothing agrees: each object has its finding, and most are whose."""
-    places = [Place("lrs", f"ns/lrs-{each}", "spec.image", frozenset((_id(each),))) for each in range(count)]
+    places = [Occurrence("lrs", f"ns/lrs-{each}", "spec.image", frozenset((_id(each),))) for each in range(count)]
     return Inventory(
         scope="namespace ns",
         objects=[

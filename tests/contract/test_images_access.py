@@ -14,8 +14,8 @@ from kubectl_lrs.stores.common.image_names.reference import Reference, parse
 from kubectl_lrs.stores.common.mentions import Mention
 from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.connect import http_options
-from kubectl_lrs.stores.images.find import Image, Place
-from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secrets
+from kubectl_lrs.stores.images.find import Image, ImageMention
+from kubectl_lrs.stores.images.pull_secrets import AuthEntry, Keyring, Named, Secrets
 from kubectl_lrs.stores.images.registry.client import Registries, RegistryClient
 from kubectl_lrs.stores.images.registry.content import BusyError, MissingError
 from kubectl_lrs.stores.images.registry.credentials import Config, Keychain, Login
@@ -54,7 +54,7 @@ def log(tokens: TokenServer) -> None:
 def _named(reference: Reference, *namespaces: str) -> Image:
     image = Image(reference)
     for namespace in namespaces:
-        image.add(Place("lrs", f"{namespace}/app", "spec.image", Why.FIELD))
+        image.add(ImageMention("lrs", f"{namespace}/app", "spec.image", Why.FIELD))
     return image
 
 
@@ -64,7 +64,7 @@ def _access(
     configs = [Config({host: docker})] if docker else []
 
     def read(names: Mapping[str, Named]) -> dict[str, Secrets]:
-        return {space: Secrets(Keyring(Entry(host, login) for login in secrets.get(space, ()))) for space in names}
+        return {space: Secrets(Keyring(AuthEntry(host, login) for login in secrets.get(space, ()))) for space in names}
 
     access = Access(Registries(Keychain(configs, environment={}), http_options()), read_secrets=read)
     spaces = sorted({space for image in images.values() for space in image.namespaces} | secrets.keys())
@@ -150,7 +150,7 @@ def test_dockers_own_login_is_for_all_and_goes_first(registry: Registry, tokens:
 def test_what_only_documents_name_is_the_only_namespaces(registry: Registry, tokens: TokenServer) -> None:
     reference = parse(f"{registry.host}/document/app:x")
     image = Image(reference)
-    image.add(Place("custom_application_images", "1", "image", Why.FIELD))
+    image.add(ImageMention("custom_application_images", "1", "image", Why.FIELD))
     with pytest.raises(MissingError):
         _look(_access(registry.host, {"alice": [ALICE]}, {reference: image}), reference)
     tokens.log.clear()

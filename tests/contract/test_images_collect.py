@@ -19,7 +19,7 @@ from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.collect import ImagesCollector
 from kubectl_lrs.stores.images.connect import http_options
 from kubectl_lrs.stores.images.find import ImageFilter, allowed
-from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secrets
+from kubectl_lrs.stores.images.pull_secrets import AuthEntry, Keyring, Named, Secrets
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Config, Keychain, Login
 from kubectl_lrs.stores.images.saved import Level
@@ -76,7 +76,8 @@ class Collected:
             hosts = {image.partition("/")[0] for image in named.values()}
             known = {space: login for space, login in (secrets or {}).items() if space in names}
             return {
-                space: Secrets(Keyring(Entry(host, login) for host in hosts if login.password)) for space, login in known.items()
+                space: Secrets(Keyring(AuthEntry(host, login) for host in hosts if login.password))
+                for space, login in known.items()
             }
 
         registries = Registries(Keychain([docker] if docker else [], environment={}), http_options())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.s3_client import opened
 from kubectl_lrs.model.errors import LrsError, UnreachableError, UsageError
 from kubectl_lrs.stores.mongo.server.access import UriAccess
@@ -53,7 +53,7 @@ def test_s3(what: str, s3: S3, tmp_path: Path) -> None:
     sent, authority, is_enough = AUTHORITIES[what]
     with front(tmp_path, _target(s3.endpoint), *sent) as address:
         options = {"key": s3.access, "secret": s3.secret}
-        place = Place(
+        place = StorageLocation(
             url=f"s3://chain-{next(_names)}",
             options=options,
             ca_file=str(CHAIN / authority),
@@ -75,7 +75,7 @@ def test_what_is_no_bundle_is_said_before_anything_is_asked(content: bytes, tmp_
     with pytest.raises(UsageError, match="tlsCAFile"):
         UriAccess(f"mongodb://127.0.0.1:1/?tls=true;tlsCAFile={file}").client()
     with pytest.raises(LrsError, match="--files-ca-file"):
-        opened(Place(url="s3://b", options={}, ca_file=str(file), endpoint="https://127.0.0.1:1"))
+        opened(StorageLocation(url="s3://b", options={}, ca_file=str(file), endpoint="https://127.0.0.1:1"))
 
 
 def test_the_password_of_a_key_is_never_asked_for_however_options_are_parted(tmp_path: Path) -> None:

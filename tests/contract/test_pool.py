@@ -19,7 +19,7 @@ import pytest
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.catalog import Catalog, Cluster
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.selection import Selection
@@ -63,7 +63,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setenv(variable, value)
     name = f"c{abs(hash(request.node.name)) % 10**10}"
     (gateway.buckets / name).mkdir()
-    return made(open_backend(Place(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint)))
+    return made(open_backend(StorageLocation(url=f"s3://{name}/some/prefix", endpoint=gateway.endpoint)))
 
 
 def _folder(backend: Backend, tmp_path: Path, s3: S3) -> Path:

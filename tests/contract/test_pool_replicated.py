@@ -15,7 +15,7 @@ from kubectl_lrs.repository.pool.adopt import adopt
 from kubectl_lrs.repository.pool.condemned import Name
 from kubectl_lrs.repository.pool.inspect import damages
 from kubectl_lrs.repository.pool.prune import PoolPruner
-from kubectl_lrs.repository.pool.sight import Place, look
+from kubectl_lrs.repository.pool.sight import PoolHandle, look
 from tests.builders.pools import content, found, made, opened, pooled, sealed
 
 DAY = 86400.0
@@ -40,9 +40,9 @@ def source() -> Backend:
     return backend
 
 
-def place(backend: Backend) -> Place:
+def place(backend: Backend) -> PoolHandle:
     mark = opened(backend).mark
-    return Place(backend, mark.id, mark.grace)
+    return PoolHandle(backend, mark.id, mark.grace)
 
 
 def late(backend: Backend) -> list[str]:

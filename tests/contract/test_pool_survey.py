@@ -13,7 +13,7 @@ from kubectl_lrs.backends.base import Backend, Stat
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.repository.pool.layout import blob_key, pool_key
 from kubectl_lrs.repository.pool.refs import Ref
-from kubectl_lrs.repository.pool.sight import Place, look
+from kubectl_lrs.repository.pool.sight import PoolHandle, look
 from kubectl_lrs.repository.pool.survey import survey
 from tests.builders.pooled import GRACE, catalog_of, place_of, seal
 
@@ -49,7 +49,7 @@ class Made(Memory):
             yield Stat(key_of(number, self.count), 1, "", NOW - 10 * GRACE)
 
 
-def repository_of(count: int, nights: int) -> Place:
+def repository_of(count: int, nights: int) -> PoolHandle:
     """Backups of which each has an object in every so many, and shares most with its neighbours; one in 100 is nobody's."""
     place = place_of(cast("Backend", Made(count)))
     for night in range(nights):
@@ -64,7 +64,7 @@ def wanted(night: int, count: int, nights: int) -> Iterator[int]:
         yield from (at for at in range(start, start + SHARED) if 0 <= at < count and at % 100)
 
 
-def condemned(place: Place) -> int:
+def condemned(place: PoolHandle) -> int:
     """How many are found to be nobody's when the first backup goes."""
     sight = look(place)
     found = survey(place, sight, [min(sight.sealed)])

@@ -13,7 +13,7 @@ from botocore.utils import parse_timestamp
 
 from kubectl_lrs.backends import s3_client, s3_library
 from kubectl_lrs.backends.options import S3Options
-from kubectl_lrs.backends.place import BACKUPS, Place
+from kubectl_lrs.backends.place import BACKUPS, StorageLocation
 from kubectl_lrs.backends.s3_library import Library, instant
 from kubectl_lrs.clients.tls import BUNDLES, anchors
 from kubectl_lrs.model.errors import CredentialsError, UsageError
@@ -21,7 +21,7 @@ from tests.builders.chained import CHAIN
 
 
 def _arguments(files: ExitStack | None = None, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    place = Place(url="s3://bucket/x", **more)
+    place = StorageLocation(url="s3://bucket/x", **more)
     library = Library(place)
     return s3_library.arguments(place, library.options, library.session, files or ExitStack())
 
@@ -81,7 +81,7 @@ def test_the_descriptions_of_s3_are_read_once_for_all_that_is_opened(monkeypatch
         s3_library._loader.cache_clear()
         for number in range(count):
             options = {"key": f"k{number}", "secret": "s"}
-            s3_client.opened(Place(url=f"s3://bucket-{number}/x", options=options))
+            s3_client.opened(StorageLocation(url=f"s3://bucket-{number}/x", options=options))
         return [each for each in read if each]
 
     monkeypatch.setattr(JSONFileLoader, "load_file", load_file)
@@ -89,21 +89,21 @@ def test_the_descriptions_of_s3_are_read_once_for_all_that_is_opened(monkeypatch
     own = tmp_path / "own"
     own.mkdir()
     monkeypatch.setenv("AWS_DATA_PATH", str(own))
-    s3_client.opened(Place(url="s3://bucket/x", options={"key": "k", "secret": "s"}))
+    s3_client.opened(StorageLocation(url="s3://bucket/x", options={"key": "k", "secret": "s"}))
     assert any(each.startswith(str(own)) for each in read)
 
 
 @pytest.mark.parametrize("given", [{"config_kwargs": {"no_such_option": 1}}, {"client_kwargs": 3}, {"client_kwargs": {"x": 1}}])
 def test_options_that_the_library_does_not_know(given: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="--files-options"):
-        s3_client.opened(Place(url="s3://bucket/x", options=given))
+        s3_client.opened(StorageLocation(url="s3://bucket/x", options=given))
 
 
 @pytest.mark.parametrize("given", [{"profile": "nobody"}, {"key": "k"}], ids=["profile", "half"])
 def test_credentials_that_there_are_not(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "r")
     with pytest.raises(CredentialsError) as error:
-        s3_client.opened(Place(url="s3://bucket/x", options=given))
+        s3_client.opened(StorageLocation(url="s3://bucket/x", options=given))
     assert "AWS_PROFILE" in error.value.hint
 
 
@@ -111,7 +111,7 @@ def test_credentials_that_there_are_not(given: dict[str, Any], monkeypatch: pyte
 def test_an_option_of_which_nothing_would_come(name: str) -> None:
     """Of a repository, too, which asks the library for nothing while the other one will do."""
     with pytest.raises(UsageError, match=f"--backup-options: {name}: no such option") as error:
-        s3_client.opened(Place(url="s3://bucket/x", options={name: "1"}, said=BACKUPS, is_ours=True))
+        s3_client.opened(StorageLocation(url="s3://bucket/x", options={name: "1"}, said=BACKUPS, is_ours=True))
     assert "client_kwargs" in error.value.hint
 
 
@@ -119,7 +119,7 @@ def test_an_option_of_which_nothing_would_come(name: str) -> None:
 def test_the_others_are_taken(name: str) -> None:
     values = {"anon": True, "use_ssl": True, "requester_pays": True, "endpoint_url": "http://h"}
     given = values.get(name, {} if name.endswith("kwargs") else "v")
-    s3_library.Library(Place(url="s3://bucket/x", options={name: given}))
+    s3_library.Library(StorageLocation(url="s3://bucket/x", options={name: given}))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_who_is_amazon(endpoint: str, region: str, is_so: bool, monkeypatch: pyt
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     options = {"key": "k", "secret": "s", "client_kwargs": {"region_name": region}}
-    assert Library(Place(url="s3://bucket/x", options=options, endpoint=endpoint)).is_amazons == is_so
+    assert Library(StorageLocation(url="s3://bucket/x", options=options, endpoint=endpoint)).is_amazons == is_so
 
 
 # ---- what goes beside each request
@@ -156,7 +156,7 @@ class _Client:
 
 
 def _asked(**options: Any) -> dict[str, dict[str, Any]]:
-    library = Library(Place(url="s3://bucket/x", options={"key": "k", "secret": "s", **options}, endpoint="http://h"))
+    library = Library(StorageLocation(url="s3://bucket/x", options={"key": "k", "secret": "s", **options}, endpoint="http://h"))
     client = _Client(library.ready())
     library._opened = client
     for method in ("put_object", "head_object", "abort_multipart_upload", "get_bucket_versioning"):
@@ -187,7 +187,7 @@ def test_what_goes_beside_an_upload_does_not_go_beside_what_has_none_of_it() -> 
     ("additional", "sums"), [({}, False), ({"ChecksumAlgorithm": "CRC32"}, True), ({"ACL": "private"}, False)]
 )
 def test_whether_the_library_makes_the_sums(additional: dict[str, str], sums: bool) -> None:
-    assert Library(Place(url="s3://bucket/x", options={"s3_additional_kwargs": additional})).sums_itself == sums
+    assert Library(StorageLocation(url="s3://bucket/x", options={"s3_additional_kwargs": additional})).sums_itself == sums
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def _leads_to(region: str | None, config: dict[str, Any]) -> tuple[str, str]:
     client = {"region_name": region} if region else {}
     options = {"key": "k", "secret": "s", "client_kwargs": client, "config_kwargs": config}
     try:
-        meta = Library(Place(url="s3://bucket/x", options=options)).ready().meta
+        meta = Library(StorageLocation(url="s3://bucket/x", options=options)).ready().meta
     except UsageError as error:
         return "refused", str(error)
     return meta.endpoint_url, meta.region_name

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.s3_library import Library
 from kubectl_lrs.backends.s3_reach import Reach, reach
 from kubectl_lrs.clients.tls import BUNDLES
@@ -40,7 +40,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def _found(url: str = "s3://bucket/p", **more: Any) -> Reach | None:
-    place = Place(url=url, **more)
+    place = StorageLocation(url=url, **more)
     library = Library(place)
     return reach(place, library.options, library.session)
 

@@ -16,7 +16,7 @@ import pytest
 from kubectl_lrs.backends.base import Backend, get, put
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.pool.backup import PooledBackup
 from kubectl_lrs.repository.pool.layout import SESSIONS, segment_of, session_log, session_log_of
@@ -121,7 +121,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     root = gateway.buckets / name / "storage"
     root.mkdir(parents=True)
     files, repository = (
-        open_backend(Place(url=f"s3://{name}/{prefix}", endpoint=gateway.endpoint)) for prefix in ("storage", "lrs")
+        open_backend(StorageLocation(url=f"s3://{name}/{prefix}", endpoint=gateway.endpoint)) for prefix in ("storage", "lrs")
     )
     return World(root, files, pools.made(repository))
 

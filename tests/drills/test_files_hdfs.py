@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, get, put
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import DeniedError, UnreachableError
 from tests.bed import hdfs
 from tests.bed.controlplane import ControlPlane
@@ -27,7 +27,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hdfs.Hdfs]:
 
 
 def _storage(cluster: hdfs.Hdfs, path: str, user: str = hdfs.Hdfs.user) -> Backend:
-    return open_backend(Place(url=f"webhdfs://{user}@127.0.0.1:{cluster.port}/{path}"))
+    return open_backend(StorageLocation(url=f"webhdfs://{user}@127.0.0.1:{cluster.port}/{path}"))
 
 
 def _content(storage: Backend) -> dict[str, bytes]:

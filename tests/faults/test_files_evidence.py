@@ -14,7 +14,7 @@ import pytest
 
 from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Stat, get, put
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.backends.s3 import PIECE
 from kubectl_lrs.backends.s3_client import S3Client
 from kubectl_lrs.backends.s3_upload import MIN_PART
@@ -267,7 +267,7 @@ def test_a_storage_that_hides_what_it_has_is_not_overwritten(between: Between, b
 
 def test_an_answer_that_is_lost_on_the_way_back_is_no_conflict(between: Between, bucket: str) -> None:
     """The library sends it again, and is told that it is there: it is ours."""
-    backend = open_backend(Place(url=f"s3://{bucket}/p", endpoint=between.endpoint))
+    backend = open_backend(StorageLocation(url=f"s3://{bucket}/p", endpoint=between.endpoint))
     put(backend, "first", b"0")
     lost = [True]
 
@@ -367,7 +367,7 @@ def test_who_changes_metadata_in_place_is_asked_for_it(
     assert all((each.modified == 1_700_000_000) == is_dated for each in (*first, *second))
 
 
-def _backed_up(backend: Backend, place: Path, name: str) -> list[saved.Entry]:
+def _backed_up(backend: Backend, place: Path, name: str) -> list[saved.SavedFile]:
     """A backup beside the earlier ones."""
     tier = FilesCollector(Storage(backend), nothing, take_all=True, workers=2)
     path, _ = back_up(

@@ -13,7 +13,7 @@ from kubectl_lrs.runtime import copies, safe_files
 from kubectl_lrs.runtime import journal as journals
 from kubectl_lrs.stores.common.journals import operator_journal
 from kubectl_lrs.stores.deployments import journal as deployments
-from kubectl_lrs.stores.deployments.journal import Entry, FileJournalWriter, Journal, open_journals
+from kubectl_lrs.stores.deployments.journal import FileJournalWriter, Journal, JournalledDeployment, open_journals
 from kubectl_lrs.stores.deployments.statuses import State
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.journal import RecreateJournal
@@ -61,7 +61,9 @@ def _deactivate(backups: Path, state: Path, log: Path) -> None:
     journal = Journal(path=backups / f"{deployments.PREFIX}x.json", endpoint="https://app", created="2026-01-01T00:00:00Z")
     journal.put_into(state)
     for name in ACTS:
-        journal.entries[name] = Entry(id=name, label=name, organisation="", model="", before="active", state=State.PLANNED)
+        journal.entries[name] = JournalledDeployment(
+            id=name, label=name, organisation="", model="", before="active", state=State.PLANNED
+        )
     writer = FileJournalWriter(journal)
     writer.write()
     for name in ACTS:

@@ -18,7 +18,7 @@ import pytest
 
 from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, NoSpaceError, get, put
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.backends.s3_encryption import BY_THE_BUCKET, Encryption
 from kubectl_lrs.backends.s3_upload import MIN_PART
 from kubectl_lrs.clients import wirelog
@@ -54,7 +54,7 @@ def libraries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 def _opened(between: Between, bucket: str, *, encryption: Encryption = BY_THE_BUCKET) -> Backend:
-    place = Place(url=f"s3://{bucket}/p", endpoint=between.endpoint, encryption=encryption, is_ours=True)
+    place = StorageLocation(url=f"s3://{bucket}/p", endpoint=between.endpoint, encryption=encryption, is_ours=True)
     assert (s3_client.opened(place).quick is not None) == s3_client.is_here()
     return open_backend(place)
 
@@ -171,7 +171,7 @@ def test_nor_is_it_sent_again_where_it_is_to_be_sent_once(backend: Backend, betw
 
 
 def test_nobody_is_there(s3: S3, bucket: str, between: Between, libraries: None) -> None:
-    backend = open_backend(Place(url=f"s3://{bucket}/p", endpoint="http://127.0.0.1:9", is_ours=True))
+    backend = open_backend(StorageLocation(url=f"s3://{bucket}/p", endpoint="http://127.0.0.1:9", is_ours=True))
     with pytest.raises(UnreachableError, match=f"s3://{bucket}/p") as error:
         put(backend, "a", b"1")
     assert "endpoint" in error.value.hint
@@ -191,7 +191,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 
 
 @pytest.fixture
-def private(tls: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
+def private(tls: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StorageLocation:
     """A bucket behind a certificate of an authority of its own; nobody is told to trust that yet."""
     name = f"t{abs(hash(request.node.name)) % 10**10}"
     (tls.buckets / name).mkdir()
@@ -199,13 +199,13 @@ def private(tls: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(variable, raising=False)
     for variable, value in tls.environment.items():
         monkeypatch.setenv(variable, value)
-    return Place(url=f"s3://{name}/p", endpoint=tls.endpoint, is_ours=True)
+    return StorageLocation(url=f"s3://{name}/p", endpoint=tls.endpoint, is_ours=True)
 
 
 @pytest.mark.parametrize("named_by", ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "--files-ca-file"])
 @pytest.mark.parametrize("authority", ["root.crt", "intermediate.crt"])
 def test_an_authority_is_trusted_by_both_libraries_however_it_is_named(
-    private: Place, named_by: str, authority: str, libraries: None, monkeypatch: pytest.MonkeyPatch
+    private: StorageLocation, named_by: str, authority: str, libraries: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small ones go by the one, lists and large ones by the other. AWS' own variable is read by its own rules."""
     if (named_by, authority) in {("AWS_CA_BUNDLE", "intermediate.crt"), ("SSL_CERT_FILE", "intermediate.crt")}:
@@ -223,7 +223,7 @@ def test_an_authority_is_trusted_by_both_libraries_however_it_is_named(
 
 
 def test_a_bundle_is_in_place_of_the_systems(
-    private: Place, libraries: None, monkeypatch: pytest.MonkeyPatch, plane: ControlPlane
+    private: StorageLocation, libraries: None, monkeypatch: pytest.MonkeyPatch, plane: ControlPlane
 ) -> None:
     """The system trusts the server, and the bundle does not: neither does anybody here."""
     monkeypatch.setenv("SSL_CERT_FILE", str(CHAIN / "root.crt"))
@@ -231,7 +231,7 @@ def test_a_bundle_is_in_place_of_the_systems(
         put(open_backend(replace(private, ca_file=str(plane.ca_file))), "a", b"1")
 
 
-def test_an_authority_that_nobody_trusts(private: Place, libraries: None) -> None:
+def test_an_authority_that_nobody_trusts(private: StorageLocation, libraries: None) -> None:
     with pytest.raises(UnreachableError, match="ertificate") as error:
         put(open_backend(private), "a", b"1")
     assert "authority" in error.value.hint

@@ -12,7 +12,7 @@ import pytest
 
 from kubectl_lrs.backends import s3_client, s3_upload
 from kubectl_lrs.backends.base import Backend, get
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request
 
@@ -33,7 +33,7 @@ def backend(between: Between, s3: S3, request: pytest.FixtureRequest, monkeypatc
         monkeypatch.setattr(s3_client, "is_here", lambda: False)
     name = f"o{abs(hash(request.node.name)) % 10**10}"
     (s3.buckets / name).mkdir()
-    return open_backend(Place(url=f"s3://{name}/p", endpoint=between.endpoint, is_ours=True))
+    return open_backend(StorageLocation(url=f"s3://{name}/p", endpoint=between.endpoint, is_ours=True))
 
 
 @pytest.fixture

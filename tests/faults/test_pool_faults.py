@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from kubectl_lrs.backends.base import Backend
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import LrsError
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Answer, Between, Forward, Request
@@ -24,7 +24,7 @@ def backend(s3: S3, between: Between, request: pytest.FixtureRequest) -> Backend
     """A repository with one backup, reached through what meddles."""
     name = f"c{abs(hash(request.node.name)) % 10**10}"
     (s3.buckets / name).mkdir()
-    backend = made(open_backend(Place(url=f"s3://{name}/pool", endpoint=between.endpoint)))
+    backend = made(open_backend(StorageLocation(url=f"s3://{name}/pool", endpoint=between.endpoint)))
     sealed(backend, {"before": b"before" * 10, "large": LARGE}, "before")
     return backend
 

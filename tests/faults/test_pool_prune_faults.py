@@ -16,15 +16,14 @@ import pytest
 
 from kubectl_lrs.backends.base import Backend, Upload, Written, put
 from kubectl_lrs.backends.local import Local
-from kubectl_lrs.backends.place import Place as Where
-from kubectl_lrs.backends.place import open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import ExitCode, LrsError
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.render.prune import prune_report_remarks
 from kubectl_lrs.repository.pool.layout import RESERVE, BackupId, pool_key
 from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.prune import PoolPruner
-from kubectl_lrs.repository.pool.sight import Place, look
+from kubectl_lrs.repository.pool.sight import PoolHandle, look
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.usecases.prune import PruneReport, apply, plan_prune
@@ -58,10 +57,10 @@ class Bed:
         self.later = Later()
         between.rule = self.later
         (s3.buckets / bucket).mkdir()
-        self._where = Where(url=f"s3://{bucket}/p", endpoint=between.endpoint, is_ours=True)
+        self._where = StorageLocation(url=f"s3://{bucket}/p", endpoint=between.endpoint, is_ours=True)
         self.place = self.opened()
 
-    def opened(self) -> Place:
+    def opened(self) -> PoolHandle:
         """The repository, for one more process."""
         return place_of(open_backend(self._where))
 
@@ -72,7 +71,7 @@ class Bed:
         """Of now by what the server says of its objects, which knows nothing of a Date that is moved on."""
         return catalog_of(name, self.place.backend.now(), ago=ago + self.later.by)
 
-    def prune(self, place: Place | None = None, **rules: Any) -> PruneReport:
+    def prune(self, place: PoolHandle | None = None, **rules: Any) -> PruneReport:
         report = apply(
             plan_prune(PoolPruner(place or self.place), Rules(**(rules or {"last": 1, "minimum": 1}))), Cancel(), Silent()
         )
@@ -197,7 +196,7 @@ def test_two_prunes_and_a_writer_at_once(bed: Bed) -> None:
     bed.later.by = HOURS + timedelta(hours=1)
     start, errors = threading.Barrier(3), []
 
-    def work(act: Callable[[Place], object]) -> None:
+    def work(act: Callable[[PoolHandle], object]) -> None:
         place = bed.opened()
         start.wait(PATIENCE)
         try:
@@ -208,7 +207,7 @@ def test_two_prunes_and_a_writer_at_once(bed: Bed) -> None:
 
     names = (f"new-{number}" for number in range(1, 10))  # of two in one second, the later name is the newest, and stays
 
-    def write(place: Place) -> None:
+    def write(place: PoolHandle) -> None:
         name = next(names)
         write_backup(place, name, [b"0", b"1", b"shared"], bed.catalog(name))
 

@@ -17,14 +17,13 @@ import pytest
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.backends.place import Place as Where
-from kubectl_lrs.backends.place import open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.repository.pool import readers
 from kubectl_lrs.repository.pool.backup import PooledBackup
 from kubectl_lrs.repository.pool.holds import Reading
 from kubectl_lrs.repository.pool.prune import PoolPruner
-from kubectl_lrs.repository.pool.sight import Place
+from kubectl_lrs.repository.pool.sight import PoolHandle
 from kubectl_lrs.repository.pruning import PruneResult
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.usecases.copy import Copying, CopyResult, export
@@ -78,7 +77,7 @@ class Bed:
         sealed(backend, FILES, "old")
         sealed(backend, {"files/other": os.urandom(2 << 20)}, "new")
         mark = opened(backend).mark
-        self.place = Place(backend, mark.id, mark.grace)
+        self.place = PoolHandle(backend, mark.id, mark.grace)
 
     def prune(self) -> PruneReport:
         return apply(plan_prune(PoolPruner(self.place), Rules(last=1, minimum=1)), Cancel(), Notes())
@@ -99,7 +98,7 @@ def bed(s3: S3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     (s3.buckets / name).mkdir()
     days = Days(s3.buckets / name)
     with Between(s3, days) as between:
-        yield Bed(made(open_backend(Where(url=f"s3://{name}/p", endpoint=between.endpoint, is_ours=True))), days)
+        yield Bed(made(open_backend(StorageLocation(url=f"s3://{name}/p", endpoint=between.endpoint, is_ours=True))), days)
 
 
 def exported(backup: PooledBackup, tmp_path: Path) -> None:

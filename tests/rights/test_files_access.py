@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import DeniedError, UsageError
 from tests.bed.controlplane import ControlPlane
 from tests.bed.s3 import S3
@@ -104,7 +104,7 @@ def test_who_may_not_list_is_not_told_that_a_file_is_not_there(s3: S3, monkeypat
     for name, value in user.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(DeniedError):
-        open_backend(Place(url="s3://no-list/storage/of/app", endpoint=s3.endpoint)).stat("none")
+        open_backend(StorageLocation(url="s3://no-list/storage/of/app", endpoint=s3.endpoint)).stat("none")
 
 
 def test_wrong_keys(s3: S3, app: str, cli: Cli) -> None:
@@ -181,25 +181,25 @@ def test_a_library_that_is_not_installed(cli: Cli, tmp_path: Path, app: str, mod
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        (Place(url="ftp://host/x"), "no such kind"),
-        (Place(url="relative/path"), "absolute"),
-        (Place(url="file://relative"), "absolute"),
-        (Place(url="s3://"), "no bucket"),
-        (Place(url="s3:///x"), "no bucket"),
-        (Place(url=f"s3://me:{SECRET}@bucket/x"), "password"),
-        (Place(url=f"webhdfs://me:{SECRET}@host:9870/x"), "password"),
-        (Place(url=f"abfs://c@a.example.com/x?sig={SECRET}"), "'?'"),
-        (Place(url="s3://bucket/a/../b"), r"'\.\.'"),
-        (Place(url="s3://bucket/a//b"), "empty"),
-        (Place(url="/mnt/x", options={"key": SECRET}), "--files-options"),
-        (Place(url="/mnt/x", endpoint="http://x"), "--files-endpoint"),
-        (Place(url="/mnt/x", ca_file="/x"), "--files-ca-file"),
-        (Place(url="gs://b/x", endpoint="http://x"), "is not for gs://"),
-        (Place(url="s3://bucket/x", options={"client_kwargs": 3}), "--files-options"),
-        (Place(url="s3://bucket/x", options={"key": SECRET, "username": SECRET}), "--files-options"),
+        (StorageLocation(url="ftp://host/x"), "no such kind"),
+        (StorageLocation(url="relative/path"), "absolute"),
+        (StorageLocation(url="file://relative"), "absolute"),
+        (StorageLocation(url="s3://"), "no bucket"),
+        (StorageLocation(url="s3:///x"), "no bucket"),
+        (StorageLocation(url=f"s3://me:{SECRET}@bucket/x"), "password"),
+        (StorageLocation(url=f"webhdfs://me:{SECRET}@host:9870/x"), "password"),
+        (StorageLocation(url=f"abfs://c@a.example.com/x?sig={SECRET}"), "'?'"),
+        (StorageLocation(url="s3://bucket/a/../b"), r"'\.\.'"),
+        (StorageLocation(url="s3://bucket/a//b"), "empty"),
+        (StorageLocation(url="/mnt/x", options={"key": SECRET}), "--files-options"),
+        (StorageLocation(url="/mnt/x", endpoint="http://x"), "--files-endpoint"),
+        (StorageLocation(url="/mnt/x", ca_file="/x"), "--files-ca-file"),
+        (StorageLocation(url="gs://b/x", endpoint="http://x"), "is not for gs://"),
+        (StorageLocation(url="s3://bucket/x", options={"client_kwargs": 3}), "--files-options"),
+        (StorageLocation(url="s3://bucket/x", options={"key": SECRET, "username": SECRET}), "--files-options"),
     ],
 )
-def test_what_is_refused_before_anything_is_asked(place: Place, said: str) -> None:
+def test_what_is_refused_before_anything_is_asked(place: StorageLocation, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         open_backend(place)
     assert SECRET not in f"{caught.value} {caught.value.hint}"

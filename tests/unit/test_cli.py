@@ -11,7 +11,7 @@ import pytest
 from kubectl_lrs.cli import HIDDEN, VERBS, run
 from kubectl_lrs.model.errors import ExitCode, LrsError, UnreachableError
 from kubectl_lrs.model.flags import flags_of
-from kubectl_lrs.stores.mongo.flags import Place
+from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 
 
 @pytest.mark.parametrize("name", [*VERBS, *HIDDEN])
@@ -101,7 +101,7 @@ def test_help_of_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
     assert _said(capsys, "help") == _said(capsys, "--help")
     code, out, _ = _said(capsys, "help", "mongo")
     assert code == ExitCode.DONE
-    assert {flag.word for _, flag in flags_of(Place)} <= set(re.findall(r"--[a-z-]+", out))
+    assert {flag.word for _, flag in flags_of(DatabaseOptions)} <= set(re.findall(r"--[a-z-]+", out))
     code, out, err = _said(capsys, "help", "restor")
     assert (code, out) == (ExitCode.USAGE, "")
     assert "did you mean restore" in err

@@ -13,7 +13,7 @@ from kubectl_lrs.backends.base import delete_surely
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.repository.pool import holds
 from kubectl_lrs.repository.pool.layout import BackupId
-from kubectl_lrs.repository.pool.sight import Place, Sealed, look
+from kubectl_lrs.repository.pool.sight import PoolHandle, Sealed, look
 from kubectl_lrs.repository.pool.unforget import sealed_anew
 
 
@@ -25,7 +25,7 @@ class Adoption:
     why: str = ""
 
 
-def adopt(place: Place) -> Iterator[Adoption]:
+def adopt(place: PoolHandle) -> Iterator[Adoption]:
     """One after the other. DamageError where something that steers removal cannot be read; UnreachableError."""
     sealed = look(place).sealed
     in_time = {one.catalog for one in sealed.values() if not one.is_late}
@@ -41,7 +41,7 @@ def adopt(place: Place) -> Iterator[Adoption]:
                 yield Adoption(backup=backup)
 
 
-def _take_in(place: Place, one: Sealed, *, is_there: bool) -> None:
+def _take_in(place: PoolHandle, one: Sealed, *, is_there: bool) -> None:
     """`is_there`: a run that was broken off has sealed it anew."""
     if not is_there:
         sealed_anew(place, replace(one.seal, is_copy=True))

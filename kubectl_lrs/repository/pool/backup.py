@@ -16,7 +16,7 @@ from kubectl_lrs.repository.content import lines_of
 from kubectl_lrs.repository.pool import readers, refs
 from kubectl_lrs.repository.pool.check import pool
 from kubectl_lrs.repository.pool.contents import Pool
-from kubectl_lrs.repository.pool.entries import Entry
+from kubectl_lrs.repository.pool.entries import IndexEntry
 from kubectl_lrs.repository.pool.index import Index
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import CATALOG, REFS, SUMS
@@ -108,7 +108,7 @@ class PooledBackup:
         for each in self.entries():
             yield each.path, each.sha256
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def entries(self, prefix: str = "") -> Iterator[IndexEntry]:
         """The lines of its index, sorted by path. DamageError."""
         try:
             yield from self._index.entries(prefix)
@@ -227,7 +227,7 @@ class PooledBackup:
                 on_file(each.size)
                 yield from self._of_content(each)
 
-    def _of_content(self, entry: Entry) -> Iterator[Damage]:
+    def _of_content(self, entry: IndexEntry) -> Iterator[Damage]:
         digest = hashlib.sha256()
         try:
             with self._pool.file(entry) as file:

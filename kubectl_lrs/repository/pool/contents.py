@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool import packs
-from kubectl_lrs.repository.pool.entries import GZIP_WINDOW, Entry, Part
+from kubectl_lrs.repository.pool.entries import GZIP_WINDOW, IndexEntry, Part
 from kubectl_lrs.repository.pool.layout import BLOB, PACK, pool_key
 from kubectl_lrs.repository.pool.ranges import PIECE, Pieces, pieces
 
@@ -33,11 +33,11 @@ class Pool:
         self._hits: Counter[str] = Counter()
         self._packs: dict[str, bytes] = {}
 
-    def file(self, entry: Entry) -> BinaryIO:
+    def file(self, entry: IndexEntry) -> BinaryIO:
         """A content, at its beginning."""
         return cast("BinaryIO", io.BufferedReader(_Content(self, entry), PIECE))
 
-    def chunks(self, entry: Entry, part: Part) -> Iterator[bytes]:
+    def chunks(self, entry: IndexEntry, part: Part) -> Iterator[bytes]:
         """The bytes of one part. DamageError, before the last of them."""
         found = pool_key(part.key)
         assert found is not None
@@ -80,7 +80,7 @@ class Pool:
             except zlib.error as error:
                 raise DamageError(f"{self._where(part)}: damaged: {error}") from error
 
-    def _small(self, entry: Entry, part: Part) -> bytes:
+    def _small(self, entry: IndexEntry, part: Part) -> bytes:
         stored = self._of_pack(part)
         content = packs.opened(stored, part, self._where(part))
         if hashlib.sha256(content).hexdigest() != entry.sha256:
@@ -108,7 +108,7 @@ class Pool:
 class _Content(Pieces):
     """One content as a file, part after part; of the one at hand `_next` is the number of the following one."""
 
-    def __init__(self, pool: Pool, entry: Entry) -> None:
+    def __init__(self, pool: Pool, entry: IndexEntry) -> None:
         super().__init__(iter(()))
         self._pool = pool
         self._entry = entry

@@ -31,7 +31,7 @@ class Part(NamedTuple):
     size: int
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """A file: its path, the SHA-256 (hexadecimal) and the size of its content, and that content's parts in their order."""
 
     path: str
@@ -49,11 +49,11 @@ encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """A value as it stands in a line."""
 
 
-def parsed(line: bytes, where: str) -> Entry:
+def parsed(line: bytes, where: str) -> IndexEntry:
     """The entry in a line. DamageError, which names `where`."""
     try:
         path, sha256, size, parts = _decoded(line.decode("utf-8", "surrogatepass"))
-        found = Entry(path, sha256, size, tuple(Part(*each) for each in parts))
+        found = IndexEntry(path, sha256, size, tuple(Part(*each) for each in parts))
     except (ValueError, TypeError, RecursionError) as error:
         raise DamageError(f"{where}: damaged: not a line of an index: {error}") from error
     if not _is_right(found):
@@ -61,7 +61,7 @@ def parsed(line: bytes, where: str) -> Entry:
     return found
 
 
-def _is_right(entry: Entry) -> bool:
+def _is_right(entry: IndexEntry) -> bool:
     if not is_text(entry.path) or not is_text(entry.sha256) or not _SHA256.fullmatch(entry.sha256) or not is_count(entry.size):
         return False
     left = entry.size

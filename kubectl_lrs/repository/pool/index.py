@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import DamageError
-from kubectl_lrs.repository.pool.entries import GZIP_WINDOW, Entry, is_count, is_inside, is_text, parsed
+from kubectl_lrs.repository.pool.entries import GZIP_WINDOW, IndexEntry, is_count, is_inside, is_text, parsed
 from kubectl_lrs.repository.pool.layout import BLOCK, BLOCKS, INDEX_FILE, index_file
 from kubectl_lrs.repository.pool.ranges import pieces, whole
 from kubectl_lrs.repository.pool.seal import Seal
@@ -40,7 +40,7 @@ class Block(NamedTuple):
 # ---- writing
 
 
-def write(entries: Iterable[Entry], put: Callable[[str, bytes], object]) -> None:
+def write(entries: Iterable[IndexEntry], put: Callable[[str, bytes], object]) -> None:
     """The files of an index, of entries in their order; each is given to `put` with its name."""
     table: list[Block] = []
     number, data = 0, bytearray()
@@ -57,7 +57,7 @@ def write(entries: Iterable[Entry], put: Callable[[str, bytes], object]) -> None
     put(BLOCKS, json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
 
 
-def _texts(entries: Iterable[Entry]) -> Iterator[tuple[str, bytes]]:
+def _texts(entries: Iterable[IndexEntry]) -> Iterator[tuple[str, bytes]]:
     """(first path, lines) of each block."""
     first, text = "", bytearray()
     for each in entries:
@@ -82,16 +82,16 @@ class Index:
         self._seal = seal
         self._table: list[Block] | None = None
         self._firsts: list[bytes] = []
-        self._last: tuple[Block, list[Entry]] | None = None
+        self._last: tuple[Block, list[IndexEntry]] | None = None
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> IndexEntry | None:
         """The line of a file; None where the backup has no such file. DamageError, KeyNotFoundError."""
         found = self._from(path)
         for block in self._blocks()[found : found + 1]:
             return next((each for each in self._entries(block) if each.path == path), None)
         return None
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def entries(self, prefix: str = "") -> Iterator[IndexEntry]:
         """The lines of all files whose path begins so, in their order. DamageError, KeyNotFoundError."""
         wanted, before = prefix.encode(), b""
         for block in self._blocks()[self._from(prefix) :]:
@@ -105,7 +105,7 @@ class Index:
                 elif path > wanted:
                     return
 
-    def unseen(self, seen: set[int]) -> Iterator[Entry]:
+    def unseen(self, seen: set[int]) -> Iterator[IndexEntry]:
         """The lines that no index had before which was read with this `seen`; blocks that one had are not even fetched."""
         for block in self._blocks():
             if _is_new(seen, block.sha256):
@@ -135,7 +135,7 @@ class Index:
         stored = self._seal.objects.get(index_file(block.file))
         return stored is not None and block.length > 0 and block.offset + block.length <= stored.size
 
-    def _entries(self, block: Block) -> list[Entry]:
+    def _entries(self, block: Block) -> list[IndexEntry]:
         last = self._last
         if last is None or last[0] is not block:
             found = list(self._parsed(block, self._lines(block)))
@@ -144,7 +144,7 @@ class Index:
             last = self._last = block, found
         return last[1]
 
-    def _parsed(self, block: Block, lines: Iterable[bytes]) -> Iterator[Entry]:
+    def _parsed(self, block: Block, lines: Iterable[bytes]) -> Iterator[IndexEntry]:
         where = self._where(index_file(block.file))
         for each in lines:
             entry = parsed(each, where)

@@ -96,7 +96,7 @@ def damages(repository: PooledRepository) -> Iterator[Damage]:
     yield from _gone(backend, whole)
 
 
-def _steering(place: sight.Place) -> Iterator[Damage]:
+def _steering(place: sight.PoolHandle) -> Iterator[Damage]:
     """What keeps prune from removing anything, seals aside."""
     try:
         holds.read(place.backend, now=place.backend.now(), grace=place.grace)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from kubectl_lrs.repository.pool.entries import Entry, Part, encoded
+from kubectl_lrs.repository.pool.entries import IndexEntry, Part, encoded
 from kubectl_lrs.repository.pool.layout import BLOB, PACKS, described, pool_key
 from kubectl_lrs.repository.pool.refs import Ref
 
@@ -112,7 +112,7 @@ class Ledger:
         """What has this SHA-256 and is in the pool, or in a pack that is being made."""
         return _content(self._row(_CONTENT + " FROM contents c WHERE digest = ?", bytes.fromhex(digest)))
 
-    def add(self, entry: Entry, *, pack: int | None = None) -> Content:
+    def add(self, entry: IndexEntry, *, pack: int | None = None) -> Content:
         """A new content and where it is. The one that is known already, where there is one."""
         with self._guard:
             cursor = self._insert(entry, pack, is_new=True)
@@ -122,7 +122,7 @@ class Ledger:
         assert found is not None
         return found
 
-    def learn(self, entry: Entry, *, is_new: bool = False) -> None:
+    def learn(self, entry: IndexEntry, *, is_new: bool = False) -> None:
         """A content that another run has put into the pool. `is_new`: for this one, if it was not known before."""
         pack: int | None = None
         if entry.parts and (key := entry.parts[0].key).startswith(PACKS):
@@ -136,7 +136,7 @@ class Ledger:
         with self._guard:
             self._insert(entry, pack, is_new=is_new)
 
-    def _insert(self, entry: Entry, pack: int | None, *, is_new: bool) -> sqlite3.Cursor:
+    def _insert(self, entry: IndexEntry, pack: int | None, *, is_new: bool) -> sqlite3.Cursor:
         if pack is None:
             where: tuple[Any, ...] = (None, None, None, encoded(entry.parts))
         else:
@@ -165,16 +165,16 @@ class Ledger:
         key: str | None = self._one("SELECT key FROM packs WHERE number = ?", number)
         return key
 
-    def uploaded(self, after: int) -> tuple[int, list[Entry]]:
+    def uploaded(self, after: int) -> tuple[int, list[IndexEntry]]:
         """The new contents after a number that are in the pool, and the number before the first one that is not yet."""
         rows = self._all(
             _CONTENT + ", p.key FROM contents c LEFT JOIN packs p ON c.pack = p.number WHERE c.id > ? AND c.is_new ORDER BY c.id",
             after,
         )
-        found: list[Entry] = []
+        found: list[IndexEntry] = []
         last: int = rows[-1][0] if rows else after
         for number, digest, size, _, pack, *where, key in rows:
-            entry = Entry("", digest.hex(), size, _parts(size, key, *where))
+            entry = IndexEntry("", digest.hex(), size, _parts(size, key, *where))
             if (key is not None) if pack is not None else all(map(self._is_uploaded, entry.parts)):
                 found.append(entry)
             else:
@@ -216,7 +216,7 @@ class Ledger:
         query = _CONTENT + " FROM files f JOIN contents c ON f.content = c.id WHERE f.path = ?"
         return _content(self._row(query, path.encode()))
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[IndexEntry]:
         """All files in the order of the paths, once every pack is closed."""
         after = b""
         query = (
@@ -226,7 +226,7 @@ class Ledger:
         )
         while rows := self._all(query, after, _AT_ONCE):
             for path, digest, size, *where in rows:
-                yield Entry(path.decode(), digest.hex(), size, _parts(size, *where))
+                yield IndexEntry(path.decode(), digest.hex(), size, _parts(size, *where))
             after = rows[-1][0]
 
     def sums(self) -> Iterator[tuple[bytes, bytes]]:
@@ -248,7 +248,7 @@ class Ledger:
 
     # ---- refs
 
-    def refer(self, entries: Iterable[Entry]) -> None:
+    def refer(self, entries: Iterable[IndexEntry]) -> None:
         """What these need of the pool, instead of what was needed before."""
         packs = dict(self._all("SELECT key, size FROM packs"))
         with self._guard:

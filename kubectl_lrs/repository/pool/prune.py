@@ -14,7 +14,7 @@ from kubectl_lrs.model.catalog import CLOCKS
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository.pool.layout import BackupId
 from kubectl_lrs.repository.pool.removal import LostError, Removal
-from kubectl_lrs.repository.pool.sight import Place, Sealed, Sight, look
+from kubectl_lrs.repository.pool.sight import PoolHandle, Sealed, Sight, look
 from kubectl_lrs.repository.pool.survey import Survey, survey
 from kubectl_lrs.repository.pruning import Found, Going, LeftAlone, Looked, Outcome, PoolFacts, PruneResult, Weight
 from kubectl_lrs.runtime.cancel import Cancel
@@ -26,7 +26,7 @@ NO_RIGHT = "there is no right to delete here"
 class PoolPruner:
     """A pooled repository."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: PoolHandle) -> None:
         self._place = place
 
     @property
@@ -127,7 +127,7 @@ def _which(found: Found) -> BackupId:
 class PoolRemoval:
     """A prune that is planned. `lacking`: backups of which objects are not there."""
 
-    def __init__(self, place: Place, sight: Sight, found: Survey, names: Mapping[BackupId, str]) -> None:
+    def __init__(self, place: PoolHandle, sight: Sight, found: Survey, names: Mapping[BackupId, str]) -> None:
         self._place, self._survey = place, found
         self._removal = Removal(place, sight, found)
         self.lacking: Mapping[str, str] = {

@@ -32,7 +32,7 @@ from kubectl_lrs.repository.pool.layout import (
     session_log_of,
 )
 from kubectl_lrs.repository.pool.mark import put_reserve
-from kubectl_lrs.repository.pool.sight import Place, Sight, look, tokens_of
+from kubectl_lrs.repository.pool.sight import PoolHandle, Sight, look, tokens_of
 from kubectl_lrs.repository.pool.survey import Names, References, Survey, doomed, mature, survey
 from kubectl_lrs.repository.pool.tokens import union
 
@@ -70,7 +70,7 @@ class Done:
 class Removal:
     """One prune of a repository, planned by `sight` and `plan`. Its parts are called in the order in which they stand."""
 
-    def __init__(self, place: Place, sight: Sight, plan: Survey) -> None:
+    def __init__(self, place: PoolHandle, sight: Sight, plan: Survey) -> None:
         self._place, self._sight, self._plan = place, sight, plan
         self._backend = place.backend
         self._gave_reserve = False

@@ -61,9 +61,9 @@ class PooledRepository(Repository):
         return self._mark
 
     @property
-    def place(self) -> sight.Place:
+    def place(self) -> sight.PoolHandle:
         """Where its objects are, and what it says of itself."""
-        return sight.Place(self.backend, self.mark.id, self.mark.grace)
+        return sight.PoolHandle(self.backend, self.mark.id, self.mark.grace)
 
     @property
     def location(self) -> str:

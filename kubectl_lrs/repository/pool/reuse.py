@@ -17,7 +17,7 @@ from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool import condemned, entries
 from kubectl_lrs.repository.pool.check import pool
-from kubectl_lrs.repository.pool.entries import Entry, Part
+from kubectl_lrs.repository.pool.entries import IndexEntry, Part
 from kubectl_lrs.repository.pool.index import Index
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import BLOBS, SESSIONS, segment_of, session_log, session_log_of
@@ -70,7 +70,7 @@ def _are_alike(one: Catalog, other: Catalog) -> bool:
     return one.cluster.is_same(other.cluster) and (one.selection, one.profile) == (other.selection, other.profile)
 
 
-def _learn(ledger: Ledger, found: Iterable[Entry], used: Counter[str]) -> int:
+def _learn(ledger: Ledger, found: Iterable[IndexEntry], used: Counter[str]) -> int:
     count = 0
     for each in found:
         count += 1
@@ -84,7 +84,7 @@ def _learn(ledger: Ledger, found: Iterable[Entry], used: Counter[str]) -> int:
 # ---- what a run has put into the pool
 
 
-def log(contents: Iterable[Entry], blobs: Iterable[tuple[str, int]]) -> bytes:
+def log(contents: Iterable[IndexEntry], blobs: Iterable[tuple[str, int]]) -> bytes:
     """A log: contents, a line as that of an index for each; then blobs, key and size, of contents that may not be whole yet."""
     lines = [json.dumps(each, separators=(",", ":")).encode() + b"\n" for each in blobs]
     return gzip.compress(b"".join((*(each.serialise() for each in contents), *lines)), 1, mtime=0)

@@ -13,7 +13,7 @@ from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Original
 from kubectl_lrs.repository.pool import index, refs
 from kubectl_lrs.repository.pool.check import Checked, check
-from kubectl_lrs.repository.pool.entries import Entry
+from kubectl_lrs.repository.pool.entries import IndexEntry
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, SUMS, BackupId, blob_key, new_session, pack_key, pool_key
 from kubectl_lrs.repository.pool.ranges import pieces
@@ -105,7 +105,7 @@ class Sealing:
     def _where(self, file: str) -> str:
         return f"{self._backend.url}/{self.backup.key(file)}"
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Iterator[IndexEntry]:
         """All files, with what was copied in its new place."""
         for each in self._ledger.entries():
             if self._moved:

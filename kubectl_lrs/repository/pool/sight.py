@@ -35,7 +35,7 @@ CLOCKS = 60.0
 """Seconds by which instants of one storage may contradict each other."""
 
 
-class Place(NamedTuple):
+class PoolHandle(NamedTuple):
     """One repository. `grace`: seconds."""
 
     backend: Backend
@@ -88,7 +88,7 @@ class Sight:
         ]
 
 
-def look(place: Place, known: Mapping[BackupId, Sealed] | None = None) -> Sight:
+def look(place: PoolHandle, known: Mapping[BackupId, Sealed] | None = None) -> Sight:
     """See what is there. `known`: seals that were read before; nothing at a key ever changes. DamageError."""
     backend = place.backend
     now = backend.now()
@@ -123,7 +123,7 @@ def _ahead(now: float, lists: tuple[condemned.List, ...], stored: list[Stat]) ->
 
 
 def _sealed(
-    place: Place, files: Mapping[BackupId, Mapping[str, Stat]], known: Mapping[BackupId, Sealed]
+    place: PoolHandle, files: Mapping[BackupId, Mapping[str, Stat]], known: Mapping[BackupId, Sealed]
 ) -> tuple[dict[BackupId, Sealed], frozenset[BackupId]]:
     found: dict[BackupId, Sealed] = {}
     broken = set()
@@ -141,14 +141,14 @@ def _sealed(
     return found, frozenset(broken)
 
 
-def _read(place: Place, backup: BackupId, stat: Stat) -> Sealed | None:
+def _read(place: PoolHandle, backup: BackupId, stat: Stat) -> Sealed | None:
     """The same; None where it is gone by now."""
     with suppress(KeyNotFoundError):
         return read_seal(place, backup, stat)
     return None
 
 
-def read_seal(place: Place, backup: BackupId, stat: Stat) -> Sealed:
+def read_seal(place: PoolHandle, backup: BackupId, stat: Stat) -> Sealed:
     """One seal, as it was listed. DamageError, UsageError where it is of a newer version, KeyNotFoundError."""
     where = f"{place.backend.url}/{stat.key}"
     if stat.size > seals.MAX_SIZE:
@@ -162,13 +162,15 @@ def read_seal(place: Place, backup: BackupId, stat: Stat) -> Sealed:
     return Sealed(seal=seal, stored=stat.mtime, is_late=seal.is_late(stat.mtime, place.grace))
 
 
-def _forgotten_one(place: Place, stat: Stat) -> BackupId:
+def _forgotten_one(place: PoolHandle, stat: Stat) -> BackupId:
     if backup := forgotten_of(stat.key):
         return backup
     raise DamageError(f"{place.backend.url}/{stat.key}: no forgotten backup", hint="nothing was removed; look at it")
 
 
-def _forgotten(place: Place, kept: Mapping[BackupId, Stat], sealed: Mapping[BackupId, Sealed]) -> Iterator[tuple[BackupId, Seal]]:
+def _forgotten(
+    place: PoolHandle, kept: Mapping[BackupId, Stat], sealed: Mapping[BackupId, Sealed]
+) -> Iterator[tuple[BackupId, Seal]]:
     for backup, stat in kept.items():
         one = sealed.get(backup) or _read(place, backup, stat)
         if one:
@@ -185,7 +187,7 @@ def is_whole(backend: Backend, seal: Seal) -> bool:
         return False
 
 
-def tokens_of(place: Place, seal: Seal) -> Iterator[bytes]:
+def tokens_of(place: PoolHandle, seal: Seal) -> Iterator[bytes]:
     """What it refers to. DamageError where that cannot be read, or is another thing than was sealed."""
     try:
         for each in refs.read(place.backend, seal.backup, seal.objects[REFS]):

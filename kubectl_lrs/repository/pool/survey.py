@@ -18,7 +18,7 @@ from kubectl_lrs.repository.pool import condemned
 from kubectl_lrs.repository.pool.check import pool
 from kubectl_lrs.repository.pool.condemned import List, Name
 from kubectl_lrs.repository.pool.layout import SEAL, BackupId, backup_of, pool_key
-from kubectl_lrs.repository.pool.sight import Place, Sealed, Sight, tokens_of
+from kubectl_lrs.repository.pool.sight import PoolHandle, Sealed, Sight, tokens_of
 from kubectl_lrs.repository.pool.tokens import Among, Tokens, union
 
 LACKING = 10_000
@@ -67,7 +67,7 @@ class Survey:
     lacking: dict[BackupId, int]
 
 
-def survey(place: Place, sight: Sight, going: Collection[BackupId]) -> Survey:
+def survey(place: PoolHandle, sight: Sight, going: Collection[BackupId]) -> Survey:
     """Look at the pool, for a plan by which these backups go. DamageError where a backup's references cannot be read."""
     references = references_of(place, sight, going)
     kept = Among(references.kept, limit=LACKING)
@@ -88,7 +88,7 @@ def survey(place: Place, sight: Sight, going: Collection[BackupId]) -> Survey:
     )
 
 
-def references_of(place: Place, sight: Sight, going: Collection[BackupId]) -> References:
+def references_of(place: PoolHandle, sight: Sight, going: Collection[BackupId]) -> References:
     """What all that counts refers to."""
     firm = [each for each in sight.sealed.values() if not each.is_late]
     stay = [each for each in firm if each.seal.backup not in going]
@@ -103,7 +103,7 @@ def references_of(place: Place, sight: Sight, going: Collection[BackupId]) -> Re
 
 
 def _unreferred(
-    place: Place, sight: Sight, going: Collection[BackupId], judged: tuple[Among, Among, Among, Among]
+    place: PoolHandle, sight: Sight, going: Collection[BackupId], judged: tuple[Among, Among, Among, Among]
 ) -> Iterator[Name]:
     """What is to be condemned, in the order of the keys: beside the pool, then in it."""
     yield from _of_backups(place, sight, going)
@@ -116,7 +116,7 @@ def _unreferred(
             yield Name(stat.key, stat.size)
 
 
-def _of_backups(place: Place, sight: Sight, going: Collection[BackupId]) -> Iterator[Name]:
+def _of_backups(place: PoolHandle, sight: Sight, going: Collection[BackupId]) -> Iterator[Name]:
     """What is left of backups that are forgotten, or were never sealed, and that no list names."""
     listed = {name.key for each in sight.lists for name in _beside_the_pool(place, each)}
     for backup in sorted(sight.files, key=lambda each: each.key("").encode()):
@@ -129,7 +129,7 @@ def _of_backups(place: Place, sight: Sight, going: Collection[BackupId]) -> Iter
                 yield Name(stat.key, stat.size)
 
 
-def _beside_the_pool(place: Place, each: List) -> Iterator[Name]:
+def _beside_the_pool(place: PoolHandle, each: List) -> Iterator[Name]:
     for name in _names(place, each):
         if backup_of(name.key) is None:
             return  # the rest is in the pool: keys are sorted
@@ -141,12 +141,12 @@ def is_old(stat: Stat, now: float, grace: float) -> bool:
     return stat.mtime is None or now - stat.mtime >= grace
 
 
-def mature(place: Place, sight: Sight) -> list[List]:
+def mature(place: PoolHandle, sight: Sight) -> list[List]:
     """The lists whose time has come."""
     return [each for each in sight.lists if each.swept is None and each.is_mature(sight.now, place.grace)]
 
 
-def doomed(place: Place, sight: Sight, each: List, references: References) -> Iterator[tuple[Name, bool]]:
+def doomed(place: PoolHandle, sight: Sight, each: List, references: References) -> Iterator[tuple[Name, bool]]:
     """(name, True) of what a mature list names and nothing refers to; (name, False) of what stays and stays condemned."""
     firm = [Among(references.kept), Among(references.going), Among(references.more)]
     loose = [Among(references.loose), Among(references.more_loose)]
@@ -160,13 +160,13 @@ def doomed(place: Place, sight: Sight, each: List, references: References) -> It
                 yield name, sealed is None and of[0] not in sight.held_forgotten
 
 
-def _names(place: Place, each: List) -> Iterator[Name]:
+def _names(place: PoolHandle, each: List) -> Iterator[Name]:
     """What it names; nothing where another prune has dropped it, as then nothing of it is left."""
     with suppress(KeyNotFoundError):
         yield from condemned.read(place.backend, each.key)
 
 
-def _lacking(place: Place, sight: Sight, judged: list[Among]) -> dict[BackupId, int]:
+def _lacking(place: PoolHandle, sight: Sight, judged: list[Among]) -> dict[BackupId, int]:
     """Which backups refer to what is not there."""
     if not any(each.missed for each in judged):
         return {}
@@ -181,5 +181,5 @@ def _lacking(place: Place, sight: Sight, judged: list[Among]) -> dict[BackupId, 
     return {backup: count for backup, count in counts.items() if count}
 
 
-def _count(place: Place, sealed: Sealed, gone: set[bytes]) -> int:
+def _count(place: PoolHandle, sealed: Sealed, gone: set[bytes]) -> int:
     return sum(token in gone for token in tokens_of(place, sealed.seal))

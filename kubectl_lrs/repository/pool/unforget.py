@@ -16,13 +16,13 @@ from kubectl_lrs.repository.pool.check import check
 from kubectl_lrs.repository.pool.layout import REFS, BackupId, new_session
 from kubectl_lrs.repository.pool.ranges import held
 from kubectl_lrs.repository.pool.seal import Seal, Stored
-from kubectl_lrs.repository.pool.sight import Place, Sight, look
+from kubectl_lrs.repository.pool.sight import PoolHandle, Sight, look
 from kubectl_lrs.repository.pool.spool import Spool
 from kubectl_lrs.repository.pool.tokens import Among, Tokens
 from kubectl_lrs.repository.pool.uploads import store
 
 
-def unforget(place: Place, name: str) -> BackupId:
+def unforget(place: PoolHandle, name: str) -> BackupId:
     """Seal the forgotten backup of this name again, under a new session. UsageError, LrsError with the reason."""
     sight = look(place)
     seal = _meant(sight, name)
@@ -32,7 +32,7 @@ def unforget(place: Place, name: str) -> BackupId:
     return sealed_anew(place, seal)
 
 
-def sealed_anew(place: Place, seal: Seal) -> BackupId:
+def sealed_anew(place: PoolHandle, seal: Seal) -> BackupId:
     """The same backup under a session of its own. LrsError where what it needs may be gone before that counts."""
     now, name = place.backend.now(), seal.backup.name  # before all that is judged by it
     _require_young(place, seal, now)
@@ -60,7 +60,7 @@ def _meant(sight: Sight, name: str) -> Seal:
     raise UsageError(f"no backup {name!r} was forgotten", hint=f"there is {there}")
 
 
-def _require_young(place: Place, seal: Seal, now: float) -> None:
+def _require_young(place: PoolHandle, seal: Seal, now: float) -> None:
     """LrsError where what it refers to may be deleted before the seal counts."""
     for each in condemned.lists(place.backend):
         if each.since is not None and now - each.since < place.grace / 2:
@@ -74,7 +74,7 @@ def _require_young(place: Place, seal: Seal, now: float) -> None:
             )
 
 
-def _meet(listed: Tokens, place: Place, seal: Seal) -> bool:
+def _meet(listed: Tokens, place: PoolHandle, seal: Seal) -> bool:
     among = Among(listed)
     return any(among.has(each.token) for each in refs.read(place.backend, seal.backup, seal.objects[REFS]))
 

@@ -19,7 +19,7 @@ from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository.pool import packs
 from kubectl_lrs.repository.pool.contents import Pool
-from kubectl_lrs.repository.pool.entries import GZIP, GZIP_WINDOW, Entry, Part
+from kubectl_lrs.repository.pool.entries import GZIP, GZIP_WINDOW, IndexEntry, Part
 from kubectl_lrs.repository.pool.journal import Journal
 from kubectl_lrs.repository.pool.known import Content, Ledger
 from kubectl_lrs.repository.pool.layout import PART, SMALL, BackupId, blob_key, pack_key
@@ -63,7 +63,7 @@ class PoolSink(SummingSink):
         if not self._is_large:
             return self._writer.small(self._relative, self.digest, bytes(self._head))
         self._end_part()
-        return self._writer.ledger.add(Entry("", self.digest, self.size, tuple(self._parts)))
+        return self._writer.ledger.add(IndexEntry("", self.digest, self.size, tuple(self._parts)))
 
     def drop(self) -> None:
         """It is not to be."""
@@ -252,12 +252,12 @@ class PoolWriter:
         if found := self.ledger.content(digest):
             return found
         if not data:
-            return self.ledger.add(Entry("", digest, 0, ()))
+            return self.ledger.add(IndexEntry("", digest, 0, ()))
         packed, kind = packs.deflated(data), LRS if relative.startswith(LRS) else OTHERS
         with self._guard:
             full = self._closed(kind) if kind in self._open and not self._open[kind].has_room(len(data)) else None
             pack = self._open.get(kind) or self._open.setdefault(kind, Pack(self.ledger.new_pack()))
-            content = self.ledger.add(Entry("", digest, len(data), (pack.add(digest, data, packed),)), pack=pack.number)
+            content = self.ledger.add(IndexEntry("", digest, len(data), (pack.add(digest, data, packed),)), pack=pack.number)
         if full:
             self._submit(full)
         return content
@@ -314,14 +314,14 @@ class PoolWriter:
     def _file(self, relative: str, content: Content) -> BinaryIO:
         if content.pack is None:
             self.uploads.drain()
-            return self._pool.file(Entry(relative, content.sha256, content.size, content.parts))
+            return self._pool.file(IndexEntry(relative, content.sha256, content.size, content.parts))
         (part,) = content.parts
         with self._guard:
             pack = self._leaving.get(content.pack) or next((p for p in self._open.values() if p.number == content.pack), None)
             if pack:
                 return io.BytesIO(packs.opened(pack.spool.read(part.offset, part.length), part, relative))
             key = self.ledger.pack(content.pack) or ""
-        return self._pool.file(Entry(relative, content.sha256, content.size, (part._replace(key=key),)))
+        return self._pool.file(IndexEntry(relative, content.sha256, content.size, (part._replace(key=key),)))
 
     # ---- the end
 

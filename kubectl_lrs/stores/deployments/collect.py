@@ -14,7 +14,7 @@ from kubectl_lrs.model.notes import Remark
 from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.deployments.inventory import Account, Deployment, inventory
-from kubectl_lrs.stores.deployments.journal import Entry, is_id, now
+from kubectl_lrs.stores.deployments.journal import JournalledDeployment, is_id, now
 from kubectl_lrs.stores.deployments.statuses import ACTIVE, State
 
 FILE = "deployments.json"
@@ -73,10 +73,10 @@ class Saved:
     users: Mapping[str, str]
     deployments: Sequence[Deployment]
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[JournalledDeployment]:
         """Those that were active then, as a journal that was lost would have them."""
         return [
-            Entry(
+            JournalledDeployment(
                 id=each.id,
                 label=each.label,
                 organisation=each.organisation,

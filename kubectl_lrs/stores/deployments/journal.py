@@ -34,7 +34,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class JournalledDeployment:
     """One deployment. `before`: its status when it was planned; `status`: the one last seen; `task`: the API's id of it."""
 
     id: str
@@ -60,7 +60,7 @@ class Journal:
     endpoint: str
     created: str
     users: dict[str, str] = field(default_factory=dict)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, JournalledDeployment] = field(default_factory=dict)
     trust: Trust = OWN
     mark: Mark = field(default_factory=Mark)
     copies: tuple[Path, ...] = ()
@@ -125,7 +125,7 @@ def now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _entry_data(entry: Entry) -> dict[str, Any]:
+def _entry_data(entry: JournalledDeployment) -> dict[str, Any]:
     return {
         "id": entry.id,
         "label": entry.label,
@@ -189,14 +189,14 @@ def load(path: Path, trust: Trust) -> Journal:
         ) from error
 
 
-def _entry(data: Mapping[str, Any]) -> Entry:
+def _entry(data: Mapping[str, Any]) -> JournalledDeployment:
     texts = {
         name: str(data[name]) for name in ("label", "organisation", "model", "before", "task", "status", "message", "updated")
     }
     identifier = str(data["id"])
     if not is_id(identifier):
         raise ValueError(f"{identifier!r} is not an id")
-    return Entry(id=identifier, state=State(data["state"]), **texts)
+    return JournalledDeployment(id=identifier, state=State(data["state"]), **texts)
 
 
 def open_journals(directory: Path, trust: Trust = OWN, named: Iterable[Path] = (), states: Sequence[Path] = ()) -> list[Journal]:
@@ -382,9 +382,9 @@ class JournalWriters:
             writer.note(identifier, state, status=status, task=task, message=message)
 
 
-def merged(journals: Iterable[Journal]) -> list[Entry]:
+def merged(journals: Iterable[Journal]) -> list[JournalledDeployment]:
     """One entry per deployment; where several journals have it, one that says we changed it, the newest of these."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, JournalledDeployment] = {}
     for journal in journals:
         for entry in journal.entries.values():
             if entry.id not in entries or entry.state in OURS:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.stores.deployments.inventory import Deployment
-from kubectl_lrs.stores.deployments.journal import Entry
+from kubectl_lrs.stores.deployments.journal import JournalledDeployment
 from kubectl_lrs.stores.deployments.statuses import ACTIVE, ARCHIVED, DOWN, INACTIVE, OURS, UP, Direction, State
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
@@ -145,7 +145,7 @@ class Snapshot:
 
 
 def plan_down(
-    snapshot: Snapshot, choice: Choice, begun: Mapping[str, Entry], *, users: Mapping[str, str], endpoint: str
+    snapshot: Snapshot, choice: Choice, begun: Mapping[str, JournalledDeployment], *, users: Mapping[str, str], endpoint: str
 ) -> DeploymentPlan:
     """What to deactivate. `begun`: the entries of the journal that is continued, `users` by organisation who made it.
 
@@ -176,7 +176,7 @@ def plan_down(
     return DeploymentPlan(direction=DOWN, endpoint=endpoint, steps=steps, notes=notes)
 
 
-def _continued(entry: Entry, snapshot: Snapshot, then: str) -> Step:
+def _continued(entry: JournalledDeployment, snapshot: Snapshot, then: str) -> Step:
     """An earlier run asked for it, or was about to."""
     now = snapshot.deployments.get(entry.id)
     if now is None:
@@ -190,7 +190,7 @@ def _archived(deployment: Deployment) -> Step:
     return replace(_step(deployment, Action.LEAVE, "archived by somebody else meanwhile"), closes=State.GONE)
 
 
-def _not_in_snapshot(entry: Entry, snapshot: Snapshot, then: str) -> Step:
+def _not_in_snapshot(entry: JournalledDeployment, snapshot: Snapshot, then: str) -> Step:
     """404 means deleted, or not visible to this user; only for the user who saw it before it can mean nothing but deleted."""
     if not snapshot.has_token_of(entry.organisation):
         return _entry_step(entry, f"there is no token of its organisation, {entry.organisation}")
@@ -200,7 +200,7 @@ def _not_in_snapshot(entry: Entry, snapshot: Snapshot, then: str) -> Step:
     return replace(_entry_step(entry, "deleted by somebody else meanwhile"), closes=State.GONE)
 
 
-def _entry_step(entry: Entry, reason: str) -> Step:
+def _entry_step(entry: JournalledDeployment, reason: str) -> Step:
     return Step(
         id=entry.id,
         label=entry.label,
@@ -212,7 +212,7 @@ def _entry_step(entry: Entry, reason: str) -> Step:
     )
 
 
-def _named_but_not_active(deployment: Deployment, entry: Entry | None) -> Step:
+def _named_but_not_active(deployment: Deployment, entry: JournalledDeployment | None) -> Step:
     if deployment.status == INACTIVE:
         ours = entry is not None and entry.state is State.DEACTIVATED
         return _step(deployment, Action.UNCHANGED, "deactivated by an earlier run" if ours else "already inactive")
@@ -244,7 +244,7 @@ def _require_matches(labels: Collection[str], choice: Choice, lacking: str) -> N
 
 
 def plan_up(
-    entries: Iterable[Entry], snapshot: Snapshot, choice: Choice, *, users: Mapping[str, str], endpoint: str
+    entries: Iterable[JournalledDeployment], snapshot: Snapshot, choice: Choice, *, users: Mapping[str, str], endpoint: str
 ) -> DeploymentPlan:
     """What to activate again: what a journal says was active, and was changed by us.
 
@@ -264,7 +264,7 @@ def plan_up(
     return DeploymentPlan(direction=UP, endpoint=endpoint, steps=steps)
 
 
-def _up(entry: Entry, snapshot: Snapshot, then: str) -> Step:
+def _up(entry: JournalledDeployment, snapshot: Snapshot, then: str) -> Step:
     now = snapshot.deployments.get(entry.id)
     if now is None:
         return _not_in_snapshot(entry, snapshot, then)

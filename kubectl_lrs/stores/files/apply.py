@@ -20,7 +20,7 @@ from kubectl_lrs.runtime.parallel import map_by_pace
 from kubectl_lrs.stores.files.attributes import altered, settable
 from kubectl_lrs.stores.files.match import folders_of
 from kubectl_lrs.stores.files.plan import FileStep, FileSteps, sum_of
-from kubectl_lrs.stores.files.saved import Entry
+from kubectl_lrs.stores.files.saved import SavedFile
 from kubectl_lrs.stores.files.storage import Storage
 
 T = TypeVar("T")
@@ -205,7 +205,7 @@ def _batches(steps: Iterable[FileStep], count: int) -> Iterator[Iterable[FileSte
 class _Source:
     """The content of one file in the backup; its last piece is given only when the sum of all of it is right."""
 
-    def __init__(self, folder: Backup, entry: Entry) -> None:
+    def __init__(self, folder: Backup, entry: SavedFile) -> None:
         self._folder = folder
         self._entry = entry
         self.size = 0

@@ -20,7 +20,7 @@ from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.copy import GONE, Copier, Lost
 from kubectl_lrs.stores.files.match import ALL, FileMatcher, Found, References, Where
 from kubectl_lrs.stores.files.named import new_folders
-from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.saved import Index, SavedFile
 from kubectl_lrs.stores.files.segments import SegmentedCopier
 from kubectl_lrs.stores.files.selected import Listed, Selection
 from kubectl_lrs.stores.files.storage import Storage
@@ -185,7 +185,7 @@ class _Taken:
     def __exit__(self, *about: Any) -> None:
         self._lines.__exit__(*about)
 
-    def add(self, entry: Entry, line: bytes) -> None:
+    def add(self, entry: SavedFile, line: bytes) -> None:
         """One more, and its line in the list."""
         self.bytes += entry.size
         self.belong += entry.found != ALL

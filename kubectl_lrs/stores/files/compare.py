@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
-from kubectl_lrs.stores.files.saved import Entry, read
+from kubectl_lrs.stores.files.saved import SavedFile, read
 
 
 def groups(folder: Backup) -> dict[str, int]:
@@ -31,6 +31,6 @@ def shown(key: bytes) -> str:
     return key.decode("utf-8", "surrogateescape")
 
 
-def _entries(folder: Backup) -> Sequence[Entry]:
+def _entries(folder: Backup) -> Sequence[SavedFile]:
     index = read(folder)
     return index.entries if index else ()

@@ -8,18 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from kubectl_lrs.backends.options import read_options
-from kubectl_lrs.backends.place import FILES, open_backend
-from kubectl_lrs.backends.place import Place as StoragePlace
+from kubectl_lrs.backends.place import FILES, StorageLocation, open_backend
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.model.flags import Options
-from kubectl_lrs.model.places import NamedBy
-from kubectl_lrs.model.places import Place as RestorePlace
+from kubectl_lrs.model.places import NamedBy, RestoreTarget
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.paths import is_file, is_folder
 from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.files import saved
 from kubectl_lrs.stores.files.collect import COPY, FilesCollector
-from kubectl_lrs.stores.files.flags import BackupOptions, Place, RehearseOptions, RestoreOptions
+from kubectl_lrs.stores.files.flags import BackupOptions, RehearseOptions, RestoreOptions, StorageOptions
 from kubectl_lrs.stores.files.references import read_references
 from kubectl_lrs.stores.files.rehearse import FilesRehearsal
 from kubectl_lrs.stores.files.restore import FilesRestorer, OnlyListed
@@ -30,18 +28,18 @@ WORKERS = 8
 """Files that a rehearsal has in work at once."""
 
 
-def storage(place: Place, *, otherwise: str) -> Storage:
+def storage(place: StorageOptions, *, otherwise: str) -> Storage:
     """The storage that options and environment name; `otherwise` says how to do without."""
     url = _url(place)
     if not url:
         raise UsageError(f"nothing says where the application's file storage is; {otherwise}", hint="give --files-url URL")
     if place.ca_file and not is_file(Path(place.ca_file)):
         raise UsageError(f"--files-ca-file {place.ca_file}: no such file")
-    kind = StoragePlace(url=url).scheme
+    kind = StorageLocation(url=url).scheme
     # What the environment says is for every call: it is no error where it does not fit.
     options = place.options or (os.environ.get("LRS_FILES_OPTIONS", "") if kind != "file" else "")
     endpoint = place.endpoint or (os.environ.get("LRS_FILES_ENDPOINT", "") if kind == "s3" else "")
-    found = StoragePlace(
+    found = StorageLocation(
         url=url,
         options=read_options(Path(options), said=FILES.options) if options else {},
         endpoint=endpoint,
@@ -53,16 +51,16 @@ def storage(place: Place, *, otherwise: str) -> Storage:
 
 def by_environment(place: Options) -> tuple[str, str] | None:
     """(where the storage is, the variables or the file that say so), None where the call itself says it, or writes nothing."""
-    if not isinstance(place, Place):
+    if not isinstance(place, StorageOptions):
         return None
     found = (*_variables(place), *([place.settings_file] if is_configured(place) else ()))
     return (_target(place), " and ".join(found)) if found else None
 
 
-def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
+def place(options: RestoreOptions, context: RestoreContext) -> RestoreTarget:
     """Where a restore writes, and who says so. What the environment says beside the URL tells whose bucket of a name it is."""
     found, saved_at = _variables(options), str(context.folder.catalog.tiers["files"].get("url") or "")
-    return RestorePlace(
+    return RestoreTarget(
         target=_target(options),
         named_by=NamedBy.ENVIRONMENT if found else NamedBy.SETTINGS if is_configured(options) else NamedBy.FLAG,
         by=" and ".join((*found, *([options.settings_file] if is_configured(options) else ()))),
@@ -72,25 +70,25 @@ def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
     )
 
 
-def is_configured(place: Place) -> bool:
+def is_configured(place: StorageOptions) -> bool:
     """Whether it is the installation file that says where the storage is."""
     return "--files-url" in place.configured
 
 
-def _url(place: Place) -> str:
+def _url(place: StorageOptions) -> str:
     return place.url or os.environ.get(VARIABLE, "")
 
 
-def _target(place: Place) -> str:
+def _target(place: StorageOptions) -> str:
     url = _url(place)
     endpoint = place.endpoint or (os.environ.get("LRS_FILES_ENDPOINT", "") if url.startswith("s3:") else "")
     return f"{url} at {endpoint}" if endpoint else url
 
 
-def _variables(place: Place) -> dict[str, str]:
+def _variables(place: StorageOptions) -> dict[str, str]:
     """The variables that say where the storage is, and the flag that would say it in place of each."""
     url = _url(place)
-    kind = StoragePlace(url=url).scheme if url else "file"
+    kind = StorageLocation(url=url).scheme if url else "file"
     wanted = {
         VARIABLE: ("--files-url URL", place.url, True),
         "LRS_FILES_ENDPOINT": ("--files-endpoint URL", place.endpoint, kind == "s3"),

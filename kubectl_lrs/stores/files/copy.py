@@ -19,7 +19,7 @@ from kubectl_lrs.runtime.parallel import map_by_pace
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.sorting import Sorted
 from kubectl_lrs.stores.files import saved as index
-from kubectl_lrs.stores.files.saved import Entry
+from kubectl_lrs.stores.files.saved import SavedFile
 from kubectl_lrs.stores.files.selected import Beside, Files, SelectedFile
 from kubectl_lrs.stores.files.storage import Storage, is_young
 
@@ -55,14 +55,14 @@ class Lost:
 class _Copied(NamedTuple):
     """One that the backup has, and its line in the list."""
 
-    entry: Entry
+    entry: SavedFile
     line: bytes
 
 
 class _Before(NamedTuple):
     """What an earlier or an interrupted run says of a file. `line`: where it is what the list would say of it now."""
 
-    entry: Entry
+    entry: SavedFile
     line: bytes = b""
 
 
@@ -127,7 +127,7 @@ class Copier:
         self._noting = threading.Lock()
         self._flushed = 0.0
 
-    def copy(self, selected: Files, take: Callable[[Entry, bytes], None], progress: Progress) -> list[Lost]:
+    def copy(self, selected: Files, take: Callable[[SavedFile, bytes], None], progress: Progress) -> list[Lost]:
         """Each that was copied is given to `take`; what could not be.
 
         LrsError where the storage is lost, or not one file could be read.
@@ -211,7 +211,7 @@ class Copier:
             return None
         return self._note(selected.entry(now, sha256=before.sha256))
 
-    def _with_attributes(self, before: Entry, now: Stat) -> Stat:
+    def _with_attributes(self, before: SavedFile, now: Stat) -> Stat:
         """What stands beside the content may be another by now, unless its time of change tells that it is not."""
         if now.is_settled and now.mtime == before.modified:
             return replace(now, attributes=before.attributes)
@@ -228,7 +228,7 @@ class Copier:
                 damaged += error.is_damaged
         return Lost(selected, DAMAGED if damaged == ATTEMPTS else CHANGED)
 
-    def _attempt(self, selected: SelectedFile, sums: Sequence[str]) -> Entry:
+    def _attempt(self, selected: SelectedFile, sums: Sequence[str]) -> SavedFile:
         """One reading of it; a small one is held until it is known to be one state, so that nothing has to be taken back."""
         if selected.stat.size <= SMALL:
             with suppress(_TooLargeError):
@@ -242,7 +242,7 @@ class Copier:
             self._require_one_state(selected, _Read(reading, sink.size, began), lambda: digest, sums)
         return selected.entry(reading.stat, sha256=digest)
 
-    def _at_once(self, selected: SelectedFile, sums: Sequence[str]) -> Entry:
+    def _at_once(self, selected: SelectedFile, sums: Sequence[str]) -> SavedFile:
         held = bytearray()
 
         def take(data: bytes) -> None:
@@ -280,7 +280,7 @@ class Copier:
 
         return sink
 
-    def _note(self, entry: Entry, line: bytes = b"") -> _Copied:
+    def _note(self, entry: SavedFile, line: bytes = b"") -> _Copied:
         """For the next run, should this one be killed. `line`: where it is known."""
         line = line or index.line_of(entry)
         with self._noting:
@@ -304,7 +304,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _is_still(entry: Entry, now: Stat) -> bool:
+def _is_still(entry: SavedFile, now: Stat) -> bool:
     """Whether a file is what an earlier list says of it."""
     return bool(now.etag) and (entry.size, entry.etag) == (now.size, now.etag)
 
@@ -330,7 +330,7 @@ class _Unchanged:
         return _Before(before) if before is not None and _is_still(before, now) else None
 
 
-def _finished(left: Beside[Entry], selected: SelectedFile) -> _Before | None:
+def _finished(left: Beside[SavedFile], selected: SelectedFile) -> _Before | None:
     entry = left.at(selected.stat.key)
     return _Before(entry) if entry is not None else None
 
@@ -363,7 +363,7 @@ def finished(writer: Writer, url: str) -> Iterator[tuple[str, bytes]]:
                 yield entry.path, index.line_of(entry)
 
 
-def _noted(file: BinaryIO) -> Iterator[Entry]:
+def _noted(file: BinaryIO) -> Iterator[SavedFile]:
     """Those with content."""
     while line := file.readline(index.MAX_LINE):
         if (entry := _parsed(line)) is not None:
@@ -377,7 +377,7 @@ def _lines(file: BinaryIO) -> Iterator[_Line]:
             yield _Line(index.path_of(line), line.rstrip(b",\n"))
 
 
-def _parsed(line: bytes) -> Entry | None:
+def _parsed(line: bytes) -> SavedFile | None:
     """What a line says of a file with content; None where it says something else, or nothing."""
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         entry = index.parsed(line)

@@ -13,7 +13,7 @@ OTHER_STORAGE = ("--files-url", "LRS_FILES_URL")
 """What names a storage for this call: how another one is reached, and its credentials, are not sent there."""
 
 
-class Place(Options):
+class StorageOptions(Options):
     """Where the storage is."""
 
     url: str = flag(
@@ -70,7 +70,7 @@ class Place(Options):
     )
 
 
-class BackupOptions(Place):
+class BackupOptions(StorageOptions):
     """Which files a backup takes."""
 
     level: str | None = flag(
@@ -97,7 +97,7 @@ class BackupOptions(Place):
     )
 
 
-class CheckOptions(Place):
+class CheckOptions(StorageOptions):
     """Whether `check` looks at the storage."""
 
     wanted: bool | None = flag(
@@ -110,7 +110,7 @@ class CheckOptions(Place):
     )
 
 
-class RestoreOptions(Place):
+class RestoreOptions(StorageOptions):
     """What a restore does with the storage."""
 
     existing: Existing = flag(

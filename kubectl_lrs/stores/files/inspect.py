@@ -9,7 +9,7 @@ from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files.match import ALL, FileMatcher, References, Where
-from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.saved import Index, SavedFile
 from kubectl_lrs.stores.files.selected import Listed
 from kubectl_lrs.stores.files.storage import Storage
 
@@ -67,7 +67,7 @@ def _missing(storage: Storage, absent: list[tuple[str, Where]], notes: list[str]
         notes.append(f"{len(untaken)} files that documents name were not looked at, such as {untaken[0]}")
 
 
-def absent(storage: Storage, index: Index) -> list[Entry]:
+def absent(storage: Storage, index: Index) -> list[SavedFile]:
     """The files that a backup lists because documents refer to them, and that the storage does not have now."""
     there = {stored.key for stored in storage.listing()}
     return [

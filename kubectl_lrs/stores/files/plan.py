@@ -22,7 +22,7 @@ from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.runtime.sorting import Sorted, Waiting
 from kubectl_lrs.stores.files.attributes import differences, settable
 from kubectl_lrs.stores.files.match import ALL
-from kubectl_lrs.stores.files.saved import TIER, Entry, Index, Row, entry_of, row_of
+from kubectl_lrs.stores.files.saved import TIER, Index, Row, SavedFile, entry_of, row_of
 from kubectl_lrs.stores.files.storage import Storage
 
 
@@ -32,7 +32,7 @@ class FileStep(Step):
 
     store: ClassVar[str] = TIER
 
-    entry: Entry
+    entry: SavedFile
     there: Stat | None = None
 
 
@@ -100,7 +100,7 @@ def _step_of(row: _StepRow) -> FileStep:
         action=Action(action),
         reason=reason,
         bytes=count,
-        entry=entry_of(entry) if entry else Entry(path=name, size=count, etag="", found=ALL),
+        entry=entry_of(entry) if entry else SavedFile(path=name, size=count, etag="", found=ALL),
         there=Stat(*there) if there else None,
     )
 
@@ -127,7 +127,7 @@ class Planner:
 
     def plan(self, progress: Progress) -> StorePlan:
         """A step for each file of the backup."""
-        entries: Iterable[Entry] = self._index.entries
+        entries: Iterable[SavedFile] = self._index.entries
         if not isinstance(entries, Waiting):
             entries = sorted(entries, key=lambda entry: entry.path)
         entries = (entry for entry in entries if entry.file)
@@ -150,7 +150,7 @@ class Planner:
             effects=self._effects(steps),
         )
 
-    def _decide(self, pair: tuple[Entry, Stat | None]) -> FileStep:
+    def _decide(self, pair: tuple[SavedFile, Stat | None]) -> FileStep:
         entry, there = pair
         if problem := self._storage.problem(entry.path):
             return _step(entry, there, Action.CONFLICT, f"it cannot be there: {problem}")
@@ -171,14 +171,14 @@ class Planner:
         action = Action.REPLACE if self._existing is Existing.REPLACE else Action.CONFLICT
         return _step(entry, there, action, f"it differs: {difference}")
 
-    def _of_absent(self, entry: Entry) -> FileStep:
+    def _of_absent(self, entry: SavedFile) -> FileStep:
         if error := self._storage.hides(entry.path):
             return _step(entry, None, Action.CONFLICT, f"it cannot be told whether it is there: {error}")
         if why := self._storage.untaken(entry.path):
             return _step(entry, None, Action.CONFLICT, f"something else is there: {why}")
         return _step(entry, None, Action.CREATE)
 
-    def _difference(self, entry: Entry, there: Stat) -> str:
+    def _difference(self, entry: SavedFile, there: Stat) -> str:
         """How it differs, empty where it is the same: by size, then by sum, then by what stands beside it."""
         backend = self._storage.backend
         if there.size != entry.size:
@@ -223,7 +223,7 @@ class Planner:
         return (f"replace {count} file{'' if count == 1 else 's'} in {self._storage.url}",) if count else ()
 
 
-def _paired(entries: Iterable[Entry], there: Iterable[_Row]) -> Iterator[tuple[Entry, Stat | None]]:
+def _paired(entries: Iterable[SavedFile], there: Iterable[_Row]) -> Iterator[tuple[SavedFile, Stat | None]]:
     """Each with what is there in its place; both are in the order of the paths."""
     listed = iter(there)
     row = next(listed, None)
@@ -233,13 +233,13 @@ def _paired(entries: Iterable[Entry], there: Iterable[_Row]) -> Iterator[tuple[E
         yield entry, Stat(*row) if row is not None and row[0] == entry.path else None
 
 
-def _read(pair: tuple[Entry, Stat | None]) -> int:
+def _read(pair: tuple[SavedFile, Stat | None]) -> int:
     """How much may have to be read to compare the two."""
     entry, there = pair
     return there.size if there is not None and there.size == entry.size else 0
 
 
-def _step(entry: Entry, there: Stat | None, action: Action, reason: str = "") -> FileStep:
+def _step(entry: SavedFile, there: Stat | None, action: Action, reason: str = "") -> FileStep:
     return FileStep(name=entry.path, action=action, reason=reason, bytes=entry.size, entry=entry, there=there)
 
 

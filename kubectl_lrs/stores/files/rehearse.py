@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Severity, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.model.units import size
@@ -18,7 +18,7 @@ from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.files.plan import FileStep, FileSteps, steps_of
 from kubectl_lrs.stores.files.restore import FilesRestorer
-from kubectl_lrs.stores.files.saved import TIER, Entry, Index
+from kubectl_lrs.stores.files.saved import TIER, Index, SavedFile
 from kubectl_lrs.stores.files.storage import Storage
 
 
@@ -62,7 +62,7 @@ class FilesRehearsal:
             self._into(made, options, report, progress)
 
     def _into(self, made: Path, options: ApplyOptions, report: Report, progress: Progress) -> None:
-        storage = Storage(open_backend(Place(url=str(made), workers=self._workers)))
+        storage = Storage(open_backend(StorageLocation(url=str(made), workers=self._workers)))
         restorer = FilesRestorer(self._folder, self._index, storage, workers=self._workers, stop=self._stop)
         written = Report(source=report.source, target=report.target)
         try:
@@ -74,7 +74,7 @@ class FilesRehearsal:
             self.aside += time.monotonic() - began
 
 
-def _step(entry: Entry) -> FileStep:
+def _step(entry: SavedFile) -> FileStep:
     held = bool(entry.file)
     return FileStep(
         name=entry.path,

@@ -48,7 +48,7 @@ _SUM = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class SavedFile:
     """One file. `file`: where its content is in the backup, empty where only known of; `sha256` likewise.
 
     `modified`: the storage's time of its last change, where nothing of it can change without another one.
@@ -73,7 +73,7 @@ class Index:
 
     url: str
     level: str
-    entries: Sequence[Entry] = ()
+    entries: Sequence[SavedFile] = ()
     folders: Mapping[str, Mapping[str, Any]]
 
 
@@ -81,7 +81,7 @@ Row: TypeAlias = tuple[str, int, str, str, "tuple[str, str, str] | None", str, s
 """An entry, as it waits on the disk."""
 
 
-def row_of(entry: Entry) -> Row:
+def row_of(entry: SavedFile) -> Row:
     """See `entry_of`."""
     where = entry.found.where
     said = None if where is None else (where.source, where.document, where.field)
@@ -89,11 +89,13 @@ def row_of(entry: Entry) -> Row:
     return entry.path, entry.size, entry.etag, entry.found.by, said, entry.file, entry.sha256, beside, entry.modified
 
 
-def entry_of(row: Row) -> Entry:
+def entry_of(row: Row) -> SavedFile:
     """It again."""
     path, size, etag, by, said, file, sha256, attributes, modified = row
     found = Found(by, Where(*said)) if said else ALL if by == ALL.by else Found(by)
-    return Entry(path=path, size=size, etag=etag, found=found, file=file, sha256=sha256, attributes=attributes, modified=modified)
+    return SavedFile(
+        path=path, size=size, etag=etag, found=found, file=file, sha256=sha256, attributes=attributes, modified=modified
+    )
 
 
 def backup_path(path: str, *, is_folder_too: bool) -> str:
@@ -139,14 +141,14 @@ def is_sum(text: str) -> bool:
     return _SUM.fullmatch(text) is not None
 
 
-def line_of(entry: Entry) -> bytes:
+def line_of(entry: SavedFile) -> bytes:
     """As it stands in the file, without what divides it from the next."""
     found, sha256 = entry.found, entry.sha256
     before, after = _around(entry.path, entry.size, entry.etag, found, entry.file, entry.attributes, entry.modified)
     return f"{before}{_quoted(sha256)}{after}".encode() if entry.file else f"{before}{after}".encode()
 
 
-def sum_in(line: bytes, entry: Entry, file: str) -> str:
+def sum_in(line: bytes, entry: SavedFile, file: str) -> str:
     """The sum of the content, where a line says all that `entry` does, and that its content is at `file`; else empty."""
     before, after = _around(entry.path, entry.size, entry.etag, entry.found, file, entry.attributes, entry.modified)
     found = _SUM.match(line.decode(errors="replace"), len(before) + 1)
@@ -250,14 +252,14 @@ def _lines(file: Any, actual: Any) -> Iterator[bytes]:
         limit = MAX_LINE
 
 
-def parsed(line: bytes) -> Entry:
+def parsed(line: bytes) -> SavedFile:
     """One line of the file; any of the errors of a wrong document."""
     data = json.loads(line.rstrip(b",\n"))
     attributes = data.get("attributes") or {}
     if not isinstance(attributes, dict):
         raise ValueError("attributes")  # noqa: TRY004  it is the document that is wrong
     where = Where(_text(data["source"]), _text(data["document"]), _text(data["field"])) if "source" in data else None
-    return Entry(
+    return SavedFile(
         path=_text(data["path"]),
         size=_size(data["size"]),
         etag=_text(data["marker"]),
@@ -301,7 +303,9 @@ def _size(value: Any) -> int:
     return value
 
 
-def _checked(head: Mapping[str, Any], entries: Sequence[Entry], rows: Iterable[Row], sums: Iterable[tuple[str, str]]) -> Index:
+def _checked(
+    head: Mapping[str, Any], entries: Sequence[SavedFile], rows: Iterable[Row], sums: Iterable[tuple[str, str]]
+) -> Index:
     """`sums`: those below `files/`, in the order of the paths. `rows`: the entries."""
     _unique("path", (row[0] for row in rows))
     with Sorted[tuple[str, str, str]]() as held:

@@ -20,7 +20,7 @@ from kubectl_lrs.runtime.sorting import Sorted
 from kubectl_lrs.stores.base import Carriers
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.copy import Copier, Lost, about
-from kubectl_lrs.stores.files.saved import Entry
+from kubectl_lrs.stores.files.saved import SavedFile
 from kubectl_lrs.stores.files.selected import Files, SelectedFile
 from kubectl_lrs.stores.files.storage import Storage
 
@@ -47,7 +47,7 @@ class SegmentedCopier:
         self._storage, self._writer, self._workers, self._carriers = storage, writer, workers, carriers
         self._segments: Segments = writer.segments(about(storage.url))
 
-    def copy(self, selected: Files, take: Callable[[Entry, bytes], None], progress: Progress) -> list[Lost]:
+    def copy(self, selected: Files, take: Callable[[SavedFile, bytes], None], progress: Progress) -> list[Lost]:
         """Each that was copied is given to `take`; what could not be. LrsError where a segment is not done."""
         with Sorted[tuple[str, int, bytes]]() as rest:
 
@@ -69,7 +69,7 @@ class SegmentedCopier:
             lost += self._taken_in(number, take)
         return lost
 
-    def _taken_in(self, number: int, take: Callable[[Entry, bytes], None]) -> Iterator[Lost]:
+    def _taken_in(self, number: int, take: Callable[[SavedFile, bytes], None]) -> Iterator[Lost]:
         for line, said in self._segments.taken_in(number):
             listed = index.parsed(line)
             found = _judged(listed, said)
@@ -99,7 +99,7 @@ def _cut(rest: Sorted[tuple[str, int, bytes]], shards: int | None) -> Iterator[l
         yield lines
 
 
-def _judged(listed: Entry, line: bytes) -> Entry | Lost:
+def _judged(listed: SavedFile, line: bytes) -> SavedFile | Lost:
     """What a mark says of a file, which is this very version of it or none. DamageError."""
     try:
         data = json.loads(line)
@@ -115,7 +115,7 @@ def _judged(listed: Entry, line: bytes) -> Entry | Lost:
     return said
 
 
-def _selected(listed: Entry) -> SelectedFile:
+def _selected(listed: SavedFile) -> SelectedFile:
     """As it was listed; what stands beside the content is told with it."""
     stat = Stat(listed.path, listed.size, listed.etag, listed.modified, None, is_settled=listed.modified is not None)
     return SelectedFile(stat, listed.found, listed.file)
@@ -153,7 +153,7 @@ def copy_segment(storage: Storage, segment: Segment, workers: int, progress: Pro
             lost += 1
             said.add((path, json.dumps({"path": path, "lost": why[:MAX_REASON]}).encode()))
 
-        def take(entry: Entry, line: bytes) -> None:
+        def take(entry: SavedFile, line: bytes) -> None:
             nonlocal size
             wanted = listed.entries[entry.path]
             if (entry.size, entry.etag) != (wanted.size, wanted.etag):
@@ -172,7 +172,7 @@ class _Listed:
     """The files of a list. DamageError where it is none: each path once, in their order."""
 
     def __init__(self, lines: Sequence[bytes]) -> None:
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, SavedFile] = {}
         try:
             for each in map(index.parsed, lines):
                 self.entries[each.path] = each

@@ -12,7 +12,7 @@ from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.runtime.sorting import Sorted
 from kubectl_lrs.stores.files.match import ALL, Found, Where
 from kubectl_lrs.stores.files.named import Named, Names, new_folders
-from kubectl_lrs.stores.files.saved import Entry, backup_path
+from kubectl_lrs.stores.files.saved import SavedFile, backup_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class SelectedFile:
     found: Found
     file: str
 
-    def entry(self, seen: Stat, *, sha256: str = "") -> Entry:
+    def entry(self, seen: Stat, *, sha256: str = "") -> SavedFile:
         """As the backup lists it; without a sum only known of."""
-        return Entry(
+        return SavedFile(
             path=seen.key,
             size=seen.size,
             etag=seen.etag,

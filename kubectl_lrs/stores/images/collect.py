@@ -30,7 +30,7 @@ from kubectl_lrs.stores.images.find import Found, Image, ImageFilter, find, regi
 from kubectl_lrs.stores.images.layout import Tree, blob_path, tree, write_frame
 from kubectl_lrs.stores.images.registry.client import RegistryClient
 from kubectl_lrs.stores.images.registry.content import Manifest, MissingError
-from kubectl_lrs.stores.images.saved import FILE, MAX_SIZE, TIER, Entry, Level, State, serialise
+from kubectl_lrs.stores.images.saved import FILE, MAX_SIZE, TIER, Level, SavedImage, State, serialise
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,7 +43,7 @@ SETTLE = 10.0
 class _Resolved:
     """An image as its registry has it; without a tree, `failure` says why."""
 
-    entry: Entry
+    entry: SavedImage
     tree: Tree | None = None
     failure: LrsError | None = None
 
@@ -87,8 +87,8 @@ class ImagesCollector:
         try:
             top, found = self._access.ask(reference.registry, reference.repository, self._access.domain(reference), whole)
         except OF_ONE as error:
-            return _failed(Entry(reference=reference, state=State.UNRESOLVED), error)
-        entry = Entry(
+            return _failed(SavedImage(reference=reference, state=State.UNRESOLVED), error)
+        entry = SavedImage(
             reference=reference,
             state=State.COPIED if self._level is Level.COPY else State.RECORDED,
             digest=top.digest,
@@ -130,7 +130,7 @@ class ImagesCollector:
             named.append((str(reference), each.tree.manifests[each.entry.digest]))
         write_frame(writer, named)
 
-    def _document(self, entries: Mapping[Entry, Image], found: Found) -> bytes:
+    def _document(self, entries: Mapping[SavedImage, Image], found: Found) -> bytes:
         return serialise(
             entries,
             level=self._level,
@@ -140,7 +140,7 @@ class ImagesCollector:
             left_out=[*found.left_out, *map(str, found.not_allowed)],
         )
 
-    def _facts(self, entries: Mapping[Entry, Image], found: Found, copied: Iterable[Copied]) -> dict[str, Any]:
+    def _facts(self, entries: Mapping[SavedImage, Image], found: Found, copied: Iterable[Copied]) -> dict[str, Any]:
         states = {state: sum(entry.state is state for entry in entries) for state in State}
         blobs = [each for each in copied if each.is_there]
         lacking = (State.MISSING, State.UNRESOLVED) if self._level is Level.COPY else (State.MISSING,)
@@ -217,7 +217,7 @@ def _explained(error: LrsError) -> LrsError:
     return error.with_hint(without)
 
 
-def _failed(entry: Entry, error: LrsError) -> _Resolved:
+def _failed(entry: SavedImage, error: LrsError) -> _Resolved:
     """An image is missing where its registry says so; else nobody could say, or it could not be had."""
     state = State.MISSING if isinstance(error, MissingError) else State.UNRESOLVED
     return _Resolved(replace(entry, state=state, reason=str(error)), failure=error)
@@ -233,7 +233,7 @@ def _judged(resolved: Mapping[Reference, _Resolved], copied: Iterable[Copied]) -
     return judged
 
 
-def _missing(entry: Entry, image: Image) -> Missing:
+def _missing(entry: SavedImage, image: Image) -> Missing:
     return Missing(
         store=TIER,
         kind="image",
@@ -244,7 +244,7 @@ def _missing(entry: Entry, image: Image) -> Missing:
     )
 
 
-def _notes(states: Mapping[State, int], entries: Iterable[Entry], found: Found, level: Level) -> Iterator[Remark]:
+def _notes(states: Mapping[State, int], entries: Iterable[SavedImage], found: Found, level: Level) -> Iterator[Remark]:
     if (count := states[State.UNRESOLVED]) and level is not Level.COPY:
         first = next(each for each in entries if each.state is State.UNRESOLVED)
         yield Remark(f"{count} images could not be looked up, such as {first.reference}: {first.reason}")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.stores.base import Item
-from kubectl_lrs.stores.images.saved import Entry, State, saved
+from kubectl_lrs.stores.images.saved import SavedImage, State, saved
 
 
 def groups(folder: Backup) -> dict[str, int]:
@@ -25,10 +25,10 @@ def shown(key: bytes) -> str:
     return key.decode()
 
 
-def _sum(entry: Entry) -> bytes:
+def _sum(entry: SavedImage) -> bytes:
     return {State.UNRESOLVED: b"", State.MISSING: b"missing"}.get(entry.state, entry.digest.encode())
 
 
-def _entries(folder: Backup) -> tuple[Entry, ...]:
+def _entries(folder: Backup) -> tuple[SavedImage, ...]:
     inventory = saved(folder)
     return inventory.entries if inventory else ()

@@ -15,8 +15,7 @@ from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, NotFoundError
 from kubectl_lrs.model.flags import Options
-from kubectl_lrs.model.places import NamedBy
-from kubectl_lrs.model.places import Place as RestorePlace
+from kubectl_lrs.model.places import NamedBy, RestoreTarget
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.workloads import GROUP, PLURAL
 from kubectl_lrs.runtime.cancel import Cancel
@@ -29,7 +28,7 @@ from kubectl_lrs.stores.images.access import Access, ReadSecrets
 from kubectl_lrs.stores.images.collect import ImagesCollector
 from kubectl_lrs.stores.images.find import ImageFilter, allowed
 from kubectl_lrs.stores.images.flags import BackupOptions, RegistryOptions, RehearseOptions, RestoreOptions, SpokenTo, WhichImages
-from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secrets, entries
+from kubectl_lrs.stores.images.pull_secrets import AuthEntry, Keyring, Named, Secrets, entries
 from kubectl_lrs.stores.images.registry.client import Registries
 from kubectl_lrs.stores.images.registry.credentials import Keychain, docker_config
 from kubectl_lrs.stores.images.rehearse import ImagesTrial
@@ -137,14 +136,14 @@ def by_environment(_options: Options) -> None:
     return
 
 
-def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
+def place(options: RestoreOptions, context: RestoreContext) -> RestoreTarget:
     """The registries that a restore pushes to: those that the backup names, but for what is mapped elsewhere."""
     inventory, mapping = saved(context.folder), registry_map(options.registry_maps)
     only = context.only.of(TIER) if context.only else None
     references = [each.reference for each in inventory.of(only).entries] if inventory else []
     targets = {reference: mapping.target(reference) for reference in references}
     as_saved = {target.registry for reference, target in targets.items() if target == reference}
-    return RestorePlace(
+    return RestoreTarget(
         target=", ".join(sorted({target.registry for target in targets.values()})),
         named_by=NamedBy.BACKUP if as_saved and not options.hosts else NamedBy.FLAG,
         settle="--registry HOST, or --map-registry OLD=NEW",
@@ -166,7 +165,7 @@ def _secrets(kube: KubeClient, namespace: str, names: Named) -> Secrets:
     wanted = set(names.secrets)
     for account in sorted(names.accounts):
         wanted.update(_of_account(_object(kube, SERVICE_ACCOUNTS, namespace, account, denied)))
-    found: list[Entry] = []
+    found: list[AuthEntry] = []
     problems: list[str] = []
     for name in sorted(wanted):
         if secret := _object(kube, SECRETS, namespace, name, denied):

@@ -26,7 +26,7 @@ SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ImageMention:
     """Where an image is named."""
 
     store: str
@@ -43,11 +43,11 @@ class Image:
     """
 
     reference: Reference
-    places: list[Place] = field(default_factory=list)
+    places: list[ImageMention] = field(default_factory=list)
     count: int = 0
-    owners: dict[tuple[str, str], Place] = field(default_factory=dict)
+    owners: dict[tuple[str, str], ImageMention] = field(default_factory=dict)
 
-    def add(self, place: Place) -> None:
+    def add(self, place: ImageMention) -> None:
         """One more place."""
         self.count += 1
         if len(self.places) < PLACES:
@@ -89,7 +89,7 @@ class Found:
     left_out: list[str] = field(default_factory=list)
     not_allowed: list[Reference] = field(default_factory=list)
 
-    def add(self, reference: Reference, place: Place) -> None:
+    def add(self, reference: Reference, place: ImageMention) -> None:
         """One more place of an image."""
         if reference not in self.images and len(self.images) >= MOST:
             raise UsageError(f"more than {MOST} images are named; leave some out with --exclude-image")
@@ -136,9 +136,9 @@ def find(mentions: Iterable[Mention], wanted: ImageFilter) -> Found:
     """The images that LRS and documents name. LRS come first in `mentions`: what they use decides for documents."""
     found = Found()
     for text in wanted.also:
-        found.add(asked(text, "--image"), Place("", "", "", Why.ASKED))
+        found.add(asked(text, "--image"), ImageMention("", "", "", Why.ASKED))
     registries: set[str] = set()
-    possible: list[tuple[Reference, Place]] = []
+    possible: list[tuple[Reference, ImageMention]] = []
     in_documents = False
     for mention in mentions:
         if mention.store != LRS and not in_documents:
@@ -148,16 +148,16 @@ def find(mentions: Iterable[Mention], wanted: ImageFilter) -> Found:
         if isinstance(decided, str):
             found.add_undecided(mention, decided)
         elif decided:
-            found.add(decided[0], Place(mention.store, mention.id, mention.field, decided[1]))
+            found.add(decided[0], ImageMention(mention.store, mention.id, mention.field, decided[1]))
         elif not in_documents and has_host(mention.text) and is_pinned(mention.text) and (reference := parsed(mention.text)):
-            possible.append((reference, Place(mention.store, mention.id, mention.field, Why.REGISTRY)))
+            possible.append((reference, ImageMention(mention.store, mention.id, mention.field, Why.REGISTRY)))
     if not in_documents:
         _settle(found, possible)
     _leave_out(found, wanted)
     return found
 
 
-def _settle(found: Found, possible: Iterable[tuple[Reference, Place]]) -> set[str]:
+def _settle(found: Found, possible: Iterable[tuple[Reference, ImageMention]]) -> set[str]:
     """Add what is of a registry that LRS take their images from; those registries."""
     registries = {reference.registry for reference in found.images}
     for reference, place in possible:
@@ -214,7 +214,7 @@ def _why_not(reference: Reference, text: str, *, named: bool, known: bool) -> De
     return "it names no tag" if hosted else "it names no registry"
 
 
-def where(places: Iterable[Place]) -> Iterator[str]:
+def where(places: Iterable[ImageMention]) -> Iterator[str]:
     """Places, for a person."""
     for place in places:
         yield f"{place.store} {place.id} {place.field}".strip() or place.why.value

@@ -22,7 +22,7 @@ from kubectl_lrs.stores.images.access import OF_ONE, Access, Domain
 from kubectl_lrs.stores.images.layout import Layout
 from kubectl_lrs.stores.images.registry.client import Push, RegistryClient
 from kubectl_lrs.stores.images.registry.content import Manifest, MissingError
-from kubectl_lrs.stores.images.saved import TIER, Entry, State
+from kubectl_lrs.stores.images.saved import TIER, SavedImage, State
 from kubectl_lrs.stores.images.targets import creation
 
 
@@ -32,7 +32,7 @@ class ImageStep(Step):
 
     store: ClassVar[str] = TIER
 
-    entry: Entry
+    entry: SavedImage
     target: Reference
     before: str = ""
 
@@ -82,7 +82,7 @@ class Planner:
 
     # ---- steps
 
-    def steps(self, entries: tuple[Entry, ...], progress: Progress) -> list[ImageStep]:
+    def steps(self, entries: tuple[SavedImage, ...], progress: Progress) -> list[ImageStep]:
         """A step for each; an error where not one of the registries that must be asked can be."""
         found: dict[Reference, ImageStep] = {}
         failures: list[LrsError] = []
@@ -97,15 +97,15 @@ class Planner:
             raise away[0]
         return [found[entry.reference] for entry in entries if entry.reference in found]
 
-    def hosts(self, entries: Iterable[Entry]) -> list[str]:
+    def hosts(self, entries: Iterable[SavedImage]) -> list[str]:
         """The registries that are asked for these."""
         targets = ((entry, self._mapping.target(entry.reference)) for entry in entries)
         return sorted({target.registry for entry, target in targets if self._is_asked(entry, target)})
 
-    def _is_asked(self, entry: Entry, target: Reference) -> bool:
+    def _is_asked(self, entry: SavedImage, target: Reference) -> bool:
         return entry.state in (State.COPIED, State.RECORDED) and target.registry in self._access.allowed
 
-    def _step(self, entry: Entry) -> tuple[ImageStep, LrsError | None]:
+    def _step(self, entry: SavedImage) -> tuple[ImageStep, LrsError | None]:
         """The step, and what keeps it from being known what is there."""
         target = self._mapping.target(entry.reference)
         if entry.state in (State.MISSING, State.UNRESOLVED):
@@ -118,7 +118,7 @@ class Planner:
             return _undecided(entry, target, error), error
         return self._decided(entry, target, before), None
 
-    def _decided(self, entry: Entry, target: Reference, before: str) -> ImageStep:
+    def _decided(self, entry: SavedImage, target: Reference, before: str) -> ImageStep:
         if before == entry.digest:
             return _step(entry, target, Action.UNCHANGED, before=before)
         if entry.state is State.RECORDED:
@@ -196,12 +196,12 @@ def _finding(message: str, hint: str) -> Finding:
     return Finding(Severity.ERROR, message, f"{hint}; {way_out}" if hint else way_out, ExitCode.UNREACHABLE)
 
 
-def _step(entry: Entry, target: Reference, action: Action, reason: str = "", before: str = "") -> ImageStep:
+def _step(entry: SavedImage, target: Reference, action: Action, reason: str = "", before: str = "") -> ImageStep:
     arrow = f"{entry.reference} -> {target}" if target != entry.reference else str(target)
     return ImageStep(name=arrow, action=action, reason=reason, bytes=entry.bytes, entry=entry, target=target, before=before)
 
 
-def _undecided(entry: Entry, target: Reference, error: LrsError) -> ImageStep:
+def _undecided(entry: SavedImage, target: Reference, error: LrsError) -> ImageStep:
     """What is there cannot be told, so nothing is written, and nothing is said to be missing."""
     if entry.state is State.RECORDED:
         why = f"the backup only lists it, and whether the registry has it cannot be told: {error}"

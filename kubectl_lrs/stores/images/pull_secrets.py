@@ -56,7 +56,7 @@ def named(mentions: Iterable[Mention]) -> dict[str, Named]:
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuthEntry:
     """A login and what it is for: `host[:port][/path]`, where each part of the host may have `*`."""
 
     pattern: str
@@ -84,7 +84,7 @@ def _split(host: str) -> tuple[list[str], str]:
 class Keyring:
     """What the Secrets of one namespace hold. A login is always the same keychain, so that its tokens are fetched once."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[AuthEntry]) -> None:
         self._entries = sorted(entries, key=lambda entry: entry.pattern, reverse=True)
         self._keychains: dict[tuple[str, Login], Keychain] = {}
 
@@ -108,7 +108,7 @@ class Secrets:
     denied: DeniedError | None = None
 
 
-def entries(secret: Mapping[str, Any], where: str) -> tuple[list[Entry], str]:
+def entries(secret: Mapping[str, Any], where: str) -> tuple[list[AuthEntry], str]:
     """(what a Secret holds, why it or a part of it is not used). What is none is passed over, as kubelet does: who may make
     one could otherwise end everybody's run."""
     key = SECRET_TYPES.get(str(secret.get("type")))
@@ -119,7 +119,7 @@ def entries(secret: Mapping[str, Any], where: str) -> tuple[list[Entry], str]:
         auths = dict(document["auths"] if key == ".dockerconfigjson" else document)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, binascii.Error):  # their message may quote a secret
         return [], f"{where}: it has no {key} that can be read"
-    found: list[Entry] = []
+    found: list[AuthEntry] = []
     problem = ""
     for name, entry in auths.items():
         try:
@@ -128,5 +128,5 @@ def entries(secret: Mapping[str, Any], where: str) -> tuple[list[Entry], str]:
         except UsageError as error:
             problem = str(error)
             continue
-        found += [Entry(pattern, login) for pattern, login in config.auths.items()]  # a Secret never makes us run a program
+        found += [AuthEntry(pattern, login) for pattern, login in config.auths.items()]  # a Secret never makes us run a program
     return found, problem

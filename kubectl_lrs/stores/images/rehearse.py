@@ -17,7 +17,7 @@ from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.images.layout import TOP, Descriptor, Layout
 from kubectl_lrs.stores.images.plan import ImageStep
-from kubectl_lrs.stores.images.saved import TIER, Entry, State, saved
+from kubectl_lrs.stores.images.saved import TIER, SavedImage, State, saved
 
 CHUNK = 1 << 20
 
@@ -64,7 +64,7 @@ class ImagesTrial:
             progress.advance()
 
 
-def _step(entry: Entry) -> ImageStep:
+def _step(entry: SavedImage) -> ImageStep:
     why = WHY_NOT.get(entry.state, "")
     return ImageStep(
         name=str(entry.reference),
@@ -93,7 +93,7 @@ class _Reader:
             return Outcome.failed(step, error)
         return Outcome.of(step)
 
-    def _check_image(self, entry: Entry) -> None:
+    def _check_image(self, entry: SavedImage) -> None:
         tree = self._layout.tree(str(entry.reference))
         if entry.digest not in tree.manifests:
             raise DamageError(f"{self._folder.describe(TOP)}: it holds another image than {entry.digest}")

@@ -38,7 +38,7 @@ class State(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class SavedImage:
     """One image. `digest` is what it stood for when the backup was made, `bytes` all of it, `reason` why it is not there."""
 
     reference: Reference
@@ -51,7 +51,7 @@ class Entry:
 
 
 def serialise(
-    entries: Mapping[Entry, Image],
+    entries: Mapping[SavedImage, Image],
     *,
     level: Level,
     instant: str,
@@ -75,7 +75,7 @@ def serialise(
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 
-def _data(entry: Entry, image: Image) -> dict[str, Any]:
+def _data(entry: SavedImage, image: Image) -> dict[str, Any]:
     return {
         "reference": str(entry.reference),
         "registry": entry.reference.registry,
@@ -97,7 +97,7 @@ class Inventory:
     """What a backup says of images."""
 
     level: Level
-    entries: tuple[Entry, ...]
+    entries: tuple[SavedImage, ...]
     undecided: int
 
     def of(self, only: Collection[str] | None) -> Inventory:
@@ -135,8 +135,8 @@ def _inventory(document: Mapping[str, Any]) -> Inventory:
     return Inventory(Level(document["level"]), entries, int(document["undecidedCount"]))
 
 
-def _entry(data: Mapping[str, Any]) -> Entry:
-    entry = Entry(
+def _entry(data: Mapping[str, Any]) -> SavedImage:
+    entry = SavedImage(
         reference=parse(data["reference"]),
         state=State(data["state"]),
         digest=str(data["digest"]),

@@ -41,12 +41,12 @@ class RecreateJournal:
         return {key: manifest for _, objects in reversed(self._open) for key, manifest in objects.items()}
 
     @contextmanager
-    def entry(self, step: Step, stored: StoredLrs) -> Iterator[Entry]:
+    def entry(self, step: Step, stored: StoredLrs) -> Iterator[JournalledObject]:
         """An object that is being recreated; it stays in the journal when the block ends with an exception, or `keep`s it."""
         with self._lock:
             self._open[0][1][step.key] = stored.manifest
             self._write(*self._open[0])
-        entry = Entry()
+        entry = JournalledObject()
         yield entry
         if not entry.is_kept:
             self.done(step.key)
@@ -66,7 +66,7 @@ class RecreateJournal:
             journal.remove()
 
 
-class Entry:
+class JournalledObject:
     """One object in the journal. `is_kept`: it is not there again."""
 
     def __init__(self) -> None:

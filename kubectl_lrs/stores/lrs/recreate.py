@@ -13,7 +13,7 @@ from kubectl_lrs.runtime.retry import Settled, contend, is_any
 from kubectl_lrs.stores.common.deleting import POLICY, delete_this
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.evidence import alterations
-from kubectl_lrs.stores.lrs.journal import Entry, RecreateJournal
+from kubectl_lrs.stores.lrs.journal import JournalledObject, RecreateJournal
 from kubectl_lrs.stores.lrs.request import Requests
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from kubectl_lrs.stores.lrs.write import BY_SOMEBODY, WriteOptions, Writer, held_by
@@ -63,7 +63,7 @@ class Recreator:
         found = alterations(manifest, made, self._options.normalise)
         return self._writer.finish(step, stored, note, found, (made, made))
 
-    def _delete(self, step: LrsStep, stored: StoredLrs, entry: Entry) -> Outcome | None:
+    def _delete(self, step: LrsStep, stored: StoredLrs, entry: JournalledObject) -> Outcome | None:
         """Delete it as it was planned, by the version that was looked at a moment ago; the outcome where it is left alone."""
         return contend(
             lambda _failed: self._look(step, stored),
@@ -88,7 +88,7 @@ class Recreator:
             return Settled(Outcome.of(step, Result.CONFLICT, BY_SOMEBODY))
         return str(metadata["resourceVersion"])
 
-    def _delete_version(self, step: LrsStep, version: str, entry: Entry) -> Outcome | None:
+    def _delete_version(self, step: LrsStep, version: str, entry: JournalledObject) -> Outcome | None:
         """Where it may have been deleted although the request failed, it stays in the journal."""
         try:
             delete_this(self._kube, self._requests.resource, step.namespace, step.name, uid=step.uid, resource_version=version)

@@ -8,8 +8,7 @@ from pathlib import Path
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.model.belonging import Belongings
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.model.places import NamedBy
-from kubectl_lrs.model.places import Place as RestorePlace
+from kubectl_lrs.model.places import NamedBy, RestoreTarget
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.repository.plain.files import reading
 from kubectl_lrs.runtime.cancel import Cancel
@@ -17,7 +16,7 @@ from kubectl_lrs.stores.base import BackupContext, RestoreContext, Restorer
 from kubectl_lrs.stores.mongo.collect import MongoCollector
 from kubectl_lrs.stores.mongo.documents import DocumentsRestorer
 from kubectl_lrs.stores.mongo.find import DumpOptions
-from kubectl_lrs.stores.mongo.flags import BackupOptions, ClusterPlace, RehearseOptions, RestoreOptions, Server
+from kubectl_lrs.stores.mongo.flags import BackupOptions, ClusterOptions, RehearseOptions, RestoreOptions, ServerOptions
 from kubectl_lrs.stores.mongo.keys import KeySource
 from kubectl_lrs.stores.mongo.presence import Presence
 from kubectl_lrs.stores.mongo.rehearse import MongoRehearsal
@@ -86,27 +85,27 @@ def rehearsal(options: RehearseOptions, context: RestoreContext) -> MongoRehears
     return MongoRehearsal(mongo, saved(context.folder), presence=presence, keys=keys, stop=context.stop)
 
 
-def by_environment(place: Server) -> tuple[str, str] | None:
+def by_environment(place: ServerOptions) -> tuple[str, str] | None:
     """(where MongoDB is, the variable or the file that says so), None where the call itself says it."""
     found = given_uri(place)
     by = VARIABLE if found and found[1] == VARIABLE else place.settings_file if is_configured(place) else ""
     return (UriAccess(found[0], source=found[1]).describe(), by) if found and by else None
 
 
-def is_configured(place: Server) -> bool:
+def is_configured(place: ServerOptions) -> bool:
     """Whether it is the installation file that names a URI."""
     return bool(place.configured & {"--mongo-uri", "--mongo-uri-file"})
 
 
-def place(options: RestoreOptions, context: RestoreContext) -> RestorePlace:
+def place(options: RestoreOptions, context: RestoreContext) -> RestoreTarget:
     """Where a restore writes, and who says so."""
     found = given_uri(options)
     if found is None:
-        return RestorePlace(target="MongoDB of the cluster", named_by=NamedBy.CLUSTER)
+        return RestoreTarget(target="MongoDB of the cluster", named_by=NamedBy.CLUSTER)
     target = UriAccess(found[0], source=found[1]).describe()
     server = context.folder.catalog.tiers[TIER].get("server")
     saved_at = str(server.get("address") or "") if isinstance(server, dict) else ""
-    return RestorePlace(
+    return RestoreTarget(
         target=target,
         named_by=NamedBy.ENVIRONMENT if found[1] == VARIABLE else NamedBy.SETTINGS if is_configured(options) else NamedBy.FLAG,
         by=options.settings_file if is_configured(options) else found[1],
@@ -130,20 +129,20 @@ def saved(folder: Backup, only: tuple[str, ...] = ()) -> StoredDump:
     return saved_in(folder, facts, only=only)
 
 
-def access(place: Server, kube: KubeClient, namespace: str) -> MongoAccess:
+def access(place: ServerOptions, kube: KubeClient, namespace: str) -> MongoAccess:
     """The way to MongoDB: the URI that was given, else the one in the cluster."""
     if uri := given_uri(place):
         return UriAccess(uri[0], source=uri[1])
     return _in_cluster(place, kube, namespace)
 
 
-def given_uri(place: Server) -> tuple[str, str] | None:
+def given_uri(place: ServerOptions) -> tuple[str, str] | None:
     """(the URI, where it came from), None where the way is through the cluster.
 
     UsageError where flags say where in the cluster MongoDB is although a URI says it all.
     """
     found = _uri(place)
-    if found and (flag := place.first_given(ClusterPlace)):
+    if found and (flag := place.first_given(ClusterOptions)):
         raise UsageError(
             f"{flag} is about the MongoDB in the cluster, and {found[1]} names another way",
             hint=f"leave out one of the two; TLS and users of a URI stand in the URI (unset {found[1]} to reach the cluster's)",
@@ -151,7 +150,7 @@ def given_uri(place: Server) -> tuple[str, str] | None:
     return found
 
 
-def _uri(place: Server) -> tuple[str, str] | None:
+def _uri(place: ServerOptions) -> tuple[str, str] | None:
     if place.uri and place.uri_file:
         raise UsageError("--mongo-uri and --mongo-uri-file were both given", hint="give one of the two")
     if place.uri:
@@ -180,7 +179,7 @@ def _read(path: Path) -> str:
     return text
 
 
-def _in_cluster(place: Server, kube: KubeClient, namespace: str) -> ClusterAccess:
+def _in_cluster(place: ServerOptions, kube: KubeClient, namespace: str) -> ClusterAccess:
     """The way that the flags name; `namespace`: of the LRS, where --mongo-namespace was not given. Nothing is asked yet."""
     where = InCluster(
         namespace=place.namespace or namespace,

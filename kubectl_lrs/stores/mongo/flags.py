@@ -21,7 +21,7 @@ OTHER_WAYS = (
 """What names a way to MongoDB for this call; a URI of the installation file is another one, and does not count beside it."""
 
 
-class ClusterPlace(Options):
+class ClusterOptions(Options):
     """Where in the cluster MongoDB is; the defaults are the vendor's."""
 
     namespace: str = flag(
@@ -123,7 +123,7 @@ class ClusterPlace(Options):
                 raise UsageError(f"{known.word} {value!r}: not a name that Kubernetes accepts")
 
 
-class Server(ClusterPlace):
+class ServerOptions(ClusterOptions):
     """Where MongoDB is: a URI, or the one in the cluster."""
 
     uri: str = flag(
@@ -148,7 +148,7 @@ class Server(ClusterPlace):
     )
 
 
-class Place(Server):
+class DatabaseOptions(ServerOptions):
     """Where MongoDB is, and in which database the application is."""
 
     database: str = flag(
@@ -161,7 +161,7 @@ class Place(Server):
     )
 
 
-class BackupOptions(Place):
+class BackupOptions(DatabaseOptions):
     """What of MongoDB a backup takes."""
 
     level: str | None = flag(
@@ -198,7 +198,7 @@ class BackupOptions(Place):
     )
 
 
-class CheckOptions(Place):
+class CheckOptions(DatabaseOptions):
     """Whether `check` looks at MongoDB."""
 
     wanted: bool | None = flag(
@@ -211,7 +211,7 @@ class CheckOptions(Place):
     )
 
 
-class RestoreOptions(Place):
+class RestoreOptions(DatabaseOptions):
     """What a restore does with MongoDB."""
 
     only: tuple[str, ...] = flag(
@@ -247,7 +247,7 @@ class RestoreOptions(Place):
     )
 
 
-class RehearseOptions(Server):
+class RehearseOptions(ServerOptions):
     """On which MongoDB a rehearsal makes its database."""
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from kubectl_lrs.model.existing import Existing
-from kubectl_lrs.model.places import NamedBy
-from kubectl_lrs.model.places import Place as RestorePlace
+from kubectl_lrs.model.places import NamedBy, RestoreTarget
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.repository.plain.sealed import SealedFolder
@@ -153,6 +152,6 @@ def by_environment(_place: Place) -> None:
     return
 
 
-def place(options: RestoreOptions, _context: RestoreContext) -> RestorePlace:
+def place(options: RestoreOptions, _context: RestoreContext) -> RestoreTarget:
     """The file that was named."""
-    return RestorePlace(target=options.file, named_by=NamedBy.FLAG)
+    return RestoreTarget(target=options.file, named_by=NamedBy.FLAG)

@@ -13,7 +13,7 @@ from kubectl_lrs.backends.azure_credentials import Entra, Nobody, SharedKey
 from kubectl_lrs.backends.azure_errors import refused
 from kubectl_lrs.backends.azure_upload import instant_of, stat_of
 from kubectl_lrs.backends.base import BareNotFoundError, KeyExistsError, KeyNotFoundError, NoBucketError, PassingError
-from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
+from kubectl_lrs.backends.place import BACKUPS, StorageLocation, open_backend
 from kubectl_lrs.backends.rest import Answer
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UsageError
 
@@ -21,8 +21,8 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 """Of every emulator of Azure; it is public."""
 
 
-def _place(**more: Any) -> Place:
-    return Place(**{"url": "az://container/a/b", "said": BACKUPS, "is_ours": True, **more})
+def _place(**more: Any) -> StorageLocation:
+    return StorageLocation(**{"url": "az://container/a/b", "said": BACKUPS, "is_ours": True, **more})
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_account_by_options_and_variables() -> None:
 @pytest.mark.parametrize(
     "place", [_place(url="abfs://c@four.dfs.core.windows.net/p"), _place(options={"account_name": "Four"})], ids=["URL", "option"]
 )
-def test_a_connection_string_of_another_account(place: Place) -> None:
+def test_a_connection_string_of_another_account(place: StorageLocation) -> None:
     """A URL says where the backups are: they never go to another account, whatever variables are set."""
 
     def string(host: str) -> dict[str, str]:

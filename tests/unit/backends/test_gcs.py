@@ -12,7 +12,7 @@ from kubectl_lrs.backends import gcs_client, gcs_credentials
 from kubectl_lrs.backends.gcs import Gcs
 from kubectl_lrs.backends.gcs_client import document
 from kubectl_lrs.backends.gcs_upload import FIELDS, instant_of, kept_of, stat_of
-from kubectl_lrs.backends.place import BACKUPS, Place, open_backend
+from kubectl_lrs.backends.place import BACKUPS, StorageLocation, open_backend
 from kubectl_lrs.backends.rest import Answer
 from kubectl_lrs.clients.tls import Tls
 from kubectl_lrs.model.errors import UnreachableError, UsageError
@@ -20,8 +20,8 @@ from kubectl_lrs.model.errors import UnreachableError, UsageError
 MD5 = hashlib.md5(b"x", usedforsecurity=False).digest()
 
 
-def _place(**more: Any) -> Place:
-    return Place(**{"url": "gs://bucket/a/b", "said": BACKUPS, "is_ours": True, **more})
+def _place(**more: Any) -> StorageLocation:
+    return StorageLocation(**{"url": "gs://bucket/a/b", "said": BACKUPS, "is_ours": True, **more})
 
 
 def test_what_an_object_is() -> None:

@@ -16,7 +16,7 @@ import pytest
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, Skipped, Stat, put
 from kubectl_lrs.backends.local import Local
 from kubectl_lrs.backends.local_upload import PART_PREFIX
-from kubectl_lrs.backends.place import Place, open_backend
+from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from tests.bed.loader import PATIENCE
 
@@ -35,7 +35,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mount(root: Path) -> Local:
-    storage = open_backend(Place(url=f"file://{root}"))
+    storage = open_backend(StorageLocation(url=f"file://{root}"))
     assert isinstance(storage, Local)
     return storage
 

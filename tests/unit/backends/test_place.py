@@ -18,7 +18,7 @@ def test_every_kind_of_storage_has_a_module_that_opens_it(kind: place._Kind) -> 
 @pytest.mark.parametrize("scheme", sorted(set(place._KINDS) - {"file", "s3"}))
 def test_an_endpoint_where_there_is_none(scheme: str) -> None:
     with pytest.raises(UsageError, match=f"is not for {scheme}://"):
-        place.open_backend(place.Place(url=f"{scheme}://b/p", endpoint="https://other"))
+        place.open_backend(place.StorageLocation(url=f"{scheme}://b/p", endpoint="https://other"))
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,11 @@ def test_an_endpoint_where_there_is_none(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["az", "gs", "s3"])
 def test_an_endpoint_that_is_none(scheme: str, endpoint: str) -> None:
     with pytest.raises(UsageError, match=r"--backup-endpoint .*: no URL of a server"):
-        place.open_backend(place.Place(url=f"{scheme}://b/p", endpoint=endpoint, said=place.BACKUPS, is_ours=True))
+        place.open_backend(place.StorageLocation(url=f"{scheme}://b/p", endpoint=endpoint, said=place.BACKUPS, is_ours=True))
 
 
 @pytest.mark.parametrize("scheme", ["az", "gs"])
 def test_an_endpoint_in_the_options_that_is_none(scheme: str) -> None:
     options = {"endpoint_url": "http://[bad"}
     with pytest.raises(UsageError, match="no URL of a server"):
-        place.open_backend(place.Place(url=f"{scheme}://b/p", options=options, said=place.BACKUPS, is_ours=True))
+        place.open_backend(place.StorageLocation(url=f"{scheme}://b/p", options=options, said=place.BACKUPS, is_ours=True))

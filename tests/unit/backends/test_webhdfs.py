@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from kubectl_lrs.backends import webhdfs
-from kubectl_lrs.backends.place import Place
+from kubectl_lrs.backends.place import StorageLocation
 
 
 def _answer(status: int, body: bytes, **headers: str) -> requests.Response:
@@ -63,7 +63,7 @@ def test_a_way_around_that_the_user_gives(proxy: Any, shown: str) -> None:
 
 def test_a_session_is_taken_over_and_looks_at_contents() -> None:
     system = fsspec.filesystem("webhdfs", host="127.0.0.1", port=9, skip_instance_cache=True)
-    webhdfs.prepare(system, Place(url="webhdfs://127.0.0.1:9/x"))
+    webhdfs.prepare(system, StorageLocation(url="webhdfs://127.0.0.1:9/x"))
     refused = _answer(403, _remote("AccessControlException"))
     refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=OPEN"
     (hook,) = system.session.hooks["response"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubectl_lrs.commands.places import say_named, say_places
-from kubectl_lrs.model.places import NamedBy, Place
+from kubectl_lrs.model.places import NamedBy, RestoreTarget
 from kubectl_lrs.stores.files.flags import BackupOptions as Files
 from kubectl_lrs.stores.images.flags import BackupOptions as Images
 from kubectl_lrs.stores.mongo.flags import BackupOptions as Mongo
@@ -29,5 +29,10 @@ def test_what_the_call_names_is_not_repeated(monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_places_of_a_restore(capsys: pytest.CaptureFixture[str]) -> None:
-    say_places({"mongo": Place(target="mongodb://a", named_by=NamedBy.FLAG), "files": Place(target="", named_by=NamedBy.FLAG)})
+    say_places(
+        {
+            "mongo": RestoreTarget(target="mongodb://a", named_by=NamedBy.FLAG),
+            "files": RestoreTarget(target="", named_by=NamedBy.FLAG),
+        }
+    )
     assert capsys.readouterr().err == "mongo: mongodb://a\n"

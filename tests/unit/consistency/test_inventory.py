@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_lrs.consistency.inventory import Application, LrsObject, Place, Unchecked, known
+from kubectl_lrs.consistency.inventory import Application, LrsObject, Occurrence, Unchecked, known
 
 
 def test_what_is_not_known_counts_as_nothing_and_stays_apart_from_it() -> None:
@@ -37,5 +37,5 @@ def test_by_which_ids_an_application_is_known() -> None:
 
 def test_names_that_are_shown() -> None:
     assert LrsObject(namespace="n", name="a", type="x").key == "n/a"
-    assert str(Place("lrs", "n/a", "spec.image")) == "lrs n/a spec.image"
-    assert str(Place("lrs", "n/a", "")) == "lrs n/a"
+    assert str(Occurrence("lrs", "n/a", "spec.image")) == "lrs n/a spec.image"
+    assert str(Occurrence("lrs", "n/a", "")) == "lrs n/a"

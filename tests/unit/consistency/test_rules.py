@@ -25,7 +25,7 @@ from kubectl_lrs.consistency import (
     LostFile,
     LrsObject,
     NoneThere,
-    Place,
+    Occurrence,
     SparkSession,
     Unchecked,
     examine,
@@ -75,7 +75,7 @@ def agreeing(draw: st.DrawFn) -> Inventory:
             objects.append(lrs(f"model-{number}", identifier, kind="deployment"))
     for number, identifier in enumerate(others):
         objects.append(lrs(f"other-{number}", identifier, kind=draw(st.sampled_from(["spark_app", "tracking_agent"]))))
-    place = Place("lrs", "ns/app-0", "spec.image", frozenset((apps[0],)))
+    place = Occurrence("lrs", "ns/app-0", "spec.image", frozenset((apps[0],)))
     return empty(
         objects=draw(st.permutations(objects)),
         applications=applications,
@@ -220,8 +220,8 @@ def test_short_lived_lrs_without_an_id_are_told_of_once() -> None:
 def test_an_image_of_several_applications_and_of_older_versions() -> None:
     apps = [Application(id=each * 24) for each in "ab"]
     places = (
-        Place("lrs", "ns/x", "spec.image", frozenset(("a" * 24,))),
-        Place("custom_application_image_versions", "c" * 24, "uri", frozenset(("b" * 24,))),
+        Occurrence("lrs", "ns/x", "spec.image", frozenset(("a" * 24,))),
+        Occurrence("custom_application_image_versions", "c" * 24, "uri", frozenset(("b" * 24,))),
     )
     inventory = empty(applications=apps, documents=[Document(id=each.id) for each in apps])
     inventory.images = [
@@ -287,10 +287,10 @@ def wrong(name: str = "app") -> Inventory:
             Deployed(id="3" * 24, label=name, status="active", is_custom=True),
         ],
         sessions=[SparkSession(namespace="ns", name="spark", age="2d")],
-        images=[ImageAt(reference=f"h/{name}", is_missing=True, places=(Place("lrs", "ns/app", "spec", frozenset((a,))),))],
+        images=[ImageAt(reference=f"h/{name}", is_missing=True, places=(Occurrence("lrs", "ns/app", "spec", frozenset((a,))),))],
         files=[
-            LostFile(path=name, place=Place("workspace_items", "x", "path", frozenset((a,)))),
-            LostFile(path=f"{name}2", place=Place("workspace_items", "x", "path", frozenset((a,))), problem="it changed"),
+            LostFile(path=name, place=Occurrence("workspace_items", "x", "path", frozenset((a,)))),
+            LostFile(path=f"{name}2", place=Occurrence("workspace_items", "x", "path", frozenset((a,))), problem="it changed"),
         ],
         keys=[Keys(backup="b", secret="ns/s", changed=f"{name} is another one")],
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from kubectl_lrs.model.errors import ExitCode
-from kubectl_lrs.model.places import NamedBy, Place
+from kubectl_lrs.model.places import NamedBy, RestoreTarget
 from kubectl_lrs.model.plan import Severity
 
 
-def _place(named_by: NamedBy, *, is_saved: bool = True, saved: str = "mongodb://prod") -> Place:
-    return Place(
+def _place(named_by: NamedBy, *, is_saved: bool = True, saved: str = "mongodb://prod") -> RestoreTarget:
+    return RestoreTarget(
         target="mongodb://here",
         named_by=named_by,
         by="LRS_MONGO_URI",

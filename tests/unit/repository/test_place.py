@@ -112,11 +112,11 @@ def test_a_url_without_its_library(url: str, package: str, extra: str, monkeypat
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[storages.Place]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[storages.StorageLocation]:
     """What is opened, instead of it."""
-    found: list[storages.Place] = []
+    found: list[storages.StorageLocation] = []
 
-    def instead(where: storages.Place) -> Memory:
+    def instead(where: storages.StorageLocation) -> Memory:
         found.append(where)
         return Memory()
 
@@ -125,7 +125,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[storages.Place]:
 
 
 def test_the_environment_says_how_it_is_reached(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: list[storages.Place]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: list[storages.StorageLocation]
 ) -> None:
     (tmp_path / "options.json").write_text('{"key": "k", "secret": "s"}')
     monkeypatch.setenv("LRS_BACKUP_OPTIONS", str(tmp_path / "options.json"))
@@ -164,7 +164,7 @@ def test_options_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_application_s_variables_are_not_the_repository_s(
-    monkeypatch: pytest.MonkeyPatch, opened: list[storages.Place]
+    monkeypatch: pytest.MonkeyPatch, opened: list[storages.StorageLocation]
 ) -> None:
     monkeypatch.setenv("LRS_FILES_ENDPOINT", "https://application")
     monkeypatch.setenv("LRS_FILES_OPTIONS", "/nowhere")

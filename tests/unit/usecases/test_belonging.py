@@ -15,7 +15,7 @@ from kubectl_lrs.stores.common.image_names.mapping import RegistryMap, registry_
 from kubectl_lrs.stores.common.image_names.reference import parse
 from kubectl_lrs.stores.common.mentions import LRS, Document
 from kubectl_lrs.stores.files.match import Found
-from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.saved import Index, SavedFile
 from kubectl_lrs.stores.mongo.levels import MINIMUM
 from kubectl_lrs.usecases import belonging
 from kubectl_lrs.usecases.belonging import (
@@ -50,7 +50,7 @@ DOCUMENTS = [
 
 
 def files(*paths: str) -> Index:
-    entries = [Entry(path=path, size=1, etag="", found=Found("path")) for path in paths]
+    entries = [SavedFile(path=path, size=1, etag="", found=Found("path")) for path in paths]
     return Index(url="s3://bucket/prefix", level="copy", entries=entries, folders={})
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from kubectl_lrs.model.plan import Action
 from kubectl_lrs.runtime.trust import OWN
 from kubectl_lrs.stores.deployments.inventory import Deployment, inventory
-from kubectl_lrs.stores.deployments.journal import Entry, FileJournalWriter, Journal
+from kubectl_lrs.stores.deployments.journal import FileJournalWriter, Journal, JournalledDeployment
 from kubectl_lrs.stores.deployments.statuses import State
 from kubectl_lrs.usecases.known_deployments import known_deployments, left_to_activate
 from tests.builders.scripted_api import ScriptedApi, account
@@ -26,7 +26,7 @@ def _actions(folder: Path, live: list[Deployment], *, force: bool = False) -> li
 
 
 def test_what_activate_will_start_is_left_alone(tmp_path: Path) -> None:
-    entry = Entry(id=A, label="", organisation="o", model="", before="active", state=State.DEACTIVATED)
+    entry = JournalledDeployment(id=A, label="", organisation="o", model="", before="active", state=State.DEACTIVATED)
     path = tmp_path / "lrs_deactivated_2026_11_24_10_00_00.json"
     journal = Journal(path=path, endpoint="https://app/api/v2", created="2026-11-24T10:00:00Z", entries={A: entry})
     FileJournalWriter(journal).write()

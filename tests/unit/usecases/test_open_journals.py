@@ -9,7 +9,7 @@ import pytest
 from kubectl_lrs.runtime.copies import Copies, mirror
 from kubectl_lrs.runtime.journal import write_journal
 from kubectl_lrs.stores.common.journals import OPERATOR_PREFIX, RECREATE_PREFIX
-from kubectl_lrs.stores.deployments.journal import Entry, Journal
+from kubectl_lrs.stores.deployments.journal import Journal, JournalledDeployment
 from kubectl_lrs.stores.deployments.statuses import State
 from kubectl_lrs.usecases.open_journals import open_journals
 
@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _deactivated(folder: Path, *states: State) -> Path:
     entries = {
-        str(place): Entry(id=str(place), label="", organisation="", model="", before="active", state=state)
+        str(place): JournalledDeployment(id=str(place), label="", organisation="", model="", before="active", state=state)
         for place, state in enumerate(states)
     }
     path = folder / "lrs_deactivated_2026_11_24_10_00_00.json"

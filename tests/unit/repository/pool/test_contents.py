@@ -17,7 +17,7 @@ from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool import contents, layout
 from kubectl_lrs.repository.pool.contents import Pool
-from kubectl_lrs.repository.pool.entries import GZIP, Entry, Part
+from kubectl_lrs.repository.pool.entries import GZIP, IndexEntry, Part
 from kubectl_lrs.repository.pool.packs import Pack, deflated
 from kubectl_lrs.repository.pool.ranges import pieces
 
@@ -33,7 +33,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contents, "pieces", partial(pieces, size=PIECE))
 
 
-def large(backend: Memory, pieces: list[tuple[bytes, bool]]) -> tuple[bytes, Entry]:
+def large(backend: Memory, pieces: list[tuple[bytes, bool]]) -> tuple[bytes, IndexEntry]:
     """A content of these parts; those that say so are gzip."""
     parts = []
     for data, is_packed in pieces:
@@ -42,10 +42,10 @@ def large(backend: Memory, pieces: list[tuple[bytes, bool]]) -> tuple[bytes, Ent
         put(backend, key, stored, replace=True)
         parts.append(Part(key, 0, len(stored), GZIP if is_packed else "", len(data)))
     whole = b"".join(data for data, _ in pieces)
-    return whole, Entry("path", hashlib.sha256(whole).hexdigest(), len(whole), tuple(parts))
+    return whole, IndexEntry("path", hashlib.sha256(whole).hexdigest(), len(whole), tuple(parts))
 
 
-def small(backend: Memory, *data: bytes) -> list[Entry]:
+def small(backend: Memory, *data: bytes) -> list[IndexEntry]:
     """Contents of one pack."""
     pack = Pack(0)
     sums = [hashlib.sha256(each).hexdigest() for each in data]
@@ -54,7 +54,7 @@ def small(backend: Memory, *data: bytes) -> list[Entry]:
     key = layout.pack_key(hashlib.sha256(stored).hexdigest(), SESSION)
     put(backend, key, stored)
     return [
-        Entry(f"p/{number}", digest, part.size, (part._replace(key=key),))
+        IndexEntry(f"p/{number}", digest, part.size, (part._replace(key=key),))
         for number, (digest, part) in enumerate(zip(sums, parts, strict=True))
     ]
 
@@ -183,5 +183,5 @@ def test_a_pack_that_is_another_is_damage(change: str) -> None:
 
 
 def test_an_empty_one_needs_nothing() -> None:
-    with Pool(Memory()).file(Entry("a", hashlib.sha256(b"").hexdigest(), 0, ())) as file:
+    with Pool(Memory()).file(IndexEntry("a", hashlib.sha256(b"").hexdigest(), 0, ())) as file:
         assert file.read() == b""

@@ -15,7 +15,7 @@ from kubectl_lrs.backends.base import put
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError
 from kubectl_lrs.repository.pool import entries, index, layout
-from kubectl_lrs.repository.pool.entries import DEFLATE, GZIP, Entry, Part
+from kubectl_lrs.repository.pool.entries import DEFLATE, GZIP, IndexEntry, Part
 from kubectl_lrs.repository.pool.index import Index
 from kubectl_lrs.repository.pool.seal import Seal, Stored
 
@@ -26,11 +26,11 @@ PACK = layout.pack_key(SUM, SESSION)
 BLOB = layout.blob_key(SUM, SESSION)
 
 
-def entry(path: str, size: int = 5) -> Entry:
-    return Entry(path, hashlib.sha256(path.encode()).hexdigest(), size, (Part(PACK, 7, 3, DEFLATE, size),) if size else ())
+def entry(path: str, size: int = 5) -> IndexEntry:
+    return IndexEntry(path, hashlib.sha256(path.encode()).hexdigest(), size, (Part(PACK, 7, 3, DEFLATE, size),) if size else ())
 
 
-def written(found: Sequence[Entry]) -> tuple[Memory, Seal]:
+def written(found: Sequence[IndexEntry]) -> tuple[Memory, Seal]:
     backend, files = Memory(), dict[str, bytes]()
     index.write(found, files.__setitem__)
     for file, data in files.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from kubectl_lrs.repository.pool import known, layout
-from kubectl_lrs.repository.pool.entries import DEFLATE, Entry, Part
+from kubectl_lrs.repository.pool.entries import DEFLATE, IndexEntry, Part
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.refs import Ref
 
@@ -19,12 +19,12 @@ def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def in_pack(content: str, pack: str = "") -> Entry:
-    return Entry("", sha(content), 5, (Part(pack, 7, 3, DEFLATE, 5),))
+def in_pack(content: str, pack: str = "") -> IndexEntry:
+    return IndexEntry("", sha(content), 5, (Part(pack, 7, 3, DEFLATE, 5),))
 
 
-def in_blob(content: str) -> Entry:
-    return Entry("", sha(content), 9, (Part(layout.blob_key(sha(content), SESSION), 0, 9, "", 9),))
+def in_blob(content: str) -> IndexEntry:
+    return IndexEntry("", sha(content), 9, (Part(layout.blob_key(sha(content), SESSION), 0, 9, "", 9),))
 
 
 def token(key: str) -> bytes:

@@ -16,7 +16,7 @@ from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_rema
 from kubectl_lrs.repository.pool import holds
 from kubectl_lrs.repository.pool.layout import BackupId
 from kubectl_lrs.repository.pool.prune import PoolPruner, _of_versions
-from kubectl_lrs.repository.pool.sight import Place
+from kubectl_lrs.repository.pool.sight import PoolHandle
 from kubectl_lrs.repository.pruning import PruneResult
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
@@ -51,7 +51,7 @@ class Nights:
     def __init__(self, start: float = START) -> None:
         self.time = start
         self.backend = Faulty(clock=lambda: self.time)
-        self.place: Place = place_of(self.backend)
+        self.place: PoolHandle = place_of(self.backend)
         self.backups: list[BackupId] = []
         for number in range(5):
             self.write(f"night-{number}", b"shared", b"%d" % number)

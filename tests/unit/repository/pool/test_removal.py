@@ -14,7 +14,7 @@ from kubectl_lrs.repository.pool import condemned, holds
 from kubectl_lrs.repository.pool.layout import REFS, RESERVE, BackupId, segment_list, session_log
 from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.removal import Done, LostError, Removal
-from kubectl_lrs.repository.pool.sight import Place, look
+from kubectl_lrs.repository.pool.sight import PoolHandle, look
 from kubectl_lrs.repository.pool.survey import LACKING, survey
 from kubectl_lrs.repository.pool.unforget import unforget
 from tests.builders.pooled import GRACE, catalog_of, lost, place_of, put_content, seal, write_backup
@@ -475,7 +475,7 @@ def test_places_are_told_apart(store: Store) -> None:
         look(other)
 
 
-def replace_repository(place: Place) -> Place:
+def replace_repository(place: PoolHandle) -> PoolHandle:
     return place._replace(repository="another")
 
 

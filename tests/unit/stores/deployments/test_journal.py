@@ -8,9 +8,9 @@ from kubectl_lrs.runtime.trust import OWN
 from kubectl_lrs.stores.deployments.journal import (
     PREFIX,
     SUFFIX,
-    Entry,
     FileJournalWriter,
     Journal,
+    JournalledDeployment,
     load,
     merge_copies,
     open_journals,
@@ -22,7 +22,7 @@ A = "a" * 24
 
 def _journal(folder: Path, name: str, state: Path | None, *, created: str = "2026") -> Journal:
     """On the disk, in its folder and in the state."""
-    entry = Entry(id=A, label=name, organisation="o", model="m", before="active", state=State.DEACTIVATED)
+    entry = JournalledDeployment(id=A, label=name, organisation="o", model="m", before="active", state=State.DEACTIVATED)
     journal = Journal(path=folder / f"{PREFIX}{name}{SUFFIX}", endpoint="e", created=created, entries={A: entry})
     journal.put_into(state)
     FileJournalWriter(journal).write()

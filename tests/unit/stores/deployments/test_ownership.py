@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.stores.deployments.inventory import Deployment
-from kubectl_lrs.stores.deployments.journal import Entry, Journal
+from kubectl_lrs.stores.deployments.journal import Journal, JournalledDeployment
 from kubectl_lrs.stores.deployments.ownership import Ownership, Verdict, tokens
 from kubectl_lrs.stores.deployments.statuses import OURS, State
 
@@ -21,7 +21,9 @@ def _lrs(text: str = "", kind: str = "deployment") -> dict[str, Any]:
 
 def _journal(**states: State) -> Journal:
     entries = {
-        each: Entry(id=each, label=f"label of {each[:1]}", organisation="o", model="m", before="active", state=state)
+        each: JournalledDeployment(
+            id=each, label=f"label of {each[:1]}", organisation="o", model="m", before="active", state=state
+        )
         for each, state in states.items()
     }
     return Journal(path=Path("j"), endpoint="e", created="c", entries=entries)

@@ -8,7 +8,7 @@ import pytest
 
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.stores.deployments.inventory import Deployment
-from kubectl_lrs.stores.deployments.journal import Entry
+from kubectl_lrs.stores.deployments.journal import JournalledDeployment
 from kubectl_lrs.stores.deployments.plan import Action, Choice, DeploymentPlan, Snapshot, Step, parse_ids, plan_down, plan_up
 from kubectl_lrs.stores.deployments.statuses import State
 
@@ -22,8 +22,8 @@ def _deployment(identifier: str, label: str = "", status: str = "active", **othe
     )
 
 
-def _entry(identifier: str, state: State, **other: str) -> Entry:
-    return Entry(
+def _entry(identifier: str, state: State, **other: str) -> JournalledDeployment:
+    return JournalledDeployment(
         **{"id": identifier, "label": "l", "organisation": "o", "model": "m", "before": "active", "state": state, **other}
     )
 
@@ -32,11 +32,11 @@ def _sight(*found: Deployment, gone: tuple[str, ...] = (), user: str = "joe") ->
     return Snapshot(deployments={**{each.id: each for each in found}, **dict.fromkeys(gone)}, users={"o": user})
 
 
-def _down(snapshot: Snapshot, begun: dict[str, Entry] | None = None, **choice: object) -> DeploymentPlan:
+def _down(snapshot: Snapshot, begun: dict[str, JournalledDeployment] | None = None, **choice: object) -> DeploymentPlan:
     return plan_down(snapshot, Choice(**choice), begun or {}, users={"o": "joe"}, endpoint="e")  # type: ignore[arg-type]
 
 
-def _up(snapshot: Snapshot, *entries: Entry, **choice: object) -> DeploymentPlan:
+def _up(snapshot: Snapshot, *entries: JournalledDeployment, **choice: object) -> DeploymentPlan:
     return plan_up(entries, snapshot, Choice(**choice), users={"o": "joe"}, endpoint="e")  # type: ignore[arg-type]
 
 

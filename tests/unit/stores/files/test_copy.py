@@ -205,7 +205,7 @@ def test_what_is_said_of_an_unchanged_file_is_said_again(tmp_path: Path, monkeyp
     parsed: list[str] = []
     parse = index.parsed
 
-    def counted(line: bytes) -> index.Entry:
+    def counted(line: bytes) -> index.SavedFile:
         parsed.append(parse(line).path)
         return parse(line)
 

@@ -11,7 +11,7 @@ from kubectl_lrs.backends.local import Local
 from kubectl_lrs.model.errors import DeniedError
 from kubectl_lrs.stores.files.inspect import Presence, absent, listed_in, presence
 from kubectl_lrs.stores.files.match import ALL, Found, References, Where
-from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.saved import Index, SavedFile
 from kubectl_lrs.stores.files.selected import Listed
 from kubectl_lrs.stores.files.storage import Storage
 
@@ -45,8 +45,8 @@ def test_live(mount: Storage) -> None:
 
 
 def test_of_a_backup(mount: Storage) -> None:
-    def entry(path: str, found: Found) -> Entry:
-        return Entry(path=path, size=1, etag="", found=found)
+    def entry(path: str, found: Found) -> SavedFile:
+        return SavedFile(path=path, size=1, etag="", found=found)
 
     entries = [entry("ws/there", Found("path", HERE)), entry("ws/gone", Found("path", HERE)), entry("gone", ALL)]
     index = Index(url=mount.url, level="inventory", entries=entries, folders={})

@@ -21,8 +21,8 @@ from kubectl_lrs.stores.files.match import Found, Where
 from kubectl_lrs.stores.files.saved import (
     FOLDER,
     MAX_WHERE,
-    Entry,
     Index,
+    SavedFile,
     backup_path,
     line_of,
     parsed,
@@ -101,11 +101,11 @@ def test_a_name_that_is_not_utf_8() -> None:
 # ---- files.json
 
 
-def _entry(**more: Any) -> Entry:
-    return Entry(**{"path": "a", "size": 1, "etag": "m", "found": Found("all"), **more})
+def _entry(**more: Any) -> SavedFile:
+    return SavedFile(**{"path": "a", "size": 1, "etag": "m", "found": Found("all"), **more})
 
 
-def _index(*entries: Entry, **folders: dict[str, str]) -> Index:
+def _index(*entries: SavedFile, **folders: dict[str, str]) -> Index:
     return Index(url="file:///d", level="copy", entries=list(entries), folders=folders)
 
 
@@ -139,7 +139,7 @@ def test_where_a_file_is_named_has_bounds() -> None:
 
 _WORDS = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(['","sha256":"', "\\", "\udcff", "/", ""])
 _ENTRIES = st.builds(
-    Entry,
+    SavedFile,
     path=_WORDS,
     size=st.integers(0, 2**63 - 1),
     etag=_WORDS,
@@ -152,7 +152,7 @@ _ENTRIES = st.builds(
 
 
 @given(_ENTRIES)
-def test_a_line_is_what_the_encoder_of_json_writes(entry: Entry) -> None:
+def test_a_line_is_what_the_encoder_of_json_writes(entry: SavedFile) -> None:
     where = entry.found.where
     data: dict[str, Any] = {"path": entry.path, "size": entry.size, "marker": entry.etag, "foundBy": entry.found.by}
     data |= {} if where is None else {"source": where.source, "document": where.document, "field": where.field}
@@ -164,7 +164,7 @@ def test_a_line_is_what_the_encoder_of_json_writes(entry: Entry) -> None:
 
 
 @given(_ENTRIES, _ENTRIES)
-def test_the_sum_is_told_where_a_line_says_nothing_else(one: Entry, other: Entry) -> None:
+def test_the_sum_is_told_where_a_line_says_nothing_else(one: SavedFile, other: SavedFile) -> None:
     for said, now in ((one, one), (one, other), (one, replace(one, attributes=other.attributes, modified=other.modified))):
         is_same = bool(said.file) and replace(said, sha256="") == replace(now, sha256="")
         is_same = is_same and [*said.attributes] == [*now.attributes]  # in their order, as they are written

@@ -7,7 +7,7 @@ import pytest
 from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.runtime import sorting
 from kubectl_lrs.stores.files.match import ALL, Found, Where
-from kubectl_lrs.stores.files.saved import Entry, backup_path
+from kubectl_lrs.stores.files.saved import SavedFile, backup_path
 from kubectl_lrs.stores.files.selected import Beside, Selection
 
 WHERE = Where("items", "1", "path")
@@ -35,8 +35,8 @@ def test_all_of_them_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, at_
     }
 
 
-def _entries(*paths: str) -> list[Entry]:
-    return [Entry(path=path, size=number, etag="e", found=ALL) for number, path in enumerate(paths)]
+def _entries(*paths: str) -> list[SavedFile]:
+    return [SavedFile(path=path, size=number, etag="e", found=ALL) for number, path in enumerate(paths)]
 
 
 def test_beside_finds_each_that_is_there() -> None:

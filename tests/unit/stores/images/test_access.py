@@ -13,8 +13,8 @@ from kubectl_lrs.stores.common.image_names.recognise import Why
 from kubectl_lrs.stores.common.image_names.reference import Reference, parse
 from kubectl_lrs.stores.common.mentions import Mention
 from kubectl_lrs.stores.images.access import Access
-from kubectl_lrs.stores.images.find import Image, Place
-from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, Secrets
+from kubectl_lrs.stores.images.find import Image, ImageMention
+from kubectl_lrs.stores.images.pull_secrets import AuthEntry, Keyring, Named, Secrets
 from kubectl_lrs.stores.images.registry.content import MissingError, UnclearError
 from kubectl_lrs.stores.images.registry.credentials import Keychain, Login
 
@@ -48,14 +48,14 @@ def _access(secrets: Mapping[str, Secrets], *, docker: bool = False, others: int
     for reference, namespaces in {HERS: ("alice",), HIS: ("bob",), THEIRS: ("alice", "bob")}.items():
         made[reference] = Image(reference)
         for namespace in namespaces:
-            made[reference].add(Place("lrs", f"{namespace}/app", "spec.image", Why.FIELD))
+            made[reference].add(ImageMention("lrs", f"{namespace}/app", "spec.image", Why.FIELD))
     access = Access(Registries(docker=docker), read_secrets=read)  # type: ignore[arg-type]
     access.log_in([Mention("lrs", f"{name}/app", "", "") for name in (*secrets, *map(str, range(others)))], made)
     return access
 
 
 def _held(user: str) -> Secrets:
-    return Secrets(Keyring([Entry("r.io", Login(user, "pw"))]))
+    return Secrets(Keyring([AuthEntry("r.io", Login(user, "pw"))]))
 
 
 NOT_READ = Secrets(Keyring(()), denied=DENIED)
@@ -112,7 +112,7 @@ def test_what_has_nothing_to_do_with_it_stays_what_it_is(said: LrsError) -> None
 
 
 def test_what_could_be_read_of_a_namespace_is_used() -> None:
-    partly = Secrets(Keyring([Entry("r.io", Login("bob", "pw"))]), denied=DENIED)
+    partly = Secrets(Keyring([AuthEntry("r.io", Login("bob", "pw"))]), denied=DENIED)
     access = _access({"alice": NOT_READ, "bob": partly})
     assert _ask(access, HIS, {"bob": "it", "": REFUSED}) == "bob had it"
     with pytest.raises(DeniedError, match='the namespace "bob"'):

@@ -12,13 +12,13 @@ from kubectl_lrs.stores.common.image_names.reference import parse
 from kubectl_lrs.stores.images import compare, saved
 from kubectl_lrs.stores.images.compare import _sum
 from kubectl_lrs.stores.images.find import Image
-from kubectl_lrs.stores.images.saved import Entry, Level, State
+from kubectl_lrs.stores.images.saved import Level, SavedImage, State
 
 DIGEST = f"sha256:{'0' * 64}"
 
 
 def _of(state: State, digest: str = "") -> bytes:
-    return _sum(Entry(reference=parse("r.example.com/a:b"), state=state, digest=digest))
+    return _sum(SavedImage(reference=parse("r.example.com/a:b"), state=state, digest=digest))
 
 
 def test_what_is_compared() -> None:
@@ -30,7 +30,7 @@ def test_what_is_compared() -> None:
 @pytest.mark.parametrize(("only", "names"), [(None, ["r/a:1", "r/b:1"]), ({"r.example.com/b:1"}, ["r/b:1"]), (set(), [])])
 def test_of_which_images(only: set[str] | None, names: list[str]) -> None:
     references = [parse("r.example.com/a:1"), parse("r.example.com/b:1")]
-    entries = {Entry(reference=each, state=State.COPIED, digest=DIGEST): Image(each) for each in references}
+    entries = {SavedImage(reference=each, state=State.COPIED, digest=DIGEST): Image(each) for each in references}
     data = saved.serialise(entries, level=Level.COPY, instant="", undecided=[], undecided_count=0, left_out=[])
     catalog = SimpleNamespace(tiers={saved.TIER: {}})
     folder: Any = SimpleNamespace(catalog=catalog, describe=str, reading=lambda _path: io.BytesIO(data))

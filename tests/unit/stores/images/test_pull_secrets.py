@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.stores.common.mentions import Mention
-from kubectl_lrs.stores.images.pull_secrets import Entry, Keyring, Named, entries, named
+from kubectl_lrs.stores.images.pull_secrets import AuthEntry, Keyring, Named, entries, named
 from kubectl_lrs.stores.images.registry.credentials import Login
 
 
@@ -62,7 +62,7 @@ FITS = [
 @pytest.mark.parametrize(("pattern", "image", "expected"), FITS)
 def test_what_an_entry_is_for(pattern: str, image: str, expected: bool) -> None:
     registry, _, repository = image.partition("/")
-    assert Entry(pattern, Login("me", "pw")).fits(registry, repository) is expected
+    assert AuthEntry(pattern, Login("me", "pw")).fits(registry, repository) is expected
 
 
 def test_every_login_that_fits_is_tried_the_more_specific_first() -> None:
