@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from kubectl_lrs.render.backups import age_of, local, scope
 from kubectl_lrs.render.grouped import Next, next_lines
 from kubectl_lrs.render.view import View
 from kubectl_lrs.repository.count import Count
-from kubectl_lrs.repository.pruning import Found, PruneResult, Weight
+from kubectl_lrs.repository.pruning import Found, PoolFacts, PruneResult, Weight
 from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneStep
 
 _COLUMNS = ("NAME", "CREATED", "AGE", "STATE")
@@ -87,7 +88,27 @@ def prune_report_remarks(report: PruneReport) -> Iterable[str]:
     """What was not done to the objects that backups share, and what else is to be known of them."""
     if report.pool:
         yield from (f"warning: {each}" for each in report.pool.remarks)
-        yield from (f"note: {each}" for each in report.pool.notes)
+        yield from (f"note: {each}" for each in _notes(report.pool))
+
+
+def _notes(pool: PoolFacts) -> list[str]:
+    """Where the storage keeps what was deleted: what frees its room."""
+    scheme, _, rest = pool.kept_at.partition("://")
+    if not scheme:
+        return []
+    if scheme != "s3":  # there versions are not all that keeps, and a rule is written in other words
+        until = "until a lifecycle rule or the end of that time removes it"
+        return [f"{pool.kept_at}: the storage keeps what was deleted, as versions or for a time: it takes up room {until}"]
+    bucket, _, prefix = rest.partition("/")
+    rule = {
+        "ID": "lrs-noncurrent",
+        "Status": "Enabled",
+        "Filter": {"Prefix": f"{prefix}/" if prefix else ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+    }
+    until = f"until a lifecycle rule for noncurrent versions removes it, such as {json.dumps({'Rules': [rule]})}"
+    return [f"bucket {bucket} keeps versions: what was deleted takes up room {until}"]
 
 
 def _pool_done(report: PruneReport) -> Iterable[str]:
@@ -135,7 +156,7 @@ def _pool_facts(report: PruneReport) -> dict[str, Any]:
     if (pool := report.pool) is None:
         return {}
     matures = f"{pool.matures:%Y-%m-%dT%H:%M:%SZ}" if pool.matures else None
-    return {**_pool_data(pool.swept, pool.condemned), "matures": matures, "remarks": [*pool.remarks], "notes": [*pool.notes]}
+    return {**_pool_data(pool.swept, pool.condemned), "matures": matures, "remarks": [*pool.remarks], "notes": _notes(pool)}
 
 
 def _facts(plan: PrunePlan) -> dict[str, Any]:

@@ -97,13 +97,14 @@ class Outcome:
 @dataclass(frozen=True, kw_only=True)
 class PoolFacts:
     """What was done to the pool that backups share. `matures`: when what is condemned now may go, by the storage's clock.
-    `remarks`: what was not done, and why. `notes`: what else is to be known."""
+    `remarks`: what was not done, and why. `kept_at`: the URL of a storage that keeps what was deleted, as versions or for a
+    time; empty where none does, or nothing was."""
 
     swept: Count
     condemned: Count
     matures: datetime | None = None
     remarks: Sequence[str] = field(default_factory=list)
-    notes: Sequence[str] = field(default_factory=list)
+    kept_at: str = ""
 
 
 class Prepared(Protocol):

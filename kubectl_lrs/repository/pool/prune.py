@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -67,30 +66,11 @@ class PoolLooked(Looked):
     sight: Sight
 
 
-def _of_versions(backend: Backend) -> Iterator[str]:
-    """Where the bucket keeps what was deleted: what frees its room."""
+def _keeps_deleted(backend: Backend) -> bool:
+    """Whether the storage keeps what was deleted, as far as it tells."""
     with suppress(LrsError):
-        if backend.versions() not in (Versions.KEPT, Versions.LOCKED):
-            return
-        scheme, _, rest = backend.url.partition("://")
-        if scheme != "s3":  # there versions are not all that keeps, and a rule is written in other words
-            yield (
-                f"{backend.url}: the storage keeps what was deleted, as versions or for a time: it takes up room until a"
-                " lifecycle rule or the end of that time removes it"
-            )
-            return
-        bucket, _, prefix = rest.partition("/")
-        rule = {
-            "ID": "lrs-noncurrent",
-            "Status": "Enabled",
-            "Filter": {"Prefix": f"{prefix}/" if prefix else ""},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
-            "Expiration": {"ExpiredObjectDeleteMarker": True},
-        }
-        yield (
-            f"bucket {bucket} keeps versions: what was deleted takes up room until a lifecycle rule for noncurrent versions"
-            f" removes it, such as {json.dumps({'Rules': [rule]})}"
-        )
+        return backend.versions() in (Versions.KEPT, Versions.LOCKED)
+    return False
 
 
 def _found(backup: BackupId, sealed: Sealed, sight: Sight, is_one_of_many: bool) -> Found:
@@ -130,6 +110,7 @@ class PoolRemoval:
     def __init__(self, place: PoolHandle, sight: Sight, found: Survey, names: Mapping[BackupId, str]) -> None:
         self._place, self._survey = place, found
         self._removal = Removal(place, sight, found)
+        self._kept_at = ""
         self.lacking: Mapping[str, str] = {
             names[backup]: f"damaged: {count} objects that it refers to are not there" for backup, count in found.lacking.items()
         }
@@ -152,8 +133,8 @@ class PoolRemoval:
             yield outcome
         if not stop.is_set():
             self._removal.finish(forgotten)
-        if self._removal.done.swept.objects:
-            self._removal.done.notes += _of_versions(self._place.backend)
+        if self._removal.done.swept.objects and _keeps_deleted(self._place.backend):
+            self._kept_at = self._place.backend.url
 
     def _forgotten(self, each: Going) -> Outcome:
         name, found = each.found.name, each.found
@@ -173,4 +154,4 @@ class PoolRemoval:
         """What the pool lost, and is to lose."""
         done = self._removal.done
         matures = None if done.matures is None else datetime.fromtimestamp(done.matures, timezone.utc)
-        return PoolFacts(swept=done.swept, condemned=done.condemned, matures=matures, remarks=done.remarks, notes=done.notes)
+        return PoolFacts(swept=done.swept, condemned=done.condemned, matures=matures, remarks=done.remarks, kept_at=self._kept_at)

@@ -51,14 +51,13 @@ class Done:
     """What a prune did to the pool. `matures`: when what is condemned now may be swept, by the storage's clock.
 
     `swept`: what was asked to go and was; of a sweep that was broken off before, all of it counts again. `remarks`: what
-    could not be done, and why; `notes`: what else is to be known; `denied`: whether the right to delete is lacking.
+    could not be done, and why; `denied`: whether the right to delete is lacking.
     """
 
     swept: Count = NOTHING
     condemned: Count = NOTHING
     matures: float | None = None
     remarks: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     denied: bool = False
 
     def failed(self, what: str, error: LrsError) -> None:

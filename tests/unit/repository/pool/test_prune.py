@@ -15,7 +15,7 @@ from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.render.prune import prune_plan_view, prune_question, prune_remarks, prune_report_remarks, prune_report_view
 from kubectl_lrs.repository.pool import holds
 from kubectl_lrs.repository.pool.layout import BackupId
-from kubectl_lrs.repository.pool.prune import PoolPruner, _of_versions
+from kubectl_lrs.repository.pool.prune import PoolPruner
 from kubectl_lrs.repository.pool.sight import PoolHandle
 from kubectl_lrs.repository.pruning import PruneResult
 from kubectl_lrs.runtime.cancel import Cancel
@@ -257,14 +257,13 @@ def test_a_late_seal_is_told_and_may_be_forgotten(nights: Nights) -> None:
     assert results(report) == {"late": PruneResult.REMOVED}
 
 
-@pytest.mark.parametrize(
-    ("url", "has_rule"), [("s3://bucket/lrs", True), ("gs://bucket/lrs", False), ("az://container/lrs", False)]
-)
-def test_what_keeps_what_was_deleted_is_said_as_each_storage_does_it(url: str, has_rule: bool) -> None:
-    """A rule for noncurrent versions is one of S3's, and ends no soft deletion."""
-    backend = Memory()
-    backend.url = url
-    assert list(_of_versions(backend)) == []
-    backend.versions = lambda: Versions.KEPT  # type: ignore[method-assign]
-    (note,) = _of_versions(backend)
-    assert ("NoncurrentVersionExpiration" in note, "takes up room until" in note) == (has_rule, True)
+@pytest.mark.parametrize(("versions", "is_kept"), [(Versions.KEPT, True), (Versions.LOCKED, True), (Versions.GONE, False)])
+def test_where_what_was_deleted_is_kept_that_is_told(nights: Nights, versions: Versions, is_kept: bool) -> None:
+    nights.backend.versions = lambda: versions  # type: ignore[method-assign]
+    told = []
+    for _ in range(2):
+        report = nights.apply(nights.plan(last=3))
+        assert report.pool
+        told.append(report.pool.kept_at)
+        nights.time += GRACE
+    assert told == ["", nights.backend.url if is_kept else ""], "only once something was deleted"
