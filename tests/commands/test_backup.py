@@ -16,6 +16,7 @@ from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
 from tests.builders.compare import essence
+from tests.builders.rights import grant
 from tests.conftest import Cli, Crd
 
 
@@ -251,14 +252,7 @@ def test_missing_crd(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) ->
 
 def _may_list(plane: ControlPlane, namespace: str, user: str) -> None:
     rules = [{"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["list"]}]
-    base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-    plane.api("POST", f"{base}/roles", {"metadata": {"name": "reader"}, "rules": rules})
-    binding = {
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-        "subjects": [{"kind": "User", "name": user}],
-    }
-    assert plane.api("POST", f"{base}/rolebindings", binding)[0] == 201
+    grant(plane, namespace, user, *rules)
 
 
 def test_role_in_one_namespace_is_enough(plane: ControlPlane, sampled: str, cli: Cli, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.builders.drift import Bed, drift, lrs
 from tests.builders.reseal import rewrite
+from tests.builders.rights import grant
 from tests.conftest import Cli, Crd
 
 
@@ -280,15 +281,7 @@ def test_missing_crd(plane: ControlPlane, bed: Bed) -> None:
 
 def test_rights_in_one_namespace_are_enough(plane: ControlPlane, bed: Bed, tmp_path: Path) -> None:
     bed.cli.ok("backup", "-A", "--name", "everywhere")
-    base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{bed.namespace}"
-    rules = [{"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["list"]}]
-    assert plane.api("POST", f"{base}/roles", {"metadata": {"name": "reader"}, "rules": rules})[0] == 201
-    binding = {
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-        "subjects": [{"kind": "User", "name": "user-1"}],
-    }
-    assert plane.api("POST", f"{base}/rolebindings", binding)[0] == 201
+    grant(plane, bed.namespace, "user-1", {"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["list"]})
     mine = Cli(plane.write_kubeconfig(tmp_path / "user", token=plane.tokens["user-1"]), bed.cli.directory)
     mine.ok("diff", "saved")
     denied = mine.run("diff", "everywhere")

@@ -18,6 +18,7 @@ from tests.bed.front import Front, Trouble
 from tests.bed.loader import PATIENCE
 from tests.bed.registry import PASSWORD, USER, Registry, keys
 from tests.builders import imagery
+from tests.builders.rights import grant
 from tests.conftest import Cli, Crd
 
 
@@ -304,14 +305,7 @@ def test_pull_secrets_are_used_when_that_is_asked_for(
 
 def test_pull_secrets_that_may_not_be_read(guarded: Registry, one: str, plane: ControlPlane, cli: Cli, namespace: str) -> None:
     rules = [{"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["list"]}]
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-    plane.api("POST", f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": rules})
-    binding = {
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-        "subjects": [{"kind": "User", "name": "user-3", "apiGroup": "rbac.authorization.k8s.io"}],
-    }
-    plane.api("POST", f"{rbac}/rolebindings", binding)
+    grant(plane, namespace, "user-3", *rules)
     user = Cli(plane.write_kubeconfig(cli.directory / "user", token=plane.tokens["user-3"]), cli.directory)
     done = user.run(*_flags(guarded, namespace), "--registry-pull-secrets", "--name", "saved")
     assert done.returncode == 5, done.stderr

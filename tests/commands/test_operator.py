@@ -12,6 +12,7 @@ from tests.bed.operator import FINALIZER, LrsOperator, deploy_operator, replicas
 from tests.builders import collector
 from tests.builders.compare import essences
 from tests.builders.operated import MERGE_PATCH, NAMES, destroy, journals, names, populate, save
+from tests.builders.rights import grant
 from tests.conftest import Cli, Crd
 
 
@@ -135,14 +136,7 @@ SCALE = {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["p
 
 def _user(plane: ControlPlane, cli: Cli, namespace: str, *rules: dict[str, Any]) -> Cli:
     """The product as `user-3`, who has these rights in the namespace."""
-    base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-    binding = {
-        "metadata": {"name": "some"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "some"},
-        "subjects": [{"kind": "User", "name": "user-3"}],
-    }
-    assert plane.api("POST", f"{base}/roles", {"metadata": {"name": "some"}, "rules": rules})[0] == 201
-    assert plane.api("POST", f"{base}/rolebindings", binding)[0] == 201
+    grant(plane, namespace, "user-3", *rules)
     kubeconfig = plane.write_kubeconfig(cli.directory.parent / "user", token=plane.tokens["user-3"], namespace=namespace)
     return Cli(kubeconfig, cli.directory)
 

@@ -13,6 +13,7 @@ from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.operator import FINALIZER, LrsOperator, deploy_operator, deployments_path
 from tests.builders import collector, reseal
+from tests.builders.rights import grant
 from tests.conftest import Cli, Crd
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -158,12 +159,8 @@ def test_owner_that_may_not_be_read_is_dropped_and_that_is_said(place: Place) ->
     place.lrs("owned", place.config_map())
     place.save()
     place.clear()
-    base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{place.namespace}"
-    rules = [{"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["get", "list", "create"]}]
-    place.post(f"{base}/roles", {"metadata": {"name": "some"}, "rules": rules})
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "some"}
-    subjects = [{"kind": "User", "name": "user-4"}]
-    place.post(f"{base}/rolebindings", {"metadata": {"name": "some"}, "roleRef": role, "subjects": subjects})
+    rule = {"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["get", "list", "create"]}
+    grant(place.plane, place.namespace, "user-4", rule)
     kubeconfig = place.plane.write_kubeconfig(place.cli.directory.parent / "user", token=place.plane.tokens["user-4"])
     out = Cli(kubeconfig, place.cli.directory).ok("restore", "saved", "-o", "json")
     assert _messages(out)["owned"] == "owner may not be read, dropped: ConfigMap/owner"

@@ -22,6 +22,7 @@ from kubectl_lrs.usecases.verify import Answer, try_restore
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.builders.reseal import Lrs, rewrite
+from tests.builders.rights import RBAC, grant
 from tests.conftest import Cli, Crd, _Installed
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -337,22 +338,16 @@ def test_object_that_is_being_deleted_is_not_waited_for(bed: Bed) -> None:
 
 def test_rights_that_are_missing(plane: ControlPlane, bed: Bed, tmp_path: Path) -> None:
     bed.destroy()
-    base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{bed.namespace}"
-    binding = {
-        "metadata": {"name": "user"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "user"},
-        "subjects": [{"kind": "User", "name": "user-1"}],
-    }
     rule = {"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["get", "list"]}
-    assert plane.api("POST", f"{base}/roles", {"metadata": {"name": "user"}, "rules": [rule]})[0] == 201
-    assert plane.api("POST", f"{base}/rolebindings", binding)[0] == 201
+    grant(plane, bed.namespace, "user-1", rule)
     mine = Cli(plane.write_kubeconfig(tmp_path / "user", token=plane.tokens["user-1"]), bed.cli.directory)
     done = mine.run("verify", "saved", "--against-cluster", "-o", "json")
     answer = json.loads(done.stdout)
     assert (done.returncode, _counts(answer), answer["restorable"]) == (5, {"not checked": 4}, None)
     assert any(f"you may not create {loader.CRD_NAME} in namespace {bed.namespace}" in text for text in _errors(answer))
     rule["verbs"].append("create")
-    assert plane.api("PUT", f"{base}/roles/user", {"metadata": {"name": "user"}, "rules": [rule]})[0] == 200
+    path = f"{RBAC}/namespaces/{bed.namespace}/roles/some"
+    assert plane.api("PUT", path, {"metadata": {"name": "some"}, "rules": [rule]})[0] == 200
     loader.wait_until(lambda: mine.run("verify", "saved", "--against-cluster").returncode == 0, "the right to be known")
 
 

@@ -21,9 +21,9 @@ from tests.bed.operator import LrsOperator
 from tests.bed.registry import Registry
 from tests.builders import imagery
 from tests.builders.compare import essences
+from tests.builders.rights import RBAC, each_verb, wait_for
 from tests.conftest import ROOT, Cli, Crd
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 BOUND = {"Role": "rolebindings", "ClusterRole": "clusterrolebindings"}
 PLURAL = {"Role": "roles", "ClusterRole": "clusterroles"}
 DOCUMENT = (ROOT / "docs" / "rights.md").read_text()
@@ -62,8 +62,7 @@ class User:
                 status, answer = self._plane.api("POST", f"{base}/{plural}", body)
                 assert status == 201, answer
                 self._made.append(f"{base}/{plural}/{name}")
-            for rule, verb in _rights(role):
-                self._wait(rule, verb, kind, allowed=True)
+            self._wait(role, allowed=True)
 
     def revoke(self) -> None:
         """Take everything back, and wait until the API server knows."""
@@ -72,31 +71,12 @@ class User:
             self._plane.api("DELETE", path)
         self._made.clear()
         for role in gone:
-            for rule, verb in _rights(role):
-                self._wait(rule, verb, role["kind"], allowed=False)
+            self._wait(role, allowed=False)
 
-    def _wait(self, rule: dict[str, Any], verb: str, kind: str, *, allowed: bool) -> None:
-        for resource in rule["resources"]:
-            plural, _, subresource = resource.partition("/")
-            attributes = {"verb": verb, "group": rule["apiGroups"][0], "resource": plural, "subresource": subresource}
-            attributes["name"] = next(iter(rule.get("resourceNames") or ()), "")
-            if kind == "Role":
-                attributes["namespace"] = self._namespace
-            body = {"spec": {"resourceAttributes": attributes}}
-            path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-            token = self._plane.tokens[self.name]
-            loader.wait_until(
-                lambda path=path, body=body, token=token: (
-                    self._plane.api("POST", path, body, token=token)[1]["status"]["allowed"] is allowed
-                ),
-                f"{self.name} to be {'' if allowed else 'no longer '}allowed to {verb} {resource}",
-            )
-
-
-def _rights(role: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    for rule in role["rules"] or ():
-        for verb in rule["verbs"]:
-            yield rule, verb
+    def _wait(self, role: dict[str, Any], *, allowed: bool) -> None:
+        where = self._namespace if role["kind"] == "Role" else ""
+        for rule, verb in each_verb(role["rules"] or ()):
+            wait_for(self._plane, self.name, rule, verb, namespace=where, allowed=allowed)
 
 
 def _without(role: dict[str, Any], rule: dict[str, Any], verb: str) -> dict[str, Any]:
@@ -212,7 +192,7 @@ SEEN_ONLY_WITH = {("namespaces", "get", "namespaces")}
 def _removals() -> Iterator[Any]:
     for name, case in CASES.items():
         for role in case.roles:
-            for rule, verb in _rights(ROLES[role]):
+            for rule, verb in each_verb(ROLES[role]["rules"] or ()):
                 if (name, verb, rule["resources"][0]) not in SEEN_ONLY_WITH:
                     yield pytest.param(name, role, rule, verb, id=f"{name}: no {verb} {rule['resources'][0]}")
 
