@@ -1,4 +1,8 @@
-"""An admission webhook on loopback, with the certificate of the bed's own authority. Standard library only."""
+"""An admission webhook on loopback, with the certificate of the bed's own authority. Standard library only.
+
+The API server takes up what is registered, and lets go of what is not, a moment after it has said so. So a second webhook
+stands in the same configuration, for what nobody else makes: as long as that one is not asked, neither is the first.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ import base64
 import json
 import ssl
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
 
+from tests.bed import loader, standin
 from tests.bed.controlplane import ControlPlane
-from tests.bed.standin import Server
 
 BASE = "/apis/admissionregistration.k8s.io/v1"
+PROBES = "/api/v1/namespaces/default/configmaps?dryRun=All"
+LONGEST = 30
+"""Seconds that an API server waits for a webhook, at most: how long this machine takes is no matter of the tests."""
 
 Review = dict[str, Any]
 Patch = list[dict[str, Any]]
@@ -55,12 +62,14 @@ class Webhook:
         self._side_effects = side_effects
         self._operations = operations
         self.requests: list[Review] = []
-        self._server = Server("webhook", self._handler())
+        self._probed = 0
+        self._server = standin.Server("webhook", self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(plane.keys / "server.crt", plane.keys / "server.key")
         self._server.use_tls(context)
 
     def __enter__(self) -> Webhook:
+        """Returns when the API server asks it."""
         self._server.start()
         try:
             self._register()
@@ -71,47 +80,56 @@ class Webhook:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._plane.api("DELETE", f"{BASE}/{self._plural}/{self._name}")
-        self.stop()
+        try:
+            loader.wait_until(lambda: self._probe() == (201, False), "the API server to ask the webhook no longer")
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         """Answer no more; the API server still asks."""
         self._server.stop()
 
     def _register(self) -> None:
+        selector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self._namespace}}}
+        probes = {"objectSelector": {"matchLabels": {"webhook": self._name}}}
         configuration = {
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": f"{'Mutating' if self._mutate else 'Validating'}WebhookConfiguration",
             "metadata": {"name": self._name},
             "webhooks": [
-                {
-                    "name": "lrs.example.com",
-                    "sideEffects": "None",
-                    "admissionReviewVersions": ["v1"],
-                    "failurePolicy": "Fail",
-                    "timeoutSeconds": 5,
-                    "clientConfig": {
-                        "url": f"https://127.0.0.1:{self._server.port}/",
-                        "caBundle": base64.b64encode(self._plane.ca_file.read_bytes()).decode(),
-                    },
-                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self._namespace}},
-                    "rules": [
-                        {
-                            "apiGroups": [self._group],
-                            "apiVersions": ["*"],
-                            "operations": list(self._operations),
-                            "resources": list(self._resources),
-                        }
-                    ],
-                }
+                self._entry("lrs", self._group, self._resources, self._operations) | selector,
+                self._entry("probe", "", ("configmaps",), ("CREATE",)) | probes,
             ],
         }
         status, answer = self._plane.api("POST", f"{BASE}/{self._plural}", configuration)
         if status != 201:
             raise RuntimeError(f"{self._name}: {status} {answer}")
-        if self._side_effects != "None":
-            answer["webhooks"][0]["sideEffects"] = self._side_effects
-            stored = {"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], **answer}
-            self._store(f"/registry/{self._plural}/{self._name}", stored)
+        if self._side_effects == "None":
+            loader.wait_until(lambda: self._probe() == (201, True), "the API server to ask the webhook")
+            return
+        for each in answer["webhooks"]:
+            each["sideEffects"] = self._side_effects
+        stored = {"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], **answer}
+        self._store(f"/registry/{self._plural}/{self._name}", stored)
+        loader.wait_until(lambda: self._probe() == (400, False), "the API server to know what the webhook does beside")
+
+    def _entry(self, name: str, group: str, resources: Sequence[str], operations: Sequence[str]) -> dict[str, Any]:
+        url = f"https://127.0.0.1:{self._server.port}/{name}"
+        return {
+            "name": f"{name}.example.com",
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+            "failurePolicy": "Fail",
+            "timeoutSeconds": LONGEST,
+            "clientConfig": {"url": url, "caBundle": base64.b64encode(self._plane.ca_file.read_bytes()).decode()},
+            "rules": [{"apiGroups": [group], "apiVersions": ["*"], "operations": list(operations), "resources": list(resources)}],
+        }
+
+    def _probe(self) -> tuple[int, bool]:
+        """What the API server says to an object that only the second webhook is for; whether it has asked that one."""
+        before = self._probed
+        body = {"metadata": {"name": self._name, "labels": {"webhook": self._name}}}
+        return self._plane.api("POST", PROBES, body)[0], self._probed > before
 
     def _store(self, key: str, value: dict[str, Any]) -> None:
         """Put an object into etcd, past the API server's validation."""
@@ -120,21 +138,29 @@ class Webhook:
         with urllib.request.urlopen(request, timeout=10) as response:
             response.read()
 
+    def _probed_by(self, request: Review) -> dict[str, Any]:
+        self._probed += 1
+        return {"uid": request["uid"], "allowed": True}
+
+    def _reviewed(self, request: Review) -> dict[str, Any]:
+        self.requests.append(request)
+        reason = self._judge(request)
+        answer: dict[str, Any] = {"uid": request["uid"], "allowed": not reason}
+        if warnings := self._warnings(request):
+            answer["warnings"] = warnings
+        if self._mutate and (patch := self._mutate(request)):
+            answer |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}
+        if reason:
+            answer["status"] = {"message": reason, "code": 403}
+        return answer
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
-                webhook.requests.append(request)
-                reason = webhook._judge(request)
-                answer: dict[str, Any] = {"uid": request["uid"], "allowed": not reason}
-                if warnings := webhook._warnings(request):
-                    answer["warnings"] = warnings
-                if webhook._mutate and (patch := webhook._mutate(request)):
-                    answer |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}
-                if reason:
-                    answer["status"] = {"message": reason, "code": 403}
+                request = json.loads(standin.body(self))["request"]
+                answer = webhook._probed_by(request) if self.path.startswith("/probe") else webhook._reviewed(request)
                 body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")

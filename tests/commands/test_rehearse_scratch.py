@@ -166,7 +166,7 @@ class Held:
         if not request.get("dryRun"):
             self.count += 1
             if self.count > 2:
-                self.free.wait(8)
+                self.free.wait(PATIENCE)
         return ""
 
 

@@ -46,20 +46,13 @@ class Place:
 
     @contextmanager
     def altering(self, patch: Patch, *, resources: tuple[str, ...] = ("lrs",)) -> Iterator[Webhook]:
-        """A webhook that applies the patch to whatever is written, where it can be applied; back when it is heard."""
+        """A webhook that applies the patch to whatever is written, where it can be applied."""
 
         def mutate(request: Review) -> Patch:
             return [each for each in patch if each["op"] == "add" or _has(request["object"], each["path"])]
 
         operations = ("CREATE", "UPDATE")
         with Webhook(self.plane, self.namespace, mutate=mutate, operations=operations, resources=resources) as webhook:
-            probe = {**self.saved, "metadata": {"name": "probe", "namespace": self.namespace}}
-
-            def is_heard() -> bool:
-                self.plane.api("POST", f"{self.base}?dryRun=All", probe)
-                return bool(webhook.requests)
-
-            loader.wait_until(is_heard, "the webhook to be asked")
             yield webhook
 
     def restore(self, *flags: str) -> tuple[int, Manifest, str]:
@@ -242,15 +235,8 @@ def test_warnings_of_the_server_are_shown_once_each(plane: ControlPlane, crd: Cr
     def warnings(request: Review) -> list[str]:
         return ["LRS are going away", f'said of "{request["operation"]}"']
 
-    with Webhook(plane, namespace, warnings=warnings, operations=("CREATE", "UPDATE")) as webhook:
+    with Webhook(plane, namespace, warnings=warnings, operations=("CREATE", "UPDATE")):
         probe = samples.samples(crd.api_version, crd.kind, namespace)[9]
-        base = loader.objects_path(crd.api_version, namespace)
-
-        def is_heard() -> bool:
-            plane.api("POST", f"{base}?dryRun=All", probe)
-            return bool(webhook.requests)
-
-        loader.wait_until(is_heard, "the webhook to be asked")
         done = cli.run("restore", "saved")
         shown = plane.kubectl_run("create", "-f", "-", "--dry-run=server", stdin=json.dumps(probe)).stderr
     assert done.returncode == 0, done.stdout
@@ -266,29 +252,22 @@ FIRST_LABEL: Patch = [{"op": "add", "path": "/metadata/labels", "value": {"team"
 
 
 @contextmanager
-def _labelling(place: Place, namespace: str, group: str, resource: str, probe: Manifest) -> Iterator[None]:
+def _labelling(place: Place, namespace: str, group: str, resource: str) -> Iterator[None]:
     """A webhook that labels what is created of a resource that LRS need."""
-    path = f"/apis/{group}/v1/{resource}" if group else f"/api/v1/{resource}"
     with Webhook(
         place.plane,
         namespace,
         mutate=lambda _request: LABELLED if resource == "namespaces" else FIRST_LABEL,
         resources=(resource,),
         group=group,
-    ) as webhook:
-
-        def is_heard() -> bool:
-            place.plane.api("POST", f"{path}?dryRun=All", probe)
-            return bool(webhook.requests)
-
-        loader.wait_until(is_heard, "the webhook to be asked")
+    ):
         yield
 
 
 def test_a_namespace_that_is_altered_is_said(place: Place) -> None:
     """The LRS in it are created all the same."""
     new = f"{place.namespace}-new"
-    with _labelling(place, new, "", "namespaces", {"metadata": {"name": new}}):
+    with _labelling(place, new, "", "namespaces"):
         done = place.cli.run(
             "restore", "saved", "--map-namespace", f"{place.namespace}={new}", "--create-namespaces", "--yes", "-o", "json"
         )
@@ -312,14 +291,12 @@ def test_a_crd_that_is_altered_is_said(place: Place) -> None:
     group, resource = "apiextensions.k8s.io", "customresourcedefinitions"
     flags = ("restore", "saved", "--install-crd", "--yes", "-o", "json")
     loader.release(place.plane, namespace=place.namespace)
-    crd = place.plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[1]
-    crd["metadata"] = {"name": loader.CRD_NAME}
     loader.delete_crd(place.plane)
     done = place.cli.run(*flags)
     assert done.returncode == 0, done.stdout + done.stderr
     loader.release(place.plane, namespace=place.namespace)
     loader.delete_crd(place.plane)
-    with _labelling(place, place.namespace, group, resource, crd):
+    with _labelling(place, place.namespace, group, resource):
         tried = place.cli.run("verify", "saved", "--against-cluster", "--install-crd")
         assert tried.returncode == 4, tried.stdout + tried.stderr
         assert "the saved CRD would be altered by the server: " in tried.stdout
