@@ -37,6 +37,9 @@ CONTROLLERS = (
 START_LIMIT = 180.0
 """Seconds in which a part must be ready."""
 
+KEPT = 60.0
+"""Seconds for which a connection is kept that nobody uses. The API server closes it after 90, perhaps just as it is used."""
+
 
 class ControlPlane:
     """A running control plane; use it as a context manager, or `stop` it.
@@ -284,9 +287,10 @@ class ControlPlane:
     def _kept(self) -> http.client.HTTPSConnection:
         """This thread's connection; one that the server has closed is opened anew. It never speaks first."""
         kept: http.client.HTTPSConnection | None = getattr(self._mine, "connection", None)
+        used, self._mine.used = getattr(self._mine, "used", 0.0), time.monotonic()
         if kept is None:
             kept = self._mine.connection = self.connection()
-        elif kept.sock is not None and select.select([kept.sock], [], [], 0)[0]:
+        elif time.monotonic() - used > KEPT or (kept.sock is not None and select.select([kept.sock], [], [], 0)[0]):
             kept.close()
         return kept
 
