@@ -270,6 +270,10 @@ class ControlPlane:
             raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
         return done
 
+    def forget_discovered(self) -> None:
+        """What kubectl keeps for hours of the resources that are served: after another CRD is there it asks for the old one's."""
+        shutil.rmtree(self.directory / ".kube" / "cache", ignore_errors=True)
+
     def api(
         self, method: str, path: str, body: Any = None, *, token: str = "", content_type: str = "application/json"
     ) -> tuple[int, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -40,20 +41,29 @@ def objects_path(api_version: str, namespace: str) -> str:
 
 
 def install_crd(plane: ControlPlane, path: Path) -> None:
-    """Install a CRD, and wait until its resource is served."""
+    """Install a CRD, and wait until its resource is served, and said to be."""
     status, answer = plane.api("POST", CRD_PATH, path.read_text(), content_type="application/yaml")
     if status != 201:
         raise RuntimeError(f"{path.name}: {status} {answer}")
     api_version = version_and_kind(path)[0]
-    wait_until(lambda: plane.api("GET", f"/apis/{api_version}/lrs?limit=1")[0] == 200, f"{path.name} to be served")
+    wait_until(lambda: is_served(plane, api_version), f"{path.name} to be served")
+    plane.forget_discovered()
+
+
+def is_served(plane: ControlPlane, api_version: str) -> bool:
+    """Whether LRS are there to be asked for, and are told of by all that clients discover them by; each comes by itself."""
+    told = (
+        plane.api("GET", GROUP_PATH)[1].get("versions", ()),
+        plane.api("GET", f"/apis/{api_version}")[1].get("resources", ()),
+        [each for each in plane.api("GET", "/apis")[1].get("groups", ()) if GROUP_PATH.endswith(each["name"])],
+    )
+    paths = (f"/openapi/v3/apis/{api_version}", f"/apis/{api_version}/lrs?limit=1")
+    return all(told) and all(plane.api("GET", each)[0] == 200 for each in paths)
 
 
 def release(plane: ControlPlane, *, namespace: str = "") -> None:
     """Take the finalizers off every LRS of a namespace, or of all, so that nothing holds a deletion."""
-    status, group = plane.api("GET", GROUP_PATH)
-    if status != 200:
-        return
-    for each in live(plane, group["preferredVersion"]["groupVersion"], namespace):
+    for each in _there(plane, namespace):
         if each["metadata"].get("finalizers"):
             path = f"{objects_path(each['apiVersion'], each['metadata']['namespace'])}/{each['metadata']['name']}"
             plane.api("PATCH", path, {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
@@ -63,30 +73,39 @@ def clear(plane: ControlPlane, *, namespace: str = "") -> None:
     """Delete every LRS of a namespace, or of all, whatever holds it, and wait until none is there."""
 
     def is_clear() -> bool:
-        status, group = plane.api("GET", GROUP_PATH)
-        if status != 200:
-            return True
-        version = group["preferredVersion"]["groupVersion"]
-        status, answer = plane.api("GET", objects_path(version, namespace) if namespace else f"/apis/{version}/lrs")
-        if status != 200 or not answer["items"]:
-            return True
+        found = _there(plane, namespace)
         release(plane, namespace=namespace)
-        for each in {item["metadata"]["namespace"] for item in answer["items"]}:
+        for version, each in {(item["apiVersion"], item["metadata"]["namespace"]) for item in found}:
             plane.api("DELETE", objects_path(version, each))
-        return False
+        return not found
 
     wait_until(is_clear, f"the LRS of {namespace or 'all namespaces'} to be gone")
 
 
+def _there(plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:
+    """Every LRS of a namespace, or of all; none where there is no CRD, or it goes this moment."""
+    status, answer = plane.api("GET", GROUP_PATH)
+    if status == 200:
+        version = answer["preferredVersion"]["groupVersion"]
+        status, answer = plane.api("GET", objects_path(version, namespace) if namespace else f"/apis/{version}/lrs")
+    if status not in (200, 404):
+        raise RuntimeError(f"the LRS of {namespace or 'all namespaces'}: {status} {answer}")
+    return list(answer["items"]) if status == 200 else []
+
+
 def delete_crd(plane: ControlPlane) -> None:
     """Delete the CRD with all its objects, and wait until it is gone."""
-    release(plane)
     status, answer = plane.api("DELETE", f"{CRD_PATH}/{CRD_NAME}")
     if status == 404:
         return
     if status not in (200, 202):
         raise RuntimeError(f"{CRD_NAME}: {status} {answer}")
-    wait_until(lambda: plane.api("GET", f"{CRD_PATH}/{CRD_NAME}")[0] == 404, "the CRD to be gone")
+
+    def is_gone() -> bool:
+        release(plane)  # again: an operator may put on what was just taken off
+        return plane.api("GET", f"{CRD_PATH}/{CRD_NAME}")[0] == 404
+
+    wait_until(is_gone, "the CRD to be gone")
     wait_until(lambda: plane.api("GET", GROUP_PATH)[0] == 404, "its group to be gone")
 
 
@@ -145,7 +164,11 @@ def _create_each(plane: ControlPlane, queue: Queue[dict[str, Any] | None], failu
     connection = plane.connection()
     while (each := queue.get()) is not None:
         path = objects_path(each["apiVersion"], each["metadata"]["namespace"])
-        status, answer = request(connection, "POST", f"{path}?fieldValidation=Strict", each, token=plane.admin_token)
+        try:
+            status, answer = request(connection, "POST", f"{path}?fieldValidation=Strict", each, token=plane.admin_token)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()  # the next request opens it anew; who gives the objects must not wait for ever
+            status, answer = 0, {"message": repr(error)}
         if status != 201:
             failures.append(f"{each['metadata']['name']}: {status} {answer.get('message')}")
     connection.close()

@@ -297,6 +297,7 @@ def test_defaults_of_the_cluster_are_no_difference(bed: Bed) -> None:
         assert (field["field"], field["before"], field["after"]) == ("spec.tier", "gold", "silver")
     finally:
         bed.plane.api("PATCH", crd_path, [{"op": "remove", "path": path}], content_type=JSON_PATCH)
+        loader.wait_until(lambda: "tier" not in bed.plane.api("GET", bed.path("two"))[1]["spec"], "the default to be gone")
 
 
 def test_object_that_is_being_deleted_counts_as_not_there(bed: Bed) -> None:

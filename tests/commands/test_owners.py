@@ -201,7 +201,8 @@ def test_owner_of_a_kind_that_is_not_served(place: Place) -> None:
     }
     place.post(loader.CRD_PATH, crd)
     path = f"/apis/example.com/v1/namespaces/{place.namespace}/owners"
-    loader.wait_until(lambda: place.plane.api("GET", path)[0] == 200, "the kind to be served")
+    for each in (path, "/apis/example.com/v1"):
+        loader.wait_until(lambda each=each: place.plane.api("GET", each)[0] == 200, "the kind to be served")  # type: ignore[misc]
     body = {"apiVersion": "example.com/v1", "kind": "Owner", "metadata": {"name": "owner"}}
     uid = place.post(path, body)["metadata"]["uid"]
     place.lrs("owned", {"apiVersion": "example.com/v1", "kind": "Owner", "name": "owner", "uid": uid})

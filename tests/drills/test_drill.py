@@ -69,7 +69,7 @@ def test_drill_with_plain_kubectl(plane: ControlPlane, each_crd: Crd, two: tuple
     _destroy(plane, *two)
     folder = cli.directory / "plain"
     plane.kubectl_run("create", "-f", str(folder / "crd.yaml"))
-    loader.wait_until(lambda: plane.api("GET", f"/apis/{each_crd.api_version}/lrs")[0] == 200, "the CRD to be served")
+    loader.wait_until(lambda: loader.is_served(plane, each_crd.api_version), "the CRD to be served")
     for namespace in two:
         loader.create_namespace(plane, namespace)
     plane.kubectl_run("create", "--recursive", "-f", str(folder / "lrs"))
@@ -81,7 +81,7 @@ def test_saved_crd_is_the_one_that_was_there(plane: ControlPlane, each_crd: Crd,
     cli.ok("backup", "-n", namespace, "--allow-empty", "--name", "crd")
     loader.delete_crd(plane)
     plane.kubectl_run("create", "-f", str(cli.directory / "crd" / "crd.yaml"))
-    loader.wait_until(lambda: plane.api("GET", f"/apis/{each_crd.api_version}/lrs")[0] == 200, "the CRD to be served")
+    loader.wait_until(lambda: loader.is_served(plane, each_crd.api_version), "the CRD to be served")
     assert essence(plane.api("GET", f"{loader.CRD_PATH}/{loader.CRD_NAME}")[1]) == essence(before)
 
 
