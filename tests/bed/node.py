@@ -47,6 +47,9 @@ LAST_LINES, LAST_BYTES = 80, 2048
 AWAY = (ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException)
 """What a request comes to while the API server is away."""
 
+BUSY = frozenset((429, 500, 502, 503, 504))
+"""What it answers when it, or what it stands on, is too busy or about to go. A kubelet asks again."""
+
 POD = frozenset(
     (
         *("activeDeadlineSeconds", "automountServiceAccountToken", "containers", "dnsPolicy", "enableServiceLinks", "nodeName"),
@@ -219,7 +222,12 @@ class Node:
         headers = {"Authorization": f"Bearer {self.plane.admin_token}"}
         try:
             connection.request("GET", f"{path}?watch=1&timeoutSeconds=1&resourceVersion={version}", headers=headers)
-            for line in connection.getresponse():
+            response = connection.getresponse()
+            if response.status != 200:
+                raise ConnectionError(response.read())
+            for line in response:
+                if not line.endswith(b"\n"):
+                    raise ConnectionError("it went in the middle of an event")
                 event = json.loads(line)
                 if event["type"] in ("ADDED", "MODIFIED"):
                     self._see(event["object"])
@@ -237,7 +245,7 @@ class Node:
         is_deleted = "deletionTimestamp" in metadata
         if not spec.get("nodeName") and not is_deleted:
             target = {"metadata": {"name": metadata["name"]}, "target": {"kind": "Node", "name": self.name}}
-            self.plane.api("POST", f"{self._path(pod)}/binding", target)
+            self._api("POST", f"{self._path(pod)}/binding", target)
         if spec.get("nodeName") != self.name:
             return
         if metadata["uid"] not in self._pods and not is_deleted and pod["status"]["phase"] == "Pending":
@@ -253,7 +261,7 @@ class Node:
             self._pods[uid].is_deleted.set()
         if uid not in self._pods or pod["status"]["phase"] in ("Succeeded", "Failed"):
             body = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
-            self.plane.api("DELETE", self._path(pod), body)
+            self._api("DELETE", self._path(pod), body)
 
     def _path(self, pod: Data) -> str:
         return f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}"
@@ -306,7 +314,7 @@ class Node:
                 process.send_signal(signal.SIGTERM)
                 running.is_told = True
                 end = time.monotonic() + pod["spec"]["terminationGracePeriodSeconds"]
-            if end is not None and time.monotonic() > end:
+            if self._is_over.is_set() or (end is not None and time.monotonic() > end):
                 process.kill()
             try:
                 process.wait(0.1)
@@ -340,7 +348,7 @@ class Node:
         content_type = "application/strategic-merge-patch+json"
         while not self._is_over.is_set():
             try:
-                code, answer = self.plane.api("PATCH", path, uid, content_type=content_type)
+                code, answer = self._api("PATCH", path, uid, content_type)
             except AWAY:
                 self._is_over.wait(0.2)
                 continue
@@ -402,7 +410,7 @@ class Node:
         return found
 
     def _object(self, plural: str, name: str, reason: str) -> Data:
-        code, found = self.plane.api("GET", f"/api/v1/namespaces/{self.namespace}/{plural}/{name}")
+        code, found = self._api("GET", f"/api/v1/namespaces/{self.namespace}/{plural}/{name}")
         if code == 404:
             raise NotReady(reason, f'{plural[:-1]} "{name}" not found')
         assert code == 200, found
@@ -439,8 +447,8 @@ class Node:
         account = pod["spec"]["serviceAccountName"]
         bound = {"kind": "Pod", "apiVersion": "v1", **{key: pod["metadata"][key] for key in ("name", "uid")}}
         asked = {"spec": {"audiences": [], "expirationSeconds": TOKEN_SECONDS, "boundObjectRef": bound}}
-        code, made = self.plane.api("POST", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token", asked)
-        if code in (404, 409):  # the account is not there yet; the pod is no more, or another one has its name
+        code, made = self._api("POST", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token", asked)
+        if code in (403, 404, 409):  # the namespace goes; the account is not there yet; the pod is no more, or is another one
             raise NotReady(UNTOLD, f'failed to fetch token for "{account}": {made["message"]}')
         assert code == 201, made
         files = {
@@ -479,8 +487,15 @@ class Node:
 
     # ---- the API server
 
+    def _api(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> tuple[int, Data]:
+        """(HTTP status, answer); one of AWAY where there is none that says anything of what was asked."""
+        code, answer = self.plane.api(method, path, body, content_type=content_type)
+        if code in BUSY:
+            raise ConnectionError(answer)
+        return code, answer
+
     def _ask(self, method: str, path: str, body: Any = None) -> Data:
-        code, answer = self.plane.api(method, path, body)
+        code, answer = self._api(method, path, body)
         assert code in (200, 201), answer
         return answer
 
