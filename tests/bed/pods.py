@@ -191,13 +191,13 @@ def name_members(plane: ControlPlane, servers: MongoServers, namespace: str) -> 
     names in `hello` for whoever asks for one of them by TLS' server name (MongoDB's horizons).
     """
     certify(plane, servers, f"*.{domain(namespace)}")
+    servers.settle()
     client = servers.client()
-    config = client.admin.command("replSetGetConfig")["config"]
-    for number, member in enumerate(config["members"]):
-        member["horizons"] = {"cluster": f"pcs-mongo-{number}.{domain(namespace)}:{MONGO_PORT}"}
-    config["version"] += 1
-    client.admin.command({"replSetReconfig": config})
+    members = client.admin.command("replSetGetConfig")["config"]["members"]
     client.close()
+    for number, member in enumerate(members):
+        member["horizons"] = {"cluster": f"pcs-mongo-{number}.{domain(namespace)}:{MONGO_PORT}"}
+    servers.reconfigure({"members": members})
 
 
 def certify(plane: ControlPlane, servers: MongoServers, *hosts: str) -> None:

@@ -16,8 +16,8 @@ from tests.bed.mongo import MongoServers
 from tests.bed.pods import Kubelet, MongoPods, name_members
 
 NAMESPACE = "mongo-in-cluster"
-STEP_DOWN = {"replSetStepDown": 3, "secondaryCatchUpPeriodSecs": 1, "force": True}
-"""Another member is elected; the first one, which has a higher priority, takes over again some seconds later."""
+STEP_DOWN = {"replSetStepDown": 600, "secondaryCatchUpPeriodSecs": 1, "force": True}
+"""Another member is elected, and stays that until `MongoServers.settle`."""
 
 
 @dataclass(frozen=True)
