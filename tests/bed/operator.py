@@ -126,7 +126,9 @@ class LrsOperator:
         deploy_operator(plane, self.namespace, name=name, replicas=replicas)
 
     def __enter__(self) -> LrsOperator:
+        """Returns when it is at work: it has seen what it is scaled to before anybody changes that."""
         self._threads.start(self._run)
+        loader.wait_until(lambda: bool(self.events), "the operator to look at itself")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -179,8 +181,10 @@ class LrsOperator:
         wanted = int(own["spec"]["replicas"])
         if not self.replicas_seen or self.replicas_seen[-1] != wanted:
             self._note("replicas", self.name, wanted)
-        there = int(own.get("status", {}).get("replicas", 0))
-        if there != wanted and not (wanted < there and self.lingering.is_set()):
+        seen = own.get("status", {})
+        there = int(seen.get("replicas", 0))
+        is_old = seen.get("observedGeneration") != own["metadata"]["generation"]  # scaled there and back between two looks
+        if (there != wanted or is_old) and not (wanted < there and self.lingering.is_set()):
             patch = _replicas_status(own, wanted)
             self._api("PATCH", f"{deployments_path(self.namespace)}/{self.name}/status", patch, JSON_PATCH)
         return wanted > 0
