@@ -53,13 +53,13 @@ class Router:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._to))
-                self._open += [client, server]
-                threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
+                self._open.append(client)
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
-    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+    def _serve(self, client: socket.socket) -> None:
         """One question after the other, each with one answer: what needs more is not offered."""
-        with suppress(OSError, EOFError):
+        with client, suppress(OSError, EOFError), socket.create_connection(("127.0.0.1", self._to)) as server:
+            self._open.append(server)
             while True:
                 question = _message(client)
                 command = _document(question)
@@ -69,8 +69,6 @@ class Router:
                     continue
                 server.sendall(question)
                 client.sendall(_changed(_message(server), partial(self._answer, command)))
-        for each in (client, server):
-            each.close()
 
     def _refused(self, command: dict[str, Any]) -> Answer | None:
         """What a mongos does not do."""

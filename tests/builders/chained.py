@@ -9,7 +9,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def refusing_proxy() -> Iterator[tuple[str, list[str]]]:
                 client, _ = listener.accept()
             except OSError:
                 return
-            with client:
+            with client, suppress(OSError):  # a client that goes away ends nothing but its own connection
                 head = b""
                 while b"\r\n\r\n" not in head and (data := client.recv(4096)):
                     head += data

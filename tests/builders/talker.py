@@ -129,17 +129,25 @@ class Tunnel:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self._open.append(client)
+            self._threads.start(self._tunnel, client)
+
+    def _tunnel(self, client: socket.socket) -> None:
+        """What is asked for first, and then both ways. A client that goes, or a server that is not there, ends it."""
+        with contextlib.suppress(OSError):
             head = b""
-            while not head.endswith(b"\r\n\r\n") and (more := client.recv(1)):
+            while not head.endswith(b"\r\n\r\n"):
+                if not (more := client.recv(1)):
+                    return
                 head += more
             target = head.split()[1].decode()
             self.asked.append(target)
             host, _, port = target.rpartition(":")
             server = socket.create_connection((host, int(port)))
+            self._open.append(server)
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            self._open += [client, server]
-            for one, other in ((client, server), (server, client)):
-                self._threads.start(self._copy, one, other)
+            self._threads.start(self._copy, server, client)
+            self._copy(client, server)
 
     @staticmethod
     def _copy(one: socket.socket, other: socket.socket) -> None:
