@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.bed.standin import Server
+from tests.bed.standin import Server, body
 
 PREFIX = "/api/v2"
 FOREVER = float("inf")
@@ -455,11 +455,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Any method."""
         api = self.server.api
         url = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        data = body(self)
         token = self.headers.get("Authorization") or ""
         query = dict(parse_qsl(url.query))
         kind = (self.headers.get("Content-Type") or "").partition(";")[0]
-        call = (self.command, url.path, query, token, body, kind)
+        call = (self.command, url.path, query, token, data, kind)
         answer = api.answer(*call) if api.has_room() else Answer(429, {"message": "slow down"}, {"Retry-After": "1"})
         api.log.append(Request(time.monotonic(), self.command, url.path, query, token, answer.status))
         if answer.delay:

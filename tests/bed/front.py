@@ -12,8 +12,8 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
+from tests.bed import standin
 from tests.bed.registry import Registry
-from tests.bed.standin import Server
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Front:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = Server("front of a registry", Handler)
+        self._server = standin.Server("front of a registry", Handler)
         self._server.start()
         return self
 
@@ -97,7 +97,7 @@ class Front:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Pass a request on, or do what the first trouble that takes it says."""
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        body = standin.body(handler)
         with self.lock:
             self.log.append(Request(handler.command, handler.path, dict(handler.headers), handler.client_address[1]))
             line = f"{handler.command} {handler.path}"

@@ -26,7 +26,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.bed.controlplane import ControlPlane
-from tests.bed.standin import Server
+from tests.bed.standin import Server, body
 
 ALWAYS: Container[int] = range(1, sys.maxsize)
 FIRST: Container[int] = (1,)
@@ -416,7 +416,7 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command,
             path=url.path,
             query=dict(parse_qsl(url.query, keep_blank_values=True)),
-            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+            body=body(self),
             token=(self.headers.get("Authorization") or "").removeprefix("Bearer "),
             began=time.monotonic(),
         )

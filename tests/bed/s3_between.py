@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Protocol
 
-from tests.bed.standin import Hold
+from tests.bed.standin import Hold, body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(method=self.command, path=self.path, headers=headers, body=body)
+        request = Request(method=self.command, path=self.path, headers=headers, body=body(self))
         self.between.log.append(request)
         self._say(self.between.rule(request, lambda: self.between.passed(request)) or self.between.passed(request))
 

@@ -155,6 +155,15 @@ class Threads:
             self.check()
 
 
+def body(request: BaseHTTPRequestHandler) -> bytes:
+    """What came with a request. ConnectionResetError where the client went away in the middle of it: that is no request."""
+    size = int(request.headers.get("Content-Length") or 0)
+    data = request.rfile.read(size)
+    if len(data) < size:
+        raise ConnectionResetError(f"the client went after {len(data)} of {size} bytes")
+    return data
+
+
 class Server(ThreadingHTTPServer):
     """An HTTP server on loopback, a thread for each connection. A client that goes away is no news; all else is a fault."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.bed.standin import Server
+from tests.bed.standin import Server, body
 
 SERVICE = "registry.bed"
 ISSUER = "bed"
@@ -103,7 +103,7 @@ class TokenServer:
                 server.answer(self, parse_qs(urlsplit(self.path).query))
 
             def do_POST(self) -> None:
-                server.answer(self, parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                server.answer(self, parse_qs(body(self).decode()))
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.bed.loader import PATIENCE
-from tests.bed.standin import Server
+from tests.bed.standin import Server, body
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ class Listener:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                body = self.rfile.read(length).decode()
-                listener.heard.append(Heard(self.command, self.path, self.headers.get("Authorization", ""), body))
+                said = body(self).decode()
+                listener.heard.append(Heard(self.command, self.path, self.headers.get("Authorization", ""), said))
                 if listener.holds:
                     listener.holds.wait(PATIENCE)
                 self.send_response(listener.status)
