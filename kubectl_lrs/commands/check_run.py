@@ -15,7 +15,7 @@ from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.stores import NONE, levels
-from kubectl_lrs.model.units import duration
+from kubectl_lrs.model.units import limit_of_age
 from kubectl_lrs.repository import open_repository
 from kubectl_lrs.stores.deployments.connect import api_is_given
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
@@ -48,7 +48,7 @@ def _of_backup(given: Given, flags: Flags) -> CheckReport:
     from kubectl_lrs.usecases.verify import require_intact
 
     quiet = given.of(Quiet).quiet
-    stale_after, progress = duration(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
+    stale_after, progress = limit_of_age(flags.spark_older_than, what="--spark-older-than"), render.progress(quiet=quiet)
     repository = open_to_read(*flags.where)
     folder = found(given, repository, flags.from_, applications=flags.applications)
     if flags.from_ == LATEST:
@@ -70,7 +70,7 @@ def of_cluster(given: Given, flags: Flags) -> CheckReport:
     from kubectl_lrs.usecases.check_live import check_live
     from kubectl_lrs.usecases.check_sources import SourceOptions, sources
 
-    stale_after = duration(flags.spark_older_than, what="--spark-older-than")
+    stale_after = limit_of_age(flags.spark_older_than, what="--spark-older-than")
     options = SourceOptions.of(given.of)
     wanted, asked = _wanted(given)
     if "mongo" in asked:

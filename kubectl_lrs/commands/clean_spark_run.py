@@ -10,7 +10,7 @@ from kubectl_lrs.commands.shared import Quiet, Tables, Yes
 from kubectl_lrs.commands.spark import agree, apply, apply_options, plan_of, require_rights, show
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.selection import Selection
-from kubectl_lrs.model.units import duration
+from kubectl_lrs.model.units import limit_of_age
 from kubectl_lrs.stores.lrs.connect import require_namespace, target
 from kubectl_lrs.stores.spark.flags import CleanOptions
 from kubectl_lrs.usecases.clean_spark import SessionSelection
@@ -22,7 +22,7 @@ def run(given: Given) -> ExitCode:
     output = given.of(Tables).output
     dry_run = options.dry_run
     applied = apply_options(parallel=options.parallel, timeout=options.timeout, wait=options.wait, dry_run=dry_run == "server")
-    age = duration(options.older_than, what="--older-than") if options.older_than else None
+    age = limit_of_age(options.older_than, what="--older-than") if options.older_than else None
     Selection(selector=flags.selector)  # refused here, before anything is asked of a cluster
     cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace

@@ -28,7 +28,7 @@ from kubectl_lrs.model.metrics import backups_told
 from kubectl_lrs.model.nightly import BACKUP, PROVE, PRUNE, NightlyReport, Outcome, State, worst
 from kubectl_lrs.model.scheduling import INSTANCE, JOB, PART_OF, SEGMENTS, SHARDS, selector
 from kubectl_lrs.model.settings import Installation
-from kubectl_lrs.model.units import duration, shards
+from kubectl_lrs.model.units import limit_of_age, shards
 from kubectl_lrs.repository import Backup, open_pruner, open_repository
 from kubectl_lrs.runtime import state
 from kubectl_lrs.stores.lrs.connect import require_namespace, target
@@ -152,7 +152,7 @@ class Steps:
 
     def _newest(self) -> tuple[Backup, str]:
         """The newest backup of this installation, which the report is about then; what is to be said where it is too old."""
-        within = duration(self.given.of(Nightly).fresh, what="--fresh")
+        within = limit_of_age(self.given.of(Nightly).fresh, what="--fresh")
         backup = newest_of(open_repository(*self.given.of(Backups).where), self._own)
         self.report.backup, self.place = backup.catalog, backup.location
         return backup, stale(backup, within=within, now=datetime.now(timezone.utc))

@@ -13,7 +13,7 @@ from kubectl_lrs.commands.prune_ import Keep
 from kubectl_lrs.commands.shared import Backups, Quiet, Tables, Trusting, Trying, Yes
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.retention import PERIODS, Rules
-from kubectl_lrs.model.units import duration
+from kubectl_lrs.model.units import limit_of_age
 from kubectl_lrs.repository import open_pruner
 from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, apply, plan_prune
 
@@ -52,7 +52,7 @@ def rules_if_any(keep: Keep) -> Rules:
 
 
 def _age(name: str, text: str) -> timedelta:
-    return duration(text, what=f"--keep-within{name}")
+    return limit_of_age(text, what=f"--keep-within{name}")
 
 
 def carry_out(given: Given, plan: PrunePlan, *, dry_run: bool, must_ask: bool) -> ExitCode:

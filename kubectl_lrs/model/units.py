@@ -15,11 +15,19 @@ def duration(text: str, *, what: str) -> timedelta:
     """A duration as kubectl writes them (`30s`, `1h30m`; a bare number is seconds); days (`7d`) besides."""
     parts = [(text, "s")] if re.fullmatch(r"\d+", text) else re.findall(_PART, text)
     if not parts or "".join(number + unit for number, unit in parts) not in (text, f"{text}s"):
-        raise UsageError(f"{what}: {text!r} is not a duration", hint="write it like 30s, 5m or 1h30m")
+        raise UsageError(f"{what}: {text!r} is not a duration", hint="write it like 30s, 5m, 1h30m or 7d")
     try:
         return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
     except OverflowError as error:
         raise UsageError(f"{what}: {text!r} is longer than there are years") from error
+
+
+def limit_of_age(text: str, *, what: str) -> timedelta:
+    """A duration that decides what is old enough to go. UsageError for a bare number but 0: `30` is seconds to kubectl, and
+    days to whoever thinks of backups."""
+    if re.fullmatch(r"\d+", text) and int(text):
+        raise UsageError(f"{what}: {text!r} has no unit", hint=f"write {text}d for days, {text}h for hours, {text}s for seconds")
+    return duration(text, what=what)
 
 
 AUTO, MOST = "auto", 1000

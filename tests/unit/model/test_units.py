@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.units import age, duration, printable, self_name, size
+from kubectl_lrs.model.units import age, duration, limit_of_age, printable, self_name, size
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,19 @@ def test_what_is_no_duration_names_its_flag(text: str) -> None:
 def test_duration_beyond_all_years(text: str) -> None:
     with pytest.raises(UsageError, match="--keep-within"):
         duration(text, what="--keep-within")
+
+
+@pytest.mark.parametrize("text", ["1", "30", "0030", "9" * 400])
+def test_what_is_old_is_not_told_without_a_unit(text: str) -> None:
+    """Seconds to kubectl, days to whoever thinks of backups: thirty seconds would leave next to nothing."""
+    with pytest.raises(UsageError, match=r"--keep-within: .* has no unit") as caught:
+        limit_of_age(text, what="--keep-within")
+    assert f"{text}d for days" in caught.value.hint
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("00", 0), ("0s", 0), ("30d", 30 * 86400), ("36h", 36 * 3600)])
+def test_what_is_old_with_a_unit(text: str, seconds: float) -> None:
+    assert limit_of_age(text, what="--keep-within") == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
