@@ -138,6 +138,22 @@ def _anchors(text: str) -> set[str]:
 
 
 @by_document
+def test_rows_have_the_cells_of_their_heading(document: Path) -> None:
+    """A row of another table, or a bar that is not escaped, is shown askew or cut off."""
+    width, above = 0, ""
+    for line in FENCE.sub("", document.read_text()).splitlines():
+        if not line.startswith("|"):
+            width = 0
+        elif not width:
+            width, above = _cells(line), line
+        assert not width or _cells(line) == width, f"{document.name}: below {above!r}: {line!r}"
+
+
+def _cells(row: str) -> int:
+    return len(re.findall(r"(?<!\\)\|", row)) - 1
+
+
+@by_document
 def test_files_that_are_named_exist(document: Path) -> None:
     """A path of this project in a document is a path that is there."""
     for code in CODE.findall(FENCE.sub("", document.read_text())):
