@@ -7,10 +7,10 @@ from kubectl_lrs.commands.shared import Backups
 
 HELP = """Print metrics of the backups in Prometheus' text form.
 
-Of each cluster and profile: of when the newest sealed backup is, the newest whole one and the oldest, how many there
-are, what the newest holds and lacks; and how large the repository is. Besides, what the last nightly runs of this
-user came to: when they began, their exit status, how long they took, when the last one went well. Nothing is
-written, and no cluster is asked. `run nightly --metrics-file` has the same written each night.
+For each cluster and profile: the instants of the newest sealed backup, of the newest whole one and of the oldest,
+how many there are, what the newest holds and lacks; and how large the repository is. Besides, what the last nightly
+runs of this user came to: when they began, their exit status, how long they took, when the last one went well.
+Nothing is written, and no cluster is asked. `run nightly --metrics-file` has the same written each night.
 """
 
 

@@ -120,12 +120,22 @@ def shell(plane: ControlPlane, document: Path, directory: Path) -> Iterator[Run]
                 check=False,
             )
             status = done.returncode
-            return done.stdout.replace(str(work), SHOWN_DIRECTORY)
+            return _as_shown(done.stdout, str(work))
 
         try:
             yield run
         finally:
             loader.empty_namespace(plane, NAMESPACE)
+
+
+def _as_shown(printed: str, work: str) -> str:
+    """With the folder that the documents name; where it stands in a column, that stays as wide."""
+
+    def named(found: re.Match[str]) -> str:
+        cell = f"{SHOWN_DIRECTORY}{found['rest']}"
+        return cell.ljust(len(found[0])) if len(found["gap"]) > 1 else cell + found["gap"]
+
+    return re.sub(rf"{re.escape(work)}(?P<rest>\S*)(?P<gap> *)", named, printed)
 
 
 def _populate(plane: ControlPlane) -> None:
