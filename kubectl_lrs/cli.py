@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from kubectl_lrs.commands.command import common_options
+from kubectl_lrs.commands.command import PAGES, HelpContext, common_options
 from kubectl_lrs.commands.flags import TYPED
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
@@ -21,40 +21,58 @@ from kubectl_lrs.render.output import answer, blame, done, is_answered, reader_i
 from kubectl_lrs.runtime import streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupt
 
-VERBS: dict[str, str] = {
-    "backup": "Back up LRS into a folder that plain kubectl can restore from.",
-    "restore": "Restore a backup, or some LRS out of one.",
-    "clean-spark": "Delete Spark sessions, as before a backup.",
-    "deactivate": "Deactivate deployments through the application's API, with a journal.",
-    "activate": "Activate what deactivate took down.",
-    "list": "List the backups.",
-    "show": "Show what a backup holds.",
-    "prune": "Remove backups that no rule keeps.",
-    "hold": "Keep a backup from being removed.",
-    "unhold": "Let a backup go that is held.",
-    "forget": "Remove backups that are named.",
-    "unforget": "Bring back what prune or forget has removed, where that can be.",
-    "verify": "Check that a backup is as it was sealed.",
-    "rehearse": "Prove that a backup restores, without touching what runs.",
-    "copy": "Copy backups from one place into another.",
-    "export": "Write a backup as a plain folder.",
-    "import": "Make a backup of what others saved.",
-    "repository": "Make, show or check a place of backups.",
-    "diff": "Show what differs between two backups, or a backup and the cluster.",
-    "check": "Check that applications, LRS, MongoDB, images, files and deployments agree.",
-    "image": "Make the container image of this plugin, and push it to a registry.",
-    "config": "Make, show or check an installation file.",
-    "run": "Run what is done each night: backup, verify, check, prune.",
-    "metrics": "Print metrics of the backups in Prometheus' text form.",
-    "schedule": "Set up nightly runs in the cluster, show how they go, or start one.",
-    "history": "Show what was done, by whom, when.",
-    "help": "Show the help of a verb, or a page: mongo, storage, man.",
-    "completion": "Complete words with the Tab key.",
-    "schema": "Print the JSON Schema of what -o json prints.",
-    "options": "List the flags that all verbs share with kubectl.",
-    "version": "Print the version.",
+HEADINGS: dict[str, dict[str, str]] = {
+    "Backups": {
+        "backup": "Back up LRS into a folder that plain kubectl can restore from.",
+        "restore": "Restore a backup, or some LRS out of one.",
+        "list": "List the backups.",
+        "show": "Show what a backup holds.",
+        "verify": "Check that a backup is as it was sealed.",
+        "rehearse": "Prove that a backup restores, without touching what runs.",
+        "diff": "Show what differs: two backups, or a backup and the cluster.",
+        "check": "Check that LRS, MongoDB, images, files and deployments agree.",
+    },
+    "Sessions and deployments": {
+        "clean-spark": "Delete Spark sessions, as before a backup.",
+        "deactivate": "Deactivate deployments through the application's API.",
+        "activate": "Activate what deactivate took down.",
+    },
+    "Which backups stay": {
+        "prune": "Remove backups that no rule keeps.",
+        "hold": "Keep a backup from being removed.",
+        "unhold": "Let a backup go that is held.",
+        "forget": "Remove backups that are named.",
+        "unforget": "Bring back what prune or forget has removed, where that can be.",
+    },
+    "Where backups are": {
+        "copy": "Copy backups from one place into another.",
+        "export": "Write a backup as a plain folder.",
+        "import": "Make a backup of what others saved.",
+        "repository": "Make, show or check a place of backups.",
+    },
+    "Every night": {
+        "config": "Make, show or check an installation file.",
+        "run": "Run what is done each night: backup, verify, check, prune.",
+        "schedule": "Set up nightly runs in the cluster, show or start them.",
+        "metrics": "Print metrics of the backups in Prometheus' text form.",
+        "image": "Make the container image of this plugin, and push it.",
+    },
+    "About": {
+        "history": "Show what was done, by whom, when.",
+        "help": "Show the help of a verb, or a page: mongo, storage, man.",
+        "options": "List the flags that all verbs share with kubectl.",
+        "completion": "Complete words with the Tab key.",
+        "schema": "Print the JSON Schema of what -o json prints.",
+        "version": "Print the version.",
+    },
 }
+"""The verbs as help lists them, each with what it does: one line on a terminal of 80 columns."""
+
+VERBS: dict[str, str] = {verb: meaning for verbs in HEADINGS.values() for verb, meaning in verbs.items()}
 """Each verb is the `command` of the module of its name (`_` for `-`) in `commands`, imported when it is called."""
+
+TOPICS = {**VERBS, **{page: f"The flags that say {what}." for page, what in PAGES.values()}, "man": "The man page."}
+"""What there is help on."""
 
 COLLECTED = (10_000, 20, 20)
 """After so many new objects Python looks for circles: what passes through here is JSON, which has none, and goes by itself."""
@@ -67,6 +85,8 @@ class Verbs(click.Group):
     """The verbs, from the table."""
 
     meanings = VERBS
+    topics = TOPICS
+    context_class = HelpContext
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after the flags before the verb were brought into the one form that it knows."""
@@ -104,8 +124,10 @@ class Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table, without importing any verb."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+        width = max(map(len, VERBS))
+        for heading, verbs in HEADINGS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(verb.ljust(width), meaning) for verb, meaning in verbs.items()])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verbs; the flags have a verb of their own."""
@@ -206,11 +228,8 @@ def _run(arguments: list[str]) -> int:
     except LrsError as error:
         blame(error.word)
         return _fail(str(error), error.hint, error.exit_code)
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else name
-        return _fail(_lower(error.format_message()), f"see: {where} --help", ExitCode.USAGE)
     except click.ClickException as error:
-        return _fail(_lower(error.format_message()), "", ExitCode.USAGE)
+        return _misused(error, name)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", "", ExitCode.INTERRUPTED)
     except OSError as error:
@@ -220,6 +239,16 @@ def _run(arguments: list[str]) -> int:
     except Exception:  # noqa: BLE001  the boundary: a bug is told apart from a failure, and leaves a log
         return _bug()
     return int(result or 0)
+
+
+def _misused(error: click.ClickException, name: str) -> int:
+    """What the library says of words that are wrong."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"see: {context.command_path if context else name} --help" if isinstance(error, click.UsageError) else ""
+    if isinstance(error, click.NoSuchOption):
+        near = " or ".join(error.possibilities or ())
+        return _fail(f"no such flag: {error.option_name}", f"did you mean {near}?" if near else hint, ExitCode.USAGE)
+    return _fail(_lower(error.format_message()), hint, ExitCode.USAGE)
 
 
 def _answered(code: int) -> int:

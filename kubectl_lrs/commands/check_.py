@@ -42,7 +42,7 @@ class Flags(Backups):
         metavar="DURATION",
         shown=True,
         group=Group.MEANT,
-        help="From which age on a Spark session is stale.",
+        help="How old a Spark session must be to be called stale.",
     )
     output: str = output_flag(*TABLES, "html")
 
@@ -96,7 +96,7 @@ command = lrs_command(
         ("A page to sign off with", "@ check -n datarobot --profile complete -o html > check.html"),
         ("One application that is temporarily unavailable", "@ check -n datarobot --mongo 65f0c0ffee0123456789abcd"),
         ("Did everything agree when the newest backup was made?", "@ check --from latest"),
-        ("And on tuesday?", "@ check --from latest --at tuesday"),
+        ("And on Tuesday?", "@ check --from latest --at tuesday"),
     ],
     exits=(0, 1, 2, 4, 5, 130),
 )

@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,8 +35,15 @@ EXIT_STATUS: dict[int, str] = {
 }
 
 
-FIRST = ("--from", "--namespace", "--all-namespaces", "--type", "--selector", "--dry-run", "--yes", "--wait", "--timeout")
+FIRST = (
+    "--from", "--at", "--app", "--namespace", "--all-namespaces", "--type", "--exclude-type", "--selector", "--existing",
+    "--dry-run", "--yes", "--wait", "--timeout", "--backup-dir", "--name", "--mongo", "--mongo-existing", "--images",
+    "--images-existing", "--map-registry", "--files", "--files-url", "--files-existing",
+)  # fmt: skip
 """What a help lists first under its heading: most calls need no other."""
+
+LAST = ("--output", "--quiet", "--help")
+"""What it lists last."""
 
 PAGES: dict[Group, tuple[str, str]] = {
     Group.CONNECTION: ("mongo", "where MongoDB is and how it is reached"),
@@ -63,8 +70,46 @@ def group_of(option: click.Option) -> Group:
     return {"help": Group.OUTPUT, "namespace": Group.MEANT}.get(name, Group.OTHER)
 
 
+NO_BREAK = "\N{NON-BREAKING HYPHEN}"
+_FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+
+
+class HelpFormatter(click.HelpFormatter):
+    """As click's; but no flag is broken at a hyphen, as whoever copies it needs all of it."""
+
+    def write_text(self, text: str) -> None:
+        """Prose."""
+        super().write_text(_unbroken(text))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """What is said of each term."""
+        super().write_dl([(term, _unbroken(text)) for term, text in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """All of it."""
+        return super().getvalue().replace(NO_BREAK, "-")
+
+
+def _unbroken(text: str) -> str:
+    return _FLAG.sub(lambda flag: flag[0].replace("-", NO_BREAK), text)
+
+
+class HelpContext(click.Context):
+    """Whose help is in that form."""
+
+    formatter_class = HelpFormatter
+
+
+def place_of(option: click.Option) -> int:
+    """Where a flag stands under its heading; those of one place as they come."""
+    order = {name: place for place, name in enumerate((*FIRST, "", *LAST))}
+    return min((order[name] for name in option.opts if name in order), default=len(FIRST))
+
+
 class PluginCommand(click.Command):
     """A command whose help ends with examples and EXIT STATUS. In both, `@` stands for the name it was called by."""
+
+    context_class = HelpContext
 
     def __init__(
         self, *args: Any, examples: Sequence[tuple[str, str]] = (), exits: Sequence[int] = (0, 2), **kwargs: Any
@@ -76,7 +121,11 @@ class PluginCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, after the words were brought into the one form that it knows."""
         ctx.meta[SAID_NO] = pflag.said_no(args, self.params)
-        return super().parse_args(ctx, pflag.as_click_reads(args, self.params))
+        try:
+            return super().parse_args(ctx, pflag.as_click_reads(args, self.params))
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # so that it is the help of this command that is named
+            raise
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line first, then usage, what it does, the flags in groups, examples, exit status."""
@@ -95,8 +144,7 @@ class PluginCommand(click.Command):
         shown: dict[Group, list[tuple[int, tuple[str, str]]]] = {}
         for param in self.get_params(ctx):
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
-                place = min((FIRST.index(name) for name in param.opts if name in FIRST), default=len(FIRST))
-                shown.setdefault(group_of(param), []).append((place, record))
+                shown.setdefault(group_of(param), []).append((place_of(param), record))
         for group in (group for group in Group if group in shown):
             if group in PAGES:
                 continue
@@ -110,12 +158,12 @@ class PluginCommand(click.Command):
             from textwrap import wrap
 
             with formatter.section("Examples"):
-                for comment, line in self.examples:
+                for number, (comment, line) in enumerate(self.examples):
                     margin = " " * formatter.current_indent
                     width = formatter.width - len(margin)
                     lines = wrap(comment, width, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
                     lines += continued(line.replace("@", name), width)
-                    formatter.write("".join(f"{margin}{each}\n" for each in lines) + "\n")
+                    formatter.write("\n" * bool(number) + "".join(f"{margin}{each}\n" for each in lines))
         with formatter.section("Exit status"):
             formatter.write_dl([(str(code), EXIT_STATUS[code]) for code in self.exits])
         formatter.write_paragraph()
@@ -153,8 +201,17 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     return value
 
 
+class KubeOption(click.Option):
+    """One of kubectl's flags."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:  # noqa: ARG002
+        """As a help lists it, in the form of all others."""
+        names = ", ".join(self.opts)
+        return None if self.hidden else (names if self.is_flag else f"{names} {self.metavar}", self.help or "")
+
+
 def _flag(*names: str, **settings: Any) -> click.Option:
-    return click.Option(names, expose_value=False, **({"callback": _remember} | settings))
+    return KubeOption(names, expose_value=False, **({"callback": _remember} | settings))
 
 
 def _show_requests(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -225,6 +282,7 @@ def kube_options() -> list[click.Option]:
         _flag(
             "--color",
             type=click.Choice(colour.CHOICES),
+            metavar="|".join(colour.CHOICES),
             default=colour.AUTO,
             callback=_choose_colour,
             help="Colours: auto is on a terminal alone, and not where NO_COLOR is set.",

@@ -34,7 +34,7 @@ command = lrs_command(
     help=HELP,
     examples=[
         ("All backups of a folder to object storage", "@ copy /var/backups/lrs s3://backups/lrs"),
-        ("That of tuesday", "@ copy /var/backups/lrs /mnt/usb latest --at tuesday"),
+        ("That of Tuesday", "@ copy /var/backups/lrs /mnt/usb latest --at tuesday"),
         ("One backup back to a plain folder", "@ copy s3://backups/lrs /var/backups/lrs lrs_backup_2026_11_23_08_16_10"),
     ],
     exits=(0, 1, 2, 3, 4, 5, 130),

@@ -56,8 +56,8 @@ command = lrs_command(
     help=HELP,
     examples=[
         ("What has changed in the cluster since the newest backup of it", "@ diff latest"),
-        ("What has changed since tuesday", "@ diff --at tuesday"),
-        ("One application, and all that belongs to it, since tuesday", "@ diff --app sales-explorer --at tuesday"),
+        ("What has changed since Tuesday", "@ diff --at tuesday"),
+        ("One application, and all that belongs to it, since Tuesday", "@ diff --app sales-explorer --at tuesday"),
         ("The same as kubectl diff shows it", "@ diff latest live -o diff"),
         ("What changed from one backup to the next", "@ diff lrs_backup_2026_11_22_08_16_10 lrs_backup_2026_11_23_08_16_10"),
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import PAGES, group_of
+from kubectl_lrs.commands.command import PAGES, HelpContext, group_of
 from kubectl_lrs.model.errors import UsageError
 
 ABOUT: dict[str, str] = {
@@ -42,6 +42,9 @@ def command(ctx: click.Context, topic: str) -> None:
         render.answer(f"{_verb(group, topic)}\n")
 
 
+command.context_class = HelpContext
+
+
 def _verb(group: click.Context, name: str) -> str:
     """The same as `NAME --help`."""
     verbs = group.command
@@ -55,7 +58,7 @@ def _verb(group: click.Context, name: str) -> str:
             f"there is no help on {name!r}",
             hint=f"did you mean {' or '.join(near)}?" if near else f"it is on: {', '.join(known)}",
         )
-    with click.Context(found, info_name=name, parent=group) as ctx:
+    with found.context_class(found, info_name=name, parent=group) as ctx:
         return found.get_help(ctx)
 
 
@@ -74,9 +77,10 @@ def page(ctx: click.Context, name: str) -> str:
 
     group = next(group for group, (page, _) in PAGES.items() if page == name)
     formatter = ctx.make_formatter()
-    for paragraph in ABOUT[name].split("\n\n"):
+    for number, paragraph in enumerate(ABOUT[name].split("\n\n")):
+        if number:
+            formatter.write_paragraph()
         formatter.write_text(paragraph)
-        formatter.write_paragraph()
     options = [
         each for each in parameters([DatabaseOptions, Backups]) if isinstance(each, click.Option) and group_of(each) is group
     ]

@@ -6,11 +6,14 @@ from kubectl_lrs.commands.command import command as lrs_command
 from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.model.flags import Group, argument, flag
 
+VERBS = ("backup", "restore", "clean-spark", "deactivate", "activate", "prune", "forget", "rehearse", "schedule", "image")
+"""Those that change something, and so are noted."""
+
 
 class Flags(Tables):
     """Which acts."""
 
-    verbs: tuple[str, ...] = argument("verbs", default=(), metavar="[VERB]...", many=True)
+    verbs: tuple[str, ...] = argument("verbs", default=(), metavar="[VERB]...", many=True, offered=VERBS)
     since: str = flag(
         "--since",
         default="",

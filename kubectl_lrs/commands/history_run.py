@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from difflib import get_close_matches
 
 from kubectl_lrs import render
 from kubectl_lrs.commands.flags import Given
-from kubectl_lrs.commands.history_ import Flags
+from kubectl_lrs.commands.history_ import VERBS, Flags
 from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.when import start_of
 from kubectl_lrs.runtime import history
 from kubectl_lrs.runtime.state import root
 
-VERBS = ("backup", "restore", "clean-spark", "deactivate", "activate", "prune", "forget", "rehearse", "schedule", "image")
-"""Those that change something, and so are noted."""
-
 
 def run(given: Given) -> None:
     """All acts, or those of some verbs."""
     flags = given.of(Flags)
     wanted, since = flags.verbs, _since(flags.since)
-    if unknown := set(wanted) - set(VERBS):
-        raise UsageError(f"nothing is noted of {min(unknown)!r}", hint=f"it is one of: {', '.join(VERBS)}")
+    if unknown := sorted(set(wanted) - set(VERBS)):
+        near = get_close_matches(unknown[0], VERBS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"it is one of: {', '.join(VERBS)}"
+        raise UsageError(f"nothing is noted of {unknown[0]!r}", hint=hint)
     acts, troubles = history.read()
     render.show(
         render.history_view([act for act in acts if (not wanted or act.verb in wanted) and act.began >= since]),

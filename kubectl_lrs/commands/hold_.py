@@ -32,7 +32,7 @@ command = lrs_command(
     examples=[
         ("Keep what was made before an upgrade", "@ hold lrs_backup_2026_11_23_08_16_10 --reason 'before the upgrade to 11.2'"),
         ("The newest one", "@ hold latest --reason 'audit of 2026, ask Ann'"),
-        ("That of tuesday", "@ hold latest --at tuesday --reason 'before the upgrade'"),
+        ("That of Tuesday", "@ hold latest --at tuesday --reason 'before the upgrade'"),
         ("And let it go again", "@ unhold lrs_backup_2026_11_23_08_16_10"),
     ],
     exits=(0, 1, 2, 4, 5),

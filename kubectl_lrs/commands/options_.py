@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kubectl_lrs import render
-from kubectl_lrs.commands.command import common_options
+from kubectl_lrs.commands.command import HelpContext, common_options
 
 
 @click.command("options")
@@ -14,8 +14,11 @@ def command(ctx: click.Context) -> None:
     """List the flags that all verbs share with kubectl."""
     formatter = ctx.make_formatter()
     formatter.write_text(
-        "These flags, all but the last those of kubectl, can stand anywhere after the plugin's name, with any verb:"
+        "These flags can stand anywhere after the plugin's name, with any verb. All but --color and --config are kubectl's:"
     )
     with formatter.indentation():
         formatter.write_dl([record for option in common_options() if (record := option.get_help_record(ctx))])
     render.answer(f"{formatter.getvalue().rstrip()}\n")
+
+
+command.context_class = HelpContext

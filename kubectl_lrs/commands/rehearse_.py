@@ -22,6 +22,7 @@ class Flags(Options):
         default=(),
         metavar="T,...",
         commas=True,
+        offered=TIERS,
         group=Group.MEANT,
         help=f"Only these parts: {', '.join(TIERS)}; else all that the backup holds.",
     )

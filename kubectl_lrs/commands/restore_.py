@@ -40,6 +40,7 @@ class SourceFlags(Backups):
         default=(),
         metavar="T,...",
         commas=True,
+        offered=TIERS,
         group=Group.MEANT,
         help=f"Only these parts: {', '.join(TIERS)}; else all that a backup holds, {RESOURCES} where LRS are chosen.",
     )
@@ -123,7 +124,7 @@ command = lrs_command(
         ("Two LRS out of a certain backup", "@ restore my-model datarobot/my-app --from lrs_backup_2026_11_23_08_16_10"),
         ("What is missing of one application", "@ restore --app sales-explorer"),
         (
-            "One application as it was on tuesday",
+            "One application as it was on Tuesday",
             "@ restore --app sales-explorer --at tuesday --existing replace --mongo-existing replace",
         ),
         (

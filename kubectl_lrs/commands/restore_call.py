@@ -75,6 +75,8 @@ class Call:
     def of(cls, given: Given) -> Call:
         """The cluster and the folder of the backups are looked for."""
         flags = given.of(SourceFlags)
+        if not (flags.names or flags.files or given.of(OneApplication).app):
+            raise UsageError("restore needs a NAME: an LRS, a backup, or latest", hint="see what there is with: list, show")
         require_known(flags.tiers)
         refuse_contradictions(given)
         kube = connect(given.kube, given.cancel)
@@ -258,8 +260,6 @@ def _of_dump(call: Call, path: Path) -> Restore:
 def _meaning(call: Call) -> tuple[str, tuple[str, ...]]:
     """(backup, LRS names): what the arguments mean; backup empty for the newest of the cluster."""
     names, from_ = call.flags.names, call.flags.from_
-    if not names:
-        raise UsageError("restore needs a NAME: an LRS, a backup, or latest", hint="see what there is with: list, show")
     backups = [name for name in names if call.directory.names_backup(name)]
     if not backups:
         return ("" if from_ == LATEST else from_), names

@@ -22,7 +22,7 @@ class Flags(Options):
         help="Only this part, as a pod does that has no credentials for the others; may be repeated.",
     )
     segment: str = flag(
-        "--segment", default="", metavar="NAME", group=Group.MEANT, help="To segment: the one that is to be copied."
+        "--segment", default="", metavar="NAME", group=Group.MEANT, help="With segment: the one that is to be copied."
     )
 
 

@@ -41,7 +41,7 @@ def _annotations(part: str) -> tuple[str, ...]:
         default=(),
         metavar="KEY=VALUE",
         group=Group.CREDENTIALS,
-        help=f"Of the service account of {part}, as workload identities need them; may be repeated.",
+        help=f"An annotation of the service account of {part}, as workload identities need it; may be repeated.",
     )
 
 
@@ -57,6 +57,7 @@ class Settings(Options):
         default=(),
         metavar="PART,...",
         commas=True,
+        offered=PARTS,
         group=Group.MEANT,
         help=f"What is run, each with credentials of its own: {', '.join(PARTS)}; {BACKUP} and {PRUNE} where none is given.",
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from kubectl_lrs.commands.command import command as lrs_command
-from kubectl_lrs.model.flags import Options, argument
+from kubectl_lrs.model.flags import Options, Source, argument
 
 
 class Flags(Options):
     """What is described."""
 
-    kind: str = argument("kind", default="", metavar="[KIND|notes]")
+    kind: str = argument("kind", default="", metavar="[KIND|notes]", source=Source.KINDS)
 
 
 HELP = """Print the JSON Schema of what -o json prints.

@@ -100,7 +100,7 @@ class Backups(Options):
         default="",
         metavar="URL",
         group=Group.STORAGE,
-        help="Of a storage (S3, gs://, az://) that is not at its own provider; else LRS_BACKUP_ENDPOINT.",
+        help="URL of a storage (S3, gs://, az://) that is not at its own provider; else LRS_BACKUP_ENDPOINT.",
     )
     backup_ca_file: str = flag(
         "--backup-ca-file",
@@ -179,7 +179,8 @@ class At(Options):
         default="",
         metavar="DATE",
         group=Group.MEANT,
-        help="Of which time latest is the newest backup: 2026-11-24, '2026-11-24 08:00', tuesday, yesterday, 2d.",
+        help="The newest backup that is not later than this, in place of the latest: 2026-11-24 (its end), '2026-11-24 08:00',"
+        " tuesday, yesterday, 2d (ago).",
     )
 
 

@@ -13,6 +13,9 @@ import click
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.completion.line import Candidate, Completion, Directive, Line, Settings
 
+HELP = "help"
+"""The verb whose argument is another one."""
+
 
 def complete(
     group: click.Group, context: click.Context, words: Sequence[str], settings: Settings = lambda _named: {}
@@ -23,14 +26,14 @@ def complete(
     options, arguments = _split(before, group.params, interspersed=False)
     if not arguments:
         line = Line("", last, options, (), generic)
-        return _option_or(line, group.get_params(context), _verbs(group, last))
+        return _option_or(line, group.get_params(context), _named(group, "meanings", last))
     command = group.get_command(context, arguments[0])
     if command is None:
         return Completion()
     own, positional = _split(arguments[1:], command.params)
     line = Line(arguments[0], last, (*options, *own), positional, generic, settings)
     params = command.get_params(click.Context(command, parent=context))
-    return _option_or(line, params, None)
+    return _option_or(line, params, _named(group, "topics", last) if arguments[0] == HELP and not positional else None)
 
 
 def _split(
@@ -60,9 +63,9 @@ def _option_or(line: Line, params: Sequence[click.Parameter], verbs: Completion 
     return Completion()
 
 
-def _verbs(group: click.Group, partial: str) -> Completion:
-    """`meanings` of the group: each verb with what it does, known without importing it."""
-    meanings: Mapping[str, str] = getattr(group, "meanings", {})
+def _named(group: click.Group, table: str, partial: str) -> Completion:
+    """A table of the group: `meanings`, each verb with what it does, known without importing it; `topics` of its help."""
+    meanings: Mapping[str, str] = getattr(group, table, {})
     return Completion(_matching((Candidate(name, meaning) for name, meaning in meanings.items()), partial), _LISTED)
 
 

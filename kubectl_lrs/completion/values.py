@@ -29,6 +29,8 @@ LookUp = Callable[[Line], Sequence[Candidate]]
 
 def complete(line: Line, param: click.Parameter) -> Completion:
     """What is known of the parameter; nothing where the table has no source for it."""
+    if offered := _offered(line, param):
+        return Completion([each for each in offered if each.word.startswith(line.partial)], Directive.NO_FILES)
     kind = source_of(param)
     if kind in SHELLS_OWN:
         return Completion((), SHELLS_OWN[kind])
@@ -37,6 +39,17 @@ def complete(line: Line, param: click.Parameter) -> Completion:
     source = SOURCES.get(kind)
     found = _within_limit(source, line) if source else ()
     return Completion([each for each in found if each.word.startswith(line.partial)])
+
+
+def _offered(line: Line, param: click.Parameter) -> list[Candidate]:
+    """The words of a flag or an argument that offers some; none twice, and after commas where it takes these."""
+    flag: Flag | None = getattr(param, "flag", None)
+    if flag is None:
+        return []
+    *chosen, _ = line.partial.split(",") if flag.commas else [""]
+    begin = "".join(f"{each}," for each in chosen)
+    there = (*chosen, *(line.arguments if flag.is_argument else ()))
+    return [Candidate(f"{begin}{each}") for each in flag.offered if each not in there]
 
 
 def source_of(param: click.Parameter) -> Source:
@@ -192,6 +205,13 @@ def _applications(line: Line) -> list[Candidate]:
     return sorted((each for each in found if each.word not in line.arguments), key=lambda each: each.word)
 
 
+def _kinds(_line: Line) -> list[Candidate]:
+    """Of documents for programs, and the list of notes."""
+    from kubectl_lrs.render.schemas import KINDS
+
+    return [Candidate("notes", "what can be acknowledged"), *(Candidate(name, what) for name, (what, _) in KINDS.items())]
+
+
 SOURCES: Mapping[Source, LookUp] = {
     Source.CONTEXTS: _contexts,
     Source.CLUSTERS: _clusters,
@@ -204,6 +224,7 @@ SOURCES: Mapping[Source, LookUp] = {
     Source.BACKUPS_OR_LIVE: _after,
     Source.BACKUPS_AND_LRS: _names,
     Source.APPLICATIONS: _applications,
+    Source.KINDS: _kinds,
 }
 
 GENERIC: Mapping[str, Source] = {

@@ -53,6 +53,7 @@ class Source(str, Enum):
     BACKUPS_OR_LIVE = "backups-or-live"
     BACKUPS_AND_LRS = "backups-and-lrs"
     APPLICATIONS = "applications"
+    KINDS = "kinds"
     CONTEXTS = "contexts"
     CLUSTERS = "clusters"
     USERS = "users"
@@ -63,8 +64,8 @@ class Source(str, Enum):
 class Flag:
     """A flag, or an argument where `names` begin with no dash.
 
-    `off`: what switches a boolean off. `choices`: all its values; `least` and `most`: of a number. `commas`: several
-    values may stand in one word. `alone`: what it means without a value, where it need
+    `off`: what switches a boolean off. `choices`: all its values; `offered`: those that the Tab key offers. `least` and
+    `most`: of a number. `commas`: several values may stand in one word. `alone`: what it means without a value, where it need
     not have one. `shown`: its default is told in the help. `many`: an argument that takes all that comes.
 
     A flag is a *setting* where it has a `key`: what it is called in an installation file, such as `mongo.uriFile`. All others
@@ -78,6 +79,7 @@ class Flag:
     off: str = ""
     metavar: str = ""
     choices: tuple[Any, ...] = ()
+    offered: tuple[str, ...] = ()
     least: int | None = None
     most: int | None = None
     commas: bool = False
@@ -123,6 +125,7 @@ def flag(
     off: str = "",
     metavar: str = "",
     choices: Collection[Any] = (),
+    offered: Collection[str] = (),
     least: int | None = None,
     most: int | None = None,
     commas: bool = False,
@@ -142,6 +145,7 @@ def flag(
         off=off,
         metavar=metavar,
         choices=tuple(choices),
+        offered=tuple(offered),
         least=least,
         most=most,
         commas=commas,
@@ -164,10 +168,25 @@ def setting(field: T, key: str, *, yields: Collection[str] = ()) -> T:
 
 
 def argument(
-    name: str, *, default: T, metavar: str, many: bool = False, choices: Collection[str] = (), source: Source = Source.NONE
+    name: str,
+    *,
+    default: T,
+    metavar: str,
+    many: bool = False,
+    choices: Collection[str] = (),
+    offered: Collection[str] = (),
+    source: Source = Source.NONE,
 ) -> T:
     """A field of options that an argument of the command sets."""
-    made = Flag(names=(name,), default=default, metavar=metavar, many=many, choices=tuple(choices), source=source)
+    made = Flag(
+        names=(name,),
+        default=default,
+        metavar=metavar,
+        many=many,
+        choices=tuple(choices),
+        offered=tuple(offered),
+        source=source,
+    )
     return cast("T", made)
 
 

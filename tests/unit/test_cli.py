@@ -8,7 +8,7 @@ import re
 import click
 import pytest
 
-from kubectl_lrs.cli import HIDDEN, VERBS, run
+from kubectl_lrs.cli import HEADINGS, HIDDEN, VERBS, run
 from kubectl_lrs.model.errors import ExitCode, LrsError, UnreachableError
 from kubectl_lrs.model.flags import flags_of
 from kubectl_lrs.stores.mongo.flags import DatabaseOptions
@@ -35,11 +35,15 @@ def test_help_begins_with_one_line_that_says_what_it_does(name: str, capsys: pyt
     [
         (["bakup"], "no such verb: 'bakup'", "did you mean backup"),
         (["zzz"], "no such verb: 'zzz'", "--help"),
-        (["list", "--nothing"], "no such option", "--help"),
+        (["list", "--zzz"], "no such flag: --zzz", "see: kubectl lrs list --help"),
+        (["list", "--no-header"], "no such flag: --no-header", "did you mean --no-headers?"),
+        (["restore", "--exsting", "skip"], "no such flag: --exsting", "did you mean --existing or"),
+        (["backup", "-n"], "'-n' requires an argument", "see: kubectl lrs backup --help"),
         (["list", "-o", "xml"], "unknown output format 'xml'", "json"),
         (["list", "surplus"], "unexpected extra argument", "--help"),
         (["backup", "--type", " "], "--type: an empty value names nothing", "leave the flag out"),
         (["completion", "tcsh"], "'tcsh' is none of", ""),
+        (["restore", "--dry-run"], "restore needs a NAME", "list, show"),
     ],
 )
 def test_what_cannot_be_meant_is_usage(arguments: list[str], said: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,6 +120,20 @@ def test_help_has_none_of_the_words_of_its_library(name: str, capsys: pytest.Cap
     _, out, _ = _said(capsys, name, "--help")
     assert not [word for word in ("INTEGER", "RANGE", " TEXT\n", "x>=", "<=x", "[none|", "BOOLEAN") if word in out]
     assert "--mongo-service" not in out, "it has a page of its own"
+
+
+def test_the_flags_of_all_verbs_have_the_form_of_all_others(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = _said(capsys, "options")
+    assert "  -n, --namespace NAMESPACE  " in out
+    assert "  --color auto|always|never  " in out
+    assert not [word for word in ("x>=", "[auto", "INTEGER", "TEXT") if word in out]
+
+
+def test_each_verb_is_one_line_under_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = _said(capsys, "--help")
+    verbs = out.partition("\n\n")[2].partition('Use "')[0]
+    assert [line.split()[0] for line in verbs.splitlines() if line.startswith("  ")][1:] == [*VERBS]
+    assert [line.removesuffix(":") for line in verbs.splitlines() if re.match(r"\w", line)] == [*HEADINGS]
 
 
 def test_what_most_calls_need_comes_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ class StorageOptions(Options):
         default="",
         metavar="URL",
         group=FILES,
-        help="Of a storage that speaks S3 and is not AWS; else LRS_FILES_ENDPOINT.",
+        help="URL of a storage that speaks S3 and is not AWS; else LRS_FILES_ENDPOINT.",
     )
     ca_file: str = flag(
         "--files-ca-file",

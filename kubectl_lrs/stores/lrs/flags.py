@@ -63,13 +63,14 @@ class RestoreFlags(TargetOptions):
         choices=(Existing.SKIP, Existing.UPDATE, Existing.REPLACE, Existing.RECREATE, Existing.FAIL),
         shown=True,
         group=Group.OBJECTS,
-        help="With an object that is there and differs: leave it, set what the backup has, replace or delete and create it.",
+        help="With an object that is there and differs: leave it (skip), set what the backup has (update), put the saved one in"
+        " its place (replace), delete and create it (recreate), or write nothing at all (fail).",
     )
     accept_unmapped: bool = flag(
         "--accept-unmapped",
         default=False,
         group=Group.OBJECTS,
-        help="Take it that something still names a namespace or registry that was mapped.",
+        help="Accept that something still names a namespace or registry that was mapped: no exit status 3 for that.",
     )
     restore_status: bool = flag("--restore-status", default=False, group=Group.OBJECTS, help="Set the saved status too.")
     validate: str = flag(

@@ -185,7 +185,7 @@ class BackupOptions(DatabaseOptions):
         default=(),
         metavar="NAME",
         group=MONGO,
-        help="Take it that there is no such collection; may be repeated.",
+        help="Accept that there is no such collection; may be repeated.",
     )
     consistency: str = flag(
         "--mongo-consistency",

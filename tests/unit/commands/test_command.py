@@ -82,7 +82,17 @@ from kubectl_lrs.commands import (
     version_,
     version_run,
 )
-from kubectl_lrs.commands.command import EXIT_STATUS, PluginCommand, common_options, continued, group_of, run_of
+from kubectl_lrs.commands.command import (
+    EXIT_STATUS,
+    FIRST,
+    LAST,
+    NO_BREAK,
+    PluginCommand,
+    common_options,
+    continued,
+    group_of,
+    run_of,
+)
 from kubectl_lrs.commands.flags import FlagArgument, FlagOption
 from kubectl_lrs.completion import pflag
 from kubectl_lrs.model.errors import ExitCode
@@ -157,6 +167,47 @@ def test_examples_parse_and_use_flags_that_there_are(command: PluginCommand) -> 
         for call in re.findall(rf"@ {command.name}([^|;&>()]*)", line):
             words = [word.partition("=")[0] for word in shlex.split(call) if word.startswith("-") and word != "-"]
             assert not [word for word in words if word not in known and not (len(word) > 2 and word[:2] in known)], line
+
+
+@each
+@pytest.mark.parametrize("width", [40, 78, 118])
+def test_help_breaks_no_flag_and_leaves_no_two_lines_empty(command: PluginCommand, width: int) -> None:
+    with command.context_class(command, info_name="kubectl lrs", terminal_width=width) as ctx:
+        told = command.get_help(ctx)
+    assert not re.search(r"(?<!\w)--?[a-z][\w-]*-\n", told)
+    assert NO_BREAK not in told
+    assert "\n\n\n" not in told
+
+
+def test_a_flag_is_not_broken() -> None:
+    command = PluginCommand("toy", help="Toy.\n\n" + "word " * 14 + "--mongo-existing replace", params=[])
+    with command.context_class(command, info_name="toy", terminal_width=78) as ctx:
+        assert "\n--mongo-existing replace" in command.get_help(ctx)
+
+
+@pytest.mark.parametrize(
+    ("verb", "heading", "first", "last"),
+    [
+        ("backup", "Images", "--images", "--exclude-image"),
+        ("backup", "Files", "--files", "--shards"),
+        ("restore", "What objects become", "--existing", "--operator-replicas"),
+        ("restore", "Mongo", "--mongo-existing", "--ignore-keys"),
+        ("diff", "Backups and output", "--backup-dir", "--help"),
+        ("list", "Backups and output", "--backup-dir", "--help"),
+    ],
+)
+def test_what_most_calls_need_is_listed_first(verb: str, heading: str, first: str, last: str) -> None:
+    command = COMMANDS[verb]
+    with command.context_class(command, info_name=verb, terminal_width=118) as ctx:
+        section = command.get_help(ctx).partition(f"\n{heading}:\n")[2].partition("\n\n")[0]
+    flags = re.findall(r"^  (?:-\w, )?(--[\w-]+)", section, re.MULTILINE)
+    assert (flags[0], flags[-1]) == (first, last)
+
+
+def test_every_flag_that_has_a_place_is_one() -> None:
+    known = {name for command in COMMANDS.values() for param in command.params for name in param.opts}
+    assert set(FIRST) <= known
+    assert set(LAST) - {"--help"} <= known
 
 
 @each

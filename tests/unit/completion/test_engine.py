@@ -15,6 +15,7 @@ from kubectl_lrs.completion.line import Candidate, Completion, Directive, Line
 
 class _Group(click.Group):
     meanings: ClassVar = {"list": "those there are", "show": "one of them"}
+    topics: ClassVar = {**meanings, "storage": "a page"}
 
 
 GROUP = _Group(
@@ -25,6 +26,7 @@ GROUP = _Group(
         click.Option(["--help"], is_flag=True, help="help"),
     ],
     commands={
+        "help": click.Command("help", params=[click.Argument(["topic"])]),
         "show": click.Command(
             "show",
             params=[
@@ -65,6 +67,9 @@ def _complete(*words: str) -> Completion:
         (["show", "--output=j"], ["json"]),
         (["show", "--", ""], ["one", "two"]),
         (["show", "--all=x"], []),
+        (["help", ""], ["list", "show", "storage"]),
+        (["help", "s"], ["show", "storage"]),
+        (["help", "show", ""], []),
     ],
 )
 def test_words(words: Sequence[str], wanted: list[str]) -> None:

@@ -46,6 +46,24 @@ def test_types_after_a_comma_are_those_that_are_not_there_yet() -> None:
     assert "deployment,deployment" not in _words(Source.TYPES, "deployment,")
 
 
+def _offered(line: Line, *, commas: bool = False, is_argument: bool = False) -> list[str]:
+    param: click.Parameter = click.Argument(["any"], nargs=-1) if is_argument else click.Option(["--any"])
+    param.flag = Flag(names=("any" if is_argument else "--any",), offered=("one", "two", "three"), commas=commas)  # type: ignore[attr-defined]
+    return [each.word for each in values.complete(line, param).candidates]
+
+
+def test_words_that_are_offered() -> None:
+    assert _offered(Line("restore", "")) == ["one", "two", "three"]
+    assert _offered(Line("restore", "t")) == ["two", "three"]
+    assert _offered(Line("restore", "two,t"), commas=True) == ["two,three"]
+    assert _offered(Line("history", "", (), ("two",)), is_argument=True) == ["one", "three"]
+
+
+def test_kinds_of_documents() -> None:
+    assert {"notes", "RestoreReport", "Error"} <= set(_words(Source.KINDS))
+    assert _words(Source.KINDS, "Restore") == ["RestorePlan", "RestoreReport"]
+
+
 def test_a_look_up_that_fails_gives_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_line: Line) -> list[Candidate]:
         raise LrsError("away")
@@ -73,7 +91,7 @@ def test_without_cluster_kubeconfig_and_backups_there_is_little_to_offer(
 ) -> None:
     monkeypatch.chdir(folder)
     found = _words(source)
-    assert found == [] or source is Source.TYPES or (source is Source.BACKUPS_OR_LIVE and found == ["live"])
+    assert found == [] or source in (Source.TYPES, Source.KINDS) or (source is Source.BACKUPS_OR_LIVE and found == ["live"])
 
 
 def test_what_others_saved_is_offered_where_it_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
