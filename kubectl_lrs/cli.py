@@ -15,7 +15,7 @@ import click
 from kubectl_lrs.commands.command import PAGES, HelpContext, common_options
 from kubectl_lrs.commands.flags import TYPED
 from kubectl_lrs.completion import pflag
-from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.errors import ExitCode, LrsError, MissingRightError, UsageError
 from kubectl_lrs.model.units import self_name
 from kubectl_lrs.render.output import answer, blame, done, is_answered, reader_is_gone, say
 from kubectl_lrs.runtime import streams
@@ -176,6 +176,9 @@ def _help_without_verb(ctx: click.Context) -> None:
         answer(f"{ctx.get_help()}\n")
 
 
+RIGHTS = "docs/rights.md has the smallest Role for each verb"
+"""What can be done about a right that is missing, where nobody has said more."""
+
 DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 """What a disk fails with; where it is not ours to handle, it is still no bug."""
 
@@ -227,7 +230,7 @@ def _run(arguments: list[str]) -> int:
         result = _group().main(arguments, prog_name=name, standalone_mode=False)
     except LrsError as error:
         blame(error.word)
-        return _fail(str(error), error.hint, error.exit_code)
+        return _fail(str(error), error.hint or (RIGHTS if isinstance(error, MissingRightError) else ""), error.exit_code)
     except click.ClickException as error:
         return _misused(error, name)
     except (KeyboardInterrupt, click.Abort):

@@ -15,23 +15,34 @@ from kubectl_lrs.runtime import streams
 from kubectl_lrs.runtime.cancel import SIGNALS, interrupting
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask on a terminal; refuse where there is none, unless `--yes` was given."""
+def confirm(question: str, *, yes: bool, trial: str = "--dry-run") -> None:
+    """Ask on a terminal; refuse where there is none, unless `--yes` was given. `trial`: what shows the plan."""
     if yes:
         return
     if not sys.stdin.isatty() or streams.failure(streams.ERR):
         raise UsageError(
             f"this needs a yes: {question}",
-            hint="there is no terminal to ask on; look at the plan with --dry-run, then say --yes",
+            hint=f"there is no terminal to ask on; look at the plan with {trial}, then say --yes",
         )
     try:
         with interrupting():
-            agreed = click.confirm(question, err=True)
+            agreed = _asked(question)
     except click.Abort:
         render.say("")  # what is said next begins on a line of its own
         raise
     if not agreed:
         raise DeclinedError("not agreed to; nothing was written")
+
+
+def _asked(question: str) -> bool:
+    """Again until the answer is one; none is no."""
+    while True:
+        answer = click.prompt(f"{question} [y/N]", default="", show_default=False, err=True).strip().lower()
+        if answer in ("y", "yes"):
+            return True
+        if answer in ("", "n", "no"):
+            return False
+        render.say("answer y or n")
 
 
 class HeldSignals:

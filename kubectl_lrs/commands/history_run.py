@@ -24,12 +24,11 @@ def run(given: Given) -> None:
         hint = f"did you mean {near[0]}?" if near else f"it is one of: {', '.join(VERBS)}"
         raise UsageError(f"nothing is noted of {unknown[0]!r}", hint=hint)
     acts, troubles = history.read()
-    render.show(
-        render.history_view([act for act in acts if (not wanted or act.verb in wanted) and act.began >= since]),
-        given.of(Tables).output,
-    )
-    if not acts:
-        render.say(f"nothing was noted in {root()} so far")
+    found = [act for act in acts if (not wanted or act.verb in wanted) and act.began >= since]
+    render.show(render.history_view(found), given.of(Tables).output)
+    if not found:
+        of, when = f" of {', '.join(wanted)}" if wanted else "", f" since {flags.since}" if since else ""
+        render.say(f"nothing{of} was noted in {root()}{when or ' so far'}")
     for trouble in troubles:
         render.say(f"warning: {trouble}")
 

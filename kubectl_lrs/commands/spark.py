@@ -30,15 +30,15 @@ def require_rights(plan: CleanPlan) -> None:
         raise LrsError("; ".join(each.message for each in errors), hint=errors[0].hint, exit_code=errors[0].exit_code)
 
 
-def agree(plan: CleanPlan, *, yes: bool, quiet: bool) -> None:
-    """Show them, and ask; those that are being deleted already need no yes."""
+def agree(plan: CleanPlan, *, yes: bool, quiet: bool, trial: str = "--dry-run") -> None:
+    """Show them, and ask; those that are being deleted already need no yes. `trial`: what shows them."""
     if not plan.to_delete:
         return
     if not yes and sys.stderr.isatty():
         render.show(render.spark_plan_view(plan, applied=True), "table", err=True)
     if not quiet:
         render.say(LOST)
-    confirm(f"{render.spark_effects(plan)}. Go on?", yes=yes)
+    confirm(f"{render.spark_effects(plan)}. Go on?", yes=yes, trial=trial)
 
 
 def apply(target: Target, plan: CleanPlan, options: ApplyOptions, *, operator: str, quiet: bool) -> CleanReport:
@@ -78,7 +78,7 @@ def clean_first(target: Target, selection: SessionSelection, *, yes: bool, quiet
         if not quiet:
             render.say(render.nothing_to_clean(plan))
         return True
-    agree(plan, yes=yes, quiet=quiet)
+    agree(plan, yes=yes, quiet=quiet, trial="clean-spark --dry-run")
     options = apply_options(parallel=DEFAULT_WORKERS, timeout=DEFAULT_TIMEOUT, wait=True)
     report = apply(target, plan, options, operator="", quiet=quiet)
     if report.not_done or not quiet:

@@ -78,6 +78,10 @@ class DeniedError(LrsError):
         self.causes = frozenset(causes)
 
 
+class MissingRightError(DeniedError):
+    """The Kubernetes API does not allow it to this user."""
+
+
 class CredentialsError(DeniedError):
     """The credentials were refused, or none could be had: nothing else will succeed either."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     import rich.progress
 
     from kubectl_lrs.model.notes import Note
+
+
+DUMB = ("dumb", "unknown")
+"""Terminals on which nothing that was written can be taken back."""
 
 
 def _done(done: int, total: int | None, unit: str) -> str:
@@ -140,4 +145,5 @@ def progress(*, quiet: bool) -> LiveProgress | PlainProgress:
         return QuietProgress()
     from kubectl_lrs.clients import wirelog  # the masking behind it is not for `--help` to wait for
 
-    return LiveProgress() if sys.stderr.isatty() and not wirelog.is_on() else PlainProgress()
+    moves = sys.stderr.isatty() and os.environ.get("TERM") not in DUMB
+    return LiveProgress() if moves and not wirelog.is_on() else PlainProgress()

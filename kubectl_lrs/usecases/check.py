@@ -22,7 +22,7 @@ from kubectl_lrs.consistency import (
     examine,
     known,
 )
-from kubectl_lrs.model.errors import ExitCode, LrsError, UsageError
+from kubectl_lrs.model.errors import ExitCode, LrsError, UnreachableError, UsageError
 from kubectl_lrs.model.notes import Remark
 from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.deployments.inventory import Deployment
@@ -90,11 +90,13 @@ def report_of(
 
 
 def selected_applications(part: Part[Application], only: Collection[str]) -> Sequence[Application]:
-    """The applications that are meant; UsageError where one of them is not known."""
+    """The applications that are meant. UsageError where one of them is not known; UnreachableError where what was asked for
+    them cannot be had."""
     if not only:
         return known(part)
     if isinstance(part, Unchecked):
-        raise UsageError(f"nothing tells which applications there are: {part.why}", hint=f"give {part.flag}")
+        why = f"nothing tells which applications there are: {part.why}"
+        raise UnreachableError(why) if part.failed else UsageError(why, hint=f"give {part.flag}")
     selected: dict[str, Application] = {}
     for word in only:
         found = [each for each in part if word.lower() == each.id] or [each for each in part if word == each.name]

@@ -58,6 +58,9 @@ def test_acts_and_no_trials(plane: ControlPlane, crd: Crd, namespace: str, cli: 
     middle = acts[2]["began"].replace("Z", "+00:00")
     assert _acts(cli, "--since", middle) == acts[2:]
     assert "is no time" in cli.run("history", "--since", "soon").stderr
+    for words, said in ((("prune",), "nothing of prune was noted in"), (("--since", "0s"), "since 0s")):
+        done = cli.run("history", *words)
+        assert (done.returncode, done.stdout, said in done.stderr) == (0, "", True), words
     shown = cli.ok("history", "-o", "wide")
     assert "RESULT" in shown
     assert uid in shown

@@ -8,8 +8,8 @@ import re
 import click
 import pytest
 
-from kubectl_lrs.cli import HEADINGS, HIDDEN, VERBS, run
-from kubectl_lrs.model.errors import ExitCode, LrsError, UnreachableError
+from kubectl_lrs.cli import HEADINGS, HIDDEN, RIGHTS, VERBS, run
+from kubectl_lrs.model.errors import ExitCode, LrsError, MissingRightError, UnreachableError
 from kubectl_lrs.model.flags import flags_of
 from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 
@@ -60,6 +60,8 @@ def test_what_cannot_be_meant_is_usage(arguments: list[str], said: str, hint: st
     [
         (UnreachableError("away", hint="look"), ExitCode.UNREACHABLE, "error: away\nhint: look\n"),
         (LrsError("no"), ExitCode.FAILED, "error: no\n"),
+        (MissingRightError("no"), ExitCode.UNREACHABLE, f"error: no\nhint: {RIGHTS}\n"),
+        (MissingRightError("no", hint="ask"), ExitCode.UNREACHABLE, "error: no\nhint: ask\n"),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "error: interrupted\n"),
         (click.Abort(), ExitCode.INTERRUPTED, "error: interrupted\n"),
         (OSError(28, "No space left on device", "/x"), ExitCode.FAILED, "error: /x: No space left on device\n"),

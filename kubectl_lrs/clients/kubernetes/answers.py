@@ -18,10 +18,10 @@ from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
     CredentialsError,
-    DeniedError,
     ExitCode,
     ExpiredError,
     LrsError,
+    MissingRightError,
     NoDryRunError,
     NotFoundError,
     UnreachableError,
@@ -155,7 +155,7 @@ def refused(answer: Response, method: str, path: str, server: str) -> LrsError:
             hint="check the context's user, or log in again",
         )
     if status == 403:
-        return DeniedError(message, causes=causes)
+        return MissingRightError(message, causes=causes)
     if reason == "BadRequest" and message.endswith(_NO_DRY_RUN):
         return NoDryRunError(message, status=status, reason=reason)
     # A GET was asked again, as long as that may help: nothing can be had of a server that still fails.

@@ -35,15 +35,20 @@ class _Stdin:
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch, answer: object, *, terminal: bool = True) -> None:
-    def ask(_question: str, *, err: bool) -> object:
+    answers = [*answer] if isinstance(answer, (list, tuple)) else [answer]
+
+    def ask(question: str, *, err: bool, **_more: object) -> object:
         assert err, "results go elsewhere"
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+        assert question == "Replace 3? [y/N]"
+        said = answers.pop(0)
+        if isinstance(said, BaseException):
+            raise said
+        return said
 
     monkeypatch.setattr(module.sys, "stdin", _Stdin(terminal=terminal))
-    monkeypatch.setattr(module.click, "confirm", ask)
+    monkeypatch.setattr(module.click, "prompt", ask)
     confirm("Replace 3?", yes=False)
+    assert not answers
 
 
 def test_yes_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,16 +58,35 @@ def test_yes_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_a_terminal_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"Replace 3\?") as caught:
-        _asked(monkeypatch, True, terminal=False)
+        _asked(monkeypatch, "y", terminal=False)
     assert "--dry-run" in caught.value.hint
     assert "--yes" in caught.value.hint
 
 
+def test_the_hint_names_what_shows_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.sys, "stdin", _Stdin(terminal=False))
+    with pytest.raises(UsageError) as caught:
+        confirm("Replace 3?", yes=False, trial="clean-spark --dry-run")
+    assert "look at the plan with clean-spark --dry-run, then say --yes" in caught.value.hint
+
+
+@pytest.mark.parametrize("answers", [["y"], ["yes"], ["Y"], [" YES "], ["j", "maybe", "y"]])
+def test_what_is_a_yes(answers: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _asked(monkeypatch, answers)
+    assert capsys.readouterr().err == "answer y or n\n" * (len(answers) - 1)
+
+
+@pytest.mark.parametrize("answers", [[""], ["n"], ["No"], ["nein", "n"]])
+def test_what_is_a_no(answers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InterruptedRunError, match="nothing was written"):
+        _asked(monkeypatch, answers)
+
+
 def test_what_a_person_says(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGINT)
-    _asked(monkeypatch, True)
+    _asked(monkeypatch, "y")
     with pytest.raises(InterruptedRunError, match="nothing was written"):
-        _asked(monkeypatch, False)
+        _asked(monkeypatch, "n")
     with pytest.raises(click.Abort):
         _asked(monkeypatch, click.Abort())
     assert signal.getsignal(signal.SIGINT) is before, "signals mean again what they did"

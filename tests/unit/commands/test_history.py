@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kubectl_lrs import commands
-from kubectl_lrs.commands.history_ import HELP
-from kubectl_lrs.commands.history_run import VERBS
+from kubectl_lrs.commands.history_ import HELP, VERBS
 
 ENDING = "_run.py"
 

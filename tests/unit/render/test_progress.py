@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, QuietProgress, progress, say
@@ -49,6 +51,15 @@ def test_quiet_still_warns(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_without_a_terminal_there_is_no_display() -> None:
     assert not isinstance(progress(quiet=False), LiveProgress)
+
+
+@pytest.mark.parametrize(("term", "is_live"), [("xterm", True), ("dumb", False), ("unknown", False)])
+def test_on_a_terminal_that_takes_nothing_back_there_is_none_either(
+    term: str, is_live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", term)
+    assert isinstance(progress(quiet=False), LiveProgress) is is_live
 
 
 def test_a_display_that_was_never_begun_can_be_told_and_ended(capsys: pytest.CaptureFixture[str]) -> None:

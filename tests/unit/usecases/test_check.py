@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.consistency import Application, Inventory, Unchecked
-from kubectl_lrs.model.errors import UsageError
+from kubectl_lrs.model.errors import UnreachableError, UsageError
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.common.image_names.reference import parse
 from kubectl_lrs.stores.common.mentions import Document
@@ -60,6 +60,15 @@ def test_a_name_that_two_have_is_refused_with_the_ids() -> None:
     with pytest.raises(UsageError, match=f"2 applications are called 'sales': {_id(1)}, {_id(2)}"):
         selected_applications(twins, ["sales"])
     assert selected_applications(twins, [_id(2)]) == [twins[1]]
+
+
+def test_what_was_not_asked_for_is_usage_and_what_cannot_be_had_is_out_of_reach() -> None:
+    with pytest.raises(UsageError, match="not asked for") as caught:
+        selected_applications(Unchecked("MongoDB was not asked for", "--mongo"), ["sales"])
+    assert caught.value.hint == "give --mongo"
+    with pytest.raises(UnreachableError, match="refused") as away:
+        selected_applications(Unchecked("the connection is refused", "--mongo", failed=True), ["sales"])
+    assert away.value.hint == "", "it was given"
 
 
 @pytest.mark.parametrize("others", [0, 1, 19, 20, 60])

@@ -23,7 +23,7 @@ from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
     CredentialsError,
-    DeniedError,
+    MissingRightError,
     ExpiredError,
     LrsError,
     NoDryRunError,
@@ -104,7 +104,7 @@ def _refused(status: int, **said: Any) -> LrsError:
     ("status", "said", "kind"),
     [
         (401, {}, CredentialsError),
-        (403, {"message": "no"}, DeniedError),
+        (403, {"message": "no"}, MissingRightError),
         (404, {"message": "no"}, NotFoundError),
         (409, {"message": "no"}, ConflictError),
         (410, {"message": "no"}, ExpiredError),
