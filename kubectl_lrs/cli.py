@@ -249,9 +249,19 @@ def _misused(error: click.ClickException, name: str) -> int:
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"see: {context.command_path if context else name} --help" if isinstance(error, click.UsageError) else ""
     if isinstance(error, click.NoSuchOption):
-        near = " or ".join(error.possibilities or ())
-        return _fail(f"no such flag: {error.option_name}", f"did you mean {near}?" if near else hint, ExitCode.USAGE)
+        return _fail(f"no such flag: {error.option_name}", _near_flags(error) or hint, ExitCode.USAGE)
     return _fail(_lower(error.format_message()), hint, ExitCode.USAGE)
+
+
+def _near_flags(error: click.NoSuchOption) -> str:
+    """Which ones may have been meant: what all begin with makes none a near one."""
+    from difflib import get_close_matches
+
+    params = error.ctx.command.params if error.ctx else ()
+    known = [name[2:] for param in params for name in (*param.opts, *param.secondary_opts) if name.startswith("--")]
+    typed = error.option_name.lstrip("-")
+    near = [each for each in known if each.startswith(f"{typed}-")][:3] or get_close_matches(typed, known, 3)
+    return f"did you mean {' or '.join(f'--{each}' for each in near)}?" if near else ""
 
 
 def _answered(code: int) -> int:

@@ -39,14 +39,16 @@ def run(given: Given) -> None:
     """One row for each; what only looks like a backup is a warning."""
     directory, output = open_to_read(*given.of(Backups).where), given.of(Tables).output
     listing = given.of(Listing)
-    sealed, unsealed = directory.scan()
-    sealed = sorted((each for each in sealed if _holds(each, listing.holding)), key=ORDER[listing.order])
+    there, unsealed = directory.scan()
+    sealed = sorted((each for each in there if _holds(each, listing.holding)), key=ORDER[listing.order])
     holds = directory.holds()
     journals, unreadable = open_journals(directory.journals)
     view = render.listing(sealed, unsealed, output, holds, journals)
     render.show(replace(view, has_headings=not listing.no_headers), output)
     for line in (*map(_open, journals), *_remarks(sealed, listing.holding, directory)):
         render.say(line)
+    if listing.holding and there and not any("mongo" in each.catalog.tiers for each in there):
+        render.say("hint: none of them has the documents that tell names of applications; an id or the name of an LRS will do")
     others = [each.name for each in unsealed if directory.elsewhere is not None and directory.elsewhere.has(each.name)]
     for warning in (
         *(f"a hold is not believed: {each}" for each in holds.refused),

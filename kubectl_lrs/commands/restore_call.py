@@ -75,10 +75,10 @@ class Call:
     def of(cls, given: Given) -> Call:
         """The cluster and the folder of the backups are looked for."""
         flags = given.of(SourceFlags)
-        if not (flags.names or flags.files or given.of(OneApplication).app):
-            raise UsageError("restore needs a NAME: an LRS, a backup, or latest", hint="see what there is with: list, show")
         require_known(flags.tiers)
         refuse_contradictions(given)
+        if not (flags.names or flags.files or given.of(OneApplication).app):
+            raise UsageError("restore needs a NAME: an LRS, a backup, or latest", hint="see what there is with: list, show")
         kube = connect(given.kube, given.cancel)
         progress = render.progress(quiet=given.of(Quiet).quiet)
         return cls(given, flags, open_to_read(*flags.where), kube, kube.identity(), progress)

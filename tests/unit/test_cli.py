@@ -38,6 +38,8 @@ def test_help_begins_with_one_line_that_says_what_it_does(name: str, capsys: pyt
         (["list", "--zzz"], "no such flag: --zzz", "see: kubectl lrs list --help"),
         (["list", "--no-header"], "no such flag: --no-header", "did you mean --no-headers?"),
         (["restore", "--exsting", "skip"], "no such flag: --exsting", "did you mean --existing or"),
+        (["diff", "a", "b", "--no-wait"], "no such flag: --no-wait", "see: kubectl lrs diff --help"),
+        (["backup", "--all"], "no such flag: --all", "did you mean --all-namespaces?"),
         (["backup", "-n"], "'-n' requires an argument", "see: kubectl lrs backup --help"),
         (["list", "-o", "xml"], "unknown output format 'xml'", "json"),
         (["list", "surplus"], "unexpected extra argument", "--help"),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
 
 _PREFIX = re.compile(r"^(.*Failed to establish a new connection: )?(\[[^]]*\] )?")
+_UNKNOWN_NAME = re.compile(r"^.*Failed to resolve '([^']*)' \((?:\[[^]]*\] )?(.*)\)$")
+"""Whose name it is, the server's or a proxy's, is to be said."""
 
 POOL = 64
 """Connections to one host that are kept."""
@@ -150,7 +152,7 @@ def cause(error: BaseException) -> str:
         return "connection timed out"
     reason = _inmost(error)
     said = str(reason.args[-1] if reason.args and isinstance(reason.args[-1], str) else reason)
-    return redact.text(_PREFIX.sub("", said))
+    return redact.text(_PREFIX.sub("", _UNKNOWN_NAME.sub(r"no address for \1: \2", said)))
 
 
 def _inmost(error: BaseException) -> BaseException:
