@@ -3,32 +3,30 @@
 One that was free a moment ago may be somebody's by now: of the processes that run tests beside this one, each opens
 listeners and connections all the time, and the system gives out any free port for them. A server that is killed and started
 again must find its port as it left it, too. So these are ports that the system gives to nobody by itself, out of a block that
-this process alone has, for as long as it lives: a lock on a file says so.
+this process alone has, for as long as it lives: it has bound the first one of it, which the system lets nobody else do,
+whatever folder for temporary files, home or user that one has.
 """
 
 from __future__ import annotations
 
-import fcntl
 import itertools
-import os
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 BLOCK = 200
-"""Ports of a process; after the last one come those again that are free by then."""
+"""Ports of a process, the first one among them; after the last one come those again that are free by then."""
 
 FIRST, LAST = 10_000, 65_535
 GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 ELSEWHERE = (49_152, 65_535)
 """What other systems give out by themselves."""
 
-_FOLDER = Path(tempfile.gettempdir()) / f"kubectl-lrs-ports-{os.getuid()}"  # found before a test has another one
 _lock = threading.Lock()
+_firsts: list[socket.socket] = []
+"""Bound until this process ends, and never listened on."""
 
 
 def reserved(count: int) -> list[int]:
@@ -45,14 +43,16 @@ def _mine() -> Iterator[int]:
 
 
 def _taken() -> range:
-    _FOLDER.mkdir(mode=0o700, exist_ok=True)
     for block in _blocks(*_given_out()):
-        descriptor = os.open(_FOLDER / str(block.start), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
-            return block
-        os.close(descriptor)
-    raise RuntimeError(f"every block of ports is somebody's: {_FOLDER}")
+        first = socket.socket()
+        try:
+            first.bind(("127.0.0.1", block.start))
+        except OSError:
+            first.close()
+            continue
+        _firsts.append(first)
+        return block
+    raise RuntimeError("every block of ports is somebody's")
 
 
 def _blocks(low: int, high: int) -> Iterator[range]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from tests.bed import ports
 from tests.bed.ports import BLOCK, reserved
@@ -16,10 +18,15 @@ PROGRAM = "import sys\nfrom tests.bed.ports import reserved\nprint(*reserved(3),
 
 
 @contextmanager
-def another() -> Iterator[set[int]]:
+def another(**environment: str) -> Iterator[set[int]]:
     """The ports of another process, which lives as long as this lasts."""
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout
         yield {int(port) for port in process.stdout.readline().split()}
@@ -30,6 +37,15 @@ def test_of_one_process_at_a_time() -> None:
     with ExitStack() as stack:
         found = [set(reserved(3)), *(stack.enter_context(another()) for _ in range(3))]
     assert len(set.union(*found)) == 4 * 3
+
+
+def test_wherever_its_temporary_files_are(tmp_path: Path) -> None:
+    """As of the demo, which tests start in a folder of their own."""
+    folders = [tmp_path / name for name in ("one", "other")]
+    for each in folders:
+        each.mkdir()
+    with another(TMPDIR=str(folders[0])) as one, another(TMPDIR=str(folders[1])) as other:
+        assert not one & other
 
 
 def test_none_that_the_system_gives_out() -> None:
