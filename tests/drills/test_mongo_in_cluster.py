@@ -23,8 +23,9 @@ from tests.bed.loader import wait_until
 from tests.bed.mongo import MongoServers
 from tests.bed.pods import certify, domain
 from tests.builders.mongo_pods import NAMESPACE, STEP_DOWN, MongoBed
+from tests.builders.rights import each_verb
 from tests.builders.talker import Talker
-from tests.rights.test_rights import ROLES, User, _rights, _without
+from tests.rights.test_rights import ROLES, User, _without
 
 Access = Callable[..., ClusterAccess]
 
@@ -347,7 +348,7 @@ def test_the_role_of_the_document_is_enough(user: User, access: Access) -> None:
     assert access(kube_of(user)).client().admin.command("hello")["isWritablePrimary"]
 
 
-@pytest.mark.parametrize(("rule", "verb"), list(_rights(ROLES["lrs-mongo"])), ids=lambda value: str(value))
+@pytest.mark.parametrize(("rule", "verb"), list(each_verb(ROLES["lrs-mongo"]["rules"])), ids=lambda value: str(value))
 def test_each_right_of_the_role_is_needed(
     mongo_bed: MongoBed, user: User, access: Access, rule: dict[str, Any], verb: str
 ) -> None:

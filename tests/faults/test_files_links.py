@@ -20,7 +20,7 @@ from kubectl_lrs.stores.files.collect import FilesCollector
 from kubectl_lrs.stores.files.inspect import listed_in, presence
 from kubectl_lrs.stores.files.match import ALL, References
 from kubectl_lrs.stores.files.plan import Planner
-from kubectl_lrs.stores.files.saved import Entry, Index
+from kubectl_lrs.stores.files.saved import Index, SavedFile
 from kubectl_lrs.stores.files.selected import Listed
 from kubectl_lrs.stores.files.storage import Storage
 from tests.builders.said import HERE, saying
@@ -132,7 +132,7 @@ def test_a_restore_says_before_that_a_link_is_in_the_way(root: Path, existing: E
     _file_link(root)
     (root / "volume").symlink_to(root.parent / "other volume")
     entries = [
-        Entry(path=path, size=7, etag="", found=ALL, file=f"files/{path}", sha256="0" * 64)
+        SavedFile(path=path, size=7, etag="", found=ALL, file=f"files/{path}", sha256="0" * 64)
         for path in ("data/named", "volume/content", "volume/new", "data/new")
     ]
     index = Index(url="", level="copy", entries=entries, folders={})
