@@ -132,7 +132,7 @@ def _stores(opened: _Backups, *, is_narrow: bool) -> Stores:
 
 
 class _Backups:
-    """Opens the backups that are named, each held against its sums before anything of it is believed."""
+    """Opens the backups that are named, each held against its sums; its objects are while they are compared, all of them."""
 
     def __init__(self, given: Given, named: Sequence[str], progress: Progress, *, quiet: bool) -> None:
         self.directory = open_to_read(*given.of(Backups).where)
@@ -158,9 +158,7 @@ class _Backups:
             render.say(line)
         require_intact(folder, self.progress)
         self.folders.append(folder)
-        source = BackupSource(folder)
-        source.check()
-        return source
+        return BackupSource(folder)
 
     def say_line(self, line: str) -> None:
         """The same, of one line."""

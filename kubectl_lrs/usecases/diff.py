@@ -126,7 +126,12 @@ class BackupSide:
         )
 
     def entries(self) -> Iterator[Entry]:
-        """A mapped namespace has another place in the order, so it is read by itself, at the price of a pass each."""
+        """A mapped namespace has another place in the order, so it is read by itself, at the price of a pass each.
+
+        The first pass to the end is the one that believes nothing; with several they would all be that.
+        """
+        if self._map:
+            self._source.check()
         streams = [self._stream(lambda namespace: namespace not in self._map)]
         streams += [self._stream(source.__eq__) for source in self._map]
         return heapq.merge(*streams, key=lambda entry: entry[0])
