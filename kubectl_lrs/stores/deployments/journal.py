@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from kubectl_lrs import __version__
 from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.runtime.copies import Mark, belongs, mirror, new_id
+from kubectl_lrs.runtime.copies import Mark, mirror, new_id
 from kubectl_lrs.runtime.journal import read_journal, write_text
 from kubectl_lrs.runtime.paths import exists, is_file
 from kubectl_lrs.runtime.trust import NAMED, OWN, RefusedError, Trust
@@ -240,9 +240,10 @@ class _Copies:
             self._by_place.setdefault(copy.mark.place, []).append(copy)
 
     def of(self, original: Journal) -> list[Journal]:
-        """Those of one journal."""
+        """Those of one journal, by its id; version 0.1.0 has written over one without, which is known by its place."""
         known, key = (self._by_id, original.mark.id) if original.mark.id else (self._by_place, str(original.path.resolve()))
-        return [copy for copy in known.get(key, ()) if _is_of(copy, original)]
+        path = original.path.resolve()
+        return [copy for copy in known.get(key, ()) if copy.mark.id and copy.path.resolve() != path]
 
 
 def refreshed(journal: Journal) -> Journal:
@@ -264,14 +265,6 @@ def _original(copy: Journal, known: set[Path]) -> Journal | None:
         return load(place, OWN)
     except RefusedError:
         return None
-
-
-def _is_of(copy: Journal, original: Journal) -> bool:
-    return (
-        bool(copy.mark.id)
-        and copy.path.resolve() != original.path.resolve()
-        and belongs(copy.mark, original.path, original.mark.id)
-    )
 
 
 def _newest(original: Journal, copies: Sequence[Journal]) -> Journal:

@@ -14,6 +14,7 @@ from kubectl_lrs.stores.deployments.journal import (
     load,
     merge_copies,
     open_journals,
+    with_copies,
 )
 from kubectl_lrs.stores.deployments.statuses import State
 
@@ -66,6 +67,14 @@ def test_a_copy_whose_original_is_gone_speaks_for_itself_and_of_another_folder_f
     gone, other = _journal(backups, "gone", state, created="1"), _journal(elsewhere, "other", state, created="2")
     gone.path.unlink()
     assert [journal.paths for journal in open_journals(backups, states=[state])] == [gone.copies, other.paths]
+
+
+def test_one_that_lies_in_the_state_is_no_copy_of_itself(folder: Path) -> None:
+    backups, state = _places(folder)
+    journal = _journal(backups, "a", state)
+    (copy,) = journal.copies
+    assert with_copies(load(copy, OWN), [state]).paths == (copy,)
+    assert with_copies(load(journal.path, OWN), [state]).paths == journal.paths
 
 
 def test_one_of_version_0_1_0_is_found_by_its_place(folder: Path) -> None:
