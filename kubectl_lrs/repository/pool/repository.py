@@ -225,17 +225,8 @@ class _Prepared:
     def _writer(
         self, name: str, instant: datetime, earlier: Sequence[EarlierBackup] = (), marks: Marks | None = None
     ) -> PoolWriter:
-        mark = self._repository.mark
-        return PoolWriter(
-            self._repository.backend,
-            BackupId(name, new_session()),
-            self._ledger,
-            instant=instant,
-            repository=mark.id,
-            grace=mark.grace,
-            earlier=earlier,
-            marks=marks,
-        )
+        backup = BackupId(name, new_session())
+        return PoolWriter(self._repository.place, backup, self._ledger, instant=instant, earlier=earlier, marks=marks)
 
     def close(self) -> None:
         """No more is begun."""

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from kubectl_lrs.backends.base import Backend, KeyNotFoundError, put
+from kubectl_lrs.backends.base import KeyNotFoundError, put
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Original
@@ -18,6 +18,7 @@ from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, SUMS, BackupId, blob_key, new_session, pack_key, pool_key
 from kubectl_lrs.repository.pool.ranges import pieces
 from kubectl_lrs.repository.pool.seal import Seal, Stored, head_of
+from kubectl_lrs.repository.pool.sight import PoolHandle
 from kubectl_lrs.repository.pool.spool import Spool, gzipped
 from kubectl_lrs.repository.pool.uploads import store
 from kubectl_lrs.repository.sums import sum_of
@@ -39,16 +40,13 @@ class _UnsealedError(UnreachableError):
 class Sealing:
     """Of one backup whose contents are all in the pool. `backup`: as it is called in the end."""
 
-    def __init__(
-        self, backend: Backend, backup: BackupId, ledger: Ledger, *, began: datetime, repository: str, grace: float
-    ) -> None:
+    def __init__(self, place: PoolHandle, backup: BackupId, ledger: Ledger, *, began: datetime) -> None:
         """`began`: when this run did, by its own clock; a backup that was made then is no copy."""
-        self._backend = backend
+        self._place = place
+        self._backend = place.backend
         self.backup = backup
         self._ledger = ledger
         self._began = began
-        self._repository = repository
-        self._grace = grace
         self._moved: dict[str, str] = {}
         self._objects: dict[str, Stored] = {}
         self._is_sent = False
@@ -92,7 +90,7 @@ class Sealing:
         self._finish(
             Seal(
                 backup=self.backup,
-                repository=self._repository,
+                repository=self._place.repository,
                 checked_at=checked_at,
                 head=head_of(sealed, identity),
                 objects=self._objects,
@@ -188,10 +186,11 @@ class Sealing:
                 f"{self._backend.url}/{key}: it was sealed, and is gone already",
                 hint="has a prune forgotten it? unforget brings it back",
             ) from error
-        if seal.is_late(stored, self._grace):
+        if seal.is_late(stored, self._place.grace):
+            hours = self._place.grace / 2 / 3600
             raise LrsError(
-                f"{self._backend.url}/{key}: it was sealed more than {self._grace / 7200:g} hours after the last look at what it"
-                " needs, and does not count as a backup unless all of that is still there",
+                f"{self._backend.url}/{key}: it was sealed more than {hours:g} hours after the last look at what it needs, and"
+                " does not count as a backup unless all of that is still there",
                 hint="verify it, or make another one",
             )
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.repository.pool import packs
 from kubectl_lrs.repository.pool.contents import Pool
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from kubectl_lrs.model.catalog import Catalog
     from kubectl_lrs.repository.base import EarlierBackup, Original
+    from kubectl_lrs.repository.pool.sight import PoolHandle
     from kubectl_lrs.runtime.progress import Progress
 
 LRS, OTHERS = "lrs/", ""
@@ -129,31 +129,29 @@ class PoolWriter:
 
     def __init__(
         self,
-        backend: Backend,
+        place: PoolHandle,
         backup: BackupId,
         ledger: Ledger,
         *,
         instant: datetime,
-        repository: str,
-        grace: float,
         earlier: Sequence[EarlierBackup] = (),
         marks: Marks | None = None,
     ) -> None:
-        """`repository`: its id; `grace`: in seconds; `marks`: of segments that other runs have copied."""
+        """`marks`: of segments that other runs have copied."""
         self.instant = instant
         self.is_sealed = False
         self.backup = backup
         self.ledger = ledger
-        self.uploads = Uploads(backend)
-        self._pool = Pool(backend)
-        self._journal = Journal(backend, backup.session, ledger)
+        self.uploads = Uploads(place.backend)
+        self._pool = Pool(place.backend)
+        self._journal = Journal(place.backend, backup.session, ledger)
         self._earlier = earlier
         self._marks = marks
         self._segments: list[Segments] = []
         self._guard = threading.RLock()
         self._open: dict[str, Pack] = {}
         self._leaving: dict[int, Pack] = {}
-        self._sealing = Sealing(backend, backup, ledger, began=instant, repository=repository, grace=grace)
+        self._sealing = Sealing(place, backup, ledger, began=instant)
 
     # ---- names
 
