@@ -27,7 +27,7 @@ KEPT = frozenset(("write_atomically", "write_journal", "save", "make_folder", "r
 """Functions of ours that put on the disk, or remove from it, what is no part of a backup."""
 
 FOLDER = frozenset(("create", "make", "remove", "rename"))
-IN_BACKUP = frozenset(("write", "stream", "extending", "scratch", "adopt", "rollback", "seal", "discard", "abandon"))
+IN_BACKUP = frozenset(("write", "stream", "extending", "scratch", "adopt", "rollback", "seal", "put_away"))
 MONGO = frozenset(("create", "create_indexes", "try_creating", "drop", "rename", "insert", "upsert", "replace"))
 KUBE = frozenset(("create", "change", "apply", "delete"))
 STORAGE = frozenset(("upload", "commit", "delete", "delete_many", "make_directory"))
