@@ -16,7 +16,7 @@ from types import TracebackType
 from kubectl_lrs.model.units import printable, size
 from kubectl_lrs.runtime import redact, streams
 
-URLS, HEADERS, BODIES, LONG_BODIES, WHOLE_BODIES = 6, 7, 8, 9, 10
+URLS, HEADERS, BODIES, LONG_BODIES = 6, 7, 8, 9
 LIMITS = {BODIES: 1024, LONG_BODIES: 10240}
 """Characters of a body."""
 

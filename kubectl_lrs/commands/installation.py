@@ -79,7 +79,7 @@ def read(path: Path, commands: click.Group, *, is_found: bool = False) -> Instal
 
         require_notes(ids, where=f"{path}: {ACKNOWLEDGED}")
     base = Path(os.path.abspath(path)).parent  # noqa: PTH100  links on the way to it are the user's own
-    return Installation(path, {key: _placed(table[key], value, base) for key, value in values.items()}, is_found)
+    return Installation(path, {key: _placed(table[key], value, base) for key, value in values.items()})
 
 
 def _placed(flag: Flag, value: Any, base: Path) -> Any:

@@ -259,11 +259,10 @@ UID_OF = "kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
 
 @dataclass(frozen=True)
 class Installation:
-    """A file that was read. `values`: key → value, as the command line would give it; `is_found`: no one has named it."""
+    """A file that was read. `values`: key → value, as the command line would give it."""
 
     path: Path
     values: Mapping[str, Any]
-    is_found: bool = False
 
     @property
     def uids(self) -> frozenset[str]:
