@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from kubectl_lrs.backends.base import Backend, get, put
+from kubectl_lrs.backends.base import Backend, KeyNotFoundError, get, put
 from kubectl_lrs.model.catalog import Catalog, Cluster, Missing, parse
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.selection import Selection
@@ -127,7 +127,11 @@ def lost(place: PoolHandle) -> Iterator[str]:
         if key.startswith("backups/") and key.endswith("/backup.json"):
             name, _, session = key.split("/")[1].rpartition(".")
             backup = BackupId(name, session)
-            made = seals.parse(get(backend, key), backup=backup, repository=place.repository, where=key)
+            try:
+                data = get(backend, key)
+            except KeyNotFoundError:  # forgotten since it was listed
+                continue
+            made = seals.parse(data, backup=backup, repository=place.repository, where=key)
             if made.is_late(stat.mtime, place.grace):
                 continue
             yield from (backup.key(file) for file in made.objects if backup.key(file) not in stats)

@@ -5,8 +5,10 @@ Days pass in the server's Date alone, which a proxy in between moves on.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
@@ -51,7 +53,7 @@ class Later:
 
 
 class Bed:
-    """A repository in a bucket of its own, with a clock that is moved on."""
+    """A repository in a bucket of its own, with a clock that is moved on for all but who makes backups, by `writer`."""
 
     def __init__(self, s3: S3, between: Between, bucket: str) -> None:
         self.later = Later()
@@ -59,17 +61,18 @@ class Bed:
         (s3.buckets / bucket).mkdir()
         self._where = StorageLocation(url=f"s3://{bucket}/p", endpoint=between.endpoint, is_ours=True)
         self.place = self.opened()
+        self.writer = place_of(open_backend(replace(self._where, endpoint=s3.endpoint)))
 
     def opened(self) -> PoolHandle:
         """The repository, for one more process."""
         return place_of(open_backend(self._where))
 
     def write(self, name: str, *contents: bytes, ago: timedelta = timedelta(0)) -> BackupId:
-        return write_backup(self.place, name, contents, self.catalog(name, ago))
+        return write_backup(self.writer, name, contents, self.catalog(name, ago))
 
     def catalog(self, name: str, ago: timedelta = timedelta(0)) -> Any:
-        """Of now by what the server says of its objects, which knows nothing of a Date that is moved on."""
-        return catalog_of(name, self.place.backend.now(), ago=ago + self.later.by)
+        """Of now by what the server says of its objects."""
+        return catalog_of(name, self.writer.backend.now(), ago=ago)
 
     def prune(self, place: PoolHandle | None = None, **rules: Any) -> PruneReport:
         report = apply(
@@ -196,8 +199,7 @@ def test_two_prunes_and_a_writer_at_once(bed: Bed) -> None:
     bed.later.by = HOURS + timedelta(hours=1)
     start, errors = threading.Barrier(3), []
 
-    def work(act: Callable[[PoolHandle], object]) -> None:
-        place = bed.opened()
+    def work(act: Callable[[PoolHandle], object], place: PoolHandle) -> None:
         start.wait(PATIENCE)
         try:
             for _ in range(4):
@@ -205,14 +207,20 @@ def test_two_prunes_and_a_writer_at_once(bed: Bed) -> None:
         except LrsError as error:
             errors.append(error)
 
-    names = (f"new-{number}" for number in range(1, 10))  # of two in one second, the later name is the newest, and stays
+    numbers = itertools.count(1)
 
     def write(place: PoolHandle) -> None:
-        name = next(names)
-        write_backup(place, name, [b"0", b"1", b"shared"], bed.catalog(name))
+        """Each is newer than the one before by more than the storage's clock tells, so that it is never what goes."""
+        number = next(numbers)
+        catalog = bed.catalog(f"new-{number}", timedelta(seconds=-10 * number))
+        write_backup(place, catalog.name, [b"0", b"1", b"shared"], catalog)
 
-    acts = (write, lambda place: bed.prune(place), lambda place: bed.prune(place, last=2, minimum=2))
-    threads = [threading.Thread(target=work, args=(act,)) for act in acts]
+    acts = (
+        (write, bed.writer),
+        (lambda place: bed.prune(place), bed.opened()),
+        (lambda place: bed.prune(place, last=2, minimum=2), bed.opened()),
+    )
+    threads = [threading.Thread(target=work, args=act) for act in acts]
     for each in threads:
         each.start()
     for each in threads:
