@@ -196,6 +196,10 @@ def test_names_that_are_none(place: Path) -> None:
             plan_forget(place, names)
         with pytest.raises(UsageError, match="not found"):
             plan_prune(place, Rules(names=frozenset(names)))
+    for name, hint in (("nigth-1", "there is night-1, "), ("latest", "list shows the names; ")):
+        with pytest.raises(UsageError) as caught:
+            plan_forget(place, [name])
+        assert caught.value.hint.startswith(hint)
     with pytest.raises(UsageError, match="no such folder"):
         plan_prune(place / "none", Rules(last=1))
     assert len(_names(place)) == 5

@@ -8,7 +8,7 @@ from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.runtime import sorting
 from kubectl_lrs.stores.files.match import ALL, Found, Where
 from kubectl_lrs.stores.files.saved import SavedFile, backup_path
-from kubectl_lrs.stores.files.selected import Beside, Selection
+from kubectl_lrs.stores.files.selected import Beside, Listed, Selection
 
 WHERE = Where("items", "1", "path")
 
@@ -33,6 +33,17 @@ def test_all_of_them_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, at_
     assert {each.stat.key: each.file for each in back} == {
         stat.key: backup_path(stat.key, is_folder_too=stat.key == "b") for stat in stats
     }
+
+
+def test_a_list_waits_on_the_disk_no_longer_than_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorting, "AT_ONCE", 1)
+    with Listed() as listed:
+        listed.add(Stat("b", 1))
+        listed.add(Stat("a", 2))
+        assert [each.key for each in listed] == ["a", "b"]
+        file = listed._rows._file
+        assert file
+    assert file.closed
 
 
 def _entries(*paths: str) -> list[SavedFile]:
