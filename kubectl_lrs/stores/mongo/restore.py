@@ -137,10 +137,9 @@ class MongoRestorer:
 
     def _try(self, step: MongoStep) -> tuple[MongoStep, list[Finding]]:
         """The step, after the server was asked whether it takes the collection and its indexes; what could not be asked."""
-        about = step.stored.metadata
-        is_of_some = self._dump.only is not None and step.action is Action.MERGE  # it gains documents, and nothing else
-        if step.action not in WRITES or about.is_view or about.is_timeseries or is_of_some:
+        if not is_tried(step, is_of_some=self._dump.only is not None):
             return step, []
+        about = step.stored.metadata
         missing = indexes.restorable(about.indexes)
         is_new = step.action is not Action.MERGE
         options = sent_options(about)
@@ -267,3 +266,13 @@ def work_of(step: MongoStep, tools: Tools) -> Work:
     if step.action is Action.MERGE:
         return Merge(tools, step)
     return ReplaceInPlace(tools, step) if step.is_in_place else Replace(tools, step)
+
+
+def is_tried(step: MongoStep, *, is_of_some: bool) -> bool:
+    """Whether the server is asked about a step: not of a view or time series, nor of what gains documents alone.
+
+    `is_of_some`: only some documents are restored.
+    """
+    about = step.stored.metadata
+    gains_documents = is_of_some and step.action is Action.MERGE
+    return step.action in WRITES and not (about.is_view or about.is_timeseries or gains_documents)
