@@ -207,8 +207,8 @@ class FaultProxy:
         self._listener: _Listener | None = None
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(plane.keys / "server.crt", plane.keys / "server.key")
-        self._port = 0
-        self._held: socket.socket | None = None
+        self._held = _held()
+        self._port = int(self._held.getsockname()[1])
         self.come_back()
 
     def __enter__(self) -> FaultProxy:
@@ -217,8 +217,7 @@ class FaultProxy:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
         self.go_away()
-        if self._held:
-            self._held.close()
+        self._held.close()
 
     # ---- the script
 
@@ -252,15 +251,10 @@ class FaultProxy:
             listener, self._listener = self._listener, None
         if listener:
             listener.end()
-            if not self._over.is_set():
-                self._held = _held(self._port)
 
     def come_back(self) -> None:
         """Listen again, on the same port."""
-        if self._held:
-            self._held.close()
         self._listener = _Listener(self, self._port, self._tls)
-        self._port = self._listener.port
 
     # ---- what a test looks at
 
@@ -370,11 +364,11 @@ class _Listener(Server):
             reset(each)
 
 
-def _held(port: int) -> socket.socket:
-    """The port, so that nobody else takes it meanwhile; who connects is refused, as nobody listens."""
+def _held() -> socket.socket:
+    """A port of the proxy's own, also while nobody listens, when who connects is refused: the system gives it to nobody else."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", port))
+    held.bind(("127.0.0.1", 0))
     return held
 
 
