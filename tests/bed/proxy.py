@@ -202,6 +202,7 @@ class FaultProxy:
         self._plane = plane
         self._rules: list[_Rule] = []
         self._spent: Counter[str] = Counter()
+        self._refused: dict[tuple[str, ...], str] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._listener: _Listener | None = None
@@ -243,6 +244,7 @@ class FaultProxy:
         with self._lock:
             self._rules.clear()
             self.log.clear()
+            self._refused.clear()
             self.token_uses = None
 
     def go_away(self) -> None:
@@ -292,12 +294,23 @@ class FaultProxy:
         """Note the request, and what is to become of it."""
         with self._lock:
             self.log.append(exchange)
-            if self.token_uses is not None:
-                self._spent[exchange.token] += 1
-                if not exchange.token.startswith(PASS_PREFIX) or self._spent[exchange.token] > self.token_uses:
-                    return refuse(401, reason="Unauthorized", message="Unauthorized")
+            if self.token_uses is not None and self._is_refused(exchange, self.token_uses):
+                return refuse(401, reason="Unauthorized", message="Unauthorized")
             hits = [rule.act for rule in self._rules if rule.applies(exchange)]
         return hits[0] if hits else PASS
+
+    def _is_refused(self, exchange: Exchange, uses: int) -> bool:
+        """Whether its token is none, or used up.
+
+        Tokens end by time elsewhere: who was refused with one, and has got the next, is not late with that one too because
+        others have sent so many requests in the meantime.
+        """
+        self._spent[exchange.token] += 1
+        request = (exchange.method, exchange.target, *exchange.key)
+        is_over = self._spent[exchange.token] > uses and self._refused.get(request, exchange.token) == exchange.token
+        if is_over:
+            self._refused[request] = exchange.token
+        return is_over or not exchange.token.startswith(PASS_PREFIX)
 
     def forward(self, connection: http.client.HTTPSConnection, exchange: Exchange, headers: Mapping[str, str]) -> Answer:
         """The API server's own answer, asked as administrator; 502 where there is none."""
