@@ -70,6 +70,19 @@ def test_create(ground: Ground, fault: str) -> None:
     assert sum(counts(done.stdout).values()) == TOTAL
 
 
+@pytest.mark.parametrize("fault", ["502 of a load balancer", "504", "cut after", "reset before"])
+@pytest.mark.parametrize("asked", ["dryRun", "selfsubjectaccessreviews"])
+def test_what_changes_nothing_is_asked_again(ground: Ground, asked: str, fault: str) -> None:
+    """Before the first write: though it is a POST, what was lost of it ends nothing, and says nothing of the objects."""
+    ground.proxy.when("POST", asked, PASSING[fault])
+    done = ground.restore()
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "refuse" not in done.stderr
+    assert len([each for each in ground.proxy.log if each.method == "POST" and asked in each.url]) > 1
+    ground.assert_whole()
+    ground.assert_made_once()
+
+
 def _each_its_own(ground: Ground, method: str, pattern: str) -> None:
     """Every object meets another fault, in turn."""
     for number in range(EACH):

@@ -91,7 +91,7 @@ class KubeClient:
         if dry_run:
             query["dryRun"] = "All"
         sent = Sent.of(manifest)
-        answer = self._sender.send("POST", resource.path(namespace), query=query, body=sent.body)
+        answer = self._sender.send("POST", resource.path(namespace), query=query, body=sent.body, trial=dry_run)
         echoed = sent.echoed(answer)
         return self._written(answer) if echoed is None else echoed
 
@@ -111,7 +111,7 @@ class KubeClient:
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation} | ({"dryRun": "All"} if dry_run else {})
         path = resource.path(namespace, name) + (f"/{subresource}" if subresource else "")
         content_type = "application/json-patch+json" if method == "PATCH" else "application/json"
-        return self._written(self._sender.send(method, path, query=query, body=body, content_type=content_type))
+        return self._written(self._sender.send(method, path, query=query, body=body, content_type=content_type, trial=dry_run))
 
     def apply(self, resource: Resource, manifest: Manifest, namespace: str | None, *, dry_run: bool = False) -> Manifest:
         """Have these fields as they are here, and leave all others alone: made where it is not there; what the server holds now.
@@ -122,8 +122,8 @@ class KubeClient:
         query |= {"dryRun": "All"} if dry_run else {}
         path = resource.path(namespace, str(manifest["metadata"]["name"]))
         body = json.dumps(manifest).encode()
-        answer = self._sender.send("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
-        return self._written(answer)
+        kind = "application/apply-patch+yaml"
+        return self._written(self._sender.send("PATCH", path, query=query, body=body, content_type=kind, trial=dry_run))
 
     def log(self, namespace: str, pod: str, container: str, *, since: str = "") -> str:
         """What a container has written by now, each line behind its instant. `since`: from this second on."""
@@ -150,7 +150,8 @@ class KubeClient:
         options: dict[str, Any] = {"preconditions": conditions, "propagationPolicy": "Background"}
         if dry_run:  # in the body: the server ignores it in the query of a DELETE that has a body
             options["dryRun"] = ["All"]
-        answer = self._written(self._sender.send("DELETE", resource.path(namespace, name), body=json.dumps(options).encode()))
+        body, path = json.dumps(options).encode(), resource.path(namespace, name)
+        answer = self._written(self._sender.send("DELETE", path, body=body, trial=dry_run))
         return answer.get("kind") == "Status" and not dry_run
 
     def items(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> list[Manifest]:
@@ -204,18 +205,16 @@ class KubeClient:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": wanted},
         }
-        answer = self._object(
-            self._sender.send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=json.dumps(body).encode())
-        )
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = self._object(self._sender.send("POST", path, body=json.dumps(body).encode(), trial=True))
         return bool((answer.get("status") or {}).get("allowed"))
 
     def whoami(self) -> str:
         """Who the server says that we are; empty where it does not say."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         try:
-            answer = self._object(
-                self._sender.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=json.dumps(body).encode())
-            )
+            answer = self._object(self._sender.send("POST", path, body=json.dumps(body).encode(), trial=True))
         except (ApiError, DeniedError, UnreachableError):  # of a server before 1.28, say
             return ""
         return str(((answer.get("status") or {}).get("userInfo") or {}).get("username", ""))

@@ -31,6 +31,7 @@ POLICY = Policy(longest=30.0, longest_asked=math.inf, at_most_asked=30.0)
 """Retry-After is honoured up to the longest pause."""
 
 TOO_MANY = 429
+TRIED_AGAIN = PASSING - {500}
 
 
 class Sender:
@@ -81,22 +82,24 @@ class Sender:
         body: bytes | None = None,
         content_type: str = "application/json",
         accept: str = "",
+        trial: bool = False,
     ) -> bytes:
         """Send until it is answered or hopeless; the body of a 2xx.
 
         A read is repeated on everything that may pass. A write is repeated only where the server surely did not
-        act on it: it was refused as too many or unavailable, or never reached the server.
+        act on it: it was refused as too many or unavailable, or never reached the server. `trial`: it changes nothing
+        whatever its method, and is repeated as a read is, but for 500, which is what a webhook's failure looks like.
         """
         target = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         is_read = method == "GET"
-        statuses = PASSING if is_read else REFUSED_UNDONE
+        statuses = PASSING if is_read else TRIED_AGAIN if trial else REFUSED_UNDONE
         tries = Tries(POLICY, self.cancel, outage=self.outage)
         while True:
             try:
                 answer = self._authorised(method, target, body, content_type, accept)
             except TransportError as error:
                 self.outage.failed()
-                again = not error.tls and (is_read or not error.sent)
+                again = not error.tls and (is_read or trial or not error.sent)
                 failure = unanswered(error, method, path, self.connection.server)
                 if not again or not tries.again(why=str(failure)):
                     raise failure from error

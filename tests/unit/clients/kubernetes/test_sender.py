@@ -93,6 +93,23 @@ def test_a_write_that_may_have_been_done_is_not_sent_again(monkeypatch: pytest.M
     assert len(wire.sent) == 1
 
 
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("passing", [429, 502, 503, 504, LOST, NEVER_SENT])
+def test_what_changes_nothing_is_sent_again_whatever_its_method(
+    monkeypatch: pytest.MonkeyPatch, passing: int | Exception
+) -> None:
+    sender, wire = _sender(monkeypatch, passing, 200)
+    assert sender.send("POST", "/x", body=b"{}", trial=True) == b"done"
+    assert len(wire.sent) == 2
+
+
+def test_a_trial_that_a_webhook_fails_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, wire = _sender(monkeypatch, 500, 200)
+    with pytest.raises(ApiError):
+        sender.send("POST", "/x", body=b"{}", trial=True)
+    assert len(wire.sent) == 1
+
+
 def test_an_end_is_made_of_it(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
     sender, wire = _sender(monkeypatch, *[503] * 99)
     with pytest.raises(ApiError):
