@@ -178,7 +178,7 @@ class Steps:
                 message=f"no backup of this kind was whole since {render.local(since)}",
                 hint=f"see what they lack: show {backup.name}",
             )
-        if gone := gone_since(self._told_before(), sum(map(self._is_meant, catalogs))):
+        if gone := gone_since(self._told_before(), sum(map(self._own.has, catalogs))):
             return Outcome(
                 state=State.PARTIAL,
                 status=ExitCode.PARTIAL,
@@ -189,7 +189,7 @@ class Steps:
 
     def _told_before(self) -> int:
         """How many backups the run before has told of, where this machine keeps that; a pod does not."""
-        with suppress(OSError, ValueError, LrsError):
+        with suppress(OSError, ValueError, OverflowError, LrsError):
             if folder := state.made_or_why(self.report.cluster)[0]:
                 return backups_told(read_metrics(folder / STATE_FILE), self.report)
         return 0
@@ -235,9 +235,10 @@ class Steps:
         return _with_doubts(outcome, plan, self._is_meant)
 
     def _is_meant(self, catalog: Catalog) -> bool:
-        """Whether a backup is of this installation: by its file, or as it is of one kind with that of this run."""
+        """Whether a backup is surely of this installation: by its uid, or as it is of one kind with that of this run."""
         made = self.report.backup
-        return self._own.has(catalog) or (made is not None and group_of(made) == group_of(catalog))
+        is_alike = made is not None and group_of(made) == group_of(catalog)
+        return is_alike or (bool(catalog.cluster.uid) and self._own.has(catalog))
 
     def _rehearse(self) -> Outcome:
         """Of the newest backup of this installation: that another one's restores proves nothing here."""
