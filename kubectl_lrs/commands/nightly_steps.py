@@ -183,7 +183,7 @@ class Steps:
                 state=State.PARTIAL,
                 status=ExitCode.PARTIAL,
                 message=f"{backup.name} is as it was sealed, but {gone}",
-                hint=f"is {self.report.repository} the place that it was, and mounted? list shows what is there",
+                hint=f"is {self.report.repository} mounted, and what it was? or does the file ask for something else now?",
             )
         return Outcome(message=f"{backup.name} is as it was sealed{'; not read: ' + checked.unread if checked.unread else ''}")
 

@@ -16,6 +16,9 @@ JOB_NAME = "batch.kubernetes.io/job-name"
 USUAL = frozenset(("ContainerCreating", "PodInitializing"))
 """Why every pod waits for a moment."""
 
+OVER = ("Failed", "Succeeded")
+"""Phases of a pod that was; one that was evicted tells nothing of its container."""
+
 BEGINS = timedelta(minutes=10)
 """What has not begun by then waits for something. Of a volume's Secret that is not there, or a pod that may not be made, no
 status tells."""
@@ -72,7 +75,8 @@ def _held_up(job: Manifest, own: list[Manifest], now: datetime) -> str:
     if now - since < BEGINS:
         return ""
     at = f"{since:%Y-%m-%d %H:%M} UTC"
-    if own and "terminated" not in state:
+    is_over = "terminated" in state or (bool(own) and (own[-1].get("status") or {}).get("phase") in OVER)
+    if own and not is_over:
         return f"its pod is made ready since {at}: kubectl describe pod {own[-1]['metadata']['name']} tells for what it waits"
     return (
         f"no pod of it was made since {at}: kubectl describe job {job['metadata']['name']} tells why, as a quota or an admission"

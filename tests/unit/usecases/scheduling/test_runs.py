@@ -68,6 +68,7 @@ NO_POD = "no pod of it was made since 2026-11-27 01:17 UTC: kubectl describe job
         ([], NO_POD),
         ([pod("a", {"waiting": {"reason": "ContainerCreating"}})], MADE_READY),
         ([pod("a", {})], MADE_READY),
+        ([pod("a", {}) | {"status": {"phase": "Failed", "reason": "Evicted"}}], NO_POD),
         ([pod("a", {"running": {}})], ""),
         ([pod("a", {"waiting": {"reason": "ErrImagePull", "message": "none"}})], "ErrImagePull: none"),
         ([pod("a", {"terminated": {"exitCode": 1, "finishedAt": "2026-11-27T01:17:20Z"}})], NO_POD),
