@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import NamedTuple
 
 from kubectl_lrs import render
@@ -146,7 +147,7 @@ class Steps:
     def _verify_made(self) -> Outcome:
         return self._verified(open_repository(*self.given.of(Backups).where).find(self.place))
 
-    @property
+    @cached_property
     def _own(self) -> Own:
         return own_backups(self.given, self.installation)
 
