@@ -148,6 +148,7 @@ def judge(examination: Examination, before: frozenset[str] | None, *, every: boo
     statuses += [ExitCode.UNREACHABLE] if any(gap.failed for gap in examination.gaps) else []
     hint = f"new: {', '.join(sorted({each.object for each in fresh})[:5])}" if fresh else ""
     if errors and before is None and not every:
+        statuses.append(ExitCode.PARTIAL)
         hint = "which are new cannot be told, as nothing is known of the run before; --check-fails has all of them count"
     kind = State.FOUND if errors else State.FAILED if statuses else State.DONE
     return Outcome(state=kind, status=worst(statuses), message=said, hint=hint)

@@ -44,8 +44,10 @@ def test_new_ones_count_and_known_ones_do_not() -> None:
 
 
 def test_where_nothing_is_kept_that_is_said() -> None:
+    """By the status too: with -q a good night prints nothing."""
     outcome = judge(Examination(findings=[_found("a")]), None, every=False, said="v")
-    assert (outcome.state, outcome.status) == (State.FOUND, ExitCode.DONE)
+    assert (outcome.state, outcome.status) == (State.FOUND, ExitCode.PARTIAL)
+    assert _judged(before=None) == (State.DONE, ExitCode.DONE)
     assert "cannot be told" in outcome.hint
     assert _judged(_found("a"), before=None, every=True) == (State.FOUND, ExitCode.DIFFERENCE)
 
