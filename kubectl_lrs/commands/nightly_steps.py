@@ -264,18 +264,19 @@ class Steps:
 def _with_doubts(outcome: Outcome, plan: PrunePlan, is_meant: Callable[[Catalog], bool]) -> Outcome:
     """The same, and what the look at all backups has shown of one that was good when it was made: nobody else looks at it."""
     mine = [each for each in plan.steps if each.found.doubt and is_meant(each.catalog)]
-    damaged = [each for each in mine if each.name in plan.prepared.lacking]
-    first = next(iter(damaged or mine), None)
-    if first is None:
+    damaged = [(each.name, f"is {each.found.doubt}") for each in mine if each.name in plan.prepared.lacking]
+    damaged += [(each.name, f"cannot be read as a backup: {each.why}") for each in plan.left_alone if each.is_unread]
+    told = damaged or [(each.name, f"is {each.found.doubt}") for each in mine]
+    if not told:
         return outcome
-    more = f", and so are {len(damaged or mine) - 1} more" if len(damaged or mine) > 1 else ""
-    status = worst((outcome.status, ExitCode.DIFFERENCE if damaged else ExitCode.PARTIAL))
+    name, why = told[0]
+    more = f"; of {len(told) - 1} more it is alike" if len(told) > 1 else ""
     return replace(
         outcome,
         state=State.FOUND if outcome.state is State.DONE else outcome.state,
-        status=status,
-        message=f"{outcome.message}; {first.name} is {first.found.doubt}{more}",
-        hint=outcome.hint or f"no rule removes it: look at it with verify {first.name}; forget does, once nobody needs it",
+        status=worst((outcome.status, ExitCode.DIFFERENCE if damaged else ExitCode.PARTIAL)),
+        message=f"{outcome.message}; {name} {why}{more}",
+        hint=outcome.hint or f"no rule removes it: look at it with verify {name}; forget does, or rm where it cannot be read",
     )
 
 

@@ -32,10 +32,11 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftAlone:
-    """What lies among the backups and is not judged, with the reason."""
+    """What lies among the backups and is not judged, with the reason. `is_unread`: it looks like one, and cannot be read."""
 
     name: str
     why: str
+    is_unread: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

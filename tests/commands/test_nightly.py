@@ -373,6 +373,21 @@ def test_an_older_backup_that_is_damaged_by_now_is_no_good_night(cli: Cli, insta
     _night(cli, install())
 
 
+def test_a_folder_that_was_a_backup_is_no_good_night(cli: Cli, install: Install) -> None:
+    """As `list` has it; it was a warning in the log of a night that ended with 0, and counts in no metric any more."""
+    path = install()
+    cli.ok("backup", "--config", path, "-q", "--name", "first")
+    catalog = path.parent / "backups" / "first" / "backup.json"
+    catalog.chmod(0o600)
+    catalog.write_bytes(catalog.read_bytes()[:-3])
+    report = _night(cli, path, code=4)
+    assert _states(report) == {"backup": "done", "verify": "done", "check": "done", "prune": "findings"}
+    step = next(each for each in report["steps"] if each["step"] == "prune")
+    assert "first cannot be read as a backup" in step["message"]
+    shutil.rmtree(catalog.parent)
+    _night(cli, path)
+
+
 def test_a_share_that_is_not_mounted_is_told(cli: Cli, install: Install) -> None:
     """Its folder is there, and empty: a first backup is made on the disk below, night after night."""
     path = install(retention={"keepLast": 9})

@@ -45,7 +45,7 @@ class PlainPruner:
     def look(self) -> Looked:
         """The backups of ours, and what else lies there."""
         sealed, unsealed = PlainRepository(self._path).scan()
-        left_alone = [LeftAlone(name=each.name, why=each.why) for each in unsealed]
+        left_alone = [LeftAlone(name=each.name, why=each.why, is_unread=True) for each in unsealed]
         ours: list[Found] = []
         with opened(self._path) as parent:
             holds = read_holds(self._path, self._trust)
@@ -60,7 +60,8 @@ class PlainPruner:
                         which=_seen(parent, each),
                     )
                 except LrsError as error:
-                    left_alone.append(LeftAlone(name=each.name, why=getattr(error, "why", str(error))))
+                    is_unread = not isinstance(error, RefusedError)
+                    left_alone.append(LeftAlone(name=each.name, why=getattr(error, "why", str(error)), is_unread=is_unread))
                 else:
                     ours.append(found)
             begun = [Begun(name=each.name, where=str(self._path / each.hidden), why=each.why) for each in unfinished(parent)]

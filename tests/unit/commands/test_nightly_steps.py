@@ -15,6 +15,7 @@ from kubectl_lrs.model.catalog import Catalog, Cluster
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.nightly import NightlyReport, Outcome, State
 from kubectl_lrs.model.selection import Selection
+from kubectl_lrs.repository.pruning import LeftAlone
 from kubectl_lrs.usecases.nightly import Own
 
 NOW = datetime(2026, 11, 24, 1, 17, tzinfo=timezone.utc)
@@ -54,10 +55,11 @@ def test_what_is_removed_is_surely_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     assert not _steps(monkeypatch, None)._is_meant(_catalog(uid=""))
 
 
-def _plan(**doubts: str) -> Any:
+def _plan(*unread: LeftAlone, **doubts: str) -> Any:
     steps = [SimpleNamespace(name=name, found=SimpleNamespace(doubt=doubt), catalog=name) for name, doubt in doubts.items()]
     lacking = {name: doubt for name, doubt in doubts.items() if "damaged" in doubt}
-    return SimpleNamespace(steps=steps, prepared=SimpleNamespace(lacking=lacking))
+    alone = [LeftAlone(name="foreign", why="it belongs to bob"), *unread]
+    return SimpleNamespace(steps=steps, prepared=SimpleNamespace(lacking=lacking), left_alone=alone)
 
 
 DONE = Outcome(message="1 removed")
@@ -72,9 +74,14 @@ LEFT = Outcome(state=State.LEFT_OUT, status=ExitCode.PARTIAL, message="half", hi
         (
             _plan(a="dated later than now", b="damaged: 2", c="damaged: 3"),
             DONE,
-            (State.FOUND, ExitCode.DIFFERENCE, "1 removed; b is damaged: 2, and so are 1 more"),
+            (State.FOUND, ExitCode.DIFFERENCE, "1 removed; b is damaged: 2; of 1 more it is alike"),
         ),
         (_plan(a="dated later than now"), DONE, (State.FOUND, ExitCode.PARTIAL, "1 removed; a is dated later than now")),
+        (
+            _plan(LeftAlone(name="x", why="no sums", is_unread=True), a="dated later than now"),
+            DONE,
+            (State.FOUND, ExitCode.DIFFERENCE, "1 removed; x cannot be read as a backup: no sums"),
+        ),
         (_plan(a="damaged: 1"), LEFT, (State.LEFT_OUT, ExitCode.DIFFERENCE, "half; a is damaged: 1")),
         (
             _plan(a="damaged: 1"),
