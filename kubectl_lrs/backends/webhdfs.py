@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from unicodedata import normalize
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.clients.http.foreign import take_over
@@ -28,7 +29,20 @@ def prepare(system: Any, place: StorageLocation) -> None:
     flag = place.said.ca_file if place.ca_file else f"{place.said.options}: session_verify"
     tls = Tls(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
     take_over(system.session, first=system.url, tls=tls, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
-    system.session.hooks["response"].append(_require_content)
+    system.session.hooks["response"] += [_keep_name, _require_content]
+
+
+def _keep_name(answer: Any, **_: Any) -> None:
+    """A name node writes by Java's URL where the bytes of a file are, and that composes letters: an e with an accent of its own
+    becomes another name, of which nothing is there, or a folder is made.
+    """
+    asked, led = urlsplit(str(answer.url)), urlsplit(answer.headers.get("Location", ""))
+    if led.path != asked.path and _composed(led.path) == _composed(asked.path):
+        answer.headers["Location"] = urlunsplit(led._replace(path=asked.path))
+
+
+def _composed(path: str) -> str:
+    return normalize("NFC", unquote(path))
 
 
 def _require_content(answer: Any, **_: Any) -> None:

@@ -66,12 +66,29 @@ def test_a_session_is_taken_over_and_looks_at_contents() -> None:
     webhdfs.prepare(system, StorageLocation(url="webhdfs://127.0.0.1:9/x"))
     refused = _answer(403, _remote("AccessControlException"))
     refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=OPEN"
-    (hook,) = system.session.hooks["response"]
+    _, hook = system.session.hooks["response"]
     with pytest.raises(PermissionError):
         hook(refused)
     refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=LISTSTATUS"
     hook(refused)
     assert not system.session.trust_env
+
+
+@pytest.mark.parametrize(
+    ("led", "kept"),
+    [
+        ("http://data:2/webhdfs/v1/%C3%A9?op=OPEN", "http://data:2/webhdfs/v1/e%CC%81?op=OPEN"),
+        ("http://data:2/webhdfs/v1/e%CC%81?op=OPEN", "http://data:2/webhdfs/v1/e%CC%81?op=OPEN"),
+        ("http://data:2/webhdfs/v1/other?op=OPEN", "http://data:2/webhdfs/v1/other?op=OPEN"),
+        ("", ""),
+    ],
+)
+def test_the_name_is_kept_that_java_puts_in_order(led: str, kept: str) -> None:
+    answer = _answer(307, b"", Location=led)
+    answer.url = "http://name:1/webhdfs/v1/e%CC%81?op=OPEN"
+    webhdfs._keep_name(answer)
+    assert answer.headers["Location"] == kept
+    webhdfs._keep_name(_answer(200, b""))
 
 
 @pytest.mark.parametrize(("said", "found"), [("Fri, 27 Nov 2026 08:00:00 GMT", 1795766400.0), ("", None), ("today", None)])
