@@ -41,6 +41,9 @@ PIECE = CHUNK // 2
 MOST_AT_ONCE = 1000
 """Keys of one DeleteObjects."""
 
+OF_A_LIST = ("IsTruncated", "KeyCount", "MaxKeys", "Name")
+"""What a list says of itself, whether or not there is anything in it."""
+
 FULL = 100
 """A list of so many keys, or of a multiple, may have ended with a page. Servers are known that know nothing of how a list goes
 on (before ListObjectsV2), or forget to say that it does, and the library that is quicker does not see the former.
@@ -86,16 +89,21 @@ class S3:
                 return
 
     def _listed(self, prefix: str, after: str) -> Iterator[Stat]:
-        """As the server gives it; of our own keys the quick way, for as long as that goes."""
+        """As the server gives it; of our own keys the quick way, for as long as that goes.
+
+        What is empty that way may be no list at all: the quick library takes any page for one.
+        """
         if self._client.is_ours and (not prefix or prefix.endswith("/")):
+            is_told = False
             try:
                 for found in self._quick_list(prefix, after):
                     yield found
-                    after = found.key
+                    after, is_told = found.key, True
             except Unfit as unfit:
                 self._client.is_unfit(unfit)
             else:
-                return
+                if is_told:
+                    return
         yield from self._pages(prefix, after)
 
     def _quick_list(self, prefix: str, after: str) -> Iterator[Stat]:
@@ -135,7 +143,7 @@ class S3:
         following: dict[str, Any] = {"StartAfter": self._prefix + after} if after else {}
         last = after.encode("utf-8", "surrogatepass")
         while True:
-            page = self._client.call("list_objects_v2", "a list", Prefix=self._prefix + prefix, MaxKeys=1000, **following)
+            page = self._page(Prefix=self._prefix + prefix, MaxKeys=1000, **following)
             settled = (date_of(page) or 0.0) - SETTLED if self._client.dates_attributes else 0.0
             for each in page.get("Contents") or ():
                 found = self._entry(each, settled)
@@ -147,6 +155,13 @@ class S3:
             if not token or token == following.get("ContinuationToken"):
                 raise UnreachableError(f"{self.url}: the server's list has no end that can be asked for")
             following = {"ContinuationToken": token}
+
+    def _page(self, **request: Any) -> dict[str, Any]:
+        """An answer that says of itself that it is a list: a page to sign in, or an empty one, would be a list of nothing."""
+        page = self._client.call("list_objects_v2", "a list", **request)
+        if not any(name in page for name in OF_A_LIST):
+            raise UnreachableError(f"{self.url}: what is answered is no list", hint="is there a proxy in between?")
+        return page
 
     def stat(self, key: str) -> Stat:
         """By a HEAD; that there is none, or that we may not, is only believed of a GET, which says why."""
@@ -247,12 +262,17 @@ class S3:
     def _delete_batch(self, keys: Sequence[str]) -> Mapping[str, LrsError]:
         wanted = [{"Key": self._prefix + key} for key in keys]
         try:
-            answer = self._client.call("delete_objects", "several objects", Delete={"Objects": wanted, "Quiet": True})
+            answer = self._client.call("delete_objects", "several objects", Delete={"Objects": wanted, "Quiet": False})
         except (UnreachableError, CredentialsError) as error:
             return dict.fromkeys(keys, error)
         except LrsError:
             return deleted_each(self.delete, keys)
-        return self._refused(answer.get("Errors") or (), set(keys))
+        left = self._refused(answer.get("Errors") or (), set(keys))
+        told = {
+            str(each.get("Key") or "")[len(self._prefix) :]
+            for each in (*(answer.get("Deleted") or ()), *(answer.get("Errors") or ()))
+        }
+        return {**left, **deleted_each(self.delete, [key for key in keys if key not in told and key not in left])}
 
     def _refused(self, errors: Sequence[Mapping[str, Any]], keys: set[str]) -> Mapping[str, LrsError]:
         """What an answer says of each; where one of a key that was not asked about comes, it is of no use."""
@@ -289,7 +309,7 @@ class S3:
     def is_alive(self) -> bool:
         """Whether it gives a list."""
         try:
-            self._client.call("list_objects_v2", "a list", Prefix=self._prefix, MaxKeys=1)
+            self._page(Prefix=self._prefix, MaxKeys=1)
         except LrsError:
             return False
         return True
@@ -314,7 +334,7 @@ class S3:
 
     def now(self) -> float:
         """The Date of an answer."""
-        answer = self._client.call("list_objects_v2", "a list", Prefix=self._prefix, MaxKeys=1)
+        answer = self._page(Prefix=self._prefix, MaxKeys=1)
         if (found := date_of(answer)) is None:
             raise LrsError(f"{self.url}: the server does not say what time it is (there is no Date in its answer)")
         return found

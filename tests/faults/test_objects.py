@@ -533,6 +533,25 @@ def test_a_server_that_knows_only_the_first_kind_of_list_gives_no_part_of_one_fo
         list(backend.list("blobs/"))
 
 
+PAGES = (
+    b"<html><body><p>Sign in</p></body></html>",
+    b"<!doctype html><html><body>We are back soon<br></body></html>",
+    b"<x/>",
+    b"",
+    b"{}",
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_something_in_between_is_no_empty_list(backend: Backend, between: Between, page: bytes) -> None:
+    """A gateway that asks to sign in, or says that it is down, with 200: holds and backups that nobody sees are none."""
+    put(backend, "holds/a", b"1")
+    answer = Answer(status=200, headers={"Content-Type": "text/html"}, body=page)
+    between.rule = lambda request, _forward: answer if _is_list(request) else None
+    with pytest.raises(UnreachableError):
+        list(backend.list("holds/"))
+
+
 # ---- the clock, the log
 
 

@@ -93,7 +93,7 @@ def test_a_list_without_an_end() -> None:
 
 
 def test_a_list_begins_where_it_is_asked_to() -> None:
-    s3, client = _s3(list_objects_v2={"Contents": [{"Key": "p/a", "Size": 1}, {"Key": "p/", "Size": 0}]})
+    s3, client = _s3(list_objects_v2={"IsTruncated": False, "Contents": [{"Key": "p/a", "Size": 1}, {"Key": "p/", "Size": 0}]})
     assert [each.key for each in s3.list("a", after="A")] == ["a"]
     assert client.asked == [("list_objects_v2", {"Prefix": "p/a", "MaxKeys": 1000, "StartAfter": "p/A"})]
 
@@ -110,7 +110,7 @@ AT = datetime(2027, 1, 1, tzinfo=timezone.utc)
 def test_what_is_settled_is_so_by_the_servers_clock(ago: int, is_told: bool, dates: bool, is_settled: bool) -> None:
     headers = {"date": format_datetime(AT, usegmt=True)} if is_told else {}
     listed = [{"Key": "p/a", "Size": 1, "LastModified": AT - timedelta(seconds=ago)}, {"Key": "p/b", "Size": 1}]
-    s3, client = _s3(list_objects_v2={"Contents": listed, "ResponseMetadata": {"HTTPHeaders": headers}})
+    s3, client = _s3(list_objects_v2={"KeyCount": 2, "Contents": listed, "ResponseMetadata": {"HTTPHeaders": headers}})
     client.dates_attributes = dates
     assert [each.is_settled for each in s3.list()] == [is_settled, False]
 
@@ -137,11 +137,17 @@ def test_what_tells_of_content(etag: str, tells: bool) -> None:
 
 def test_of_many_each_has_its_outcome() -> None:
     refused = [{"Key": "p/b", "Code": "AccessDenied", "Message": "no"}, {"Key": "p/c", "Code": "SlowDown", "Message": "later"}]
-    s3, client = _s3(delete_objects={"Errors": refused})
+    s3, client = _s3(delete_objects={"Errors": refused, "Deleted": [{"Key": "p/a"}]})
     left = s3.delete_many(["a", "b", "c"])
     assert {key: type(error) for key, error in left.items()} == {"b": DeniedError, "c": PassingError}
     assert "s3://bucket/p: b: no (AccessDenied)" in str(left["b"])
     assert client.asked[0][1]["Delete"]["Objects"] == [{"Key": f"p/{key}"} for key in "abc"]
+
+
+def test_one_of_which_nothing_is_said_is_asked_for_by_itself() -> None:
+    s3, client = _s3(delete_objects={"Deleted": [{"Key": "p/b"}]}, delete_object=[{}, DeniedError("403")])
+    assert s3.delete_many(["a", "b", "c"]).keys() == {"c"}
+    assert [request.get("Key") for _, request in client.asked] == [None, "p/a", "p/c"]
 
 
 def test_an_error_about_a_key_that_nobody_asked_about_is_one_about_all() -> None:
@@ -158,7 +164,8 @@ def test_a_server_that_removes_one_at_a_time(error: LrsError) -> None:
 
 def test_one_that_is_not_there_is_removed() -> None:
     """Whatever the server says of it."""
-    s3, _ = _s3(delete_object=KeyNotFoundError("NoSuchKey"), delete_objects={"Errors": [{"Key": "p/a", "Code": "NoSuchKey"}]})
+    told = {"Errors": [{"Key": "p/a", "Code": "NoSuchKey"}], "Deleted": [{"Key": "p/b"}]}
+    s3, _ = _s3(delete_object=KeyNotFoundError("NoSuchKey"), delete_objects=told)
     s3.delete("a")
     assert s3.delete_many(["a", "b"]) == {}
     s3, _ = _s3(delete_object=NoBucketError("NoSuchBucket"))
@@ -175,11 +182,11 @@ def test_nobody_is_there_to_remove_anything() -> None:
 
 
 def test_the_time_is_the_servers() -> None:
-    answer = {"ResponseMetadata": {"HTTPHeaders": {"date": "Fri, 01 Jan 2027 00:00:10 GMT"}}}
+    answer = {"MaxKeys": 1, "ResponseMetadata": {"HTTPHeaders": {"date": "Fri, 01 Jan 2027 00:00:10 GMT"}}}
     assert _s3(list_objects_v2=answer)[0].now() == 1798761610.0
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": "soon"}, {"date": ""}])
 def test_a_server_without_a_clock(headers: dict[str, str]) -> None:
     with pytest.raises(LrsError, match="what time it is"):
-        _s3(list_objects_v2={"ResponseMetadata": {"HTTPHeaders": headers}})[0].now()
+        _s3(list_objects_v2={"Name": "bucket", "ResponseMetadata": {"HTTPHeaders": headers}})[0].now()
