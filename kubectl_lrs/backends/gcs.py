@@ -28,6 +28,8 @@ from kubectl_lrs.runtime.redact import shown
 
 MAX_KEY = 1024
 PAGE = 1000
+KIND = "storage#objects"
+"""What a list says that it is, whether or not there is anything in it."""
 
 
 def opened(place: StorageLocation) -> Gcs:
@@ -49,11 +51,13 @@ class Gcs(RestObjects):
 
     def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:  # noqa: ARG002
         """Page by page, from the key on."""
-        query = {"prefix": self._prefix + prefix, "maxResults": str(PAGE), "fields": f"items({FIELDS}),nextPageToken"}
+        query = {"prefix": self._prefix + prefix, "maxResults": str(PAGE), "fields": f"kind,items({FIELDS}),nextPageToken"}
         if after:
             query["startOffset"] = self._prefix + after
         while True:
             page = document(self._client.page(**query))
+            if page.get("kind") != KIND:  # what is no list would be one of nothing
+                raise UnreachableError(f"{self.url}: what is answered is no list", hint="is there a proxy in between?")
             for each in page.get("items") or ():
                 key = str(each["name"])[len(self._prefix) :]
                 if key and key != after:

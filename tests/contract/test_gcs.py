@@ -67,6 +67,15 @@ def is_write(request: Request) -> bool:
     return request.method in ("POST", "PUT")
 
 
+@pytest.mark.parametrize("page", [b"<html></html>", b"", b"{}", b'{"message": "sign in"}'])
+def test_a_page_of_something_in_between_is_no_empty_list(between: Between, name: str, page: bytes) -> None:
+    backend = opened(between, name)
+    put(backend, "holds/a", b"1")
+    between.rule = lambda request, _forward: Answer(status=200, body=page) if "prefix=" in request.path else None
+    with pytest.raises(UnreachableError):
+        list(backend.list("holds/"))
+
+
 # ---- what may pass
 
 
