@@ -15,7 +15,7 @@ from kubectl_lrs.clients.kubernetes import metadata
 from kubectl_lrs.clients.kubernetes.answers import Page, not_read, object_of, page_of, written
 from kubectl_lrs.clients.kubernetes.echo import Sent
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
-from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, PODS, Resource
+from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, PODS, Resource, stored_version
 from kubectl_lrs.clients.kubernetes.sender import Sender
 from kubectl_lrs.clients.kubernetes.transport import Upgraded
 from kubectl_lrs.clients.kubernetes.warnings import Warnings
@@ -235,7 +235,11 @@ class KubeClient:
         return None
 
     def discover(self, group: str, plural: str, *, version: str = "") -> Resource | None:
-        """The resource in the wanted version where it is served, else in the one the server prefers; None when in none."""
+        """The resource in the wanted version where it is served, else in the one that objects are stored in; None when in none.
+
+        In another version fields may lack that it does not know, and nothing says so. Where the server does not tell which
+        is stored, or does not serve that, it is the one that it prefers.
+        """
         try:
             found = self._object(self._sender.send("GET", f"/apis/{group}"))
         except NotFoundError:
@@ -243,20 +247,28 @@ class KubeClient:
         preferred = (found.get("preferredVersion") or {}).get("version", "")
         served = [str(entry["version"]) for entry in found.get("versions") or ()]
         for candidate in sorted(served, key=lambda name: (name != version, name != preferred)):
-            listed = self._object(self._sender.send("GET", f"/apis/{group}/{candidate}")).get("resources") or []
-            by_name = {str(entry.get("name")): entry for entry in listed}
-            if plural in by_name:
-                entry = by_name[plural]
-                return Resource(
-                    group=group,
-                    version=candidate,
-                    plural=plural,
-                    kind=str(entry["kind"]),
-                    namespaced=bool(entry.get("namespaced")),
-                    has_status=f"{plural}/status" in by_name,
-                    versions=tuple(served),
-                )
+            listed = self._listed(group, candidate)
+            if plural not in listed:
+                continue
+            stored = "" if candidate == version else stored_version(group, listed[plural], served)
+            if stored not in ("", candidate) and plural in (others := self._listed(group, stored)):
+                candidate, listed = stored, others
+            entry = listed[plural]
+            return Resource(
+                group=group,
+                version=candidate,
+                plural=plural,
+                kind=str(entry["kind"]),
+                namespaced=bool(entry.get("namespaced")),
+                has_status=f"{plural}/status" in listed,
+                versions=tuple(served),
+            )
         return None
+
+    def _listed(self, group: str, version: str) -> dict[str, Manifest]:
+        """The resources of a version, by name."""
+        listed = self._object(self._sender.send("GET", f"/apis/{group}/{version}")).get("resources") or []
+        return {str(entry.get("name")): entry for entry in listed}
 
     def resource_of_kind(self, api_version: str, kind: str) -> Resource | None:
         """The resource that serves objects of this kind; None when none does, which only the server's 404 says."""

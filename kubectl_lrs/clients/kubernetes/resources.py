@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 
@@ -30,6 +34,19 @@ class Resource:
             base += f"/namespaces/{quote(namespace, safe='')}"
         base += f"/{self.plural}"
         return base if name is None else f"{base}/{quote(name, safe='')}"
+
+
+def stored_version(group: str, entry: Mapping[str, Any], served: Iterable[str]) -> str:
+    """Which of the served versions objects are stored in, by the sum of it that discovery tells; empty where it is none.
+
+    Source: apiserver, `discovery.StorageVersionHash`.
+    """
+    told, kind = entry.get("storageVersionHash"), entry.get("kind")
+    return next((each for each in served if told and _storage_hash(group, each, str(kind)) == told), "")
+
+
+def _storage_hash(group: str, version: str, kind: str) -> str:
+    return base64.b64encode(hashlib.sha256(f"{group}/{version}/{kind}".encode()).digest()[:8]).decode()
 
 
 DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment")

@@ -1,0 +1,82 @@
+"""A CRD with two versions: what one of them does not know is read in the other, in which the objects are stored."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
+from kubectl_lrs.runtime.cancel import Cancel
+from kubectl_lrs.stores.lrs.connect import target
+from tests.bed import loader, samples
+from tests.bed.controlplane import ControlPlane
+from tests.conftest import Cli, Crd, _Installed
+
+PLACE = f"{loader.CRD_PATH}/{loader.CRD_NAME}"
+
+
+@pytest.fixture
+def newer(plane: ControlPlane, crd: Crd) -> Iterator[str]:
+    """v1 comes beside v1alpha1, lacks a field of it, and is preferred; nothing converts. Objects are stored as before."""
+    document = yaml.safe_load(crd.path.read_text())
+    (old,) = document["spec"]["versions"]
+    new = copy.deepcopy(old) | {"name": "v1", "storage": False}
+    del new["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["note"]
+    _set_versions(plane, [old, new])
+    yield "lrs.datarobot.com/v1"
+    _Installed.current = None  # installed anew by who comes next
+
+
+def _set_versions(plane: ControlPlane, versions: list[dict[str, Any]]) -> None:
+    live = plane.api("GET", PLACE)[1]
+    live["spec"]["versions"] = versions
+    status, answer = plane.api("PUT", PLACE, live)
+    assert status == 200, answer
+    names = {each["name"] for each in versions if each["served"]}
+    loader.wait_until(
+        lambda: (
+            {each["version"] for each in plane.api("GET", loader.GROUP_PATH)[1]["versions"]} == names
+            and all(plane.api("GET", f"/apis/lrs.datarobot.com/{name}/lrs?limit=1")[0] == 200 for name in names)
+        ),
+        "both versions to be served",
+    )
+
+
+def _made(plane: ControlPlane, crd: Crd, namespace: str) -> dict[str, Any]:
+    made: dict[str, Any] = samples.filler(0, crd.api_version, crd.kind, namespace)
+    made["spec"]["note"] = "precious"
+    loader.create_many(plane, [made])
+    return made
+
+
+def test_what_the_preferred_version_does_not_know_is_saved_and_comes_back(
+    cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, newer: str
+) -> None:
+    name = _made(plane, crd, namespace)["metadata"]["name"]
+    path = f"{loader.objects_path(crd.api_version, namespace)}/{name}"
+    shown = plane.api("GET", f"{loader.objects_path(newer, namespace)}/{name}")[1]
+    assert "note" not in shown["spec"], "the preferred version does not show it"
+    assert plane.api("GET", loader.GROUP_PATH)[1]["preferredVersion"]["version"] == "v1"
+
+    cli.ok("backup", "-n", namespace, "--name", "b")
+    (saved,) = cli.directory.glob("b/lrs/*/*.yaml")
+    manifest = yaml.safe_load(saved.read_text())
+    assert (manifest["apiVersion"], manifest["spec"]["note"]) == (crd.api_version, "precious")
+    cli.ok("diff", "b", "live", "-n", namespace)
+    assert plane.api("DELETE", path)[0] == 200
+    cli.ok("restore", "b")
+    assert plane.api("GET", path)[1]["spec"]["note"] == "precious"
+
+
+def test_where_the_stored_version_is_not_served_it_is_the_preferred_one(
+    plane: ControlPlane, crd: Crd, cli: Cli, newer: str
+) -> None:
+    versions = plane.api("GET", PLACE)[1]["spec"]["versions"]
+    _set_versions(plane, [each | ({"served": False} if each["name"] == "v1alpha1" else {}) for each in versions])
+    found = target(KubeFlags(kubeconfig=str(plane.kubeconfig)), Cancel())
+    assert found.resource.api_version == newer
+    assert found.resource.versions == ("v1",)
