@@ -118,6 +118,21 @@ def test_an_index_that_the_old_one_has_and_the_new_one_cannot(app: App, tmp_path
     assert app.everything() == before
 
 
+def test_what_a_replacement_takes_along_beside_documents_is_said_before(app: App, tmp_path: Path) -> None:
+    """Indexes and options that came after the backup; not what is the same, nor what comes with every collection."""
+    dump = write_dump(tmp_path, app.name, NAME, documents(3), indexes=GOOD)
+    write_dump(dump, app.name, OTHER, documents(3), indexes=GOOD)
+    app.db.create_collection(NAME, validator={"n": {"$exists": True}})
+    for index in ("n", "late", "later"):
+        app.db[NAME].create_index(index, unique=index == "late")
+    app.db[OTHER].create_index("n")
+    said = messages(Restoring(app, dump, **DROP).plan())
+    lost = "what it has and the backup lacks would be lost with what is replaced"
+    assert f"warning: {NAME}: {lost}: index late_1, index later_1, option validator" in said
+    assert f"{OTHER}: {lost}" not in said
+    assert lost not in messages(Restoring(app, dump).plan())
+
+
 def test_what_the_server_makes_of_an_index_is_named(app: App, tmp_path: Path) -> None:
     """It drops options that it does not know, and cuts numbers: neither happens without a word."""
     odd = [

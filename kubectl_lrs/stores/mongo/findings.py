@@ -57,6 +57,18 @@ def of_newer(step: MongoStep, count: int) -> Iterator[Finding]:
         )
 
 
+def of_definition_lost(step: MongoStep, indexes: Iterable[str]) -> Iterator[Finding]:
+    """Indexes and options that go with a collection that is replaced, as the backup lacks them. `indexes`: the live ones."""
+    about = step.stored.metadata
+    saved = {str(each.get("name")) for each in about.indexes}
+    lost = [f"index {name}" for name in sorted(set(indexes) - saved)]
+    options = step.there.info.decoded() if step.there else {}
+    lost += [f"option {name}" for name in sorted(set(options) - set(about.options))]
+    if lost:
+        why = f"{step.name}: what it has and the backup lacks would be lost with what is replaced: {_few(lost)}"
+        yield Finding(Severity.WARNING, why, hint=KEEP)
+
+
 def of_losses(found: Losses) -> Iterator[Finding]:
     """What is lost by replacing collections that were compared whole, by application."""
     said = [f"{found.gone:,} that the backup does not hold"] if found.gone else []

@@ -95,6 +95,10 @@ class MongoRestorer:
 
     def _lost(self, steps: Sequence[MongoStep], present: Iterable[str], progress: Progress) -> Iterator[Finding]:
         """What goes with what is replaced."""
+        for step in steps:
+            if step.action is Action.REPLACE and not step.is_in_place:
+                there = indexes.restorable([*indexes.listed(self._mongo, step.database, step.name).values()])
+                yield from findings.of_definition_lost(step, map(indexes.name_of, there))
         if any(map(losses.is_compared, steps)):
             progress.begin("comparing the documents that are replaced")
             yield from findings.of_losses(losses.look(self._mongo, self._dump, steps, present))
