@@ -101,6 +101,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "pattern that fits nothing": (["--include", "chrun-*"], "--include 'chrun-*' fits the label of no deployment"),
     "exclusion that fits nothing": (["--exclude", "chrun-*"], "--exclude 'chrun-*' fits the label of no deployment"),
     "ids that are none": (["--ids-file", "ids"], "ids: line 2: 'churn-eu' is not the id of a deployment"),
+    "a file without ids": (["--ids-file", "/dev/null"], "/dev/null: no id in it"),
     "ids that are not there": (["--ids-file", "nowhere"], "--ids-file nowhere: cannot be read"),
     "parallel of none": (["--parallel", "0"], "--parallel"),
     "timeout": (["--timeout", "soon"], "'soon' is not a duration"),

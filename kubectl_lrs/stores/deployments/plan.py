@@ -102,13 +102,15 @@ def _names(pattern: str, identifier: str, label: str) -> bool:
 
 
 def parse_ids(text: str, *, where: str) -> tuple[str, ...]:
-    """One id a line, what follows it on the line and lines with # aside; UsageError names the line that has none."""
+    """One id a line, what follows it on the line and lines with # aside; UsageError where a line is none, or all are."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         word = line.partition("#")[0].split()[:1]
         if word and not _ID.fullmatch(word[0]):
             raise UsageError(f"{where}: line {number}: {word[0][:40]!r} is not the id of a deployment (24 hexadecimal digits)")
         found += word
+    if not found:
+        raise UsageError(f"{where}: no id in it", hint="what should have written it may have failed")
     return tuple(found)
 
 

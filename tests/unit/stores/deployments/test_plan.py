@@ -69,7 +69,9 @@ def test_who_is_meant(choice: Choice, taken: bool) -> None:
 
 def test_ids_in_a_file() -> None:
     assert parse_ids(f"# mine\n{A} label\n\n  {B}# x\n", where="f") == (A, B)
-    assert parse_ids("", where="f") == ()
+    for nothing in ("", "\n", "# all of them are active\n"):
+        with pytest.raises(UsageError, match="f: no id in it"):
+            parse_ids(nothing, where="f")
     with pytest.raises(UsageError, match="f: line 2: 'churn'"):
         parse_ids(f"{A}\nchurn", where="f")
     with pytest.raises(UsageError, match="not the id"):
