@@ -143,3 +143,20 @@ def test_a_restore_says_before_that_a_link_is_in_the_way(root: Path, existing: E
         "volume/new": (Action.CONFLICT, "something else is there: it lies behind volume, a link"),
         "data/new": (Action.CREATE, ""),
     }
+
+
+@pytest.mark.parametrize("take_all", [False, True])
+def test_a_storage_without_a_file_is_no_whole_backup(tmp_path: Path, take_all: bool) -> None:
+    """As a share that is not mounted, or a prefix that is written wrong."""
+    root = tmp_path / "root"
+    (root / "folder").mkdir(parents=True)
+    facts = _facts(root, "relative/path", take_all=take_all)
+    (lacking,) = facts["missing"]
+    assert (lacking.kind, lacking.name) == ("storage", f"file://{root}")
+    assert "is it mounted" in lacking.reason
+    assert facts["notes"] == []
+
+
+def test_a_storage_without_a_file_of_which_nothing_speaks(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    assert _facts(tmp_path / "root")["missing"] == []

@@ -26,6 +26,7 @@ from kubectl_lrs.stores.files.selected import Listed, Selection
 from kubectl_lrs.stores.files.storage import Storage
 
 INVENTORY, COPY = "inventory", "copy"
+NOTHING = "it holds no file at all: is it mounted, and is --files-url right?"
 
 
 class FilesCollector:
@@ -60,7 +61,10 @@ class FilesCollector:
                 references = self._said(listed, writer, progress)
                 matcher = FileMatcher(references, take_all=self._take_all)
                 others = self._select(matcher, listed, selected)
+                is_empty = not listed and not self._storage.others
             missing = [_missing("directory", path, str(error)) for path, error in self._storage.unreadable.items()]
+            if is_empty and (references.says_anything or self._take_all):
+                missing.append(_missing("storage", self._storage.url, NOTHING))
             missing += self._not_taken(matcher)
             missing += self._look_for(matcher.missing(), selected)
             if self._level == COPY:
@@ -154,7 +158,7 @@ class FilesCollector:
                 notes.append(Remark(f"file {shown(path)}: {each.why}"))
             else:
                 missing.append(_missing("file", path, each.why, found.where, is_absent=each.why == GONE))
-        if not taken.belong and says_anything and not self._take_all:
+        if not taken.belong and others and says_anything and not self._take_all:
             notes.append(Remark(f"no file in {self._storage.url} belongs to the saved documents; is --files-url right?"))
         return {
             "url": self._storage.url,
