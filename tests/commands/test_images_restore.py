@@ -151,6 +151,22 @@ def test_bad_mapping(made: dict[str, images.Image], cli: Cli, bad: str) -> None:
     assert f"--map-registry {bad!r}: write it as OLD=NEW" in done.stderr
 
 
+@pytest.mark.parametrize("tiers", [(), ("--tier", "images"), ("--tier", "resources")])
+def test_a_registry_that_no_image_is_in_is_said(
+    made: dict[str, images.Image], registry: Registry, cli: Cli, tiers: tuple[str, ...]
+) -> None:
+    """A slip in OLD maps nothing, and all would go where it came from."""
+    said = f"no image of the backup is in {registry.host}/datarobt"
+    of_lrs = f"no LRS that is to be restored names an image in {registry.host}/datarobt"
+    slip = ("--map-registry", f"{registry.host}/datarobt={registry.host}/x")
+    done = cli.run("restore", "saved", *slip, *tiers, "--dry-run=client")
+    assert (said in done.stderr) is ("resources" not in tiers), done.stderr
+    assert (of_lrs in done.stderr) is ("images" not in tiers), done.stderr
+    fits = ("--map-registry", f"{registry.host}/datarobot={registry.host}/x")
+    done = cli.run("restore", "saved", *slip, *fits, *tiers, "--dry-run=client")
+    assert of_lrs not in done.stderr, "of several in an installation file one may be of other LRS"
+
+
 def test_paths_can_be_mapped_onto_one(registry: Registry, made: dict[str, images.Image], cli: Cli) -> None:
     host = registry.host
     maps = [f"{host}/datarobot/base-image={host}/x", f"{host}/datarobot/custom-apps/managed-image={host}/x"]

@@ -306,6 +306,16 @@ def test_only_these_are_contacted(registry: Registry, front: Front, tmp_path: Pa
     assert any("--registry does not name" in each and front.host in each for each in said)
 
 
+@pytest.mark.parametrize("level", [Level.COPY, Level.INVENTORY])
+def test_registries_that_leave_every_image_out_make_no_whole_backup(front: Front, tmp_path: Path, level: Level) -> None:
+    other = f"{front.host}/datarobot/only:x"
+    facts = Collected(tmp_path, {"a/other": other}, only=("registry.exmaple.com",), level=level).facts
+    assert front.log == []
+    missing = [(each.kind, each.name, each.reason) for each in facts["missing"]]
+    why = f"--registry names none of the registries that the images are in: {front.host}"
+    assert missing == ([("images", "1 of 1", why)] if level is Level.COPY else [])
+
+
 def test_an_inventory_notes_what_cannot_be_told(registry: Registry, front: Front, tmp_path: Path) -> None:
     name = _pushed(registry, "datarobot/listed", images.image("listed"), front.host)
     front.troubles.append(Trouble("/manifests/", 99, 404, body=HTML))

@@ -8,7 +8,7 @@ registry that is named is out of reach there is no copy.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -75,7 +75,10 @@ class ImagesCollector:
             self._write_layout(writer, resolved)
         entries = {resolved[reference].entry: found.images[reference] for reference in sorted(found.images)}
         writer.write(FILE, self._document(entries, found), limit=MAX_SIZE)
-        return self._facts(entries, found, copied)
+        facts = self._facts(entries, found, copied)
+        if self._level is Level.COPY and found.not_allowed and not found.images:
+            facts["missing"] = [_all_left_out(found.not_allowed)]
+        return facts
 
     # ---- what there is
 
@@ -242,6 +245,13 @@ def _missing(entry: SavedImage, image: Image) -> Missing:
         where=next(where(image.places), ""),
         is_absent=entry.state is State.MISSING,
     )
+
+
+def _all_left_out(images: Collection[Reference]) -> Missing:
+    """Of a copy that holds no image, as the registries that may be asked are none of those that are named."""
+    hosts = ", ".join(registries_of(images))
+    why = f"--registry names none of the registries that the images are in: {hosts}"
+    return Missing(store=TIER, kind="images", name=f"{len(images)} of {len(images)}", reason=why)
 
 
 def _notes(states: Mapping[State, int], entries: Iterable[SavedImage], found: Found, level: Level) -> Iterator[Remark]:

@@ -239,3 +239,11 @@ def left_out(steps: Iterable[ImageStep]) -> Iterator[Finding]:
             f"{len(lost)} images cannot be pushed, such as {lost[0].entry.reference}: {lost[0].reason}",
             "what uses them does not start where the registry does not have them",
         )
+
+
+def unused(steps: Iterable[ImageStep], mapping: RegistryMap) -> Iterator[Finding]:
+    """Places that are mapped and that no image is in."""
+    for source in mapping.unused(step.entry.reference for step in steps):
+        yield Finding(
+            Severity.WARNING, f"--map-registry: no image of the backup is in {source}", "is it written as images have it?"
+        )

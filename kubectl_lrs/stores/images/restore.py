@@ -17,7 +17,7 @@ from kubectl_lrs.stores.images.access import Access
 from kubectl_lrs.stores.images.apply import Pusher
 from kubectl_lrs.stores.images.find import ImageFilter, find
 from kubectl_lrs.stores.images.layout import Layout
-from kubectl_lrs.stores.images.plan import ImageStep, Planner, collisions, left_out
+from kubectl_lrs.stores.images.plan import ImageStep, Planner, collisions, left_out, unused
 from kubectl_lrs.stores.images.saved import TIER, Level, saved
 
 
@@ -60,7 +60,7 @@ class ImagesRestorer:
             progress.note(f"images: contacting {', '.join(hosts)}")
         progress.begin("images: looking at the registries", len(inventory.entries))
         steps, refused = planner.tried(planner.steps(inventory.entries, progress), progress)
-        findings = (*collisions(steps), *left_out(steps), *refused)
+        findings = (*collisions(steps), *left_out(steps), *unused(steps, self._mapping), *refused)
         replaced = sum(step.action is Action.REPLACE for step in steps)
         return StorePlan(
             store=TIER,

@@ -195,6 +195,10 @@ class Planner:
     def _remarks(self, steps: list[LrsStep], taken: Summary) -> Iterator[Finding]:
         if taken.unmapped:
             yield _unmapped(taken.unmapped, self._options.what_is_mapped, accepted=self._options.accept_unmapped)
+        mapping = self._selected.registry_map
+        if mapping and len(unused := mapping.unused(self._selected.images)) == len(mapping.rules):
+            why = f"--map-registry: no LRS that is to be restored names an image in {' or '.join(unused)}"
+            yield Finding(Severity.WARNING, why, "is it written as images have it?")
         if pending := set(self._journal.pending) - {step.key for step in steps}:
             yield Finding(
                 Severity.WARNING,

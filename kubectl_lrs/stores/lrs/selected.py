@@ -8,7 +8,8 @@ from dataclasses import replace
 from kubectl_lrs.model.errors import UsageError
 from kubectl_lrs.model.names import LATEST
 from kubectl_lrs.model.selection import Selection, near_labels, near_types
-from kubectl_lrs.stores.common.image_names.mapping import RegistryMap, map_images, unmapped
+from kubectl_lrs.stores.common.image_names.mapping import RegistryMap, images_in, map_images, unmapped
+from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.common.mentions import LRS, Mention, mentions, strings
 from kubectl_lrs.stores.common.namespaces import OldNamespaces
 from kubectl_lrs.stores.lrs.creation_order import creation_order
@@ -36,6 +37,8 @@ class Selected:
         self.namespace_map = namespace_map
         self.registry_map = registry_map or RegistryMap()
         self.left_out = frozenset(selection.left_out)
+        self.images: set[Reference] = set()
+        """Those that the objects name which were read, as they were saved; where registries are mapped."""
         self._source = source
         self._selection = selection
         # Those that are left out by default stay in: the plan shows that they are skipped, and why.
@@ -90,6 +93,7 @@ class Selected:
         """With the images of its spec where they go to, and a note of what still names the old registries."""
         if not self.registry_map:
             return stored
+        self.images.update(images_in(strings(stored.manifest)))
         manifest = map_images(stored.manifest, self.registry_map)
         names_old = tuple(unmapped(strings(stored.manifest), self.registry_map, is_lrs=True))
         return replace(stored, manifest=manifest, names_old=names_old)

@@ -41,6 +41,11 @@ class RegistryMap:
         name = f"{reference.name}/"
         return next((rule for rule in self.rules if name.startswith(f"{rule.source}/")), None)
 
+    def unused(self, references: Iterable[Reference]) -> list[str]:
+        """The sources that none of these images falls under."""
+        used = {self.rule_for(each) for each in references} if self.rules else set()
+        return sorted(rule.source for rule in self.rules if rule not in used)
+
     def target(self, reference: Reference) -> Reference:
         """The image where it goes to."""
         rule = self.rule_for(reference)
@@ -109,6 +114,11 @@ def _mapped(value: Any, field: str, mapping: RegistryMap) -> Any:
         made = [_mapped(item, f"{field}[{place}]", mapping) for place, item in enumerate(value)]
         return made if any(new is not old for new, old in zip(made, value, strict=True)) else value
     return value
+
+
+def images_in(strings: Iterable[tuple[str, str]]) -> Iterator[Reference]:
+    """The images that strings of an LRS (field, text) name."""
+    return (decided[0] for field, text in strings if isinstance(decided := in_lrs(field, text), tuple))
 
 
 def unmapped(strings: Iterable[tuple[str, str]], mapping: RegistryMap, *, is_lrs: bool) -> Iterator[tuple[str, str]]:
