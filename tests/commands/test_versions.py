@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,3 +81,22 @@ def test_where_the_stored_version_is_not_served_it_is_the_preferred_one(
     found = target(KubeFlags(kubeconfig=str(plane.kubeconfig)), Cancel())
     assert found.resource.api_version == newer
     assert found.resource.versions == ("v1",)
+
+
+def test_what_only_an_older_version_shows_is_named(cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, newer: str) -> None:
+    """The stored version is v1 by now, and an object was not written since: it is whole in v1alpha1 alone."""
+    name = _made(plane, crd, namespace)["metadata"]["name"]
+    plain = samples.filler(1, crd.api_version, crd.kind, namespace)
+    plain["spec"].pop("note", None)
+    loader.create_many(plane, [plain])
+    versions = plane.api("GET", PLACE)[1]["spec"]["versions"]
+    _set_versions(plane, [each | {"storage": each["name"] == "v1"} for each in versions])
+    done = cli.run("backup", "-n", namespace, "--name", "b", "-o", "json")
+    assert done.returncode == 3, done.stderr
+    (lacking,) = json.loads(cli.ok("show", "b", "-o", "json"))["missing"]
+    assert (lacking["kind"], lacking["name"]) == ("LRS", f"{namespace}/{name}")
+    assert lacking["reason"] == "of what it holds in v1alpha1, v1 does not show, and the backup lacks: spec.note"
+    note = [{"op": "remove", "path": "/spec/note"}]
+    path = f"{loader.objects_path(crd.api_version, namespace)}/{name}"
+    assert plane.api("PATCH", path, note, content_type="application/json-patch+json")[0] == 200
+    cli.ok("backup", "-n", namespace, "--name", "c")

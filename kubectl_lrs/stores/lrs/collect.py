@@ -23,6 +23,7 @@ from kubectl_lrs.stores.lrs.changes import Born, Look
 from kubectl_lrs.stores.lrs.keep import Keeper, Tally
 from kubectl_lrs.stores.lrs.recall import Beside, beside
 from kubectl_lrs.stores.lrs.saved import CRD_FILE, INDEX_FILE, RAW_FILE, TIER
+from kubectl_lrs.stores.lrs.versions import hidden
 
 
 class LrsCollector:
@@ -37,6 +38,7 @@ class LrsCollector:
         self._tally = Tally()
         self._look = Look(kube, resource, selection)
         self._crd_note = ""
+        self._hidden: list[Missing] = []
 
     def collect(self, writer: Writer, progress: Progress) -> dict[str, Any]:
         """Write everything into the folder; the facts for the catalog."""
@@ -69,7 +71,7 @@ class LrsCollector:
         tally = self._tally
         return {
             **tally.facts(version=self._resource.version, kind=self._resource.kind),
-            "missing": [_not_read(each["metadata"]) for each in tally.not_read],
+            "missing": [*(_not_read(each["metadata"]) for each in tally.not_read), *self._hidden],
             "crd": CRD_FILE if not self._crd_note else None,
             "crdNote": self._crd_note,
         }
@@ -124,6 +126,7 @@ class LrsCollector:
         except (ApiError, DeniedError) as error:  # the CRD is an extra, and ends no backup
             return str(error)
         writer.write(CRD_FILE, dump(sanitise(crd)).encode("utf-8", "surrogatepass"))
+        self._hidden = hidden(self._kube, self._resource, self._selection, crd)
         return ""
 
 
