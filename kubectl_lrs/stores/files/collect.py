@@ -23,10 +23,9 @@ from kubectl_lrs.stores.files.named import new_folders
 from kubectl_lrs.stores.files.saved import Index, SavedFile
 from kubectl_lrs.stores.files.segments import SegmentedCopier
 from kubectl_lrs.stores.files.selected import Listed, Selection
-from kubectl_lrs.stores.files.storage import Storage
+from kubectl_lrs.stores.files.storage import NOTHING, Storage
 
 INVENTORY, COPY = "inventory", "copy"
-NOTHING = "it holds no file at all: is it mounted, and is --files-url right?"
 
 
 class FilesCollector:

@@ -11,7 +11,7 @@ from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.stores.files.match import ALL, FileMatcher, References, Where
 from kubectl_lrs.stores.files.saved import Index, SavedFile
 from kubectl_lrs.stores.files.selected import Listed
-from kubectl_lrs.stores.files.storage import Storage
+from kubectl_lrs.stores.files.storage import NOTHING, Storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ def presence(storage: Storage, listed: Iterable[Stat], references: References) -
         else:
             others += 1
     notes = [str(error) for error in storage.unreadable.values()]
+    if not (matched or others or storage.others or notes) and references.says_anything:
+        notes.append(f"{storage.url}: {NOTHING}")
     missing = list(_missing(storage, matcher.missing(), notes))
     return Presence(url=storage.url, matched=matched, others=others, missing=missing, notes=notes)
 

@@ -10,6 +10,7 @@ from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.runtime.redact import shown
 
 MAX_NOTED = 20
+NOTHING = "it holds no file at all: is it mounted, and is --files-url right?"
 YOUNG = 2.0
 """Seconds: a file whose last change is no longer ago may change again within one and the same time of change."""
 

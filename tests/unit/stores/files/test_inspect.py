@@ -68,3 +68,12 @@ def test_what_cannot_be_told_is_not_missing_and_is_said(tmp_path: Path) -> None:
     found = _presence(Storage(_Silent(str(tmp_path))), "ws/there", "ws/gone", "ws/secret")
     assert found.missing == [("ws/gone", HERE)]
     assert found.notes == ["ws/secret: may be anything"]
+
+
+def test_a_storage_without_a_file(tmp_path: Path) -> None:
+    """As a share that is not mounted: that nothing is missing by its path says little then."""
+    storage = Storage(Local(str(tmp_path)))
+    found = _presence(storage, "ws/there", ids=(ID,))
+    assert (found.matched, found.missing) == (0, [])
+    assert found.notes == [f"{storage.url}: it holds no file at all: is it mounted, and is --files-url right?"]
+    assert _presence(storage).notes == []
