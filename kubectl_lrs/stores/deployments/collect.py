@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DamageError, UsageError
-from kubectl_lrs.model.notes import Remark
 from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.deployments.inventory import Account, Deployment, inventory
@@ -49,7 +49,10 @@ class DeploymentsCollector:
             "organisations": [account.organisation for account in self._accounts],
             "deployments": len(found),
             "statuses": dict(sorted(Counter(deployment.status for deployment in found).items())),
-            "notes": [Remark(note).to_dict() for account in self._accounts for note in account.client.notes],
+            "notes": [],
+            "missing": [
+                Missing(store=TIER, kind="list", reason=note) for account in self._accounts for note in account.client.notes
+            ],
         }
 
 

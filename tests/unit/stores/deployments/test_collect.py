@@ -52,7 +52,8 @@ def test_what_is_saved_is_read(folder: Path) -> None:
     assert (held.endpoint, held.users) == (one.endpoint, {"o": "u", "p": "v"})
     assert [(each.id, each.state) for each in held.entries()] == [(A, State.DEACTIVATED)], "what was active then"
     assert (facts["deployments"], facts["statuses"]) == (3, {"active": 1, "errored": 1, "inactive": 1})
-    assert facts["notes"] == [{"id": "", "message": "a list that lacks some"}]
+    missing = [(each.store, each.kind, each.reason) for each in facts["missing"]]
+    assert missing == [("deployments", "list", "a list that lacks some")], "what may lack keeps it from being whole"
 
 
 def test_none_are_a_list_too(folder: Path) -> None:
