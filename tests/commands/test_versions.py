@@ -100,3 +100,29 @@ def test_what_only_an_older_version_shows_is_named(cli: Cli, crd: Crd, plane: Co
     path = f"{loader.objects_path(crd.api_version, namespace)}/{name}"
     assert plane.api("PATCH", path, note, content_type="application/json-patch+json")[0] == 200
     cli.ok("backup", "-n", namespace, "--name", "c")
+
+
+def test_a_change_in_an_older_version_than_the_stored_one_is_warned_of(
+    cli: Cli, crd: Crd, plane: ControlPlane, namespace: str, newer: str
+) -> None:
+    """What the older one does not know goes with the write, and the answer, which is in the older one, cannot show it."""
+    made = _made(plane, crd, namespace)
+    cli.ok("backup", "-n", namespace, "--name", "b")
+    old, new = plane.api("GET", PLACE)[1]["spec"]["versions"]
+    new["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["young"] = {"type": "string"}
+    _set_versions(plane, [old | {"storage": False}, new | {"storage": True}])
+    path = f"{loader.objects_path(newer, namespace)}/{made['metadata']['name']}"
+
+    def changed() -> bool:  # a schema is known a moment after it was taken
+        change = {"spec": {"young": "of v1", "replicas": 9}}
+        answer = plane.api("PATCH", path, change, content_type="application/merge-patch+json")[1]
+        return bool(answer.get("spec", {}).get("young"))
+
+    loader.wait_until(changed, "the new field to be known")
+    warned = "LRS are stored in version v1 here, and the backup is of v1alpha1"
+    assert warned not in cli.run("restore", "b", "--dry-run=client").stderr, "nothing is changed"
+    done = cli.run("restore", "b", "--existing=update", "--yes")
+    assert warned in done.stderr, done.stdout
+    assert done.returncode == 3, done.stderr
+    assert "updated, altered by the server: removed spec.note" in done.stdout, "what the stored one does not know is seen"
+    assert "young" not in plane.api("GET", path)[1]["spec"], "as it warns"

@@ -250,8 +250,8 @@ class KubeClient:
             listed = self._listed(group, candidate)
             if plural not in listed:
                 continue
-            stored = "" if candidate == version else stored_version(group, listed[plural], served)
-            if stored not in ("", candidate) and plural in (others := self._listed(group, stored)):
+            stored = stored_version(group, listed[plural], served)
+            if stored not in ("", candidate) and candidate != version and plural in (others := self._listed(group, stored)):
                 candidate, listed = stored, others
             entry = listed[plural]
             return Resource(
@@ -262,6 +262,7 @@ class KubeClient:
                 namespaced=bool(entry.get("namespaced")),
                 has_status=f"{plural}/status" in listed,
                 versions=tuple(served),
+                stored=stored,
             )
         return None
 

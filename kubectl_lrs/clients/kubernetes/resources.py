@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """A resource that the server serves, found through discovery."""
+    """A resource that the server serves, found through discovery. `stored`: the version that objects are stored in, if told."""
 
     group: str
     version: str
@@ -21,6 +21,7 @@ class Resource:
     namespaced: bool = True
     has_status: bool = False
     versions: tuple[str, ...] = ()
+    stored: str = ""
 
     @property
     def api_version(self) -> str:

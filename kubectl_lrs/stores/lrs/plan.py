@@ -195,6 +195,14 @@ class Planner:
     def _remarks(self, steps: list[LrsStep], taken: Summary) -> Iterator[Finding]:
         if taken.unmapped:
             yield _unmapped(taken.unmapped, self._options.what_is_mapped, accepted=self._options.accept_unmapped)
+        version, stored = self._resource.version, self._resource.stored
+        if stored not in ("", version) and any(step.action in (Action.UPDATE, Action.REPLACE) for step in steps):
+            yield Finding(
+                Severity.WARNING,
+                f"LRS are stored in version {stored} here, and the backup is of {version}: of a CRD without conversion an LRS "
+                f"that is changed loses what {version} does not know, and no answer shows it",
+                f"look at one in {stored} before and after",
+            )
         mapping = self._selected.registry_map
         if mapping and len(unused := mapping.unused(self._selected.images)) == len(mapping.rules):
             why = f"--map-registry: no LRS that is to be restored names an image in {' or '.join(unused)}"
