@@ -15,7 +15,7 @@ from kubectl_lrs.commands.unused import refuse
 from kubectl_lrs.model.errors import InterruptedRunError, LrsError, UsageError
 from kubectl_lrs.model.flags import Options, flags_of
 from kubectl_lrs.model.notes import Note, Remark
-from kubectl_lrs.model.units import duration
+from kubectl_lrs.model.units import counted, duration
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 
 if TYPE_CHECKING:
@@ -101,4 +101,4 @@ def apply_options(options: ChangeOptions) -> ApplyOptions:
 
 def count(number: int, thing: str = "deployment") -> str:
     """`1 deployment`, `2 deployments`."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return counted(number, thing)

@@ -9,7 +9,7 @@ from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.notes import Note, Remark, remark_of
 from kubectl_lrs.model.selection import Selection, near_labels, near_types
 from kubectl_lrs.model.stores import NONE, lacking
-from kubectl_lrs.model.units import size
+from kubectl_lrs.model.units import counted, size
 from kubectl_lrs.model.workloads import SPARK, WORKLOADS
 from kubectl_lrs.render.backups import said, store_line, stored_line
 from kubectl_lrs.render.meanwhile import NAMED, happened
@@ -92,9 +92,9 @@ def segments_line(names: Sequence[str]) -> str:
 def segment_line(name: str, done: Done) -> str:
     """What became of one."""
     if done.is_old:
-        return f"segment {name} was done before: {done.files} files"
+        return f"segment {name} was done before: {counted(done.files, 'file')}"
     lost = f"; {done.lost} could not be copied as listed" if done.lost else ""
-    return f"segment {name} is done: {done.files - done.lost} files, {size(done.size)}{lost}"
+    return f"segment {name} is done: {counted(done.files - done.lost, 'file')}, {size(done.size)}{lost}"
 
 
 def remarks(catalog: Catalog, *, quiet: bool = False) -> Iterable[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_lrs.model.catalog import Catalog, Missing
 from kubectl_lrs.model.stores import NONE, lacking
-from kubectl_lrs.model.units import age, size
+from kubectl_lrs.model.units import age, counted, size
 from kubectl_lrs.render.meanwhile import happened, not_of_one_instant
 from kubectl_lrs.render.output import say
 from kubectl_lrs.render.view import View
@@ -224,18 +224,20 @@ def store_line(catalog: Catalog, name: str, level: str) -> str:
 
 
 def stored_line(catalog: Catalog) -> str:
-    """`new: 2 files, 1.2 KiB; linked to earlier backups: 31000 files, 88.4 MiB`; nothing where it does not say.
+    """`new: 2 files, 1.2 KiB; linked to earlier backups: 31,000 files, 88.4 MiB`; nothing where it does not say.
 
     Of a pooled backup how many objects that made, and how many bytes of them.
     """
     stored = catalog.stored
     if not stored:
         return ""
-    new, linked = ((stored.get(f"{kind}Files", 0), size(stored.get(f"{kind}Bytes", 0))) for kind in ("new", "linked"))
+    new, linked = (
+        f"{counted(stored.get(f'{kind}Files', 0), 'file')}, {size(stored.get(f'{kind}Bytes', 0))}" for kind in ("new", "linked")
+    )
     objects = stored.get("newObjects")
-    made = "" if objects is None else f", stored as {size(stored.get('storedBytes', 0))} in {objects} objects"
+    made = "" if objects is None else f", stored as {size(stored.get('storedBytes', 0))} in {counted(objects, 'object')}"
     shared = "linked to" if objects is None else "reused from"
-    return f"new: {new[0]} files, {new[1]}{made}; {shared} earlier backups: {linked[0]} files, {linked[1]}"
+    return f"new: {new}{made}; {shared} earlier backups: {linked}"
 
 
 def _deployments(catalog: Catalog) -> tuple[str, ...]:
@@ -325,7 +327,7 @@ def sound(checked: Checked) -> str:
     if not checked.has_sums:
         return f"not checked: {checked.unread}"
     if not checked.unread:
-        return f"{checked.files} files checked, all as sealed"
+        return f"{counted(checked.files, 'file')} checked, all as sealed"
     read = f"{checked.files} of its files read, all as sealed" if checked.files else "as sealed, as far as was looked"
     return f"{read}; {checked.unread}"
 
@@ -333,7 +335,7 @@ def sound(checked: Checked) -> str:
 def damage_report(name: str, catalog: Catalog, checked: Checked) -> View:
     """`verify`: what is damaged, or that nothing is."""
     damages, files, seconds = checked.damages, checked.files, checked.seconds
-    verdict = f"damaged, {len(damages)} found, {files} files checked" if damages else sound(checked)
+    verdict = f"damaged, {len(damages)} found, {counted(files, 'file')} checked" if damages else sound(checked)
     return View(
         kind="Verification",
         data={

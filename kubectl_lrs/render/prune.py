@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.units import size
+from kubectl_lrs.model.units import counted, size
 from kubectl_lrs.render.backups import age_of, local, scope
 from kubectl_lrs.render.grouped import Next, next_lines
 from kubectl_lrs.render.view import View
@@ -71,12 +71,12 @@ def _pool_plan(weight: Weight) -> Iterable[str]:
     """What becomes of the objects that backups share."""
     if weight.swept is not None and weight.condemned is not None:
         later = f"{weight.grace / 3600:g} hours later, if nothing refers to it by then"
-        yield f"deleted at once, as its time has come: {_counted(weight.swept)}"
-        yield f"condemned, and deleted by a prune {later}: {_counted(weight.condemned)}"
+        yield f"deleted at once, as its time has come: {_room(weight.swept)}"
+        yield f"condemned, and deleted by a prune {later}: {_room(weight.condemned)}"
 
 
-def _counted(count: Count) -> str:
-    return f"{count.objects:,} objects, {size(count.bytes)}"
+def _room(count: Count) -> str:
+    return f"{counted(count.objects, 'object')}, {size(count.bytes)}"
 
 
 def _pool_data(swept: Count | None, condemned: Count | None) -> dict[str, Any]:
@@ -114,8 +114,8 @@ def _notes(pool: PoolFacts) -> list[str]:
 def _pool_done(report: PruneReport) -> Iterable[str]:
     if pool := report.pool:
         when = f"; a prune after {local(pool.matures)} deletes it" if pool.matures else ""
-        yield f"deleted now: {_counted(pool.swept)}"
-        yield f"condemned now: {_counted(pool.condemned)}{when}"
+        yield f"deleted now: {_room(pool.swept)}"
+        yield f"condemned now: {_room(pool.condemned)}{when}"
 
 
 def prune_report_view(report: PruneReport) -> View:

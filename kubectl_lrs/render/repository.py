@@ -8,7 +8,7 @@ from typing import Any
 
 from kubectl_lrs.backends.base import Versions
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.units import size
+from kubectl_lrs.model.units import counted, size
 from kubectl_lrs.render.backups import stored_line
 from kubectl_lrs.render.view import View
 from kubectl_lrs.usecases.copy import CopyOutcome, CopyReport, CopyResult
@@ -100,7 +100,7 @@ def repository_check_view(check: RepositoryCheck) -> View:
         after=(
             *(f"storage: {each}" for each in _rights(check)),
             *_lateness(check),
-            f"{check.location}: {check.backups} backups: {verdict}; contents were not read: verify does that",
+            f"{check.location}: {counted(check.backups, 'backup')}: {verdict}; contents were not read: verify does that",
         ),
     )
 
@@ -149,7 +149,8 @@ def _lateness(check: RepositoryCheck) -> Iterable[str]:
 def copy_view(report: CopyReport) -> View:
     """`copy`."""
     counts = Counter(each.result for each in report.outcomes)
-    said = ", ".join(f"{counts[result]} {result.value}" for result in CopyResult if counts[result]) or "nothing to copy"
+    words = {each: each.value for each in CopyResult} | {CopyResult.THERE: "there already"}
+    said = ", ".join(f"{counts[each]} {words[each]}" for each in CopyResult if counts[each]) or "nothing to copy"
     return View(
         kind="CopyReport",
         data={

@@ -17,6 +17,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import DeniedError, ExitCode, LrsError
+from kubectl_lrs.model.units import counted
 from kubectl_lrs.repository import Repository
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.repository.pool import inspect
@@ -92,7 +93,7 @@ def mongo(client: Mongo, database: str) -> str:
         server = client.server()
         named = named_database(client, database) or find_database(client)
         count = require_application(client, named)
-        return f"{client.describe()}: MongoDB {server.version}, database {named} with {count} collections"
+        return f"{client.describe()}: MongoDB {server.version}, database {named} with {counted(count, 'collection')}"
     finally:
         client.close()
 
@@ -145,7 +146,7 @@ def repository(found: Repository) -> str:
         _require_writable(above)
         return f"{found.path}: not there yet; the first backup makes it"
     sealed, unsealed = found.scan()
-    count = f"{found.location}: {len(sealed)} backups" + (f", {len(unsealed)} that cannot be read" if unsealed else "")
+    count = f"{found.location}: {counted(len(sealed), 'backup')}" + (f", {len(unsealed)} that cannot be read" if unsealed else "")
     if isinstance(found, PooledRepository):
         allowed = inspect.probe(found.backend)
         if not allowed.may_write:

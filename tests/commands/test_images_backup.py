@@ -71,7 +71,7 @@ def test_an_image_that_is_gone_makes_the_backup_partial(
     registry.destroy()
     restored = cli.run("restore", "saved")
     assert restored.returncode == 0, restored.stderr
-    assert f"1 images cannot be pushed, such as {gone}" in restored.stderr
+    assert f"1 image cannot be pushed, such as {gone}" in restored.stderr
     assert sum(len(registry.tags(name)) for name in registry.repositories()) == 3
 
 
@@ -108,7 +108,7 @@ def test_a_registry_out_of_reach_means_no_copy(plane: ControlPlane, crd: Crd, cl
     assert not _is_sealed(cli, "saved")
     listed = cli.run("backup", "-n", namespace, "--images", "inventory", "--name", "listed")
     assert listed.returncode == 0, listed.stderr
-    assert "1 images could not be looked up" in listed.stderr
+    assert "1 image could not be looked up" in listed.stderr
     assert _listed(cli.directory / "listed")[f"{host}/datarobot/managed-image:x"]["state"] == "unresolved"
     cli.ok("backup", "-n", namespace, "--images", "none", "--name", "without")
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from kubectl_lrs.model.catalog import Missing
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.notes import Note, Remark
-from kubectl_lrs.model.units import size
+from kubectl_lrs.model.units import counted, size
 from kubectl_lrs.repository import Writer
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
@@ -257,7 +257,7 @@ def _all_left_out(images: Collection[Reference]) -> Missing:
 def _notes(states: Mapping[State, int], entries: Iterable[SavedImage], found: Found, level: Level) -> Iterator[Remark]:
     if (count := states[State.UNRESOLVED]) and level is not Level.COPY:
         first = next(each for each in entries if each.state is State.UNRESOLVED)
-        yield Remark(f"{count} images could not be looked up, such as {first.reference}: {first.reason}")
+        yield Remark(f"{counted(count, 'image')} could not be looked up, such as {first.reference}: {first.reason}")
     if found.not_allowed:
         hosts = ", ".join(registries_of(found.not_allowed))
         why = f"{len(found.not_allowed)} images are of registries that --registry does not name: {hosts}"

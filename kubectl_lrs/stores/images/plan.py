@@ -14,6 +14,7 @@ from typing import ClassVar
 from kubectl_lrs.model.errors import DeniedError, ExitCode, LrsError, UnreachableError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step
+from kubectl_lrs.model.units import counted
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap
@@ -236,7 +237,7 @@ def left_out(steps: Iterable[ImageStep]) -> Iterator[Finding]:
     if lost:
         yield Finding(
             Severity.WARNING,
-            f"{len(lost)} images cannot be pushed, such as {lost[0].entry.reference}: {lost[0].reason}",
+            f"{counted(len(lost), 'image')} cannot be pushed, such as {lost[0].entry.reference}: {lost[0].reason}",
             "what uses them does not start where the registry does not have them",
         )
 

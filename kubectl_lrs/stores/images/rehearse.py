@@ -32,7 +32,7 @@ class ImagesTrial:
     """One rehearsal of images that pushes nothing."""
 
     name = TIER
-    how = "every manifest and blob was held against its digest; pushed nowhere"
+    how = "each manifest and blob held against its digest; pushed nowhere"
     aside = 0.0
     is_timed = False
 

@@ -43,7 +43,7 @@ class LrsTrial:
     """One rehearsal of LRS that makes nothing."""
 
     name = TIER
-    how = "the server was asked about each, by a dry run"
+    how = "each tried on the server by a dry run"
     aside = 0.0
     is_timed = True
 

@@ -32,7 +32,7 @@ def test_all_and_again(plain: str, folder: Path, capsys: pytest.CaptureFixture[s
     found = json.loads(capsys.readouterr().out)
     assert [(each["name"], each["result"]) for each in found["backups"]] == [(f"night-{n}", "copied") for n in (2, 1, 0)]
     assert cli.run(["copy", plain, pool]) == 0
-    assert "3 is there" in capsys.readouterr().out
+    assert "3 there already" in capsys.readouterr().out
     assert cli.run(["copy", plain, pool, "-q"]) == 0
     assert capsys.readouterr().out == ""
     assert cli.run(["copy", pool, str(folder / "back"), "latest", "-o", "name"]) == 0

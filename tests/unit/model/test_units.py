@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_lrs.model.errors import UsageError
-from kubectl_lrs.model.units import age, duration, limit_of_age, printable, self_name, size
+from kubectl_lrs.model.units import age, counted, duration, limit_of_age, printable, self_name, size
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,11 @@ def test_what_is_old_with_a_unit(text: str, seconds: float) -> None:
 )  # fmt: skip
 def test_ages_as_kubectl_prints_them(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (31_000, "31,000 files")])
+def test_how_many(number: int, text: str) -> None:
+    assert counted(number, "file") == text
 
 
 @pytest.mark.parametrize(

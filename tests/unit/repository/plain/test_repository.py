@@ -114,7 +114,7 @@ def test_partial_one_says_so(tmp_path: Path) -> None:
     assert view.after[0] == "backup part: partial: lacking 12 files, 1 image"
     assert view.after[1] == "  files: file a/0: gone"
     assert view.after[-2] == "  and 3 more; see them with: show part"
-    assert view.after[-1].startswith("backup part: 1 files checked, all as sealed")
+    assert view.after[-1].startswith("backup part: 1 file checked, all as sealed")
     assert (view.data["intact"], view.data["state"], len(view.data["missing"])) == (True, "partial", 13)
     assert [line for line in backup_warnings(folder) if "part is partial" in line]
     require_intact(folder, Silent())
