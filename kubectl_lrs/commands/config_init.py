@@ -14,6 +14,7 @@ import click
 from kubectl_lrs import render
 from kubectl_lrs.commands import config_files
 from kubectl_lrs.commands.config_ import Flags
+from kubectl_lrs.commands.confirm import asking
 from kubectl_lrs.commands.flags import Given
 from kubectl_lrs.commands.installation import acts_of, read, table_of
 from kubectl_lrs.formats.yaml_writer import dump
@@ -161,11 +162,14 @@ def _ask(table: Table, draft: Draft) -> None:
     """What nobody can find out, where somebody can be asked. A path is one from here, as on the command line."""
     if not sys.stdin.isatty():
         return
-    if "repository.url" not in draft.values:
-        where = click.prompt("Where are the backups (a folder, or a URL like s3://BUCKET/PREFIX)", err=True, default="backups")
-        draft.values["repository.url"] = _from_here(table["repository.url"], os.path.expanduser(where.strip()))  # noqa: PTH111
-    if "profile" not in draft.values:
-        draft.values["profile"] = click.prompt("What is saved", err=True, default=PROFILES[0], type=click.Choice(PROFILES))
+    with asking():
+        if "repository.url" not in draft.values:
+            where = click.prompt(
+                "Where are the backups (a folder, or a URL like s3://BUCKET/PREFIX)", err=True, default="backups"
+            )
+            draft.values["repository.url"] = _from_here(table["repository.url"], os.path.expanduser(where.strip()))  # noqa: PTH111
+        if "profile" not in draft.values:
+            draft.values["profile"] = click.prompt("What is saved", err=True, default=PROFILES[0], type=click.Choice(PROFILES))
 
 
 # ---- the file

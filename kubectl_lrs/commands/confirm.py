@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -24,14 +26,21 @@ def confirm(question: str, *, yes: bool, trial: str = "--dry-run") -> None:
             f"this needs a yes: {question}",
             hint=f"there is no terminal to ask on; look at the plan with {trial}, then say --yes",
         )
-    try:
-        with interrupting():
-            agreed = _asked(question)
-    except click.Abort:
-        render.say("")  # what is said next begins on a line of its own
-        raise
+    with asking():
+        agreed = _asked(question)
     if not agreed:
         raise DeclinedError("not agreed to; nothing was written")
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """While the block asks on the terminal: a signal ends the call, and what is said next begins on a line of its own."""
+    try:
+        with interrupting():
+            yield
+    except click.Abort:
+        render.say("")
+        raise
 
 
 def _asked(question: str) -> bool:

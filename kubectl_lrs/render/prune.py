@@ -64,7 +64,8 @@ def prune_question(plan: PrunePlan, weight: Weight) -> str:
     if plan.is_named:
         return f"Remove {', '.join(step.name for step in gone)} from {plan.location}{room}?"
     of_most = sum(step.decision.candidate.group in plan.thinned for step in gone)
-    return f"Remove {len(gone)} backups from {plan.location}{room}, {of_most} of them more than half of their group?"
+    which = "" if of_most == len(gone) else f"{of_most} of them "
+    return f"Remove {counted(len(gone), 'backup')} from {plan.location}{room}? ({which}more than half of their group)"
 
 
 def _pool_plan(weight: Weight) -> Iterable[str]:
