@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.plan import errors_of
 from kubectl_lrs.render.backups import partial, sound
+from kubectl_lrs.render.grouped import and_more, grouped
 from kubectl_lrs.render.meanwhile import not_of_one_instant
 from kubectl_lrs.render.restore import finding_data, finding_lines
 from kubectl_lrs.render.view import View
@@ -36,7 +37,7 @@ def trial_view(name: str, catalog: Catalog, checked: Checked, trial: Trial) -> V
         data=_data(name, catalog, checked, trial),
         before=(*findings, *(gap if findings else ())),
         columns=COLUMNS,
-        rows=[_row(each) for each in notable],
+        rows=list(_rows(notable)),
         wide_columns=COLUMNS,
         wide_rows=[_row(each) for each in trial.tried],
         names=[f"{each.namespace}/{each.name}" for each in trial.tried if each.answer in NOT_AS_SAVED],
@@ -67,6 +68,18 @@ def _verdict(trial: Trial) -> str:
         return f"{VERDICTS[code]} as saved"
     partly = code is ExitCode.DONE and trial.counts()[Answer.NOT_CHECKED]
     return f"{VERDICTS[code]}{', as far as could be checked,' if partly else ''}"
+
+
+def _rows(notable: Sequence[Tried]) -> Iterator[tuple[str, ...]]:
+    """Of many that say the same, the first few stand for all."""
+    for each, more in grouped(notable, _alike):
+        yield _row(each)
+        if more:
+            yield (each.namespace, and_more(more), each.type, each.answer.value, each.why)
+
+
+def _alike(each: Tried) -> Hashable:
+    return each.namespace, each.type, each.answer, each.why.replace(each.name, "")
 
 
 def _row(each: Tried) -> tuple[str, ...]:
