@@ -32,7 +32,7 @@ def name_variables(error: LrsError, given: Given) -> None:
         elif str(error).startswith(f"{word} "):
             error.args = (f"{variable}{str(error).removeprefix(word)}",)
         else:
-            error.with_hint(f"{variable} is set, and says it")
+            error.with_hint(f"{variable} is set, and counts as {word}")
 
 
 def name_settings(error: LrsError, given: Given) -> None:

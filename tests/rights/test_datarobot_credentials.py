@@ -210,7 +210,7 @@ def test_token_scheme_is_found_out(place: Place) -> None:
     assert {request.token for request in place.api.log} == {f"Token {TOKEN}"}
     done = place.run("deactivate", "--yes", "--auth-scheme", "bearer")
     assert done.returncode == 5
-    assert "the token from LRS_DATAROBOT_URL was refused" in done.stderr
+    assert "the token from LRS_DATAROBOT_API_TOKEN was refused" in done.stderr
 
 
 def test_token_expires_on_the_way(place: Place) -> None:
@@ -267,7 +267,7 @@ def test_token_shows_nowhere(place: Place) -> None:
     for text in texts:
         for token in (TOKEN, OTHER_TOKEN, "wr0ng-token"):
             assert token not in text
-    assert "the token from LRS_DATAROBOT_URL was refused" in texts[0]
+    assert "the token from LRS_DATAROBOT_API_TOKEN was refused" in texts[0]
     assert "scripted: refused, Authorization was Bearer <masked> (HTTP 422)" in texts[2]
 
 

@@ -58,7 +58,7 @@ def test_in_the_message_or_the_hint(word: str, monkeypatch: pytest.MonkeyPatch) 
     for said in (_hint(f"{word} x: is wrong"), _hint("it is wrong", f"give {word} X"), _hint(f"{word}=x: is wrong", "look")):
         assert said.endswith(f"{variable} is not set either")
     monkeypatch.setenv(variable, "x")
-    assert _hint("it is wrong", f"give {word} X") == f"give {word} X; {variable} is set, and says it"
+    assert _hint("it is wrong", f"give {word} X") == f"give {word} X; {variable} is set, and counts as {word}"
     error, given = LrsError(f"{word} x: is wrong"), _Given()
     name_variables(error, given)  # type: ignore[arg-type]
     assert (str(error), error.hint) == (f"{variable} x: is wrong", "")

@@ -93,6 +93,7 @@ class DataRobotClient:
     def __init__(self, access: Access, cancel: Cancel | None = None, *, timeout: float | None = None) -> None:
         self.endpoint = access.endpoint
         self.source = access.source
+        self.token_source = access.token_source or access.source
         self.notes: list[str] = []
         self._token = access.token
         self._scheme = {"auto": "Bearer", "bearer": "Bearer", "token": "Token"}[access.scheme]
@@ -309,7 +310,7 @@ class DataRobotClient:
         message = self._message(answer, method, path)
         if status == 401:
             raise DeniedError(
-                f"{self.endpoint}: the token from {self.source} was refused",
+                f"{self.endpoint}: the token from {self.token_source} was refused",
                 hint="it may have expired; another scheme is chosen with --auth-scheme",
             )
         if status == 403:

@@ -37,7 +37,8 @@ Ask = Callable[[str], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """One API as one user. `endpoint` ends in `/api/v2`; `source` says where URL and token are from, for messages.
+    """One API as one user. `endpoint` ends in `/api/v2`; `source` says where URL and token are from, for messages, and
+    `token_source` where the token is, if that has a name of its own.
 
     `verify` is True, False, or the path of a CA bundle, which `verify_source` names. `scheme` is one of `flags.SCHEMES`.
     """
@@ -45,6 +46,7 @@ class Access:
     endpoint: str
     token: str = field(repr=False)
     source: str
+    token_source: str = ""
     verify: bool | str = True
     verify_source: str = "--api-ca-file"
     scheme: str = "auto"
@@ -159,7 +161,7 @@ def _from_pair(pair: tuple[str, str], environment: Mapping[str, str], ask: Ask |
     endpoint = normalise(url, what=pair[0])
     if not token and ask:
         token = ask(f"API token for {endpoint}")
-    return Access(endpoint=endpoint, token=_checked(token, pair[1]), source=pair[0])
+    return Access(endpoint=endpoint, token=_checked(token, pair[1]), source=pair[0], token_source=pair[1])
 
 
 def _from_config(path: Path, text: str) -> Access:
