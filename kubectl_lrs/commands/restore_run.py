@@ -68,7 +68,7 @@ def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, call: Call) 
         given.note(whom, target=plan.target, what=plan.source, by=call.kube.whoami())
     given.stop_on_signals()  # not before: as long as nothing is written, a signal ends the run at once
     report = restore.apply(plan, options)
-    then, output = list(_after_report(report, options, given)), given.of(Tables).output
+    then, output = list(_after_report(report, options, given, plan)), given.of(Tables).output
     render.show(render.report_view(report, dry_run=options.dry_run, then=then, output=output), output)
     return report.exit_code()
 
@@ -76,12 +76,12 @@ def _carry_out(restore: Restore, plan: Plan, options: ApplyOptions, call: Call) 
 def _after_plan(plan: Plan, given: Given) -> Iterator[tuple[str, str]]:
     """What to do when the plan was only shown."""
     if plan.has((Action.CONFLICT,)):
-        yield from _about_conflicts(given, plan.source)
+        yield from _about_conflicts(given, plan)
     if plan.has(WRITES):
         yield "carry it out", again.this(given, without=again.TRIAL, instead={LATEST: plan.source})
 
 
-def _after_report(report: Report, options: ApplyOptions, given: Given) -> Iterator[tuple[str, str]]:
+def _after_report(report: Report, options: ApplyOptions, given: Given, plan: Plan) -> Iterator[tuple[str, str]]:
     """What to do with what is left."""
     results = report.counts()
     if options.dry_run:
@@ -89,12 +89,14 @@ def _after_report(report: Report, options: ApplyOptions, given: Given) -> Iterat
             yield "carry it out", again.this(given, without=again.TRIAL, instead={LATEST: report.source})
         return
     if results[Result.CONFLICT]:
-        yield from _about_conflicts(given, report.source)
+        yield from _about_conflicts(given, plan)
     if any(results[each] for each in (Result.FAILED, Result.NOT_TRIED, Result.NOT_READY)):
         yield "do what is left", again.this(given, without=("--output",), instead={LATEST: report.source})
 
 
-def _about_conflicts(given: Given, source: str) -> Iterator[tuple[str, str]]:
-    if given.of(RestoreFlags).existing is Existing.SKIP:
-        seen = again.this(given, without=(*again.TRIAL, "--existing", "--yes"), instead={LATEST: source})
+def _about_conflicts(given: Given, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Where something differs: a namespace that is not there, for one, has no fields to look at."""
+    held = [step for step in plan.steps if step.action is Action.CONFLICT]
+    if given.of(RestoreFlags).existing is Existing.SKIP and (not held or any(step.diff for step in held)):
+        seen = again.this(given, without=(*again.TRIAL, "--existing", "--yes"), instead={LATEST: plan.source})
         yield "see field by field what differs", f"{seen} --existing=update --dry-run"

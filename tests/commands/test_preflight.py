@@ -240,6 +240,7 @@ def test_missing_namespace(saved: Saved) -> None:
     done = saved.restore()
     assert done.returncode == 3
     assert f"namespace {saved.namespace} does not exist (--create-namespaces makes it)" in done.stdout
+    assert "see field by field" not in done.stdout, "there is nothing to be seen"
     assert saved.plane.api("GET", f"/api/v1/namespaces/{saved.namespace}")[0] == 404
     tried = saved.restore("--create-namespaces", "--dry-run=server")
     assert tried.returncode == 0
