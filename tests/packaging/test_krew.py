@@ -154,6 +154,13 @@ def test_template_that_does_not_fit_is_refused(damage: str) -> None:
         build.manifest(template.replace(damage, damage.replace("a", "o").replace("T", "t")), **arguments)
 
 
+def test_sizes_are_those_that_the_document_tells(built: Built) -> None:
+    told = re.findall(r"^\| (\w+) (\w+) \| (\d+) MB \|", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE)
+    there = {(each.os, each.arch): built.archive(each).stat().st_size / 1e6 for each in base.PLATFORMS}
+    assert {(system, arch) for system, arch, _ in told} == there.keys()
+    assert [row for row in told if abs(there[row[0], row[1]] - int(row[2])) > 1] == []
+
+
 def test_manifest_is_as_reviewers_of_the_index_want_it(built: Built) -> None:
     document = yaml.safe_load(built.manifest.read_text())
     spec = document["spec"]
