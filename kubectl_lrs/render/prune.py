@@ -65,7 +65,8 @@ def prune_question(plan: PrunePlan, weight: Weight) -> str:
         return f"Remove {', '.join(step.name for step in gone)} from {plan.location}{room}?"
     of_most = sum(step.decision.candidate.group in plan.thinned for step in gone)
     which = "" if of_most == len(gone) else f"{of_most} of them "
-    return f"Remove {counted(len(gone), 'backup')} from {plan.location}{room}? ({which}more than half of their group)"
+    why = f" ({which}more than half of their group)" if of_most else ""
+    return f"Remove {counted(len(gone), 'backup')} from {plan.location}{room}?{why}"
 
 
 def _pool_plan(weight: Weight) -> Iterable[str]:

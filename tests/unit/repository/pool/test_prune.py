@@ -109,7 +109,7 @@ def test_views(nights: Nights) -> None:
     view = prune_plan_view(plan, plan.weight())
     assert any("8 objects" in line and "48 hours later" in line for line in view.after)
     assert view.data["condemned"]["objects"] == 8
-    assert "Remove 2 backups from memory://, 0 of them" in prune_question(plan, plan.weight())
+    assert prune_question(plan, plan.weight()) == "Remove 2 backups from memory://?"
     done = prune_report_view(nights.apply(plan))
     assert done.data["condemned"]["objects"] == 8
     assert done.data["matures"]
