@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat, get, put
+from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat, delete_surely, get, put
 from kubectl_lrs.model import own_sum
 from kubectl_lrs.model.catalog import Catalog
 from kubectl_lrs.model.errors import DamageError, UnreachableError, UsageError
@@ -117,7 +117,8 @@ def hold(backend: Backend, catalog: Catalog, reason: str) -> None:
 def unhold(backend: Backend, catalog: Catalog) -> bool:
     """Take its holds away; whether there was one."""
     before = _keys(backend, catalog.sha256)
-    _delete(backend, before)
+    for key in before:
+        delete_surely(backend, key)
     return bool(before)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kubectl_lrs.backends.base import Stat, get, put
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.model.errors import DamageError, UnreachableError, UsageError
+from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.repository.pool import holds
 from tests.builders.pooled import GRACE, catalog_of
 
@@ -37,6 +37,14 @@ def test_a_hold_and_its_end() -> None:
     assert holds.unhold(backend, CATALOG)
     assert not read(backend).keeps(CATALOG.sha256)
     assert not holds.unhold(backend, CATALOG)
+
+
+def test_an_end_that_was_taken_and_did_not_come_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = memory()
+    holds.hold(backend, CATALOG, "one")
+    monkeypatch.setattr(backend, "delete", lambda _key: None)
+    with pytest.raises(LrsError, match="its deletion was taken, and it is there"):
+        holds.unhold(backend, CATALOG)
 
 
 def test_a_new_reason_has_a_name_of_its_own_so_that_a_late_deletion_takes_it_not_away() -> None:
