@@ -9,10 +9,15 @@ from kubectl_lrs.commands.accounts import refuse_token
 from kubectl_lrs.commands.backup_ import STORE_OPTIONS as BACKUP_OPTIONS
 from kubectl_lrs.commands.backup_ import Flags as BackupFlags
 from kubectl_lrs.commands.flags import Given
+from kubectl_lrs.commands.prune_ import Keep
+from kubectl_lrs.commands.prune_run import rules_if_any
+from kubectl_lrs.commands.run_ import Nightly
 from kubectl_lrs.commands.shared import Tables
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.errors import ExitCode, LrsError
+from kubectl_lrs.model.flags import flags_of
 from kubectl_lrs.model.stores import NONE, levels
+from kubectl_lrs.model.units import limit_of_age
 from kubectl_lrs.repository import open_repository
 from kubectl_lrs.stores.deployments.connect import api_accesses, api_clients, api_is_given
 from kubectl_lrs.stores.deployments.flags import AlsoOptions
@@ -59,6 +64,22 @@ def _all(given: Given) -> Iterator[Door]:
     yield _api(given)
     flags = given.of(BackupFlags)
     yield doors.tried("backups", lambda: doors.repository(open_repository(*flags.where)))
+    yield _retention(given)
+
+
+def _retention(given: Given) -> Door:
+    """No door; but what is wrong in it shows at night otherwise, when the backup is made and nothing is removed."""
+    keep = given.of(Keep)
+    said = [(flag.key.rpartition(".")[2], getattr(keep, name)) for name, flag in flags_of(Keep) if getattr(keep, name)]
+
+    def look() -> str:
+        rules_if_any(keep)
+        limit_of_age(given.of(Nightly).fresh, what="--fresh")
+        return ", ".join(f"{key} {' '.join(value) if isinstance(value, tuple) else value}" for key, value in said)
+
+    if [key for key, _ in said] == ["minimum"]:
+        return Door("retention", DoorState.UNUSED, "nothing says which backups are kept, so none is removed")
+    return doors.tried("retention", look)
 
 
 def _behind(given: Given, target: Target, namespace: str | None) -> Iterator[Door]:

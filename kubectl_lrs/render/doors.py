@@ -17,7 +17,7 @@ def doors_view(report: DoorReport) -> View:
         columns=("DOOR", "STATE", "WHAT"),
         rows=[(door.name, door.state.value, door.message) for door in report.doors],
         names=[door.name for door in report.doors if door.state is DoorState.SHUT],
-        after=(*_what_to_do(report), f"{shut} of {len(report.doors)} fail" if shut else "nothing fails"),
+        after=(*_what_to_do(report), f"{shut} of {len(report.doors)} fail{'s' * (shut == 1)}" if shut else "nothing fails"),
     )
 
 

@@ -337,6 +337,7 @@ def test_one_is_made_and_every_door_opens(
         "files": "works",
         "API": "not used",
         "backups": "works",
+        "retention": "works",
     }, checked.stdout
     assert f"database {app_alone.name}" in doors["MongoDB"][1]
     assert uid in doors["cluster"][1]
@@ -368,11 +369,29 @@ def test_one_door_that_does_not_open_hides_no_other(cli: Cli, filled: str, uid: 
         "files": "fails",
         "API": "fails",
         "backups": "fails",
+        "retention": "not used",
     }, done.stdout
     assert done.returncode == 1, "the worst of them: the storage's folder is not there"
     other = cli.run("config", "check", "--config", write("other.yaml", cluster={"uid": OTHER}))
     assert (other.returncode, "is about another cluster" in other.stdout) == (2, True)
     assert "must be reached first" in other.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "says"),
+    [
+        ({"retention": {"keepDaily": 14, "keepNames": ["a", "b"]}}, "works", "keepDaily 14, keepNames a b, minimum 2"),
+        ({"retention": {"keepWithin": "30"}}, "fails", "'30' has no unit"),
+        ({"retention": {"keepDaily": 14}, "nightly": {"fresh": "soon"}}, "fails", "'soon' is not a duration"),
+    ],
+)
+def test_rules_that_cannot_be_meant_show_by_day(
+    cli: Cli, filled: str, uid: str, write: Write, settings: dict[str, Any], state: str, says: str
+) -> None:
+    path = write("prod.yaml", cluster={"uid": uid}, namespace=filled, repository={"url": "backups"}, **settings)
+    done = cli.run("config", "check", "--config", path, "-o", "json")
+    found, what = _doors(done)["retention"]
+    assert (found, says in what, done.returncode) == (state, True, 0 if state == "works" else 2), done.stdout
 
 
 def test_one_that_is_not_there_is_made_by_init(cli: Cli, filled: str) -> None:

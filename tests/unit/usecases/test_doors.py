@@ -60,4 +60,4 @@ def test_the_worst_counts(errors: tuple[Exception, ...], code: ExitCode) -> None
     assert report.exit_code() is code
     view = doors_view(report)
     assert view.names == ["bad"] * len(errors)
-    assert view.after[-1] == (f"{len(errors)} of {len(doors)} fail" if errors else "nothing fails")
+    assert view.after[-1] == (f"{len(errors)} of {len(doors)} fail{'s' * (len(errors) == 1)}" if errors else "nothing fails")
