@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
-from kubectl_lrs.model.errors import ConflictError, LrsError
+from kubectl_lrs.model.errors import ConflictError, LrsError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.schema import Problem, Schema, defaults_of, problems, with_defaults
@@ -53,13 +53,18 @@ class Validator:
             yield Finding(Severity.WARNING, f"{count} LRS lose fields that the target's schema does not know: {text}")
 
     def _server_agrees(self, manifest: Manifest, validation: str) -> bool:
-        """The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right."""
+        """The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right.
+
+        UnreachableError: nothing was said.
+        """
         if self._confirmed >= CONFIRMED:
             return True
         try:
             self._kube.create(self._resource, manifest, manifest["metadata"]["namespace"], dry_run=True, validation=validation)
         except ConflictError:  # it exists, which the server looks at last
             return False
+        except UnreachableError:
+            raise
         except LrsError:
             self._confirmed += 1
             return True

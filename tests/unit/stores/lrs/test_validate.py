@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.model.errors import ApiError, ConflictError
+from kubectl_lrs.model.errors import ApiError, ConflictError, UnreachableError
 from kubectl_lrs.stores.lrs.validate import CONFIRMED, Validator
 from tests.builders.fake_kube import LRS
 
@@ -62,6 +62,12 @@ def test_the_server_is_believed_before_the_schema() -> None:
         validator, kube = _validator(answer)
         assert validator.problem(_lrs(foo=1)) == ""
         assert kube.asked == ["Strict"]
+
+
+def test_a_server_that_is_away_has_confirmed_nothing() -> None:
+    validator, _ = _validator(UnreachableError("it is away"))
+    with pytest.raises(UnreachableError):
+        validator.problem(_lrs(foo=1))
 
 
 def test_it_is_not_asked_for_ever() -> None:
