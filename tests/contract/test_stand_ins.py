@@ -153,17 +153,18 @@ def test_a_server_whose_client_went_away_is_not(watch: Watch, server: Server) ->
 
 def test_what_came_of_a_body_of_a_client_that_went_away_is_no_request(watch: Watch, server: Server) -> None:
     """One that is killed while it sends: half a document is no fault of the stand-in that cannot read it."""
+    others = set(threading.enumerate())
     with watch.over_a_test():
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(b'POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n{"n"')
         assert READ.wait(PATIENCE)
         server.stop()
-        _until_over(server)
+        _until_over(server, others)
 
 
-def _until_over(server: Server) -> None:
-    """Nothing that one of its threads came to is still on its way here."""
-    for each in threading.enumerate():
-        if each is not threading.current_thread() and "process_request_thread" in each.name:
+def _until_over(server: Server, others: set[threading.Thread]) -> None:
+    """Nothing that one of its threads came to is still on its way here. `others`: those of other stand-ins."""
+    for each in set(threading.enumerate()) - others:
+        if "process_request_thread" in each.name:
             each.join(PATIENCE)
     server.threads.check()
