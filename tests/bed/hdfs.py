@@ -138,7 +138,8 @@ class Hdfs:
                 "dfs.datanode.du.reserved": "0",
             },
         )
-        command = [java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{conf}:{jars()}/*"]
+        own = [f"-Djava.io.tmpdir={self.directory}", "-XX:-UsePerfData"]  # nothing of it is left where all write
+        command = [java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", *own, "-cp", f"{conf}:{jars()}/*"]
         environment = {"PATH": os.defpath, "HADOOP_USER_NAME": self.user, "HOME": str(self.directory)}
         with (self.directory / "hdfs.log").open("ab") as log:
             subprocess.run(
