@@ -311,8 +311,8 @@ class Node:
         end = None
         while process.poll() is None:
             if running.is_deleted.is_set() and end is None:
+                running.is_told = True  # before the process can say so
                 process.send_signal(signal.SIGTERM)
-                running.is_told = True
                 end = time.monotonic() + pod["spec"]["terminationGracePeriodSeconds"]
             if self._is_over.is_set() or (end is not None and time.monotonic() > end):
                 process.kill()

@@ -16,7 +16,8 @@ BLOCK = hashlib.shake_128(b"talker").digest(1 << 20)
 class Talker:
     """Echoes what it is sent; `GIVE n` gives n bytes of BLOCK, `TAKE n` and a newline takes n and answers their SHA-256.
 
-    `END n` gives n and closes. Use it as a context manager. `given` counts the bytes it could send.
+    `END n` gives n and closes. Use it as a context manager. `given` counts the bytes it could send, a moment after
+    they are sent: whoever has them may be ahead of it.
     """
 
     def __init__(self) -> None:

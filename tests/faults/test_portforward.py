@@ -292,7 +292,7 @@ def test_a_pod_that_is_replaced_in_mid_transfer(
         again = connect()
         again.sendall(b"GIVE 10")
         assert read(again, 10) == expected(10)
-        assert other.given == 10
+        wait_until(lambda: other.given == 10, "the other one to have counted what it gave")
 
 
 def test_the_api_server_goes_away(plane: ControlPlane, connect: Open, forward: PortForward) -> None:
