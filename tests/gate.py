@@ -4,6 +4,7 @@
     python3 tests/gate.py unit [ARGUMENTS]      tests/unit alone: no server, a few seconds; -n 0: in one process
     python3 tests/gate.py campaign [ARGUMENTS]  what takes long, by hand: tests marked `campaign`, and many more examples
     python3 tests/gate.py loaded [ARGUMENTS]    pytest with these arguments, beside processes that keep every core busy
+    python3 tests/gate.py late [ARGUMENTS]      pytest with these arguments, and what stand-ins do beside an answer comes late
     python3 tests/gate.py ARGUMENTS             pytest with these arguments, in one process unless they say -n
 
 Run it with the system's Python.
@@ -60,6 +61,8 @@ def main(arguments: list[str]) -> int:
     if verb == "loaded":
         with busy(cores()):
             return _run(programs, ["pytest", *rest])
+    if verb == "late":
+        return _pytest(programs, ["-p", "tests.late", *rest])
     if verb:
         return _pytest(programs, arguments)
     for check in CHECKS:

@@ -96,7 +96,8 @@ def _replicas_status(deployment: Manifest, replicas: int) -> list[Manifest]:
 class LrsOperator:
     """The operator of some namespaces, at work in a thread while the `with` block lasts.
 
-    `lingering`: while set, its pods do not end although it is scaled to 0. `events` is the log of what it saw and did.
+    `lingering`: while set, its pods do not end although it is scaled to 0. What it saw and did is told between two looks:
+    whoever meets an effect is told of it too, though it is noted after the API server has answered.
     """
 
     def __init__(
@@ -111,7 +112,8 @@ class LrsOperator:
         behaviour: Behaviour | None = None,
     ) -> None:
         self.namespace, self.name = home or namespaces[0], name
-        self.events: list[Event] = []
+        self._events: list[Event] = []
+        self._look_lock = threading.RLock()
         self.lingering = threading.Event()
         self._plane = plane
         self._api_version = api_version
@@ -136,6 +138,12 @@ class LrsOperator:
         self._threads.end()
         if self._connection is not None:
             self._connection.close()
+
+    @property
+    def events(self) -> list[Event]:
+        """The log of what it saw and did."""
+        with self._look_lock:
+            return list(self._events)
 
     @property
     def replicas_seen(self) -> tuple[int, ...]:
@@ -166,12 +174,16 @@ class LrsOperator:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
-                if self._is_on():
-                    self._look()
-            except (OSError, http.client.HTTPException):  # the API server is away
-                self._connection = None
+            with self._look_lock:
+                self._once()
             self._stop.wait(INTERVAL)
+
+    def _once(self) -> None:
+        try:
+            if self._is_on():
+                self._look()
+        except (OSError, http.client.HTTPException):  # the API server is away
+            self._connection = None
 
     def _is_on(self) -> bool:
         """Read its own Deployment, make the status follow, and say whether there are replicas."""
@@ -284,7 +296,7 @@ class LrsOperator:
         return status, answer
 
     def _note(self, what: str, subject: str, number: int = 0) -> None:
-        self.events.append(Event(time.monotonic(), what, subject, number))
+        self._events.append(Event(time.monotonic(), what, subject, number))
 
 
 def _finalizers(lrs: Manifest, wanted: list[str]) -> list[Manifest]:
