@@ -1,28 +1,24 @@
 """A node of Kubernetes for the pods of one namespace: it binds them, as a scheduler would, and runs each as a process.
 
 The process has what the pod's containers have, as far as a process can: a root of its own that is read-only, the mounts, the
-environment, the token (by TokenRequest, bound to the pod), user and groups, and no way to more rights. What the spec says and
-this does not know breaks the test. Phases, exit statuses and termination messages are reported as a kubelet does, logs are
-given to the API server, and a pod that is deleted gets SIGTERM and its grace.
+environment, the token (by TokenRequest, bound to the pod), user and groups, and no way to more rights (`sandbox.py`). Phases,
+exit statuses and termination messages are reported as a kubelet does, logs are given to the API server, and a pod that is
+deleted gets SIGTERM and its grace.
 """
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import ssl
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -31,17 +27,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.bed.controlplane import ControlPlane
+from tests.bed.sandbox import ROOT, UNTOLD, Data, Image, NotReady, Sandbox, require_known
 from tests.bed.standin import Server, Threads
 
-Data = dict[str, Any]
-
-ROOT = Path(__file__).resolve().parents[2]
-TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
-UNTOLD = "ContainerCreating"
-"""Why a container waits whose volumes are not there; a kubelet says no more of it in the status, but in an Event."""
-
-TOKEN_SECONDS = 3607
-MESSAGE_PATH = "/dev/termination-log"
 MESSAGE_BYTES = 4096
 LAST_LINES, LAST_BYTES = 80, 2048
 AWAY = (ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException)
@@ -49,25 +37,6 @@ AWAY = (ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException)
 
 BUSY = frozenset((429, 500, 502, 503, 504))
 """What it answers when it, or what it stands on, is too busy or about to go. A kubelet asks again."""
-
-POD = frozenset(
-    (
-        *("activeDeadlineSeconds", "automountServiceAccountToken", "containers", "dnsPolicy", "enableServiceLinks", "nodeName"),
-        *("preemptionPolicy", "priority", "restartPolicy", "schedulerName", "securityContext", "serviceAccount"),
-        *("serviceAccountName", "terminationGracePeriodSeconds", "tolerations", "volumes", "imagePullSecrets", "hostname"),
-    )
-)
-SECURITY = frozenset(("runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "seccompProfile"))
-CONTAINER = frozenset(
-    (
-        *("args", "command", "env", "envFrom", "image", "imagePullPolicy", "name", "resources", "securityContext"),
-        *("terminationMessagePath", "terminationMessagePolicy", "volumeMounts"),
-    )
-)
-CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-"""What each container must say, as nothing else is played."""
-MOUNT = frozenset(["name", "mountPath", "readOnly"])
-VOLUMES = frozenset(("emptyDir", "configMap", "secret", "projected"))
 
 
 def can_run() -> bool:
@@ -78,37 +47,6 @@ def can_run() -> bool:
 
 def _own_mounts() -> list[str]:
     return ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
-
-
-class NotReady(Exception):  # noqa: N818  it is no error
-    """What a pod needs is not there yet, or no more. `reason`: the kubelet's word for it."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclass
-class Image:
-    """What an image has, and what it starts: folder in it → folder here; the entry point; its environment."""
-
-    entry: tuple[str, ...]
-    folders: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def product() -> Image:
-    """The product, out of this work tree and its virtual environment."""
-    python = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
-    return Image(
-        entry=(python, "-m", "kubectl_lrs"),
-        folders={
-            str(Path(sys.base_prefix)): str(Path(sys.base_prefix)),
-            "/opt/lrs/kubectl_lrs": str(ROOT / "kubectl_lrs"),
-            "/opt/site": sysconfig.get_path("purelib"),
-        },
-        environment={"PYTHONPATH": "/opt/lrs:/opt/site", "PYTHONDONTWRITEBYTECODE": "1"},
-    )
 
 
 class Running:
@@ -125,17 +63,13 @@ class Running:
 
 
 class Node:
-    """Use it as a context manager. `images`: by the whole reference. `server`: what pods take for the API server.
-
-    `sizes`: emptyDir volume → how much its disk has room for, as mount has it; of others it is that of this machine.
-    """
+    """Use it as a context manager. `images` and `sizes`: see Sandbox."""
 
     def __init__(self, plane: ControlPlane, namespace: str, directory: Path, images: Mapping[str, Image]) -> None:
         self.plane = plane
         self.namespace = namespace
-        self.images = dict(images)
-        self.server = plane.server
-        self.sizes: dict[str, str] = {}
+        self._sandbox = Sandbox(self._api, namespace, images=images, server=plane.server, ca_file=plane.ca_file)
+        self.sizes = self._sandbox.sizes
         self._directory = directory
         self._pods: dict[str, Running] = {}
         self._is_over = threading.Event()
@@ -201,7 +135,7 @@ class Node:
 
     def renew(self, pod: Data) -> None:
         """Give a pod a new token, as a kubelet does before the old one is over."""
-        self._write_token(pod, self._pods[pod["metadata"]["uid"]].folder)
+        self._sandbox.write_token(pod, self._pods[pod["metadata"]["uid"]].folder)
 
     # ---- pods
 
@@ -268,11 +202,10 @@ class Node:
 
     def _run(self, pod: Data, running: Running) -> None:
         """From a pod that is bound to the end of its process."""
-        _require_known(pod["spec"])
-        container = pod["spec"]["containers"][0]
+        require_known(pod["spec"])
         while not (running.is_deleted.is_set() or self._is_over.is_set()):
             try:
-                spec = self._prepared(pod, container, running)
+                spec = self._sandbox.prepared(pod, running.folder)
                 break
             except NotReady as why:
                 told = {} if why.reason == UNTOLD else {"message": str(why)}
@@ -293,7 +226,7 @@ class Node:
         reader.join()
         if self._is_over.is_set():
             return
-        ended = self._ended(container, running, code)
+        ended = self._ended(pod["spec"]["containers"][0], running, code)
         self._report(pod, "Failed" if code else "Succeeded", {"terminated": ended})
 
     def _started(self, spec: Data, running: Running) -> subprocess.Popen[bytes]:
@@ -355,109 +288,6 @@ class Node:
             assert code in (200, 404, 409), answer
             return
 
-    # ---- what a container has
-
-    def _prepared(self, pod: Data, container: Data, running: Running) -> Data:
-        """All that `container.py` is told; NotReady."""
-        image = self.images.get(container["image"])
-        if image is None:
-            raise NotReady("ErrImagePull", f"{container['image']}: not found")
-        folder, security = running.folder, pod["spec"].get("securityContext") or {}
-        user = security.get("runAsUser", 65531)  # the image's own
-        group = security.get("runAsGroup", 0)
-        if security.get("runAsNonRoot") and user == 0:
-            raise NotReady("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")
-        (folder / "root").mkdir(parents=True, exist_ok=True)
-        message = folder / "message"
-        message.touch()
-        message.chmod(0o666)
-        by_name = {each["name"]: each for each in pod["spec"].get("volumes") or ()}
-        sources = {name: self._volume(pod, each, folder / "volumes" / name) for name, each in by_name.items()}
-        mounts = [
-            {
-                **{"path": each["mountPath"], "source": str(sources[each["name"]]), "readOnly": each.get("readOnly", False)},
-                "size": self.sizes.get(each["name"], ""),
-            }
-            for each in container.get("volumeMounts") or ()
-        ]
-        mounts.append({"path": container["terminationMessagePath"], "source": str(message), "readOnly": False, "size": ""})
-        environment = self._environment(pod, container, image)
-        arguments = [_expanded(each, environment) for each in container.get("args") or ()]
-        return {
-            "root": str(folder / "root"),
-            "image": dict(image.folders),
-            "mounts": mounts,
-            "readOnlyRoot": (container.get("securityContext") or {}).get("readOnlyRootFilesystem", False),
-            "mayChangeUser": os.getuid() == 0,
-            "uid": user,
-            "gid": group,
-            "groups": [security["fsGroup"]] if "fsGroup" in security else [],
-            "argv": [*(container.get("command") or image.entry), *arguments],
-            "env": environment,
-        }
-
-    def _environment(self, pod: Data, container: Data, image: Image) -> dict[str, str]:
-        host, _, port = self.server.rpartition("//")[2].partition(":")
-        found = {"PATH": os.defpath, **image.environment, "HOSTNAME": pod["metadata"]["name"]}
-        found |= {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-        for each in container.get("envFrom") or ():
-            (kind,) = each
-            assert kind == "secretRef", each
-            held = self._object("secrets", each[kind]["name"], "CreateContainerConfigError")
-            found |= {key: base64.b64decode(value).decode() for key, value in (held.get("data") or {}).items()}
-        for each in container.get("env") or ():
-            found[each["name"]] = each["value"] if "value" in each else _of_pod(pod, each)
-        return found
-
-    def _object(self, plural: str, name: str, reason: str) -> Data:
-        code, found = self._api("GET", f"/api/v1/namespaces/{self.namespace}/{plural}/{name}")
-        if code == 404:
-            raise NotReady(reason, f'{plural[:-1]} "{name}" not found')
-        assert code == 200, found
-        return found
-
-    def _volume(self, pod: Data, volume: Data, folder: Path) -> Path:
-        (kind,) = set(volume) - {"name"}
-        assert kind in VOLUMES, volume
-        group = (pod["spec"].get("securityContext") or {}).get("fsGroup")
-        if folder.exists() and kind == "emptyDir":
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        if kind == "emptyDir":
-            folder.chmod(0o2777 if group else 0o777)
-            _own(folder, group)
-            return folder
-        if kind == "projected":
-            self._write_token(pod, folder.parent.parent, folder)
-            return folder
-        said = volume[kind]
-        name = said["secretName"] if kind == "secret" else said["name"]
-        held = self._object(f"{kind.lower()}s", name, UNTOLD).get("data") or {}
-        items = {each["key"]: each["path"] for each in said.get("items") or ()} or {key: key for key in held}
-        if missing := sorted(set(items) - set(held)):
-            raise NotReady(UNTOLD, f"references non-existent {kind} key: {missing[0]}")
-        files = {items[key]: base64.b64decode(held[key]) if kind == "secret" else held[key].encode() for key in items}
-        _write(folder, files, said["defaultMode"], group)
-        return folder
-
-    def _write_token(self, pod: Data, base: Path, folder: Path | None = None) -> None:
-        """The projected volume of a service account; of a token that is bound to the pod."""
-        name = next(each["name"] for each in pod["spec"]["volumes"] if "projected" in each)
-        account = pod["spec"]["serviceAccountName"]
-        bound = {"kind": "Pod", "apiVersion": "v1", **{key: pod["metadata"][key] for key in ("name", "uid")}}
-        asked = {"spec": {"audiences": [], "expirationSeconds": TOKEN_SECONDS, "boundObjectRef": bound}}
-        code, made = self._api("POST", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token", asked)
-        if code in (403, 404, 409):  # the namespace goes; the account is not there yet; the pod is no more, or is another one
-            raise NotReady(UNTOLD, f'failed to fetch token for "{account}": {made["message"]}')
-        assert code == 201, made
-        files = {
-            "token": made["status"]["token"].encode(),
-            "ca.crt": self.plane.ca_file.read_bytes(),
-            "namespace": self.namespace.encode(),
-        }
-        _write(folder or base / "volumes" / name, files, 0o440, (pod["spec"].get("securityContext") or {}).get("fsGroup"))
-
     # ---- logs
 
     def _handler(node: Node) -> type[BaseHTTPRequestHandler]:  # noqa: N805  the handler's own `self` is below
@@ -502,60 +332,6 @@ class Node:
     def _patch(self, path: str, body: Data) -> None:
         code, answer = self.plane.api("PATCH", path, body, content_type="application/merge-patch+json")
         assert code == 200, answer
-
-
-def _expanded(text: str, environment: Mapping[str, str]) -> str:
-    """What stands as $(NAME) is put in; of a name that is not there it stays."""
-    return re.sub(r"\$\((\w+)\)", lambda found: environment.get(found[1], found[0]), text)
-
-
-def _of_pod(pod: Data, said: Data) -> str:
-    """A variable by a label or an annotation of the pod."""
-    assert set(said) == {"name", "valueFrom"}, said
-    assert set(said["valueFrom"]) == {"fieldRef"}, said
-    found = re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", said["valueFrom"]["fieldRef"]["fieldPath"])
-    assert found, said
-    return str((pod["metadata"].get(found[1]) or {}).get(found[2], ""))
-
-
-def _require_known(spec: Data) -> None:
-    """AssertionError for what this does not play."""
-    assert not set(spec) - POD, set(spec) - POD
-    assert not set(spec.get("securityContext") or {}) - SECURITY, spec["securityContext"]
-    assert spec["restartPolicy"] == "Never", spec
-    (container,) = spec["containers"]
-    assert not set(container) - CONTAINER, set(container) - CONTAINER
-    confined = container.get("securityContext") or {}
-    assert {key: confined.get(key) for key in CONFINED} == CONFINED, confined
-    assert not set(confined) - {*CONFINED, "readOnlyRootFilesystem"}, confined
-    assert all(not set(each) - MOUNT for each in container.get("volumeMounts") or ()), container
-
-
-def _write(folder: Path, files: Mapping[str, bytes], mode: int, group: int | None) -> None:
-    """Files as a kubelet lays them: in a folder of their own, which a link names, so that all of them change at once."""
-    inner = folder / f"..{time.time_ns()}"
-    inner.mkdir(mode=0o2755 if group else 0o755)
-    inner.chmod(0o2755 if group else 0o755)
-    _own(inner, group)
-    for name, data in files.items():
-        path = inner / name
-        path.write_bytes(data)
-        path.chmod(mode)
-        _own(path, group)
-    (folder / "..new").symlink_to(inner.name)
-    (folder / "..new").rename(folder / "..data")
-    for name in files:
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(f"..data/{name}")
-    folder.chmod(0o2755 if group else 0o755)
-    _own(folder, group)
-
-
-def _own(path: Path, group: int | None) -> None:
-    if group is not None and os.getuid() == 0:
-        mode = path.stat().st_mode & 0o7777
-        os.chown(path, 0, group)
-        path.chmod(mode)
 
 
 def _logged(running: Running, asked: Mapping[str, str]) -> Iterator[bytes]:

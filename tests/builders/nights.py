@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.bed import loader, node, samples
+from tests.bed import loader, samples, sandbox
 from tests.bed.controlplane import ControlPlane
 from tests.bed.node import Node
 from tests.bed.s3 import S3
@@ -116,7 +116,7 @@ def night(
         namespace,
         *(f"--from-literal={key}={value}" for key, value in s3.environment.items()),
     )
-    with Node(plane, namespace, tmp_path / "node", {IMAGE: node.product()}) as running:
+    with Node(plane, namespace, tmp_path / "node", {IMAGE: sandbox.product()}) as running:
         made = Night(plane, namespace, running, s3, cli, path, gate)
         cli.ok("repository", "init", env=made.env)
         made.call("schedule", "--apply")
