@@ -38,6 +38,7 @@ SUITES = {
     "objects": ("benchmarks.objects", "measure"),
     "second": ("benchmarks.repository", "measure"),
     "nightly": ("benchmarks.nightly", "measure"),
+    "shards": ("benchmarks.shards", "measure"),
     "check": ("benchmarks.check", "measure"),
     "peers": ("benchmarks.peers", "measure"),
     "portforward": ("benchmarks.portforward", "measure"),
