@@ -41,7 +41,7 @@ def test_drill_with_the_operator_at_work(plane: ControlPlane, each_crd: Crd, nam
         destroy(plane, each_crd, *both)
         loader.wait_until(lambda: len(operator.did("cleaned")) == len(before), "the operator to have noted each")
 
-        cli.ok("restore", "saved", "--wait", "--timeout", "60s")
+        cli.ok("restore", "saved", "--wait", "--timeout", "180s")
         assert essences(plane, each_crd.api_version, *both) == before
         loader.wait_until(lambda: all(map(operator.is_done, both)), "the operator to be done again")
         assert not uids & {each["metadata"]["uid"] for each in loader.live(plane, each_crd.api_version, namespace)}
@@ -209,7 +209,7 @@ def test_recreate_with_the_operator_at_work(plane: ControlPlane, crd: Crd, names
         before = essences(plane, crd.api_version, namespace)
         path = f"{loader.objects_path(crd.api_version, namespace)}/{NAMES[0]}"
         plane.api("PATCH", path, {"spec": {"image": "x"}}, content_type=MERGE_PATCH)
-        cli.ok("restore", "saved", "--existing", "recreate", "--yes", "--wait", "--timeout", "60s")
+        cli.ok("restore", "saved", "--existing", "recreate", "--yes", "--wait", "--timeout", "180s")
         assert operator.did("cleaned") == {f"{namespace}/{NAMES[0]}"}
         loader.wait_until(lambda: operator.is_done(namespace), "the operator to be done again")
         assert essences(plane, crd.api_version, namespace) == before

@@ -412,7 +412,7 @@ def test_recreating_with_the_operator_at_work(place: Place) -> None:
         loader.wait_until(lambda: operator.is_done(place.namespace), "the operator to be done")
         place.save()
         place.change("top")
-        place.cli.ok("restore", "saved", "--existing", "recreate", "--yes", "--wait", "--timeout", "60s")
+        place.cli.ok("restore", "saved", "--existing", "recreate", "--yes", "--wait", "--timeout", "180s")
         loader.wait_until(lambda: operator.is_done(place.namespace), "the operator to be done again")
         assert place.owners("low") == [place.reference(place.live()["top"])]
         place.assert_stays("low", "top")

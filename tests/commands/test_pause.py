@@ -61,7 +61,7 @@ def test_operator_is_paused_for_the_writes_and_back_before_the_waiting(
     plane: ControlPlane, crd: Crd, saved: str, held: str, cli: Cli
 ) -> None:
     with LrsOperator(plane, crd.api_version, [saved], replicas=3) as operator:
-        run = _start_held(plane, crd, saved, cli, "--wait", "--timeout", "60s")
+        run = _start_held(plane, crd, saved, cli, "--wait", "--timeout", "180s")
         (journal,) = journals(cli)
         noted = json.loads(journal.read_text())
         assert (noted["operator"], noted["replicas"]) == (f"{saved}/lrs-operator", 3)
@@ -176,7 +176,7 @@ def test_killed_run_is_put_right_by_the_next_one(plane: ControlPlane, crd: Crd, 
         assert "was paused by another run; it had 2 replicas" in without.stderr
         assert replicas_of(plane, saved) == 0
 
-        cli.ok("restore", "saved", "--yes", "--pause-operator", "--wait", "--timeout", "60s")
+        cli.ok("restore", "saved", "--yes", "--pause-operator", "--wait", "--timeout", "180s")
         assert replicas_of(plane, saved) == 2
         assert journals(cli) == []
         loader.wait_until(lambda: operator.is_done(saved), "the operator to be at work again")
@@ -230,7 +230,7 @@ def test_operator_that_is_at_0_needs_a_word(plane: ControlPlane, crd: Crd, saved
         assert "--operator-replicas N" in done.stderr
         assert names(plane, crd, saved) == set()
 
-        cli.ok("restore", "saved", "--yes", "--pause-operator", "--operator-replicas", "2", "--wait", "--timeout", "60s")
+        cli.ok("restore", "saved", "--yes", "--pause-operator", "--operator-replicas", "2", "--wait", "--timeout", "180s")
         assert operator.replicas_seen == (0, 2)
         assert replicas_of(plane, saved) == 2
 
@@ -259,7 +259,7 @@ def test_two_runs_at_once(plane: ControlPlane, crd: Crd, saved: str, held: str, 
     """The second one would wake the operator while the first one writes, or be awake while it writes itself."""
     with LrsOperator(plane, crd.api_version, [saved], replicas=2) as operator:
         run = _start_held(plane, crd, saved, cli)
-        other = cli.run("restore", "saved", "--yes", "--pause-operator", "--timeout", "5s")
+        other = cli.run("restore", "saved", "--yes", "--pause-operator", "--timeout", "180s")
         assert other.returncode == 1
         assert f"another run has paused the operator {saved}/lrs-operator" in other.stderr
         assert replicas_of(plane, saved) == 0

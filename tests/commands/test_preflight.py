@@ -266,7 +266,7 @@ def test_namespace_that_is_being_deleted(saved: Saved) -> None:
     assert late.returncode == 1
     assert f"namespace {saved.namespace} is still being deleted after 2s" in late.stdout
 
-    waiting = saved.cli.start("restore", "saved", "--create-namespaces", "--timeout", "60s")
+    waiting = saved.cli.start("restore", "saved", "--create-namespaces", "--timeout", "180s")
     release = {"metadata": {"finalizers": None}}
     saved.plane.api("PATCH", f"{path}/configmaps/hold", release, content_type="application/merge-patch+json")
     assert waiting.wait(PATIENCE) == 0

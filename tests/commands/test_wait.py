@@ -51,7 +51,7 @@ def _report(out: str) -> dict[str, dict[str, Any]]:
 def test_it_ends_when_all_are_ready(plane: ControlPlane, each_crd: Crd, namespace: str, cli: Cli) -> None:
     _save(plane, each_crd, namespace, cli)
     with LrsOperator(plane, each_crd.api_version, [namespace], behaviour=Behaviour(ready_after=1.0)) as operator:
-        out = cli.ok("restore", "saved", "--wait", "--timeout", "60s")
+        out = cli.ok("restore", "saved", "--wait", "--timeout", "180s")
         assert operator.is_done(namespace), "it came back before they were ready"
         assert f"{COUNT} created" in out
     loader.release(plane, namespace=namespace)
@@ -90,7 +90,7 @@ def test_objects_that_were_not_ready_before_are_not_waited_for(
     names = _save(plane, each_crd, namespace, cli, failed, failed, {"phase": "Running"})
     behaviour = Behaviour(never_ready=frozenset(names[:3]))
     with LrsOperator(plane, each_crd.api_version, [namespace], behaviour=behaviour) as operator:
-        done = cli.run("restore", "saved", "--wait", "--timeout", "60s")
+        done = cli.run("restore", "saved", "--wait", "--timeout", "180s")
         assert done.returncode == 0, done.stdout
         assert f"{namespace}/{names[3]}" in operator.did("status")
     assert "not waiting for 2 LRS: they were not ready when they were backed up" in done.stderr
@@ -203,7 +203,7 @@ def test_what_becomes_ready_after_the_last_look_but_one_is_ready_in_time(
 def test_interrupted_while_waiting(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, number: signal.Signals) -> None:
     """The report still tells what was written, and the same command goes on with the waiting."""
     names = _save(plane, crd, namespace, cli)
-    run = cli.start("restore", "saved", "--wait", "--timeout", "60s", "-o", "json")
+    run = cli.start("restore", "saved", "--wait", "--timeout", "180s", "-o", "json")
     loader.wait_until(lambda: len(loader.live(plane, crd.api_version, namespace)) == COUNT, "the objects")
     run.send_signal(number)
     out, err = run.communicate(timeout=PATIENCE)
@@ -223,7 +223,7 @@ def test_report_is_not_lost_when_the_server_goes_away_while_waiting(
     plane: ControlPlane, crd: Crd, namespace: str, cli: Cli
 ) -> None:
     names = _save(plane, crd, namespace, cli)
-    run = cli.start("restore", "saved", "--wait", "--timeout", "60s", "-o", "json")
+    run = cli.start("restore", "saved", "--wait", "--timeout", "180s", "-o", "json")
     loader.wait_until(lambda: len(loader.live(plane, crd.api_version, namespace)) == COUNT, "the objects")
     plane.kill_apiserver()
     try:
@@ -288,12 +288,12 @@ def test_what_was_ready_before_it_was_changed_is_not_ready_for_that(
 def test_what_was_changed_is_ready_when_the_operator_has_seen_it(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
     _save(plane, crd, namespace, cli)
     with LrsOperator(plane, crd.api_version, [namespace]) as operator:
-        cli.ok("restore", "saved", "--wait", "--timeout", "60s")
+        cli.ok("restore", "saved", "--wait", "--timeout", "180s")
         for each in _made(crd, namespace):
             path = f"{loader.objects_path(crd.api_version, namespace)}/{each['metadata']['name']}"
             plane.api("PATCH", path, {"spec": {"image": "x"}}, content_type="application/merge-patch+json")
         loader.wait_until(lambda: operator.is_done(namespace), "the operator to be done")
-        out = cli.ok("restore", "saved", "--existing", "update", "--yes", "--wait", "--timeout", "60s")
+        out = cli.ok("restore", "saved", "--existing", "update", "--yes", "--wait", "--timeout", "180s")
         assert f"{COUNT} updated" in out
     loader.release(plane, namespace=namespace)
 
