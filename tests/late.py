@@ -9,7 +9,6 @@ not, so that one run shows what a thousand would. A test that fails so reads wha
 from __future__ import annotations
 
 import functools
-import http.client
 import os
 import random
 import socket
@@ -22,11 +21,14 @@ from typing import Any
 
 from tests.bed.standin import Threads
 
-OFTEN = 0.3
-SHORTEST, LONGEST = 0.02, 0.1
-"""Seconds."""
+OFTEN = 0.9
+SHORTEST, LONGEST = 0.01, 0.05
+"""Seconds: longer than a test needs to look, once it has its answer."""
 
-MOST = 3.0
+SELDOM, LONG = 0.03, 0.5
+"""How often it is so long as a process needs to end, after its last answer."""
+
+MOST = 4.0
 """Seconds that a test is kept in all, so that one of many thousand requests ends too."""
 
 OWNER = os.getpid()
@@ -49,7 +51,7 @@ class Lateness:
         """Now and then a while."""
         if os.getpid() != OWNER or self._left <= 0 or self._random.random() > OFTEN:
             return
-        took = self._random.uniform(SHORTEST, LONGEST)
+        took = LONG if self._random.random() < SELDOM else self._random.uniform(SHORTEST, LONGEST)
         self._left -= took
         time.sleep(took)
 
@@ -64,7 +66,6 @@ def pytest_configure() -> None:
     for kind in (socket.socket, ssl.SSLSocket):
         for name in ("send", "sendall"):
             setattr(kind, name, _late_after(getattr(kind, name)))
-    http.client.HTTPConnection.putrequest = _late_before(http.client.HTTPConnection.putrequest)  # type: ignore[method-assign]
     Threads._run = _late_before(Threads._run)  # type: ignore[method-assign]
 
 

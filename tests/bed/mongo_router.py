@@ -17,6 +17,8 @@ from typing import Any
 
 import bson
 
+from tests.bed.standin import Threads
+
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 Answer = dict[str, Any]
 
@@ -33,7 +35,9 @@ class Router:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._over = threading.Event()
+        self._threads = Threads("mongos")
+        self._threads.start(self._accept)
 
     @property
     def uri(self) -> str:
@@ -44,17 +48,21 @@ class Router:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
         for each in (self._listener, *self._open):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+        self._threads.end()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 self._open.append(client)
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                if self._over.is_set():  # too late to be among those that are closed there
+                    client.close()
+                self._threads.start(self._serve, client)
 
     def _serve(self, client: socket.socket) -> None:
         """One question after the other, each with one answer: what needs more is not offered."""

@@ -9,11 +9,11 @@ import http.client
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Protocol
 
-from tests.bed.standin import Hold, body
+from tests.bed.standin import Hold, Server, body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +92,9 @@ class Between:
         return _forwarded(self._s3.port, request)
 
     def __enter__(self) -> Between:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"between": self}))
-        self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self._server = Server("between a client and a storage", type("Handler", (_Handler,), {"between": self}))
+        self.endpoint = f"http://127.0.0.1:{self._server.port}"
+        self._server.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -103,8 +102,7 @@ class Between:
 
     def stop(self) -> None:
         """Listen no longer."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -116,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
-        except OSError:
+        except (OSError, http.client.HTTPException):  # one of the two ends is gone
             self.close_connection = True
 
     def _any(self) -> None:

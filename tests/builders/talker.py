@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
+import threading
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +26,7 @@ class Talker:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
+        self._over = threading.Event()
         self._threads = Threads("talker")
         self._threads.start(self._accept)
 
@@ -36,6 +38,7 @@ class Talker:
 
     def stop(self) -> None:
         """End it, and every connection."""
+        self._over.set()
         for each in (self._listener, *self._open):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -49,6 +52,8 @@ class Talker:
             except OSError:
                 return
             self._open.append(connection)
+            if self._over.is_set():  # too late to be among those that are closed there
+                connection.close()
             self._threads.start(self._talk, connection)
 
     def _talk(self, connection: socket.socket) -> None:
@@ -111,6 +116,7 @@ class Tunnel:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
+        self._over = threading.Event()
         self._threads = Threads("proxy that makes tunnels")
         self._threads.start(self._accept)
 
@@ -118,6 +124,7 @@ class Tunnel:
         return self
 
     def __exit__(self, *_: Any) -> None:
+        self._over.set()
         for each in (self._listener, *self._open):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -131,6 +138,8 @@ class Tunnel:
             except OSError:
                 return
             self._open.append(client)
+            if self._over.is_set():
+                client.close()
             self._threads.start(self._tunnel, client)
 
     def _tunnel(self, client: socket.socket) -> None:
