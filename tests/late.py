@@ -28,8 +28,8 @@ SHORTEST, LONGEST = 0.01, 0.05
 SELDOM, LONG = 0.03, 0.5
 """How often it is so long as a process needs to end, after its last answer."""
 
-MOST = 4.0
-"""Seconds that a test is kept in all, so that one of many thousand requests ends too."""
+EACH, MOST = 1.0, 10.0
+"""Seconds that one connection, and a whole test, is kept in all, so that one of many thousand requests ends too."""
 
 OWNER = os.getpid()
 """Processes that are forked from this one are not kept: they are the product."""
@@ -47,17 +47,19 @@ class Lateness:
         self._random.seed(test)
         self._left = MOST
 
-    def keep(self) -> None:
-        """Now and then a while."""
-        if os.getpid() != OWNER or self._left <= 0 or self._random.random() > OFTEN:
-            return
+    def keep(self, left: float = EACH) -> float:
+        """Now and then a while; how much is left then for what has so much left."""
+        if os.getpid() != OWNER or min(left, self._left) <= 0 or self._random.random() > OFTEN:
+            return left
         took = LONG if self._random.random() < SELDOM else self._random.uniform(SHORTEST, LONGEST)
         self._left -= took
         time.sleep(took)
+        return left - took
 
 
 LATENESS = Lateness()
-ACCEPTED: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+ACCEPTED: weakref.WeakKeyDictionary[socket.socket, float] = weakref.WeakKeyDictionary()
+"""Connection of a server here → what is left for it."""
 
 
 def pytest_configure() -> None:
@@ -78,7 +80,7 @@ def _accepting(accept: Callable[[socket.socket], tuple[socket.socket, Any]]) -> 
     @functools.wraps(accept)
     def accepted(listener: socket.socket) -> tuple[socket.socket, Any]:
         connection, address = accept(listener)
-        ACCEPTED.add(connection)
+        ACCEPTED[connection] = EACH
         return connection, address
 
     return accepted
@@ -90,7 +92,7 @@ def _late_after(send: Callable[..., Any]) -> Callable[..., Any]:
         answer = send(connection, *arguments)
         is_server = connection in ACCEPTED or (isinstance(connection, ssl.SSLSocket) and connection.server_side)
         if is_server and threading.current_thread() is not threading.main_thread():
-            LATENESS.keep()
+            ACCEPTED[connection] = LATENESS.keep(ACCEPTED.get(connection, EACH))
         return answer
 
     return sent
