@@ -44,8 +44,6 @@ class KubeClient:
 
     def __init__(self, connection: Connection, *, timeout: float | None = None, cancel: Cancel | None = None) -> None:
         self.connection = connection
-        self.told_uid = ""
-        """That of the cluster as whoever calls knows it, where the server does not tell it."""
         self._sender = Sender(connection, timeout=timeout, cancel=cancel or Cancel())
 
     @property
@@ -294,7 +292,7 @@ class KubeClient:
         try:
             uid = str(self.get(NAMESPACES, "kube-system")["metadata"]["uid"])
         except (DeniedError, NotFoundError):
-            uid = self.told_uid
+            uid = self.connection.told_uid
         return Cluster(
             uid=uid,
             server=self.connection.server,

@@ -74,7 +74,8 @@ class Connection:
     """Where to connect and with which credentials.
 
     `*_data` are PEM bytes; `exec` is the kubeconfig's own section, only where it is to be used; `impersonate` holds the
-    headers with their values as they go over the wire (UTF-8 read as Latin-1).
+    headers with their values as they go over the wire (UTF-8 read as Latin-1). `told_uid` is that of the cluster as whoever
+    calls knows it, where the server does not tell it.
     """
 
     server: str
@@ -95,6 +96,7 @@ class Connection:
     exec: Mapping[str, Any] | None = field(default=None, repr=False)
     exec_cwd: str = ""
     exec_cluster: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    told_uid: str = ""
 
 
 def load(flags: KubeFlags, environment: Mapping[str, str], *, service_account: Path = SERVICE_ACCOUNT) -> Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kubectl_lrs.clients import wirelog
@@ -43,14 +43,18 @@ class Target:
 
 
 def connect(flags: KubeFlags, cancel: Cancel | None = None) -> KubeClient:
-    """The API server that kubectl would talk to; `cancel` ends what waits for it."""
+    """The API server that kubectl would talk to; `cancel` ends what waits for it.
+
+    With settings that say of which cluster they are, it is that one, and of the uid that they say where it does not tell it.
+    """
     timeout = duration(flags.request_timeout, what="--request-timeout").total_seconds() if flags.request_timeout else None
     connection = load(flags, os.environ)
     context = f"context {connection.context}" if connection.context else "no context"
     wirelog.note(f"API server {connection.server}, {context}, namespace {connection.namespace}")
-    kube = KubeClient(connection, timeout=timeout or None, cancel=cancel)
-    if flags.guard:
-        require_cluster(kube, flags.guard)
+    if flags.guard is None:
+        return KubeClient(connection, timeout=timeout or None, cancel=cancel)
+    kube = KubeClient(replace(connection, told_uid=flags.guard.system), timeout=timeout or None, cancel=cancel)
+    require_cluster(kube, flags.guard)
     return kube
 
 
@@ -69,15 +73,11 @@ def uids_of(kube: KubeClient, namespaces: Iterable[str]) -> dict[str, str]:
 
 
 def require_cluster(kube: KubeClient, guard: Guard) -> None:
-    """UsageError where it is another cluster than the settings are of; DeniedError where that cannot be told.
-
-    Where it is theirs, it is of the uid that they say, which it may not tell itself.
-    """
+    """UsageError where it is another cluster than the settings are of; DeniedError where that cannot be told."""
     found = uids_of(kube, [SYSTEM])
     if not guard.uids & set(found.values()):
         found |= uids_of(kube, [guard.namespace or kube.connection.namespace])
     if guard.uids & set(found.values()):
-        kube.told_uid = guard.system
         return
     where = f"{kube.connection.server} (context {kube.connection.context})" if kube.connection.context else kube.connection.server
     # A uid tells something beside the one that the file has of the same namespace: another's is no sign of another cluster.

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from kubectl_lrs.clients.kubernetes.client import KubeClient
+from kubectl_lrs.clients.kubernetes.kubeconfig import KubeFlags
 from kubectl_lrs.model.errors import DeniedError, NotFoundError, UsageError
 from kubectl_lrs.model.guard import Guard
 from kubectl_lrs.model.settings import Installation
-from kubectl_lrs.stores.lrs.connect import require_cluster, uids_of
+from kubectl_lrs.stores.lrs.connect import connect, require_cluster, uids_of
 
 
 class Kube:
@@ -52,13 +54,29 @@ def test_its_own_cluster(kube: Any, guard: Guard, asked: list[str]) -> None:
     assert kube.asked == asked
 
 
-def test_its_uid_is_known_where_the_namespace_alone_may_be_read() -> None:
-    """As in a pod: backups of two clusters whose namespaces are called alike would be taken for those of one else."""
-    kube: Any = Kube(lrs="n")
-    require_cluster(kube, Guard(uids=frozenset("sn"), file="prod.yaml", namespace="lrs", system="s"))
-    assert kube.told_uid == "s"
+def test_the_uid_that_a_cluster_may_not_tell_itself() -> None:
     found = Installation(Path("prod.yaml"), {"cluster.uid": "s", "cluster.namespaceUid": "n"}).guard
     assert (found.system, Installation(Path("prod.yaml"), {"cluster.namespaceUid": "n"}).guard.system) == ("s", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "asked", "uid"),
+    [
+        ({"cluster.uid": "s", "cluster.namespaceUid": "n", "namespace": "lrs"}, ["kube-system", "lrs", "kube-system"], "s"),
+        ({"cluster.namespaceUid": "n", "namespace": "lrs"}, ["kube-system", "lrs", "kube-system"], ""),
+        ({}, ["kube-system"], ""),
+    ],
+)
+def test_its_uid_is_known_where_the_namespace_alone_may_be_read(
+    monkeypatch: pytest.MonkeyPatch, file: dict[str, str], asked: list[str], uid: str
+) -> None:
+    """As in a pod: backups of two clusters whose namespaces are called alike would be taken for those of one else."""
+    there = Kube(lrs="n")
+    monkeypatch.setattr(KubeClient, "get", lambda _self, resource, name: there.get(resource, name))
+    monkeypatch.setattr(KubeClient, "server_version", lambda _self: "v1")
+    guard = Installation(Path("prod.yaml"), dict(file)).guard if file else None
+    assert connect(KubeFlags(server="https://h", guard=guard)).identity().uid == uid
+    assert there.asked == asked
 
 
 @pytest.mark.parametrize(
