@@ -117,11 +117,23 @@ class ApiError(LrsError):
 
 
 class NotFoundError(ApiError):
-    """404: the object or the resource does not exist."""
+    """404, with the API's own word: the object that was asked for does not exist, or the one that it would be in."""
+
+
+class NotServedError(ApiError):
+    """404 to a path that the server does not serve: it says nothing of any object."""
+
+
+class InvalidError(ApiError):
+    """The server's own validation does not take the object: it is not as its schema wants it, or cannot be decoded so."""
 
 
 class ConflictError(ApiError):
-    """409: the object exists already, or changed since it was read."""
+    """409: the object exists already, or changed since it was read; or a quota or a webhook was at odds with somebody."""
+
+
+class ExistsError(ConflictError):
+    """409, with the API's own word: an object of this name exists."""
 
 
 class NoDryRunError(ApiError):

@@ -10,7 +10,7 @@ import base64
 import json
 import ssl
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
@@ -33,6 +33,7 @@ class Webhook:
     `resources` of another `group` are asked about in place of LRS.
     `judge` is given each AdmissionReview request and returns why it is refused, empty where it is not. `mutate` is given
     it too, and returns a JSON Patch. `warnings` are those that the API server hands on. `requests` are those that came.
+    `refusal`: the status that a refusal has, beside its message.
     `side_effects` other than None and NoneOnDryRun can no longer be registered: such a webhook is one
     that is left over from an older version of Kubernetes, so it is put into etcd as that version stored it.
     """
@@ -49,6 +50,7 @@ class Webhook:
         operations: tuple[str, ...] = ("CREATE",),
         resources: tuple[str, ...] = ("lrs",),
         group: str = "lrs.datarobot.com",
+        refusal: Mapping[str, Any] | None = None,
     ) -> None:
         self._plane = plane
         self._judge = judge
@@ -57,6 +59,7 @@ class Webhook:
         self._plural = f"{'mutating' if mutate else 'validating'}webhookconfigurations"
         self._resources = resources
         self._group = group
+        self._refusal = refusal or {"code": 403}
         self._name = f"bed-{namespace}"
         self._namespace = namespace
         self._side_effects = side_effects
@@ -151,7 +154,7 @@ class Webhook:
         if self._mutate and (patch := self._mutate(request)):
             answer |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}
         if reason:
-            answer["status"] = {"message": reason, "code": 403}
+            answer["status"] = {"message": reason, **self._refusal}
         return answer
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -6,9 +6,10 @@ Nothing is sent here. What cannot be read is no answer: of a write it then is no
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from kubectl_lrs.clients.kubernetes.metadata import is_in_protobuf, listed
 from kubectl_lrs.clients.kubernetes.transport import Response, TransportError
@@ -18,12 +19,15 @@ from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
     CredentialsError,
+    ExistsError,
     ExitCode,
     ExpiredError,
+    InvalidError,
     LrsError,
     MissingRightError,
     NoDryRunError,
     NotFoundError,
+    NotServedError,
     UnreachableError,
 )
 from kubectl_lrs.model.manifest import Manifest, loads, metadata_of, split_list
@@ -33,7 +37,16 @@ from kubectl_lrs.runtime import redact
 _NO_DRY_RUN = "does not support dry run"
 """How the API server ends its only word for it: the Status has no cause of its own."""
 
-_ERRORS: Mapping[int, type[ApiError]] = {404: NotFoundError, 409: ConflictError, 410: ExpiredError}
+_ERRORS: Mapping[int, type[ApiError]] = {409: ConflictError, 410: ExpiredError}
+
+_NO_SUCH_PATH = b"404 page not found"
+"""What the API server answers, in plain text, to a path of a group or version that it does not serve."""
+
+_BY_WEBHOOK = 'admission webhook "'
+"""How the word of an admission webhook begins."""
+
+_UNDECODED = "cannot be handled as a"
+"""What its word has in it for an object that has a field too many, or one of another type than its schema says."""
 
 
 class UnansweredError(UnreachableError):
@@ -148,7 +161,7 @@ def refused(answer: Response, method: str, path: str, server: str) -> LrsError:
         said = json.loads(answer.data)
         message, reason, causes = redact.known(str(said["message"])), str(said.get("reason") or ""), _causes(said)
     except (ValueError, KeyError, TypeError):
-        message, reason, causes = f"{server}: HTTP {status} {answer.reason} to {method} {path}", "", []
+        said, message, reason, causes = {}, f"{server}: HTTP {status} {answer.reason} to {method} {path}", "", []
     if status == 401:
         return CredentialsError(
             f"{server}: the credentials were refused",
@@ -156,15 +169,48 @@ def refused(answer: Response, method: str, path: str, server: str) -> LrsError:
         )
     if status == 403:
         return MissingRightError(message, causes=causes)
+    if status == 404 and not _is_own(said, answer.data, path):
+        kind = UnreachableError if method == "GET" else UnansweredError
+        return kind(f"{message}: what answered is not a Kubernetes API server", hint="is there a proxy in between?")
     if reason == "BadRequest" and message.endswith(_NO_DRY_RUN):
         return NoDryRunError(message, status=status, reason=reason)
     # A GET was asked again, as long as that may help: nothing can be had of a server that still fails.
     exit_code = ExitCode.UNREACHABLE if method == "GET" and status >= 500 else None
-    return _ERRORS.get(status, ApiError)(message, status=status, reason=reason, exit_code=exit_code)
+    return _kind(status, reason, said, path)(message, status=status, reason=reason, exit_code=exit_code)
+
+
+def _is_own(said: Mapping[str, Any], data: bytes, path: str) -> bool:
+    """Whether a 404 is the API server's own, and not a load balancer's."""
+    return said.get("kind") == "Status" or data.strip() == _NO_SUCH_PATH or path.startswith("/openapi/")
+
+
+def _kind(status: int, reason: str, said: Mapping[str, Any], path: str) -> type[ApiError]:
+    """What a refusal says of the object that was asked about. An admission webhook gives any status and reason it likes."""
+    if str(said.get("message")).startswith(_BY_WEBHOOK):
+        return _ERRORS.get(status, ApiError)
+    details = said.get("details")
+    named = str(details.get("name") or "") if isinstance(details, dict) else ""
+    if status == 404:
+        return NotFoundError if reason == "NotFound" and named in _names_in(path) else NotServedError
+    if status == 409 and reason == "AlreadyExists" and named:
+        return ExistsError
+    has_fields = any(isinstance(each, dict) and each.get("field") for each in _listed_causes(said))
+    if (reason == "Invalid" and has_fields) or (reason == "BadRequest" and _UNDECODED in str(said["message"])):
+        return InvalidError
+    return _ERRORS.get(status, ApiError)
+
+
+def _names_in(path: str) -> list[str]:
+    """Every name that the path of a request has."""
+    return [unquote(part) for part in path.split("/") if part]
+
+
+def _listed_causes(status: Mapping[str, Any]) -> Sequence[Any]:
+    details = status.get("details")
+    listed = details.get("causes") if isinstance(details, dict) else None
+    return listed if isinstance(listed, list) else ()
 
 
 def _causes(status: Mapping[str, Any]) -> list[str]:
     """The reasons that a Status gives in its details, such as NamespaceTerminating."""
-    details = status.get("details")
-    listed = details.get("causes") if isinstance(details, dict) else None
-    return [str(each["reason"]) for each in listed or () if isinstance(each, dict) and each.get("reason")]
+    return [str(each["reason"]) for each in _listed_causes(status) if isinstance(each, dict) and each.get("reason")]

@@ -20,7 +20,7 @@ from kubectl_lrs.clients.kubernetes.sender import Sender
 from kubectl_lrs.clients.kubernetes.transport import Upgraded
 from kubectl_lrs.clients.kubernetes.warnings import Warnings
 from kubectl_lrs.model.catalog import Cluster
-from kubectl_lrs.model.errors import ApiError, DeniedError, NotFoundError, UnreachableError
+from kubectl_lrs.model.errors import ApiError, DeniedError, NotFoundError, NotServedError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.recall import Recall
 from kubectl_lrs.model.workloads import GROUP
@@ -240,7 +240,7 @@ class KubeClient:
         """
         try:
             found = self._object(self._sender.send("GET", f"/apis/{group}"))
-        except NotFoundError:
+        except (NotFoundError, NotServedError):
             return None
         preferred = (found.get("preferredVersion") or {}).get("version", "")
         served = [str(entry["version"]) for entry in found.get("versions") or ()]
@@ -274,7 +274,7 @@ class KubeClient:
         group, _, version = api_version.rpartition("/")
         try:
             listed = self._object(self._sender.send("GET", f"/apis/{api_version}" if group else f"/api/{api_version}"))
-        except NotFoundError:
+        except (NotFoundError, NotServedError):
             return None
         for entry in listed.get("resources") or ():
             if entry.get("kind") == kind and "/" not in entry["name"]:
@@ -305,7 +305,7 @@ class KubeClient:
         """`gitVersion`, such as v1.36.2; empty where it may not be read."""
         try:
             return str(self._object(self._sender.send("GET", "/version")).get("gitVersion", ""))
-        except (DeniedError, NotFoundError):
+        except (DeniedError, NotServedError):
             return ""
 
     @property

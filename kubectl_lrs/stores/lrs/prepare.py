@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import CRDS, NAMESPACES, Resource
-from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NotFoundError
+from kubectl_lrs.model.errors import ApiError, DeniedError, ExistsError, LrsError, NotFoundError, NotServedError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.runtime.retry import insist
@@ -86,7 +86,7 @@ def _is_served(kube: KubeClient, resource: Resource, namespace: str) -> bool:
     try:
         found = kube.discover(resource.group, resource.plural, version=resource.version)
         kube.items(resource, namespace)
-    except NotFoundError:
+    except (NotFoundError, NotServedError):
         return False
     return found is not None and found.version == resource.version
 
@@ -103,7 +103,7 @@ def _create(kube: KubeClient, resource: Resource, manifest: Manifest, say: Say) 
         unanswered = attempt > 1
         try:
             return kube.create(resource, manifest)
-        except ConflictError:
+        except ExistsError:
             return None
 
     made = insist(act, policy=POLICY, cancel=kube.stop, may_pass=may_be_done, outage=kube.outage)

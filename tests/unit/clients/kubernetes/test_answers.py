@@ -23,11 +23,14 @@ from kubectl_lrs.model.errors import (
     ApiError,
     ConflictError,
     CredentialsError,
+    ExistsError,
     ExpiredError,
+    InvalidError,
     LrsError,
     MissingRightError,
     NoDryRunError,
     NotFoundError,
+    NotServedError,
     UnreachableError,
 )
 
@@ -105,7 +108,6 @@ def _refused(status: int, **said: Any) -> LrsError:
     [
         (401, {}, CredentialsError),
         (403, {"message": "no"}, MissingRightError),
-        (404, {"message": "no"}, NotFoundError),
         (409, {"message": "no"}, ConflictError),
         (410, {"message": "no"}, ExpiredError),
         (400, {"message": "x does not support dry run", "reason": "BadRequest"}, NoDryRunError),
@@ -117,9 +119,68 @@ def test_a_status_is_an_error_of_ours(status: int, said: dict[str, str], kind: t
     assert type(_refused(status, **said)) is kind
 
 
+def _status(reason: str, message: str = "no", **details: Any) -> dict[str, Any]:
+    return {"kind": "Status", "message": message, "reason": reason, "details": details}
+
+
+LB = b"<html>404 Not Found</html>"
+PLAIN = b"404 page not found\n"
+WEBHOOK = 'admission webhook "w" denied the request: x'
+FIELD = {"reason": "FieldValueRequired", "field": "spec.image"}
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "kind"),
+    [
+        ("/apis/g/v1/namespaces/n/lrs/a", _status("NotFound", name="a", kind="lrs"), NotFoundError),
+        ("/apis/g/v1/namespaces/n/lrs", _status("NotFound", name="n", kind="namespaces"), NotFoundError),
+        ("/apis/rbac/v1/clusterroles/system%3Aa", _status("NotFound", name="system:a"), NotFoundError),
+        ("/apis/g/v1/namespaces/n/lrs/a", _status("NotFound", name="b", kind="lrs"), NotServedError),
+        ("/apis/g/v1/namespaces/n/lrs/a", _status("NotFound", name=""), NotServedError),
+        ("/apis/g/v1/namespaces/n/lrs/a", _status("", name="a"), NotServedError),
+        ("/apis/g/v1/namespaces/n/lrs/a", {"kind": "Status", "message": "no", "details": None}, NotServedError),
+        ("/apis/g/v1/namespaces/n/lrs/a", PLAIN, NotServedError),
+        ("/openapi/v3/apis/g/v1", b"", NotServedError),
+        ("/apis/g/v1/namespaces/n/lrs/a", _status("NotFound", WEBHOOK, name="a"), ApiError),
+        ("/apis/g/v1/namespaces/n/lrs/a", b"", UnreachableError),
+        ("/apis/g/v1/namespaces/n/lrs/a", LB, UnreachableError),
+        ("/apis/g/v1/namespaces/n/lrs/a", {"message": "no Route matched"}, UnreachableError),
+        ("/apis/g", {"message": "no Route matched"}, UnreachableError),
+    ],
+)
+def test_only_the_api_servers_word_on_the_very_object_says_that_it_is_not_there(
+    path: str, said: Any, kind: type[LrsError]
+) -> None:
+    data = said if isinstance(said, bytes) else json.dumps(said).encode()
+    answer = Response(404, "Not Found", HTTPMessage(), data)
+    assert type(refused(answer, "GET", path, "https://k")) is kind
+    written = UnansweredError if kind is UnreachableError else kind
+    assert type(refused(answer, "DELETE", path, "https://k")) is written
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (409, _status("AlreadyExists", name="a"), ExistsError),
+        (409, _status("AlreadyExists"), ConflictError),
+        (409, _status("Conflict", name="a"), ConflictError),
+        (409, _status("AlreadyExists", WEBHOOK, name="a"), ConflictError),
+        (422, _status("Invalid", name="a", causes=[FIELD]), InvalidError),
+        (422, _status("Invalid", WEBHOOK, name="a", causes=[FIELD]), ApiError),
+        (422, _status("Invalid", name="a", causes=[{"message": "a policy denied it"}]), ApiError),
+        (422, _status("Invalid", causes=[None, "x"]), ApiError),
+        (400, _status("BadRequest", 'LRS in version "v1" cannot be handled as a LRS: strict decoding error: x'), InvalidError),
+        (400, _status("BadRequest", WEBHOOK), ApiError),
+        (400, _status("", "cannot be handled as a LRS"), ApiError),
+    ],
+)
+def test_what_a_refusal_says_of_the_object(status: int, said: dict[str, Any], kind: type[LrsError]) -> None:
+    assert type(_refused(status, **said)) is kind
+
+
 @pytest.mark.parametrize(
     ("method", "status", "code"),
-    [("GET", 500, 5), ("GET", 502, 5), ("GET", 504, 5), ("GET", 404, 1), ("POST", 500, 1), ("DELETE", 503, 1)],
+    [("GET", 500, 5), ("GET", 502, 5), ("GET", 504, 5), ("GET", 404, 5), ("POST", 500, 1), ("DELETE", 503, 1)],
 )
 def test_what_cannot_be_read_is_out_of_reach(method: str, status: int, code: int) -> None:
     """A write that is refused says something of itself; a read was tried again before."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubectl_lrs.clients.kubernetes.answers import UnansweredError
-from kubectl_lrs.model.errors import ConflictError, DeniedError
+from kubectl_lrs.model.errors import DeniedError, ExistsError
 from kubectl_lrs.runtime.cancel import Deadline
 from kubectl_lrs.stores.lrs.prepare import create_namespaces, differing, phase, unfit_namespaces
 from tests.builders.fake_kube import FakeKube
@@ -62,7 +62,7 @@ def test_what_is_to_be_made_and_what_cannot_be_used() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "failed"), [(None, set()), (ConflictError("there", status=409), set()), (DeniedError("no"), {"none"})]
+    ("made", "failed"), [(None, set()), (ExistsError("there", status=409), set()), (DeniedError("no"), {"none"})]
 )
 def test_making_them(made: Exception | None, failed: set[str]) -> None:
     kube, said = _kube(made=[made] if made else ()), []
@@ -72,7 +72,7 @@ def test_making_them(made: Exception | None, failed: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers", [[LABELLED], [UnansweredError("lost"), ConflictError("there", status=409)]], ids=["at once", "after no answer"]
+    "answers", [[LABELLED], [UnansweredError("lost"), ExistsError("there", status=409)]], ids=["at once", "after no answer"]
 )
 def test_what_the_server_makes_of_one(answers: list[Any]) -> None:
     """Where no answer came, what is there then is the answer."""
@@ -85,7 +85,7 @@ def test_what_the_server_makes_of_one(answers: list[Any]) -> None:
 
 def test_one_that_another_made_is_theirs() -> None:
     said: list[str] = []
-    kube = _kube(made=[ConflictError("there", status=409)])
+    kube = _kube(made=[ExistsError("there", status=409)])
     assert create_namespaces(kube, ["none"], Deadline(60, threading.Event()), said.append) == {}
     assert said == []
 
