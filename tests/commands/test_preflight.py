@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.loader import PATIENCE
 from tests.bed.webhook import Webhook
+from tests.builders.rights import grant
 from tests.conftest import Cli, Crd
 
 JSON_PATCH = "application/json-patch+json"
@@ -338,6 +340,50 @@ def test_webhook_with_side_effects_and_a_schema_that_refuses(saved: Saved) -> No
         assert done.returncode == 3
         assert "spec.note: unknown field" in done.stdout
         assert len(saved.live()) == 1
+
+
+@pytest.mark.parametrize("way", ["is down", "denies"])
+def test_a_webhook_that_comes_before_the_schema_does_not_agree_with_it(saved: Saved, way: str) -> None:
+    """A mutating one is asked before the server's validation: its failure is a message of its own."""
+    saved.save(saved.sample(5), saved.sample(6))
+
+    def judge(_request: dict[str, Any]) -> str:
+        return "not today" if way == "denies" else ""
+
+    with (
+        target_schema(saved.plane, saved.crd, "threshold", {"type": "string"}),
+        Webhook(
+            saved.plane, saved.namespace, judge, mutate=lambda _request: [], refusal={"code": 422, "reason": "Invalid"}
+        ) as webhook,
+    ):
+        if way == "is down":
+            webhook.stop()
+        _until_asked(saved, *((500, "failed calling webhook") if way == "is down" else (422, "not today")))
+        plan = json.loads(saved.restore("--dry-run=client", "-o", "json").stdout)
+        for step in plan["steps"]:
+            assert step["action"] == "conflict"
+            refused, _, untold = step["reason"].partition("; the server's own word could not be had: ")
+            assert refused == "the target's schema refuses it: spec.threshold: number, but the schema wants string"
+            assert ("failed calling webhook" if way == "is down" else "not today") in untold
+        assert saved.restore().returncode == 3
+    assert saved.live() == {}
+
+
+def test_who_may_not_create_has_no_word_of_the_server_on_the_schema(saved: Saved, tmp_path: Path) -> None:
+    noted = saved.sample(5, note="of value")
+    saved.save(noted, saved.sample(6))
+    rule = {"apiGroups": ["lrs.datarobot.com"], "resources": ["lrs"], "verbs": ["get", "list"]}
+    grant(saved.plane, saved.namespace, "user-0", rule)
+    user = Cli(
+        saved.plane.write_kubeconfig(tmp_path / "user.kubeconfig", token=saved.plane.tokens["user-0"]), saved.cli.directory
+    )
+    with target_schema(saved.plane, saved.crd, "note", None):
+        done = user.run("restore", "saved", "--dry-run=client", "-o", "json")
+    plan = json.loads(done.stdout)
+    (reason,) = (step["reason"] for step in plan["steps"] if step["name"] == noted["metadata"]["name"])
+    assert reason.startswith("the target's schema refuses it: spec.note: unknown field; the server's own word could not be had: ")
+    assert 'cannot create resource "lrs"' in reason
+    assert _of(plan["findings"], "you may not create lrs.lrs.datarobot.com")
 
 
 def test_webhook_that_is_down(saved: Saved) -> None:

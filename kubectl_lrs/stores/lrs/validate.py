@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
-from kubectl_lrs.model.errors import ConflictError, LrsError, UnreachableError
+from kubectl_lrs.model.errors import CredentialsError, ExistsError, InvalidError, LrsError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.schema import Problem, Schema, defaults_of, problems, with_defaults
 
 CONFIRMED = 20
-"""How many objects that the schema refuses are tried with the server before the schema is believed."""
+"""How many objects that the schema refuses are tried with the server before it is believed, or asked no more."""
 
 
 class Validator:
@@ -29,7 +29,8 @@ class Validator:
         self._schema = schema
         self._defaults = defaults_of(schema or {})
         self._validation = validation
-        self._confirmed = 0
+        self._confirmed = self._untold = 0
+        self._why_untold = ""
         self._losses: Counter[str] = Counter()
 
     def normalise(self, manifest: Manifest) -> Manifest:
@@ -40,11 +41,11 @@ class Validator:
         """Why the target would refuse this manifest; empty where it would not."""
         found = list(problems(manifest, self._schema)) if self._schema is not None else []
         refused = [each for each in found if self._validation == "Strict" or not each.is_unknown_field]
-        if refused and self._server_agrees(manifest, self._validation):
-            return f"the target's schema refuses it: {_first(refused)}"
+        if refused and (doubt := self._doubt(manifest, self._validation)) is not None:
+            return f"the target's schema refuses it: {_first(refused)}{doubt}"
         lost = [each for each in found if each.is_unknown_field]
-        if lost and self._validation == "Warn" and self._server_agrees(manifest, "Strict"):
-            self._losses[_first(lost)] += 1
+        if lost and self._validation == "Warn" and (doubt := self._doubt(manifest, "Strict")) is not None:
+            self._losses[f"{_first(lost)}{doubt}"] += 1
         return ""
 
     def losses(self) -> Iterator[Finding]:
@@ -52,23 +53,29 @@ class Validator:
         for text, count in self._losses.items():
             yield Finding(Severity.WARNING, f"{count} LRS lose fields that the target's schema does not know: {text}")
 
-    def _server_agrees(self, manifest: Manifest, validation: str) -> bool:
-        """The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right.
+    def _doubt(self, manifest: Manifest, validation: str) -> str | None:
+        """None where the server takes what the schema refuses; else why its own word could not be had, empty where it was.
 
-        UnreachableError: nothing was said.
+        The schema is read here in a simpler way than the server's; a few dry runs tell whether it is read right. Only the
+        server's validation agrees with the schema: a right that lacks, a quota, a webhook say nothing of that, and then the
+        schema counts alone. UnreachableError, CredentialsError: nothing else will be answered either.
         """
-        if self._confirmed >= CONFIRMED:
-            return True
+        if max(self._confirmed, self._untold) >= CONFIRMED:
+            return self._why_untold if self._confirmed < CONFIRMED else ""
         try:
             self._kube.create(self._resource, manifest, manifest["metadata"]["namespace"], dry_run=True, validation=validation)
-        except ConflictError:  # it exists, which the server looks at last
-            return False
-        except UnreachableError:
-            raise
-        except LrsError:
+        except InvalidError:
             self._confirmed += 1
-            return True
-        return False
+            return ""
+        except ExistsError:  # which the server looks at last
+            return None
+        except (UnreachableError, CredentialsError):
+            raise
+        except LrsError as error:
+            self._untold += 1
+            self._why_untold = f"; the server's own word could not be had: {error}"
+            return self._why_untold
+        return None
 
 
 def _first(found: list[Problem]) -> str:

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from kubectl_lrs.model.errors import ApiError, ConflictError, UnreachableError
+from kubectl_lrs.model.errors import (
+    ApiError,
+    ConflictError,
+    CredentialsError,
+    ExistsError,
+    InvalidError,
+    LrsError,
+    MissingRightError,
+    NoDryRunError,
+    NotFoundError,
+    UnreachableError,
+)
 from kubectl_lrs.stores.lrs.validate import CONFIRMED, Validator
 from tests.builders.fake_kube import LRS
 
@@ -15,7 +26,7 @@ SCHEMA = {
         "spec": {"type": "object", "properties": {"image": {"type": "string"}, "n": {"type": "integer", "default": 1}}},
     }
 }
-REFUSED = ApiError("invalid", status=422)
+REFUSED = InvalidError("invalid", status=422)
 
 
 class _Kube:
@@ -58,16 +69,43 @@ def test_what_would_be_refused(validation: str, spec: dict[str, Any], refused: b
 
 
 def test_the_server_is_believed_before_the_schema() -> None:
-    for answer in (None, ConflictError("it exists", status=409)):
+    for answer in (None, ExistsError("it exists", status=409)):
         validator, kube = _validator(answer)
         assert validator.problem(_lrs(foo=1)) == ""
         assert kube.asked == ["Strict"]
 
 
-def test_a_server_that_is_away_has_confirmed_nothing() -> None:
-    validator, _ = _validator(UnreachableError("it is away"))
-    with pytest.raises(UnreachableError):
+@pytest.mark.parametrize("error", [UnreachableError("it is away"), CredentialsError("who are you?")])
+def test_a_server_that_is_away_has_confirmed_nothing(error: LrsError) -> None:
+    validator, _ = _validator(error)
+    with pytest.raises(type(error)):
         validator.problem(_lrs(foo=1))
+
+
+OTHERS = [
+    MissingRightError("you cannot create it"),
+    MissingRightError("exceeded quota"),
+    NoDryRunError("w does not support dry run", status=400),
+    ApiError("a policy denied it", status=422),
+    ApiError("failed calling webhook", status=500),
+    ApiError("the server is busy", status=503),
+    ConflictError("the quota has been modified", status=409),
+    NotFoundError("namespaces n not found", status=404),
+]
+
+
+@pytest.mark.parametrize("error", OTHERS, ids=str)
+def test_what_is_no_word_of_its_validation_agrees_with_nothing(error: LrsError) -> None:
+    """The schema counts alone then, and why that is so is said."""
+    untold = f"; the server's own word could not be had: {error}"
+    validator, kube = _validator(error)
+    for _ in range(3 * CONFIRMED):
+        assert validator.problem(_lrs(foo=1)) == f"the target's schema refuses it: spec.foo: unknown field{untold}"
+    assert len(kube.asked) == CONFIRMED
+    validator, _ = _validator(error, "Warn")
+    assert validator.problem(_lrs(foo=1)) == ""
+    (loss,) = validator.losses()
+    assert loss.message.endswith(f"spec.foo: unknown field{untold}")
 
 
 def test_it_is_not_asked_for_ever() -> None:
