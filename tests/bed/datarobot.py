@@ -108,6 +108,12 @@ TROUBLES = (
     "get 502",
     "get cut",
     "get 404",
+    "get 404 of an ingress",
+    "get of another",
+    "get of something else",
+    "404 of an ingress",
+    "200 of a login page",
+    "200 of something else",
     "busy",
 )
 """Every trouble. Those with `get` belong to the next GET of the deployment, `slow` and the rest to the next PATCH."""
@@ -299,14 +305,10 @@ class DataRobot:
         if found is None or found.organisation != call.organisation or call.query:
             return Answer(404, {"message": "Deployment not found"})
         trouble = _take(found, lambda name: name.startswith("get "))
-        if trouble == "get 429":
-            return Answer(429, {"message": "slow down"}, {"Retry-After": "1"})
-        if trouble == "get 502":
-            return Answer(502, HTML)
-        if trouble == "get cut":
-            return Answer(0)
-        if trouble == "get 403":
-            return Answer(403, {"message": "not allowed to see it"})
+        if trouble in NOT_SHOWN:
+            return NOT_SHOWN[trouble]
+        if trouble == "get of another":
+            return Answer(200, {**found.document(), "id": identifier(4095), "status": "inactive"})
         if trouble == "get 404":
             del self.deployments[found.id]
             return Answer(404, {"message": "Deployment not found"})
@@ -399,7 +401,26 @@ def _page(path: str, data: list[dict[str, Any]], offset: int, limit: int, order:
     return Answer(200, {"data": page, "count": len(page), "next": following, "previous": None, "totalCount": len(data)})
 
 
-NOT_TAKEN = {"502": Answer(502, HTML), "cut before": Answer(0)}
+ASTRAY = Answer(404, b"default backend - 404")
+"""What an ingress answers while the application that is behind it is being installed anew."""
+
+NOT_SHOWN = {
+    "get 429": Answer(429, {"message": "slow down"}, {"Retry-After": "1"}),
+    "get 502": Answer(502, HTML),
+    "get cut": Answer(0),
+    "get 403": Answer(403, {"message": "not allowed to see it"}),
+    "get 404 of an ingress": ASTRAY,
+    "get of something else": Answer(200, {"status": "inactive"}),
+}
+"""Troubles that are an answer to a GET of a deployment."""
+
+NOT_TAKEN = {
+    "502": Answer(502, HTML),
+    "cut before": Answer(0),
+    "404 of an ingress": ASTRAY,
+    "200 of a login page": Answer(200, b"<html><body>log in</body></html>"),
+    "200 of something else": Answer(200, {"ok": True}),
+}
 """Troubles in which nothing says that the PATCH was not taken, though it was not."""
 
 

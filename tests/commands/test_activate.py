@@ -46,6 +46,20 @@ def test_exactly_what_was_taken_down(down: Place) -> None:
     assert [label for label, status in statuses.items() if status == "inactive"] == ["was down", "taken down by hand"]
 
 
+def test_an_application_that_is_being_installed_anew_has_lost_none(down: Place) -> None:
+    """Its ingress says 404 to everything: the journal goes on saying what has to be started again."""
+    for each in down.api.deployments.values():
+        each.troubles += ["get 404 of an ingress"] * 99 + ["404 of an ingress"] * 99
+    rows = down.report("activate", "--timeout", "1s", code=3)
+    assert {row["result"] for row in rows.values()} <= {"failed", "unfinished"}
+    assert set(down.states().values()) <= {"deactivated", "activating"}
+    for each in down.api.deployments.values():
+        each.troubles.clear()
+    rows = down.report("activate")
+    assert {row["result"] for row in rows.values()} == {"activated"}
+    assert len(rows) == 6
+
+
 def test_nothing_is_left_to_do_afterwards(down: Place) -> None:
     down.report("activate")
     sent = len(down.api.log)

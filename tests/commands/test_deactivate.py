@@ -282,6 +282,11 @@ TROUBLES: dict[str, tuple[list[str], str, str, str, int]] = {
     "GET says 429 and 502": (["get 429", "get 502"], "deactivated", "", "deactivated", 1),
     "GET is cut": (["get cut", "get cut"], "deactivated", "", "deactivated", 1),
     "deleted on the way": (["get 404"], "left alone", "deleted by somebody else meanwhile", "gone", 1),
+    "404 of an ingress": (["404 of an ingress"], "unfinished", "is not the DataRobot API", "deactivating", 1),
+    "GET says 404 of an ingress": (["get 404 of an ingress"] * 3, "deactivated", "", "deactivated", 1),
+    "GET tells of another one": (["get of another"] * 99, "unfinished", "is not the DataRobot API", "deactivating", 1),
+    "GET tells of something else": (["get of something else"] * 99, "unfinished", "is not the DataRobot API", "deactivating", 1),
+    "a login page": (["200 of a login page"], "unfinished", "it is still active", "deactivating", 1),
 }
 
 
@@ -306,6 +311,14 @@ def test_trouble(place: Place, case: str) -> None:
     assert rows["other"]["result"] == "deactivated"
     assert place.states() == {"it": state, "other": "deactivated"}
     assert len([request for request in place.api.sent("PATCH") if identifier(1) in request.path]) == patches
+
+
+@pytest.mark.parametrize("trouble", ["200 of a login page", "200 of something else", "404 of an ingress", "502"])
+def test_what_is_not_waited_for_is_sent_only_where_the_application_has_taken_it(place: Place, trouble: str) -> None:
+    place.api.add(1, ORGANISATION, label="it", troubles=[trouble])
+    row = place.report("deactivate", "--yes", "--no-wait", "--timeout", "1s", code=3)["it"]
+    assert (row["result"], place.states()) == ("unfinished", {"it": "deactivating"})
+    assert [each.status() for each in place.api.deployments.values()] == ["active"]
 
 
 def test_what_is_done_after_the_last_look_but_one_is_done_in_time(

@@ -50,6 +50,9 @@ MAX_ANSWER = 64 << 20
 
 JSON = "application/json"
 READ_AGAIN = PASSING - {500}
+ACCEPTED = 202
+"""What the API says to a change that it has taken. A login page has another word."""
+
 DONE_TASKS = frozenset(("COMPLETED", "ERROR", "ABORTED", "EXPIRED"))
 
 _TASK = re.compile(r"/status/([^/?#]+)/?$")
@@ -57,6 +60,11 @@ _TASK = re.compile(r"/status/([^/?#]+)/?$")
 
 class UnansweredError(UnreachableError):
     """A change was sent and no clear answer came: it may or may not have been taken. The caller finds out."""
+
+
+class BareNotFoundError(UnreachableError):
+    """404 or 410 in no words of the API: it may be an ingress' for an application that is away, and says of nothing that it is
+    not there."""
 
 
 class ForbiddenError(DeniedError):
@@ -144,7 +152,7 @@ class DataRobotClient:
         """Such as 2.34.0; empty where the API does not say. UnreachableError where nothing answers that is this API."""
         try:
             answer = self._get("/version/")
-        except ApiError:
+        except (ApiError, BareNotFoundError):
             return ""
         return redact.text(answer.get("versionString") or "")
 
@@ -152,7 +160,7 @@ class DataRobotClient:
         """Who the token belongs to: `orgId`, `uid`, `permissions`; empty where the application is too old to say."""
         try:
             return self._get("/account/info/")
-        except NotFoundError:
+        except (NotFoundError, BareNotFoundError):
             return {}
 
     def organisation_name(self, identifier: str) -> str:
@@ -210,7 +218,10 @@ class DataRobotClient:
     def deployment(self, identifier: str, *, limit: float | None = None) -> dict[str, Any]:
         """One deployment; NotFoundError where it is not, or is not visible to the token. `limit`: seconds for attempts."""
         path = f"/deployments/{quote(identifier, safe='')}/"
-        return self._object(self._send("GET", path, limit=limit), "GET", path)
+        found = self._object(self._send("GET", path, limit=limit), "GET", path)
+        if found.get("id") != identifier:
+            raise self._not_the_api("GET", path)
+        return found
 
     def set_status(self, identifier: str, status: str, *, limit: float | None = None) -> str:
         """Ask for a status; the id of the task that brings it about, empty where none was named.
@@ -219,6 +230,8 @@ class DataRobotClient:
         """
         path = f"/deployments/{quote(identifier, safe='')}/status/"
         answer = self._send("PATCH", path, body={"status": status}, limit=limit)
+        if answer.status != ACCEPTED:
+            raise UnansweredError(f"HTTP {answer.status} to PATCH {path}: what answers is not the DataRobot API")
         found = _TASK.search(urlsplit(answer.headers.get("Location", "")).path)
         return found[1] if found and _is_id(found[1]) else ""
 
@@ -321,17 +334,24 @@ class DataRobotClient:
             raise UnansweredError(message)
         if status in READ_AGAIN:
             raise UnreachableError(message, hint="the application is overloaded or starting; try again later")
+        if status in _ERRORS and not self._said(answer):
+            kind = BareNotFoundError if method == "GET" else UnansweredError
+            raise kind(f"{message}: what answers is not the DataRobot API", hint="is the application up, and this its URL?")
         raise _ERRORS.get(status, ApiError)(message, status=status)
 
     def _message(self, answer: Response, method: str, path: str) -> str:
         """The server's own words where it has any, else its status; a proxy answers in HTML."""
-        try:
-            found = json.loads(answer.read(MAX_ANSWER))
-            said = found.get("message") or found.get("errors") or found.get("error")
-        except (ValueError, RecursionError, AttributeError):
-            said = None
+        said = self._said(answer)
         head = f"HTTP {answer.status}"
         return f"{redact.text(said)} ({head})" if said else f"{head} {redact.text(answer.reason)} to {method} {path}".strip()
+
+    def _said(self, answer: Response) -> Any:
+        """The server's own words; None where it has none."""
+        try:
+            found = json.loads(answer.read(MAX_ANSWER))
+            return found.get("message") or found.get("errors") or found.get("error")
+        except (ValueError, RecursionError, AttributeError):
+            return None
 
 
 _ERRORS: Mapping[int, Callable[..., LrsError]] = {404: NotFoundError, 410: NotFoundError}
