@@ -97,6 +97,21 @@ def test_nothing_to_do(place: Place) -> None:
     assert "nothing to do" in done.stdout
 
 
+@pytest.mark.parametrize("status", ["launching", "replacingModel", "scaling", ""])
+def test_one_that_may_be_active_in_a_moment_is_not_nothing_to_do(place: Place, status: str) -> None:
+    """On its way to a status, or of one that is not known, or none is told: whether it is down cannot be told."""
+    place.api.add(1, ORGANISATION, label="it", settled=status)
+    place.api.add(2, ORGANISATION, label="other kind", settled=status, is_custom=False)
+    place.api.add(3, ORGANISATION, label="excluded", settled=status)
+    place.api.add(4, ORGANISATION, label="down", settled="stopping")
+    rows = place.report("deactivate", "--yes", "--exclude", "excluded", code=3)
+    assert {label: row["result"] for label, row in rows.items()} == {"it": "left alone"}
+    said = f"it is {status or 'of no status'}, not active; left alone; run again when it is active or inactive"
+    assert rows["it"]["message"] == said
+    assert place.run("deactivate", "--exclude", "excluded", "--dry-run").returncode == 3
+    assert place.api.sent("PATCH") == []
+
+
 WRONG: dict[str, tuple[list[str], str]] = {
     "pattern that fits nothing": (["--include", "chrun-*"], "--include 'chrun-*' fits the label of no deployment"),
     "exclusion that fits nothing": (["--exclude", "chrun-*"], "--exclude 'chrun-*' fits the label of no deployment"),

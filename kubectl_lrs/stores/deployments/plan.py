@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.stores.deployments.inventory import Deployment
 from kubectl_lrs.stores.deployments.journal import JournalledDeployment
-from kubectl_lrs.stores.deployments.statuses import ACTIVE, ARCHIVED, DOWN, INACTIVE, OURS, UP, Direction, State
+from kubectl_lrs.stores.deployments.statuses import ACTIVE, ARCHIVED, DOWN, INACTIVE, OURS, STAYS_DOWN, UP, Direction, State
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 
@@ -64,7 +64,8 @@ class DeploymentPlan:
 
     def exit_code(self) -> ExitCode:
         """What carrying it out ends with at best."""
-        return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
+        is_all = not self.incomplete and all(step.action is not Action.LEAVE for step in self.steps)
+        return ExitCode.DONE if is_all else ExitCode.PARTIAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,8 @@ def plan_down(
 ) -> DeploymentPlan:
     """What to deactivate. `begun`: the entries of the journal that is continued, `users` by organisation who made it.
 
-    By default active custom models, those with `all` of any kind, and those that were named by id whatever they are.
+    By default active custom models, those with `all` of any kind, and those that were named by id whatever they are. One of
+    these that is on its way to a status, or says none that is known, may be active in a moment: it is left alone, and said.
     """
     found = {identifier: each for identifier, each in snapshot.deployments.items() if each is not None}
     _require_matches([each.label for each in found.values()], choice, "fits the label of no deployment")
@@ -167,12 +169,13 @@ def plan_down(
         if deployment.id in done or not choice.matches(deployment.id, deployment.label):
             continue
         is_named = deployment.id.lower() in named
-        if deployment.status == ACTIVE and not (deployment.is_custom or choice.all or is_named):
+        is_meant = deployment.is_custom or choice.all or is_named
+        if deployment.status == ACTIVE and not is_meant:
             others += 1
         elif deployment.status == ACTIVE:
             steps.append(_step(deployment, Action.DEACTIVATE))
-        elif is_named:
-            steps.append(_named_but_not_active(deployment, begun.get(deployment.id)))
+        elif is_named or (is_meant and deployment.status not in STAYS_DOWN):
+            steps.append(_not_active(deployment, begun.get(deployment.id)))
     steps += _missing(named, [*found, *done])
     notes = [f"active deployments of other models, left alone: {others} (--all takes them too)"] if others else []
     return DeploymentPlan(direction=DOWN, endpoint=endpoint, steps=steps, notes=notes)
@@ -214,11 +217,12 @@ def _entry_step(entry: JournalledDeployment, reason: str) -> Step:
     )
 
 
-def _named_but_not_active(deployment: Deployment, entry: JournalledDeployment | None) -> Step:
+def _not_active(deployment: Deployment, entry: JournalledDeployment | None) -> Step:
     if deployment.status == INACTIVE:
         ours = entry is not None and entry.state is State.DEACTIVATED
         return _step(deployment, Action.UNCHANGED, "deactivated by an earlier run" if ours else "already inactive")
-    return _step(deployment, Action.LEAVE, f"it is {deployment.status or 'of no status'}, not active; left alone")
+    again = "" if deployment.status in STAYS_DOWN else "; run again when it is active or inactive"
+    return _step(deployment, Action.LEAVE, f"it is {deployment.status or 'of no status'}, not active; left alone{again}")
 
 
 def _missing(named: Iterable[str], found: Iterable[str]) -> Iterator[Step]:

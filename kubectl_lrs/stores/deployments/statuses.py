@@ -15,6 +15,9 @@ ERRORED = "errored"
 SETTLED = frozenset((ACTIVE, INACTIVE, ARCHIVED, ERRORED))
 """What a deployment stays at; every other status becomes one of these."""
 
+STAYS_DOWN = (SETTLED - {ACTIVE}) | {STOPPING}
+"""What does not become active by itself."""
+
 
 class State(str, Enum):
     """How far a deployment is in a journal."""
