@@ -9,6 +9,7 @@ import pytest
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.builders import collector
 from tests.conftest import Cli, Crd
 
 
@@ -56,6 +57,32 @@ def test_whoever_must_see_all_is_told_which_one_it_is(names: list[str], namespac
     assert f"{namespace}/deep: nested more than 200 levels deep" in checked.stderr
     assert "Traceback" not in checked.stderr
     assert "bug" not in checked.stderr
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_one_that_would_go_with_its_owner_keeps_it(
+    plane: ControlPlane, crd: Crd, namespace: str, cli: Cli, *, is_saved: bool
+) -> None:
+    """What it is now is in no backup."""
+    base = loader.objects_path(crd.api_version, namespace)
+    owner, owned = samples.samples(crd.api_version, crd.kind, namespace)[4:6]
+    uid = plane.api("POST", base, owner)[1]["metadata"]["uid"]
+    reference = {"apiVersion": crd.api_version, "kind": crd.kind, "name": owner["metadata"]["name"], "uid": uid}
+    owned["metadata"]["ownerReferences"] = [reference]
+    if is_saved:
+        loader.create_many(plane, [owned])
+    cli.ok("backup", "-n", namespace, "--name", "saved")
+    if not is_saved:
+        loader.create_many(plane, [owned])
+    for each, patch in ((owned, {"spec": {"template": _nested(250)}}), (owner, {"spec": {"image": "changed"}})):
+        where = f"{base}/{each['metadata']['name']}"
+        assert plane.api("PATCH", where, patch, content_type="application/merge-patch+json")[0] == 200
+    before = loader.live(plane, crd.api_version, namespace)
+    done = cli.run("restore", "saved", "-n", namespace, "--existing", "recreate", "--yes")
+    collector.let_it_pass(plane, crd, namespace)
+    assert loader.live(plane, crd.api_version, namespace) == before
+    assert done.returncode == 3
+    assert "which would be deleted with it and cannot be read" in done.stdout
 
 
 @pytest.mark.parametrize("policy", ["skip", "update", "replace", "recreate"])

@@ -69,13 +69,14 @@ class Live:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
-    """A live object that has owners. `is_held`: it has finalizers."""
+    """A live object that has owners. `is_held`: it has finalizers. `is_unread`: it is too deep to be read."""
 
     uid: str
     resource_version: str
     fingerprint: bytes
     is_held: bool
     owners: tuple[Manifest, ...]
+    is_unread: bool = False
 
 
 class LiveLrs:
@@ -126,10 +127,12 @@ class LiveLrs:
 
     def _found(self, namespace: str) -> _Found:
         found = _Found()
-        # One that is too deep is not read, and has its turn.
+        # One that is too deep is not read, and has its turn; whom it belongs to is known.
         for page in prefetch(self._kube.pages(self._resource, namespace, with_too_deep=True)):
             for _, manifest in page.items:
                 found.note(manifest, with_owners=self._with_owners)
+            for manifest in page.too_deep if self._with_owners else ():
+                found.note_owned(manifest["metadata"], b"", is_unread=True)
         return found
 
     def seen(self, namespace: str, name: str) -> Live | None:
@@ -157,16 +160,22 @@ class _Found:
         key = (metadata["namespace"], metadata["name"])
         is_going = "deletionTimestamp" in metadata
         self.seen[key] = live = Live(fingerprint(comparable(manifest)), is_going)
-        if is_going or not with_owners:
+        if with_owners:
+            self.note_owned(metadata, live.fingerprint)
+
+    def note_owned(self, metadata: Manifest, fingerprint: bytes, *, is_unread: bool = False) -> None:
+        """Whose it is, as long as it is not about to go."""
+        if "deletionTimestamp" in metadata:
             return
         self.uids.add(metadata["uid"])
         if owners := metadata.get("ownerReferences"):
-            self.owned[key] = Owned(
+            self.owned[metadata["namespace"], metadata["name"]] = Owned(
                 uid=metadata["uid"],
                 resource_version=str(metadata["resourceVersion"]),
-                fingerprint=live.fingerprint,
+                fingerprint=fingerprint,
                 is_held=bool(metadata.get("finalizers")),
                 owners=tuple(owners),
+                is_unread=is_unread,
             )
 
 

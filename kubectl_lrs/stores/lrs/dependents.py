@@ -147,6 +147,8 @@ def _going_with_owner(step: LrsStep, owned: Owned, owner: str) -> LrsStep:
 
 def _why_lost(key: Key, step: LrsStep | None, owned: Owned, going: Dependents, problems: Mapping[Key, str], rules: Rules) -> str:
     """Why an object that goes would not come back; empty where it would."""
+    if owned.is_unread:
+        return "cannot be read, and so not held against what the backup has"
     if step is None or step.action is Action.SKIP:
         return "is not restored"
     if step.action is Action.CONFLICT:

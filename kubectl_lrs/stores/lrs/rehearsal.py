@@ -44,13 +44,25 @@ def rehearse(
         return {}
     live = LiveLrs(requests.kube, requests.resource, with_owners=True)
     live.read({namespace for namespace, _ in deleted.values()})
+    unseen = _unseen(steps, live.unreadable)
+    deleted = {uid: key for uid, key in deleted.items() if key[0] not in live.unreadable}
     keeps = keeper(live, Owners(requests.kube))
     going = Dependents(live.owned, deleted, keeps)
     if not going.takers:
-        return {}
+        return unseen
     refused = {key: _Refusal("is not part of the plan") for key in going.takers if not _is_recreated(steps.get(key))}
     refused |= _asked(steps, going, source, requests, workers=workers, stop=stop)
-    return _held_back(steps, going, refused, Dependents(live.owned, _without(steps, deleted, going, refused), keeps))
+    staying = Dependents(live.owned, _without(steps, deleted, going, refused), keeps)
+    return unseen | _held_back(steps, going, refused, staying)
+
+
+def _unseen(steps: Mapping[Key, LrsStep], unreadable: Mapping[str, str]) -> dict[str, Outcome]:
+    """Of a namespace that can no longer be listed it is not known what goes with what is deleted: nothing of it is."""
+    return {
+        step.key: Outcome.of(step, Result.FAILED, f"not deleted: what would go with it is not known: {unreadable[namespace]}")
+        for (namespace, _), step in steps.items()
+        if namespace in unreadable and _is_recreated(step)
+    }
 
 
 def _is_recreated(step: LrsStep | None) -> bool:
