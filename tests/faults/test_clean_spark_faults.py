@@ -29,7 +29,7 @@ from tests.bed.proxy import (
     done_but,
     refuse,
 )
-from tests.builders.sparked import MERGE_PATCH, counts, live, path, rows, start
+from tests.builders.sparked import MERGE_PATCH, counts, let_go, live, path, rows, start
 from tests.builders.time_is_up import TimeIsUp
 from tests.conftest import Cli, Crd
 
@@ -63,6 +63,30 @@ def test_hundreds_at_once_each_by_its_uid(plane: ControlPlane, crd: Crd, namespa
         assert json.loads(each.body) == wanted
     assert not [each for each in proxy.log if each.method == "GET" and each.key[1]], "no session is asked for by itself"
     assert 4 <= proxy.most_at_once("DELETE") <= 16
+
+
+def test_one_that_loses_its_label_while_it_goes_is_not_gone(
+    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, tmp_path: Path
+) -> None:
+    """Whoever lets sessions go may take the label off first; by uid it is there until it is gone."""
+    names = start(plane, crd, namespace, 2, finalizers=HOLD)
+    unlabel = {"metadata": {"labels": {"datarobot-lrs-type": None}}}
+
+    def lose() -> None:
+        plane.api("PATCH", path(crd, namespace, names[0]), unlabel, content_type=MERGE_PATCH)
+        let_go(plane, crd, namespace, names[1])
+
+    proxy.when("GET", "resourceVersionMatch", Act(before=lose))
+
+    def looks_without_it() -> int:
+        return len([each for each in list(proxy.log) if each.path.endswith("/lrs") and "labelSelector" not in each.query])
+
+    arguments = ("clean-spark", "-n", namespace, "--yes")
+    done = TimeIsUp(tmp_path).run(through, *arguments, when=lambda: looks_without_it() >= 3)
+    assert set(live(plane, crd, namespace)) == {names[0]}
+    assert (done.returncode, counts(done.stdout)) == (3, {"deleted": 1, "stuck": 1})
+    assert "held by example.com/hold" in done.stdout
+    let_go(plane, crd, namespace, names[0])
 
 
 def test_parallel_is_a_bound(plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli) -> None:

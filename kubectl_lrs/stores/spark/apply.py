@@ -32,6 +32,10 @@ OF_SESSIONS = selector_of()
 """Without the user's labels: an object may lose those while it goes, and would seem to be gone."""
 
 
+EVERY = ""
+"""Whatever its labels are."""
+
+
 class Result(str, Enum):
     """What became of one session."""
 
@@ -93,6 +97,8 @@ class Cleaner:
         self._breaker = breaker_of(kube)
         self._outcomes: dict[str, Outcome] = {}
         self._going: dict[str, Session] = {}
+        self._out_of_sight: dict[str, Session] = {}
+        self._sight = OF_SESSIONS
         self._unsure: dict[str, tuple[Session, LrsError]] = {}
 
     def clean(self, snapshot: Snapshot) -> list[Outcome]:
@@ -207,12 +213,15 @@ class Cleaner:
         pause = FIRST_LOOK
         try:
             while self._going and self._deadline.pause(pause):
-                self._notice(self._there(since=since))
+                self._notice(self._there(self._sight, since=since))
+                if not self._going:
+                    self._settle_out_of_sight()
                 pause = min(LONGEST_LOOK, 2 * pause)
             if self._going and not self._stop.is_set():
-                self._notice(self._there())
+                self._notice(self._there(self._sight))
+            self._settle_out_of_sight()
         except LrsError as error:
-            self._fail(self._going, error)
+            self._fail(self._going | self._out_of_sight, error)
             return
         if self._stop.is_set():
             self._end(self._going.values(), Result.DELETING, "interrupted before it was seen to be gone")
@@ -222,14 +231,24 @@ class Cleaner:
 
     def _notice(self, there: Mapping[str, Session]) -> None:
         gone = [session for uid, session in self._going.items() if uid not in there]
-        self._gone(gone, there.values())
         for session in gone:
-            del self._going[session.uid]
+            self._out_of_sight[session.uid] = self._going.pop(session.uid)
         for uid, session in self._going.items():
             self._going[uid] = replace(session, finalizers=there[uid].finalizers, is_going=there[uid].is_going)
         self._progress.advance(len(gone))
 
-    def _there(self, selector: str = OF_SESSIONS, *, since: str = "") -> dict[str, Session]:
+    def _settle_out_of_sight(self) -> None:
+        """Whether they are gone: one may have lost the very label of a session while it goes, and is looked for without it."""
+        if not self._out_of_sight:
+            return
+        there = self._there(EVERY)
+        self._gone([each for uid, each in self._out_of_sight.items() if uid not in there], there.values())
+        if left := {uid: there[uid] for uid in self._out_of_sight if uid in there}:
+            self._going |= left
+            self._sight = EVERY
+        self._out_of_sight.clear()
+
+    def _there(self, selector: str, *, since: str = "") -> dict[str, Session]:
         """The sessions that are there, by uid; without `since` as of this moment."""
         snapshot = insist(
             lambda _attempt: look(self._kube, self._resource, self._namespace, selector, since=since),

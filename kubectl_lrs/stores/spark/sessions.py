@@ -83,10 +83,10 @@ def is_there(kube: KubeClient, resource: Resource, session: Session) -> bool:
 
 
 def look(kube: KubeClient, resource: Resource, namespace: str | None, selector: str, *, since: str = "") -> Snapshot:
-    """One LIST; with `since`, as of that resourceVersion or later."""
+    """One LIST; with `since`, as of that resourceVersion or later. Without a selector it may be long: of metadata alone."""
     found: list[Session] = []
     version = ""
-    for page in kube.pages(resource, namespace, selector=selector, since=since):
+    for page in kube.pages(resource, namespace, selector=selector, since=since, metadata_only=not selector):
         version = page.resource_version
         found += [Session.of(manifest, kube.now()) for _, manifest in page.items]
     return Snapshot(sorted(found, key=lambda session: (session.namespace, session.name)), version)
