@@ -11,7 +11,7 @@ from enum import Enum
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import CRDS
-from kubectl_lrs.model.errors import ApiError, ConflictError, DamageError, DeniedError, ExitCode, UnreachableError
+from kubectl_lrs.model.errors import ApiError, DamageError, DeniedError, ExistsError, ExitCode, NoDryRunError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Prepare, Severity
@@ -21,8 +21,8 @@ from kubectl_lrs.repository import Backup, Damage
 from kubectl_lrs.repository.base import LISTED
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.lrs.decide import LrsStep
-from kubectl_lrs.stores.lrs.owners import OwnerError
 from kubectl_lrs.stores.lrs.prepare import differing
+from kubectl_lrs.stores.lrs.request import says_nothing
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from kubectl_lrs.usecases.restore import Restore
 
@@ -109,9 +109,6 @@ ANSWERS: Mapping[Result, Answer] = {
     Result.FAILED: Answer.REFUSED,
 }
 """What each result of a dry run says; all others leave the object unchecked."""
-
-BUSY = frozenset((429, 502, 503, 504))
-"""HTTP statuses that say nothing of the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +208,10 @@ def _to_try(step: LrsStep) -> LrsStep:
 
 def _is_unanswered(outcome: Outcome, *, denied: bool) -> bool:
     """Whether the failure of a write says nothing of the object. `denied`: rights are known to be missing."""
-    error = outcome.error.cause if isinstance(outcome.error, OwnerError) else outcome.error
-    if isinstance(error, DeniedError):
-        return denied
-    return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and error.status in BUSY)
+    error = outcome.error
+    if error is None or isinstance(error, NoDryRunError):
+        return False
+    return says_nothing(error) or (denied and isinstance(error, DeniedError))
 
 
 def try_crd(kube: KubeClient, crd: Manifest) -> Iterator[Finding]:
@@ -222,9 +219,13 @@ def try_crd(kube: KubeClient, crd: Manifest) -> Iterator[Finding]:
     try:
         if found := differing(crd, kube.create(CRDS, crd, dry_run=True)):
             yield Finding(Severity.ERROR, f"the saved CRD would be {found}", "see what admits CRDs there", ExitCode.DIFFERENCE)
-    except ConflictError:
+    except ExistsError:
         return
     except DeniedError as error:
         yield Finding(Severity.ERROR, f"you may not install the CRD: {error}", "ask for the right", ExitCode.UNREACHABLE)
     except ApiError as error:
-        yield Finding(Severity.ERROR, f"the server refuses the saved CRD: {error}", error.hint, ExitCode.DIFFERENCE)
+        if says_nothing(error):
+            why = f"whether the server takes the saved CRD is not known: {error}"
+            yield Finding(Severity.ERROR, why, error.hint or "try again later", ExitCode.UNREACHABLE)
+        else:
+            yield Finding(Severity.ERROR, f"the server refuses the saved CRD: {error}", error.hint, ExitCode.DIFFERENCE)

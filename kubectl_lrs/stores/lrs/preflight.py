@@ -9,7 +9,16 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import SERVICES
-from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, LrsError, NoDryRunError, NotFoundError
+from kubectl_lrs.model.errors import (
+    ApiError,
+    CredentialsError,
+    DeniedError,
+    ExistsError,
+    ExitCode,
+    LrsError,
+    NotFoundError,
+    UnreachableError,
+)
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Severity, Step
@@ -17,9 +26,8 @@ from kubectl_lrs.model.workloads import GROUP, PLURAL, UNTYPED, WORKLOADS, is_ap
 from kubectl_lrs.stores.common.image_names.repositories import APPLICATIONS
 from kubectl_lrs.stores.common.mentions import strings
 from kubectl_lrs.stores.common.operator import Operator
-from kubectl_lrs.stores.lrs.owners import OwnerError
 from kubectl_lrs.stores.lrs.references import KINDS, references
-from kubectl_lrs.stores.lrs.request import Requests, blocking_owners
+from kubectl_lrs.stores.lrs.request import Requests, blocking_owners, says_nothing
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 VERBS: Mapping[Action, tuple[str, ...]] = {
@@ -156,13 +164,15 @@ def refused_samples(requests: Requests, observed: Observed, *, absent: Collectio
                 requests.try_creation(manifest)
             else:
                 requests.create(manifest, dry_run=True)
-        except (NoDryRunError, OwnerError) as error:
-            yield Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}", note=Note.WRITES_NOT_TRIED)
+        except (UnreachableError, CredentialsError):
+            raise
+        except ExistsError:  # somebody has made it since; the name is looked at last
+            continue
         except DeniedError as error:  # the rights on LRS were looked at before: this is admission
             missing = list(_missing_finalizers(requests, manifest))
             yield from missing or [_refused(stored, error)]
-        except ApiError as error:
-            yield _refused(stored, error)
+        except LrsError as error:
+            yield _unchecked(kind, namespace, error) if says_nothing(error) else _refused(stored, error)
 
 
 def _missing_finalizers(requests: Requests, manifest: Manifest) -> Iterator[Finding]:
@@ -176,6 +186,10 @@ def _missing_finalizers(requests: Requests, manifest: Manifest) -> Iterator[Find
         right = Right("update", f"{resource.plural}/finalizers", where, resource.group)
         if not _has(requests.kube, right):
             yield _denied(f"you may not {right}, which the server asks for: LRS block the deletion of their owner there")
+
+
+def _unchecked(kind: str, namespace: str, error: LrsError) -> Finding:
+    return Finding(Severity.NOTE, f"not checked for {kind} in {namespace}: {error}", note=Note.WRITES_NOT_TRIED)
 
 
 def _refused(tried: StoredLrs, error: LrsError) -> Finding:

@@ -14,7 +14,7 @@ from kubectl_lrs.stores.common.deleting import POLICY, delete_this
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.evidence import alterations
 from kubectl_lrs.stores.lrs.journal import JournalledObject, RecreateJournal
-from kubectl_lrs.stores.lrs.request import Requests
+from kubectl_lrs.stores.lrs.request import Requests, says_nothing
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from kubectl_lrs.stores.lrs.write import BY_SOMEBODY, WriteOptions, Writer, held_by
 
@@ -113,4 +113,6 @@ def not_deleted(error: LrsError) -> str:
     """Why an object was left alone whose replacement the server did not take in a trial."""
     if isinstance(error, NoDryRunError):
         return f"not deleted: whether the server would take it again cannot be tried: {error}"
+    if says_nothing(error):
+        return f"not deleted: whether the server would take it again is not known: {error}"
     return f"not deleted: the server would not take it again: {error}"

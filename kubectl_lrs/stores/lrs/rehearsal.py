@@ -18,7 +18,7 @@ from kubectl_lrs.stores.lrs.decide import Key, LiveLrs, LrsStep
 from kubectl_lrs.stores.lrs.dependents import Dependents, keeper, not_recreated, recreated
 from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.recreate import not_deleted
-from kubectl_lrs.stores.lrs.request import Requests
+from kubectl_lrs.stores.lrs.request import Requests, says_nothing
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 
@@ -88,7 +88,8 @@ def _asked(
 
     for key, error in map_unordered(meant, ask, workers=workers, stop=stop):
         if error is not None and _is_recreated(steps.get(key)):
-            refused[key] = _Refusal(f"could not be made again: {error}", error)
+            why = "of which it is not known whether it could be made again" if says_nothing(error) else "could not be made again"
+            refused[key] = _Refusal(f"{why}: {error}", error)
     return refused
 
 

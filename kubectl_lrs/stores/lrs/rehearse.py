@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
-from kubectl_lrs.model.errors import ApiError, ConflictError, DeniedError, LrsError, NoDryRunError
+from kubectl_lrs.model.errors import ApiError, ConflictError, CredentialsError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
@@ -24,9 +24,9 @@ from kubectl_lrs.stores.lrs import preflight
 from kubectl_lrs.stores.lrs.decide import LiveLrs, LrsStep
 from kubectl_lrs.stores.lrs.evidence import alterations, altered
 from kubectl_lrs.stores.lrs.options import RestoreOptions
-from kubectl_lrs.stores.lrs.owners import OwnerError, Owners
+from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
-from kubectl_lrs.stores.lrs.request import Requests
+from kubectl_lrs.stores.lrs.request import Requests, says_nothing
 from kubectl_lrs.stores.lrs.saved import TIER, Source, StoredLrs
 from kubectl_lrs.stores.lrs.selected import Selected, summary
 from kubectl_lrs.stores.lrs.validate import Validator
@@ -160,7 +160,8 @@ class _Asker:
 
 def refused(step: LrsStep, error: LrsError) -> Outcome:
     """The server would not take it: its word, where it is about the object. The rights of the user were looked at before."""
-    if isinstance(error, (NoDryRunError, OwnerError)) or (isinstance(error, ApiError) and error.status in PASSING):
+    is_passing = isinstance(error, ApiError) and error.status in PASSING
+    if is_passing or (says_nothing(error) and not isinstance(error, (UnreachableError, CredentialsError))):
         return Outcome.of(step, Result.NOT_CHECKED, str(error))
     if not isinstance(error, DeniedError):
         return Outcome.failed(step, error)

@@ -9,12 +9,22 @@ from typing import Any
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
-from kubectl_lrs.model.errors import ConflictError, DeniedError, LrsError
+from kubectl_lrs.model.errors import (
+    ApiError,
+    ConflictError,
+    CredentialsError,
+    DeniedError,
+    ExistsError,
+    LrsError,
+    NoDryRunError,
+    NotServedError,
+    UnreachableError,
+)
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.runtime.retry import insist, is_any
 from kubectl_lrs.stores.common.deleting import POLICY
 from kubectl_lrs.stores.lrs.decide import LrsStep, json_patch, with_finalizers
-from kubectl_lrs.stores.lrs.owners import Owners
+from kubectl_lrs.stores.lrs.owners import OwnerError, Owners
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 
 LONGEST = 200
@@ -110,6 +120,20 @@ class Requests:
 def blocking_owners(manifest: Manifest) -> list[Manifest]:
     """The owners whose deletion the object blocks: some servers ask for the right to set their finalizers."""
     return [each for each in manifest["metadata"].get("ownerReferences") or () if each.get("blockOwnerDeletion") is True]
+
+
+BUSY = frozenset((429, 502, 503, 504))
+"""HTTP statuses that say nothing of an object. 500 is not among them: it is what the failure of a webhook looks like, and with
+that the write would end too."""
+
+
+def says_nothing(error: LrsError) -> bool:
+    """Whether the failure of a trial says nothing of the object: it could not be tried, or nobody answered, or was busy."""
+    if isinstance(error, (OwnerError, NoDryRunError, UnreachableError, CredentialsError, NotServedError)):
+        return True
+    if isinstance(error, ConflictError):  # of a quota that others use too
+        return not isinstance(error, ExistsError)
+    return isinstance(error, ApiError) and error.status in BUSY
 
 
 def is_of_terminating_namespace(error: Exception) -> bool:
