@@ -79,7 +79,7 @@ class Outage:
     """
 
     def __init__(self, patience: float = PATIENCE) -> None:
-        self._patience = patience
+        self.patience = patience
         self._lock = threading.Lock()
         self._success = time.monotonic()
         self._is_failing = False
@@ -91,11 +91,12 @@ class Outage:
             self._is_failing = self._is_told = False
             self._success = time.monotonic()
 
-    def failed(self) -> None:
-        """It did not answer, or answered that it cannot."""
+    def failed(self, *, since: float | None = None) -> None:
+        """It did not answer, or answered that it cannot. `since`: when that was asked, by the monotonic clock; None: just now."""
         with self._lock:
-            if not self._is_failing and time.monotonic() - self._success > self._patience:
-                self._success = time.monotonic()  # nothing was asked for so long: the patience begins now
+            asked = time.monotonic() if since is None else since
+            if not self._is_failing and asked - self._success > self.patience:
+                self._success = asked  # nothing was asked for so long: the patience begins then
             self._is_failing = True
 
     def is_first_told(self) -> bool:
@@ -113,7 +114,7 @@ class Outage:
     def left(self) -> float:
         """Seconds in which it is still worth waiting for it; without end where it does not fail."""
         with self._lock:
-            return max(0.0, self._success + self._patience - time.monotonic()) if self._is_failing else math.inf
+            return max(0.0, self._success + self.patience - time.monotonic()) if self._is_failing else math.inf
 
 
 class Tries:

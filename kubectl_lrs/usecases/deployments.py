@@ -323,7 +323,7 @@ def _apply(
         report.add_not_tried(plan.steps)
     order = {step.id: number for number, step in enumerate(plan.steps)}
     report.outcomes.sort(key=lambda outcome: order[outcome.id])
-    report.is_lost = any(account.client.lost for account in accounts)
+    report.is_lost = any(account.client.lost or changer.standstill.failure(account.organisation) for account in accounts)
     report.interrupted = stop.is_set() and any(outcome.result in NOT_DONE for outcome in report.outcomes)
     report.seconds = time.monotonic() - began
     return report

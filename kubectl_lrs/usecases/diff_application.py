@@ -148,8 +148,9 @@ def _stored(storage: Storage, names: Collection[str]) -> Iterator[Item]:
             stat = storage.find(path)
             if stat is not None:
                 yield Item(key_of(path), bytes.fromhex(sum_of(storage, stat)), stat.size)
+                storage.reading.judge(None)
         except LrsError as error:
-            if storage.is_lost(error):
+            if storage.is_lost(error, storage.reading):
                 raise
             yield Item(key_of(path), b"")
 

@@ -22,10 +22,12 @@ from kubectl_lrs.backends.place import StorageLocation, open_backend
 from kubectl_lrs.model.errors import ExitCode, LrsError
 from kubectl_lrs.model.retention import Rules
 from kubectl_lrs.render.prune import prune_report_remarks
+from kubectl_lrs.repository.pool import removal
 from kubectl_lrs.repository.pool.layout import RESERVE, BackupId, pool_key
 from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.prune import PoolPruner
 from kubectl_lrs.repository.pool.sight import PoolHandle, look
+from kubectl_lrs.runtime import retry
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.usecases.prune import PruneReport, apply, plan_prune
@@ -252,6 +254,33 @@ def test_no_right_to_delete(bed: Bed, s3: S3, monkeypatch: pytest.MonkeyPatch) -
     assert report.exit_code() is ExitCode.FAILED
     assert all("no right to delete" in each.message for each in report.outcomes)
     assert [key for key in bed.there() if not key.startswith("forgotten/")] == before
+
+
+def test_a_storage_that_deletes_nothing(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lists and takes all the same: what has matured is not asked for batch after batch, and the next prune deletes it."""
+    monkeypatch.setattr(removal, "BATCH", 1)
+    monkeypatch.setattr(retry.Outage.__init__, "__defaults__", (0.0,))
+    bed.write("old", *(b"old %d" % at for at in range(20)), ago=timedelta(days=1))
+    bed.write("new", b"new")
+    place = bed.opened()
+    bed.prune(place)
+    bed.later.by = HOURS + timedelta(hours=1)
+    asked: list[str] = []
+
+    def fails(request: Request, _forward: Forward) -> Answer | None:
+        if request.method == "DELETE" or (request.method == "POST" and "delete" in request.path):
+            asked.append(request.path)
+            return Answer.error(500, "InternalError")
+        return None
+
+    bed.later.rule = fails
+    report = bed.prune(place)
+    assert any("objects are not deleted" in line for line in prune_report_remarks(report))
+    assert 0 < len(asked) < 10
+    assert len(bed.there("blobs/")) == 21
+    bed.later.rule = lambda _request, _forward: None
+    bed.prune(place)
+    assert len(bed.there("blobs/")) == 1
 
 
 def test_a_full_bucket(bed: Bed) -> None:

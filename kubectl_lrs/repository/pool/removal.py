@@ -10,6 +10,7 @@ not delete leaves it at that.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.sight import PoolHandle, Sight, look, tokens_of
 from kubectl_lrs.repository.pool.survey import Names, References, Survey, doomed, mature, survey
 from kubectl_lrs.repository.pool.tokens import union
+from kubectl_lrs.runtime.standstill import Standstill
 
 BATCH = 1000
 """Deletions that are asked for at once."""
@@ -73,9 +75,15 @@ class Removal:
         self._place, self._sight, self._plan = place, sight, plan
         self._backend = place.backend
         self._gave_reserve = False
+        self._standstill = Standstill()
         self.done = Done()
 
     # ---- sweep
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing else need be tried: it may not be deleted, or the storage deletes nothing any more."""
+        return self.done.denied or self._standstill.failure() is not None
 
     def sweep(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
         """Delete what has matured. DamageError where something cannot be read: then nothing was deleted."""
@@ -88,7 +96,7 @@ class Removal:
         ripe = mature(self._place, self._sight)
         for each in ripe:
             self._attempted(each.key, lambda one=each: self._sweep_one(one, references, is_stopped))  # type: ignore[misc]
-            if is_stopped() or self.done.denied:
+            if is_stopped() or self._is_over:
                 return
         self._tidy()
 
@@ -118,7 +126,7 @@ class Removal:
                     yield name
 
         for batch in _batches(going()):
-            if is_stopped() or self.done.denied:
+            if is_stopped() or self._is_over:
                 return
             left = not self._deleted(batch) or left
         if not left:
@@ -128,9 +136,11 @@ class Removal:
         """Delete these; whether all are gone. A seal goes before what it names, which stays where the seal does."""
         stay = {of[0] for of in map(backup_of, self._seals_left(batch)) if of}
         rest = [each for each in batch if not _is_seal(each.key) and not ((of := backup_of(each.key)) and of[0] in stay)]
+        began = time.monotonic()
         left = self._backend.delete_many([each.key for each in rest])
         for error in list(left.values())[:1]:
             self.done.failed(f"{len(left)} objects are not deleted", error)
+        self._standstill.judge(next(iter(left.values())) if rest and len(left) == len(rest) else None, began=began)
         for each in rest:
             if each.key not in left:
                 self.done.swept = self.done.swept.plus(each.size)

@@ -13,9 +13,10 @@ from itertools import count
 
 from kubectl_lrs.model.errors import LrsError, NotFoundError, UnreachableError
 from kubectl_lrs.runtime.cancel import Cancel, Deadline
+from kubectl_lrs.runtime.standstill import Standstill
 from kubectl_lrs.stores.deployments.api.client import BusyError, DataRobotClient, Task, UnansweredError
 from kubectl_lrs.stores.deployments.journal import JournalError, JournalWriter
-from kubectl_lrs.stores.deployments.outcome import Outcome, Result
+from kubectl_lrs.stores.deployments.outcome import CHANGED, Outcome, Result
 from kubectl_lrs.stores.deployments.pace import Pace
 from kubectl_lrs.stores.deployments.plan import Action, Step
 from kubectl_lrs.stores.deployments.statuses import ARCHIVED, DOWN, ERRORED, SETTLED, Direction, State
@@ -57,6 +58,8 @@ class Changer:
         self._stop = stop
         self._pace = Pace()
         self._broken: JournalError | None = None
+        self.standstill = Standstill()
+        """Whether the application still changes anything: one that can be read may take no change."""
 
     def apply(self, step: Step) -> Outcome:
         """Do what the step says."""
@@ -76,9 +79,13 @@ class Changer:
         if self._broken or self._stop.is_set():
             return Outcome.of(step, Result.NOT_TRIED, str(self._broken or "interrupted"))
         client = self._clients.get(step.organisation) or next(iter(self._clients.values()))
-        if client.lost:
-            return Outcome.of(step, Result.NOT_TRIED, client.lost)
-        return _Change(step, self._direction, client, self._writer, self._options, self._pace, self._stop).run()
+        if why := client.lost or self.standstill.why(step.organisation):
+            return Outcome.of(step, Result.NOT_TRIED, why)
+        change = _Change(step, self._direction, client, self._writer, self._options, self._pace, self._stop)
+        began = time.monotonic()
+        outcome = change.run()
+        self.standstill.judge(None if outcome.result in CHANGED else change.trouble, step.organisation, began=began)
+        return outcome
 
 
 class _Change:
@@ -108,6 +115,8 @@ class _Change:
         self._status = step.before
         self._task = ""
         self._is_ours = step.is_ours
+        self.trouble: LrsError | None = None
+        """What the application said, or did not say, to the request."""
 
     def run(self) -> Outcome:
         """All of it."""
@@ -119,6 +128,7 @@ class _Change:
         except JournalError:
             raise
         except LrsError as error:
+            self.trouble = error
             return self._end(Result.UNFINISHED if self._task else Result.FAILED, str(error))
 
     def _run(self) -> Outcome:
@@ -195,6 +205,7 @@ class _Change:
 
     def _refused(self, error: LrsError) -> Outcome:
         """It surely was not taken, now. An earlier one may have been: then the journal goes on saying so."""
+        self.trouble = error
         if isinstance(error, NotFoundError):
             self._look()  # NotFoundError where it is gone; where it is there, the request alone was answered so
         state = self._direction.asked if self._step.is_ours else self._direction.refused
@@ -203,6 +214,7 @@ class _Change:
 
     def _unanswered(self, error: UnansweredError, before: str) -> Outcome | None:
         """It is not sent again, as it may have been taken: the deployment shows whether it was."""
+        self.trouble = error
         patience = self._patience()
         while True:
             try:

@@ -24,6 +24,9 @@ class Result(str, Enum):
     NOT_TRIED = "not tried"
 
 
+CHANGED = frozenset((Result.DEACTIVATED, Result.ACTIVATED, Result.SENT))
+"""What an application has done that changes anything at all."""
+
 NOT_DONE = frozenset((Result.LEFT, Result.FAILED, Result.UNFINISHED, Result.NOT_TRIED))
 """What leaves something that was asked for undone."""
 

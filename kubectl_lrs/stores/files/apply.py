@@ -6,6 +6,7 @@ A file gets its name when all of its bytes are with the storage, where there is 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -141,10 +142,11 @@ class Writing:
         entry, replaces = step.entry, step.action is Action.REPLACE
         sent, refused = settable(self._backend.keeps, entry.attributes)
         source = _Source(self._folder, entry)
+        began = time.monotonic()
         try:
             upload = self._backend.upload(entry.path, entry.size, source.chunks(), sent, replace=replaces)
         except LrsError as error:
-            return self._failed(step, error)
+            return self._failed(step, error, began)
         return _Begun(step, upload, source.size, sent, (*refused, *upload.unset))
 
     def _commit(self, begun: _Begun) -> Outcome | None:
@@ -152,6 +154,7 @@ class Writing:
             return None
         step = begun.step
         begun.is_ended = True
+        began = time.monotonic()
         try:
             if step.action is Action.REPLACE and not self._is_as_planned(step):
                 begun.upload.abort()
@@ -159,15 +162,17 @@ class Writing:
             written = begun.upload.commit()
             wrong = "; ".join(self._alterations(begun, written))
         except LrsError as error:
-            return self._failed(step, error)
+            return self._failed(step, error, began)
+        self._storage.writing.judge(None)
         if wrong:
             return Outcome.of(step, Result.ALTERED, f"altered by the storage: {wrong}")
         return Outcome.of(step, message=f"could not be set: {', '.join(begun.unset)}" if begun.unset else "")
 
-    def _failed(self, step: FileStep, error: LrsError) -> Outcome:
+    def _failed(self, step: FileStep, error: LrsError, began: float) -> Outcome:
         if isinstance(error, KeyExistsError):
             return Outcome.of(step, Result.CONFLICT, str(error))
-        if isinstance(error, NoSpaceError) or (isinstance(error, UnreachableError) and self._storage.is_lost(error)):
+        is_servers = isinstance(error, UnreachableError)
+        if isinstance(error, NoSpaceError) or (is_servers and self._storage.is_lost(error, self._storage.writing, began=began)):
             self._broken.append(error)
         return Outcome.failed(step, error)
 

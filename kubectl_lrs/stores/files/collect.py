@@ -128,7 +128,7 @@ class FilesCollector:
             except KeyExistsError:  # a directory
                 continue
             except LrsError as error:
-                if self._storage.is_lost(error):
+                if self._storage.is_lost(error, self._storage.looking):
                     raise
                 stat, why, is_absent = None, f"it cannot be told whether it is there: {error}", False
             if stat is None:

@@ -169,6 +169,7 @@ class Copier:
 
     def _one(self, work: tuple[SelectedFile, _Before | None]) -> _Copied | _Left | Lost | None:
         selected, before = work
+        began = time.monotonic()
         with self._counting:
             if self._stop.is_set():
                 return None
@@ -176,21 +177,32 @@ class Copier:
         try:
             if taken := self._taken_over(selected, before):
                 return taken
-            return _Left(selected) if self._leave and selected.stat.etag else self._copied(selected)
+            if self._leave and selected.stat.etag:
+                return _Left(selected)
+            return self._read(selected)
         except _StoppedError:
             return None
         except KeyNotFoundError:
             return Lost(selected, GONE)
         except (LrsError, OSError) as error:
-            return self._failed(selected, error)
+            return self._failed(selected, error, began)
         finally:
             with self._counting:
                 self._busy -= 1
                 if self._stop.is_set():
                     self._idle.notify_all()
 
-    def _failed(self, selected: SelectedFile, error: LrsError | OSError) -> Lost | None:
+    def _read(self, selected: SelectedFile) -> _Copied | Lost:
+        """A copy of it, unless the storage, which lists it, gives nothing any more."""
+        if error := self._storage.reading.failure():
+            return Lost(selected, str(error), error)
+        copied = self._copied(selected)
+        self._storage.reading.judge(None)
+        return copied
+
+    def _failed(self, selected: SelectedFile, error: LrsError | OSError, began: float) -> Lost | None:
         if isinstance(error, LrsError) and not self._storage.is_lost(error):
+            self._storage.reading.judge(error, began=began)
             return Lost(selected, str(error), error)
         self._failures.append(error)
         self._stop.set()

@@ -62,7 +62,7 @@ def _missing(storage: Storage, absent: list[tuple[str, Where]], notes: list[str]
             if not storage.has(path):
                 yield path, where
         except LrsError as error:
-            if storage.is_lost(error):
+            if storage.is_lost(error, storage.looking):
                 raise
             notes.append(str(error))
     if untaken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -156,12 +157,13 @@ class Planner:
             return _step(entry, there, Action.CONFLICT, f"it cannot be there: {problem}")
         if there is None:
             return self._of_absent(entry)
+        began = time.monotonic()
         try:
             difference = self._difference(entry, there)
         except KeyNotFoundError:
             return _step(entry, None, Action.CREATE)
         except LrsError as error:
-            if self._storage.is_lost(error):
+            if self._storage.is_lost(error, self._storage.reading, began=began):
                 raise
             return _step(entry, there, Action.CONFLICT, f"a file is there that cannot be read: {error}")
         if not difference:
@@ -184,8 +186,11 @@ class Planner:
         if there.size != entry.size:
             return f"{there.size} bytes, {entry.size} in the backup"
         is_known = there.etag == entry.etag and backend.tells_content(there.etag)
-        if not is_known and sum_of(self._storage, there) != entry.sha256:
-            return "of equal size, with other content"
+        if not is_known:
+            other = sum_of(self._storage, there)
+            self._storage.reading.judge(None)
+            if other != entry.sha256:
+                return "of equal size, with other content"
         beside = there.attributes if there.attributes is not None else backend.stat(entry.path).attributes or {}
         if all(entry.attributes.get(name) == beside.get(name) for name in backend.keeps):
             return ""

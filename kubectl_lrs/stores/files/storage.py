@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Skipped, Stat
 from kubectl_lrs.model.errors import CredentialsError, LrsError
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.runtime.redact import shown
+from kubectl_lrs.runtime.standstill import Standstill
 
 MAX_NOTED = 20
 NOTHING = "it holds no file at all: is it mounted, and is --files-url right?"
@@ -26,6 +28,8 @@ class Storage:
         """Directories that could not be listed: what is in them is not known."""
         self.others: dict[str, Skipped] = {}
         """Links, and what is no plain file: not taken, whatever they stand for."""
+        self.looking, self.reading, self.writing = Standstill(), Standstill(), Standstill()
+        """Whether the storage still does that: one that lists all of its files may give none of them."""
 
     def names(self, path: str) -> tuple[str, ...]:
         """Every way in which a document may write this path out in full."""
@@ -74,10 +78,11 @@ class Storage:
         """One file as it is now, None where there is none. KeyExistsError where something else is there."""
         if self.problem(path):
             return None
-        try:
-            return self.backend.stat(path)
-        except KeyNotFoundError:
-            return None
+        found = None
+        with suppress(KeyNotFoundError):
+            found = self.backend.stat(path)
+        self.looking.judge(None)
+        return found
 
     def has(self, path: str) -> bool:
         """Whether there is anything of this name."""
@@ -90,9 +95,14 @@ class Storage:
         """Why no file of this path can be there; empty where it can."""
         return self.backend.refuses(path)
 
-    def is_lost(self, error: LrsError) -> bool:
-        """Whether this failure is one of the storage and not of one file: nothing else will succeed then."""
-        return isinstance(error, CredentialsError) or not self.backend.is_alive()
+    def is_lost(self, error: LrsError, at: Standstill | None = None, *, began: float | None = None) -> bool:
+        """Whether this failure is one of the storage and not of one file: nothing else will succeed then.
+
+        `at`: what it failed at, which began then; where nothing of that is done any more the storage is lost too.
+        """
+        if at:
+            at.judge(error, began=began)
+        return bool(at and at.failure()) or isinstance(error, CredentialsError) or not self.backend.is_alive()
 
 
 def is_young(stat: Stat, now: float) -> bool:

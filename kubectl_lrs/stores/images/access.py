@@ -1,17 +1,21 @@
 """Who may ask a registry for an image: docker's own configuration for all, a namespace's pull secrets for what is named in it.
 
-A registry that does not answer is not asked for the rest. What failed for one image is that image's failure.
+A registry that does not answer is not asked for the rest, nor a repository of one that answers and does nothing of what it is
+asked. What failed for one image is that image's failure.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from typing import TypeVar
 
 from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError, UnreachableError
 from kubectl_lrs.model.notes import Note, Remark
+from kubectl_lrs.runtime.standstill import Standstill
 from kubectl_lrs.stores.common.circuit_breaker import CircuitBreaker
 from kubectl_lrs.stores.common.image_names.reference import Reference
 from kubectl_lrs.stores.common.mentions import Mention
@@ -38,6 +42,15 @@ ReadSecrets = Callable[[Mapping[str, Named]], Mapping[str, Secrets]]
 """What LRS name in each namespace → what these Secrets hold, by the same namespaces."""
 
 
+class Doing(Enum):
+    """What a registry is asked for. That one of them is done says nothing of the others."""
+
+    READ = "read"
+    WRITE = "write"
+    CLEAR = "clear"
+    """What a rehearsal has made is removed, whatever became of it."""
+
+
 class Access:
     """The registries of a run, and who asks them. Safe to use from several threads once `log_in` is done.
 
@@ -60,6 +73,7 @@ class Access:
         self._lock = threading.Lock()
         self._good: dict[tuple[str, str, Domain], Keychain | None] = {}
         self._breakers: dict[str, CircuitBreaker] = {}
+        self._standstills: dict[tuple[str, Doing], Standstill] = {}
 
     @property
     def uses_secrets(self) -> bool:
@@ -102,29 +116,53 @@ class Access:
         work: Callable[[RegistryClient], R],
         *,
         refusals: tuple[type[LrsError], ...] = REFUSALS,
+        doing: Doing = Doing.READ,
     ) -> R:
         """The result of work with the first login that it succeeds with; whoever it was goes first from then on.
 
         `refusals`: after which another login is tried. Where none does, see `_verdict`.
         """
-        if registry in self.lost:
-            raise self.lost[registry]
-        key, failures = (registry, repository, domain), list[tuple[bool, LrsError]]()
+        if why := self.failure(registry, repository, doing):
+            raise why
+        began = time.monotonic()
         try:
-            for keychain in self._in_turn(key):
-                try:
-                    result = work(self.registries.of(registry, keychain))
-                except refusals as error:
-                    failures.append((keychain is not None or self.registries.has_login(registry, repository), error))
-                    if isinstance(error, BusyError):
-                        break
-                    continue
-                self._note_success(key, keychain)
-                return result
-            raise self._judged(failures, domain)
-        except UnreachableError as error:
-            self._note_trouble(registry, error)
+            result = self._asked((registry, repository, domain), work, refusals)
+        except LrsError as error:
+            self._standstill(registry, doing).judge(error, repository, began=began)
+            if isinstance(error, UnreachableError):
+                self._note_trouble(registry, error)
             raise
+        if result is not False:  # it was there already, and nothing was written
+            self._standstill(registry, doing).judge(None)
+        return result
+
+    def failure(self, registry: str, repository: str, doing: Doing) -> LrsError | None:
+        """Why nothing of a repository needs to be tried: the registry is lost, or does nothing of that; else None."""
+        if registry in self.lost:
+            return self.lost[registry]
+        if failure := self._standstill(registry, doing).failure(repository):
+            return UnreachableError(f"{registry}/{repository}: {failure}", hint=failure.hint)
+        return None
+
+    def _standstill(self, registry: str, doing: Doing) -> Standstill:
+        with self._lock:
+            return self._standstills.setdefault((registry, doing), Standstill())
+
+    def _asked(
+        self, key: tuple[str, str, Domain], work: Callable[[RegistryClient], R], refusals: tuple[type[LrsError], ...]
+    ) -> R:
+        (registry, repository, domain), failures = key, list[tuple[bool, LrsError]]()
+        for keychain in self._in_turn(key):
+            try:
+                result = work(self.registries.of(registry, keychain))
+            except refusals as error:
+                failures.append((keychain is not None or self.registries.has_login(registry, repository), error))
+                if isinstance(error, BusyError):
+                    break
+                continue
+            self._note_success(key, keychain)
+            return result
+        raise self._judged(failures, domain)
 
     def _in_turn(self, key: tuple[str, str, Domain]) -> Iterator[Keychain | None]:
         """What was good before, docker's own login, those of the Secrets; as nobody comes last. None: docker's, or nobody's."""

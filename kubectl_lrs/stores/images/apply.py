@@ -21,7 +21,7 @@ from kubectl_lrs.model.report import Outcome, Result
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.cancel import CancelledError
 from kubectl_lrs.runtime.parallel import map_unordered
-from kubectl_lrs.stores.images.access import Access, Domain
+from kubectl_lrs.stores.images.access import Access, Doing, Domain
 from kubectl_lrs.stores.images.layout import Layout, Tree, blob_path
 from kubectl_lrs.stores.images.plan import ImageStep, digest_there
 from kubectl_lrs.stores.images.registry.client import RegistryClient
@@ -69,7 +69,7 @@ class Pusher:
                 away.append((step, outcome.error))
             else:
                 yield outcome
-        is_lost = all(step.target.registry in self._access.lost for step in steps)
+        is_lost = all(self._access.failure(step.target.registry, step.target.repository, Doing.WRITE) for step in steps)
         for step, error in away:
             # The store is lost only with the last registry; else it is the failure of these images.
             yield Outcome.failed(step, error if is_lost else LrsError(str(error), hint=error.hint))
@@ -119,7 +119,7 @@ class Pusher:
             )
 
         try:
-            sent = self._access.ask(task.registry, task.repository, task.domain, work)
+            sent = self._access.ask(task.registry, task.repository, task.domain, work, doing=Doing.WRITE)
         except LrsError as error:
             return task, 0, error
         self._holders.setdefault(key, task.repository)
@@ -181,7 +181,7 @@ class Pusher:
         def put(registry: RegistryClient) -> Manifest:
             return registry.push_manifest(target.repository, reference, manifest)
 
-        return self._access.ask(target.registry, target.repository, work.domain, put, refusals=(DeniedError,))
+        return self._access.ask(target.registry, target.repository, work.domain, put, refusals=(DeniedError,), doing=Doing.WRITE)
 
     def _altered(self, work: _Work, held: Manifest, sent: Manifest) -> str:
         """In which way the registry has something else than it was sent; empty where it has not."""

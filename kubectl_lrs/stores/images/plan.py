@@ -19,7 +19,7 @@ from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.image_names.mapping import RegistryMap
 from kubectl_lrs.stores.common.image_names.reference import Reference
-from kubectl_lrs.stores.images.access import OF_ONE, Access, Domain
+from kubectl_lrs.stores.images.access import OF_ONE, Access, Doing, Domain
 from kubectl_lrs.stores.images.layout import Layout
 from kubectl_lrs.stores.images.registry.client import Push, RegistryClient
 from kubectl_lrs.stores.images.registry.content import Manifest, MissingError
@@ -175,7 +175,7 @@ class Planner:
 
         name = f"{registry}/{repository}"
         try:
-            push, said = self._access.ask(registry, repository, domain, attempt)
+            push, said = self._access.ask(registry, repository, domain, attempt, doing=Doing.WRITE)
         except DeniedError as error:
             hint = f"log in as somebody who may push (docker login {registry}), or create the repository if it does not exist"
             return place, _finding(f"{name}: it may not be pushed to: {error}", hint)

@@ -19,7 +19,7 @@ from kubectl_lrs.model.errors import CredentialsError, DeniedError, LrsError
 from kubectl_lrs.runtime import process
 from kubectl_lrs.runtime.parallel import map_unordered
 from kubectl_lrs.stores.common.image_names.reference import Reference, is_digest
-from kubectl_lrs.stores.images.access import NOBODYS, Access
+from kubectl_lrs.stores.images.access import NOBODYS, Access, Doing
 from kubectl_lrs.stores.images.layout import parts_of
 from kubectl_lrs.stores.images.registry.client import RegistryClient, Removal
 from kubectl_lrs.stores.images.registry.content import OCI_MANIFEST, Manifest, MissingError, PushError, UnclearError, digest_of
@@ -116,7 +116,8 @@ class Runs:
 
     def _ask(self, work: Callable[[RegistryClient], R]) -> R:
         where = self._where
-        return self._access.ask(where.registry, where.repository, NOBODYS, work, refusals=(CredentialsError, DeniedError))
+        refusals = (CredentialsError, DeniedError)
+        return self._access.ask(where.registry, where.repository, NOBODYS, work, refusals=refusals, doing=Doing.CLEAR)
 
     # ---- a run
 

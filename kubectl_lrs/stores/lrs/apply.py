@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -261,9 +262,10 @@ class _Trier:
     def work(self, pair: Pair) -> Outcome:
         """What became of it; safe to call from several threads."""
         step, stored = pair
-        if self._breaker.lost:
-            return Outcome.of(step, Result.NOT_TRIED, self._breaker.lost)
+        if why := self._breaker.why_not(step.group):
+            return Outcome.of(step, Result.NOT_TRIED, why)
         write = self._recreator.recreate if step.action is Action.RECREATE else self._writer.write
+        began = time.monotonic()
         outcome = write(step, stored)
-        self._breaker.judge(outcome.error)
+        self._breaker.judge(outcome.error, step.group, began=began)
         return outcome

@@ -43,6 +43,11 @@ class LrsStep(Step):
     after: tuple[str, ...] = ()
     goes_with_owner: bool = False
 
+    @property
+    def group(self) -> str:
+        """What has the same admission as a rule: what fails for one may fail for all."""
+        return f"{self.namespace}/{self.type}"
+
 
 def json_patch(step: LrsStep) -> list[dict[str, Any]]:
     """The plan's differences as a JSON Patch (RFC 6902): what only the live object has is not touched.

@@ -6,6 +6,7 @@ under another name, as its own is taken; what the answer holds is compared with 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -134,13 +135,16 @@ class _Asker:
         step, stored = pair
         if step.action not in WRITES:
             return Outcome.of(step)
-        if self._breaker.lost:
-            return Outcome.of(step, Result.NOT_TRIED, self._breaker.lost)
+        if why := self._breaker.why_not(step.group):
+            return Outcome.of(step, Result.NOT_TRIED, why)
+        began = time.monotonic()
         try:
-            return self._asked(step, stored)
+            outcome = self._asked(step, stored)
         except LrsError as error:
-            self._breaker.judge(error)
+            self._breaker.judge(error, step.group, began=began)
             return refused(step, error)
+        self._breaker.judge(None)
+        return outcome
 
     def _asked(self, step: TrialStep, stored: StoredLrs) -> Outcome:
         manifest, note = self._requests.creation(stored)

@@ -309,13 +309,16 @@ class _Maker:
         step, stored = pair
         if step.action not in WRITES:
             return Outcome.of(step)
-        if self._breaker.lost:
-            return Outcome.of(step, Result.NOT_TRIED, self._breaker.lost)
+        if why := self._breaker.why_not(step.group):
+            return Outcome.of(step, Result.NOT_TRIED, why)
+        began = time.monotonic()
         try:
-            return self._made(step, self._rehearsal.marked(stored))
+            outcome = self._made(step, self._rehearsal.marked(stored))
         except LrsError as error:
-            self._breaker.judge(error)
+            self._breaker.judge(error, step.group, began=began)
             return refused(step, error)
+        self._breaker.judge(None)
+        return outcome
 
     def _made(self, step: LrsStep, stored: StoredLrs) -> Outcome:
         manifest, note = self._requests.creation(stored)

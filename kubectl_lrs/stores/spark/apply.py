@@ -8,6 +8,7 @@ Never by DeleteCollection: it knows no uid, and the right to it is another one.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,10 +114,15 @@ class Cleaner:
             self._wait(snapshot.resource_version)
         else:
             self._end(self._going.values(), Result.DELETING)
-        why = (
-            "interrupted" if self._stop.is_set() else self._breaker.lost or f"no time was left after {self._deadline.seconds:g}s"
-        )
-        return [self._outcomes.get(each.uid) or Outcome(each, Result.NOT_TRIED, why) for each in snapshot.sessions]
+        return [
+            self._outcomes.get(each.uid) or Outcome(each, Result.NOT_TRIED, self._why_not(each)) for each in snapshot.sessions
+        ]
+
+    def _why_not(self, session: Session) -> str:
+        """Why one was not tried."""
+        if self._stop.is_set():
+            return "interrupted"
+        return self._breaker.why_not(session.namespace) or f"no time was left after {self._deadline.seconds:g}s"
 
     # ---- asking
 
@@ -130,8 +136,9 @@ class Cleaner:
             self._progress.advance()
 
     def _ask_one(self, session: Session) -> None:
-        if self._breaker.lost or self._deadline.is_over:
+        if self._breaker.why_not(session.namespace) or self._deadline.is_over:
             return
+        began = time.monotonic()
         try:
             if self._options.dry_run:
                 self._dry_run(session)
@@ -142,8 +149,10 @@ class Cleaner:
         except ConflictError as error:
             self._unsure[session.uid] = session, error
         except LrsError as error:
-            self._breaker.judge(error)
+            self._breaker.judge(error, session.namespace, began=began)
             self._outcomes[session.uid] = Outcome(session, Result.FAILED, str(error), error)
+            return
+        self._breaker.judge(None)
 
     def _delete(self, session: Session) -> bool:
         return delete_this(

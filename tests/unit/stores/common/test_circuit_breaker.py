@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, LrsError, UnreachableError
+from kubectl_lrs.runtime.retry import PATIENCE
 from kubectl_lrs.stores.common.circuit_breaker import TRUSTED, CircuitBreaker, breaker_of
 from tests.builders.fake_kube import FakeKube, not_found
 
@@ -80,3 +81,16 @@ def test_what_any_server_says_of_itself_counts() -> None:
     breaker.judge(AWAY)
     assert (len(asked), breaker.lost) == (2, "503"), "where no answer came at all, it is asked at once"
     assert breaker.failure is said[1]
+
+
+def test_a_server_that_is_well_and_does_nothing_is_given_up_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    breaker = CircuitBreaker(lambda: None)
+    for _ in range(2):
+        breaker.judge(ApiError("database space exceeded", status=500), "space/deployment")
+        assert breaker.why_not("space/deployment") == ""
+        now += PATIENCE / 2
+    breaker.judge(ApiError("database space exceeded", status=500), "space/deployment")
+    assert "nothing was done there for 30s" in breaker.why_not("space/deployment")
+    assert breaker.why_not("another/deployment") == breaker.lost == ""
