@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubectl_lrs import render
@@ -33,6 +34,7 @@ from kubectl_lrs.usecases.backup import back_up, without
 from kubectl_lrs.usecases.clean_spark import SessionSelection
 from kubectl_lrs.usecases.making import Destination
 from kubectl_lrs.usecases.segments import ByHand
+from kubectl_lrs.usecases.shrunk import Shrunk, shrunk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,22 +43,29 @@ class Made:
 
     location: str
     catalog: Catalog
+    shrunk: Shrunk
     is_clean: bool = True
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that was asked for is done."""
-        return self.is_clean and not self.catalog.missing
+        """Whether all that was asked for is done, and it is not nothing where there was much."""
+        return self.is_clean and not self.catalog.missing and not self.shrunk.is_gone
 
 
 def run(given: Given) -> ExitCode:
     """Back up, report."""
     made = make(given, given.of(CleanFirst))
     if not (given.is_silent and made.is_whole):
-        render.show(render.made(made.location, made.catalog), given.of(Tables).output)
-    for line in render.remarks(made.catalog, quiet=given.of(Quiet).quiet):
+        render.show(render.made(made.location, made.catalog, made.shrunk), given.of(Tables).output)
+    for line in said(made, quiet=given.of(Quiet).quiet):
         render.say(line)
     return ExitCode.DONE if made.is_whole else ExitCode.PARTIAL
+
+
+def said(made: Made, *, quiet: bool) -> Iterator[str]:
+    """What is to be known of a backup that was just made."""
+    yield from render.remarks(made.catalog, quiet=quiet)
+    yield from render.shrunk(made.shrunk)
 
 
 def make(given: Given, first: CleanFirst, carriers: Carriers | None = None) -> Made:
@@ -109,7 +118,7 @@ def make(given: Given, first: CleanFirst, carriers: Carriers | None = None) -> M
         )
     except NothingFoundError as error:
         raise _explained(error, cluster, selection, is_named=given.kube.names_namespace) from error
-    return Made(location=location, catalog=catalog, is_clean=is_clean)
+    return Made(location=location, catalog=catalog, shrunk=shrunk(destination.repository, catalog), is_clean=is_clean)
 
 
 def _by_hand(given: Given) -> ByHand | None:

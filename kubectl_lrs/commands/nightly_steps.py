@@ -45,6 +45,9 @@ from kubectl_lrs.usecases.verify import verify
 CLEAN, VERIFY, CHECK, REHEARSE = "clean-spark", "verify", "check", "rehearse"
 
 
+LOOK = "look at it with: prune --dry-run=client; prune asks, and does it"
+
+
 class Findings(NamedTuple):
     """What `check` has found, what the runs before have, and where it is kept."""
 
@@ -139,10 +142,12 @@ class Steps:
     def _backup(self) -> Outcome:
         made = backup_run.make(self.given, CleanFirst(), _pods(self.given))
         self.report.backup, self.place = made.catalog, made.location
-        for line in render.remarks(made.catalog, quiet=self.given.of(Quiet).quiet):
+        for line in backup_run.said(made, quiet=self.given.of(Quiet).quiet):
             render.say(line)
         status = ExitCode.DONE if made.is_whole else ExitCode.PARTIAL
-        return self._ended(status, render.made(made.location, made.catalog).before[0])
+        return self._ended(
+            status, "; but ".join([render.made(made.location, made.catalog).before[0], *render.holds_less(made.shrunk)])
+        )
 
     def _verify_made(self) -> Outcome:
         return self._verified(open_repository(*self.given.of(Backups).where).find(self.place))
@@ -228,7 +233,14 @@ class Steps:
                 state=State.LEFT_OUT,
                 status=ExitCode.PARTIAL,
                 message="more than half of a group of backups would go, which nobody has agreed to",
-                hint="look at it with: prune --dry-run; prune asks, and does it",
+                hint=LOOK,
+            )
+        elif lost := plan.last_holding:
+            outcome = Outcome(
+                state=State.LEFT_OUT,
+                status=ExitCode.PARTIAL,
+                message=f"{lost[0][0].name} would go, the last that holds any of what it has: {', '.join(lost[0][1])}",
+                hint=LOOK,
             )
         else:
             report = prune_run.carried_out(self.given, plan, verb=PRUNE)

@@ -23,7 +23,7 @@ def run(given: Given) -> ExitCode:
     rules = rules_of(given.of(Keep))
     plan = plan_prune(open_pruner(given.of(Backups).path, given.of(Trusting).trust, given.of(Backups).reach), rules)
     dry_run = given.of(Trying).dry_run == "client"
-    return carry_out(given, plan, dry_run=dry_run, must_ask=bool(plan.thinned))
+    return carry_out(given, plan, dry_run=dry_run, must_ask=bool(plan.thinned or plan.last_holding))
 
 
 def rules_of(keep: Keep) -> Rules:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from kubectl_lrs.model.catalog import Catalog, Cluster, stamp
 from kubectl_lrs.model.stores import NONE, RESOURCES, STORES
+from kubectl_lrs.model.units import printable
 
 T = TypeVar("T")
 
@@ -26,8 +27,35 @@ EXTRAS = frozenset(("deployments",))
 FEWER = 2
 """A backup with fewer LRS, documents, images or files than the one before it by this factor is said to hold less."""
 
-COUNTED = {"mongo": ("documents", "documents"), "images": ("images", "images"), "files": ("files", "files")}
-"""By store: the fact of its tier that counts what it holds, and what that is."""
+MANY = 10
+"""Where there were so many and none is left, hardly anybody has meant that."""
+
+COUNTED = {
+    RESOURCES: ("objects", "LRS"),
+    "mongo": ("documents", "documents"),
+    "images": ("images", "images"),
+    "files": ("files", "files"),
+    "deployments": ("deployments", "deployments"),
+}
+"""By tier: the fact that counts what it holds, and what that is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fewer:
+    """What one backup holds so much less of than another that it is said. `what`: in words; `then`: in the other one."""
+
+    tier: str
+    what: str
+    now: int
+    then: int
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is left of many."""
+        return self.now == 0 and self.then >= MANY
+
+    def __str__(self) -> str:
+        return f"{self.now:,} {self.what}, there were {self.then:,}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,23 +199,37 @@ def less_than_before(mine: Catalog, earlier: Sequence[Catalog]) -> str:
     if before is None:
         return ""
     words = [] if same else less(mine, before)
-    counts = list(_fewer(mine, before)) if same else []
+    counts = list(map(str, fewer(mine, before))) if same else []
     if not words and not counts:
         return ""
     said = f": {', '.join(words)}" if words else ""
-    counts = counts or [_counted(mine.objects, before.objects, "LRS")]
+    counts = counts or [str(Fewer(tier=RESOURCES, what="LRS", now=mine.objects, then=before.objects))]
     return f"it holds less than {before.name}, the one before it{said}; {'; '.join(counts)}"
 
 
-def _fewer(mine: Catalog, before: Catalog) -> Iterator[str]:
-    """Of what there is so much less that it is said."""
-    if mine.objects * FEWER < before.objects:
-        yield _counted(mine.objects, before.objects, "LRS")
-    for tier, (fact, what) in COUNTED.items():
-        now, then = ((each.tiers.get(tier) or {}).get(fact) for each in (mine, before))
-        if type(now) is int and type(then) is int and now * FEWER < then:
-            yield _counted(now, then, what)
+def fewer(mine: Catalog, before: Catalog) -> Iterator[Fewer]:
+    """Of what the first has so much less that it is said: by tier, and by collection where both have whole catalogs."""
+    for tier, (_, what) in COUNTED.items():
+        yield from _less_of(tier, what, held(mine, tier), held(before, tier))
+    now, then = _collections(mine), _collections(before)
+    for name in sorted(now.keys() & then.keys()):
+        yield from _less_of("mongo", f"documents in {printable(name)}", now[name], then[name])
 
 
-def _counted(now: int, then: int, what: str) -> str:
-    return f"{now:,} {what}, there were {then:,}"
+def held(catalog: Catalog, tier: str) -> int | None:
+    """How much of a tier a backup holds; None where that is not told."""
+    count = (catalog.tiers.get(tier) or {}).get(COUNTED[tier][0])
+    return count if type(count) is int else None
+
+
+def _less_of(tier: str, what: str, now: int | None, then: int | None) -> Iterator[Fewer]:
+    if now is not None and then is not None and now * FEWER < then:
+        yield Fewer(tier=tier, what=what, now=now, then=then)
+
+
+def _collections(catalog: Catalog) -> dict[str, int]:
+    """Documents by collection. A catalog is read without trust, and of a pool it may have their number alone."""
+    listed = (catalog.tiers.get("mongo") or {}).get("collections")
+    entries = (each for each in listed if isinstance(each, Mapping)) if isinstance(listed, list) else ()
+    found = ((each.get("name"), each.get("documents")) for each in entries)
+    return {name: count for name, count in found if isinstance(name, str) and type(count) is int}

@@ -12,7 +12,7 @@ from kubectl_lrs.render.output import acknowledge, answer, remark, say
 from kubectl_lrs.render.progress import LiveProgress, PlainProgress, progress
 
 if TYPE_CHECKING:
-    from kubectl_lrs.render.backup import instead, made, remarks, segment_line, segments_line, where
+    from kubectl_lrs.render.backup import holds_less, instead, made, remarks, segment_line, segments_line, shrunk, where
     from kubectl_lrs.render.backups import (
         backup_warnings,
         catalog_view,
@@ -102,11 +102,13 @@ _PARTS = {
         "unified",
     ),
     "backup": (
+        "holds_less",
         "instead",
         "made",
         "remarks",
         "segment_line",
         "segments_line",
+        "shrunk",
         "where",
     ),
     "config": ("settings_view",),
@@ -201,6 +203,7 @@ __all__ = [
     "exported",
     "finding_lines",
     "history_view",
+    "holds_less",
     "image_view",
     "instead",
     "journal_view",
@@ -242,6 +245,7 @@ __all__ = [
     "show_objects",
     "show_page",
     "show_unified",
+    "shrunk",
     "side_lines",
     "spark_effects",
     "spark_plan_view",

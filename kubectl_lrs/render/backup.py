@@ -19,6 +19,7 @@ from kubectl_lrs.render.view import View
 if TYPE_CHECKING:
     from kubectl_lrs.stores.files.segments import Done
     from kubectl_lrs.stores.lrs.instead import Instead
+    from kubectl_lrs.usecases.shrunk import Shrunk
 
 
 def where(selection: Selection, *, is_named: bool) -> str:
@@ -51,8 +52,8 @@ def _with_count(kind: str, count: int, selection: Selection) -> str:
     return f"{kind} ({count}{default})"
 
 
-def made(path: str, catalog: Catalog) -> View:
-    """`backup`: what was just sealed."""
+def made(path: str, catalog: Catalog, shrunk: Shrunk | None = None) -> View:
+    """`backup`: what was just sealed. `shrunk`: what it has less than the one before."""
     facts = catalog.tiers["resources"]
     namespaces = len(facts["namespaces"])
     lines = [
@@ -61,7 +62,7 @@ def made(path: str, catalog: Catalog) -> View:
     ]
     return View(
         kind="Backup",
-        data={**catalog.to_dict(), "path": path},
+        data={**catalog.to_dict(), "path": path, **({"fewer": _fewer(shrunk)} if shrunk else {})},
         before=tuple(lines),
         columns=("TYPE", "OBJECTS"),
         rows=[(kind, str(count)) for kind, count in facts["types"].items()],
@@ -69,6 +70,26 @@ def made(path: str, catalog: Catalog) -> View:
         after=(*_stores_made(catalog), stored_line(catalog), path),
         done=f"the backup {path} is sealed",
     )
+
+
+def _fewer(shrunk: Shrunk) -> list[dict[str, Any]]:
+    return [
+        {"tier": each.tier, "what": each.what, "now": each.now, "before": each.then, "backup": shrunk.before}
+        for each in shrunk.counts
+    ]
+
+
+def holds_less(shrunk: Shrunk) -> Iterable[str]:
+    """What a backup has less than the one before it, where that is to be said."""
+    if shrunk.counts:
+        yield f"it holds less than {shrunk.before}, the one before it; {'; '.join(map(str, shrunk.counts))}"
+
+
+def shrunk(found: Shrunk) -> Iterable[str]:
+    """The same as warnings, and that nobody could tell."""
+    yield from (f"warning: {line}" for line in holds_less(found))
+    if found.why_not:
+        yield f"warning: whether the backup before it held more is not known: {found.why_not}"
 
 
 def _as_of(facts: Mapping[str, Any]) -> str:

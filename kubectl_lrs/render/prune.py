@@ -55,6 +55,9 @@ def prune_remarks(plan: PrunePlan) -> Iterable[str]:
             yield f"warning: {step.name} is {step.found.doubt}; it is kept, and counts for nothing"
     for step in plan.without_whole:
         yield f"warning: with {step.name} goes the last whole backup of {_described(step.catalog)}"
+    for step, words in plan.last_holding:
+        said = ", ".join(words)
+        yield f"warning: {step.name} goes, and holds {said}; those that stay of {_described(step.catalog)} hold none at all"
 
 
 def prune_question(plan: PrunePlan, weight: Weight) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.choice import group_of
+from kubectl_lrs.model.choice import COUNTED, MANY, group_of, held
 from kubectl_lrs.model.errors import ExitCode, UsageError
 from kubectl_lrs.model.retention import Candidate, Decision, Rules, decide, removes_most
 from kubectl_lrs.repository.pruning import (
@@ -97,6 +97,18 @@ class PrunePlan:
         return list(last.values())
 
     @property
+    def last_holding(self) -> list[tuple[PruneStep, Sequence[str]]]:
+        """The newest that goes of each group which holds much of something that all that stay hold nothing of, and what that is.
+
+        Those that stay are good by themselves, and perhaps all of them were made after it was lost.
+        """
+        last: dict[Hashable, tuple[PruneStep, Sequence[str]]] = {}
+        for each in self.to_remove:
+            if words := _last_of(each, self.kept_beside(each)):
+                last[each.decision.candidate.group] = each, words
+        return list(last.values())
+
+    @property
     def going(self) -> list[Going]:
         """What goes, and what must be there for that."""
         return [
@@ -127,6 +139,17 @@ class PruneReport:
             return ExitCode.DONE
         some = removed or (self.pool and self.pool.swept.objects + self.pool.condemned.objects)
         return ExitCode.PARTIAL if some else ExitCode.FAILED
+
+
+def _last_of(step: PruneStep, kept: Sequence[PruneStep]) -> list[str]:
+    """What nothing is left of with a backup, in words; where none stays of its group, nobody takes another one for it."""
+    believed = [each.catalog for each in kept if not each.decision.candidate.doubt]
+    lost = [
+        f"{count:,} {what}"
+        for tier, (_, what) in COUNTED.items()
+        if (count := held(step.catalog, tier) or 0) >= MANY and not any(held(each, tier) for each in believed)
+    ]
+    return lost if believed else []
 
 
 # ---- plans

@@ -20,7 +20,7 @@ from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.proxy import HANG_BEFORE, FaultProxy
 from tests.bed.registry import Registry
-from tests.builders import small_space
+from tests.builders import imagery, small_space
 from tests.builders.listener import Listener
 from tests.conftest import Cli, Crd
 
@@ -321,6 +321,44 @@ def test_more_than_half_is_left_to_a_person(cli: Cli, install: Install) -> None:
     assert (done.returncode, json.loads(done.stdout)["exitStatus"]) == (0, 3), done.stderr
     assert "this ends with 0" in done.stderr
     assert _told(path)[("run_exit_status", "prune")] == 3
+
+
+def test_much_less_than_the_night_before_is_told(cli: Cli, install: Install, tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    for number in range(12):
+        (storage / f"{number}").write_bytes(b"x")
+    path = install(files={"url": f"file://{storage}", "level": "copy", "all": True})
+    _night(cli, path)
+    for number in range(8):
+        (storage / f"{number}").unlink()
+    found = _night(cli, path)["steps"][0]
+    assert "; but it holds less than lrs_backup_" in found["message"]
+    assert found["message"].endswith("the one before it; 4 files, there were 12")
+    assert "holds less" not in _night(cli, path)["steps"][0]["message"]
+
+
+def test_nothing_where_there_was_much_is_no_good_night(
+    cli: Cli, install: Install, plane: ControlPlane, crd: Crd, filled: str
+) -> None:
+    """As where a field of the LRS has another name by now, and no image is found in it."""
+    named = [f"127.0.0.1:1/managed-image:t{number}" for number in range(10)]
+    loader.create_many(plane, [imagery.lrs(crd.api_version, crd.kind, filled, at, name) for at, name in enumerate(named)])
+    path = install(images={"level": "inventory", "registries": ["127.0.0.1:1"]}, retention={"keepLast": 2, "minimum": 0})
+    _night(cli, path)
+    for number in range(10):
+        plane.api("DELETE", f"{loader.objects_path(crd.api_version, filled)}/app-{number}")
+    loader.wait_until(lambda: len(loader.live(plane, crd.api_version, filled)) == 6, "the LRS with images to be gone")
+    report = _night(cli, path, code=3)
+    assert _states(report)["backup"] == "partial"
+    assert "0 images, there were 10" in report["steps"][0]["message"]
+    assert _told(path)[("run_exit_status", "backup")] == 3
+    report = _night(cli, path, code=3)
+    assert (_states(report)["backup"], _states(report)["prune"]) == ("done", "left out")
+    assert "the last that holds any of what it has: 10 images" in report["steps"][-2]["message"]
+    assert len(_backups(path)) == 3
+    cli.ok("prune", "--config", path, "--yes")
+    assert len(_backups(path)) == 2
 
 
 @pytest.fixture

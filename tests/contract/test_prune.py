@@ -26,7 +26,7 @@ from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.usecases.prune import PrunePlan, PruneReport, PruneResult, apply
 from kubectl_lrs.usecases.prune import plan_forget as forget_of
 from kubectl_lrs.usecases.prune import plan_prune as prune_of
-from tests.builders.sealing import nights, sealed, told
+from tests.builders.sealing import RESOURCES, nights, sealed, told
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
@@ -81,6 +81,20 @@ def test_groups(place: Path) -> None:
     kept = sorted(step.name for step in plan.steps if step.is_kept)
     assert kept == ["full-0", "levels-0", "narrow-0", "night-0", "other-0"]
     assert len(plan.thinned) == 5
+
+
+def test_the_last_that_holds_any_of_much_is_named_and_left_to_a_person(tmp_path: Path) -> None:
+    """Nights after a database was emptied are whole, and take the place of those before."""
+    place = tmp_path / "backups"
+    tiers = {"resources": {**RESOURCES, "objects": 5}, "mongo": {"documents": 0}}
+    held = {**tiers, "mongo": {"documents": 1000}}
+    for number, folder in enumerate(reversed(nights(place, 6))):
+        told(folder, tiers=held if number > 2 else tiers)
+    assert plan_prune(place, Rules(last=4)).last_holding == [], "one that stays has them"
+    plan = plan_prune(place, Rules(last=3))
+    assert [(step.name, words) for step, words in plan.last_holding] == [("night-3", ["1,000 documents"])]
+    assert any("night-3 goes, and holds 1,000 documents" in line for line in prune_remarks(plan))
+    assert plan_prune(place, Rules(last=3, minimum=6)).last_holding == []
 
 
 def test_levels_of_nothing_make_no_group(place: Path) -> None:

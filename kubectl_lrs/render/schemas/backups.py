@@ -23,6 +23,7 @@ from kubectl_lrs.render.schemas.parts import (
 
 MISSING = record(store=TEXT, kind=TEXT, name=TEXT, reason=TEXT, where=TEXT, absent=FLAG)
 HOLD = record(reason=TEXT, since=TEXT)
+FEWER = record(tier=TEXT, what=TEXT, now=COUNT, before=COUNT, backup=TEXT)
 SELECTION = record(namespace=maybe(TEXT), types=TEXTS, excludedTypes=TEXTS, leftOutByDefault=TEXTS, selector=TEXT)
 CLUSTER = record(uid=TEXT, server=TEXT, caSha256=TEXT, version=TEXT, context=TEXT)
 ORIGIN = record(program=TEXT, location=TEXT, dated=TEXT)
@@ -108,7 +109,7 @@ KINDS: Mapping[str, tuple[str, Callable[[], Schema]]] = {
     "Backup": (
         "backup, show, export, hold, unhold, unforget: one backup",
         lambda: record(
-            {"owner": TEXT, "identity": TEXT, "hold": maybe(HOLD), "objects": listed(FREE)},
+            {"owner": TEXT, "identity": TEXT, "hold": maybe(HOLD), "objects": listed(FREE), "fewer": listed(FEWER)},
             **CATALOG,
         ),
     ),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_lrs.model.catalog import Catalog, Cluster
-from kubectl_lrs.model.choice import RECENT, Asked, group_of, hidden, less, less_than_before, newest
+from kubectl_lrs.model.choice import RECENT, Asked, fewer, group_of, hidden, less, less_than_before, newest
 
 START = datetime(2026, 11, 20, tzinfo=timezone.utc)
 HERE, THERE = Cluster(server="https://here", context="prod"), Cluster(server="https://there")
@@ -155,3 +155,24 @@ def test_whatever_there_is_something_is_chosen_and_only_a_fuller_one_stands_in(m
 def test_an_empty_one_is_never_meant(asked: Asked) -> None:
     empty = catalog("empty", objects=0)
     assert asked.lack(empty)
+
+
+def _documents(catalog: Catalog, **counts: int) -> Catalog:
+    listed = [{"name": name, "documents": count} for name, count in counts.items()]
+    return replace(catalog, tiers={**catalog.tiers, "mongo": {"documents": sum(counts.values()), "collections": listed}})
+
+
+def test_a_collection_that_was_emptied_is_told_though_the_others_are_as_they_were() -> None:
+    before = _documents(NIGHT, custom_applications=500, longrunningservices=20, workspace_items=3)
+    now = _documents(NIGHT, custom_applications=500, longrunningservices=0, workspace_items=3, added=1)
+    (found,) = fewer(now, before)
+    assert (found.tier, str(found), found.is_gone) == ("mongo", "0 documents in longrunningservices, there were 20", True)
+    assert list(fewer(before, now)) == []
+    head = replace(before, tiers={**before.tiers, "mongo": {"documents": 523, "collections": 3}})
+    assert list(fewer(now, head)) == list(fewer(head, now)) == [], "a seal has their number alone"
+
+
+@pytest.mark.parametrize(("now", "then", "is_gone"), [(0, 10, True), (0, 9, False), (1, 1000, False)])
+def test_nothing_after_many_is_another_matter_than_less(now: int, then: int, is_gone: bool) -> None:
+    (found,) = fewer(catalog("b", 8, objects=now), catalog("a", objects=then))
+    assert found.is_gone is is_gone
