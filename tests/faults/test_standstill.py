@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -84,6 +85,37 @@ def test_a_registry_that_gives_no_manifest(front: Front, app: str, cli: Cli, env
     done = cli.run("backup", "-n", app, "--images", "copy", "--images-parallel", "2", "--name", "none", env=env)
     assert done.returncode == 5, (done.stdout, done.stderr)
     assert "the storage driver is lost" in done.stderr
+    assert not (cli.directory / "none").exists()
+    assert len(_asked(front, "manifests")) < MANY / 2
+
+
+def test_a_token_server_that_gives_no_token(front: Front, app: str, cli: Cli, env: dict[str, str]) -> None:
+    with Front() as tokens:
+        _break(tokens, "/token")
+        offered = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token",service="bed"'}
+        front.troubles.append(Trouble(" /v2/", BROKEN, 401, offered))
+        done = cli.run("backup", "-n", app, "--images", "copy", "--images-parallel", "2", "--name", "none", env=env)
+        assert done.returncode == 5, (done.stdout, done.stderr)
+        assert "gave no token (HTTP 500)" in done.stderr
+        assert 0 < len(tokens.paths("GET")) < MANY / 2
+
+
+HASTY = """
+from kubectl_lrs.clients.http.client import HttpOptions
+HttpOptions.__init__.__kwdefaults__["read_timeout"] = 1.0
+"""
+
+
+def test_a_registry_that_hangs_at_each_manifest(front: Front, app: str, cli: Cli, tmp_path: Path) -> None:
+    """Whoever waits for a minute each time would wait for as many minutes as there are images."""
+    env = impatient.altered(tmp_path / "hasty", impatient.CODE.format(patience=0.0) + HASTY)
+    held = threading.Event()
+    front.troubles.append(Trouble("(GET|HEAD) /v2/.+", BROKEN, 500, held=held))
+    try:
+        done = cli.run("backup", "-n", app, "--images", "copy", "--images-parallel", "2", "--name", "none", env=env)
+    finally:
+        held.set()
+    assert done.returncode == 5, (done.stdout, done.stderr)
     assert not (cli.directory / "none").exists()
     assert len(_asked(front, "manifests")) < MANY / 2
 
