@@ -16,11 +16,11 @@ from kubectl_lrs.repository.base import (
     Segmented,
     Segments,
     Sink,
-    Unsealed,
     Writer,
 )
 from kubectl_lrs.repository.content import lines_in
 from kubectl_lrs.repository.place import Reach, bring_back, open_pruner, open_repository
+from kubectl_lrs.repository.unsealed import Unsealed
 
 __all__ = [
     "Backup",

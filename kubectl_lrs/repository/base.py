@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 from kubectl_lrs.model.catalog import SUMS_FILE
 from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, LATEST
+from kubectl_lrs.repository.unsealed import Unsealed, doubts
 
 if TYPE_CHECKING:
     from kubectl_lrs.model.catalog import Catalog
@@ -316,15 +317,6 @@ class Preparation(Protocol):
         """No more is begun."""
 
 
-@dataclass(frozen=True)
-class Unsealed:
-    """What is named like a backup or holds a catalog, and cannot be read as one."""
-
-    name: str
-    location: str
-    why: str
-
-
 class Repository(ABC):
     """Backups in one place. `elsewhere`: what else a name may mean."""
 
@@ -423,16 +415,25 @@ class Repository(ABC):
         """The newest sealed backup that holds what is asked for; its `warning` says what decided beside the time.
 
         `holds`: what only a look into a backup tells. UsageError where there is none, which names what there is.
+        UnreachableError where the storage does not give one that may be newer.
         """
         from kubectl_lrs.model.choice import ANY, newest  # for those who choose
 
         asked = asked or ANY
-        candidates = self.newest_first()
+        sealed, unsealed = self.scan()
+        candidates = _newest_first(sealed)
         chosen, passed = newest(candidates, lambda backup: backup.catalog, asked, holds)
+        in_doubt = self.doubts(chosen.catalog if chosen else None, unsealed)
         if chosen is None:
             raise self._none(asked, passed)
-        chosen.warning = _choice(chosen, candidates) or _passed_over(chosen, passed)
+        said = _choice(chosen, candidates) or _passed_over(chosen, passed)
+        chosen.warning = "; ".join(filter(None, (said, *in_doubt)))
         return chosen.in_use()
+
+    def doubts(self, newest: Catalog | None, unsealed: Sequence[Unsealed]) -> list[str]:
+        """What else may be the newest, and cannot be read. UnreachableError where the storage may give it another time."""
+        others = self.elsewhere
+        return doubts(newest, unsealed, lambda name: others is not None and others.has(name))
 
     def _none(self, asked: Asked, passed: Sequence[tuple[Backup, str]]) -> UsageError:
         others = ", ".join(f"{each.name} ({why.removeprefix('is ')})" for each, why in reversed(passed[:5]))
@@ -445,8 +446,7 @@ class Repository(ABC):
 
     def newest_first(self) -> list[Backup]:
         """The sealed backups that may be the latest. One of the future comes after all others; one without anything never."""
-        sealed = [backup for backup in reversed(self.scan()[0]) if not backup.catalog.is_empty]
-        return sorted(sealed, key=lambda backup: is_of_future(backup.catalog))
+        return _newest_first(self.scan()[0])
 
     def less_than_before(self, backup: Backup) -> str:
         """What a backup holds less than the one of the same cluster before it, in words; empty where nothing is to be said."""
@@ -459,6 +459,11 @@ class Repository(ABC):
             if other.catalog.cluster.is_same(backup.catalog.cluster) and not is_of_future(other.catalog):
                 before.append(other.catalog)
         return less_than_before(backup.catalog, before)
+
+
+def _newest_first(oldest_first: Sequence[Backup]) -> list[Backup]:
+    sealed = [backup for backup in reversed(oldest_first) if not backup.catalog.is_empty]
+    return sorted(sealed, key=lambda backup: is_of_future(backup.catalog))
 
 
 def _what_it_is(backup: Backup) -> str:

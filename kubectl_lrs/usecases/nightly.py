@@ -134,7 +134,8 @@ class Own:
 
 
 def newest_of(repository: Repository, own: Own) -> Backup:
-    """The newest sealed backup of an installation. UsageError where there is none; LrsError where nothing tells which it is."""
+    """The newest sealed backup of an installation. UsageError where there is none; LrsError where nothing tells which it is,
+    UnreachableError where the storage does not give one that may be newer."""
     meant = [each for each in repository.newest_first() if own.has(each.catalog)]
     if not meant:
         raise UsageError(
@@ -142,6 +143,7 @@ def newest_of(repository: Repository, own: Own) -> Backup:
             hint="has the backup part ever run?",
         )
     newest = meant[0]
+    repository.doubts(newest.catalog, repository.scan()[1])
     if is_of_future(newest.catalog):
         raise LrsError(
             f"{newest.name} is dated later than now, so nothing tells when the newest backup was made",

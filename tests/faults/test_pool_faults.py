@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from datetime import datetime, timezone
 
 import pytest
 
 from kubectl_lrs.backends.base import Backend
 from kubectl_lrs.backends.place import StorageLocation, open_backend
-from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.errors import LrsError, UnreachableError
+from kubectl_lrs.runtime import retry
 from tests.bed.s3 import S3
-from tests.bed.s3_between import Answer, Between, Forward, Request
+from tests.bed.s3_between import Answer, Between, Forward, Request, pass_on
 from tests.builders.pools import begun, catalog, content, found, made, opened, sealed
 
 LARGE = os.urandom(3 << 20)
@@ -135,3 +137,29 @@ def test_what_was_stored_when_the_way_was_lost_is_used(
     backup = sealed(backend, files, "next")
     assert backup.seal.stored["newObjects"] == 0
     assert content(backup) == files
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_told"), [((500, "InternalError"), False), ((404, ""), False), ((403, "AccessDenied"), True)], ids=str
+)
+def test_a_seal_that_the_storage_does_not_give_is_no_backup_that_is_not_there(
+    backend: Backend, between: Between, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str], is_told: bool
+) -> None:
+    """An older one was the latest then, and nothing was said."""
+    monkeypatch.setattr(retry.Outage.__init__, "__defaults__", (0.0,))
+    now = datetime.now(timezone.utc)
+    sealed(backend, {"a": b"newer"}, "newer", instant=now, finished=now)
+
+    def meddle(asked: Request, _forward: Forward) -> Answer | None:
+        is_seal = asked.method in ("GET", "HEAD") and "/newer." in asked.path and "backup.json" in asked.path
+        return Answer.error(*answer) if is_seal else None
+
+    between.rule = meddle
+    if is_told:
+        assert "newer cannot be read, and may be newer" in opened(backend).latest().warning
+    else:
+        with pytest.raises(UnreachableError, match="nothing tells whether before is the newest"):
+            opened(backend).latest()
+    between.rule = pass_on
+    latest = opened(backend).latest()
+    assert (latest.name, latest.warning) == ("newer", "")

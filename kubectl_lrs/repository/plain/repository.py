@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,9 @@ from kubectl_lrs.model.catalog import FILE as CATALOG_FILE
 from kubectl_lrs.model.catalog import SUMS_FILE
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.model.names import BACKUP_PREFIX, backup_name
-from kubectl_lrs.repository.base import Backup, Preparation, Repository, Unsealed, oldest_first
+from kubectl_lrs.repository.base import Backup, Preparation, Repository, oldest_first
 from kubectl_lrs.repository.plain.sealed import SealedFolder
+from kubectl_lrs.repository.unsealed import Unsealed
 from kubectl_lrs.runtime.paths import exists, is_folder
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class PlainRepository(Repository):
             try:
                 sealed.append(SealedFolder.open(path))
             except LrsError as error:
-                unsealed.append(Unsealed(entry.name, str(path), str(error)))
+                unsealed.append(Unsealed(entry.name, str(path), str(error), until=_until(path)))
         return oldest_first(sealed), unsealed
 
     def _entries(self) -> list[os.DirEntry[str]]:
@@ -178,6 +180,14 @@ class _Prepared:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def _until(path: Path) -> datetime | None:
+    """When its catalog was written, or where there is none: when something last came into the folder or went."""
+    for each in (path / CATALOG_FILE, path):
+        with suppress(OSError):
+            return datetime.fromtimestamp(each.lstat().st_mtime, timezone.utc)
+    return None
 
 
 def _looks_like_backup(path: Path) -> bool:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kubectl_lrs.backends.base import Backend, KeyNotFoundError, Stat
 from kubectl_lrs.model.catalog import Catalog
-from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
+from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.model.names import backup_name
-from kubectl_lrs.repository.base import Backup, EarlierBackup, Repository, Unsealed, oldest_first
+from kubectl_lrs.repository.base import Backup, EarlierBackup, Repository, oldest_first
 from kubectl_lrs.repository.holds import Holds
 from kubectl_lrs.repository.pool import holds as held
 from kubectl_lrs.repository.pool import readers, reuse, sight
@@ -33,6 +33,7 @@ from kubectl_lrs.repository.pool.seal import Seal
 from kubectl_lrs.repository.pool.segment import Segment
 from kubectl_lrs.repository.pool.segments import Marks, require_name
 from kubectl_lrs.repository.pool.writer import PoolWriter
+from kubectl_lrs.repository.unsealed import Unsealed
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
 
@@ -89,8 +90,8 @@ class PooledRepository(Repository):
         sealed: list[Backup] = []
         unsealed: list[Unsealed] = []
         for backup, result in map_unordered(found.items(), self._try, workers=AT_ONCE, stop=Cancel()):
-            if isinstance(result, str):
-                unsealed.append(Unsealed(shown[backup], f"{self.backend.url}/{BACKUPS}{backup}", result))
+            if isinstance(result, LrsError):
+                unsealed.append(self._unsealed(backup, shown[backup], found[backup], result))
             elif result is not None:
                 sealed.append(PooledBackup(self.pool, result, grace=self.mark.grace, name=shown[backup]))
         return oldest_first(sealed), sorted(unsealed, key=lambda each: each.name)
@@ -107,14 +108,24 @@ class PooledRepository(Repository):
         counts = Counter(each.name for each in found)
         return {each: str(each) if counts[each.name] > 1 else each.name for each in found}
 
-    def _try(self, item: tuple[BackupId, Stat]) -> tuple[BackupId, Seal | str | None]:
+    def _unsealed(self, backup: BackupId, shown: str, stat: Stat, error: LrsError) -> Unsealed:
+        """What cannot be read as a seal. What it would be of is no later than it was stored."""
+        return Unsealed(
+            shown,
+            f"{self.backend.url}/{BACKUPS}{backup}",
+            str(error),
+            until=None if stat.mtime is None else datetime.fromtimestamp(stat.mtime, timezone.utc),
+            is_untold=isinstance(error, UnreachableError),
+        )
+
+    def _try(self, item: tuple[BackupId, Stat]) -> tuple[BackupId, Seal | LrsError | None]:
         """The seal; why it is none; None where it is gone by now."""
         try:
             return item[0], self._seal(*item)
         except KeyNotFoundError:
             return item[0], None
         except LrsError as error:
-            return item[0], str(error)
+            return item[0], error
 
     def _seal(self, backup: BackupId, stat: Stat) -> Seal:
         """One seal that counts. Nothing at a key ever changes."""

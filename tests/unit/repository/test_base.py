@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ import pytest
 
 from kubectl_lrs.model.catalog import Catalog, Cluster
 from kubectl_lrs.model.choice import Asked
-from kubectl_lrs.model.errors import LrsError, UsageError
-from kubectl_lrs.repository.base import Backup, Preparation, Repository, Unsealed, oldest_first
+from kubectl_lrs.model.errors import LrsError, UnreachableError, UsageError
+from kubectl_lrs.repository.base import Backup, Preparation, Repository, oldest_first
 from kubectl_lrs.repository.holds import NO_HOLDS, Holds
+from kubectl_lrs.repository.unsealed import Unsealed
 
 NOW = datetime.now(timezone.utc)
 HERE, ELSEWHERE = Cluster(server="https://127.0.0.1"), Cluster(server="https://127.0.0.2")
@@ -47,11 +50,12 @@ class _Remembered(Repository):
     location = resolved = "memory"
     journals = Path()
 
-    def __init__(self, *backups: _Kept) -> None:
+    def __init__(self, *backups: _Kept, unsealed: Sequence[Unsealed] = ()) -> None:
         self._backups: Any = backups
+        self._unsealed = list(unsealed)
 
     def scan(self) -> tuple[list[Backup], list[Unsealed]]:
-        return oldest_first(self._backups), []
+        return oldest_first(self._backups), self._unsealed
 
     def opened(self, name: str) -> Backup | None:
         return next((each for each in self._backups if each.name == name), None)
@@ -79,6 +83,39 @@ def test_latest_is_neither_empty_nor_of_the_future() -> None:
     assert latest.warning == "dated later than now, and not taken for the latest: future; is a clock wrong?"
     only = _Remembered(_Kept("future", 3)).latest()
     assert only.warning.startswith("future is dated later than now")
+
+
+def test_one_that_cannot_be_read_and_may_be_newer_is_named() -> None:
+    old = Unsealed("old", "", "damaged", until=NOW - timedelta(days=9))
+    new = Unsealed("new", "", "damaged", until=NOW)
+    unknown = Unsealed("unknown", "", "no right")
+    kept = _Kept("kept", -1)
+    latest = _Remembered(kept, unsealed=[old, new, unknown]).latest()
+    assert latest.name == "kept"
+    assert latest.warning == ("new cannot be read, and may be newer: damaged; unknown cannot be read, and may be newer: no right")
+    assert _Remembered(kept, unsealed=[old]).latest().warning == ""
+
+
+def test_what_the_storage_does_not_give_is_not_taken_for_none() -> None:
+    away = Unsealed("new", "", "HTTP 500", until=NOW, is_untold=True)
+    with pytest.raises(UnreachableError, match="nothing tells whether kept is the newest: HTTP 500"):
+        _Remembered(_Kept("kept", -1), unsealed=[away]).latest()
+    with pytest.raises(UnreachableError, match="new cannot be read"):
+        _Remembered(unsealed=[away]).latest()
+    gone_by = replace(away, until=NOW - timedelta(days=9))
+    assert _Remembered(_Kept("kept", -1), unsealed=[gone_by]).latest().warning == ""
+
+
+def test_what_others_saved_is_no_backup_that_cannot_be_read() -> None:
+    class Others:
+        def has(self, name: str) -> bool:
+            return name == "script"
+
+        def opened(self, _name: str) -> None: ...
+
+    backups = _Remembered(_Kept("kept", -1), unsealed=[Unsealed("script", "", "not sealed")])
+    backups.elsewhere = Others()
+    assert backups.latest().warning == ""
 
 
 def test_latest_of_a_cluster() -> None:

@@ -171,7 +171,9 @@ def _newest(*catalogs: Catalog, hours: float = 26) -> str:
     backups = [SimpleNamespace(name=each.name, catalog=each) for each in catalogs]
     for each in backups:
         each.in_use = lambda each=each: each
-    repository: Any = SimpleNamespace(newest_first=lambda: backups, location="r")
+    repository: Any = SimpleNamespace(
+        newest_first=lambda: backups, location="r", scan=lambda: (backups, []), doubts=lambda _newest, _unsealed: []
+    )
     newest = newest_of(repository, OWN)
     return stale(newest, within=timedelta(hours=hours), now=NOW) or newest.name
 

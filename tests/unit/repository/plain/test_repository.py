@@ -95,6 +95,19 @@ def test_sums_without_a_catalog_are_damage(tmp_path: Path, name: str) -> None:
     assert [each.name for each in directory.scan()[1]] == [name]
 
 
+def test_a_newer_one_that_is_damaged_by_now_is_named_where_the_latest_is_meant(tmp_path: Path) -> None:
+    _made(tmp_path, "older", timedelta(days=2))
+    folder = _made(tmp_path, "newer", timedelta(days=1))
+    catalog = folder.path / "backup.json"
+    catalog.chmod(0o600)
+    catalog.write_bytes(catalog.read_bytes()[:-20])
+    latest = PlainRepository(tmp_path).latest()
+    assert latest.name == "older"
+    assert latest.warning.startswith("newer cannot be read, and may be newer: ")
+    os.utime(catalog, (0, 0))
+    assert PlainRepository(tmp_path).latest().warning == "", "what was written so long ago is no newer one"
+
+
 def test_what_is_being_made_is_no_damage(tmp_path: Path) -> None:
     writer = FolderWriter(tmp_path, "saved")
     with pytest.raises(UsageError, match="not a sealed backup"):
