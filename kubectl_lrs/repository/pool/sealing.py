@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from kubectl_lrs.backends.base import KeyNotFoundError, put
+from kubectl_lrs.backends.base import KeyNotFoundError, Written, put
 from kubectl_lrs.model.catalog import MAX_SIZE, Catalog, parse
 from kubectl_lrs.model.errors import DamageError, LrsError, UnreachableError
 from kubectl_lrs.repository.base import Original
@@ -16,7 +16,7 @@ from kubectl_lrs.repository.pool.check import Checked, check
 from kubectl_lrs.repository.pool.entries import IndexEntry
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, SUMS, BackupId, blob_key, new_session, pack_key, pool_key
-from kubectl_lrs.repository.pool.ranges import pieces
+from kubectl_lrs.repository.pool.ranges import held, pieces
 from kubectl_lrs.repository.pool.seal import Seal, Stored, head_of
 from kubectl_lrs.repository.pool.sight import PoolHandle
 from kubectl_lrs.repository.pool.spool import Spool, gzipped
@@ -31,6 +31,10 @@ LOOKS = 3
 
 TIMES = Policy(attempts=3, first=1.0)
 """How often it is sealed anew where the storage could not do it just then."""
+
+
+class _AlteredError(LrsError):
+    """What was stored as the seal is none."""
 
 
 class _UnsealedError(UnreachableError):
@@ -161,14 +165,20 @@ class Sealing:
     # ---- its own objects
 
     def _put(self, file: str, data: bytes) -> None:
-        self._objects[file] = Stored.of(data)
-        store(self._backend, self.backup.key(file), len(data), iter([data]))
+        self._objects[file] = stored = Stored.of(data)
+        self._require_held(file, stored, store(self._backend, self.backup.key(file), len(data), iter([data])))
 
     def _put_large(self, file: str, fill: Callable[[Spool], object]) -> None:
         with closing(Spool()) as spool:
             fill(spool)
-            self._objects[file] = Stored(spool.size, spool.digest)
-            store(self._backend, self.backup.key(file), spool.size, spool.chunks())
+            self._objects[file] = stored = Stored(spool.size, spool.digest)
+            self._require_held(file, stored, store(self._backend, self.backup.key(file), spool.size, spool.chunks()))
+
+    def _require_held(self, file: str, stored: Stored, written: Written) -> None:
+        """It steers what is read and what is removed: where the storage proves nothing of it by its own sum, it is read back."""
+        if not written.is_proven:
+            for _ in held(self._backend, self.backup.key(file), stored):
+                pass
 
     def _finish(self, seal: Seal) -> None:
         """Put the seal, and see that it came in time."""
@@ -176,7 +186,10 @@ class Sealing:
         self._backend.sync()
         self._is_sent = True
         try:
-            put(self._backend, key, data, once=True)
+            if not put(self._backend, key, data, once=True).is_proven:
+                self._require_same(key, data)
+        except _AlteredError:
+            raise
         except LrsError as error:
             self._require_there(key, data, error)
         try:
@@ -193,6 +206,16 @@ class Sealing:
                 " does not count as a backup unless all of that is still there",
                 hint="verify it, or make another one",
             )
+
+    def _require_same(self, key: str, data: bytes) -> None:
+        """What the storage has there is what it was sent: another one is no seal, and goes. LrsError."""
+        if self._backend.stat(key).size == len(data) and self._backend.read_range(key, 0, len(data)) == data:
+            return
+        with suppress(Exception):  # nobody else has made it, and while it lies there prune removes nothing
+            self._backend.delete(key)
+        raise _AlteredError(
+            f"{self._backend.url}/{key}: the storage has something else than the seal that it was sent; no backup"
+        )
 
     def _require_there(self, key: str, data: bytes, error: LrsError) -> None:
         """Nobody said that the seal came: it is looked for. The error where it is not there, or where nobody can tell."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -344,6 +345,33 @@ def test_a_storage_that_has_another_size_than_was_sent() -> None:
     with pytest.raises(LrsError, match="bytes were sent, and the storage has"):
         writer.seal(catalog(writer))
     assert opened(backend).scan()[0] == []
+
+
+@pytest.mark.parametrize("what", ["catalog.json", "index-0.gz", "blocks.json", "refs.gz", "backup.json"])
+def test_a_storage_that_proves_nothing_and_has_something_else(what: str) -> None:
+    """Of the same size, as by a gateway that rewrites: what steers reading and removing is read back before it counts."""
+
+    class Altering(Memory):
+        def place(self, key: str, data: bytes, *rest: Any, **more: Any) -> Written:
+            is_meant = key.startswith("backups/") and key.endswith(f"/{what}")
+            return replace(super().place(key, data[:-1] + b"?" if is_meant else data, *rest, **more), is_proven=False)
+
+    backend = Altering()
+    made(backend)
+    writer = written(backend)
+    with pytest.raises(LrsError, match=r"altered: its sum|something else than the seal"):
+        writer.seal(catalog(writer))
+    assert opened(backend).scan() == ([], []), "and no seal lies there that nobody can read"
+
+
+def test_a_storage_that_proves_nothing_and_has_what_it_was_sent() -> None:
+    class Silent(Memory):
+        def place(self, *rest: Any, **more: Any) -> Written:
+            return replace(super().place(*rest, **more), is_proven=False)
+
+    backend = Silent()
+    made(backend)
+    assert content(sealed(backend, FILES, "night")) == FILES
 
 
 def test_a_storage_that_is_full() -> None:
