@@ -1,4 +1,4 @@
-"""An object that an earlier backup has in the very words in which it is listed now, so that it need not be read again. Pure."""
+"""An object that a backup has in the very words in which it is listed now, so that it need not be read again. Pure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,18 @@ class Recalled(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
-class Recall(Protocol):
-    """The objects of an earlier backup, beside a list that is read from its beginning to its end."""
+class Unchanged(NamedTuple):
+    """The same where nothing but the text is known: `sum`, as `StoredLrs` has it, tells which object it is when that is read."""
 
-    def at(self, text: str, start: int) -> Recalled | None:
+    text: str
+    sum: bytes
+
+
+class Recall(Protocol):
+    """The objects of a backup, beside a list that is read from its beginning to its end."""
+
+    def at(self, text: str, start: int) -> Recalled | Unchanged | None:
         """The object that a text goes on with from here; None where it has to be read."""
 
-    def beside(self, text: str, start: int, manifest: Mapping[str, Any]) -> Recalled | None:
+    def beside(self, text: str, start: int, manifest: Mapping[str, Any]) -> Recalled | Unchanged | None:
         """The same of one that was read, since something else was expected here."""

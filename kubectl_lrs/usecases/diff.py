@@ -10,7 +10,8 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from operator import attrgetter
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import LISTS, everywhere, given_up
@@ -25,12 +26,29 @@ from kubectl_lrs.model.workloads import type_of
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.runtime.retry import insist, is_any
+from kubectl_lrs.stores.lrs.same_text import SameText
 from kubectl_lrs.stores.lrs.saved import BackupSource, StoredLrs
 from kubectl_lrs.usecases.diff_stores import NotCompared, StoreComparison
 
 T = TypeVar("T")
-Entry: TypeAlias = "tuple[str, Manifest]"
-"""(`namespace/name`, the manifest as it is compared)."""
+
+
+class Entry(NamedTuple):
+    """An object: `namespace/name`, and the manifest as it is compared.
+
+    `sum`: of its text in a backup; `saved`: what is compared without the defaults that were filled in, None where none were.
+    """
+
+    key: str
+    manifest: Manifest
+    sum: bytes = b""
+    saved: Manifest | None = None
+
+
+class AsSaved(NamedTuple):
+    """An object that has the text of the entry with this sum, and was not read."""
+
+    sum: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +110,14 @@ class Side(Protocol):
     def origin(self) -> Origin:
         """Where it comes from; complete when its entries were read."""
 
-    def entries(self) -> Iterator[Entry]:
-        """Every object, in the order of the keys where the source keeps to it."""
+    def entries(self, texts: Callable[[], Iterator[str]] | None = None) -> Iterator[Entry | AsSaved]:
+        """Every object, in the order of the keys where the source keeps to it.
+
+        `texts`: those of the other side, in its order; what has one of them need not be read.
+        """
+
+    def texts(self) -> Iterator[str]:
+        """Those of its objects, where each of them comes among its entries, as it is there but for defaults; else none."""
 
     def covers(self, manifest: Manifest) -> bool:
         """Whether it would hold such an object if there were one."""
@@ -125,16 +149,21 @@ class BackupSide:
             catalog=catalog,
         )
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, _texts: Callable[[], Iterator[str]] | None = None) -> Iterator[Entry]:
         """A mapped namespace has another place in the order, so it is read by itself, at the price of a pass each.
 
         The first pass to the end is the one that believes nothing; with several they would all be that.
         """
-        if self._map:
-            self._source.check()
+        if not self._map:
+            return self._stream(lambda _namespace: True)
+        self._source.check()
         streams = [self._stream(lambda namespace: namespace not in self._map)]
         streams += [self._stream(source.__eq__) for source in self._map]
-        return heapq.merge(*streams, key=lambda entry: entry[0])
+        return heapq.merge(*streams, key=lambda entry: entry.key)
+
+    def texts(self) -> Iterator[str]:
+        """None where namespaces are mapped."""
+        return iter(()) if self._map else self._source.texts()
 
     def covers(self, manifest: Manifest) -> bool:
         """By the selection that the backup was taken with; what others chose to save nobody knows."""
@@ -157,10 +186,11 @@ class BackupSide:
 
     def _entry(self, stored: StoredLrs) -> Entry:
         namespace = self._map.get(stored.namespace, stored.namespace)
-        manifest = dict(with_defaults(stored.manifest, self._defaults)) if self._defaults else stored.manifest
+        manifest = with_defaults(stored.manifest, self._defaults) if self._defaults else stored.manifest
         clean = comparable(manifest)
         clean["metadata"]["namespace"] = namespace
-        return f"{namespace}/{stored.name}", clean
+        saved = None if manifest is stored.manifest else comparable(stored.manifest)
+        return Entry(f"{namespace}/{stored.name}", clean, stored.sum, saved)
 
 
 def _scope(catalog: Catalog, where: str) -> Selection:
@@ -195,19 +225,27 @@ class LiveSide:
         connection = self._kube.connection
         return Origin(label="live", server=connection.server, context=connection.context, resource_version=self._resource_version)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, texts: Callable[[], Iterator[str]] | None = None) -> Iterator[Entry | AsSaved]:
         """By pages, the next one fetched while one is used."""
         self.being_deleted.clear()
+        recall = SameText(texts) if texts else None
         with everywhere(self._read_from):
-            for page in prefetch(self._kube.pages(self._resource, self._read_from)):
+            for page in prefetch(self._kube.pages(self._resource, self._read_from, recall=recall)):
                 self._resource_version = page.resource_version
-                for _, manifest in page.items:
+                for number, (_, manifest) in enumerate(page.items):
+                    if number in page.unchanged:
+                        yield AsSaved(page.unchanged[number])
+                        continue
                     metadata = manifest["metadata"]
                     key = f"{metadata['namespace']}/{metadata['name']}"
                     if "deletionTimestamp" not in metadata:
-                        yield key, comparable(manifest)
+                        yield Entry(key, comparable(manifest))
                     elif self._is_meant(manifest):
                         self.being_deleted.append(key)
+
+    def texts(self) -> Iterator[str]:
+        """None: the objects are never read twice."""
+        return iter(())
 
     def covers(self, _manifest: Manifest) -> bool:
         """The cluster holds whatever there is."""
@@ -295,7 +333,7 @@ class Differ:
         found: Comparison[T] = Comparison(before=self._before.origin, after=self._after.origin)
         self._progress.begin("comparing")
         any_at_all = False
-        for before, after in _pairs(self._ordered(self._before), self._ordered(self._after)):
+        for before, after in _pairs(_read(self._ordered(self._before)), self._ordered(self._after, self._before.texts)):
             self._progress.advance()
             any_at_all = True
             if not any(self._is_meant(manifest) for manifest in (before, after) if manifest is not None):
@@ -328,12 +366,17 @@ class Differ:
             found.not_compared += 1
         return None
 
-    def _ordered(self, side: Side) -> Iterator[Entry]:
-        """The entries of a side, each key greater than the one before it."""
-        entries = iter(sorted(side.entries(), key=lambda entry: entry[0])) if self._sort else side.entries()
+    def _ordered(self, side: Side, texts: Callable[[], Iterator[str]] | None = None) -> Iterator[Entry | AsSaved]:
+        """The entries of a side, each key greater than the one before it; where what has one of the `texts` is, `_pairs` sees."""
+        entries = side.entries(texts)
+        if self._sort:
+            entries = iter(sorted(_read(side.entries()), key=attrgetter("key")))
         last = ""
         for entry in entries:
-            key = entry[0]
+            if isinstance(entry, AsSaved):
+                yield entry
+                continue
+            key = entry.key
             if key == last:
                 raise UsageError(f"two LRS of {side.origin.label} would become {key}", hint="compare them one after the other")
             if key < last:
@@ -342,18 +385,35 @@ class Differ:
             yield entry
 
 
-def _pairs(before: Iterator[Entry], after: Iterator[Entry]) -> Iterator[tuple[Manifest | None, Manifest | None]]:
+def _read(entries: Iterator[Entry | AsSaved]) -> Iterator[Entry]:
+    """They, of a side that was given no texts."""
+    return (entry for entry in entries if isinstance(entry, Entry))
+
+
+def _pairs(before: Iterator[Entry], after: Iterator[Entry | AsSaved]) -> Iterator[tuple[Manifest | None, Manifest | None]]:
     """Both sides side by side; None where one of them lacks an object."""
     old, new = next(before, None), next(after, None)
+    passed = ""
     while old is not None or new is not None:
-        if new is None or (old is not None and old[0] < new[0]):
-            yield old[1] if old else None, None
+        if isinstance(new, AsSaved):
+            if old is None:  # it came before its turn
+                raise _OutOfOrderError
+            if old.sum != new.sum:
+                yield old.manifest, None
+                old = next(before, None)
+                continue
+            passed = old.key
+            new = Entry(old.key, old.saved or old.manifest)
+        elif new is not None and new.key <= passed:
+            raise _OutOfOrderError
+        if new is None or (old is not None and old.key < new.key):
+            yield old.manifest if old else None, None
             old = next(before, None)
-        elif old is None or new[0] < old[0]:
-            yield None, new[1]
+        elif old is None or new.key < old.key:
+            yield None, new.manifest
             new = next(after, None)
         else:
-            yield old[1], new[1]
+            yield old.manifest, new.manifest
             old, new = next(before, None), next(after, None)
 
 

@@ -17,7 +17,7 @@ from kubectl_lrs.model.catalog import Catalog, parse
 from kubectl_lrs.model.errors import ExpiredError, UnreachableError
 from kubectl_lrs.model.selection import Selection
 from kubectl_lrs.runtime.progress import Silent
-from kubectl_lrs.usecases.diff import Differ, Difference, Kind, Origin
+from kubectl_lrs.usecases.diff import Differ, Difference, Entry, Kind, Origin
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.builders.drift import Bed, drift, lrs
@@ -300,12 +300,15 @@ class _Given:
         self.being_deleted: list[str] = []
         self._names, self._expires = names, expires
 
-    def entries(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def entries(self, _texts: object = None) -> Iterator[Entry]:
         for name in self._names:
-            yield f"ns/{name}", {"metadata": {"namespace": "ns", "name": name}}
+            yield Entry(f"ns/{name}", {"metadata": {"namespace": "ns", "name": name}})
         if self._expires:
             self._expires -= 1
             raise ExpiredError("gone", status=410)
+
+    def texts(self) -> Iterator[str]:
+        return iter(())
 
     def covers(self, _manifest: dict[str, Any]) -> bool:
         return True

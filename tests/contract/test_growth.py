@@ -32,7 +32,7 @@ from kubectl_lrs.stores.lrs.creation_order import WaitingRoom, creation_order
 from kubectl_lrs.stores.lrs.decide import LrsStep
 from kubectl_lrs.stores.lrs.evidence import alterations
 from kubectl_lrs.usecases.check import report_of
-from kubectl_lrs.usecases.diff import Differ, Origin
+from kubectl_lrs.usecases.diff import Differ, Entry, Origin
 from kubectl_lrs.usecases.scan import Scan
 from tests.builders import ownership
 from tests.builders.counted import lines
@@ -167,8 +167,11 @@ class _Side:
         self.origin = Origin(label="a side", server="s")
         self._objects = objects
 
-    def entries(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        return ((f"{each['metadata']['namespace']}/{each['metadata']['name']}", each) for each in self._objects)
+    def entries(self, _texts: Any = None) -> Iterator[Entry]:
+        return (Entry(f"{each['metadata']['namespace']}/{each['metadata']['name']}", each) for each in self._objects)
+
+    def texts(self) -> Iterator[str]:
+        return iter(())
 
     def covers(self, _manifest: dict[str, Any]) -> bool:
         return True

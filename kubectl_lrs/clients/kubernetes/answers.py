@@ -31,7 +31,7 @@ from kubectl_lrs.model.errors import (
     UnreachableError,
 )
 from kubectl_lrs.model.manifest import Manifest, loads, metadata_of, split_list
-from kubectl_lrs.model.recall import Recall, Recalled
+from kubectl_lrs.model.recall import Recall, Recalled, Unchanged
 from kubectl_lrs.runtime import redact
 
 _NO_DRY_RUN = "does not support dry run"
@@ -58,7 +58,8 @@ class Page:
     """A page of a LIST: each object as the server's own text and as data; the token of the next page, if any.
 
     `too_deep`: of objects that are nested too deeply for any step that descends, their metadata alone. `recalled`: by their
-    place in `items`, those that an earlier backup has; they were not read, and are empty.
+    place in `items`, those that an earlier backup has; they were not read, and are empty. `unchanged`: likewise, the sums of
+    those that have the text that is saved.
     """
 
     items: list[tuple[str, Manifest]]
@@ -67,6 +68,7 @@ class Page:
     size: int
     too_deep: list[Manifest] = field(default_factory=list)
     recalled: dict[int, Recalled] = field(default_factory=dict)
+    unchanged: dict[int, bytes] = field(default_factory=dict)
 
 
 def object_of(data: bytes, server: str) -> Manifest:
@@ -112,14 +114,18 @@ def _of_objects(data: bytes, recall: Recall | None) -> Page:
     items: list[tuple[str, Manifest]] = []
     too_deep: list[Manifest] = []
     recalled: dict[int, Recalled] = {}
+    unchanged: dict[int, bytes] = {}
     head: dict[str, Any] = {}
     for key, value in split_list(data.decode(), recall):
         if key != "items":
             head[key] = value
         elif value is not None:
             text, manifest = value
-            if isinstance(manifest, Recalled):
-                recalled[len(items)] = manifest
+            if isinstance(manifest, (Recalled, Unchanged)):
+                if isinstance(manifest, Recalled):
+                    recalled[len(items)] = manifest
+                else:
+                    unchanged[len(items)] = manifest.sum
                 items.append((text, {}))
                 continue
             if not is_readable(text, manifest):
@@ -129,7 +135,7 @@ def _of_objects(data: bytes, recall: Recall | None) -> Page:
             items.append((text, manifest))
     metadata = head["metadata"] or {}
     version, token = metadata.get("resourceVersion"), metadata.get("continue")
-    return Page(items, str(version or ""), str(token or ""), len(data), too_deep, recalled)
+    return Page(items, str(version or ""), str(token or ""), len(data), too_deep, recalled, unchanged)
 
 
 def not_read(kind: str, about: Manifest) -> LrsError:

@@ -174,7 +174,7 @@ class KubeClient:
         fields that somebody manages, but for who does; the texts of the objects may be empty. `since`: a resourceVersion. The
         server may then answer from its memory as of that version or any later one, which costs it next to nothing.
         `with_too_deep`: the caller looks at the objects of a page that are not read; else one of them is an error. `recall`:
-        an earlier backup, whose objects are not read where they are the same.
+        a backup, whose objects are not read where they are the same.
         """
         chosen = {"labelSelector": selector, "fieldSelector": f"metadata.name={name}" if name else ""}
         fixed = {key: value for key, value in chosen.items() if value}

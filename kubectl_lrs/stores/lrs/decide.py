@@ -14,6 +14,7 @@ from kubectl_lrs.model.errors import ApiError, CredentialsError, DeniedError, Lr
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.manifest import Manifest, comparable, fingerprint
 from kubectl_lrs.model.plan import Action, Step
+from kubectl_lrs.model.recall import Recall
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.stores.lrs.evidence import differences
 from kubectl_lrs.stores.lrs.saved import TIER, StoredLrs
@@ -66,10 +67,16 @@ def json_patch(step: LrsStep) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What is kept of a live object: enough to tell equal from different, small enough to keep for all of them."""
+    """What is kept of a live object: enough to tell equal from different, small enough to keep for all of them.
 
-    fingerprint: bytes
+    `fingerprint` None: it has the very text that is saved.
+    """
+
+    fingerprint: bytes | None
     terminating: bool
+
+
+AS_SAVED = Live(None, terminating=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +95,15 @@ class LiveLrs:
     """The live LRS of the namespaces that a restore is about.
 
     `with_owners`: those that have owners are kept in `owned`, and the uids of all that stay in `uids`. `unreadable`:
-    namespaces that could not be listed, with the reason.
+    namespaces that could not be listed, with the reason. `recall`: the backup, where its objects are to be found by `of`.
     """
 
-    def __init__(self, kube: KubeClient, resource: Resource, *, with_owners: bool = False) -> None:
+    def __init__(self, kube: KubeClient, resource: Resource, *, with_owners: bool = False, recall: Recall | None = None) -> None:
         self._kube = kube
         self._resource = resource
         self._with_owners = with_owners
+        self._recall = None if with_owners else recall  # what is not read tells nothing of owners
+        self._unchanged: set[bytes] = set()
         self._seen: dict[Key, Live] = {}
         self.owned: dict[Key, Owned] = {}
         self.uids: set[str] = set()
@@ -127,22 +136,29 @@ class LiveLrs:
     def _list(self, namespace: str) -> None:
         found = whole(self._kube, lambda: self._found(namespace), what=f"the list of namespace {namespace} was whole")
         self._seen |= found.seen
+        self._unchanged |= found.unchanged
         self.owned |= found.owned
         self.uids |= found.uids
 
     def _found(self, namespace: str) -> _Found:
         found = _Found()
         # One that is too deep is not read, and has its turn; whom it belongs to is known.
-        for page in prefetch(self._kube.pages(self._resource, namespace, with_too_deep=True)):
-            for _, manifest in page.items:
-                found.note(manifest, with_owners=self._with_owners)
+        for page in prefetch(self._kube.pages(self._resource, namespace, with_too_deep=True, recall=self._recall)):
+            found.unchanged.update(page.unchanged.values())
+            for number, (_, manifest) in enumerate(page.items):
+                if number not in page.unchanged:
+                    found.note(manifest, with_owners=self._with_owners)
             for manifest in page.too_deep if self._with_owners else ():
                 found.note_owned(manifest["metadata"], b"", is_unread=True)
         return found
 
     def seen(self, namespace: str, name: str) -> Live | None:
-        """What lived under this name when it was read."""
+        """What lived under this name when it was read; with `recall` ask `of`."""
         return self._seen.get((namespace, name))
+
+    def of(self, stored: StoredLrs) -> Live | None:
+        """What lived under the name of this object of the source; where there is a `recall`, nothing of it may be mapped."""
+        return AS_SAVED if stored.sum in self._unchanged else self.seen(stored.namespace, stored.name)
 
     def fetch(self, namespace: str, name: str) -> Manifest | None:
         """The whole object as it is now."""
@@ -157,6 +173,7 @@ class _Found:
     """What is kept of one list."""
 
     seen: dict[Key, Live] = field(default_factory=dict)
+    unchanged: set[bytes] = field(default_factory=set)
     owned: dict[Key, Owned] = field(default_factory=dict)
     uids: set[str] = field(default_factory=set)
 
@@ -164,12 +181,13 @@ class _Found:
         metadata = manifest["metadata"]
         key = (metadata["namespace"], metadata["name"])
         is_going = "deletionTimestamp" in metadata
-        self.seen[key] = live = Live(fingerprint(comparable(manifest)), is_going)
+        found = fingerprint(comparable(manifest))
+        self.seen[key] = Live(found, is_going)
         if with_owners:
-            self.note_owned(metadata, live.fingerprint)
+            self.note_owned(metadata, found)
 
-    def note_owned(self, metadata: Manifest, fingerprint: bytes, *, is_unread: bool = False) -> None:
-        """Whose it is, as long as it is not about to go."""
+    def note_owned(self, metadata: Manifest, found: bytes, *, is_unread: bool = False) -> None:
+        """Whose it is, as long as it is not about to go. `found`: its fingerprint."""
         if "deletionTimestamp" in metadata:
             return
         self.uids.add(metadata["uid"])
@@ -177,7 +195,7 @@ class _Found:
             self.owned[metadata["namespace"], metadata["name"]] = Owned(
                 uid=metadata["uid"],
                 resource_version=str(metadata["resourceVersion"]),
-                fingerprint=fingerprint,
+                fingerprint=found,
                 is_held=bool(metadata.get("finalizers")),
                 owners=tuple(owners),
                 is_unread=is_unread,
@@ -210,9 +228,10 @@ def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> LrsStep:
 
     if stored.type in rules.skipped_types:
         return step(Action.SKIP, rules.skipped_types[stored.type])
-    seen = live.seen(stored.namespace, stored.name)
+    seen = live.of(stored)
     if alone := rules.left_alone(stored.manifest):
-        return step(*alone) if seen is None or not _is_equal(seen, stored, rules) else step(Action.UNCHANGED)
+        is_equal = seen is not None and not seen.terminating and _is_equal(seen, stored, rules.normalise(stored.manifest))
+        return step(Action.UNCHANGED) if is_equal else step(*alone)
     if stored.namespace in rules.unusable:
         return step(Action.CONFLICT, rules.unusable[stored.namespace])
     if seen is None:
@@ -220,10 +239,10 @@ def decide(stored: StoredLrs, live: LiveLrs, rules: Rules) -> LrsStep:
         return step(Action.CONFLICT, problem) if problem else step(Action.CREATE)
     if seen.terminating:
         return step(Action.CREATE, "when the one that is being deleted is gone")
-    wanted = comparable(rules.normalise(stored.manifest))
-    if seen.fingerprint == fingerprint(wanted):
+    wanted = rules.normalise(stored.manifest)
+    if _is_equal(seen, stored, wanted):
         return step(Action.UNCHANGED)
-    return _differing(stored, wanted, live, rules)
+    return _differing(stored, comparable(wanted), live, rules)
 
 
 def _step(stored: StoredLrs, action: Action, reason: str = "") -> LrsStep:
@@ -237,8 +256,11 @@ def _step(stored: StoredLrs, action: Action, reason: str = "") -> LrsStep:
     )
 
 
-def _is_equal(seen: Live, stored: StoredLrs, rules: Rules) -> bool:
-    return not seen.terminating and seen.fingerprint == fingerprint(comparable(rules.normalise(stored.manifest)))
+def _is_equal(seen: Live, stored: StoredLrs, wanted: Manifest) -> bool:
+    """Whether the live object is what is wanted, which is what is stored with the target's defaults."""
+    if seen.fingerprint is not None:
+        return seen.fingerprint == fingerprint(comparable(wanted))
+    return wanted is stored.manifest or fingerprint(comparable(wanted)) == fingerprint(comparable(stored.manifest))
 
 
 def _differing(stored: StoredLrs, wanted: Manifest, live: LiveLrs, rules: Rules) -> LrsStep:

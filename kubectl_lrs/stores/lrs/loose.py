@@ -47,6 +47,10 @@ class LooseLrs:
             owners = manifest["metadata"].get("ownerReferences") or ()
             yield StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=fingerprint(manifest))
 
+    def texts(self) -> Iterator[str]:
+        """None: they may have come from anywhere, and in any order."""
+        return iter(())
+
     @property
     def keys(self) -> list[Key]:
         """(namespace, name) of each, in the order in which they came."""

@@ -32,6 +32,7 @@ from kubectl_lrs.stores.lrs.options import RestoreOptions
 from kubectl_lrs.stores.lrs.owners import Owners
 from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
 from kubectl_lrs.stores.lrs.request import Requests
+from kubectl_lrs.stores.lrs.same_text import SameText
 from kubectl_lrs.stores.lrs.saved import TIER
 from kubectl_lrs.stores.lrs.selected import Selected, Summary
 from kubectl_lrs.stores.lrs.validate import Validator
@@ -65,7 +66,8 @@ class Planner:
         is_recreating = self._options.existing is Existing.RECREATE
         self._progress.begin("reading the backup, and looking at the cluster")
         operators, findings = self._operators({each.namespace for each in self._selected}) if is_recreating else ([], [])
-        live = LiveLrs(self._kube, self._resource, with_owners=is_recreating)
+        recall = SameText(self._selected.texts)
+        live = LiveLrs(self._kube, self._resource, with_owners=is_recreating, recall=recall)
         places = _Namespaces(self._kube, live if self._options.crd is None else None, create=self._options.create_namespaces)
         validator = self._validator()
         rules = self._rules(validator, places.unusable, operators)

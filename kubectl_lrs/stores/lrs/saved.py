@@ -75,6 +75,9 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[StoredLrs]:
         """Every LRS."""
 
+    def texts(self) -> Iterator[str]:
+        """The text of which each has its `sum`, in their order, as an API server gave it; none where there is no such."""
+
 
 class BackupSource:
     """The LRS of a sealed backup.
@@ -108,6 +111,10 @@ class BackupSource:
         for _ in self:
             pass
 
+    def texts(self) -> Iterator[str]:
+        """Every object in the text that was saved, in their order, as nobody has looked at it. DamageError."""
+        return self.folder.lines(RAW_FILE) if self._has_lrs else iter(())
+
     def _stored(self) -> Iterator[StoredLrs]:
         api_version = f"{GROUP}/{self.version}"
         kept: list[StoredLrs] = []
@@ -121,8 +128,7 @@ class BackupSource:
             if problem:
                 raise DamageError(f"{self.folder.describe(RAW_FILE)}: line {number}: {problem}")
             owners = manifest["metadata"].get("ownerReferences") or ()
-            digest = hashlib.blake2b(line.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            stored = StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=digest)
+            stored = StoredLrs(sanitise(manifest), tuple(owners), manifest.get("status"), sum=sum_of(line))
             room -= len(line)
             if room > 0:
                 kept.append(stored)
@@ -156,6 +162,11 @@ class BackupSource:
             raise DamageError(f"{self.folder.describe()}: {path} and {RAW_FILE} say different things of the same object")
 
 
+def sum_of(text: str) -> bytes:
+    """What tells an object of a backup from any other, by its text with the end of the line."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 MOST_NAMED = 50
 """So many LRS are read each by itself; of more than these all objects are."""
 
@@ -171,6 +182,10 @@ class NamedSource(BackupSource):
         super().__init__(folder)
         self._entries = entries
         self._read: list[StoredLrs] = []
+
+    def texts(self) -> Iterator[str]:
+        """None of them is read."""
+        return iter(())
 
     def __iter__(self) -> Iterator[StoredLrs]:
         self._read = self._read or [self._one(entry) for entry in self._entries]
@@ -191,8 +206,7 @@ class NamedSource(BackupSource):
             problem = f"not the object that {INDEX_FILE} says it is"
         if problem:
             raise DamageError(f"{where}: {problem}")
-        digest = hashlib.blake2b(dump(manifest).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        return StoredLrs(sanitise(manifest), tuple(owners), sum=digest)
+        return StoredLrs(sanitise(manifest), tuple(owners), sum=sum_of(dump(manifest)))
 
 
 def _with_owners(manifest: Any, owners: Any) -> Any:

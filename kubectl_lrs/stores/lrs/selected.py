@@ -52,6 +52,10 @@ class Selected:
             if self._is_wanted(stored):
                 yield self._mapped(stored)
 
+    def texts(self) -> Iterator[str]:
+        """Of all objects of the source, the text that was saved; none where anything of them is mapped, or there is no such."""
+        return iter(()) if self.namespace_map or self.registry_map else self._source.texts()
+
     def nothing(self) -> UsageError | None:
         """Why nothing is chosen, where the source does hold something."""
         types: set[str] = set()

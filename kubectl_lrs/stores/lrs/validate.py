@@ -34,8 +34,9 @@ class Validator:
         self._losses: Counter[str] = Counter()
 
     def normalise(self, manifest: Manifest) -> Manifest:
-        """The manifest with the target's defaults."""
-        return dict(with_defaults(manifest, self._defaults)) if self._defaults else manifest
+        """The manifest with the target's defaults; the same object where there is none to fill in."""
+        filled: Manifest = with_defaults(manifest, self._defaults) if self._defaults else manifest
+        return filled
 
     def problem(self, manifest: Manifest) -> str:
         """Why the target would refuse this manifest; empty where it would not."""

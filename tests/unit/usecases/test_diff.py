@@ -24,9 +24,12 @@ class _Side:
         self.origin = Origin(label=label, server="s")
         self._objects, self._only = objects, only
 
-    def entries(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def entries(self, _texts: Any = None) -> Iterator[diff.Entry]:
         for key, spec in sorted(self._objects.items()):
-            yield f"n/{key}", {"metadata": {"namespace": "n", "name": key}, "spec": spec}
+            yield diff.Entry(f"n/{key}", {"metadata": {"namespace": "n", "name": key}, "spec": spec})
+
+    def texts(self) -> Iterator[str]:
+        return iter(())
 
     def covers(self, manifest: dict[str, Any]) -> bool:
         return str(manifest["metadata"]["name"]).startswith(self._only)

@@ -23,6 +23,9 @@ class _Source:
     def __init__(self, *keys: str) -> None:
         self._keys = keys
 
+    def texts(self) -> Iterator[str]:
+        return iter(self._keys)
+
     def __iter__(self) -> Iterator[StoredLrs]:
         for key in self._keys:
             namespace, name, kind = key.split("/")
