@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kubectl_lrs import render
 from kubectl_lrs.clients.kubernetes.client import KubeClient
-from kubectl_lrs.commands.application_choice import namespaces_now, of_application
 from kubectl_lrs.commands.backup_choice import found
 from kubectl_lrs.commands.diff_ import LIVE, Flags
 from kubectl_lrs.commands.flags import Given
@@ -22,24 +21,19 @@ from kubectl_lrs.model.stores import RESOURCES, STORES
 from kubectl_lrs.repository import Backup
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.sources.place import open_to_read
-from kubectl_lrs.stores.files.connect import storage
 from kubectl_lrs.stores.files.flags import StorageOptions
-from kubectl_lrs.stores.images.connect import access as images_access
 from kubectl_lrs.stores.images.flags import RegistryOptions
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
 from kubectl_lrs.stores.lrs.saved import BackupSource
-from kubectl_lrs.stores.mongo.connect import access
 from kubectl_lrs.stores.mongo.flags import DatabaseOptions
-from kubectl_lrs.stores.mongo.inspect import LiveDocuments
-from kubectl_lrs.stores.mongo.levels import COMPLETE
-from kubectl_lrs.stores.mongo.server.client import Mongo
-from kubectl_lrs.usecases.belonging import belongings_in
 from kubectl_lrs.usecases.diff import BackupSide, Comparison, Differ, LiveSide, Side
-from kubectl_lrs.usecases.diff_application import LiveApplication, LiveStores, had
 from kubectl_lrs.usecases.diff_stores import CHOSEN, NotCompared, StoreComparison, compare_stores, none_compared
 from kubectl_lrs.usecases.diff_stores import LIVE as LIVE_WHY
 from kubectl_lrs.usecases.verify import require_intact
+
+if TYPE_CHECKING:
+    from kubectl_lrs.usecases.diff_application import LiveStores
 
 Stores: TypeAlias = "tuple[list[StoreComparison], list[NotCompared]]"
 
@@ -73,6 +67,9 @@ def _of_application(
     opened: _Backups, given: Given, names: tuple[str, str], maps: Mapping[str, str], selection: Selection
 ) -> tuple[Differ, Stores]:
     """All that belongs to one application on either side."""
+    from kubectl_lrs.usecases.belonging import belongings_in  # with all stores, of which a diff of LRS has no need
+    from kubectl_lrs.usecases.diff_application import LiveApplication
+
     if given.of(Selecting).selects_some:
         raise UsageError("--type and -l choose LRS, and --app an application", hint="give one of the two")
     before, after = names
@@ -107,6 +104,15 @@ def _mapped(key: str, maps: Mapping[str, str]) -> str:
 @contextmanager
 def _live_stores(given: Given, kube: KubeClient, source: BackupSource, maps: Mapping[str, str]) -> Iterator[LiveStores]:
     """The stores beside the cluster, as far as they can be had."""
+    from kubectl_lrs.commands.application_choice import namespaces_now
+    from kubectl_lrs.stores.files.connect import storage
+    from kubectl_lrs.stores.images.connect import access as images_access
+    from kubectl_lrs.stores.mongo.connect import access
+    from kubectl_lrs.stores.mongo.inspect import LiveDocuments
+    from kubectl_lrs.stores.mongo.levels import COMPLETE
+    from kubectl_lrs.stores.mongo.server.client import Mongo
+    from kubectl_lrs.usecases.diff_application import LiveStores, had
+
     namespace, home = namespaces_now(source.folder, kube, maps)
     mongo_options, files_options = given.of(DatabaseOptions), given.of(StorageOptions)
     mongo = Mongo(access(mongo_options, kube, home))
@@ -148,6 +154,8 @@ class _Backups:
 
     def of_application(self, name: str, cluster: Cluster | None = None) -> tuple[BackupSource, tuple[str, str]]:
         """(the backup that knows the application of --app, id and name of that)."""
+        from kubectl_lrs.commands.application_choice import of_application
+
         folder, application = of_application(self._given, self.directory, name, cluster)
         return self._opened(name, folder), application
 

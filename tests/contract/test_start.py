@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from kubectl_lrs import commands
 from kubectl_lrs.cli import VERBS
 from kubectl_lrs.model.stores import STORES
 
@@ -68,6 +70,21 @@ BESIDE: dict[str, set[str]] = {"help": set(), "wrong": ERRORS, "tab": TAB}
 SETTINGS = {f"kubectl_lrs.commands.{name}_" for name in ("backup", "check", "prune", "restore", "run")}
 """Whose flags `config` takes too."""
 
+RUNS = """
+import importlib, json, os, sys
+from kubectl_lrs import cli
+for name in sys.argv[1:]:
+    if os.fork() == 0:
+        importlib.import_module(name)
+        print(json.dumps([name, [each.partition(".")[0] for each in sys.modules]]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+"""Each module by itself, in a process that has imported the command line and nothing else."""
+
+HEAVY = {"asyncio", "botocore", "bson", "fsspec", "kubernetes", "obstore", "prometheus_client", "pymongo", "requests", "rich"}
+"""Of others, and what they bring along: each is a tenth of a second that only some calls have to wait."""
+
 SLOW = {"asyncio", "ctypes", "hashlib", "http", "socket", "ssl", "subprocess"}
 """Of Python's own: what takes a millisecond or more, and no parser needs."""
 
@@ -116,6 +133,14 @@ def test_list_knows_no_server_no_store_and_no_rule() -> None:
         assert "kubectl_lrs.render.backups" in modules, call
         assert sorted(name for name in modules if name.startswith(others)) == [], call
         assert sorted(modules & {"ssl", "http.client", "yaml", "requests"}) == [], call
+
+
+def test_what_a_command_does_waits_for_no_library_of_a_store_that_it_may_not_need() -> None:
+    modules = sorted(f"kubectl_lrs.commands.{path.stem}" for path in Path(commands.__path__[0]).glob("*_run.py"))
+    done = subprocess.run([sys.executable, "-c", RUNS, *modules], capture_output=True, text=True, check=True)
+    told = dict(json.loads(line) for line in done.stdout.splitlines())
+    assert sorted(told) == modules
+    assert {name: sorted(HEAVY.intersection(found)) for name, found in told.items() if HEAVY.intersection(found)} == {}
 
 
 @pytest.mark.parametrize("kind", ["help", "tab", "bare"])
