@@ -73,7 +73,7 @@ class Planner:
         rules = self._rules(validator, places.unusable, operators)
         taken = Summary(self._selected, self._resource.kind)
         steps: list[LrsStep] = []
-        observed = preflight.Observed()
+        observed = preflight.Observed(is_recreating=is_recreating)
         for place, stored in enumerate(self._selected):
             taken.note(stored)
             places.look(stored.namespace)

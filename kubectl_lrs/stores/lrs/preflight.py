@@ -103,9 +103,11 @@ class Observed:
 
     `samples`: one object to be created, or created again, of each namespace, type and kind of owner whose deletion it
     blocks. `users`: (namespace, kind, name) that specs refer to → the places in the plan of those that do. `applications`:
-    types of which one runs an image of a custom application, and `others`: those of which one does not.
+    types of which one runs an image of a custom application, and `others`: those of which one does not. `is_recreating`: what
+    is not written may yet be, with its owner.
     """
 
+    is_recreating: bool = False
     samples: dict[Sample, tuple[Action, StoredLrs]] = field(default_factory=dict)
     users: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
     applications: set[str] = field(default_factory=set)
@@ -113,8 +115,9 @@ class Observed:
 
     def note(self, place: int, step: Step, stored: StoredLrs) -> None:
         """The object of the step at this place."""
-        for kind, name in set(references(stored.manifest.get("spec"))):
-            self.users.setdefault((step.namespace, kind, name), []).append(place)
+        if self.is_recreating or step.action in WRITES:  # nobody asks what the others refer to
+            for kind, name in set(references(stored.manifest.get("spec"))):
+                self.users.setdefault((step.namespace, kind, name), []).append(place)
         if step.type not in WORKLOADS:
             (self.applications if _runs_application(stored) else self.others).add(step.type)
         self.sample(step, stored)
