@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from kubectl_lrs.backends.options import S3Options, options_of
 from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.s3_errors import translated
+from kubectl_lrs.backends.s3_lists import reader
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import BUNDLES, anchors_file, system_file
 from kubectl_lrs.model.errors import UsageError
@@ -88,6 +89,7 @@ class Library:
             self.session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=instant)
             client, config = arguments(self._place, self.options, self.session, files)
             made = self.session.create_client("s3", config=Config(**config), **client)
+            made.meta.events.register("before-parse.s3.ListObjectsV2", reader(instant))
         except (PartialCredentialsError, ProfileNotFound) as error:
             raise translated(error, self._place.url, "", self._hidden) from error
         except (TypeError, ValueError, KeyError, BotoCoreError) as error:
