@@ -66,13 +66,6 @@ class _Before(NamedTuple):
     line: bytes = b""
 
 
-class _Line(NamedTuple):
-    """One of an earlier list, of which no more was looked at than whose it is."""
-
-    path: str
-    text: bytes
-
-
 class _Left(NamedTuple):
     """One that is to be copied by others."""
 
@@ -328,18 +321,35 @@ class _Unchanged:
     """
 
     def __init__(self, file: BinaryIO, began: float) -> None:
-        self._listed = Beside(_lines(file))
+        self._lines = _lines(file)
+        self._next = next(self._lines, None)
         self._began = began
 
     def at(self, selected: SelectedFile) -> _Before | None:
-        line, now = self._listed.at(selected.stat.key), selected.stat
-        if line is None or is_young(now, self._began):
+        now = selected.stat
+        if self._next is None or is_young(now, self._began):
             return None
-        entry = selected.entry(now)
-        if now.etag and now.attributes is not None and (sha256 := index.sum_in(line.text, entry, selected.file)):
-            return _Before(selected.entry(now, sha256=sha256), line.text)
-        before = _parsed(line.text)
-        return _Before(before) if before is not None and _is_still(before, now) else None
+        before, after = selected.around()
+        line = self._line(now.key, before)
+        if line is None or not now.etag:
+            return None
+        is_known = now.attributes is not None
+        has_to_tell = now.is_settled and not is_known  # what stands beside the content is to be had from it
+        if not has_to_tell and (sha256 := index.sum_in(line, before, after if is_known else None)):
+            return _Before(selected.entry(now, sha256=sha256), line if is_known else b"")
+        entry = _parsed(line)
+        return _Before(entry) if entry is not None and _is_still(entry, now) else None
+
+    def _line(self, path: str, before: bytes) -> bytes | None:
+        """That of a path that comes after those that were asked for before. One that begins so is of it; others are looked at."""
+        while (line := self._next) is not None:
+            found = path if line.startswith(before) else _path(line)
+            if found > path:
+                return None
+            self._next = next(self._lines, None)
+            if found == path:
+                return line
+        return None
 
 
 def _finished(left: Beside[SavedFile], selected: SelectedFile) -> _Before | None:
@@ -382,11 +392,17 @@ def _noted(file: BinaryIO) -> Iterator[SavedFile]:
             yield entry
 
 
-def _lines(file: BinaryIO) -> Iterator[_Line]:
-    """Those that are of a file."""
+def _lines(file: BinaryIO) -> Iterator[bytes]:
     while line := file.readline(index.MAX_LINE):
-        with suppress(ValueError):
-            yield _Line(index.path_of(line), line.rstrip(b",\n"))
+        yield line.rstrip(b",\n")
+
+
+def _path(line: bytes) -> str:
+    """Whose it is; that of one which is of no file comes before all others."""
+    try:
+        return index.path_of(line)
+    except ValueError:
+        return ""
 
 
 def _parsed(line: bytes) -> SavedFile | None:

@@ -45,6 +45,7 @@ _PATH = '{"path":"'
 _DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SUM = re.compile(r"[0-9a-f]{64}")
+_SUM_IN_LINE = re.compile(rb"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,16 +144,28 @@ def is_sum(text: str) -> bool:
 
 def line_of(entry: SavedFile) -> bytes:
     """As it stands in the file, without what divides it from the next."""
-    found, sha256 = entry.found, entry.sha256
-    before, after = _around(entry.path, entry.size, entry.etag, found, entry.file, entry.attributes, entry.modified)
-    return f"{before}{_quoted(sha256)}{after}".encode() if entry.file else f"{before}{after}".encode()
+    before, after = _around(entry.path, entry.size, entry.etag, entry.found, entry.file, entry.attributes, entry.modified)
+    return f"{before}{_quoted(entry.sha256)[1:-1] if entry.file else ''}{after}".encode()
 
 
-def sum_in(line: bytes, entry: SavedFile, file: str) -> str:
-    """The sum of the content, where a line says all that `entry` does, and that its content is at `file`; else empty."""
-    before, after = _around(entry.path, entry.size, entry.etag, entry.found, file, entry.attributes, entry.modified)
-    found = _SUM.match(line.decode(errors="replace"), len(before) + 1)
-    return found[0] if found and line == f'{before}"{found[0]}"{after}'.encode() else ""
+def around(
+    path: str, size: int, etag: str, found: Found, file: str, attributes: Mapping[str, Any], modified: float | None
+) -> tuple[bytes, bytes]:
+    """The line of a file whose content is at `file`: up to the sum of that, and from there on."""
+    before, after = _around(path, size, etag, found, file, attributes, modified)
+    return before.encode(), after.encode()
+
+
+def sum_in(line: bytes, before: bytes, after: bytes | None) -> str:
+    """The sum of the content, where a line says nothing else than this (`around`); empty where it does.
+
+    `after` None: what is kept beside the content may be any.
+    """
+    found = _SUM_IN_LINE.match(line, len(before))
+    if found is None or not line.startswith(before):
+        return ""
+    is_so = line.startswith(b'"', found.end()) if after is None else line[found.end() :] == after
+    return found[0].decode() if is_so else ""
 
 
 def path_of(line: bytes) -> str:
@@ -166,15 +179,16 @@ def path_of(line: bytes) -> str:
 def _around(
     path: str, size: int, etag: str, found: Found, file: str, attributes: Mapping[str, Any], modified: float | None
 ) -> tuple[str, str]:
-    """A line up to the sum of the content and from there on, as the encoder of JSON writes it: for very many."""
+    """The same as text, as the encoder of JSON writes it: for very many. Without content it is one, in two pieces."""
     where = found.where
     before = f'{_PATH}{_quoted(path)[1:]},"size":{size},"marker":{_quoted(etag)},"foundBy":{_quoted(found.by)}'
     if where is not None:
         before += f',"source":{_quoted(where.source)},"document":{_quoted(where.document[:MAX_WHERE])}'
         before += f',"field":{_quoted(where.field[:MAX_WHERE])}'
     if file:
-        before += f',"file":{_quoted(file)},"sha256":'
-    after = f',"attributes":{_encoded(attributes)}' if attributes else ""
+        before += f',"file":{_quoted(file)},"sha256":"'
+    after = '"' if file else ""
+    after += f',"attributes":{_encoded(attributes)}' if attributes else ""
     return before, after + ("}" if modified is None else f',"modified":{modified!r}}}')
 
 

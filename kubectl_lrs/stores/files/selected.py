@@ -12,7 +12,7 @@ from kubectl_lrs.backends.base import Stat
 from kubectl_lrs.runtime.sorting import Sorted
 from kubectl_lrs.stores.files.match import ALL, Found, Where
 from kubectl_lrs.stores.files.named import Named, Names, new_folders
-from kubectl_lrs.stores.files.saved import SavedFile, backup_path
+from kubectl_lrs.stores.files.saved import SavedFile, around, backup_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class SelectedFile:
             attributes=seen.attributes or {},
             modified=self.stat.mtime if self.stat.is_settled else None,
         )
+
+    def around(self) -> tuple[bytes, bytes]:
+        """Its line up to the sum of the content and from there on, as far as the list of the storage tells."""
+        stat, modified = self.stat, self.stat.mtime if self.stat.is_settled else None
+        return around(stat.key, stat.size, stat.etag, self.found, self.file, stat.attributes or {}, modified)
 
 
 _Stat = tuple[str, int, str, float | None, Mapping[str, Any] | None, bool]

@@ -7,10 +7,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kubectl_lrs.backends.base import Backend, KeyExistsError, KeyNotFoundError, Reading, Stat, put
 from kubectl_lrs.backends.local import Local
@@ -24,8 +27,11 @@ from kubectl_lrs.repository.plain.writer import FolderWriter
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files import saved as index
 from kubectl_lrs.stores.files.collect import FilesCollector
-from kubectl_lrs.stores.files.copy import ATTEMPTS, DAMAGED, PROGRESS_FILE, SMALL
-from kubectl_lrs.stores.files.storage import Storage
+from kubectl_lrs.stores.files.copy import ATTEMPTS, DAMAGED, PROGRESS_FILE, SMALL, _Unchanged
+from kubectl_lrs.stores.files.match import ALL, Found
+from kubectl_lrs.stores.files.saved import SavedFile
+from kubectl_lrs.stores.files.selected import SelectedFile
+from kubectl_lrs.stores.files.storage import YOUNG, Storage
 from kubectl_lrs.usecases.backup import back_up
 from kubectl_lrs.usecases.making import Destination
 from tests.builders.said import nothing, saying
@@ -325,6 +331,49 @@ def test_but_where_it_does_not_tell(tmp_path: Path) -> None:
     assert backend.backed_up(tmp_path, "2") == (["a"], "two")
     backend.settled = 1000.0
     assert backend.backed_up(tmp_path, "3") == (["a"], "two")
+
+
+BEGAN = 1000.0
+_PATHS = ("a", "a/b", "a/b.c", "b", 'q"\\', "\udcff")
+_STATS = st.builds(
+    lambda *said: said,
+    st.sampled_from((1, 2)),
+    st.sampled_from(("e", "f", "")),
+    st.sampled_from((None, BEGAN - 2 * YOUNG, BEGAN)),
+    st.sampled_from((None, {}, {"mode": 1})),
+    st.booleans(),
+)
+_LISTS = st.dictionaries(st.sampled_from(_PATHS), st.tuples(_STATS, st.sampled_from((ALL, Found("id")))))
+_OTHERS = st.sampled_from((b"", b"{}", b'{"path":7}', b'{"path":"a', b'{"path":"A","size":1,"marker":"e","foundBy":"all"}'))
+
+
+def _selected(path: str, stat: Any, found: Found) -> SelectedFile:
+    return SelectedFile(Stat(path, *stat), found, f"files/{path}")
+
+
+def _as_listed(selected: SelectedFile) -> SavedFile:
+    return selected.entry(selected.stat, sha256=hashlib.sha256(repr(selected.stat).encode()).hexdigest())
+
+
+@given(_LISTS, _LISTS, st.lists(_OTHERS, max_size=2))
+def test_what_an_earlier_list_says_of_a_file_that_is_as_it_was(before: Any, now: Any, others: list[bytes]) -> None:
+    """Whatever else the list says, and whatever else there is: each by itself, with all of its line read."""
+    entries = {path: _as_listed(_selected(path, *said)) for path, said in before.items()}
+    lines = [b'{"kind":"lrs-files","files":[', *others, *(index.line_of(entries[path]) + b"," for path in sorted(entries)), b"]}"]
+    unchanged = _Unchanged(BytesIO(b"\n".join(lines)), BEGAN)
+    for path in sorted(now):
+        selected, was = _selected(path, *now[path]), entries.get(path)
+        stat, found = selected.stat, unchanged.at(selected)
+        is_young = stat.mtime is not None and stat.mtime > BEGAN - YOUNG
+        is_still = was is not None and bool(stat.etag) and (was.size, was.etag) == (stat.size, stat.etag)
+        assert (found is not None) == (is_still and not is_young)
+        if found is None or was is None:
+            continue
+        assert (found.entry.path, found.entry.file, found.entry.sha256) == (path, was.file, was.sha256)
+        is_alike = stat.attributes is not None and index.line_of(selected.entry(stat, sha256=was.sha256)) == index.line_of(was)
+        assert found.line == (index.line_of(was) if is_alike else b"")
+        if stat.attributes is None and stat.is_settled:
+            assert found.entry == was
 
 
 def test_another_storage_is_another(tmp_path: Path) -> None:
