@@ -56,8 +56,10 @@ class BestEffort:
 
     def advance(self, count: int = 1) -> None:
         """As the other, where that can."""
-        with suppress(OSError, ValueError):
+        try:  # noqa: SIM105  for each of very many: a `suppress` costs more than all else of it
             self._progress.advance(count)
+        except (OSError, ValueError):
+            pass
 
     def note(self, message: str, known: Note | None = None) -> None:
         """As the other, where that can."""

@@ -37,11 +37,14 @@ class Spelling:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._own = sorted({_plain(name) for name in names("")} - {""}, key=len, reverse=True)
+        self._roots = tuple(dict.fromkeys(map(_plain, names(""))))
+        self._own = sorted({*self._roots} - {""}, key=len, reverse=True)
 
-    def full(self, path: str) -> Iterator[str]:
+    def full(self, path: str) -> Iterable[str]:
         """Each way to write a path out in full, without scheme and outer slashes."""
-        return map(_plain, self._names(path))
+        if "://" in path or path.startswith("/"):  # together with a root it may look like a scheme
+            return map(_plain, self._names(path))
+        return [f"{root}/{path}".strip("/") for root in self._roots]
 
     def relative(self, plain: str) -> str:
         """Without the storage's own prefix, where it begins with that."""
