@@ -100,6 +100,19 @@ def _messages(out: str) -> dict[str, str]:
 # ---- owners of other kinds
 
 
+def test_an_owner_in_a_version_that_is_no_longer_served(place: Place) -> None:
+    """As after an upgrade: the object is there, in the version that the server has now, and the collector knows it by that."""
+    deploy_operator(place.plane, place.namespace, name="parent", image="x", release="other")
+    live = place.plane.api("GET", f"{deployments_path(place.namespace)}/parent")[1]["metadata"]
+    place.lrs("owned", {"apiVersion": "apps/v1beta1", "kind": "Deployment", "name": "parent", "uid": live["uid"]})
+    place.save()
+    place.clear()
+    assert "dropped" not in place.cli.ok("restore", "saved")
+    (reference,) = place.owners("owned")
+    assert (reference["apiVersion"], reference["uid"]) == ("apps/v1", live["uid"])
+    place.assert_stays("owned")
+
+
 def test_owner_with_a_new_uid_is_linked_and_its_flags_are_kept(place: Place) -> None:
     place.lrs("owned", {**place.config_map(), **FLAGS})
     place.save()

@@ -270,10 +270,29 @@ class KubeClient:
         return {str(entry.get("name")): entry for entry in listed}
 
     def resource_of_kind(self, api_version: str, kind: str) -> Resource | None:
-        """The resource that serves objects of this kind; None when none does, which only the server's 404 says."""
+        """The resource that serves objects of this kind, in another version of its group where that one is not served any more.
+
+        None when none does, which only the server's 404 says.
+        """
         group, _, version = api_version.rpartition("/")
+        if found := self._of_kind(group, version, kind):
+            return found
+        return next(
+            (other for each in self._versions(group) if each != version and (other := self._of_kind(group, each, kind))), None
+        )
+
+    def _versions(self, group: str) -> list[str]:
+        """Those that are served of a group, the one that the server prefers first; none of the core group, which has one."""
         try:
-            listed = self._object(self._sender.send("GET", f"/apis/{api_version}" if group else f"/api/{api_version}"))
+            found = self._object(self._sender.send("GET", f"/apis/{group}")) if group else {}
+        except (NotFoundError, NotServedError):
+            return []
+        preferred = (found.get("preferredVersion") or {}).get("version")
+        return sorted((str(each["version"]) for each in found.get("versions") or ()), key=lambda each: each != preferred)
+
+    def _of_kind(self, group: str, version: str, kind: str) -> Resource | None:
+        try:
+            listed = self._object(self._sender.send("GET", f"/apis/{group}/{version}" if group else f"/api/{version}"))
         except (NotFoundError, NotServedError):
             return None
         for entry in listed.get("resources") or ():

@@ -25,7 +25,7 @@ COMING = "00000000-0000-0000-0000-000000000000"
 """Stands for the uid that an owner will have: the server does not look it up, and judges the rest of the request by it."""
 
 Identity = tuple[str, str, str, str]
-"""(apiVersion, kind, namespace, name)."""
+"""(group, kind, namespace, name): it is the same object in each version."""
 
 
 class Owners:
@@ -53,7 +53,7 @@ class Owners:
         for owner in stored.owners:
             uid, why = self._find(owner, stored.namespace)
             if uid:
-                linked.append({**owner, "uid": uid})
+                linked.append({**owner, "apiVersion": self._version_of(owner), "uid": uid})
             elif (owner.get("kind"), stored.namespace, owner.get("name")) in self._coming:
                 linked.append({**owner, "uid": COMING})
             else:
@@ -66,7 +66,7 @@ class Owners:
     def forget(self, manifest: Manifest) -> None:
         """This object was made anew: whoever is owned by it is to be linked to what it is now."""
         metadata = manifest["metadata"]
-        self._found.pop((manifest["apiVersion"], manifest["kind"], metadata["namespace"], metadata["name"]), None)
+        self._found.pop((_group(manifest["apiVersion"]), manifest["kind"], metadata["namespace"], metadata["name"]), None)
 
     def lives(self, owner: Owner, namespace: str) -> bool | None:
         """Whether the object that is referred to, with this uid, is there and stays; None where that cannot be told."""
@@ -78,9 +78,10 @@ class Owners:
 
     def _find(self, owner: Owner, namespace: str) -> tuple[str, str]:
         """(uid of the live object, empty where it has none; why). Two threads that ask at once get the same answer."""
-        key = (str(owner.get("apiVersion")), str(owner.get("kind")), namespace, str(owner.get("name")))
+        api_version, kind, name = (str(owner.get(field)) for field in ("apiVersion", "kind", "name"))
+        key = (_group(api_version), kind, namespace, name)
         if key not in self._found:
-            self._found[key] = self._look_up(*key)
+            self._found[key] = self._look_up(api_version, kind, namespace, name)
         return self._found[key]
 
     def _look_up(self, api_version: str, kind: str, namespace: str, name: str) -> tuple[str, str]:
@@ -100,11 +101,20 @@ class Owners:
         alive = "deletionTimestamp" not in owner["metadata"]
         return (str(owner["metadata"]["uid"]), "") if alive else ("", NOT_THERE)
 
+    def _version_of(self, owner: Owner) -> str:
+        """That in which the kind of an owner that was found is served; the collector does not find it in another."""
+        resource = self._resource(str(owner.get("apiVersion")), str(owner.get("kind")))
+        return resource.api_version if resource else str(owner.get("apiVersion"))
+
     def _resource(self, api_version: str, kind: str) -> Resource | None:
         with self._lock:
             if (api_version, kind) not in self._resources:
                 self._resources[api_version, kind] = self._kube.resource_of_kind(api_version, kind)
             return self._resources[api_version, kind]
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
 
 
 class OwnerError(LrsError):
