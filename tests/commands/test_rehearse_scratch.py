@@ -99,6 +99,24 @@ def test_they_are_made_compared_and_removed(bed: Bed) -> None:
     assert bed.there() == []
 
 
+STRIPPED: dict[str, list[str]] = {
+    "the label": ["/metadata/labels/kubectl-lrs~1rehearsal"],
+    "the annotation": ["/metadata/annotations/kubectl-lrs~1rehearsal"],
+    "both": ["/metadata/labels/kubectl-lrs~1rehearsal", "/metadata/annotations/kubectl-lrs~1rehearsal"],
+}
+
+
+@pytest.mark.parametrize("stripped", STRIPPED)
+def test_what_admission_takes_the_mark_from_is_ours_all_the_same(bed: Bed, stripped: str) -> None:
+    """The answer to its creation has told which object it is: it is judged, and goes again."""
+    patch = [{"op": "remove", "path": path} for path in STRIPPED[stripped]]
+    with Webhook(bed.plane, bed.scratch, mutate=lambda _request: patch):
+        report = bed.rehearse(code=4)
+    assert bed.there() == []
+    assert counts(report) == {"differs": 8}
+    assert all("altered by the server: removed" in each["message"] for each in report["items"])
+
+
 def test_what_is_somebody_elses_stays(bed: Bed) -> None:
     """One that has a name of ours, and copies of an object of ours, label and all."""
     theirs = samples.filler(2, bed.crd.api_version, bed.crd.kind, bed.scratch)
@@ -136,12 +154,18 @@ def test_namespaces_that_cannot_be_one(bed: Bed) -> None:
     assert (report["tiers"][0]["things"], bed.there()) == ([], [])
 
 
-def test_an_operator_that_nothing_tells_of_is_fed_one_object_at_most(bed: Bed) -> None:
-    """Its Deployment is in a namespace where nobody looks for it, and it watches all of them."""
+@pytest.mark.parametrize(
+    "patch", [[], [{"op": "add", "path": "/metadata/labels/team", "value": "x"}]], ids=["as sent", "altered"]
+)
+def test_an_operator_that_nothing_tells_of_is_fed_one_object_at_most(bed: Bed, patch: list[dict[str, Any]]) -> None:
+    """Its Deployment is in a namespace where nobody looks for it, and it watches all of them. Admission may alter what comes."""
     home = f"{bed.scratch}-home"
     loader.create_namespace(bed.plane, home)
     try:
-        with LrsOperator(bed.plane, bed.crd.api_version, (bed.scratch,), home=home) as operator:
+        with (
+            Webhook(bed.plane, bed.scratch, mutate=lambda _request: patch),
+            LrsOperator(bed.plane, bed.crd.api_version, (bed.scratch,), home=home) as operator,
+        ):
             report = bed.rehearse(code=3)
             seen = {event.subject for event in operator.events if event.subject}
     finally:

@@ -81,6 +81,7 @@ class LrsScratch:
         self._token = secrets.token_hex(8)
         self._halt = stop.child()
         self._strangers: set[str] = set()
+        self._unmarked: dict[str, str] = {}
         self._lock = threading.Lock()
         self.aside = 0.0
 
@@ -179,7 +180,7 @@ class LrsScratch:
     def _is_left_alone(self, steps: Mapping[str, LrsStep], maker: _Maker, report: Report) -> bool:
         """Whether nobody writes to the first object for a moment; it is made again with the others."""
         first = next((pair for pair in self._pairs(steps) if pair[0].action in WRITES and not pair[0].after), None)
-        if first is None or maker.make(first).result is not Result.CREATED:
+        if first is None or maker.make(first).result not in (Result.CREATED, Result.ALTERED):
             return True  # nothing is there that anybody could write to, and why is said again
         began = time.monotonic()
         self._stop.wait(SETTLE)
@@ -203,9 +204,16 @@ class LrsScratch:
         }
         return replace(stored, manifest={**stored.manifest, "metadata": marked})
 
+    def made(self, answer: Manifest) -> None:
+        """The server has made this one for us. Where its mark was taken off, its uid tells of whom it is."""
+        metadata = answer["metadata"]
+        if (metadata.get("labels") or {}).get(MARK) != self._token or _mark_of(answer).get("token") != self._token:
+            with self._lock:
+                self._unmarked[str(metadata["uid"])] = str(metadata["name"])
+
     def is_own(self, live: Manifest) -> bool:
         """Whether this run has made it."""
-        return _token_of(live) == self._token
+        return _token_of(live) == self._token or live["metadata"]["uid"] in self._unmarked
 
     def judge(self, live: Manifest) -> None:
         """End it where somebody else has written to an object of ours: what is made there would be run."""
@@ -233,12 +241,25 @@ class LrsScratch:
     def _removed(self, token: str, workers: int) -> int:
         """How many are left of a run."""
         deadline = Deadline(REMOVED_WITHIN, Cancel())
-        while there := [each for each in self._listed(f"{MARK}={token}") if _token_of(each) == token]:
+        while there := [*self._of_run(token), *(self._unmarked_ones() if token == self._token else ())]:
             for _ in map_unordered(there, self._delete, workers=workers, stop=Cancel()):
                 pass
             if not deadline.pause(0.2):
                 break
         return len(there)
+
+    def _of_run(self, token: str) -> Iterator[Manifest]:
+        return (each for each in self._listed(f"{MARK}={token}") if _token_of(each) == token)
+
+    def _unmarked_ones(self) -> Iterator[Manifest]:
+        """Those of this run that no list by its mark shows, as long as they are there."""
+        for uid, name in list(self._unmarked.items()):
+            try:
+                live = self._kube.get(self._resource, name, self._namespace)
+            except NotFoundError:
+                continue
+            if live["metadata"]["uid"] == uid and _token_of(live) != self._token:
+                yield live
 
     def _delete(self, live: Manifest) -> None:
         """Ask for it; nobody but us waits for the finalizers of what we made."""
@@ -336,7 +357,7 @@ class _Maker:
         """The object as the server has it, after it was created."""
         metadata = manifest["metadata"]
         with suppress(ConflictError):  # an answer may have been lost, or it is somebody else's: what is there tells
-            self._requests.create(manifest)
+            self._rehearsal.made(self._requests.create(manifest))
         return self._requests.kube.get(self._requests.resource, metadata["name"], metadata["namespace"])
 
 
