@@ -41,6 +41,11 @@ def held(backend: Backend, key: str, stored: Stored, *, size: int = PIECE) -> It
         raise DamageError(f"{backend.url}/{key}: altered: its sum is not the one in the seal")
 
 
+def is_same(backend: Backend, key: str, data: bytes) -> bool:
+    """Whether an object is these bytes. KeyNotFoundError."""
+    return backend.stat(key).size == len(data) and backend.read_range(key, 0, len(data)) == data
+
+
 def whole(backend: Backend, key: str, stored: Stored, limit: int) -> bytes:
     """All of a small object, which has the sum of the seal."""
     if stored.size > limit:

@@ -16,7 +16,7 @@ from kubectl_lrs.repository.pool.check import Checked, check
 from kubectl_lrs.repository.pool.entries import IndexEntry
 from kubectl_lrs.repository.pool.known import Ledger
 from kubectl_lrs.repository.pool.layout import BLOB, CATALOG, REFS, SUMS, BackupId, blob_key, new_session, pack_key, pool_key
-from kubectl_lrs.repository.pool.ranges import held, pieces
+from kubectl_lrs.repository.pool.ranges import held, is_same, pieces
 from kubectl_lrs.repository.pool.seal import Seal, Stored, head_of
 from kubectl_lrs.repository.pool.sight import PoolHandle
 from kubectl_lrs.repository.pool.spool import Spool, gzipped
@@ -209,7 +209,7 @@ class Sealing:
 
     def _require_same(self, key: str, data: bytes) -> None:
         """What the storage has there is what it was sent: another one is no seal, and goes. LrsError."""
-        if self._backend.stat(key).size == len(data) and self._backend.read_range(key, 0, len(data)) == data:
+        if is_same(self._backend, key, data):
             return
         with suppress(Exception):  # nobody else has made it, and while it lies there prune removes nothing
             self._backend.delete(key)
@@ -220,7 +220,7 @@ class Sealing:
     def _require_there(self, key: str, data: bytes, error: LrsError) -> None:
         """Nobody said that the seal came: it is looked for. The error where it is not there, or where nobody can tell."""
         try:
-            if self._backend.stat(key).size == len(data) and self._backend.read_range(key, 0, len(data)) == data:
+            if is_same(self._backend, key, data):
                 return
         except KeyNotFoundError:
             if isinstance(error, UnreachableError):

@@ -14,7 +14,7 @@ from kubectl_lrs.model.errors import DamageError, LrsError, UsageError
 from kubectl_lrs.repository.pool import condemned, refs
 from kubectl_lrs.repository.pool.check import check
 from kubectl_lrs.repository.pool.layout import REFS, BackupId, new_session
-from kubectl_lrs.repository.pool.ranges import held
+from kubectl_lrs.repository.pool.ranges import held, is_same
 from kubectl_lrs.repository.pool.seal import Seal, Stored
 from kubectl_lrs.repository.pool.sight import PoolHandle, Sight, look
 from kubectl_lrs.repository.pool.spool import Spool
@@ -43,7 +43,9 @@ def sealed_anew(place: PoolHandle, seal: Seal) -> BackupId:
     for file, stored in seal.objects.items():
         _copy(place.backend, seal.backup.key(file), backup.key(file), stored)
     new = replace(seal, backup=backup, checked_at=now - place.grace / 4)
-    put(place.backend, backup.seal, new.serialise(), once=True)
+    data = new.serialise()
+    if not put(place.backend, backup.seal, data, once=True).is_proven and not is_same(place.backend, backup.seal, data):
+        raise LrsError(f"{name}: the storage has something else than the seal that it was sent; it counts for nothing")
     if new.is_late(place.backend.stat(backup.seal).mtime, place.grace):
         raise LrsError(f"{name}: it took too long and counts for nothing", hint="try again")
     return backup

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from kubectl_lrs.backends.base import get, put
+from kubectl_lrs.backends.base import Written, get, put
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UsageError
 from kubectl_lrs.repository.pool import condemned, holds
@@ -428,6 +430,23 @@ def test_what_was_forgotten_comes_back_under_a_session_of_its_own(store: Store) 
     sight = look(store.place)
     assert list(sight.sealed) == [back]
     assert not sight.sealed[back].is_late
+
+
+def test_a_seal_that_the_storage_makes_something_else_of_brings_nothing_back() -> None:
+    class Altering(Memory):
+        def place(self, key: str, data: bytes, *rest: Any, **more: Any) -> Written:
+            is_meant = self.is_on and key.endswith("/backup.json")
+            return replace(super().place(key, data[:-1] + b"?" if is_meant else data, *rest, **more), is_proven=False)
+
+        is_on = False
+
+    backend = Altering()
+    store = Store(backend)
+    first = store.write("first", b"old")
+    store.prune([first])
+    backend.is_on = True
+    with pytest.raises(LrsError, match="something else than the seal"):
+        unforget(store.place, "first")
 
 
 def test_what_was_forgotten_too_long_ago_does_not(store: Store) -> None:
