@@ -88,10 +88,20 @@ def object_of(data: bytes, server: str) -> Manifest:
     return document
 
 
-def written(data: bytes, server: str) -> Manifest:
-    """What the server made of a write. Where its answer cannot be read, whether it was done is not known."""
+def object_named(data: bytes, server: str, name: str) -> Manifest:
+    """The object of this name; UnreachableError where the answer is another one, or none."""
+    found = object_of(data, server)
+    metadata = found.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("name") != name:
+        raise UnreachableError(f"{server}: what answered is not a Kubernetes API server")
+    return found
+
+
+def written(data: bytes, server: str, name: str = "") -> Manifest:
+    """What the server made of a write, the object of this `name`, if one is given. Where its answer cannot be read, whether it
+    was done is not known."""
     try:
-        return object_of(data, server)
+        return object_named(data, server, name) if name else object_of(data, server)
     except LrsError as error:
         raise UnansweredError(f"{error}: a write was answered with what cannot be read") from error
 

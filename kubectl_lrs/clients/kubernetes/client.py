@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from kubectl_lrs.clients.kubernetes import metadata
-from kubectl_lrs.clients.kubernetes.answers import Page, not_read, object_of, page_of, written
+from kubectl_lrs.clients.kubernetes.answers import Page, not_read, object_named, object_of, page_of, written
 from kubectl_lrs.clients.kubernetes.echo import Sent
 from kubectl_lrs.clients.kubernetes.kubeconfig import Connection
 from kubectl_lrs.clients.kubernetes.resources import NAMESPACES, PODS, Resource, stored_version
@@ -73,7 +73,7 @@ class KubeClient:
 
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Manifest:
         """One object; NotFoundError where it is not."""
-        return self._object(self._sender.send("GET", resource.path(namespace, name)))
+        return object_named(self._sender.send("GET", resource.path(namespace, name)), self.connection.server, name)
 
     def create(
         self,
@@ -91,7 +91,7 @@ class KubeClient:
         sent = Sent.of(manifest)
         answer = self._sender.send("POST", resource.path(namespace), query=query, body=sent.body, trial=dry_run)
         echoed = sent.echoed(answer)
-        return self._written(answer) if echoed is None else echoed
+        return self._written(answer, str(manifest["metadata"].get("name") or "")) if echoed is None else echoed
 
     def change(
         self,
@@ -109,7 +109,8 @@ class KubeClient:
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation} | ({"dryRun": "All"} if dry_run else {})
         path = resource.path(namespace, name) + (f"/{subresource}" if subresource else "")
         content_type = "application/json-patch+json" if method == "PATCH" else "application/json"
-        return self._written(self._sender.send(method, path, query=query, body=body, content_type=content_type, trial=dry_run))
+        answer = self._sender.send(method, path, query=query, body=body, content_type=content_type, trial=dry_run)
+        return self._written(answer, name)
 
     def apply(self, resource: Resource, manifest: Manifest, namespace: str | None, *, dry_run: bool = False) -> Manifest:
         """Have these fields as they are here, and leave all others alone: made where it is not there; what the server holds now.
@@ -118,10 +119,12 @@ class KubeClient:
         """
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": "false"}
         query |= {"dryRun": "All"} if dry_run else {}
-        path = resource.path(namespace, str(manifest["metadata"]["name"]))
-        body = json.dumps(manifest).encode()
+        name, body = str(manifest["metadata"]["name"]), json.dumps(manifest).encode()
         kind = "application/apply-patch+yaml"
-        return self._written(self._sender.send("PATCH", path, query=query, body=body, content_type=kind, trial=dry_run))
+        answer = self._sender.send(
+            "PATCH", resource.path(namespace, name), query=query, body=body, content_type=kind, trial=dry_run
+        )
+        return self._written(answer, name)
 
     def log(self, namespace: str, pod: str, container: str, *, since: str = "") -> str:
         """What a container has written by now, each line behind its instant. `since`: from this second on."""
@@ -335,5 +338,5 @@ class KubeClient:
     def _object(self, data: bytes) -> Manifest:
         return object_of(data, self.connection.server)
 
-    def _written(self, data: bytes) -> Manifest:
-        return written(data, self.connection.server)
+    def _written(self, data: bytes, name: str = "") -> Manifest:
+        return written(data, self.connection.server, name)

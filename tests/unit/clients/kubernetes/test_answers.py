@@ -12,6 +12,7 @@ from kubectl_lrs.clients.kubernetes.answers import (
     UnansweredError,
     _causes,
     not_read,
+    object_named,
     object_of,
     page_of,
     refused,
@@ -95,6 +96,16 @@ def test_a_write_whose_answer_cannot_be_read_may_have_been_done(data: bytes) -> 
     with pytest.raises(UnansweredError):
         written(data, "https://k")
     assert written(b'{"kind": "LRS"}', "https://k") == {"kind": "LRS"}
+
+
+@pytest.mark.parametrize("document", [{}, {"ok": True}, {"metadata": None}, {"metadata": {}}, {"metadata": {"name": "b"}}, []])
+def test_another_object_is_no_answer(document: Any) -> None:
+    data = json.dumps(document).encode()
+    with pytest.raises(UnreachableError, match="not a Kubernetes API server"):
+        object_named(data, "https://k", "a")
+    with pytest.raises(UnansweredError):
+        written(data, "https://k", "a")
+    assert object_named(b'{"metadata": {"name": "a"}}', "https://k", "a") == {"metadata": {"name": "a"}}
 
 
 def _refused(status: int, **said: Any) -> LrsError:
