@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -326,7 +327,7 @@ class Given:
         """All that its command has."""
         return self._flags
 
-    @property
+    @cached_property
     def _flags(self) -> list[Flag]:
         return [each.flag for each in self._context.command.params if isinstance(each, FlagOption | FlagArgument)]
 
@@ -350,7 +351,8 @@ class Given:
         """Whether a flag, an argument or a variable of this name says anything in this call."""
         if not name.startswith("-") and name.isupper():
             return bool(os.environ.get(name, "").strip())
-        return name in self.words or name in self._context.meta.get(KUBE_WORDS, {})
+        is_given = any(flag.word == name and self._is_given(flag) for flag in self._flags)
+        return is_given or name in self._context.meta.get(KUBE_WORDS, {})
 
     def _plain(self, flag: Flag) -> Any:
         """As click would give it."""

@@ -104,7 +104,7 @@ class Scan:
     def _strings(self, document: Document, found: Strings, *, is_asked: bool) -> Iterator[Mention]:
         if self.references is not None:
             references.add(self.references, document, found)
-        if document.store == LRS:
+        if document.store == LRS and is_asked:  # who looks for no image logs in nowhere
             self.pull += [Mention(LRS, document.id, where, text) for where, text in found if _is_of_pod(where)]
         if is_asked:
             yield from (Mention(document.store, document.id, where, text) for where, text in found)
