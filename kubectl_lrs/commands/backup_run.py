@@ -73,14 +73,8 @@ def make(given: Given, first: CleanFirst, carriers: Carriers | None = None) -> M
     flags, quiet = given.of(Flags), given.of(Quiet).quiet
     stores = {name: given.of(kind) for name, kind in STORE_OPTIONS.items()}
     wanted = levels(flags.profile, {name: getattr(options, "level", None) for name, options in stores.items()})
-    if first.clean_spark and SPARK in flags.types:
-        raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
-    destination = Destination(
-        repository=open_repository(flags.path, flags.reach),
-        name=flags.name,
-        trust=given.of(Trusting).trust,
-        trust_previous=flags.trust_previous,
-    )
+    _refuse_contradiction(flags, first)
+    destination = _destination(given)
     cluster = target(given.kube, given.cancel)
     namespace = None if flags.all_namespaces else cluster.connection.namespace
     selection = flags.selection(namespace)
@@ -99,8 +93,7 @@ def make(given: Given, first: CleanFirst, carriers: Carriers | None = None) -> M
     if not quiet:
         say_named({name: stores[name] for name in STORES if name in collectors})
     collectors |= _deployments(given)
-    sessions = SessionSelection(namespace=namespace, selector=flags.selector)
-    is_clean = not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=quiet)
+    is_clean = _cleaned(given, first, cluster, namespace)
     what = f"{namespace or 'all namespaces'} into {flags.path}"
     given.note(identity.uid or identity.server, target=identity.server, what=what, verb="backup", by=cluster.kube.whoami())
     try:
@@ -119,6 +112,27 @@ def make(given: Given, first: CleanFirst, carriers: Carriers | None = None) -> M
     except NothingFoundError as error:
         raise _explained(error, cluster, selection, is_named=given.kube.names_namespace) from error
     return Made(location=location, catalog=catalog, shrunk=shrunk(destination.repository, catalog), is_clean=is_clean)
+
+
+def _destination(given: Given) -> Destination:
+    flags = given.of(Flags)
+    return Destination(
+        repository=open_repository(flags.path, flags.reach),
+        name=flags.name,
+        trust=given.of(Trusting).trust,
+        trust_previous=flags.trust_previous,
+    )
+
+
+def _refuse_contradiction(flags: Flags, first: CleanFirst) -> None:
+    if first.clean_spark and SPARK in flags.types:
+        raise UsageError(f"--clean-spark deletes what --type {SPARK} would save", hint="leave one of the two out")
+
+
+def _cleaned(given: Given, first: CleanFirst, cluster: Target, namespace: str | None) -> bool:
+    """Whether all Spark sessions are gone that were to go before it."""
+    sessions = SessionSelection(namespace=namespace, selector=given.of(Flags).selector)
+    return not first.clean_spark or clean_first(cluster, sessions, yes=first.yes, quiet=given.of(Quiet).quiet)
 
 
 def _by_hand(given: Given) -> ByHand | None:
