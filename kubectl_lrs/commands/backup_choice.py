@@ -102,16 +102,25 @@ def _objects(backup: Backup, objects: Sequence[str]) -> tuple[str, ...]:
 def _require_held(repository: Repository, backup: Backup, tiers: Sequence[str], objects: Sequence[str]) -> None:
     """UsageError for a part or an LRS that a named backup does not hold and another does, which the error names."""
     missing = [name for name in tiers if name in TIERS and name not in backup.catalog.tiers]
-    lacking = [word for word in objects if not _holds(backup, [word])]
-    if not missing and not lacking:
+    absent = _lacking(backup, objects)
+    if not missing and not absent:
         return
     asked = Asked(cluster=backup.catalog.cluster, tiers=frozenset(missing))
     try:
-        other = repository.latest(asked, lambda each: _holds(each, lacking))
+        other = repository.latest(asked, lambda each: _holds(each, absent))
     except UsageError:
         return  # nobody holds it: whoever looks for it says so, with near names
-    what = f"no {missing[0]}" if missing else f"no LRS {lacking[0]!r}"
+    what = f"no {missing[0]}" if missing else f"no LRS {absent[0]!r}"
     raise UsageError(f"{backup.name} holds {what}", hint=f"the newest that does is {other.name}")
+
+
+def _lacking(backup: Backup, objects: Sequence[str]) -> list[str]:
+    """The LRS of these that it does not hold."""
+    if not objects:
+        return []
+    from kubectl_lrs.usecases.holding import lacking
+
+    return lacking(backup, objects)
 
 
 def _holds(backup: Backup, objects: Sequence[str]) -> bool:

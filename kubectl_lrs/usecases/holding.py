@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kubectl_lrs.model.errors import DamageError, UsageError
@@ -20,6 +21,14 @@ def holds(backup: Backup, words: Sequence[str]) -> bool:
         return all(found for _, found in _found(backup, words))
     except DamageError:
         return True
+
+
+def lacking(backup: Backup, words: Sequence[str]) -> list[str]:
+    """Those of these for which there is no LRS, by one look at its list; what cannot be read may hold the others."""
+    found: list[str] = []
+    with suppress(DamageError):
+        found.extend(word for word, meant in _found(backup, words) if not meant)
+    return found
 
 
 def applications_of(backup: Backup, objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], tuple[str, str]]:

@@ -112,11 +112,14 @@ def _resolve(source: Source, names: tuple[str, ...], selection: Selection) -> se
     """The one object that each name means."""
     wanted = {name: _split(name, selection) for name in names}
     found: dict[str, list[Key]] = {name: [] for name in names}
+    called: dict[str, list[tuple[str, str]]] = {}
+    for name, (namespace, plain) in wanted.items():
+        called.setdefault(plain, []).append((name, namespace))
     everything: set[str] = set()
     for stored in source:
         everything.add(stored.name)
-        for name, (namespace, plain) in wanted.items():
-            if plain == stored.name and namespace in ("", stored.namespace):
+        for name, namespace in called.get(stored.name, ()):
+            if namespace in ("", stored.namespace):
                 found[name].append((stored.namespace, stored.name))
                 if selection.types and stored.type not in selection.types:
                     raise UsageError(f"LRS {name!r} is of type {stored.type}, which --type does not name")

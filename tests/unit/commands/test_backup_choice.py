@@ -40,6 +40,7 @@ class _Kept:
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holding, "holds", lambda backup, words: set(words) <= set(backup.names))
+    monkeypatch.setattr(holding, "lacking", lambda backup, words: [word for word in words if word not in backup.names])
     monkeypatch.setattr(holding, "resolved", lambda _backup, words: [(word, word) for word in words])
     for place in (application_choice, belonging):
         monkeypatch.setattr(place, "has_application", lambda backup, word: word in backup.names)

@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_lrs.model.errors import DamageError, UsageError
 from kubectl_lrs.usecases import holding
-from kubectl_lrs.usecases.holding import applications_of, holds, resolved
+from kubectl_lrs.usecases.holding import applications_of, holds, lacking, resolved
 
 ONE, TWO, GONE = "65f00001c0ffee0000000001", "65f00002c0ffee0000000002", "65f00003c0ffee0000000003"
 
@@ -102,3 +102,26 @@ def test_whose_each_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(holding, "names_in", damaged)
     assert applications_of(BACKUP, objects) == {}
+
+
+def test_what_is_lacking_is_found_by_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Any] = []
+
+    def index(backup: Any) -> list[Any]:
+        looks.append(backup)
+        return [each["metadata"] for each in backup._objects]
+
+    monkeypatch.setattr(holding, "index", index)
+    words = ["model", "nobody", "sales", "a/twin", "c/twin", TWO, GONE]
+    assert lacking(BACKUP, words) == [word for word in words if not holds(BACKUP, [word])] == ["nobody", "c/twin", GONE]
+    looks.clear()
+    assert lacking(BACKUP, [f"name-{n}" for n in range(100)]) == [f"name-{n}" for n in range(100)]
+    assert len(looks) == 1
+
+
+def test_what_cannot_be_read_may_hold_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_backup: Any) -> Any:
+        raise DamageError("damaged")
+
+    monkeypatch.setattr(holding, "index", broken)
+    assert lacking(BACKUP, ["nobody"]) == []
