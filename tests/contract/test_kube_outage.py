@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -49,9 +50,14 @@ def kube(server: Front, clock: Clock) -> KubeClient:
     return KubeClient(Connection(server=f"http://{server.host}"), cancel=clock)
 
 
+def _named(name: str) -> bytes:
+    """An object."""
+    return json.dumps({"metadata": {"name": name}}).encode()
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_five_hundred_to_everything(kube: KubeClient, server: Front, clock: Clock, status: int) -> None:
-    server.troubles += [Trouble("", 1, 200, body=b"{}"), Trouble("", 9999, status)]
+    server.troubles += [Trouble("", 1, 200, body=_named("before")), Trouble("", 9999, status)]
     kube.get(NAMESPACES, "before")
     began = clock.now
     for number in range(50):
@@ -66,15 +72,15 @@ def test_it_is_patient_again_once_it_answers(kube: KubeClient, server: Front, cl
     for _ in range(12):
         with pytest.raises(ApiError):
             kube.get(NAMESPACES, "x")
-    server.troubles[:] = [Trouble("", 1, 404), Trouble("", 2, 500), Trouble("", 9, 200, body=b"{}")]
+    server.troubles[:] = [Trouble("", 1, 404), Trouble("", 2, 500), Trouble("", 9, 200, body=_named("x"))]
     with pytest.raises(LrsError):
         kube.get(NAMESPACES, "x")
-    assert kube.get(NAMESPACES, "x") == {}
+    assert kube.get(NAMESPACES, "x") == {"metadata": {"name": "x"}}
 
 
 def test_a_webhook_that_fails_is_no_outage(kube: KubeClient, server: Front, clock: Clock) -> None:
     """It answers 500 to each write, while the server itself is well: nothing else is given up for that."""
-    server.troubles += [Trouble("POST", 9999, 500), Trouble("GET", 9999, 200, body=b"{}")]
+    server.troubles += [Trouble("POST", 9999, 500), Trouble("GET", 9999, 200, body=_named("kube-system"))]
     breaker = breaker_of(kube)
     for _ in range(10):
         with pytest.raises(ApiError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,8 @@ def _run(folder: Path, *plugins: str) -> subprocess.CompletedProcess[str]:
     test.write_text(RACE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *plugins]
     command += [f"--rootdir={folder}", "--noconftest", "-c", "/dev/null", str(test)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=False)
 
 
 def test_a_note_after_the_answer_is_found(tmp_path: Path) -> None:
