@@ -283,6 +283,23 @@ def test_a_storage_that_deletes_nothing(bed: Bed, monkeypatch: pytest.MonkeyPatc
     assert len(bed.there("blobs/")) == 1
 
 
+def test_a_storage_that_forgets_nothing(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is each of very many backups tried that are to go."""
+    monkeypatch.setattr(retry.Outage.__init__, "__defaults__", (0.0,))
+    for number in range(12):
+        bed.write(f"old-{number:02}", b"old", ago=timedelta(days=1, hours=number))
+    bed.write("new", b"new")
+    place = bed.opened()
+    bed.later.rule = lambda request, _: Answer.error(500, "InternalError") if request.method == "DELETE" else None
+    report = bed.prune(place)
+    results = [each.result.value for each in report.outcomes]
+    assert results.count("failed") + results.count("not tried") == 12, results
+    assert results.count("not tried") > 6
+    assert report.exit_code() != 0
+    bed.later.rule = lambda _request, _forward: None
+    assert [each.result.value for each in bed.prune(bed.opened()).outcomes].count("removed") == 12
+
+
 def test_a_full_bucket(bed: Bed) -> None:
     """As MinIO says it of a quota, until the reserve is gone."""
     put_reserve(bed.place.backend)

@@ -140,6 +140,8 @@ class PoolRemoval:
         name, found = each.found.name, each.found
         if self._removal.done.denied:
             return Outcome(name=name, found=found, result=PruneResult.KEPT, message=NO_RIGHT)
+        if why := self._removal.standstill:
+            return Outcome(name=name, found=found, result=PruneResult.NOT_TRIED, message=why)
         try:
             self._removal.forget(_which(found), map(_which, each.kept))
         except LostError as error:

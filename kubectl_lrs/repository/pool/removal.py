@@ -81,9 +81,14 @@ class Removal:
     # ---- sweep
 
     @property
+    def standstill(self) -> str:
+        """Why nothing else need be deleted, as the storage does that no more; empty as long as it is worth trying."""
+        return self._standstill.why()
+
+    @property
     def _is_over(self) -> bool:
         """Whether nothing else need be tried: it may not be deleted, or the storage deletes nothing any more."""
-        return self.done.denied or self._standstill.failure() is not None
+        return self.done.denied or bool(self.standstill)
 
     def sweep(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
         """Delete what has matured. DamageError where something cannot be read: then nothing was deleted."""
@@ -136,11 +141,13 @@ class Removal:
         """Delete these; whether all are gone. A seal goes before what it names, which stays where the seal does."""
         stay = {of[0] for of in map(backup_of, self._seals_left(batch)) if of}
         rest = [each for each in batch if not _is_seal(each.key) and not ((of := backup_of(each.key)) and of[0] in stay)]
+        if not rest:
+            return not stay
         began = time.monotonic()
         left = self._backend.delete_many([each.key for each in rest])
         for error in list(left.values())[:1]:
             self.done.failed(f"{len(left)} objects are not deleted", error)
-        self._standstill.judge(next(iter(left.values())) if rest and len(left) == len(rest) else None, began=began)
+        self._standstill.judge(next(iter(left.values())) if len(left) == len(rest) else None, began=began)
         for each in rest:
             if each.key not in left:
                 self.done.swept = self.done.swept.plus(each.size)
@@ -148,11 +155,20 @@ class Removal:
 
     def _seals_left(self, batch: list[Name]) -> list[str]:
         """Late seals that could not be deleted."""
-        left = []
-        for each in batch:
-            if _is_seal(each.key) and not self._attempted(each.key, lambda key=each.key: self._backend.delete(key)):  # type: ignore[misc]
-                left.append(each.key)
-        return left
+        seals = [each.key for each in batch if _is_seal(each.key)]
+        return [key for key in seals if self._is_over or not self._is_deleted(key)]
+
+    def _is_deleted(self, key: str) -> bool:
+        """Delete one, and note whether the storage still does that."""
+        began = time.monotonic()
+        try:
+            self._backend.delete(key)
+        except LrsError as error:
+            self.done.failed(f"{key} is left", error)
+            self._standstill.judge(error, began=began)
+            return False
+        self._standstill.judge(None)
+        return True
 
     def _tidy(self) -> None:
         """What needs no grace time: lists of which nothing is left, holds that expired, logs of runs that are over."""
@@ -185,6 +201,15 @@ class Removal:
 
     def forget(self, backup: BackupId, kept: Iterable[BackupId] = ()) -> None:
         """Make it a backup no more. LostError where it is held by now, or where of `kept` something is gone; LrsError."""
+        began = time.monotonic()
+        try:
+            self._forget(backup, kept)
+        except LrsError as error:
+            self._standstill.judge(error, began=began)
+            raise
+        self._standstill.judge(None)
+
+    def _forget(self, backup: BackupId, kept: Iterable[BackupId]) -> None:
         sealed = self._sight.sealed.get(backup)
         there = {found[0] for stat in self._backend.list(BACKUPS) if (found := backup_of(stat.key)) and found[1] == SEAL}
         if sealed is None or backup not in there:

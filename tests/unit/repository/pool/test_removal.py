@@ -11,14 +11,16 @@ import pytest
 
 from kubectl_lrs.backends.base import Written, get, put
 from kubectl_lrs.backends.memory import Memory
-from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UsageError
+from kubectl_lrs.model.errors import DamageError, DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.repository.pool import condemned, holds
+from kubectl_lrs.repository.pool.condemned import Name
 from kubectl_lrs.repository.pool.layout import REFS, RESERVE, BackupId, segment_list, session_log
 from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.removal import Done, LostError, Removal
 from kubectl_lrs.repository.pool.sight import PoolHandle, look
 from kubectl_lrs.repository.pool.survey import LACKING, survey
 from kubectl_lrs.repository.pool.unforget import unforget
+from kubectl_lrs.runtime import retry
 from tests.builders.pooled import GRACE, catalog_of, lost, place_of, put_content, seal, write_backup
 from tests.unit.repository.pool.sizes import RESERVE_SIZE
 
@@ -504,3 +506,33 @@ def test_of_a_list_the_sum_is_of_all_of_it(store: Store) -> None:
     put(store.backend, key, gzip.compress(gzip.decompress(get(store.backend, key))[:-10]), replace=True)
     with pytest.raises(DamageError):
         store.prune()
+
+
+class Stuck(Memory):
+    """It deletes nothing any more; each key that it was asked to delete is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stuck = False
+        self.asked: list[str] = []
+
+    def delete(self, key: str) -> None:
+        if self.is_stuck:
+            self.asked.append(key)
+            raise UnreachableError("HTTP 500")
+        super().delete(key)
+
+
+def test_late_seals_that_cannot_be_deleted_are_not_tried_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry.Outage.__init__, "__defaults__", (0.0,))
+    backend = Stuck()
+    store = Store(backend)
+    names = [Name(BackupId(f"late-{number}", f"{number:032x}").seal, 1) for number in range(20)]
+    sight = look(store.place)
+    removal = Removal(store.place, sight, survey(store.place, sight, []))
+    for each in names:
+        put(backend, each.key, b"late")
+    backend.is_stuck = True
+    assert removal._deleted(names) is False
+    assert 0 < len(backend.asked) < 10
+    assert removal.standstill
