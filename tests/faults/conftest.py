@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.bed.controlplane import ControlPlane
+from tests.bed.proxy import FaultProxy
 from tests.bed.s3 import S3
 from tests.bed.s3_between import Between
+from tests.conftest import Cli
+
+
+@pytest.fixture
+def proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
+    """Trouble, between the product and the API server."""
+    with FaultProxy(plane) as running:
+        yield running
+
+
+@pytest.fixture
+def through(proxy: FaultProxy, cli: Cli, tmp_path: Path) -> Cli:
+    """The product, through the proxy."""
+    return Cli(proxy.kubeconfig(tmp_path / "proxy.kubeconfig"), cli.directory)
 
 
 @pytest.fixture

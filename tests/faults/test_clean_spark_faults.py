@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +34,6 @@ from tests.conftest import Cli, Crd
 
 MANY = 300
 HOLD = ["example.com/hold"]
-
-
-@pytest.fixture
-def proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
-    """Trouble, between the product and the API server."""
-    with FaultProxy(plane) as running:
-        yield running
-
-
-@pytest.fixture
-def through(proxy: FaultProxy, cli: Cli, tmp_path: Path) -> Cli:
-    """The product, through the proxy."""
-    return Cli(proxy.kubeconfig(tmp_path / "proxy.kubeconfig"), cli.directory)
 
 
 def test_hundreds_at_once_each_by_its_uid(plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli) -> None:

@@ -23,12 +23,6 @@ LOST = {
 
 
 @pytest.fixture
-def proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
-    with FaultProxy(plane) as running:
-        yield running
-
-
-@pytest.fixture
 def other(plane: ControlPlane, namespace: str) -> Iterator[str]:
     """A second namespace."""
     name = f"{namespace}-other"

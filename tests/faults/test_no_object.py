@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,18 +19,6 @@ NO_OBJECTS: dict[str, Any] = {
     "null": {"metadata": None},
     "of another": {"kind": "LRS", "metadata": {"name": "another", "uid": "1", "resourceVersion": "1"}},
 }
-
-
-@pytest.fixture
-def proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
-    with FaultProxy(plane) as running:
-        yield running
-
-
-@pytest.fixture
-def through(proxy: FaultProxy, cli: Cli, tmp_path: Path) -> Cli:
-    """The product, through the proxy."""
-    return Cli(proxy.kubeconfig(tmp_path / "proxy.kubeconfig"), cli.directory)
 
 
 def _answer(case: str, status: int = 200) -> Act:

@@ -6,8 +6,6 @@ A load balancer, a path that is no longer served and an admission webhook answer
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,18 +30,6 @@ BY_WEBHOOKS: dict[str, dict[str, Any]] = {
     "404 NotFound": {"code": 404, "reason": "NotFound"},
     "404 NotFound of something else": {"code": 404, "reason": "NotFound", "details": {"name": "policy", "kind": "policies"}},
 }
-
-
-@pytest.fixture
-def proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
-    with FaultProxy(plane) as running:
-        yield running
-
-
-@pytest.fixture
-def through(proxy: FaultProxy, cli: Cli, tmp_path: Path) -> Cli:
-    """The product, through the proxy."""
-    return Cli(proxy.kubeconfig(tmp_path / "proxy.kubeconfig"), cli.directory)
 
 
 @pytest.mark.parametrize("foreign", FOREIGN)

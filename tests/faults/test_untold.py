@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,18 +17,6 @@ BUSY: dict[str, Act] = {
     "429": refuse(429, retry_after="0"),
     "409 of a quota": refuse(409, reason="Conflict", message="Operation cannot be fulfilled on resourcequotas: changed"),
 }
-
-
-@pytest.fixture
-def proxy(plane: ControlPlane) -> Iterator[FaultProxy]:
-    with FaultProxy(plane) as running:
-        yield running
-
-
-@pytest.fixture
-def through(proxy: FaultProxy, cli: Cli, tmp_path: Path) -> Cli:
-    """The product, through the proxy."""
-    return Cli(proxy.kubeconfig(tmp_path / "proxy.kubeconfig"), cli.directory)
 
 
 def _save(plane: ControlPlane, crd: Crd, namespace: str, cli: Cli) -> None:
