@@ -38,7 +38,7 @@ def on_path() -> Iterator[Row]:
 
 def on_s3() -> Iterator[Row]:
     """In a bucket."""
-    with there() as place, S3(place.directory.parent / "s3") as s3:
+    with there() as place, S3(place.directory.parent / "s3", sidecar=False) as s3:
         place.environment |= s3.environment
         yield from _rows("on S3", lambda count: _s3(place, s3, count))
 
@@ -76,8 +76,7 @@ def _s3(place: Place, s3: S3, count: int) -> Iterator[_Act]:
     theirs = _rclone(place, "copy", "copied", f"{remote}:{other}/theirs")
     yield _Act("restore", lambda: restore(place, _flags(s3, other)), theirs, "rclone copy")
     for name in (bucket, other):
-        for kept in (s3.buckets, s3.directory / "sidecar"):
-            shutil.rmtree(kept / name, ignore_errors=True)
+        shutil.rmtree(s3.buckets / name)
 
 
 def _acts(place: Place, flags: tuple[str, ...], source: str) -> Iterator[_Act]:
@@ -103,14 +102,11 @@ def _flags(s3: S3, bucket: str) -> tuple[str, ...]:
 
 
 def _fill_bucket(s3: S3, bucket: str, count: int) -> None:
-    """As if each had been put there: the gateway keeps objects as files, and their ETags beside them."""
+    """As if each had been put there: the gateway keeps objects as files, and their ETags as attributes of these."""
     root = s3.buckets / bucket / "all"
     (s3.buckets / bucket).mkdir()
     fill(root, count, SIZE)
     for folder, _, names in os.walk(root):
-        beside = s3.directory / "sidecar" / Path(folder).relative_to(s3.buckets)
-        for name in names:
-            kept = beside / name / "meta"
-            kept.mkdir(parents=True)
-            md5 = hashlib.md5((Path(folder) / name).read_bytes(), usedforsecurity=False).hexdigest()
-            (kept / "etag").write_text(f'"{md5}"')
+        for path in (os.path.join(folder, name) for name in names):
+            md5 = hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()
+            os.setxattr(path, "user.etag", f'"{md5}"'.encode())

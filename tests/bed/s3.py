@@ -37,14 +37,23 @@ def program() -> Path:
 class S3:
     """A running gateway. `endpoint` is its URL; `buckets` the folder whose folders are the buckets.
 
-    `versions`: a bucket may keep the versions of its objects.
+    `versions`: a bucket may keep the versions of its objects. `sidecar`: what stands beside the content of an object is in
+    files of its own; else in extended attributes, which not every file system has, and which take no room of their own.
     """
 
     access, secret = "lrs-test", "lrs-test-not-a-secret"
     """The root user's credentials."""
 
-    def __init__(self, directory: Path, *, certificate: tuple[Path, Path] | None = None, versions: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        certificate: tuple[Path, Path] | None = None,
+        versions: bool = False,
+        sidecar: bool = True,
+    ) -> None:
         self.directory = directory
+        self._sidecar = sidecar
         self._versions = versions
         self.buckets = directory / "buckets"
         self._certificate = certificate
@@ -82,7 +91,8 @@ class S3:
         command += ["--iam-dir", str(self.directory / "users")]
         if self._certificate:
             command += ["--cert", str(self._certificate[0]), "--key", str(self._certificate[1])]
-        command += ["posix", "--sidecar", str(self.directory / "sidecar")]
+        command += ["posix"]
+        command += ["--sidecar", str(self.directory / "sidecar")] if self._sidecar else []
         command += ["--versioning-dir", str(self.directory / "versions")] if self._versions else []
         command += [str(self.buckets)]
         with (self.directory / "s3.log").open("ab") as log:
