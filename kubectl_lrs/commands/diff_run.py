@@ -26,6 +26,7 @@ from kubectl_lrs.stores.images.flags import RegistryOptions
 from kubectl_lrs.stores.lrs.connect import connect, served
 from kubectl_lrs.stores.lrs.flags import Mapping as NamespaceMapping
 from kubectl_lrs.stores.lrs.saved import BackupSource
+from kubectl_lrs.stores.lrs.validate import Published
 from kubectl_lrs.stores.mongo.flags import DatabaseOptions
 from kubectl_lrs.usecases.diff import BackupSide, Comparison, Differ, LiveSide, Side
 from kubectl_lrs.usecases.diff_stores import CHOSEN, NotCompared, StoreComparison, compare_stores, none_compared
@@ -195,7 +196,11 @@ def _sides_with_live(
     if resource.version != source.version:
         why = f"the cluster does not serve version {source.version}, which the backup has, but {resource.version}"
         render.remark(Remark(why, Note.OTHER_VERSION, is_warning=True))
-    before = BackupSide(source, maps, kube.schema(resource))
+    published = Published.by(kube, resource)
+    if published.lack:
+        why = f"{published.lack}: what differs in a default of its alone counts as different"
+        render.remark(Remark(why, Note.SCHEMA_NOT_READ, is_warning=True))
+    before = BackupSide(source, maps, published.schema)
     matches = selection.matcher(with_left_out=True)
     return before, LiveSide(
         kube, resource, selection.namespace or before.namespace, lambda manifest: matches(manifest) and before.covers(manifest)

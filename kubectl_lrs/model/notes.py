@@ -31,6 +31,7 @@ class Note(str, Enum):
     OPERATOR_SEEN = "operator-seen"
     RIGHTS_NOT_CHECKED = "rights-not-checked"
     REFERENCES_NOT_CHECKED = "references-not-checked"
+    SCHEMA_NOT_READ = "schema-not-read"
     WRITES_NOT_TRIED = "writes-not-tried"
     UNKNOWN_TYPES = "unknown-types"
     ANOTHER_CLUSTER = "another-cluster"
@@ -66,6 +67,7 @@ MEANINGS: Mapping[Note, tuple[str, str]] = {
     Note.OPERATOR_SEEN: ("restore, verify", "the operator of the LRS is running, or at 0 replicas"),
     Note.RIGHTS_NOT_CHECKED: ("restore, verify", "the API server does not say which rights you have"),
     Note.REFERENCES_NOT_CHECKED: ("restore, verify", "what LRS refer to may not be read"),
+    Note.SCHEMA_NOT_READ: ("restore, diff, rehearse", "the schema of LRS may not be read, or there is none"),
     Note.WRITES_NOT_TRIED: ("restore, verify", "a webhook or an owner keeps the server from trying a write"),
     Note.UNKNOWN_TYPES: ("restore, verify", "LRS are of a type that is not known here"),
     Note.ANOTHER_CLUSTER: ("verify, diff", "the backup was taken of another cluster"),

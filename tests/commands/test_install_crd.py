@@ -13,6 +13,7 @@ import yaml
 
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
+from tests.bed.proxy import ALWAYS, FaultProxy, refuse
 from tests.builders.attacker import reseal
 from tests.builders.compare import essences
 from tests.conftest import Cli, _Installed
@@ -171,6 +172,20 @@ def test_conversion_webhook_wants_its_service(
         assert f"its conversion webhook's Service {namespace}/operator is not there" in done.stderr
         assert "Helm chart first" in done.stderr
         assert plane.api("GET", CRD)[0] == 404
+
+
+def test_conversion_webhook_whose_service_may_not_be_read_is_warned_of(
+    plane: ControlPlane, namespace: str, cli: Cli, install: Callable[[Document | None], None], tmp_path: Path
+) -> None:
+    install(_crd("v1alpha1", "v1", conversion={"service": {"namespace": namespace, "name": "operator", "port": 443}}))
+    _back_up(plane, namespace, cli, "v1")
+    install(None)
+    with FaultProxy(plane) as proxy:
+        proxy.when("GET", "/services/", refuse(403, message="services is forbidden"), nth=ALWAYS)
+        through = Cli(proxy.kubeconfig(tmp_path / "proxy.kubeconfig"), cli.directory)
+        done = through.run("restore", "saved", "--install-crd", "--dry-run=client")
+    assert done.returncode == 0, done.stderr
+    assert "conversion webhook is there could not be looked at: services is forbidden" in done.stderr
 
 
 def test_conversion_webhook_at_an_address_is_warned_of(

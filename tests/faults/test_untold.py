@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.bed import loader, samples
 from tests.bed.controlplane import ControlPlane
 from tests.bed.proxy import ALWAYS, Act, FaultProxy, refuse
+from tests.builders import impatient
 from tests.conftest import Cli, Crd
 
 BUSY: dict[str, Act] = {
@@ -72,3 +74,40 @@ def test_credentials_that_end_in_the_middle_refuse_no_object(
     proxy.when("POST", r"/lrs\?.*dryRun", refuse(401, reason="Unauthorized"), nth=ALWAYS, names=name)
     answer = _data(through, "verify", "saved", "--against-cluster", code=5)
     assert {each["name"]: each["answer"] for each in answer["objects"]}[name] == "not checked"
+
+
+# ---- the schema
+
+SCHEMA = "/openapi/v3/apis/lrs"
+VERBS = {
+    "restore": ("restore", "saved", "--dry-run=client"),
+    "verify": ("verify", "saved", "--against-cluster"),
+    "rehearse": ("rehearse", "saved"),
+    "diff": ("diff", "saved"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_server_that_fails_at_its_schema_has_not_said_that_there_is_none(
+    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, tmp_path: Path, verb: str
+) -> None:
+    _save(plane, crd, namespace, through)
+    proxy.when("GET", SCHEMA, refuse(500, message="the schema is lost"), nth=ALWAYS)
+    done = through.run(*VERBS[verb], env=impatient.environment(tmp_path, patience=0.0))
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "the schema is lost" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("refusal", [refuse(403, message="openapi is forbidden"), refuse(404)], ids=["403", "404"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_not_looked_at_without_a_schema_is_said(
+    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, verb: str, refusal: Act
+) -> None:
+    _save(plane, crd, namespace, through)
+    code = through.run(*VERBS[verb]).returncode
+    proxy.when("GET", SCHEMA, refusal, nth=ALWAYS)
+    done = through.run(*VERBS[verb])
+    assert done.returncode == code, done.stdout + done.stderr
+    lack = "may not be read: openapi is forbidden" if refusal.answer and refusal.answer.status == 403 else "publishes no schema"
+    assert lack in done.stdout + done.stderr
+    assert "in a default of its alone counts as different" in done.stdout + done.stderr

@@ -221,13 +221,14 @@ class KubeClient:
         return str(((answer.get("status") or {}).get("userInfo") or {}).get("username", ""))
 
     def schema(self, resource: Resource) -> Mapping[str, Any] | None:
-        """The OpenAPI v3 schema of a custom resource, with its defaults; None where the server publishes none.
+        """The OpenAPI v3 schema of a custom resource, with its defaults; None where the server says that it publishes none.
 
-        It needs no right on the CRD itself, which a Role in one namespace cannot give.
+        It needs no right on the CRD itself, which a Role in one namespace cannot give. MissingRightError: this may not be read
+        either. A server that fails at it has said nothing, which is an error too.
         """
         try:
             document = self._object(self._sender.send("GET", f"/openapi/v3/apis/{resource.api_version}"))
-        except (ApiError, DeniedError):
+        except (NotFoundError, NotServedError):
             return None
         wanted = {"group": resource.group, "version": resource.version, "kind": resource.kind}
         for schema in document.get("components", {}).get("schemas", {}).values():

@@ -30,7 +30,7 @@ from kubectl_lrs.stores.lrs.rehearsal import rehearse
 from kubectl_lrs.stores.lrs.request import Requests
 from kubectl_lrs.stores.lrs.saved import StoredLrs
 from kubectl_lrs.stores.lrs.selected import Selected
-from kubectl_lrs.stores.lrs.validate import Validator
+from kubectl_lrs.stores.lrs.validate import Published, Validator
 from kubectl_lrs.stores.lrs.write import WriteOptions, Writer
 
 Pair = tuple[LrsStep, StoredLrs]
@@ -154,7 +154,7 @@ class Run:
 
     def _write_options(self) -> WriteOptions:
         is_there = not (self._options.dry_run and self._plan.first(Prepare.INSTALL_CRD))
-        schema = self._kube.schema(self._resource) if is_there else None
+        schema = Published.by(self._kube, self._resource).schema if is_there else None
         validator = Validator(self._kube, self._resource, schema, self._wanted.validation)
         return WriteOptions(
             restore_status=self._wanted.restore_status, is_awaited=self._is_awaited, normalise=validator.normalise

@@ -35,7 +35,7 @@ from kubectl_lrs.stores.lrs.request import Requests
 from kubectl_lrs.stores.lrs.same_text import SameText
 from kubectl_lrs.stores.lrs.saved import TIER
 from kubectl_lrs.stores.lrs.selected import Selected, Summary
-from kubectl_lrs.stores.lrs.validate import Validator
+from kubectl_lrs.stores.lrs.validate import Published, Validator
 
 
 class Planner:
@@ -69,7 +69,8 @@ class Planner:
         recall = SameText(self._selected.texts)
         live = LiveLrs(self._kube, self._resource, with_owners=is_recreating, recall=recall)
         places = _Namespaces(self._kube, live if self._options.crd is None else None, create=self._options.create_namespaces)
-        validator = self._validator()
+        published = Published.by(self._kube, self._resource) if self._options.crd is None else Published(schema=None)
+        validator = Validator(self._kube, self._resource, published.schema, self._options.validation)
         rules = self._rules(validator, places.unusable, operators)
         taken = Summary(self._selected, self._resource.kind)
         steps: list[LrsStep] = []
@@ -90,7 +91,7 @@ class Planner:
                 observed.sample(step, stored)
         steps = in_order(steps, taken)
         findings += self._preflight(steps, observed, to_create)
-        findings += validator.losses()
+        findings += (*published.findings(), *validator.losses())
         findings += self._remarks(steps, taken)
         self._progress.end()
         return StorePlan(
@@ -104,10 +105,6 @@ class Planner:
         )
 
     # ---- what is there
-
-    def _validator(self) -> Validator:
-        schema = self._kube.schema(self._resource) if self._options.crd is None else None
-        return Validator(self._kube, self._resource, schema, self._options.validation)
 
     def _operators(self, namespaces: Iterable[str]) -> tuple[list[Operator], list[Finding]]:
         options = self._options
@@ -170,7 +167,7 @@ class Planner:
             named = preflight.names(conflicts)
             findings.append(Finding(Severity.ERROR, f"{len(conflicts)} LRS exist and differ, or cannot be written: {named}"))
         if options.crd is not None:
-            findings += preflight.foreign_webhook(options.crd)
+            findings += preflight.webhook_findings(self._kube, options.crd)
         elif may_write and not options.try_each:
             coming = {(self._resource.kind, step.namespace, step.name) for step in steps if step.action is Action.CREATE}
             owners = Owners(self._kube, coming)

@@ -226,7 +226,18 @@ def operator_state(operator: Operator | None, why_unknown: str = "") -> Finding:
 
 
 def conversion_webhook_problem(kube: KubeClient, crd: Manifest) -> str:
-    """Why this CRD cannot work on this cluster: the Service that its conversion webhook calls is not there."""
+    """Why this CRD cannot work on this cluster: the Service that its conversion webhook calls is not there.
+
+    Empty also where that may not be looked at, which `webhook_findings` says.
+    """
+    try:
+        return _service_lacking(kube, crd)
+    except DeniedError:
+        return ""
+
+
+def _service_lacking(kube: KubeClient, crd: Manifest) -> str:
+    """That the Service is not there, in words; empty where it is, or where none is called. DeniedError: who knows."""
     service = _client_config(crd).get("service")
     if not isinstance(service, dict):
         return ""
@@ -235,8 +246,6 @@ def conversion_webhook_problem(kube: KubeClient, crd: Manifest) -> str:
         kube.get(SERVICES, name, namespace)
     except NotFoundError:
         return f"its conversion webhook's Service {namespace}/{name} is not there"
-    except DeniedError:
-        return ""
     return ""
 
 
@@ -248,10 +257,16 @@ def _client_config(crd: Manifest) -> Manifest:
     return found if isinstance(found, dict) else {}
 
 
-def foreign_webhook(crd: Manifest) -> Iterator[Finding]:
-    """A warning where the saved CRD would send every LRS to an address outside of the cluster's Services."""
+def webhook_findings(kube: KubeClient, crd: Manifest) -> Iterator[Finding]:
+    """A warning where the saved CRD would send every LRS to an address outside of the cluster's Services, or to one that may
+    not be there: then no LRS could be read or written in another version than the stored one."""
     if url := _client_config(crd).get("url"):
         yield Finding(Severity.WARNING, f"the saved CRD has LRS converted by {url}", "install it only if you know this address")
+    try:
+        _service_lacking(kube, crd)
+    except DeniedError as error:
+        why = f"whether the Service of the saved CRD's conversion webhook is there could not be looked at: {error}"
+        yield Finding(Severity.WARNING, why, "without it LRS can be neither read nor written in some versions: look at it first")
 
 
 def names(keys: Iterable[str]) -> str:

@@ -30,7 +30,7 @@ from kubectl_lrs.stores.lrs.prepare import unfit_namespaces
 from kubectl_lrs.stores.lrs.request import Requests, says_nothing
 from kubectl_lrs.stores.lrs.saved import TIER, Source, StoredLrs
 from kubectl_lrs.stores.lrs.selected import Selected, summary
-from kubectl_lrs.stores.lrs.validate import Validator
+from kubectl_lrs.stores.lrs.validate import Published, Validator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,8 @@ class LrsTrial:
             step_of(stored, left, unusable, is_there=live.seen(stored.namespace, stored.name) is not None)
             for stored in self._selected
         ]
-        findings = preflight.missing_rights(self._kube, preflight.rights_of(steps, status=""))
+        findings = [*preflight.missing_rights(self._kube, preflight.rights_of(steps, status=""))]
+        findings += Published.by(self._kube, self._resource).findings()
         return StorePlan(store=TIER, target=self._kube.connection.server, steps=steps, findings=tuple(findings))
 
     def apply(self, plan: StorePlan, options: ApplyOptions, report: Report, progress: Progress) -> None:
@@ -101,7 +102,8 @@ class LrsTrial:
         )
 
     def _validator(self) -> Validator:
-        return Validator(self._kube, self._resource, self._kube.schema(self._resource), self._options.validation)
+        schema = Published.by(self._kube, self._resource).schema
+        return Validator(self._kube, self._resource, schema, self._options.validation)
 
 
 def step_of(stored: StoredLrs, left_out: Mapping[str, str], unusable: Mapping[str, str], *, is_there: bool = False) -> TrialStep:

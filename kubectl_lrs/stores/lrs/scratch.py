@@ -44,7 +44,7 @@ from kubectl_lrs.stores.lrs.rehearse import refused, step_of
 from kubectl_lrs.stores.lrs.request import Requests, to_json
 from kubectl_lrs.stores.lrs.saved import TIER, Source, StoredLrs
 from kubectl_lrs.stores.lrs.selected import Selected, summary
-from kubectl_lrs.stores.lrs.validate import Validator
+from kubectl_lrs.stores.lrs.validate import Published, Validator
 
 MARK = "kubectl-lrs/rehearsal"
 """The label, whose value is the token of the run, and the annotation, which says where that runs."""
@@ -99,6 +99,7 @@ class LrsScratch:
         steps = in_order([step_of(stored, left, {}) for stored in self._selected], taken)
         needed = (preflight.Right(verb, PLURAL, self._namespace, GROUP) for verb in VERBS)
         findings = (*preflight.missing_rights(self._kube, needed), *self._watchers(taken.namespaces))
+        findings += (*Published.by(self._kube, self._resource).findings(),)
         return StorePlan(store=TIER, target=f"namespace {self._namespace}", steps=steps, findings=findings)
 
     def _watchers(self, namespaces: Iterable[str]) -> Iterator[Finding]:
@@ -133,7 +134,8 @@ class LrsScratch:
         """Namespace by namespace; all that was made is removed, however it ends."""
         steps = {step.key: step for step in plan.of(LrsStep)}
         progress.begin("rehearsing LRS", len(steps))
-        validator = Validator(self._kube, self._resource, self._kube.schema(self._resource), self._options.validation)
+        schema = Published.by(self._kube, self._resource).schema
+        validator = Validator(self._kube, self._resource, schema, self._options.validation)
         try:
             for number, namespace in enumerate(sorted({step.namespace for step in steps.values()})):
                 if self._halt.is_set():

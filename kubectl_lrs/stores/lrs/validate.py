@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
-from kubectl_lrs.model.errors import CredentialsError, ExistsError, InvalidError, LrsError, UnreachableError
+from kubectl_lrs.model.errors import CredentialsError, ExistsError, InvalidError, LrsError, MissingRightError, UnreachableError
 from kubectl_lrs.model.manifest import Manifest
+from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import Finding, Severity
 from kubectl_lrs.model.schema import Problem, Schema, defaults_of, problems, with_defaults
 
 CONFIRMED = 20
 """How many objects that the schema refuses are tried with the server before it is believed, or asked no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """The schema that the server publishes of a resource. `schema` None: none; `lack` says why."""
+
+    schema: Schema | None
+    lack: str = ""
+
+    @classmethod
+    def by(cls, kube: KubeClient, resource: Resource) -> Published:
+        """What the server says; LrsError where it does not answer, for then it may have one."""
+        try:
+            schema = kube.schema(resource)
+        except MissingRightError as error:
+            return cls(schema=None, lack=f"the schema of {resource.kind} may not be read: {error}")
+        return cls(schema=schema, lack="" if schema is not None else f"the server publishes no schema of {resource.kind}")
+
+    def findings(self) -> Iterator[Finding]:
+        """What is not looked at for want of it."""
+        if self.lack:
+            why = f"{self.lack}: no LRS is held against it, and what differs in a default of its alone counts as different"
+            yield Finding(Severity.WARNING, why, note=Note.SCHEMA_NOT_READ)
 
 
 class Validator:
