@@ -49,6 +49,9 @@ RESULT_OF: dict[Action, Result] = {
 """What each planned action becomes when it goes as planned."""
 
 
+BEGUN = "interrupted: "
+"""How the message of what was not tried begins where a part of it was: behind it is what is there now."""
+
 _NONE: Mapping[str, int] = {}
 """The counts of all that have none: there may be very many."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from kubectl_lrs.model.diff import ABSENT, Change
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Plan, Preparation, Prepare, Severity, Step, StorePlan
-from kubectl_lrs.model.report import NOT_DONE, Outcome, Report, Result
+from kubectl_lrs.model.report import BEGUN, NOT_DONE, Outcome, Report, Result
 from kubectl_lrs.model.units import size
 from kubectl_lrs.render.grouped import Next, and_more, capped, grouped, next_lines
 from kubectl_lrs.render.output import is_acknowledged
@@ -316,7 +316,7 @@ def _notable(report: Report) -> Iterator[Outcome]:
     """
     few = {store for store in report.stores if store != LRS and report.counts(store).total() <= MANY}
     for outcome in report.outcomes:
-        if outcome.result is Result.NOT_TRIED and report.interrupted:
+        if outcome.result is Result.NOT_TRIED and report.interrupted and not outcome.message.startswith(BEGUN):
             continue
         if outcome.store in few or outcome.result in NOT_DONE or (outcome.store == LRS and outcome.message):
             yield outcome

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.plan import Action
-from kubectl_lrs.model.report import Outcome, Result
+from kubectl_lrs.model.report import BEGUN, Outcome, Result
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.mongo import indexes, names
@@ -134,7 +134,11 @@ class Work:
         )
         loader = Loader(self.mongo, self.persist, self.database, into, options, stop=self.tools.stop)
         batches = self.batches(most or BATCH_BYTES)
-        tally = loader.load([next(batches, b"")] if most else batches, self.tools.progress)
+        try:
+            tally = loader.load([next(batches, b"")] if most else batches, self.tools.progress)
+        except LrsError:
+            self.account.counts = loader.done.counts()
+            raise
         self._tell(tally)
         return tally
 
@@ -234,7 +238,7 @@ class Work:
 
     def interrupted(self, tally: Tally) -> Outcome:
         """It was stopped in the middle."""
-        return Outcome.of(self.step, Result.NOT_TRIED, f"interrupted: {self.state()}", counts=tally.counts())
+        return Outcome.of(self.step, Result.NOT_TRIED, f"{BEGUN}{self.state()}", counts=tally.counts())
 
     def outcome(self, result: Result | None = None, message: str = "") -> Outcome:
         """What the account says; `result` and `message` where it says nothing."""

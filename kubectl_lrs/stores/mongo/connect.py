@@ -66,7 +66,7 @@ def dump_restorer(
     only: Belongings | None = None,
 ) -> Restorer:
     """The restore of a backup's dump, or of a plain one: of all of it, of one application's documents, or of those named."""
-    mongo = Mongo(access(options, kube, namespace))
+    mongo = Mongo(access(options, kube, namespace), stop=stop)
     keys = KeySource(kube, namespace) if dump.facts else None
     chosen = frozenset(only.of(TIER) if only else options.ids)
     dump = narrowed(dump, chosen) if only or chosen else dump
@@ -79,7 +79,7 @@ def dump_restorer(
 
 def rehearsal(options: RehearseOptions, context: RestoreContext) -> MongoRehearsal:
     """The Mongo part of a rehearsal."""
-    mongo = Mongo(access(options, context.kube, context.namespace))
+    mongo = Mongo(access(options, context.kube, context.namespace), stop=context.stop)
     presence = Presence(mongo, context.kube, context.namespace)
     keys = KeySource(context.kube, context.namespace)
     return MongoRehearsal(mongo, saved(context.folder), presence=presence, keys=keys, stop=context.stop)

@@ -20,7 +20,7 @@ class Fill(Work):
         """Documents that have come stay."""
         if not self._has_begun:
             return f"{self.name} is as it was"
-        return f"{self.name} holds a part of the documents; the same command goes on"
+        return f"{self.name} holds a part of the documents at most; the same command goes on"
 
     def _fill(self, before: int, *, is_empty: bool) -> Outcome:
         """Documents, then indexes, then a look at what is there."""
@@ -52,15 +52,16 @@ class Create(Fill):
 
     def do(self) -> Outcome:
         """Make it and fill it."""
+        self._has_begun = True
         try:
             self.create(self.name)
         except MongoError as error:
+            self._has_begun = False
             if error.code != NAMESPACE_EXISTS:
                 raise
             raise RefusedError("it came to be there after the plan was made") from error
         if self.about.is_view:
             return self.outcome()
-        self._has_begun = True
         return self._fill(0, is_empty=True)
 
 

@@ -111,10 +111,12 @@ class Loader:
         self._options = options
         self._stop = stop
         self._keeps_timestamps = True
+        self.done = Tally()
 
     def load(self, batches: Iterable[bytes], progress: Progress) -> Tally:
-        """Everything, or what was done when `stop` was set; an LrsError where the server is lost: no batch is in flight then."""
-        whole, halt, failure = Tally(), Cancel(), None
+        """Everything, or what was done when `stop` was set; an LrsError where the server is lost: no batch is in flight then,
+        but those that were sent and not answered. `done` is what is known of the others."""
+        whole, halt, failure = self.done, Cancel(), None
         for done in map_unordered(batches, self._batch, workers=1 if self._options.in_order else WORKERS, stop=halt):
             if isinstance(done, LrsError):
                 failure = failure or done

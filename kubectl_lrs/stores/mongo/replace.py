@@ -46,11 +46,14 @@ class Replace(Replacement):
     """A plain collection, by loading beside and one rename."""
 
     _is_done = False
+    _is_sent = False
 
     def state(self) -> str:
         """Until the act the old one is untouched."""
         if self._is_done:
             return f"the new {self.name} is in its place"
+        if self._is_sent:
+            return f"whether the new {self.name} has taken the place of the old one is not known"
         return f"the old {self.name} is as it was"
 
     def do(self) -> Outcome:
@@ -126,11 +129,13 @@ class Replace(Replacement):
         return self.outcome(message=f"{old.documents} documents were replaced by {tally.new}")
 
     def _rename(self, made: CollectionInfo, old: Standing) -> None:
+        self._is_sent = True
         try:
             self.mongo.rename(self.database, made.name, self.name, uuid=made.uuid, target_uuid=old.info.uuid)
         except MongoError:  # an answer may have been lost, and it was done all the same: what is there tells
             now = self.mongo.collection(self.database, self.name)
             if now is None or not made.uuid or now.uuid != made.uuid:
+                self._is_sent = False
                 raise
 
     def _clear(self, temporary: str) -> None:
@@ -145,9 +150,12 @@ class ReplaceInPlace(Replacement):
     """A view or a time series: the old one goes first."""
 
     _is_dropped = False
+    _is_sent = False
 
     def state(self) -> str:
         """Whether the old one has gone."""
+        if self._is_sent:
+            return f"whether the old {self.name} is gone is not known; the same command goes on"
         if not self._is_dropped:
             return f"the old {self.name} is as it was"
         return f"the old {self.name} is gone, and the new one is not whole; the same command goes on"
@@ -157,8 +165,13 @@ class ReplaceInPlace(Replacement):
         self._try()
         old = self.require_as_agreed()
         self.account.altered.clear()  # said on trial, and again when it is made
-        self.persist(lambda _attempt: self.mongo.drop(self.database, self.name))
-        self._is_dropped = True
+        self._is_sent = True
+        try:
+            self.persist(lambda _attempt: self.mongo.drop(self.database, self.name))
+        except MongoError:  # its word
+            self._is_sent = False
+            raise
+        self._is_sent, self._is_dropped = False, True
         try:
             made = self.create(self.name)
         except LrsError:

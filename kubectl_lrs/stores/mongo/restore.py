@@ -15,7 +15,7 @@ from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.model.existing import Existing
 from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import WRITES, Action, ApplyOptions, Finding, Severity, StorePlan, errors_of
-from kubectl_lrs.model.report import Outcome, Report, Result
+from kubectl_lrs.model.report import BEGUN, Outcome, Report, Result
 from kubectl_lrs.runtime import blocks
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress
@@ -32,7 +32,7 @@ from kubectl_lrs.stores.mongo.presence import Presence
 from kubectl_lrs.stores.mongo.replace import Replace, ReplaceInPlace
 from kubectl_lrs.stores.mongo.saved import TIER, Measured, StoredDump
 from kubectl_lrs.stores.mongo.server.client import Mongo
-from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError
+from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError, UnansweredError
 from kubectl_lrs.stores.mongo.server.info import CollectionInfo, Server, Size
 from kubectl_lrs.stores.mongo.server.persist import Persist
 from kubectl_lrs.stores.mongo.temporary import Workplace
@@ -239,6 +239,10 @@ class MongoRestorer:
             return work.do()
         except RefusedError as error:
             return work.refused(str(error))
+        except UnansweredError as error:
+            if not self._stop.is_set():
+                raise UnansweredError(f"{error}; {work.state()}", hint=error.hint) from error
+            return Outcome.of(step, Result.NOT_TRIED, f"{BEGUN}{error}; {work.state()}", error, work.account.counts)
         except (MongoUnreachableError, DeniedError) as error:
             raise type(error)(f"{error}; {work.state()}", hint=error.hint or "run the same command again") from error
         except LrsError as error:

@@ -16,14 +16,14 @@ from kubectl_lrs.formats.bson_batches import by_ids, has_empty_timestamp, id_of
 from kubectl_lrs.formats.bson_documents import shown_id
 from kubectl_lrs.model.errors import LrsError
 from kubectl_lrs.model.plan import Action
-from kubectl_lrs.model.report import Outcome, Result
+from kubectl_lrs.model.report import BEGUN, Outcome, Result
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.stores.mongo.differing import DocumentStep
 from kubectl_lrs.stores.mongo.evidence import TIME_LIMIT, doomed
 from kubectl_lrs.stores.mongo.load import Loader, LoadOptions
 from kubectl_lrs.stores.mongo.server.client import Mongo
-from kubectl_lrs.stores.mongo.server.errors import MongoError
+from kubectl_lrs.stores.mongo.server.errors import MongoError, UnansweredError
 from kubectl_lrs.stores.mongo.server.persist import Persist
 
 BATCH = 500
@@ -74,7 +74,13 @@ class Rewriter:
             has_empty_timestamps=any(has_empty_timestamp(step.saved) for step in steps),
         )
         loader = Loader(self._mongo, self._persist, first.database, first.collection, options, stop=self._stop)
-        tally = loader.load([b"".join(step.saved for step in steps)], Silent())  # each step counts once, here
+        try:
+            tally = loader.load([b"".join(step.saved for step in steps)], Silent())  # each step counts once, here
+        except UnansweredError as error:
+            if not self._stop.is_set():
+                raise
+            yield from (_unanswered(step, error) for step in steps)
+            return
         refused = dict(tally.refused)
         there = self.there(first.database, first.collection, (step.saved for step in steps))
         old = self._too_old(first, there)
@@ -92,6 +98,10 @@ class Rewriter:
             is_done = self._persist(lambda _attempt: self._replace(step))
         except MongoError as error:
             return Outcome.failed(step, error)
+        except UnansweredError as error:
+            if not self._stop.is_set():
+                raise
+            return _unanswered(step, error)
         now = self._now(step)
         if now == step.saved:
             if is_done and self._too_old(step, {id_of(now) or b"": now}):
@@ -139,6 +149,10 @@ class Rewriter:
             return {id_of(each) or b"": each for batch in found for each in batch}
 
         return self._persist(look)
+
+
+def _unanswered(step: DocumentStep, error: LrsError) -> Outcome:
+    return Outcome.of(step, Result.NOT_TRIED, f"{BEGUN}{error}", error)
 
 
 def _too_old(step: DocumentStep) -> Outcome:

@@ -11,7 +11,9 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.read_preferences import ReadPreference
 
+from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.stores.mongo.server.access import Client, MongoAccess
+from kubectl_lrs.stores.mongo.server.answering import Answers
 from kubectl_lrs.stores.mongo.server.errors import translated, unconfirmed
 from kubectl_lrs.stores.mongo.server.info import PLAIN
 
@@ -20,10 +22,11 @@ MAJORITY = {"w": "majority"}
 
 
 class Connection:
-    """One MongoDB deployment. Safe to use from several threads."""
+    """One MongoDB deployment. Safe to use from several threads. `stop` ends the waits for what is written."""
 
-    def __init__(self, access: MongoAccess) -> None:
+    def __init__(self, access: MongoAccess, *, stop: Cancel | None = None) -> None:
         self.access = access
+        self._answers = Answers(stop or Cancel())
         self.generation = 0
         self._guard = threading.Lock()
 
@@ -65,9 +68,18 @@ class Connection:
     def _send(
         self, what: str, database: str, command: dict[str, Any], *, session: ClientSession | None = None
     ) -> Mapping[str, Any]:
-        """The answer to a command that writes; an error where the majority has not confirmed it."""
-        with translated(what, self.describe()):
+        """The answer to a command that writes; an error where the majority has not confirmed it.
+
+        UnansweredError where none came; of the building of indexes, which may take hours, only when the run is to end.
+        """
+
+        def ask() -> Mapping[str, Any]:
             answer: Mapping[str, Any] = self._client.get_database(database).command(command, session=session)
+            return answer
+
+        is_long = "createIndexes" in command and session is None
+        with translated(what, self.describe()):
+            answer = self._answers.wait(ask, what=what, where=self.describe(), may_be_long=is_long)
         if failed := answer.get("writeConcernError"):
             raise unconfirmed(what, int(failed.get("code", 0)), str(failed.get("errmsg", "")))
         return answer

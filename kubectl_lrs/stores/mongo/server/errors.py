@@ -61,6 +61,10 @@ class MongoUnreachableError(UnreachableError):
     """No member that serves could be reached, or the connection broke: the same may succeed over a new one."""
 
 
+class UnansweredError(MongoUnreachableError):
+    """A write was sent, and not answered as long as that was waited for: it may be done yet. Nothing is sent after it."""
+
+
 @contextmanager
 def translated(what: str, where: str) -> Iterator[None]:
     """Errors of the driver inside the block become ours: `what` was being done, `where` is the server, without secrets."""

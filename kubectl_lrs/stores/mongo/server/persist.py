@@ -6,11 +6,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kubectl_lrs.runtime.cancel import Cancel
-from kubectl_lrs.runtime.retry import Policy, insist, is_any
+from kubectl_lrs.runtime.retry import Policy, insist
 from kubectl_lrs.stores.mongo.server.connection import Connection
-from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError
+from kubectl_lrs.stores.mongo.server.errors import MongoUnreachableError, UnansweredError
 
 R = TypeVar("R")
+
+
+def _may_pass(error: Exception) -> bool:
+    """What was sent and not answered is not sent once more: it would wait behind itself."""
+    return isinstance(error, MongoUnreachableError) and not isinstance(error, UnansweredError)
+
 
 POLICY = Policy(attempts=4, first=2.0)
 """A new primary is chosen within these pauses; the driver waits for one, too, at each attempt."""
@@ -36,6 +42,6 @@ class Persist:
             attempt,
             policy=POLICY,
             cancel=self._stop,
-            may_pass=is_any(MongoUnreachableError),
+            may_pass=_may_pass,
             before_again=lambda _error: self._mongo.reopen(generation),
         )

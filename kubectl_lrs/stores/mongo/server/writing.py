@@ -6,6 +6,7 @@ A trial sends the very requests of the write, in a transaction that is never com
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bson.binary import UUID_SUBTYPE, Binary
@@ -18,6 +19,7 @@ from kubectl_lrs.stores.mongo.server.errors import (
     NOT_UNDERSTOOD,
     OTHER_COLLECTION,
     MongoError,
+    UnansweredError,
     translated,
 )
 from kubectl_lrs.stores.mongo.server.info import Refused, refused
@@ -59,14 +61,16 @@ class Writing(Connection):
         what = f"trying what {database}.{collection} would be"
         with translated(what, self.describe()):
             session = self._client.start_session()
-        with session:
-            try:
-                with translated(what, self.describe()):
-                    session.start_transaction(write_concern=None)
-                for command in commands:
-                    self._send(what, database, command, session=session)
-            finally:
-                _abort(session)
+            session.start_transaction(write_concern=None)
+        try:
+            for command in commands:
+                self._send(what, database, command, session=session)
+        except UnansweredError:  # whose session it is busy with: the server ends that by itself
+            raise
+        except BaseException:
+            _end(session)
+            raise
+        _end(session)
 
     def drop(self, database: str, collection: str, *, uuid: str = "") -> None:
         """Remove a collection; it may be gone already. `uuid`: only the one with this one, where the server can tell."""
@@ -180,10 +184,10 @@ def _binary(uuid: str) -> Binary:
     return Binary(bytes.fromhex(uuid), UUID_SUBTYPE)
 
 
-def _abort(session: Any) -> None:
-    """The server ends a transaction by itself where it is not told."""
-    try:
+def _end(session: Any) -> None:
+    """Take back what was done in its transaction. The server does so by itself where it is not told."""
+    with suppress(PyMongoError):
         if session.in_transaction:
             session.abort_transaction()
-    except PyMongoError:
-        return
+    with suppress(PyMongoError):
+        session.end_session()
