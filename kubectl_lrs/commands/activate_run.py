@@ -22,6 +22,7 @@ from kubectl_lrs.runtime.trust import Trust
 from kubectl_lrs.stores.deployments.flags import ApiOptions, ChangeOptions, ChoiceOptions
 from kubectl_lrs.stores.deployments.journal import Journal
 from kubectl_lrs.stores.deployments.plan import DeploymentPlan
+from kubectl_lrs.stores.deployments.statuses import OURS
 from kubectl_lrs.usecases.deployments import (
     Origin,
     activate,
@@ -88,7 +89,8 @@ def _say_origin(journals: Sequence[Journal], origin: Origin, directory: str) -> 
     for journal in journals:
         render.say(f"journal {journal.path}: {count(len(journal.entries))}, made {journal.created}")
     if origin.backup:
-        render.say(f"backup {origin.backup}: {count(len(origin.entries), 'active deployment')} at {origin.instant}")
+        active = sum(each.state in OURS for each in origin.entries)
+        render.say(f"backup {origin.backup}: {count(active, 'active deployment')} at {origin.instant}")
     elif not journals:
         render.say(f"no open journal in {directory}")
 

@@ -38,7 +38,7 @@ from kubectl_lrs.stores.deployments.journal import (
 )
 from kubectl_lrs.stores.deployments.outcome import NOT_DONE, DeploymentReport
 from kubectl_lrs.stores.deployments.plan import Action as DeploymentAction
-from kubectl_lrs.stores.deployments.plan import Choice, DeploymentPlan, Snapshot, Step, plan_down, plan_up
+from kubectl_lrs.stores.deployments.plan import Choice, DeploymentPlan, Snapshot, Step, on_their_way, plan_down, plan_up
 from kubectl_lrs.stores.deployments.statuses import OURS, State
 
 
@@ -222,7 +222,10 @@ def journals_for(
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """From where it is known what was active. `users`: by organisation, who saw it. `backup`: its name, else it is journals."""
+    """From where it is known what was active. `users`: by organisation, who saw it. `backup`: its name, else it is journals.
+
+    Of a backup the entries that were not changed by us are what was on its way then.
+    """
 
     entries: Sequence[JournalledDeployment]
     users: Mapping[str, str]
@@ -259,17 +262,21 @@ def origin_of_backup(folder: Backup) -> Origin:
 def plan_activation(accounts: Sequence[Account], choice: Choice, origin: Origin, progress: Progress) -> DeploymentPlan:
     """Look at the deployments of these entries, and decide; nothing is changed."""
     mine = {account.organisation for account in accounts}
+    on_way = [entry for entry in origin.entries if entry.state is State.UNCHANGED] if origin.backup else []
     wanted = [
         entry.id
         for entry in origin.entries
-        if entry.state in OURS and (not entry.organisation or mine & {entry.organisation, ""})
+        if (entry.state in OURS or entry in on_way) and (not entry.organisation or mine & {entry.organisation, ""})
     ]
     snapshot = look(accounts, wanted, progress) if wanted else Snapshot(deployments={}, users=_users(accounts))
     plan = plan_up(origin.entries, snapshot, choice, users=origin.users, endpoint=accounts[0].client.endpoint)
     if not origin.backup:
         return plan
-    rest = [step for step in plan.steps if step.action is not DeploymentAction.UNCHANGED]
-    active = len(plan.steps) - len(rest)
+    left = {entry.id.lower() for entry in on_way}
+    steps = [step for step in plan.steps if step.id.lower() not in left]
+    rest = [step for step in steps if step.action is not DeploymentAction.UNCHANGED]
+    active = len(steps) - len(rest)
+    rest += on_their_way(on_way, snapshot, choice, origin.users)
     return replace(plan, steps=rest, notes=[f"active already: {active}"] if active else [])
 
 

@@ -188,6 +188,25 @@ def test_activate_from_a_backup(lost: Place, lrs: dict[str, str]) -> None:
     assert lost.report("activate", "--from", "latest") == {}
 
 
+@pytest.mark.parametrize("status", ["launching", "replacingModel", "unheard-of"])
+def test_activate_from_a_backup_tells_what_was_on_its_way(place: Place, crd: Crd, namespace: str, status: str) -> None:
+    """Nobody knows whether it was to run: it is not taken for what was down."""
+    for number, label in enumerate(("comes up", "stays down", "up")):
+        place.api.add(number, ORGANISATION, label=label, settled="active" if label == "up" else status)
+    assert place.run("backup", "-n", namespace, "--allow-empty").returncode == 0
+    one, two, up = place.api.deployments.values()
+    one.settled, two.settled, up.settled = "active", "inactive", "inactive"
+    for arguments in (("--dry-run=client",), ("--yes",), ("--yes", "--include", "stays*")):
+        done = place.run("activate", "--from", "latest", *arguments)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert f"it was {status} when the backup was made, not active; left alone" in done.stdout
+        assert "stays down" in done.stdout
+        assert "comes up" not in done.stdout
+    assert (one.settled, two.settled, up.status()) == ("active", "inactive", "active")
+    two.settled = "active"
+    assert place.run("activate", "--from", "latest", "--yes").returncode == 0
+
+
 def test_activate_from_a_backup_that_is_damaged_or_has_none(lost: Place, namespace: str) -> None:
     done = lost.run("activate", "--from", "latest", "--journal", "x.json")
     assert done.returncode == 2

@@ -15,7 +15,7 @@ from kubectl_lrs.repository import Backup, Writer
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.deployments.inventory import Account, Deployment, inventory
 from kubectl_lrs.stores.deployments.journal import JournalledDeployment, is_id, now
-from kubectl_lrs.stores.deployments.statuses import ACTIVE, State
+from kubectl_lrs.stores.deployments.statuses import ACTIVE, STAYS_DOWN, State
 
 FILE = "deployments.json"
 TIER = "deployments"
@@ -77,19 +77,19 @@ class Saved:
     deployments: Sequence[Deployment]
 
     def entries(self) -> list[JournalledDeployment]:
-        """Those that were active then, as a journal that was lost would have them."""
+        """Those that were active then, as a journal that was lost would have them; unchanged by us: those on their way then."""
         return [
             JournalledDeployment(
                 id=each.id,
                 label=each.label,
                 organisation=each.organisation,
                 model=each.model,
-                before=ACTIVE,
-                state=State.DEACTIVATED,
+                before=each.status,
+                state=State.DEACTIVATED if each.status == ACTIVE else State.UNCHANGED,
                 status=each.status,
             )
             for each in self.deployments
-            if each.status == ACTIVE
+            if each.status not in STAYS_DOWN
         ]
 
 

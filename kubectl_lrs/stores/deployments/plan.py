@@ -270,6 +270,21 @@ def plan_up(
     return DeploymentPlan(direction=UP, endpoint=endpoint, steps=steps)
 
 
+def on_their_way(
+    entries: Iterable[JournalledDeployment], snapshot: Snapshot, choice: Choice, users: Mapping[str, str]
+) -> Iterator[Step]:
+    """Of what was becoming something when a backup was made nobody knows whether it was to run: it is left alone, and said."""
+    for entry in entries:
+        now = snapshot.deployments.get(entry.id)
+        if not choice.matches(entry.id, entry.label):
+            continue
+        if now is None:
+            yield _not_in_snapshot(entry, snapshot, users.get(entry.organisation, ""))
+        elif now.status != ACTIVE:
+            then = f"it was {entry.before or 'of no status'} when the backup was made, not active"
+            yield _step(now, Action.LEAVE, f"{then}; left alone: if it is to run, activate it in the application")
+
+
 def _up(entry: JournalledDeployment, snapshot: Snapshot, then: str) -> Step:
     now = snapshot.deployments.get(entry.id)
     if now is None:

@@ -56,6 +56,15 @@ def test_what_is_saved_is_read(folder: Path) -> None:
     assert missing == [("deployments", "list", "a list that lacks some")], "what may lack keeps it from being whole"
 
 
+def test_what_was_on_its_way_is_an_entry_that_we_have_not_changed(folder: Path) -> None:
+    held = saved(_backup(folder, _tier(**{A: "launching", B: "stopping", C: "unheard-of"}))[0])
+    assert held is not None
+    assert [(each.id, each.before, each.state) for each in held.entries()] == [
+        (A, "launching", State.UNCHANGED),
+        (C, "unheard-of", State.UNCHANGED),
+    ]
+
+
 def test_none_are_a_list_too(folder: Path) -> None:
     backup, facts = _backup(folder, _tier())
     held = saved(backup)
