@@ -21,7 +21,7 @@ from kubectl_lrs.backends.base import (
     refuse_unreadable,
 )
 from kubectl_lrs.backends.fsspec_ import KEPT, Remote, attributes_of, discard, opened_as, reason_against, stat_of
-from kubectl_lrs.backends.local_upload import is_unfinished, new_part
+from kubectl_lrs.backends.local_upload import LATE, is_unfinished, new_part
 from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.redact import shown
@@ -86,17 +86,23 @@ class Hierarchy(Remote):
             raise
         return _Part(self, key, part, unset, replace=replace)
 
-    def rename(self, part: str, key: str, *, replace: bool) -> None:
-        """To its place."""
+    def rename(self, part: str, key: str, *, replace: bool) -> float | None:
+        """To its place. When that was, as far as the storage says."""
         full = self._full(key)
         if hasattr(self._system, "session"):
-            self.attempt(key, lambda: webhdfs.rename(self._system, part, full, replace=replace))
-            return
+            at: float | None = self.attempt(key, lambda: webhdfs.rename(self._system, part, full, replace=replace))
+            return at
         if replace:
             self._exchange(part, full, key)
-            return
+            return None
         self.require_absent(key)
         self.attempt(key, lambda: self._system.mv(part, full))
+        return None
+
+    def set_time(self, key: str, at: float) -> Stat:
+        """What has got its name then is dated so."""
+        self.attempt(key, lambda: webhdfs.set_time(self._system, self._full(key), at))
+        return self.stat(key)
 
     def _exchange(self, part: str, full: str, key: str) -> None:
         """Where there is no rename over another file: the old one is only removed when the new one has its place."""
@@ -187,13 +193,22 @@ class _Part:
         self._hierarchy, self._key, self._part, self._replace = hierarchy, key, part, replace
 
     def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
-        """Renamed."""
+        """Renamed, and dated by that where its bytes came much earlier; where that cannot be, it is not to be."""
         try:
-            self._hierarchy.rename(self._part, self._key, replace=self._replace)
+            at = self._hierarchy.rename(self._part, self._key, replace=self._replace)
         except BaseException:
             self.abort()
             raise
-        return Written(self._hierarchy.stat(self._key))
+        stat = self._hierarchy.stat(self._key)
+        if at is None or stat.mtime is None or at - stat.mtime <= LATE:
+            return Written(stat)
+        try:
+            return Written(self._hierarchy.set_time(self._key, at))
+        except BaseException:
+            if not self._replace:
+                with suppress(LrsError):
+                    self._hierarchy.delete(self._key)
+            raise
 
     def abort(self) -> None:
         """Removed."""

@@ -19,6 +19,11 @@ PART_PREFIX = ".lrs-part-"
 _PART = re.compile(rf"{re.escape(PART_PREFIX)}[0-9a-f]{{16}}")
 """What an object is called until all of it is there: a name of this run alone."""
 
+LATE = 60.0
+"""Seconds that may lie between the bytes of an object and its name, by whose time it is dated then. A run can be suspended there,
+for days; what steers the removal of backups counts from when it is there for everybody.
+"""
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
@@ -81,10 +86,26 @@ class LocalUpload:
                     self._place(directory)
                 finally:
                     self._unlink(directory)
-                status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
+                status = self._dated(directory)
             except OSError as error:
                 self._tree.refuse(error, self._key)
         return Written(stat_of(self._key, status))
+
+    def _dated(self, directory: int) -> os.stat_result:
+        """What is there now, dated by its name, of which the directory has the time, where its bytes came much earlier.
+
+        Where that cannot be, it is not to be.
+        """
+        status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
+        if os.fstat(directory).st_mtime - status.st_mtime <= LATE:
+            return status
+        try:
+            os.utime(self._name, dir_fd=directory, follow_symlinks=False)
+        except OSError:
+            if not self._replace:
+                os.unlink(self._name, dir_fd=directory)
+            raise
+        return os.stat(self._name, dir_fd=directory, follow_symlinks=False)
 
     def abort(self) -> None:
         """Remove it."""

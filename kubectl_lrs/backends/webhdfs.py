@@ -77,19 +77,31 @@ _JAVA: Mapping[str, type[Exception]] = {
 }
 
 
-def rename(system: Any, part: str, full: str, *, replace: bool) -> None:
-    """A file to its place, over what is there only where it is to replace it."""
-    url = _through(system.proxy)(f"{system.url}{quote(part, safe='/=')}")
+def rename(system: Any, part: str, full: str, *, replace: bool) -> float | None:
+    """A file to its place, over what is there only where it is to replace it. When that was, as far as the name node says."""
     option = "OVERWRITE" if replace else "NONE"
-    parameters = {**system.pars, "op": "RENAME", "destination": full, "renameoptions": option}
-    answer = system.session.put(url, params=parameters)
+    return _date_of(_put(system, part, {"op": "RENAME", "destination": full, "renameoptions": option}))
+
+
+def set_time(system: Any, full: str, at: float) -> None:
+    """A file was changed then, by seconds of the epoch; a rename leaves it the time of its last byte."""
+    _put(system, full, {"op": "SETTIMES", "modificationtime": str(int(at * 1000)), "accesstime": "-1"})
+
+
+def _put(system: Any, path: str, parameters: Mapping[str, str]) -> Any:
+    url = _through(system.proxy)(f"{system.url}{quote(path, safe='/=')}")
+    answer = system.session.put(url, params={**system.pars, **parameters})
     if answer.status_code >= 400:
         _raise(answer)
+    return answer
 
 
 def date(system: Any, path: str) -> float | None:
     """Seconds of the epoch by the clock of the name node, whose times files have; None where it does not say."""
-    answer = system.session.get(f"{system.url}{quote(path, safe='/=')}", params={**system.pars, "op": "GETFILESTATUS"})
+    return _date_of(system.session.get(f"{system.url}{quote(path, safe='/=')}", params={**system.pars, "op": "GETFILESTATUS"}))
+
+
+def _date_of(answer: Any) -> float | None:
     try:
         return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except ValueError:
