@@ -87,27 +87,24 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_server_that_fails_at_its_schema_has_not_said_that_there_is_none(
-    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, tmp_path: Path, verb: str
-) -> None:
-    _save(plane, crd, namespace, through)
-    proxy.when("GET", SCHEMA, refuse(500, message="the schema is lost"), nth=ALWAYS)
-    done = through.run(*VERBS[verb], env=impatient.environment(tmp_path, patience=0.0))
-    assert done.returncode == 5, done.stdout + done.stderr
-    assert "the schema is lost" in done.stdout + done.stderr
+LACKS = {
+    "may not be read: openapi is forbidden": refuse(403, message="openapi is forbidden"),
+    "publishes no schema": refuse(404),
+    "could not be read: ": refuse(500, message="the schema is lost"),
+    "could not be read": refuse(503, message="the schema is lost"),
+}
 
 
-@pytest.mark.parametrize("refusal", [refuse(403, message="openapi is forbidden"), refuse(404)], ids=["403", "404"])
+@pytest.mark.parametrize("lack", LACKS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_not_looked_at_without_a_schema_is_said(
-    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, verb: str, refusal: Act
+    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, tmp_path: Path, verb: str, lack: str
 ) -> None:
+    """Also by a server that fails at it: on a bad night that keeps nobody from a restore, which is held against it anyway."""
     _save(plane, crd, namespace, through)
     code = through.run(*VERBS[verb]).returncode
-    proxy.when("GET", SCHEMA, refusal, nth=ALWAYS)
-    done = through.run(*VERBS[verb])
+    proxy.when("GET", SCHEMA, LACKS[lack], nth=ALWAYS)
+    done = through.run(*VERBS[verb], env=impatient.environment(tmp_path, patience=0.0))
     assert done.returncode == code, done.stdout + done.stderr
-    lack = "may not be read: openapi is forbidden" if refusal.answer and refusal.answer.status == 403 else "publishes no schema"
     assert lack in done.stdout + done.stderr
     assert "in a default of its alone counts as different" in done.stdout + done.stderr

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.resources import Resource
-from kubectl_lrs.model.errors import CredentialsError, ExistsError, InvalidError, LrsError, MissingRightError, UnreachableError
+from kubectl_lrs.model.errors import (
+    ApiError,
+    CredentialsError,
+    ExistsError,
+    InvalidError,
+    LrsError,
+    MissingRightError,
+    UnreachableError,
+)
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.notes import Note
 from kubectl_lrs.model.plan import Finding, Severity
@@ -27,11 +35,13 @@ class Published:
 
     @classmethod
     def by(cls, kube: KubeClient, resource: Resource) -> Published:
-        """What the server says; LrsError where it does not answer, for then it may have one."""
+        """What the server says. One that fails at it may have one all the same, and takes or refuses each object by it."""
         try:
             schema = kube.schema(resource)
         except MissingRightError as error:
             return cls(schema=None, lack=f"the schema of {resource.kind} may not be read: {error}")
+        except (ApiError, UnreachableError) as error:
+            return cls(schema=None, lack=f"the schema of {resource.kind} could not be read: {error}")
         return cls(schema=schema, lack="" if schema is not None else f"the server publishes no schema of {resource.kind}")
 
     def findings(self) -> Iterator[Finding]:
