@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import resource
 import tracemalloc
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 
-from kubectl_lrs.backends.base import Backend, Stat
+from kubectl_lrs.backends.base import Backend, Reading, Stat
 from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.repository.pool.layout import blob_key, pool_key
+from kubectl_lrs.repository.pool.prune import PoolPruner
 from kubectl_lrs.repository.pool.refs import Ref
 from kubectl_lrs.repository.pool.sight import PoolHandle, look
 from kubectl_lrs.repository.pool.survey import survey
+from kubectl_lrs.repository.pruning import Going, PruneResult
+from kubectl_lrs.runtime.cancel import Cancel
 from tests.builders.pooled import GRACE, catalog_of, place_of, seal
 
 NOW = 1_790_000_000.0
@@ -49,9 +53,44 @@ class Made(Memory):
             yield Stat(key_of(number, self.count), 1, "", NOW - 10 * GRACE)
 
 
-def repository_of(count: int, nights: int) -> PoolHandle:
+class Counting(Made):
+    """Every request is noted in `asked`: a list is one for each thousand, and what is not there is asked for too."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.asked: list[str] = []
+
+    def list(self, prefix: str = "", **more: Any) -> Iterator[Stat]:
+        for number, stat in enumerate(super().list(prefix, **more)):
+            if number % 1000 == 0:
+                self.asked.append(f"list {prefix}")
+            yield stat
+        self.asked.append(f"list {prefix}")
+
+    def stat(self, key: str) -> Stat:
+        self.asked.append(f"stat {key}")
+        return super().stat(key)
+
+    def read(self, wanted: Stat, sink: Callable[[bytes], object]) -> Reading:
+        self.asked.append(f"read {wanted.key}")
+        return super().read(wanted, sink)
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        self.asked.append(f"read {key}")
+        return super().read_range(key, start, length)
+
+    def upload(self, key: str, *request: Any, **how: Any) -> Any:
+        self.asked.append(f"upload {key}")
+        return super().upload(key, *request, **how)
+
+    def delete(self, key: str) -> None:
+        self.asked.append(f"delete {key}")
+        super().delete(key)
+
+
+def repository_of(count: int, nights: int, kind: type[Made] = Made) -> PoolHandle:
     """Backups of which each has an object in every so many, and shares most with its neighbours; one in 100 is nobody's."""
-    place = place_of(cast("Backend", Made(count)))
+    place = place_of(cast("Backend", kind(count)))
     for night in range(nights):
         refs = (ref_of(at, count) for at in wanted(night, count, nights))
         seal(place, f"night-{night}", refs, NOW, catalog_of(f"night-{night}", NOW))
@@ -89,6 +128,21 @@ def test_memory_is_flat_in_the_number_of_objects() -> None:
     count = 40_000
     held = peak(count, 12)
     assert held < 100 * count, f"{held} bytes are held of {count} objects"
+
+
+def test_one_night_out_costs_few_requests_and_no_data() -> None:
+    """A thousandth of the objects, and ten for each backup."""
+    count, nights = 20_000, 40
+    place = repository_of(count, nights, Counting)
+    asked = cast("Counting", place.backend).asked
+    asked.clear()
+    pruner = PoolPruner(place)
+    looked = pruner.look()
+    prepared = pruner.prepare(looked, ["night-0"])
+    outcomes = list(prepared.apply([Going(each, []) for each in looked.backups if each.name == "night-0"], Cancel()))
+    assert [each.result for each in outcomes] == [PruneResult.REMOVED]
+    assert len(asked) <= count / 1000 + 10 * nights, Counter(each.partition("/")[0] for each in asked)
+    assert not [each for each in asked if each.startswith(("read blobs/", "read packs/"))]
 
 
 @pytest.mark.campaign
