@@ -17,6 +17,7 @@ from kubectl_lrs.backends.base import (
     CHUNK,
     KeyExistsError,
     KeyNotFoundError,
+    NotTheStorageError,
     OnSkipped,
     Stat,
     Upload,
@@ -155,7 +156,7 @@ def parsed(answer: Answer) -> ElementTree.Element:
         with suppress(ElementTree.ParseError, UnicodeDecodeError):
             found = ElementTree.fromstring(answer.body.decode("utf-8-sig"))  # noqa: S314
     if found is None or found.tag != "EnumerationResults":
-        raise UnreachableError("the answer is not one of Azure's Blob service", hint="check the endpoint")
+        raise NotTheStorageError("Azure", "the answer is not one of Azure's Blob service", hint="check the endpoint")
     return found
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 from kubectl_lrs.backends.azure_credentials import Entra, Nobody, SharedKey, Signer, dated
 from kubectl_lrs.backends.azure_errors import refused
+from kubectl_lrs.backends.base import NotTheStorageError
 from kubectl_lrs.backends.options import AzureOptions, options_of
 from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.rest import About, Answer, Call, Rest, checked, client_of
@@ -17,6 +18,9 @@ from kubectl_lrs.clients.http.client import Http
 from kubectl_lrs.clients.tls import from_files
 from kubectl_lrs.model.errors import LrsError, UsageError
 from kubectl_lrs.runtime.redact import remember, secrets_of, shown
+
+OWN = "x-ms-"
+"""How headers begin that every answer of this storage has, and no other one."""
 
 _NAMES = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT")
 _KEYS = ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_KEY")
@@ -124,7 +128,10 @@ class AzureClient(Rest):
         """With a shared access signature in its URL, where there is one."""
         if self._signer.query:
             call = replace(call, query={**call.query, **self._signer.query})
-        return super().send(call, what, once=once)
+        answer = super().send(call, what, once=once)
+        if not any(name.lower().startswith(OWN) for name in answer.headers):
+            raise NotTheStorageError(f"{self.url}: {shown(what)}")
+        return answer
 
     def signed(self, call: Call, url: str) -> Mapping[str, str]:
         """As it is at this moment."""

@@ -20,6 +20,10 @@ CHUNK = 8 << 20
 """Bytes that are held at once of what is read or written, for each of those that are in work."""
 
 
+BETWEEN = "is there a proxy in between?"
+OTHER_BYTES = "the server gives other bytes than were asked for, or says so"
+
+
 class KeyNotFoundError(LrsError):
     """There is nothing at the key: the request that decides it says so, and not merely some request."""
 
@@ -42,6 +46,13 @@ class BareNotFoundError(UnreachableError):
 
 class EmptyRangeError(LrsError):
     """The object ends before the range that was asked for."""
+
+
+class NotTheStorageError(UnreachableError):
+    """What was answered is not of the storage: a page to sign in or of maintenance, with a status as if all were well."""
+
+    def __init__(self, where: str, what: str = "what is answered is not of the storage", *, hint: str = BETWEEN) -> None:
+        super().__init__(f"{where}: {what}", hint=hint)
 
 
 class PassingError(UnreachableError):

@@ -21,15 +21,13 @@ from kubectl_lrs.backends.gcs_client import GcsClient, document
 from kubectl_lrs.backends.gcs_upload import FIELDS, GENERATION, Pieces, Whole, begun, give_up, looking, stat_of
 from kubectl_lrs.backends.local_upload import new_part
 from kubectl_lrs.backends.place import StorageLocation
-from kubectl_lrs.backends.rest import Answer, Call
+from kubectl_lrs.backends.rest import Answer
 from kubectl_lrs.backends.rest_objects import RestObjects
 from kubectl_lrs.model.errors import LrsError, UnreachableError
 from kubectl_lrs.runtime.redact import shown
 
 MAX_KEY = 1024
 PAGE = 1000
-KIND = "storage#objects"
-"""What a list says that it is, whether or not there is anything in it."""
 
 
 def opened(place: StorageLocation) -> Gcs:
@@ -55,9 +53,7 @@ class Gcs(RestObjects):
         if after:
             query["startOffset"] = self._prefix + after
         while True:
-            page = document(self._client.page(**query))
-            if page.get("kind") != KIND:  # what is no list would be one of nothing
-                raise UnreachableError(f"{self.url}: what is answered is no list", hint="is there a proxy in between?")
+            page = self._client.page(**query).document
             for each in page.get("items") or ():
                 key = str(each["name"])[len(self._prefix) :]
                 if key and key != after:
@@ -71,20 +67,19 @@ class Gcs(RestObjects):
 
     def _seen(self, key: str) -> tuple[Stat, str]:
         """Its generation, which never changes."""
-        said = document(self._client.send(looking(self._client, self._prefix + key), key))
+        said = document(self._client.send(looking(self._client, self._prefix + key), key), self.url)
         return stat_of(key, said), str(said["generation"])
 
     def _asked(self, key: str, wanted: str, state: str | None) -> Answer:
-        query = {"alt": "media"} | ({} if state is None else {"generation": state})
-        path, headers = self._client.of(self._prefix + key), {"Range": wanted}
-        answer = self._client.send(Call(method="GET", path=path, query=query, headers=headers, good=(200, 206, 404)), key)
+        query = {} if state is None else {"generation": state}
+        answer = self._client.content(self._prefix + key, key, query, {"Range": wanted})
         if answer.status == 404:  # the words for it are those of an answer about the object, and not of its content
             self._seen(key)
             raise KeyNotFoundError(f"{self.url}: {shown(key)}: it is another one now")
         return answer
 
-    def _listed(self) -> Answer:
-        return self._client.page(maxResults="1")
+    def _listed(self) -> None:
+        self._client.page(maxResults="1")
 
     # ---- writing
 
@@ -97,7 +92,7 @@ class Gcs(RestObjects):
     def delete(self, key: str) -> None:
         """Remove it; the server says whether there was one."""
         with suppress(KeyNotFoundError):
-            self._client.send(Call(method="DELETE", path=self._client.of(self._prefix + key), good=(200, 204)), key)
+            self._client.delete(self._prefix + key, key)
 
     def refuses(self, key: str) -> str:
         """A key is any UTF-8 of up to 1,024 bytes in one line."""
@@ -117,7 +112,7 @@ class Gcs(RestObjects):
     def versions(self) -> Versions:
         """By what the bucket says of itself: a retention policy locks, versions and soft deletion keep."""
         try:
-            said = document(self._client.bucket_facts("versioning,retentionPolicy,softDeletePolicy"))
+            said = document(self._client.bucket_facts("versioning,retentionPolicy,softDeletePolicy"), self.url)
         except UnreachableError:
             raise
         except LrsError:

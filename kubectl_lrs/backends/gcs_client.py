@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from kubectl_lrs.backends.base import NotTheStorageError
 from kubectl_lrs.backends.gcs_credentials import ANONYMOUS, Keys
 from kubectl_lrs.backends.gcs_errors import UnsaidNotFoundError, of_bucket, of_upload, refused
 from kubectl_lrs.backends.options import GcsOptions, options_of
@@ -15,8 +16,8 @@ from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.backends.rest import About, Answer, Call, Rest, checked, client_of
 from kubectl_lrs.clients.http.client import Http
 from kubectl_lrs.clients.tls import from_files
-from kubectl_lrs.model.errors import LrsError, UnreachableError
-from kubectl_lrs.runtime.redact import remember, secrets_of
+from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.runtime.redact import remember, secrets_of, shown
 
 GOOGLE = "https://storage.googleapis.com"
 EMULATOR = "STORAGE_EMULATOR_HOST"
@@ -29,15 +30,33 @@ _REFUSED: Mapping[About, Callable[[int, bytes, str], LrsError]] = {
 }
 
 
-def document(answer: Answer) -> dict[str, Any]:
+LIST = "storage#objects"
+"""What a list says that it is, whether or not there is anything in it."""
+
+
+class Page(NamedTuple):
+    """One page of a list, and the headers that it came with."""
+
+    document: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+
+def document(answer: Answer, where: str) -> dict[str, Any]:
     """The JSON of an answer. UnreachableError where it is none: then it is not the storage that answers."""
+    if isinstance(found := _parsed(answer.body), dict):
+        return found
+    raise NotTheStorageError(where, "the answer is not one of Google Cloud Storage", hint="check the endpoint")
+
+
+def _parsed(body: bytes) -> Any:
+    """What is JSON; else what no JSON gives."""
     try:
-        found = json.loads(answer.body)
+        return json.loads(body)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise UnreachableError("the answer is not one of Google Cloud Storage", hint="check the endpoint")
-    return found
+        return _NONE
+
+
+_NONE = object()
 
 
 def opened(place: StorageLocation) -> GcsClient:
@@ -69,9 +88,27 @@ class GcsClient(Rest):
         """The path of an object."""
         return f"{self._objects}/{quote(key, safe='')}"
 
-    def page(self, **query: str) -> Answer:
-        """One page of a list."""
-        return super().send(Call(method="GET", path=self._objects, query=query, about=About.BUCKET), "a list")
+    def page(self, **query: str) -> Page:
+        """One page of a list. UnreachableError for what is no list: it would be one of nothing, at anybody's time."""
+        answer = super().send(Call(method="GET", path=self._objects, query=query, about=About.BUCKET), "a list")
+        found = document(answer, self.url)
+        if found.get("kind") != LIST:
+            raise NotTheStorageError(self.url, "what is answered is no list")
+        return Page(found, answer.headers)
+
+    def delete(self, key: str, what: str) -> None:
+        """One object; KeyNotFoundError. What the storage answers is nothing, or JSON."""
+        answer = self.send(Call(method="DELETE", path=self.of(key), good=(200, 204)), what)
+        if answer.status == 200 and answer.body and _parsed(answer.body) is _NONE:
+            raise NotTheStorageError(f"{self.url}: {shown(what)}")
+
+    def content(self, key: str, what: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """Some of an object, or 404. What is no part of it has at least the storage's own headers."""
+        call = Call(method="GET", path=self.of(key), query={"alt": "media", **query}, headers=headers, good=(200, 206, 404))
+        answer = self.send(call, what)
+        if answer.status == 200 and not answer.headers.get("X-Goog-Generation"):
+            raise NotTheStorageError(f"{self.url}: {shown(what)}")
+        return answer
 
     def bucket_facts(self, fields: str) -> Answer:
         """What the bucket says of itself, to whoever may ask."""

@@ -93,7 +93,7 @@ def made(client: GcsClient, call: Call, key: str, full: str, md5: bytes, size: i
     """Send the request that makes an object: what the storage says that it holds, and whether that is what was sent."""
 
     def proven(answer: Answer) -> Written:
-        stat = stat_of(key, document(answer))
+        stat = stat_of(key, document(answer, client.url))
         return Written(stat, is_proven=stat.etag == md5.hex() and stat.size == size)
 
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import quote, urlencode
 
-from kubectl_lrs.backends.base import CHUNK, KeyExistsError, MaybeOursError, PassingError
+from kubectl_lrs.backends.base import CHUNK, KeyExistsError, MaybeOursError, NotTheStorageError, PassingError
 from kubectl_lrs.backends.place import StorageLocation, is_server
 from kubectl_lrs.clients.http.client import Http, HttpOptions, Request, origin
 from kubectl_lrs.clients.http.sessions import NoResponseError
@@ -128,5 +128,5 @@ class Rest:
             kind = PassingError if error.may_pass else UnreachableError
             raise kind(str(error), hint=error.hint) from error
         if found.status not in call.good:
-            raise self.refusal(call, found, where)
+            raise self.refusal(call, found, where) if found.status >= 400 else NotTheStorageError(where)
         return found

@@ -10,9 +10,11 @@ from typing import Any
 
 from kubectl_lrs.backends.base import (
     CHUNK,
+    OTHER_BYTES,
     EmptyRangeError,
     KeyExistsError,
     KeyNotFoundError,
+    NotTheStorageError,
     Reading,
     Stat,
     deleted_at_once,
@@ -53,8 +55,8 @@ class RestObjects(ABC):
         """The answer to a request for a range of an object. `state`: of no other one than this; None: of what is there."""
 
     @abstractmethod
-    def _listed(self) -> Answer:
-        """A list of one object at most."""
+    def _listed(self) -> object:
+        """A list of one object at most. UnreachableError for what is none."""
 
     def stat(self, key: str) -> Stat:
         """By what the storage says of it."""
@@ -88,8 +90,7 @@ class RestObjects(ABC):
     def _range(self, key: str, start: int, length: int, state: str | None = None) -> bytes:
         answer = self._asked(key, f"bytes={start}-{start + length - 1}", state)
         if _said(answer) != (start, len(answer.body)) or len(answer.body) > length:
-            where = f"{self.url}: {shown(key)}"
-            raise LrsError(f"{where}: the server gives other bytes than were asked for, or says so", hint="is there a proxy?")
+            raise NotTheStorageError(f"{self.url}: {shown(key)}", OTHER_BYTES)
         return answer.body
 
     # ---- writing

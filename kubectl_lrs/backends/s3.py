@@ -10,9 +10,11 @@ from typing import Any
 from kubectl_lrs.backends import s3_client
 from kubectl_lrs.backends.base import (
     CHUNK,
+    OTHER_BYTES,
     EmptyRangeError,
     KeyExistsError,
     KeyNotFoundError,
+    NotTheStorageError,
     OnSkipped,
     PassingError,
     Reading,
@@ -160,7 +162,7 @@ class S3:
         """An answer that says of itself that it is a list: a page to sign in, or an empty one, would be a list of nothing."""
         page = self._client.call("list_objects_v2", "a list", **request)
         if not any(name in page for name in OF_A_LIST):
-            raise UnreachableError(f"{self.url}: what is answered is no list", hint="is there a proxy in between?")
+            raise NotTheStorageError(self.url, "what is answered is no list")
         return page
 
     def stat(self, key: str) -> Stat:
@@ -172,6 +174,8 @@ class S3:
             answer = self._client.call("head_object", key, Key=self._prefix + key)
         except (KeyNotFoundError, *BARE):
             return self._look_closely(key)
+        if not (etag_of(answer) and "ContentLength" in answer):
+            raise NotTheStorageError(f"{self.url}: {shown(key)}")
         return stat_of(key, answer), answer
 
     def _look_closely(self, key: str) -> tuple[Stat, Mapping[str, Any]]:
@@ -221,8 +225,7 @@ class S3:
         answer, data = self._client.get(key, **wanted)
         said = range_of(answer) or self._as_a_whole(key, data)
         if said[:2] != (start, len(data)) or len(data) > length:
-            where = f"{self.url}: {shown(key)}"
-            raise LrsError(f"{where}: the server gives other bytes than were asked for, or says so", hint="is there a proxy?")
+            raise NotTheStorageError(f"{self.url}: {shown(key)}", OTHER_BYTES)
         found = stat_of(key, answer, said[2])
         # A change shows in the etag; a time would say that it is young, and have it read twice.
         return Stat(key, found.size, found.etag, None, found.attributes), answer, data

@@ -17,6 +17,7 @@ from kubectl_lrs.backends.base import (
     KeyExistsError,
     KeyNotFoundError,
     MaybeOursError,
+    NotTheStorageError,
     Stat,
     Written,
     WrongSumError,
@@ -196,7 +197,11 @@ class _Whole:
             return written
         if self._has_nothing_beside and etag_of(answer) == self._md5:
             return Written(Stat(self._key, len(self._request["Body"]), self._md5), is_proven=True)
-        return self._seen()
+        try:
+            return self._seen()
+        except KeyNotFoundError as error:
+            where = f"{self._uploads.client.url}: {shown(self._key)}"
+            raise NotTheStorageError(where, "the upload was taken, and it is not there") from error
 
     def _seen(self) -> Written:
         stat, answer = self._uploads.look(self._key)
@@ -227,7 +232,7 @@ class _Parts:
         )
         with uploads.explained():
             begun = self._client.call("create_multipart_upload", key, **request, **algorithm)
-        self._upload = {"Key": request["Key"], "UploadId": begun["UploadId"]}
+        self._upload = {"Key": request["Key"], "UploadId": self._told(begun, "UploadId")}
         try:
             take = self._by_sha256 if algorithm else self._by_md5
             for body in regrouped(chunks, max(MIN_PART, -(-size // MAX_PARTS))):
@@ -258,8 +263,14 @@ class _Parts:
         answer = self._client.call("upload_part", self._key, **self._upload, PartNumber=number, Body=body, **beside)
         sums = {name: answer[name] for name in answer if name.startswith("Checksum") and name != "ChecksumType"}
         has_sums = self._client.sums_itself or self._client.is_ours
-        self._parts.append({"PartNumber": number, "ETag": answer["ETag"], **(sums if has_sums else {})})
+        self._parts.append({"PartNumber": number, "ETag": self._told(answer, "ETag"), **(sums if has_sums else {})})
         return sums
+
+    def _told(self, answer: Mapping[str, Any], name: str) -> str:
+        """What every answer of the storage says."""
+        if not answer.get(name):
+            raise NotTheStorageError(f"{self._client.url}: {shown(self._key)}")
+        return str(answer[name])
 
     def try_out(self) -> None:
         """One part whose sum is wrong; the upload is given up."""

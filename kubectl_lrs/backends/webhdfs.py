@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 from unicodedata import normalize
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
+from kubectl_lrs.backends.base import BETWEEN
 from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.clients.http.foreign import take_over
 from kubectl_lrs.clients.proxies import Proxies
@@ -29,7 +31,7 @@ def prepare(system: Any, place: StorageLocation) -> None:
     flag = place.said.ca_file if place.ca_file else f"{place.said.options}: session_verify"
     tls = Tls(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
     take_over(system.session, first=system.url, tls=tls, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
-    system.session.hooks["response"] += [_keep_name, _require_content]
+    system.session.hooks["response"] += [_keep_name, _require_hdfs, _require_content]
 
 
 def _keep_name(answer: Any, **_: Any) -> None:
@@ -45,8 +47,40 @@ def _composed(path: str) -> str:
     return normalize("NFC", unquote(path))
 
 
+def _require_hdfs(answer: Any, **_: Any) -> None:
+    """What says that all is well is of HDFS: a page to sign in or of maintenance tells nothing. ConnectionError."""
+    if answer.status_code not in (200, 201):
+        return
+    wanted = _TOLD.get(_operation(answer), "")
+    is_page = "html" in answer.headers.get("Content-Type", "").lower()
+    if is_page or (wanted and not _tells(answer, wanted)):
+        raise ConnectionError(f"what is answered is not of HDFS; {BETWEEN}")
+
+
+_TOLD: Mapping[str, str] = {
+    "GETFILESTATUS": "FileStatus",
+    "LISTSTATUS": "FileStatuses",
+    "GETCONTENTSUMMARY": "ContentSummary",
+    "MKDIRS": "boolean",
+    "DELETE": "boolean",
+}
+"""What an answer says, by what was asked."""
+
+
+def _tells(answer: Any, wanted: str) -> bool:
+    try:
+        found = answer.json()
+    except ValueError:
+        return False
+    return isinstance(found, dict) and wanted in found
+
+
+def _operation(answer: Any) -> str:
+    return "".join(parse_qs(urlsplit(str(answer.url)).query).get("op", []))
+
+
 def _require_content(answer: Any, **_: Any) -> None:
-    if parse_qs(urlsplit(str(answer.url)).query).get("op") == ["OPEN"]:
+    if _operation(answer) == "OPEN":
         _require_whole(answer)
 
 
@@ -98,7 +132,11 @@ def _put(system: Any, path: str, parameters: Mapping[str, str]) -> Any:
 
 def date(system: Any, path: str) -> float | None:
     """Seconds of the epoch by the clock of the name node, whose times files have; None where it does not say."""
-    return _date_of(system.session.get(f"{system.url}{quote(path, safe='/=')}", params={**system.pars, "op": "GETFILESTATUS"}))
+    answer = system.session.get(f"{system.url}{quote(path, safe='/=')}", params={**system.pars, "op": "GETFILESTATUS"})
+    if answer.status_code >= 400:
+        with suppress(FileNotFoundError):  # that is its own word, too
+            _raise(answer)
+    return _date_of(answer)
 
 
 def _date_of(answer: Any) -> float | None:

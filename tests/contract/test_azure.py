@@ -221,7 +221,7 @@ def test_a_list_of_more_than_a_page(between: Between, name: str, monkeypatch: py
 
 @pytest.mark.parametrize("body", [b"", b"<html/>", b"<!DOCTYPE x [<!ENTITY a 'b'>]><EnumerationResults/>", b"\xff"])
 def test_a_list_that_is_none(between: Between, name: str, body: bytes) -> None:
-    between.rule = lambda _request, _forward: Answer(status=200, body=body)
+    between.rule = lambda _request, _forward: Answer(status=200, headers={"x-ms-version": "2021-12-02"}, body=body)
     with pytest.raises(UnreachableError, match="not one of Azure's Blob service"):
         list(opened(between, name).list())
 

@@ -140,7 +140,9 @@ def test_what_was_stored_when_the_way_was_lost_is_used(
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_told"), [((500, "InternalError"), False), ((404, ""), False), ((403, "AccessDenied"), True)], ids=str
+    ("answer", "is_told"),
+    [((500, "InternalError"), False), ((404, ""), False), ((200, ""), False), ((403, "AccessDenied"), True)],
+    ids=str,
 )
 def test_a_seal_that_the_storage_does_not_give_is_no_backup_that_is_not_there(
     backend: Backend, between: Between, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str], is_told: bool

@@ -283,6 +283,28 @@ def test_a_storage_that_deletes_nothing(bed: Bed, monkeypatch: pytest.MonkeyPatc
     assert len(bed.there("blobs/")) == 1
 
 
+def test_deletions_that_something_in_between_answers(bed: Bed) -> None:
+    """A page with 200 deletes nothing: nothing is counted, and the list is there for the next prune."""
+    bed.write("old", b"old", ago=timedelta(days=1))
+    bed.write("new", b"new")
+    place = bed.opened()
+    bed.prune(place)
+    bed.later.by = HOURS + timedelta(hours=1)
+
+    def page(request: Request, _forward: Forward) -> Answer | None:
+        return Answer.error(200) if request.method == "DELETE" or request.path.endswith("?delete") else None
+
+    bed.later.rule = page
+    report = bed.prune(place)
+    assert report.pool
+    assert report.pool.swept.objects == 0
+    assert any("its deletion was taken, and it is there" in line for line in prune_report_remarks(report))
+    assert len(bed.there("blobs/")) == 2
+    bed.later.rule = lambda _request, _forward: None
+    bed.prune(place)
+    assert len(bed.there("blobs/")) == 1
+
+
 def test_a_storage_that_forgets_nothing(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is each of very many backups tried that are to go."""
     monkeypatch.setattr(retry.Outage.__init__, "__defaults__", (0.0,))

@@ -11,13 +11,13 @@ not delete leaves it at that.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from kubectl_lrs.backends.base import KeyExistsError, NoSpaceError, delete_surely, get, put
+from kubectl_lrs.backends.base import KeyExistsError, NoSpaceError, delete_surely, get, has, put
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository.count import NOTHING, Count
 from kubectl_lrs.repository.pool import condemned, holds
@@ -144,7 +144,7 @@ class Removal:
         if not rest:
             return not stay
         began = time.monotonic()
-        left = self._backend.delete_many([each.key for each in rest])
+        left = self._backend.delete_many([each.key for each in rest]) or self._left(rest)
         for error in list(left.values())[:1]:
             self.done.failed(f"{len(left)} objects are not deleted", error)
         self._standstill.judge(next(iter(left.values())) if len(left) == len(rest) else None, began=began)
@@ -152,6 +152,17 @@ class Removal:
             if each.key not in left:
                 self.done.swept = self.done.swept.plus(each.size)
         return not (left or stay)
+
+    def _left(self, batch: list[Name]) -> Mapping[str, LrsError]:
+        """All of them, where the storage has taken their deletion and one is there all the same: it is asked about one."""
+        key = batch[-1].key
+        try:
+            if not has(self._backend, key):
+                return {}
+        except LrsError as error:
+            return {each.key: error for each in batch}
+        why = LrsError(f"{self._backend.url}/{key}: its deletion was taken, and it is there")
+        return {each.key: why for each in batch}
 
     def _seals_left(self, batch: list[Name]) -> list[str]:
         """Late seals that could not be deleted."""

@@ -56,7 +56,7 @@ def test_how_much_of_an_upload_there_is(said: str, kept: int) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xff", b"[" * 5000])
 def test_an_answer_that_is_not_the_storages(body: bytes) -> None:
     with pytest.raises(UnreachableError, match="not one of Google Cloud Storage"):
-        document(Answer(200, {}, body))
+        document(Answer(200, {}, body), "gs://bucket")
 
 
 def test_where_requests_go(monkeypatch: pytest.MonkeyPatch) -> None:

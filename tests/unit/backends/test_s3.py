@@ -69,9 +69,9 @@ def test_bytes_that_were_not_asked_for_are_not_taken(data: bytes, said: str) -> 
 def test_a_server_without_ranges_is_believed_where_a_head_says_the_same() -> None:
     whole = {"Body": b"123", "ContentLength": 3, "ETag": '"e-1"'}
     got: list[bytes] = []
-    s3, _ = _s3(get_object=whole, head_object={"ContentLength": 3})
+    s3, _ = _s3(get_object=whole, head_object={"ContentLength": 3, "ETag": '"e-1"'})
     assert s3.read(Stat("k", 3), got.append).is_steady
-    s3, _ = _s3(get_object=whole, head_object={"ContentLength": 7})
+    s3, _ = _s3(get_object=whole, head_object={"ContentLength": 7, "ETag": '"e-1"'})
     with pytest.raises(LrsError, match="other bytes"):
         s3.read(Stat("k", 3), got.append)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import fsspec
@@ -66,7 +67,7 @@ def test_a_session_is_taken_over_and_looks_at_contents() -> None:
     webhdfs.prepare(system, StorageLocation(url="webhdfs://127.0.0.1:9/x"))
     refused = _answer(403, _remote("AccessControlException"))
     refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=OPEN"
-    _, hook = system.session.hooks["response"]
+    *_, hook = system.session.hooks["response"]
     with pytest.raises(PermissionError):
         hook(refused)
     refused.url = "http://127.0.0.1:9/webhdfs/v1/x?op=LISTSTATUS"
@@ -96,9 +97,45 @@ def test_the_time_of_the_name_node(said: str, found: float | None) -> None:
     class Session:
         def get(self, url: str, params: dict[str, str]) -> requests.Response:
             assert (url, params["op"]) == ("http://n/webhdfs/v1/a%20b", "GETFILESTATUS")
-            return _answer(404, b"", Date=said)
+            return _answer(404, _remote("FileNotFoundException"), Date=said)
 
     class System:
         session, url, pars = Session(), "http://n/webhdfs/v1", {"user.name": "me"}
 
     assert webhdfs.date(System(), "/a b") == found
+
+
+def test_the_time_of_anybody_else() -> None:
+    class Session:
+        def get(self, url: str, params: dict[str, str]) -> requests.Response:  # noqa: ARG002
+            return _answer(503, b"", Date="Fri, 27 Nov 2026 08:00:00 GMT")
+
+    class System:
+        session, url, pars = Session(), "http://n/webhdfs/v1", {"user.name": "me"}
+
+    with pytest.raises(requests.HTTPError):
+        webhdfs.date(System(), "/a")
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "kind", "is_right"),
+    [
+        ("LISTSTATUS", b'{"FileStatuses": {"FileStatus": []}}', "application/json", True),
+        ("LISTSTATUS", b'{"FileStatuses": {"FileStatus": []}}', "", True),
+        ("LISTSTATUS", b"<html></html>", "text/html", False),
+        ("LISTSTATUS", b"sign in", "", False),
+        ("LISTSTATUS", b"[]", "application/json", False),
+        ("LISTSTATUS", b"{}", "application/json", False),
+        ("DELETE", b'{"boolean": false}', "application/json", True),
+        ("DELETE", b"", "", False),
+        ("OPEN", b"<html></html>", "application/octet-stream", True),
+        ("OPEN", b"<html></html>", "text/html;charset=utf-8", False),
+        ("RENAME", b"", "application/octet-stream", True),
+        ("RENAME", b"<html></html>", "text/HTML", False),
+    ],
+)
+def test_what_says_that_all_is_well_is_of_hdfs(operation: str, body: bytes, kind: str, is_right: bool) -> None:
+    answer = _answer(200, body, Content_Type=kind)
+    answer.url = f"http://n/webhdfs/v1/x?op={operation}"
+    with nullcontext() if is_right else pytest.raises(ConnectionError, match="not of HDFS"):
+        webhdfs._require_hdfs(answer)
