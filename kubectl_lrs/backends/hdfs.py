@@ -21,6 +21,7 @@ from kubectl_lrs.backends.base import (
     refuse_unreadable,
 )
 from kubectl_lrs.backends.fsspec_ import KEPT, Remote, attributes_of, discard, opened_as, reason_against, stat_of
+from kubectl_lrs.backends.local_tree import Range
 from kubectl_lrs.backends.local_upload import LATE, is_unfinished, new_part
 from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.model.errors import DeniedError, LrsError
@@ -43,12 +44,12 @@ class Hierarchy(Remote):
     keeps = frozenset(KEPT)
 
     def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:
-        """Directory by directory."""
-        for found in self._below(self._root or "/", skipped):
-            if found.key.startswith(prefix) and found.key > after:
+        """Directory by directory; those in which no such key can be are not asked for."""
+        for found in self._below(self._root or "/", Range(prefix, after), skipped):
+            if found.key.startswith(prefix):
                 yield found
 
-    def _below(self, directory: str, skipped: OnSkipped) -> Iterator[Stat]:
+    def _below(self, directory: str, wanted: Range, skipped: OnSkipped) -> Iterator[Stat]:
         try:
             infos = self.attempt(directory, lambda: self._system.ls(directory, detail=True))
         except (DeniedError, KeyNotFoundError) as error:
@@ -60,11 +61,19 @@ class Hierarchy(Remote):
         for info in sorted(infos, key=_place_of):
             key = self._key(str(info["name"]))
             if info["type"] == "directory":
-                yield from self._below(str(info["name"]), skipped)
-            elif info["type"] == "file" and not is_unfinished(key.rpartition("/")[2]):
-                yield stat_of(key, info)
-            else:
-                skipped(key, Skipped.UNFINISHED if info["type"] == "file" else Skipped.LINK, None)
+                if wanted.may_hold(f"{key}/"):
+                    yield from self._below(str(info["name"]), wanted, skipped)
+            elif wanted.is_after(key):
+                yield from self._file(key, info, skipped)
+
+    @staticmethod
+    def _file(key: str, info: Mapping[str, Any], skipped: OnSkipped) -> Iterator[Stat]:
+        if info["type"] != "file":
+            skipped(key, Skipped.LINK, None)
+        elif is_unfinished(key.rpartition("/")[2]):
+            skipped(key, Skipped.UNFINISHED, None)
+        else:
+            yield stat_of(key, info)
 
     def _key(self, full: str) -> str:
         return full.removeprefix(self._root).lstrip("/")

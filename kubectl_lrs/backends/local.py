@@ -26,7 +26,7 @@ from kubectl_lrs.backends.base import (
     deleted_each,
     refuse_unreadable,
 )
-from kubectl_lrs.backends.local_tree import DIRECTORY, KEPT, Tree, attributes_of
+from kubectl_lrs.backends.local_tree import DIRECTORY, KEPT, Range, Tree, attributes_of
 from kubectl_lrs.backends.local_upload import LocalUpload, is_unfinished, stat_of
 from kubectl_lrs.backends.place import StorageLocation
 from kubectl_lrs.model.errors import LrsError
@@ -67,11 +67,11 @@ class Local:
     def list(self, prefix: str = "", *, after: str = "", skipped: OnSkipped = refuse_unreadable) -> Iterator[Stat]:
         """Every plain file; links and other things are skipped."""
         with self._tree.directory("") as top:
-            for found in self._below(top, "", _Range(prefix, after), skipped):
+            for found in self._below(top, "", Range(prefix, after), skipped):
                 if found.key.startswith(prefix):
                     yield found
 
-    def _below(self, directory: int, path: str, wanted: _Range, skipped: OnSkipped) -> Iterator[Stat]:
+    def _below(self, directory: int, path: str, wanted: Range, skipped: OnSkipped) -> Iterator[Stat]:
         try:
             with os.scandir(directory) as found:
                 entries = sorted(found, key=_place_of)
@@ -103,7 +103,7 @@ class Local:
         else:
             skipped(key, Skipped.LINK if stat.S_ISLNK(status.st_mode) else Skipped.SPECIAL, None)
 
-    def _inside(self, directory: int, name: str, key: str, wanted: _Range, skipped: OnSkipped) -> Iterator[Stat]:
+    def _inside(self, directory: int, name: str, key: str, wanted: Range, skipped: OnSkipped) -> Iterator[Stat]:
         try:
             inner = os.open(name, DIRECTORY, dir_fd=directory)
         except FileNotFoundError:
@@ -284,23 +284,6 @@ class Local:
             return upload.changed()
         finally:
             upload.abort()
-
-
-class _Range:
-    """The keys that a list is to hold: those with a prefix that come after another one."""
-
-    def __init__(self, prefix: str, after: str) -> None:
-        self._prefix = os.fsencode(prefix)
-        self._after = os.fsencode(after)
-
-    def is_after(self, key: str) -> bool:
-        return not self._after or os.fsencode(key) > self._after
-
-    def may_hold(self, directory: str) -> bool:
-        """Whether a key below a directory (`a/b/`) can be one of them."""
-        name = os.fsencode(directory)
-        is_past = name < self._after and not self._after.startswith(name)
-        return not is_past and (name.startswith(self._prefix) or self._prefix.startswith(name))
 
 
 def _place_of(entry: os.DirEntry[str]) -> bytes:

@@ -177,6 +177,24 @@ class Tree:
         raise LrsError(f"{where}: {error.strerror or error}") from error
 
 
+class Range:
+    """The keys that a list is to hold: those with a prefix that come after another one."""
+
+    def __init__(self, prefix: str, after: str) -> None:
+        self._prefix = os.fsencode(prefix)
+        self._after = os.fsencode(after)
+
+    def is_after(self, key: str) -> bool:
+        """Whether a key comes late enough."""
+        return not self._after or os.fsencode(key) > self._after
+
+    def may_hold(self, directory: str) -> bool:
+        """Whether a key below a directory (`a/b/`) can be one of them."""
+        name = os.fsencode(directory)
+        is_past = name < self._after and not self._after.startswith(name)
+        return not is_past and (name.startswith(self._prefix) or self._prefix.startswith(name))
+
+
 # ---- what is kept beside the content
 
 KEPT = ("mode", "uid", "gid")

@@ -32,6 +32,35 @@ def test_what_is_put_is_what_is_got(hierarchy: Hierarchy) -> None:
     assert get(hierarchy, "b") == b"another"
 
 
+@pytest.mark.parametrize(
+    ("prefix", "after", "asked"),
+    [
+        ("", "", ["", "a", "a/b", "c"]),
+        ("c/", "", ["", "c"]),
+        ("a/b", "", ["", "a", "a/b"]),
+        ("a/x", "", ["", "a"]),
+        ("d", "", [""]),
+        ("", "b", ["", "c"]),
+        ("", "a/b/1", ["", "a", "a/b", "c"]),
+    ],
+)
+def test_a_list_asks_for_no_folder_in_which_no_such_key_can_be(
+    hierarchy: Hierarchy, folder: Any, monkeypatch: pytest.MonkeyPatch, prefix: str, after: str, asked: list[str]
+) -> None:
+    for key in ("a/1", "a/b/1", "a/b/2", "c/1"):
+        put(hierarchy, key, b"x")
+    real, found = hierarchy._system.ls, []
+
+    def ls(path: str, **options: Any) -> Any:
+        found.append(path.removeprefix(str(folder / "root")).lstrip("/"))
+        return real(path, **options)
+
+    monkeypatch.setattr(hierarchy._system, "ls", ls)
+    keys = [each.key for each in hierarchy.list(prefix, after=after)]
+    assert found == asked
+    assert keys == [each for each in ("a/1", "a/b/1", "a/b/2", "c/1") if each.startswith(prefix) and each > after]
+
+
 def test_one_that_comes_meanwhile_is_not_overwritten_and_nothing_is_left(hierarchy: Hierarchy, folder: Any) -> None:
     upload = hierarchy.upload("a/b", 1, iter([b"1"]), {}, replace=False)
     put(hierarchy, "a/b", b"theirs")
