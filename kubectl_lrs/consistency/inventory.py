@@ -157,6 +157,7 @@ class NoneThere:
 class Inventory:
     """Everything that is known. `scope`: where LRS were looked for, in words; `files`: only those that are lost.
 
+    `partly`: by part, why what is known of it may not be all of it.
     `none_there`: what is missing then is told once, and not of each application.
     """
 
@@ -169,6 +170,7 @@ class Inventory:
     images: Part[ImageAt]
     files: Part[LostFile]
     keys: Part[Keys]
+    partly: Mapping[str, Unchecked] = field(default_factory=dict)
     none_there: NoneThere | None = None
     stale_after: str = "24h"
     counts: dict[str, int] = field(default_factory=dict)

@@ -123,10 +123,12 @@ def _grouped(found: list[Found]) -> list[Found]:
 
 def _gaps(inventory: Inventory) -> Iterator[Gap]:
     for part, what in PARTS.items():
-        value = getattr(inventory, part)
-        if isinstance(value, Unchecked):
-            titles = tuple(rule.title for rule in RULES if part in rule.needs)
-            yield Gap(what, value.why, value.flag, value.failed, titles)
+        whole, partly = getattr(inventory, part), inventory.partly.get(part)
+        titles = tuple(rule.title for rule in RULES if part in rule.needs)
+        if isinstance(whole, Unchecked):
+            yield Gap(what, whole.why, whole.flag, whole.failed, titles)
+        elif partly:
+            yield Gap(f"all {what}", partly.why, partly.flag, partly.failed, titles)
 
 
 def _unanswered(inventory: Inventory) -> Iterator[Gap]:

@@ -12,7 +12,7 @@ from kubectl_lrs.clients.kubernetes.client import KubeClient
 from kubectl_lrs.clients.kubernetes.lists import everywhere, whole
 from kubectl_lrs.clients.kubernetes.resources import Resource
 from kubectl_lrs.consistency import Application, Deployed, ImageAt, Inventory, Keys, LostFile, NoneThere, Part, Unchecked
-from kubectl_lrs.model.errors import LrsError
+from kubectl_lrs.model.errors import LrsError, NotFoundError
 from kubectl_lrs.model.manifest import Manifest
 from kubectl_lrs.model.notes import Note, Remark
 from kubectl_lrs.model.plan import Severity
@@ -118,6 +118,7 @@ class _Gathering:
         self._progress = progress
         self._notes: list[Remark] = []
         self._documents_failed: Unchecked | None = None
+        self._partly: dict[str, Unchecked] = {}
         self._named: Named | Unchecked = Unchecked("not listed", FILES_FLAG)
 
     def run(self) -> _Gathered:
@@ -152,9 +153,8 @@ class _Gathering:
             none_there=self._none_there(scan),
             stale_after=age(sources.stale_after.total_seconds()),
             counts={"files": matched},
+            partly={**_partly(accounts, shown), **self._partly},
         )
-        if not isinstance(accounts, Unchecked):
-            self._say(*(note for account in accounts for note in account.client.notes))
         return _Gathered(inventory=made, notes=self._notes)
 
     def _say(self, *messages: str, note: Note | None = None) -> None:
@@ -184,7 +184,11 @@ class _Gathering:
         look = attempt(lambda: LiveDocuments(mongo, database=self._sources.database, wanted=COMPLETE), MONGO_FLAG)
         if isinstance(look, LiveDocuments):
             absent = (name for name in (APPLICATIONS, LRS_DOCUMENTS) if name not in look.collections)
-            self._say(*(f"database {look.database} has no collection {name}: it counts as empty" for name in absent))
+            for name in absent:
+                part = "applications" if name == APPLICATIONS else "documents"
+                self._partly[part] = Unchecked(
+                    f"database {look.database} has no collection {name}", "--mongo-db NAME", failed=True
+                )
         return look
 
     def _scan(self, look: LiveDocuments | None) -> Scan:
@@ -209,7 +213,8 @@ class _Gathering:
         sources = self._sources
         with everywhere(sources.namespace):
             for page in prefetch(sources.kube.pages(sources.resource, sources.namespace, with_too_deep=True)):
-                self._say(*(str(not_read(sources.resource.kind, each)) for each in page.too_deep))
+                for each in page.too_deep:
+                    self._partly["objects"] = Unchecked(str(not_read(sources.resource.kind, each)), failed=True)
                 yield from (manifest for _, manifest in page.items)
 
     def _documents(self, look: LiveDocuments | None) -> Iterator[Document]:
@@ -317,8 +322,20 @@ def _applications(accounts: Sequence[Account]) -> Part[Application]:
             for each in account.client.custom_applications():
                 found.setdefault(str(each["id"]), _application(each))
     except LrsError as error:
-        return Unchecked(f"the application's API lists no custom applications: {error}", API_FLAG)
+        is_too_old = isinstance(error, NotFoundError)
+        return Unchecked(f"the application's API lists no custom applications: {error}", API_FLAG, failed=not is_too_old)
     return list(found.values())
+
+
+def _partly(accounts: Sequence[Account] | Unchecked, shown: Part[Application]) -> dict[str, Unchecked]:
+    """What an API that was asked did not tell, or perhaps not whole."""
+    if isinstance(accounts, Unchecked):
+        return {}
+    found: dict[str, Unchecked] = {"applications": shown} if isinstance(shown, Unchecked) else {}
+    for note in (note for account in accounts for note in account.client.notes):
+        part = "applications" if "applications" in note else "deployments"
+        found.setdefault(part, Unchecked(note, "another run", failed=True))
+    return found
 
 
 def _application(document: dict[str, Any]) -> Application:

@@ -15,7 +15,7 @@ from kubectl_lrs.formats import bson_batches as rawbson
 from kubectl_lrs.model.catalog import Catalog
 from tests.bed import loader
 from tests.bed.controlplane import ControlPlane
-from tests.bed.datarobot import identifier
+from tests.bed.datarobot import Answer, identifier
 from tests.bed.mongo import MongoServers
 from tests.bed.registry import Registry
 from tests.builders import reseal
@@ -217,6 +217,18 @@ def test_a_store_that_was_given_and_is_out_of_reach(world: World, cli: Cli, requ
     world.delete_lrs(CHURN.lrs)
     said, _ = check(cli, world, code=4, LRS_DATAROBOT_API_TOKEN="wrong")
     assert "running-without-object" in {code for code, _, _ in found(said)}, "an error comes before what is out of reach"
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 5), (500, 5), (404, 0)])
+def test_applications_that_the_api_does_not_list(
+    world: World, cli: Cli, monkeypatch: pytest.MonkeyPatch, status: int, code: int
+) -> None:
+    """What it alone knows of them was not looked at, whatever the database says; 404 in its words is an application too old."""
+    monkeypatch.setattr(world.api, "answer_applications", lambda _call: Answer(status, {"message": "not for you"}))
+    said, _ = check(cli, world, code=code)
+    (gap,) = (each for each in said["unchecked"] if each["part"] == "all applications")
+    assert (gap["askedFor"], "not for you" in gap["why"]) == (code == 5, True)
+    assert "application that the API lists and the database does not hold" in gap["findings"]
 
 
 def test_a_backup_is_held_against_itself(world: World, cli: Cli) -> None:

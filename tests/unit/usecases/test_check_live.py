@@ -17,7 +17,7 @@ from kubectl_lrs.backends.memory import Memory
 from kubectl_lrs.clients.kubernetes.lists import LISTS
 from kubectl_lrs.consistency import Unchecked
 from kubectl_lrs.model.catalog import Cluster
-from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, ExpiredError, LrsError, UnreachableError
+from kubectl_lrs.model.errors import ApiError, DeniedError, ExitCode, ExpiredError, LrsError, NotFoundError, UnreachableError
 from kubectl_lrs.repository.plain.repository import PlainRepository
 from kubectl_lrs.runtime.progress import Silent
 from kubectl_lrs.stores.files.storage import Storage
@@ -141,9 +141,10 @@ def test_documents_and_lrs_are_held_against_each_other(folder: Path) -> None:
     assert report.exit_code() is ExitCode.DIFFERENCE
 
 
-def test_a_collection_that_is_not_there_counts_as_empty_and_is_said(folder: Path) -> None:
+def test_a_collection_that_is_not_there_is_not_one_that_is_empty(folder: Path) -> None:
     report = _report(folder, mongo=Documents(longrunningservices=[{"_id": bson.ObjectId(APP)}]))
-    assert "note: database app has no collection custom_applications: it counts as empty" in map(str, report.notes)
+    assert _gaps(report)["all applications"] == ("database app has no collection custom_applications", True)
+    assert report.exit_code() is ExitCode.UNREACHABLE
 
 
 @pytest.mark.parametrize("when", ["at once", "in the middle"])
@@ -203,11 +204,27 @@ def test_the_application_s_own_view(folder: Path) -> None:
     api.notes.append("a list that changed")
     report = _report(folder, accounts=[account(api)])
     assert [each.name for each in report.applications] == ["mine", ""]
-    assert "note: a list that changed" in map(str, report.notes)
-    api.applications = ApiError("too old", status=404)
+    assert _gaps(report)["all deployments"] == ("a list that changed", True)
+    assert report.exit_code() is ExitCode.UNREACHABLE
+    api.notes.clear()
+    api.applications = NotFoundError("too old", status=404)
     gaps = _gaps(_report(folder, accounts=[account(api)]))
     assert gaps["applications"][0].endswith("lists no custom applications: too old")
     assert "deployments" not in gaps
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [(NotFoundError("too old", status=404), False), (ApiError("odd", status=400), True), (DeniedError("no"), True)],
+    ids=str,
+)
+def test_what_the_api_does_not_list_is_said_beside_the_database(folder: Path, error: LrsError, failed: bool) -> None:
+    api = Api()
+    api.applications = error
+    report = _report(folder, mongo=Documents(**_documents(APP)), accounts=[account(api)])
+    why, asked = _gaps(report)["all applications"]
+    assert (why.endswith(f"lists no custom applications: {error}"), asked) == (True, failed)
+    assert report.exit_code() is (ExitCode.UNREACHABLE if failed else ExitCode.DONE)
 
 
 def test_no_lrs_where_they_were_looked_for(folder: Path) -> None:
