@@ -21,6 +21,7 @@ from kubectl_lrs.repository import Repository
 from kubectl_lrs.runtime.parallel import prefetch
 from kubectl_lrs.runtime.progress import Progress
 from kubectl_lrs.stores.common.mentions import APPLICATIONS, LRS_DOCUMENTS, Document
+from kubectl_lrs.stores.deployments.api import client as api
 from kubectl_lrs.stores.deployments.inventory import Account, inventory
 from kubectl_lrs.stores.files.inspect import listed_in, presence
 from kubectl_lrs.stores.files.match import References
@@ -327,14 +328,19 @@ def _applications(accounts: Sequence[Account]) -> Part[Application]:
     return list(found.values())
 
 
+PARTLY = {api.APPLICATIONS: "applications", api.DEPLOYMENTS: "deployments"}
+"""What a list of the API is of → the part of all that is known."""
+
+
 def _partly(accounts: Sequence[Account] | Unchecked, shown: Part[Application]) -> dict[str, Unchecked]:
     """What an API that was asked did not tell, or perhaps not whole."""
     if isinstance(accounts, Unchecked):
         return {}
     found: dict[str, Unchecked] = {"applications": shown} if isinstance(shown, Unchecked) else {}
-    for note in (note for account in accounts for note in account.client.notes):
-        part = "applications" if "applications" in note else "deployments"
-        found.setdefault(part, Unchecked(note, "another run", failed=True))
+    for account in accounts:
+        for listed, part in PARTLY.items():
+            if note := account.client.notes.get(listed):
+                found.setdefault(part, Unchecked(note, "another run", failed=True))
     return found
 
 

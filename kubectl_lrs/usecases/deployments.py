@@ -153,7 +153,7 @@ def plan_deactivation(accounts: Sequence[Account], choice: Choice, journal: Jour
     begun = [entry.id for entry in journal.entries.values() if entry.state is State.DEACTIVATING]
     snapshot = look(accounts, [*begun, *choice.named_ids()], progress)
     plan = plan_down(snapshot, choice, journal.entries, users=journal.users, endpoint=journal.endpoint)
-    plan.incomplete.extend(note for account in accounts for note in account.client.notes)
+    plan.incomplete.extend(note for account in accounts for note in account.client.notes.values())
     return plan
 
 

@@ -26,7 +26,7 @@ class ScriptedApi:
         self.statuses = dict(statuses)
         self.answers: dict[str, list[Answer | None]] = {}
         self.asked: list[tuple[str, str]] = []
-        self.notes: list[str] = []
+        self.notes: dict[str, str] = {}
         self.closed: set[str] = set()
         self.slow = 0
         self.tasks: dict[str, Task] = {}

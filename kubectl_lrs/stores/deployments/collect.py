@@ -51,7 +51,9 @@ class DeploymentsCollector:
             "statuses": dict(sorted(Counter(deployment.status for deployment in found).items())),
             "notes": [],
             "missing": [
-                Missing(store=TIER, kind="list", reason=note) for account in self._accounts for note in account.client.notes
+                Missing(store=TIER, kind="list", reason=note)
+                for account in self._accounts
+                for note in account.client.notes.values()
             ],
         }
 

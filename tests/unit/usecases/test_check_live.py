@@ -201,10 +201,11 @@ class Api(ScriptedApi):
 def test_the_application_s_own_view(folder: Path) -> None:
     api = Api()
     api.applications = [{"id": APP, "name": "mine", "status": "running"}, {"id": OTHER, "name": 7}]
-    api.notes.append("a list that changed")
+    api.notes["deployments"] = "a list of https://applications changed"
     report = _report(folder, accounts=[account(api)])
     assert [each.name for each in report.applications] == ["mine", ""]
-    assert _gaps(report)["all deployments"] == ("a list that changed", True)
+    assert _gaps(report)["all deployments"] == ("a list of https://applications changed", True)
+    assert "all applications" not in _gaps(report)
     assert report.exit_code() is ExitCode.UNREACHABLE
     api.notes.clear()
     api.applications = NotFoundError("too old", status=404)

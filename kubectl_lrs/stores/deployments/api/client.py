@@ -48,6 +48,9 @@ NAME_LIMIT = 5.0
 MAX_ANSWER = 64 << 20
 """Bytes: a page of the list has some hundred KB."""
 
+DEPLOYMENTS, APPLICATIONS = "deployments", "custom applications"
+"""What its lists are of, in words."""
+
 JSON = "application/json"
 READ_AGAIN = PASSING - {500}
 ACCEPTED = 202
@@ -95,14 +98,14 @@ class Task:
 class DataRobotClient:
     """One API as one user. Safe to use from several threads. `cancel` ends the waiting between attempts.
 
-    `notes` are lines on answers that are not quite what they say.
+    `notes`: lists that may lack some, as they changed each time that they were read: of what → that in words.
     """
 
     def __init__(self, access: Access, cancel: Cancel | None = None, *, timeout: float | None = None) -> None:
         self.endpoint = access.endpoint
         self.source = access.source
         self.token_source = access.token_source or access.source
-        self.notes: list[str] = []
+        self.notes: dict[str, str] = {}
         self._token = access.token
         self._scheme = {"auto": "Bearer", "bearer": "Bearer", "token": "Token"}[access.scheme]
         self._may_find_out = access.scheme == "auto"
@@ -176,11 +179,11 @@ class DataRobotClient:
 
     def deployments(self) -> Iterator[dict[str, Any]]:
         """Every deployment that the token sees, once each, oldest first."""
-        return self._listed("/deployments/", (("orderBy", "createdAtTimestamp"),), "deployments")
+        return self._listed("/deployments/", (("orderBy", "createdAtTimestamp"),), DEPLOYMENTS)
 
     def custom_applications(self) -> Iterator[dict[str, Any]]:
         """Every custom application that the token sees, once each; NotFoundError where the application is too old for them."""
-        return self._listed("/customApplications/", (), "custom applications")
+        return self._listed("/customApplications/", (), APPLICATIONS)
 
     def _listed(self, path: str, query: Query, what: str) -> Iterator[dict[str, Any]]:
         """Everything in a list, once each.
@@ -199,7 +202,7 @@ class DataRobotClient:
                         yield each
             if totals in ({count}, {None}):
                 return
-        self.notes.append(f"{self.endpoint}: the list of {what} changes all the time; some may be missing")
+        self.notes[what] = f"{self.endpoint}: the list of {what} changes all the time; some may be missing"
 
     def _pages(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
         """Of `next` only the query is used: its host may be a proxy's, and the token goes nowhere but to the endpoint."""

@@ -39,7 +39,7 @@ def _tier(**statuses: str) -> DeploymentsCollector:
 
 def test_what_is_saved_is_read(folder: Path) -> None:
     one, two = ScriptedApi(**{A: "active", B: "inactive"}), ScriptedApi(**{B: "active", C: "errored"})
-    two.notes.append("a list that lacks some")
+    two.notes["deployments"] = "a list that lacks some"
     backup, facts = _backup(folder, DeploymentsCollector([account(one, "o", "u"), account(two, "p", "v")]))
     held = saved(backup)
     assert held is not None
