@@ -177,6 +177,7 @@ def try_restore(restore: Restore, *, workers: int, create_namespaces: bool) -> T
     parts = tuple(replace(part, steps=[_to_try(step) for step in part.of(LrsStep)]) for part in plan.parts)
     report = restore.apply(replace(plan, parts=parts), ApplyOptions(workers=workers, timeout=0, dry_run=True))
     trial.interrupted = report.interrupted
+    trial.unanswered = any(step.action is Action.CONFLICT for step in plan.steps)  # it would be left alone: nobody was asked
     for outcome in report.outcomes:
         unanswered = _is_unanswered(outcome, denied=bool(plan.errors))
         answer = Answer.NOT_CHECKED if unanswered else ANSWERS.get(outcome.result, Answer.NOT_CHECKED)

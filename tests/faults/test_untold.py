@@ -108,3 +108,16 @@ def test_what_is_not_looked_at_without_a_schema_is_said(
     assert done.returncode == code, done.stdout + done.stderr
     assert lack in done.stdout + done.stderr
     assert "in a default of its alone counts as different" in done.stdout + done.stderr
+
+
+def test_a_namespace_that_cannot_be_looked_at_is_not_one_that_takes_them(
+    plane: ControlPlane, crd: Crd, namespace: str, proxy: FaultProxy, through: Cli, tmp_path: Path
+) -> None:
+    _save(plane, crd, namespace, through)
+    proxy.when("GET", rf"/api/v1/namespaces/{namespace}$", refuse(500, message="no namespace today"), nth=ALWAYS)
+    env = impatient.environment(tmp_path, patience=0.0)
+    done = through.run("verify", "saved", "--against-cluster", env=env)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "no namespace today" in done.stdout
+    assert "whether it would restore" in done.stdout
+    assert through.run("restore", "saved", "--dry-run=client", env=env).returncode == 3
