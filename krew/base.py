@@ -63,17 +63,32 @@ MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "a
 
 LEFT_OUT = (
     "__hello__", "__phello__", "_pydatetime", "_pydecimal", "_pyio", "_pyrepl", "_sysconfig_vars", "antigravity", "bdb",
-    "build-details.json", "cProfile", "config-", "curses", "dbm", "doctest.py", "ensurepip", "ftplib", "idlelib", "imaplib",
-    "mailbox", "modulefinder", "pdb.py", "pickletools", "poplib", "profile", "pstats", "pydoc", "rlcompleter", "shelve",
-    "smtplib", "statistics", "tabnanny", "tkinter", "turtle", "unittest", "venv", "wave", "xmlrpc", "zipapp",
+    "build-details.json", "cProfile", "cmd.py", "code.py", "compileall", "config-", "curses", "dbm", "doctest.py", "ensurepip",
+    "filecmp", "fileinput", "ftplib", "graphlib", "idlelib", "imaplib", "json/tool", "logging/config", "logging/handlers",
+    "mailbox", "modulefinder", "nturl2path", "optparse", "pdb.py", "pickletools", "poplib", "profile", "pstats", "pyclbr",
+    "pydoc", "rlcompleter", "sched.py", "shelve", "smtplib", "sqlite3/dump", "statistics", "symtable", "tabnanny", "this.py",
+    "tkinter", "tomllib", "trace.py", "turtle", "unittest", "urllib/robotparser", "venv", "wave", "wsgiref/validate", "xml/dom",
+    "xmlrpc", "zipapp",
 )  # fmt: skip
 """Of the standard library, by the beginning of the name: what no part of the product uses."""
 LEFT_OUT_NATIVE = ("_ctypes_test", "_dbm", "_test", "_tkinter")
 """Of its native modules. `_dbm` also brings a library whose licence (AGPL) would bind the whole archive."""
-AWS_SERVICES = ("s3", "sts", "sso", "sso-oidc")
-"""Of the services that botocore describes: the one that is used, and those from which credentials come."""
-UNUSED = ("botocore/data/s3/2006-03-01/examples-1.json", "gridfs/")
-"""Of the packages, by the beginning of the path: what nothing asks for."""
+AWS_SERVICES = {"s3": "s3", "sts": "sts", "sso": "portal.sso", "sso-oidc": "oidc"}
+"""Of the services that botocore describes the one that is used, and those that give credentials → as its endpoints name it."""
+ENDPOINTS = "botocore/data/endpoints.json"
+UNUSED = (
+    "botocore/cacert.pem", "botocore/data/s3/2006-03-01/examples-1.json", "botocore/stub", "certifi/tests/",
+    "charset_normalizer/cli/", "click/testing", "dateutil/zoneinfo/dateutil-zoneinfo", "dateutil/zoneinfo/rebuild", "dns/btree",
+    "dns/dnssec.", "dns/dnssecalgs/", "dns/e164", "dns/grange", "dns/namedict", "dns/tsigkeyring", "dns/versioned", "dns/zone.",
+    "dns/zonefile", "fsspec/archive", "fsspec/conftest", "fsspec/fuse", "fsspec/generic", "fsspec/gui", "fsspec/parquet",
+    "fsspec/tests/", "gridfs/", "idna/cli", "idna/codec", "obstore/auth/", "obstore/fsspec", "prometheus_client/aiohttp/",
+    "prometheus_client/bridge/", "prometheus_client/django/", "prometheus_client/multiprocess",
+    "prometheus_client/openmetrics/parser", "prometheus_client/twisted/", "rich/diagnose", "rich/layout", "rich/logging",
+    "rich/prompt", "rich/tree",
+)  # fmt: skip
+"""Of the packages, by the beginning of the path: what nothing asks for. A test finds whoever imports one of these."""
+FILE_SYSTEMS = ("__init__", "arrow", "chained", "dirfs", "local", "webhdfs")
+"""Of the file systems of fsspec: those of a path and of HDFS, and what the package itself imports."""
 MODEL = re.compile(r"\bmodels\.([A-Z]\w+)")
 """How the product names a model of the kubernetes package."""
 NOT_RUN = (".c", ".h", ".pxd", ".pyi", ".pyx", ".typed")
@@ -114,7 +129,8 @@ def host() -> Platform:
 
 def pack(python: Path, *arguments: str | Path) -> None:
     """Run `pack.py` by a carried Python, in an environment that cannot change what comes out."""
-    command = [str(python / "bin" / PYTHON), "-I", "-S", "-B", str(HERE / "pack.py"), *map(str, arguments)]
+    options = ("-I", "-S", "-B", "-X", "no_debug_ranges")  # no columns in byte code, whose source is nowhere to be shown
+    command = [str(python / "bin" / PYTHON), *options, str(HERE / "pack.py"), *map(str, arguments)]
     subprocess.run(command, check=True, env={"PYTHONHASHSEED": "0", "LC_ALL": "C"}, stdin=subprocess.DEVNULL)
 
 
@@ -134,6 +150,7 @@ def make(target: Platform, root: Path) -> None:
         _unpack_python(runtimes / target.name, root)
         _download(target, wheels)
         _unpack_wheels(wheels, root / "packages")
+        _narrow(root / "packages" / ENDPOINTS)
         if target.os == "linux":
             for library in (root / "packages").rglob("*.so"):
                 library.write_bytes(stripped(library.read_bytes()))
@@ -156,7 +173,7 @@ def _unpack_python(source: Path, target: Path) -> None:
     for entry in listing:
         name = str(entry["name"])
         packed = source / f"{name}.gz" if entry.get("compressed") else source / name
-        if entry.get("symlink") or not packed.is_file() or not _is_wanted(name):
+        if entry.get("symlink") or not packed.is_file() or not is_wanted(name):
             continue
         content = packed.read_bytes()
         path = target / name
@@ -165,7 +182,8 @@ def _unpack_python(source: Path, target: Path) -> None:
     (target / "bin" / PYTHON).chmod(0o755)
 
 
-def _is_wanted(name: str) -> bool:
+def is_wanted(name: str) -> bool:
+    """Whether a file of the Python, by its path there, is carried."""
     library = f"lib/{PYTHON}/"
     if not name.startswith(library):
         return name == f"bin/{PYTHON}"
@@ -218,8 +236,16 @@ def _unpack_wheels(folder: Path, target: Path) -> None:
                     continue
                 if ".data/" in name:
                     sys.exit(f"{wheel.name} has files for elsewhere: {name}")
-                if not name.endswith("/") and _is_carried(name, carried):
+                if not name.endswith("/") and is_carried(name, carried):
                     packed.extract(name, target)
+
+
+def _narrow(endpoints: Path) -> None:
+    """Of botocore's table of endpoints, which it reads as a whole: the services that are carried."""
+    table: dict[str, Any] = json.loads(endpoints.read_text())
+    for partition in table["partitions"]:
+        partition["services"] = {name: each for name, each in partition["services"].items() if name in AWS_SERVICES.values()}
+    endpoints.write_text(json.dumps(table, separators=(",", ":")))
 
 
 def _carried() -> frozenset[str]:
@@ -235,7 +261,7 @@ def _carried() -> frozenset[str]:
     return frozenset(f"{each}.py" for each in below)
 
 
-def _is_carried(name: str, of_kubernetes: Collection[str]) -> bool:
+def is_carried(name: str, of_kubernetes: Collection[str]) -> bool:
     """Of a package all that runs; of its metadata what it is, its licences, and what is linked into it."""
     if name.startswith(UNUSED):
         return False
@@ -244,5 +270,8 @@ def _is_carried(name: str, of_kubernetes: Collection[str]) -> bool:
         return inside == "METADATA" or inside.upper().startswith(("LICENSE", "NOTICE", "COPYING", "AUTHORS", "SBOMS/"))
     described = inside.removeprefix("data/").partition("/") if name.startswith("botocore/data/") else ("", "", "")
     if described[1] and described[0] not in AWS_SERVICES:
+        return False
+    part, _, system = inside.partition("/")
+    if (folder, part) == ("fsspec", "implementations") and system.removesuffix(".py") not in FILE_SYSTEMS:
         return False
     return not name.endswith(NOT_RUN) and (folder != "kubernetes" or inside in of_kubernetes)

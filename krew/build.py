@@ -26,6 +26,9 @@ ROOT = HERE.parent
 PACKAGE = "kubectl_lrs"
 TEMPLATE = HERE / "lrs.template.yaml"
 SUMS = "SHA256SUMS"
+ABOUT = "__init__.py"
+"""Of the product, which is carried as byte code: the file that says its version stays as it is, for who reads it unstarted."""
+
 _URI = re.compile(r'\{\{addURIAndSha "(?P<uri>[^"]+)" \.TagName \}\}')
 
 
@@ -141,13 +144,15 @@ def manifest(template: str, *, version: str, sums: Mapping[str, str], name: str,
 
 
 def _stage_product(stage: Path, python: Path) -> None:
-    """What is the same on every platform: the product with its sources, their byte code, the licences."""
+    """What is the same on every platform: the product as byte code, the licences."""
     shutil.copytree(ROOT / PACKAGE, stage / "packages" / PACKAGE, ignore=shutil.ignore_patterns("__pycache__", "py.typed"))
+    pack(python, "compile", stage)
+    (stage / "packages" / PACKAGE / ABOUT).with_suffix(".pyc").unlink()
+    shutil.copyfile(ROOT / PACKAGE / ABOUT, stage / "packages" / PACKAGE / ABOUT)
     shutil.copyfile(HERE / "launcher" / "start.py", stage / "start.py")
     shutil.copyfile(ROOT / "LICENSE", stage / "LICENSE")
     shutil.copyfile(HERE / "third-party.md", stage / "THIRD-PARTY.md")
     _make_manual(python, stage)
-    pack(python, "cache", stage / "packages")
 
 
 def _make_manual(python: Path, stage: Path) -> None:

@@ -28,7 +28,7 @@ from tests.bed import toolchain
 HERE = Path(__file__).resolve().parent
 PINS = HERE / "debian.txt"
 SUITE = "trixie"
-NAMES = ("base-files", "ca-certificates", "gcc-14-base", "libc6", "libgcc-s1", "libstdc++6", "tzdata")
+NAMES = ("base-files", "ca-certificates", "gcc-14-base", "libc6", "libgcc-s1", "tzdata")
 ARCHITECTURES = ("amd64", "arm64")
 EVERYONES = "http://deb.debian.org/debian/"
 """Debian's own mirror; what comes from it is held against its sum."""

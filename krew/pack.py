@@ -2,13 +2,13 @@
 byte code and compression differ between versions. See `build.py`.
 
     pack.py compile ROOT          every .py below ROOT becomes a .pyc in its place
-    pack.py cache ROOT            every .py below ROOT gets its .pyc beside it, in __pycache__
     pack.py archive OUT ROOT...   all files below the ROOTs, later ones over earlier ones, as a .tar.gz
     pack.py base OUT DEB...       what the image needs of some Debian packages, as a layer of it
 """
 
 from __future__ import annotations
 
+import ast
 import gzip
 import importlib.util
 import io
@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 EPOCH = 315532800
 """1980-01-01 in UTC: the time of every entry."""
 UNCHECKED = 0b01
-"""Byte code that is taken as it is: the sources of an installed version never change."""
+"""Byte code that is taken as it is: no source lies beside it."""
 EXECUTABLES = frozenset({"kubectl-lrs", "bin/python3.14"})
 
 
@@ -36,19 +36,28 @@ def main(arguments: list[str]) -> None:
         base(Path(place), [Path(root) for root in roots])
     else:
         for source in sorted(Path(place).rglob("*.py")):
-            compile_one(Path(place), source, keep_source=verb == "cache")
+            compile_one(Path(place), source)
 
 
-def compile_one(root: Path, source: Path, *, keep_source: bool) -> None:
-    """The byte code of one file, with no path and no time of this machine in it."""
+def compile_one(root: Path, source: Path) -> None:
+    """The byte code of one file, in its place: with no path and no time of this machine in it, and with every line's number."""
     text = source.read_bytes()
-    code = compile(text, source.relative_to(root).as_posix(), "exec", dont_inherit=True, optimize=0)
+    code = compile(_undocumented(text), source.relative_to(root).as_posix(), "exec", dont_inherit=True, optimize=0)
     header = importlib.util.MAGIC_NUMBER + UNCHECKED.to_bytes(4, "little") + importlib.util.source_hash(text)
-    target = Path(importlib.util.cache_from_source(str(source))) if keep_source else source.with_suffix(".pyc")
-    target.parent.mkdir(exist_ok=True)
-    target.write_bytes(header + marshal.dumps(code))
-    if not keep_source:
-        source.unlink()
+    source.with_suffix(".pyc").write_bytes(header + marshal.dumps(code))
+    source.unlink()
+
+
+def _undocumented(text: bytes) -> ast.Module:
+    """A module without the docstrings of its functions, which nothing shows.
+
+    Those of classes stay: exceptions are shown by them (dnspython), and a dataclass that has none makes itself one at each start.
+    """
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+            node.body[0] = ast.copy_location(ast.Pass(), node.body[0])
+    return tree
 
 
 def archive(out: Path, roots: list[Path]) -> None:
@@ -84,9 +93,12 @@ def _files(root: Path) -> Iterator[Path]:
 
 # ---- the base of the image
 
+UNASKED = "BrokenLocale|c_malloc_debug|memusage|mvec|nsl|nss_compat|nss_hesiod|pcprofile|thread_db"
+"""Of glibc's libraries: what no program of an archive is linked against; for debuggers, NIS, Hesiod, programs of other times."""
+
 KEPT = re.compile(
     r"(?:bin|sbin|lib|lib64)"
-    r"|usr/lib(?:64)?(?:/(?!locale/|[^/]+/(?:gconv|audit)/).*)?"
+    r"|usr/lib(?:64)?(?:/(?!locale/|[^/]+/(?:gconv|audit)/|[^/]+/lib(?:" + UNASKED + r")[.-]).*)?"
     r"|usr/share/(?:zoneinfo|common-licenses)/.*|usr/share/doc/[^/]+(?:/copyright)?"
     r"|etc/(?:debian_version|host\.conf|os-release)"
 )
