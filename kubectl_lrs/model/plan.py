@@ -13,6 +13,7 @@ from enum import Enum
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 from kubectl_lrs.model.diff import ABSENT, Change
+from kubectl_lrs.model.each import Each
 from kubectl_lrs.model.errors import ExitCode
 from kubectl_lrs.model.notes import Note
 
@@ -188,9 +189,9 @@ class Plan:
         return f"{self.context} ({self.target})" if self.context else self.target
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> Sequence[Step]:
         """Those of all stores."""
-        return [step for part in self.parts for step in part.steps]
+        return Each(lambda: (step for part in self.parts for step in part.steps))
 
     def counts(self) -> Counter[Action]:
         """How many steps of each action, in all stores."""

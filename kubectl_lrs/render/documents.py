@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from kubectl_lrs.model.each import Each
+
 API_VERSION = "kubectl-lrs/v1"
 """Within it fields are only ever added."""
 
@@ -18,7 +20,7 @@ Item = dict[str, str]
 def document(kind: str, data: Data) -> dict[str, Any]:
     """The document of this kind. What the data itself calls its kind is that of a file, and not of the answer."""
     own = {name: value for name, value in data.items() if name not in ("apiVersion", "kind")}
-    return {"apiVersion": API_VERSION, "kind": kind, **own, "items": list(ITEMS[kind](data))}
+    return {"apiVersion": API_VERSION, "kind": kind, **own, "items": Each(lambda: ITEMS[kind](data))}
 
 
 def error(message: str, *, hint: str, reason: str, status: int) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,15 +20,23 @@ EACH = 5
 ALL = "-o wide shows all"
 
 
-def grouped(things: Sequence[T], kind: Callable[[T], Hashable]) -> Iterator[tuple[T, int]]:
-    """(thing, how many more of its kind follow that are not shown), those of a kind together; 0 but for the last of a kind."""
+def grouped(things: Iterable[T], kind: Callable[[T], Hashable]) -> Iterator[tuple[T, int]]:
+    """(thing, how many more of its kind follow that are not shown), those of a kind together; 0 but for the last of a kind.
+
+    No more of a kind are held than may be shown.
+    """
     kinds: dict[Hashable, list[T]] = {}
+    counts: Counter[Hashable] = Counter()
     for thing in things:
-        kinds.setdefault(kind(thing), []).append(thing)
-    for alike in kinds.values():
-        shown = len(alike) if len(things) <= FEW or len(alike) <= EACH + 1 else EACH
+        alike = kinds.setdefault(of := kind(thing), [])
+        counts[of] += 1
+        if len(alike) < FEW:
+            alike.append(thing)
+    is_few = counts.total() <= FEW
+    for of, alike in kinds.items():
+        shown = counts[of] if is_few or counts[of] <= EACH + 1 else EACH
         for place, thing in enumerate(alike[:shown], 1):
-            yield thing, len(alike) - shown if place == shown else 0
+            yield thing, counts[of] - shown if place == shown else 0
 
 
 def and_more(count: int) -> str:

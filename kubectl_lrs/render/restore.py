@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from kubectl_lrs.model.diff import ABSENT, Change
+from kubectl_lrs.model.each import Each
 from kubectl_lrs.model.plan import WRITES, Action, Finding, Plan, Preparation, Prepare, Severity, Step, StorePlan
 from kubectl_lrs.model.report import BEGUN, NOT_DONE, Outcome, Report, Result
 from kubectl_lrs.model.units import size
@@ -68,8 +69,8 @@ DIFFS = 10
 """Differences that a plan shows field by field; `-o wide` shows all."""
 
 
-PROGRAMS, NAMES, WIDE = ("json", "yaml"), ("name",), ("wide",)
-"""Outputs that need all things, each in a form of its own: of a million files only that one is made."""
+WIDE = ("", "wide")
+"""Outputs that need a row of each thing; all others are made while they are written."""
 
 
 def plan_view(plan: Plan, *, applied: bool = False, then: Sequence[Next] = (), output: str = "") -> View:
@@ -78,8 +79,8 @@ def plan_view(plan: Plan, *, applied: bool = False, then: Sequence[Next] = (), o
     `applied`: it is about to be. `then`: what to do next. `output`: the one that is wanted, empty where all may be.
     """
     steps = plan.steps
-    columns, rows = _tabled(STEP_COLUMNS, [step for step in steps if step.action is not Action.UNCHANGED], _alike)
-    wide_columns, wide_rows = _tabled(STEP_COLUMNS, steps) if _needs(output, WIDE) else ((), [])
+    columns, rows = _tabled(STEP_COLUMNS, (step for step in steps if step.action is not Action.UNCHANGED), _alike)
+    wide_columns, wide_rows = _tabled(STEP_COLUMNS, steps) if output in WIDE else ((), [])
     counts = _counted(plan.counts())
     below = (
         *(f"will not be done: {line}" for line in plan.incomplete),
@@ -89,21 +90,17 @@ def plan_view(plan: Plan, *, applied: bool = False, then: Sequence[Next] = (), o
     )
     return View(
         kind="RestorePlan",
-        data=_plan_data(plan) if _needs(output, PROGRAMS) else {},
+        data=_plan_data(plan),
         before=tuple(f"first: {_first(each, plan)}" for part in plan.parts for each in part.preparations),
         columns=columns,
         rows=rows,
         wide_columns=wide_columns,
         wide_rows=wide_rows,
-        names=[_name(step) for step in steps] if _needs(output, NAMES) else (),
+        names=Each(lambda: map(_name, steps)),
         after=(*_diff_lines(steps, DIFFS), *below),
-        wide_after=(*_diff_lines(steps, len(steps)), *below),
+        wide_after=(*_diff_lines(steps, len(steps)), *below) if output in WIDE else None,
         spare=_constant(columns, rows),
     )
-
-
-def _needs(output: str, outputs: Sequence[str]) -> bool:
-    return not output or output in outputs
 
 
 def restore_question(plan: Plan) -> str:
@@ -129,7 +126,7 @@ SPARE = frozenset(("NAMESPACE", "TIER"))
 
 
 def _tabled(
-    columns: Sequence[Column[T]], things: Sequence[T], kind: Callable[[T], Hashable] | None = None
+    columns: Sequence[Column[T]], things: Iterable[T], kind: Callable[[T], Hashable] | None = None
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """(headings, rows): without the columns in which nothing stands, and without the store where there is only one.
 
@@ -179,17 +176,20 @@ def _fields(step: Step) -> str:
 
 def _diff_lines(steps: Sequence[Step], most: int) -> Iterator[str]:
     """Field by field, once for all objects of which the same differs."""
-    alike: dict[tuple[str, ...], list[Step]] = {}
+    first: dict[tuple[str, ...], str] = {}
+    alike: Counter[tuple[str, ...]] = Counter()
     for step in steps:
         if step.diff:
             what = (step.action.value, *(_change_line(change, step.action) for change in step.diff))
-            alike.setdefault(what, []).append(step)
-    shown = list(alike.items())[: len(alike) if len(alike) <= most + 1 else most]
-    for (action, *changes), same in shown:
+            first.setdefault(what, step.key)
+            alike[what] += 1
+    shown = list(first)[: len(first) if len(first) <= most + 1 else most]
+    for what in shown:
+        action, *changes = what
         yield ""
-        yield f"{same[0].key} ({action}){_others(len(same) - 1)}:"
+        yield f"{first[what]} ({action}){_others(alike[what] - 1)}:"
         yield from (f"  {change}" for change in changes)
-    if more := sum(map(len, alike.values())) - sum(len(same) for _, same in shown):
+    if more := alike.total() - sum(alike[what] for what in shown):
         yield ""
         yield f"what differs: {and_more(more)}"
     if alike:
@@ -215,7 +215,6 @@ def _short(value: Any) -> str:
 
 
 def _plan_data(plan: Plan) -> dict[str, Any]:
-    steps = plan.steps
     return {
         "source": plan.source,
         "owner": plan.owner,
@@ -225,7 +224,7 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "counts": _counts_data(plan.counts()),
         "undone": plan.incomplete,
         "tiers": [_part_data(part) for part in plan.parts],
-        "steps": [_step_data(step) for step in steps],
+        "steps": Each(lambda: map(_step_data, plan.steps)),
     }
 
 
@@ -284,19 +283,19 @@ OUTCOME_COLUMNS: tuple[Column[Outcome], ...] = (
 
 def report_view(report: Report, *, dry_run: bool, then: Sequence[Next] = (), output: str = "") -> View:
     """The end of a restore: what is not as asked for, then the counts, and what to do next. `output`: as of a plan."""
-    columns, rows = _tabled(OUTCOME_COLUMNS, list(_notable(report)), _alike)
-    wide_columns, wide_rows = _tabled(OUTCOME_COLUMNS, list(report.every())) if _needs(output, WIDE) else ((), [])
+    columns, rows = _tabled(OUTCOME_COLUMNS, _notable(report), _alike)
+    wide_columns, wide_rows = _tabled(OUTCOME_COLUMNS, list(report.every())) if output in WIDE else ((), [])
     dry = " (server dry run: nothing was written)" if dry_run else ""
     end = f"in {report.seconds:.1f}s{dry}{'; interrupted' if report.interrupted else ''}"
     summary = f"{report.source}: {_counted(report.counts())} {end}"
     return View(
         kind="RestoreReport",
-        data=_report_data(report, dry_run=dry_run) if _needs(output, PROGRAMS) else {},
+        data=_report_data(report, dry_run=dry_run),
         columns=columns,
         rows=rows,
         wide_columns=wide_columns,
         wide_rows=wide_rows,
-        names=[_name(o) for o in report.every() if o.result in DONE] if _needs(output, NAMES) else (),
+        names=Each(lambda: (_name(each) for each in report.every() if each.result in DONE)),
         after=(
             *(f"not done: {line}" for line in report.incomplete),
             *_store_counts(report),
@@ -355,7 +354,7 @@ def _report_data(report: Report, *, dry_run: bool) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "counts": _counts_data(report.counts()),
         "undone": report.incomplete,
-        "outcomes": [_outcome_data(outcome) for outcome in report.every()],
+        "outcomes": Each(lambda: map(_outcome_data, report.every())),
     }
 
 

@@ -7,13 +7,17 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
+from kubectl_lrs.model.each import Each
 from kubectl_lrs.model.units import printable
 from kubectl_lrs.render import colour
 from kubectl_lrs.render.fold import columns as _columns
 from kubectl_lrs.render.fold import folded, width_of
 from kubectl_lrs.render.output import answer
+
+T = TypeVar("T")
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
 GAP = "   "
@@ -22,6 +26,9 @@ NARROW = 2
 INDENT = "    "
 LEAST = 20
 """Columns that the last one needs to go on below itself."""
+
+AT_ONCE = 500
+"""So many things of a list that is made while it is written are in memory as text."""
 
 _NOT_INERT = "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 """As text: compiled for those who print JSON or YAML."""
@@ -43,7 +50,7 @@ class View:
     rows: Sequence[Sequence[str]] = ()
     wide_columns: tuple[str, ...] = ()
     wide_rows: Sequence[Sequence[str]] = ()
-    names: Sequence[str] = ()
+    names: Iterable[str] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = field(default=())
     done: str = ""
@@ -54,16 +61,17 @@ class View:
 
 def show(view: View, output: str, *, err: bool = False) -> None:
     """Print the view on stdout, or on stderr where it belongs to a question."""
-    text = _TEXTS[output](view) if output in _TEXTS else "".join(f"{line}\n" for line in _lines(view, output, err=err))
-    answer(text, is_data=output in _TEXTS, err=err, done=view.done)
+    texts = _TEXTS[output](view) if output in _TEXTS else ("".join(f"{line}\n" for line in _lines(view, output, err=err)),)
+    for text in chain(texts, ("",)):  # an answer of nothing is one too
+        answer(text, is_data=output in _TEXTS, err=err, done=view.done)
 
 
-_TEXTS: Mapping[str, Callable[[View], str]] = {
-    "json": lambda view: as_json(_document(view)),
-    "yaml": lambda view: _inert(_yaml(_document(view))),
-    "name": lambda view: "".join(f"{printable(name)}\n" for name in view.names),
+_TEXTS: Mapping[str, Callable[[View], Iterable[str]]] = {
+    "json": lambda view: _json(_document(view)),
+    "yaml": lambda view: (_inert(_yaml(_document(view))),),
+    "name": lambda view: ("".join(f"{printable(name)}\n" for name in block) for block in _blocks(view.names)),
 }
-"""The forms for programs."""
+"""The forms for programs, in pieces."""
 
 
 def _lines(view: View, output: str, *, err: bool) -> Iterator[str]:
@@ -92,12 +100,51 @@ def _document(view: View) -> Any:
 
 def as_json(data: Any) -> str:
     """A document that no terminal acts on."""
-    return _inert(json.dumps(data, indent=2, ensure_ascii=False)) + "\n"
+    return "".join(_json(data))
+
+
+def _json(data: Any) -> Iterator[str]:
+    """The same in pieces, of which none has all of a list that is made while it is written."""
+    if not isinstance(data, dict) or not any(isinstance(each, Each) for each in data.values()):
+        yield f"{_dumped(data)}\n"
+        return
+    before = "{\n"
+    for name, each in data.items():
+        yield f"{before}  {_dumped(name)}: "
+        yield from _listed(each) if isinstance(each, Each) else (_deeper(_dumped(each)),)
+        before = ",\n"
+    yield "\n}\n"
+
+
+def _listed(things: Each[Any]) -> Iterator[str]:
+    """A list in a document, `[` and `]` of the first block and of the last one alone."""
+    before = "["
+    for block in _blocks(things):
+        yield before + _deeper(_dumped(block))[1:-4]
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
+
+
+def _blocks(things: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(things)
+    while block := list(islice(left, AT_ONCE)):
+        yield block
+
+
+def _dumped(data: Any) -> str:
+    return _inert(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _deeper(text: str) -> str:
+    """Two blanks further in; no text in JSON has an end of a line."""
+    return text.replace("\n", "\n  ")
 
 
 def _yaml(data: Any) -> str:
     from kubectl_lrs.formats.yaml_writer import dump  # for those who ask for it
 
+    if isinstance(data, dict):
+        data = {name: list(each) if isinstance(each, Each) else each for name, each in data.items()}
     return dump(data)
 
 

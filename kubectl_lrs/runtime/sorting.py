@@ -7,12 +7,13 @@ import marshal
 import os
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from types import TracebackType
-from typing import IO, Any, Generic, TypeVar, overload
+from typing import IO, Any, Generic, TypeVar
 
+from kubectl_lrs.model.each import Each
 from kubectl_lrs.model.errors import LrsError
 
 AT_ONCE = 32_000
@@ -86,27 +87,16 @@ class Sorted(Generic[T]):
             yield from marshal.loads(data)  # noqa: S302  nobody else has the file
 
 
-class Waiting(Sequence[M]):
+class Waiting(Each[M]):
     """What is made of sorted tuples each time that somebody goes through it; they are gone with it. One thread uses it."""
 
     def __init__(self, rows: Sorted[Any], make: Callable[[Any], M]) -> None:
+        super().__init__(lambda: map(make, rows))
         self._rows = rows
-        self._make = make
         weakref.finalize(self, rows.__exit__, None, None, None)
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    def __iter__(self) -> Iterator[M]:
-        return map(self._make, self._rows)
-
-    @overload
-    def __getitem__(self, at: int) -> M: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[M]: ...
-    def __getitem__(self, at: int | slice) -> M | list[M]:
-        """For who wants few of them: it goes through all."""
-        return list(self)[at]
 
 
 @contextmanager

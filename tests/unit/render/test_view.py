@@ -10,8 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_lrs.model.each import Each
 from kubectl_lrs.render import colour
-from kubectl_lrs.render.view import FORMATS, View, show, table
+from kubectl_lrs.render import view as view_module
+from kubectl_lrs.render.output import forget, is_answered
+from kubectl_lrs.render.view import FORMATS, View, as_json, show, table
 
 EVIL = "\x1b[2J\u202e\x9b31m\ud800\n"
 DATA = {"name": EVIL, "n": [1, None, "y"]}
@@ -42,6 +45,23 @@ def test_programs_get_the_data_as_it_is(capsys: pytest.CaptureFixture[str]) -> N
     data = {"name": EVIL.replace("\ud800", ""), "n": DATA["n"]}
     show(View(data=data), "yaml")
     assert yaml.safe_load(capsys.readouterr().out) == data
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
+def test_lists_that_are_made_while_they_are_written(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """In blocks, and letter by letter as if they had been there."""
+    monkeypatch.setattr(view_module, "AT_ONCE", 3)
+    things = [{"n": number, "more": [EVIL, {}, []]} for number in range(count)]
+    every = Each(lambda: iter(things))
+    for document in ({"items": every, "last": {"a": [1]}}, {"first": "\n", "items": every}, {"a": every, "b": every}):
+        whole = {name: things if each is every else each for name, each in document.items()}
+        assert as_json(document) == as_json(whole)
+
+
+def test_an_answer_of_nothing_is_one() -> None:
+    forget()
+    show(View(data={}, names=Each(lambda: iter(()))), "name")
+    assert is_answered()
 
 
 def test_tables_names_and_where_they_go(capsys: pytest.CaptureFixture[str]) -> None:

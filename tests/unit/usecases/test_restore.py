@@ -14,6 +14,7 @@ from kubectl_lrs.model.errors import ExitCode, UnreachableError
 from kubectl_lrs.model.plan import Action, ApplyOptions, Finding, Plan, Severity, Step, StorePlan
 from kubectl_lrs.model.report import Outcome, Report, Result
 from kubectl_lrs.render.restore import plan_view, report_view
+from kubectl_lrs.render.view import as_json
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.progress import Progress, Silent
 from kubectl_lrs.usecases.restore import Restore
@@ -184,7 +185,7 @@ def test_plan_and_report_show_every_step() -> None:
     assert ("mongo", "mongo-1", "created", "3 documents") in report.rows
     assert report.after[-1].startswith("backup saved: 2 created, 1 replaced in ")
     assert report.names == ["mongo/mongo-0", "mongo/mongo-1", "mongo/mongo-2"]
-    assert json.loads(json.dumps(report.data))["outcomes"][0] == {
+    assert json.loads(as_json(report.data))["outcomes"][0] == {
         "tier": "mongo",
         "namespace": "",
         "name": "mongo-0",
@@ -217,7 +218,7 @@ def test_each_step_says_what_leads_to_it() -> None:
     )
     plan = restore.plan()
     assert [step.because for step in plan.steps] == ["itself; shared with churn", "named", ""]
-    assert [each["because"] for each in json.loads(json.dumps(plan_view(plan).data))["steps"]] == [
+    assert [each["because"] for each in json.loads(as_json(plan_view(plan).data))["steps"]] == [
         step.because for step in plan.steps
     ]
 

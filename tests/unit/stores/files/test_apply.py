@@ -146,7 +146,7 @@ def test_outcomes_that_wait_on_the_disk_are_told_like_the_others(
     assert len(view.wide_rows) == len(view.data["outcomes"]) == len(FILES)
     assert view.data["counts"] == {"conflict": 1, "created": 19}
     small = report_view(report, dry_run=False, output="table")
-    assert (small.rows, small.after, small.data, small.names) == (view.rows, view.after, {}, ())
+    assert (small.rows, small.after, small.names, small.wide_rows) == (view.rows, view.after, view.names, [])
     assert report_view(report, dry_run=False, output="name").names == view.names
 
 
