@@ -487,3 +487,18 @@ def test_options_without_effect_are_left_out_and_said(app: App, tmp_path: Path) 
     plan = restoring.plan()
     assert f"note: {NAME}: made without autoIndexId, flags, temp" in messages(plan)
     assert restoring.apply(plan)[NAME].result is Result.CREATED
+
+
+def test_where_no_sign_of_life_is_taken_nothing_is_left(app: App, dump: Path) -> None:
+    """Of an empty collection nobody could tell whose it is: it would be left for ever."""
+    app.db[NAME].insert_many(documents(5))
+    restoring = Restoring(app, dump, **DROP)
+    app.servers.fail({"failCommands": ["insert"], "errorCode": 59})
+    try:
+        outcome = restoring.apply()[NAME]
+    finally:
+        app.servers.fail({}, "off")
+    assert outcome.result is Result.FAILED
+    assert "is as it was" in outcome.message
+    assert beside(app) == []
+    assert app.db[NAME].count_documents({}) == 5

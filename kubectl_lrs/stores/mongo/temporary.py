@@ -169,7 +169,12 @@ class Workplace:
             self._mongo.create(self._database, self._signs, {})
 
         self._persist(create)
-        self._persist(lambda _attempt: self._beat())
+        try:
+            self._persist(lambda _attempt: self._beat())
+        except LrsError:  # without a sign of life nobody could tell whose it is
+            with suppress(LrsError):
+                self._mongo.drop(self._database, self._signs)
+            raise
         self._thread = threading.Thread(target=self._live, name="signs of life", daemon=True)
         self._thread.start()
 
