@@ -331,7 +331,10 @@ def _live_deployments(call: Call) -> tuple[Collection[Deployment], str]:
     try:
         accounts = accounts_of(call.given, api)
         call.progress.begin("looking at the deployments")
-        return inventory(accounts).values(), accounts[0].client.endpoint
+        found = inventory(accounts).values()
+        for note in (note for account in accounts for note in account.client.notes.values()):
+            render.say(f"warning: {note}: the LRS of one that is deactivated and lacks in it is restored like any other")
+        return found, accounts[0].client.endpoint
     except LrsError as error:
         if ends_the_run(error, api):
             raise
