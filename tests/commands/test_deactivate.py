@@ -296,7 +296,7 @@ TROUBLES: dict[str, tuple[list[str], str, str, str, int]] = {
     "busy for a moment": (["busy"], "deactivated", "", "deactivated", 2),
     "GET says 429 and 502": (["get 429", "get 502"], "deactivated", "", "deactivated", 1),
     "GET is cut": (["get cut", "get cut"], "deactivated", "", "deactivated", 1),
-    "deleted on the way": (["get 404"], "left alone", "deleted by somebody else meanwhile", "gone", 1),
+    "deleted on the way": (["get 404"], "left alone", "deleted by somebody else meanwhile, or not", "deactivating", 1),
     "404 of an ingress": (["404 of an ingress"], "unfinished", "is not the DataRobot API", "deactivating", 1),
     "GET says 404 of an ingress": (["get 404 of an ingress"] * 3, "deactivated", "", "deactivated", 1),
     "GET tells of another one": (["get of another"] * 99, "unfinished", "is not the DataRobot API", "deactivating", 1),
@@ -326,6 +326,23 @@ def test_trouble(place: Place, case: str) -> None:
     assert rows["other"]["result"] == "deactivated"
     assert place.states() == {"it": state, "other": "deactivated"}
     assert len([request for request in place.api.sent("PATCH") if identifier(1) in request.path]) == patches
+
+
+def test_a_right_that_is_lost_on_the_way_strikes_nothing_from_the_journal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API says 404 to what a user may not see: they are down by our doing, and `activate` brings them back."""
+    place.fill(2)
+    nobody = Answer(404, {"message": "Deployment not found"})
+    with monkeypatch.context() as lost:
+        lost.setattr(place.api, "answer_one", lambda _call: nobody)
+        rows = place.report("deactivate", "--yes", code=3)
+        assert {each["result"] for each in rows.values()} == {"left alone"}
+        assert set(place.states().values()) == {"deactivating"}
+        lost.setattr(place.api, "answer_list", lambda _call: Answer(200, {"data": [], "next": None, "totalCount": 0}))
+        rows = place.report("activate", "--yes", code=3)
+        assert {each["result"] for each in rows.values()} == {"left alone"}
+        assert set(place.states().values()) == {"deactivating"}
+    place.report("activate", "--yes")
+    assert {each.status() for each in place.api.deployments.values()} == {"active"}
 
 
 @pytest.mark.parametrize("trouble", ["200 of a login page", "200 of something else", "404 of an ingress", "502"])

@@ -123,8 +123,7 @@ class _Change:
         try:
             return self._run()
         except NotFoundError as error:
-            self._writer.note(self._step.id, State.GONE, message=str(error))
-            return self._end(Result.LEFT, f"deleted by somebody else meanwhile: {error}")
+            return self._not_found(error)
         except JournalError:
             raise
         except LrsError as error:
@@ -139,6 +138,13 @@ class _Change:
         if self._status == self._direction.wanted:
             return self._reached()
         return self._follow() if self._options.wait else self._sent()
+
+    def _not_found(self, error: NotFoundError) -> Outcome:
+        """Deleted, or not visible any more to a user who has lost a right. One that may be down by our doing stays in the
+        journal: the next plan tells, as it sees what else this user sees."""
+        if self._direction is DOWN and not self._is_ours:
+            self._writer.note(self._step.id, State.GONE, message=str(error))
+        return self._end(Result.LEFT, f"deleted by somebody else meanwhile, or not visible any more: {error}")
 
     # ---- before
 

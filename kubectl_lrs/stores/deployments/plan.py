@@ -139,6 +139,10 @@ class Snapshot:
     deployments: Mapping[str, Deployment | None]
     users: Mapping[str, str]
 
+    def sees_any_of(self, organisation: str) -> bool:
+        """Whether a deployment of this organisation is seen at all."""
+        return any(each is not None and each.organisation == organisation for each in self.deployments.values())
+
     def has_token_of(self, organisation: str) -> bool:
         """Whether a deployment of this organisation can be looked at."""
         return not organisation or organisation in self.users or "" in self.users
@@ -196,11 +200,12 @@ def _archived(deployment: Deployment) -> Step:
 
 
 def _not_in_snapshot(entry: JournalledDeployment, snapshot: Snapshot, then: str) -> Step:
-    """404 means deleted, or not visible to this user; only for the user who saw it before it can mean nothing but deleted."""
+    """404 means deleted, or not visible to this user; only for the user who saw it before, and who still sees others, can it
+    mean nothing but deleted: who has lost a right sees none."""
     if not snapshot.has_token_of(entry.organisation):
         return _entry_step(entry, f"there is no token of its organisation, {entry.organisation}")
     user = snapshot.users.get(entry.organisation, "")
-    if not then or user != then:
+    if not then or user != then or not snapshot.sees_any_of(entry.organisation):
         return _entry_step(entry, f"it is deleted, or {f'user {user}' if user else 'this user'} does not see it")
     return replace(_entry_step(entry, "deleted by somebody else meanwhile"), closes=State.GONE)
 

@@ -115,8 +115,9 @@ def test_what_an_earlier_run_began_is_gone_on_with_whoever_is_meant() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "closes"),
     [
-        (_sight(gone=(A,)), State.GONE),
-        (_sight(gone=(A,), user="ann"), None),
+        (_sight(_deployment(B, status="inactive"), gone=(A,)), State.GONE),
+        (_sight(gone=(A,)), None),
+        (_sight(_deployment(B, status="inactive"), gone=(A,), user="ann"), None),
         (Snapshot(deployments={A: None}, users={"other": "joe"}), None),
         (_sight(_deployment(A, status="archived")), State.GONE),
     ],
