@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
-from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, PassingError
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import text as heard
+from kubectl_lrs.runtime.retry import PASSING
 
 _ROOM = "make room there; running it again goes on"
 _STATUS: Mapping[int, tuple[type[LrsError], str]] = {
@@ -16,6 +17,7 @@ _STATUS: Mapping[int, tuple[type[LrsError], str]] = {
     409: (KeyExistsError, ""),
     412: (KeyExistsError, ""),
     507: (NoSpaceError, _ROOM),
+    **dict.fromkeys((408, *PASSING), (PassingError, "the storage is overloaded, or cannot do it just now; try again later")),
 }
 _FULL = ("quota", "no space", "could only be written to 0", "replicated to 0 nodes")
 _DENIED = ("credential", "authenticat", "accesscontrol", "not authorized", "permission denied")
@@ -43,7 +45,8 @@ def refuse(error: Exception, where: str, hidden: tuple[str, ...]) -> NoReturn:
         raise kind(f"{where}: {said}", hint=hint) from error
     if isinstance(error, (TypeError, ValueError, ImportError)):
         raise UsageError(f"{where}: {said}", hint="check the URL and the options") from error
-    raise UnreachableError(f"{where}: cannot be reached: {said}", hint="check the URL and the network") from error
+    kind = PassingError if status is None and isinstance(error, OSError) else UnreachableError
+    raise kind(f"{where}: cannot be reached: {said}", hint="check the URL and the network") from error
 
 
 def _status(error: Exception) -> int | None:

@@ -14,18 +14,22 @@ from kubectl_lrs.backends.base import (
     KeyExistsError,
     KeyNotFoundError,
     OnSkipped,
+    PassingError,
     Skipped,
     Stat,
     Upload,
     Written,
+    has,
     refuse_unreadable,
 )
 from kubectl_lrs.backends.fsspec_ import KEPT, Remote, attributes_of, discard, opened_as, reason_against, stat_of
 from kubectl_lrs.backends.local_tree import Range
 from kubectl_lrs.backends.local_upload import LATE, is_unfinished, new_part
 from kubectl_lrs.backends.place import StorageLocation
+from kubectl_lrs.backends.rest import PATIENT
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.redact import shown
+from kubectl_lrs.runtime.retry import insist, is_any
 
 
 def opened(place: StorageLocation) -> Hierarchy:
@@ -95,10 +99,15 @@ class Hierarchy(Remote):
             raise
         return _Part(self, key, part, unset, replace=replace)
 
+    @property
+    def tells_renames(self) -> bool:
+        """Whether a rename is one request that is refused or done, as WebHDFS has it."""
+        return hasattr(self._system, "session")
+
     def rename(self, part: str, key: str, *, replace: bool) -> float | None:
         """To its place. When that was, as far as the storage says."""
         full = self._full(key)
-        if hasattr(self._system, "session"):
+        if self.tells_renames:
             at: float | None = self.attempt(key, lambda: webhdfs.rename(self._system, part, full, replace=replace))
             return at
         if replace:
@@ -129,6 +138,14 @@ class Hierarchy(Remote):
             raise
         if is_there:
             self.remove(old)
+
+    def has_moved(self, part: str, key: str) -> bool:
+        """Whether a part of this run's own has its name: it is no more where it was."""
+        try:
+            self.attempt(key, lambda: self._system.info(part))
+        except KeyNotFoundError:
+            return has(self, key)
+        return False
 
     def remove(self, part: str) -> None:
         """What is not to be; it was made by this run."""
@@ -201,10 +218,11 @@ class _Part:
         self.unset = unset
         self._hierarchy, self._key, self._part, self._replace = hierarchy, key, part, replace
 
-    def commit(self, *, once: bool = False) -> Written:  # noqa: ARG002
+    def commit(self, *, once: bool = False) -> Written:
         """Renamed, and dated by that where its bytes came much earlier; where that cannot be, it is not to be."""
         try:
-            at = self._hierarchy.rename(self._part, self._key, replace=self._replace)
+            is_sent_once = once or not self._hierarchy.tells_renames
+            at = self._named(1) if is_sent_once else insist(self._named_by_now, policy=PATIENT, may_pass=is_any(PassingError))
         except BaseException:
             self.abort()
             raise
@@ -218,6 +236,18 @@ class _Part:
                 with suppress(LrsError):
                     self._hierarchy.delete(self._key)
             raise
+
+    def _named(self, _attempt: int) -> float | None:
+        return self._hierarchy.rename(self._part, self._key, replace=self._replace)
+
+    def _named_by_now(self, attempt: int) -> float | None:
+        """The same, where an earlier answer may have been lost on the way."""
+        try:
+            return self._named(attempt)
+        except (PassingError, KeyNotFoundError):
+            if not self._hierarchy.has_moved(self._part, self._key):
+                raise
+            return None
 
     def abort(self) -> None:
         """Removed."""

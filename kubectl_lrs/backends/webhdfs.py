@@ -11,15 +11,15 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 from unicodedata import normalize
-from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from kubectl_lrs.backends.base import BETWEEN
 from kubectl_lrs.backends.place import StorageLocation
+from kubectl_lrs.backends.webhdfs_again import insist_on, operation_of
 from kubectl_lrs.clients.http.foreign import take_over
 from kubectl_lrs.clients.proxies import Proxies
 from kubectl_lrs.clients.tls import Tls, from_files
 
-RETRIES = 2
 TIMEOUT = (10.0, 300.0)
 """Seconds for a connection and for the next bytes; WebHDFS has none by itself."""
 
@@ -30,7 +30,8 @@ def prepare(system: Any, place: StorageLocation) -> None:
     bundle = place.ca_file or (verify if isinstance(verify, str) else "")
     flag = place.said.ca_file if place.ca_file else f"{place.said.options}: session_verify"
     tls = Tls(insecure=True) if verify is False and not bundle else from_files(bundle, os.environ, flag=flag)
-    take_over(system.session, first=system.url, tls=tls, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=RETRIES)
+    take_over(system.session, first=system.url, tls=tls, proxies=Proxies(os.environ), timeout=TIMEOUT, retries=0)
+    insist_on(system.session)
     system.session.hooks["response"] += [_keep_name, _require_hdfs, _require_content]
 
 
@@ -51,7 +52,7 @@ def _require_hdfs(answer: Any, **_: Any) -> None:
     """What says that all is well is of HDFS: a page to sign in or of maintenance tells nothing. ConnectionError."""
     if answer.status_code not in (200, 201):
         return
-    wanted = _TOLD.get(_operation(answer), "")
+    wanted = _TOLD.get(operation_of(str(answer.url)), "")
     is_page = "html" in answer.headers.get("Content-Type", "").lower()
     if is_page or (wanted and not _tells(answer, wanted)):
         raise ConnectionError(f"what is answered is not of HDFS; {BETWEEN}")
@@ -75,12 +76,8 @@ def _tells(answer: Any, wanted: str) -> bool:
     return isinstance(found, dict) and wanted in found
 
 
-def _operation(answer: Any) -> str:
-    return "".join(parse_qs(urlsplit(str(answer.url)).query).get("op", []))
-
-
 def _require_content(answer: Any, **_: Any) -> None:
-    if _operation(answer) == "OPEN":
+    if operation_of(str(answer.url)) == "OPEN":
         _require_whole(answer)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, PassingError
 from kubectl_lrs.backends.fsspec_errors import refuse
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
 
@@ -33,8 +33,8 @@ class HttpError(Exception):
         (RuntimeError("The DiskSpace quota of /x is exceeded"), NoSpaceError),
         (RuntimeError("could only be written to 0 of the 1 minReplication nodes"), NoSpaceError),
         (HttpError(507), NoSpaceError),
-        (HttpError(503), UnreachableError),
-        (ConnectionError("x"), UnreachableError),
+        (HttpError(503), PassingError),
+        (ConnectionError("x"), PassingError),
         (ValueError("x"), UsageError),
         (TypeError(), UsageError),
     ],
