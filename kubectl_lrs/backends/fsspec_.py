@@ -147,10 +147,15 @@ class Remote:
         """All of a small object."""
         self.attempt(key, lambda: self._system.pipe_file(self._full(key), data))
 
-    def stream(self, full: str, key: str, chunks: Iterator[bytes]) -> Any:
-        """An open file of fsspec that has all its bytes. Closing it makes an object of what it has got."""
+    def stream(self, full: str, key: str, chunks: Iterator[bytes], **asked: Any) -> Any:
+        """An open file of fsspec that has all its bytes. Closing it makes an object of what it has got.
+
+        `asked`: what the request that makes it asks for besides.
+        """
         file = self.attempt(key, lambda: self._system.open(full, "wb", block_size=BLOCK))
         try:
+            if asked:
+                file.kwargs.update(asked)
             for data in chunks:
                 self.attempt(key, lambda data=data: file.write(data))  # type: ignore[misc]
         except BaseException:

@@ -13,6 +13,7 @@ from kubectl_lrs.backends import webhdfs
 from kubectl_lrs.backends.base import (
     KeyExistsError,
     KeyNotFoundError,
+    NoSpaceError,
     OnSkipped,
     PassingError,
     Skipped,
@@ -30,6 +31,9 @@ from kubectl_lrs.backends.rest import PATIENT
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.runtime.redact import shown
 from kubectl_lrs.runtime.retry import insist, is_any
+
+LITTLE = 1 << 20
+"""Bytes of a block that every name node takes, if it is not told otherwise."""
 
 
 def opened(place: StorageLocation) -> Hierarchy:
@@ -82,14 +86,28 @@ class Hierarchy(Remote):
     def _key(self, full: str) -> str:
         return full.removeprefix(self._root).lstrip("/")
 
-    def upload(self, key: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> Upload:  # noqa: ARG002
-        """Under another name beside its place."""
+    def upload(self, key: str, size: int, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool) -> Upload:
+        """Under another name beside its place.
+
+        A quota counts a whole block for what is being written, mostly of 128 MiB, and each replica: what is small asks for a
+        small one where there is no room for that, so that a prune can write its lists.
+        """
         if not replace:
             self.require_absent(key)
-        parent = key.rpartition("/")[0]
-        self._make_directories(parent)
-        part = self._full(f"{parent}/{new_part()}".lstrip("/"))
-        file = self.stream(part, key, chunks)
+        self._make_directories(key.rpartition("/")[0])
+        if size > LITTLE or not self.tells_renames:
+            return self._filled(key, chunks, attributes, replace=replace)
+        data = b"".join(chunks)
+        try:
+            return self._filled(key, iter([data]), attributes, replace=replace)
+        except NoSpaceError as error:
+            with suppress(LrsError):
+                return self._filled(key, iter([data]), attributes, replace=replace, blocksize=LITTLE)
+            raise error from None
+
+    def _filled(self, key: str, chunks: Iterator[bytes], attributes: Mapping[str, Any], *, replace: bool, **asked: Any) -> Upload:
+        part = self._full(f"{key.rpartition('/')[0]}/{new_part()}".lstrip("/"))
+        file = self.stream(part, key, chunks, **asked)
         try:
             self.attempt(key, file.close)
             unset = self._set(part, attributes, key)

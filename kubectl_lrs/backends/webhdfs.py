@@ -77,8 +77,11 @@ def _tells(answer: Any, wanted: str) -> bool:
 
 
 def _require_content(answer: Any, **_: Any) -> None:
-    if operation_of(str(answer.url)) == "OPEN":
+    asked = operation_of(str(answer.url))
+    if asked == "OPEN":
         _require_whole(answer)
+    elif asked in ("CREATE", "APPEND") and answer.status_code >= 400 and (error := _remote(answer)):
+        raise error  # of what a data node says, such as that a quota is exceeded, the library looks at the status alone
 
 
 def _require_whole(answer: Any) -> None:
@@ -92,13 +95,19 @@ def _require_whole(answer: Any) -> None:
 
 def _raise(answer: Any) -> None:
     """HDFS says by the name of a Java class what it is; HTTP's status tells the rest."""
+    if error := _remote(answer):
+        raise error
+    answer.raise_for_status()
+
+
+def _remote(answer: Any) -> Exception | None:
+    """What Hadoop itself says, without where in it; None where the answer is anybody's."""
     try:
         remote = answer.json()["RemoteException"]
         name, message = str(remote["exception"]), str(remote["message"])
     except (ValueError, KeyError, TypeError):
-        answer.raise_for_status()
-        return
-    raise _JAVA.get(name, RuntimeError)(message)
+        return None
+    return _JAVA.get(name, RuntimeError)(message.partition("\n")[0])
 
 
 _JAVA: Mapping[str, type[Exception]] = {

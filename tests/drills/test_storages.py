@@ -66,7 +66,7 @@ def test_all_is_lost_and_comes_back(place: str, plane: ControlPlane, crd: Crd, n
         assert [each["name"] for each in data(cli, "list", "--backup-dir", reader)["backups"]] == ["first", "second"]
         assert data(cli, "verify", "first", "--full", "--backup-dir", reader)["intact"]
         denied = cli.run("hold", "first", "--reason", "why", "--backup-dir", reader)
-        assert (denied.returncode, "Forbidden" in denied.stderr) == (5, True), denied.stderr
+        assert (denied.returncode, "Permission denied" in denied.stderr) == (5, True), denied.stderr
 
     loader.clear(plane, namespace=namespace)
     cli.ok("restore", "first")
