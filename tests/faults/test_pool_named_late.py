@@ -172,6 +172,19 @@ def test_a_writer_that_was_suspended_at_its_seal(backend: Named) -> None:
     assert ([each.name for each in found], [each.name for each in unsealed]) == ([], ["new"])
 
 
+def test_what_killed_runs_have_left_without_a_name_goes_with_the_grace_time(backend: Named) -> None:
+    made(backend)
+    for key in ("blobs/aa/old", "packs/bb/old"):
+        backend.upload(key, 3, iter([b"old"]), {}, replace=False)
+    for key in unfinished(backend):
+        set_time(backend, key, backend.now() - HOURS * HOUR)
+    young = backend.upload("blobs/aa/young", 5, iter([b"young"]), {}, replace=False)
+    assert len(unfinished(backend)) == 3
+    prune(backend)
+    assert len(unfinished(backend)) == 1
+    assert young.commit().stat.size == 5
+
+
 def test_a_prune_that_was_suspended_at_a_list(backend: Named) -> None:
     """Nobody knew of the list meanwhile: a writer may have taken of it, so it is of no age."""
     made(backend)

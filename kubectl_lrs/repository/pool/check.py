@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kubectl_lrs.backends.base import Backend, Stat
+from kubectl_lrs.backends.base import Backend, OnSkipped, Stat, refuse_unreadable
 from kubectl_lrs.repository.pool import condemned
 from kubectl_lrs.repository.pool.layout import BLOBS, PACKS, pool_key
 from kubectl_lrs.repository.pool.refs import Ref
@@ -57,10 +57,13 @@ def _compared(backend: Backend, refs: Iterator[Ref], listed: Tokens, at: float) 
     return Checked(at=at, condemned=tuple(found), gone=tuple(gone), doomed=tuple(doomed))
 
 
-def pool(backend: Backend) -> Iterator[tuple[bytes, Stat]]:
-    """(token, object) of all that is in the pool, in the order of the keys; what has no name of ours is passed over."""
+def pool(backend: Backend, *, skipped: OnSkipped = refuse_unreadable) -> Iterator[tuple[bytes, Stat]]:
+    """(token, object) of all that is in the pool, in the order of the keys; what has no name of ours is passed over.
+
+    `skipped` is told what the storage's list leaves out.
+    """
     for prefix in (BLOBS, PACKS):
-        for stat in backend.list(prefix):
+        for stat in backend.list(prefix, skipped=skipped):
             if known := pool_key(stat.key):
                 yield known.token, stat
 

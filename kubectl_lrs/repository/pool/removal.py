@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from kubectl_lrs.backends.base import KeyExistsError, NoSpaceError, delete_surely, get, has, put
+from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, delete_surely, get, has, put
 from kubectl_lrs.model.errors import DeniedError, LrsError
 from kubectl_lrs.repository.count import NOTHING, Count
 from kubectl_lrs.repository.pool import condemned, holds
@@ -34,7 +34,7 @@ from kubectl_lrs.repository.pool.layout import (
 )
 from kubectl_lrs.repository.pool.mark import put_reserve
 from kubectl_lrs.repository.pool.sight import PoolHandle, Sight, look, tokens_of
-from kubectl_lrs.repository.pool.survey import Names, References, Survey, doomed, mature, survey
+from kubectl_lrs.repository.pool.survey import Names, References, Survey, doomed, is_old, mature, survey
 from kubectl_lrs.repository.pool.tokens import union
 from kubectl_lrs.runtime.standstill import Standstill
 
@@ -182,7 +182,7 @@ class Removal:
         return True
 
     def _tidy(self) -> None:
-        """What needs no grace time: lists of which nothing is left, holds that expired, logs of runs that are over."""
+        """What needs no condemning: lists of which nothing is left, holds that expired, logs and parts of runs that are over."""
         grace, now = self._place.grace, self._sight.now
         for each in self._sight.lists:
             if each.swept is not None and now - each.swept >= grace / 4:
@@ -196,8 +196,15 @@ class Removal:
         over = [each for each, since in self._sight.forgotten_since.items() if now - since >= grace]
         keys += [each.forgotten for each in over if each not in self._sight.files]
         keys += condemned.leftover_markers(self._backend, self._sight.lists)
+        keys += [key for key in self._plan.unfinished if self._is_left(key)]
         for error in list(self._backend.delete_many(keys).values())[:1] if keys else ():
             self.done.failed("logs and holds that are over are not deleted", error)
+
+    def _is_left(self, key: str) -> bool:
+        """Whether what has no name yet is of a run that was killed: it has been there for the grace time."""
+        with suppress(KeyNotFoundError):
+            return is_old(self._backend.stat(key), self._sight.now, self._place.grace)
+        return False
 
     def _attempted(self, what: str, act: Callable[[], object]) -> bool:
         """Do it; where it cannot be done, say so and go on."""

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from kubectl_lrs.backends.base import KeyNotFoundError, Stat
-from kubectl_lrs.model.errors import DamageError
+from kubectl_lrs.backends.base import KeyNotFoundError, Skipped, Stat, refuse_unreadable
+from kubectl_lrs.model.errors import DamageError, LrsError
 from kubectl_lrs.repository.count import NOTHING, Count
 from kubectl_lrs.repository.pool import condemned
 from kubectl_lrs.repository.pool.check import pool
@@ -58,13 +58,15 @@ class References:
 @dataclass(frozen=True, kw_only=True)
 class Survey:
     """`condemned`: what nothing refers to any more once the plan is done. `sweep`: what is deleted at once. `lacking`: backups
-    that refer to what is not there, and how much. `going`: the backups that go by it."""
+    that refer to what is not there, and how much. `going`: the backups that go by it. `unfinished`: keys of what has no
+    name yet, which runs have begun to put there."""
 
     going: frozenset[BackupId]
     references: References
     condemned: Names
     sweep: Count
     lacking: dict[BackupId, int]
+    unfinished: tuple[str, ...] = ()
 
 
 def survey(place: PoolHandle, sight: Sight, going: Collection[BackupId]) -> Survey:
@@ -73,7 +75,8 @@ def survey(place: PoolHandle, sight: Sight, going: Collection[BackupId]) -> Surv
     kept = Among(references.kept, limit=LACKING)
     gone = Among(references.going, limit=LACKING)
     listed = condemned.tokens(place.backend, sight.lists)
-    names = Names(_unreferred(place, sight, going, (kept, gone, Among(references.loose), Among(listed))))
+    unfinished: list[str] = []
+    names = Names(_unreferred(place, sight, going, (kept, gone, Among(references.loose), Among(listed)), unfinished))
     for each in (kept, gone):
         each.finish()
     listed.close()
@@ -85,6 +88,7 @@ def survey(place: PoolHandle, sight: Sight, going: Collection[BackupId]) -> Surv
             name.size for each in mature(place, sight) for name, goes in doomed(place, sight, each, references) if goes
         ),
         lacking=_lacking(place, sight, [kept, gone]),
+        unfinished=tuple(unfinished),
     )
 
 
@@ -103,12 +107,22 @@ def references_of(place: PoolHandle, sight: Sight, going: Collection[BackupId]) 
 
 
 def _unreferred(
-    place: PoolHandle, sight: Sight, going: Collection[BackupId], judged: tuple[Among, Among, Among, Among]
+    place: PoolHandle,
+    sight: Sight,
+    going: Collection[BackupId],
+    judged: tuple[Among, Among, Among, Among],
+    unfinished: list[str],
 ) -> Iterator[Name]:
-    """What is to be condemned, in the order of the keys: beside the pool, then in it."""
+    """What is to be condemned, in the order of the keys: beside the pool, then in it. `unfinished` is what is found besides."""
+
+    def skipped(key: str, what: Skipped, error: LrsError | None) -> None:
+        refuse_unreadable(key, what, error)
+        if what is Skipped.UNFINISHED:
+            unfinished.append(key)
+
     yield from _of_backups(place, sight, going)
     kept, gone, loose, listed = judged
-    for token, stat in pool(place.backend):
+    for token, stat in pool(place.backend, skipped=skipped):
         is_kept, is_gone = kept.has(token), gone.has(token)
         if is_kept or loose.has(token) or listed.has(token):
             continue
