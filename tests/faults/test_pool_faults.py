@@ -139,6 +139,31 @@ def test_what_was_stored_when_the_way_was_lost_is_used(
     assert content(backup) == files
 
 
+def test_a_storage_that_lists_and_gives_no_seal_is_given_up(
+    backend: Backend, between: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hangs would be waited for at each of very many backups."""
+    monkeypatch.setattr(retry.Outage.__init__, "__defaults__", (0.0,))
+    for number in range(20):
+        sealed(backend, {"a": b"%d" % number}, f"night-{number:02}")
+    asked: set[str] = set()
+
+    def meddle(request: Request, _forward: Forward) -> Answer | None:
+        if "backup.json" not in request.path:
+            return None
+        asked.add(request.path)
+        return Answer.error(500, "InternalError")
+
+    between.rule = meddle
+    backups, unsealed = opened(backend).scan()
+    assert (len(backups), len(unsealed)) == (0, 21)
+    assert all(each.is_untold for each in unsealed)
+    assert len(asked) < 15
+    assert sum("nothing was done there" in each.why for each in unsealed) == 21 - len(asked)
+    between.rule = pass_on
+    assert len(opened(backend).scan()[0]) == 21
+
+
 @pytest.mark.parametrize(
     ("answer", "is_told"),
     [((500, "InternalError"), False), ((404, ""), False), ((200, ""), False), ((403, "AccessDenied"), True)],

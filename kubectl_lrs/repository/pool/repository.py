@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,6 +38,7 @@ from kubectl_lrs.repository.pool.writer import PoolWriter
 from kubectl_lrs.repository.unsealed import Unsealed
 from kubectl_lrs.runtime.cancel import Cancel
 from kubectl_lrs.runtime.parallel import map_unordered
+from kubectl_lrs.runtime.standstill import Standstill
 
 if TYPE_CHECKING:
     from kubectl_lrs.runtime.progress import Progress
@@ -89,7 +92,8 @@ class PooledRepository(Repository):
         shown = self._shown(found)
         sealed: list[Backup] = []
         unsealed: list[Unsealed] = []
-        for backup, result in map_unordered(found.items(), self._try, workers=AT_ONCE, stop=Cancel()):
+        look = partial(self._try, standstill=Standstill())
+        for backup, result in map_unordered(found.items(), look, workers=AT_ONCE, stop=Cancel()):
             if isinstance(result, LrsError):
                 unsealed.append(self._unsealed(backup, shown[backup], found[backup], result))
             elif result is not None:
@@ -118,14 +122,19 @@ class PooledRepository(Repository):
             is_untold=isinstance(error, UnreachableError),
         )
 
-    def _try(self, item: tuple[BackupId, Stat]) -> tuple[BackupId, Seal | LrsError | None]:
-        """The seal; why it is none; None where it is gone by now."""
+    def _try(self, item: tuple[BackupId, Stat], *, standstill: Standstill) -> tuple[BackupId, Seal | LrsError | None]:
+        """The seal; why it is none; None where it is gone by now. A storage that lists and gives none is soon left alone."""
+        if lost := standstill.failure():
+            return item[0], lost
+        began, found, failed = time.monotonic(), None, None
         try:
-            return item[0], self._seal(*item)
+            found = self._seal(*item)
         except KeyNotFoundError:
-            return item[0], None
+            pass
         except LrsError as error:
-            return item[0], error
+            failed = error
+        standstill.judge(failed, began=began)
+        return item[0], failed or found
 
     def _seal(self, backup: BackupId, stat: Stat) -> Seal:
         """One seal that counts. Nothing at a key ever changes."""
