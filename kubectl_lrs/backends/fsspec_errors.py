@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, PassingError
+from kubectl_lrs.clients.http.sessions import cause
 from kubectl_lrs.model.errors import DeniedError, LrsError, UnreachableError, UsageError
 from kubectl_lrs.runtime.redact import text as heard
 from kubectl_lrs.runtime.retry import PASSING
@@ -45,8 +46,10 @@ def refuse(error: Exception, where: str, hidden: tuple[str, ...]) -> NoReturn:
         raise kind(f"{where}: {said}", hint=hint) from error
     if isinstance(error, (TypeError, ValueError, ImportError)):
         raise UsageError(f"{where}: {said}", hint="check the URL and the options") from error
-    kind = PassingError if status is None and isinstance(error, OSError) else UnreachableError
-    raise kind(f"{where}: cannot be reached: {said}", hint="check the URL and the network") from error
+    hint = "check the URL and the network"
+    if status is None and isinstance(error, OSError):
+        raise PassingError(f"{where}: cannot be reached: {heard(cause(error), hidden) or said}", hint=hint) from error
+    raise UnreachableError(f"{where}: cannot be reached: {said}", hint=hint) from error
 
 
 def _status(error: Exception) -> int | None:

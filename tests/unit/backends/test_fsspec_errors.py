@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import requests
+from urllib3.exceptions import MaxRetryError
 
 from kubectl_lrs.backends.base import KeyExistsError, KeyNotFoundError, NoSpaceError, PassingError
 from kubectl_lrs.backends.fsspec_errors import refuse
@@ -51,3 +53,10 @@ def test_no_secret_is_shown() -> None:
         refuse(ConnectionError("at http://h/x?delegation=abcdef&op=OPEN with very-secret"), "gs://b", ("very-secret",))
     assert "very-secret" not in str(caught.value)
     assert "abcdef" not in str(caught.value)
+
+
+def test_what_a_connection_failed_by_is_said_in_a_few_words() -> None:
+    error = requests.ConnectionError(MaxRetryError(None, "/webhdfs/v1/x", OSError(111, "Connection refused")))  # type: ignore[arg-type]
+    with pytest.raises(PassingError) as caught:
+        refuse(error, "webhdfs://h/x: a", ())
+    assert str(caught.value) == "webhdfs://h/x: a: cannot be reached: Connection refused"
