@@ -120,6 +120,7 @@ class _Gathering:
         self._notes: list[Remark] = []
         self._documents_failed: Unchecked | None = None
         self._partly: dict[str, Unchecked] = {}
+        self._unread: list[str] = []
         self._named: Named | Unchecked = Unchecked("not listed", FILES_FLAG)
 
     def run(self) -> _Gathered:
@@ -154,7 +155,7 @@ class _Gathering:
             none_there=self._none_there(scan),
             stale_after=age(sources.stale_after.total_seconds()),
             counts={"files": matched},
-            partly={**_partly(accounts, shown), **self._partly},
+            partly={**_partly(accounts, shown), **self._partly, **_unread(self._unread)},
         )
         return _Gathered(inventory=made, notes=self._notes)
 
@@ -215,7 +216,7 @@ class _Gathering:
         with everywhere(sources.namespace):
             for page in prefetch(sources.kube.pages(sources.resource, sources.namespace, with_too_deep=True)):
                 for each in page.too_deep:
-                    self._partly["objects"] = Unchecked(str(not_read(sources.resource.kind, each)), failed=True)
+                    self._unread.append(str(not_read(sources.resource.kind, each)))
                 yield from (manifest for _, manifest in page.items)
 
     def _documents(self, look: LiveDocuments | None) -> Iterator[Document]:
@@ -326,6 +327,12 @@ def _applications(accounts: Sequence[Account]) -> Part[Application]:
         is_too_old = isinstance(error, NotFoundError)
         return Unchecked(f"the application's API lists no custom applications: {error}", API_FLAG, failed=not is_too_old)
     return list(found.values())
+
+
+def _unread(lrs: Sequence[str]) -> dict[str, Unchecked]:
+    """LRS that are there and cannot be read: the first is named."""
+    more = f"; {len(lrs) - 1} more cannot be read either" if len(lrs) > 1 else ""
+    return {"objects": Unchecked(f"{lrs[0]}{more}", failed=True)} if lrs else {}
 
 
 PARTLY = {api.APPLICATIONS: "applications", api.DEPLOYMENTS: "deployments"}
